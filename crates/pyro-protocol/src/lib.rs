@@ -1,0 +1,39 @@
+//! The *protocol* is what the host and the guest agent say to each other over one byte stream.
+//!
+//! The stream carries [frames](Frame). Each frame belongs to a numbered stream: stream 0 is the
+//! connection itself, every other number is one command, chosen by the host and never used again
+//! on the same connection. Control frames hold one JSON [message](HostMessage); data frames hold
+//! raw bytes, so output is never re-encoded.
+//!
+//! **Flow control.** Either side may send at most [`INITIAL_WINDOW`] bytes of a data channel
+//! before the receiver grants more with a [`Kind::Credit`] frame. A receiver grants only what it
+//! has passed on, so neither side ever holds more than one window of a channel in memory. An
+//! empty data frame ends its channel.
+//!
+//! **Generations.** The host opens with [`HostMessage::Hello`]; the agent answers with its own
+//! generation and both speak the lower one. Fields are only ever added, and are optional; a
+//! snapshot of the schema is kept per generation in `schema/`.
+//!
+//! This crate does no I/O.
+
+mod frame;
+mod message;
+
+pub use frame::{Credit, Decoder, Error, Frame, HEADER_BYTES, Kind, MAX_PAYLOAD_BYTES};
+pub use message::{Disk, ExecFailure, Exit, GuestMessage, HostMessage};
+
+/// The newest generation of the protocol this crate speaks.
+pub const GENERATION: u32 = 1;
+
+/// The stream that carries messages about the connection and the machine as a whole.
+pub const CONNECTION: u32 = 0;
+
+/// Bytes a sender may have under way on one data channel before it has been granted any.
+pub const INITIAL_WINDOW: u32 = 256 * 1024;
+
+/// The most bytes a sender puts into one data frame; small enough that the frames of concurrent
+/// commands interleave.
+pub const DATA_CHUNK_BYTES: usize = 64 * 1024;
+
+/// The name of the virtio-serial port on which the agent listens.
+pub const PORT_NAME: &str = "pyro.agent";

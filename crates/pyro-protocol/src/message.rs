@@ -1,0 +1,142 @@
+//! A *message* is the JSON payload of a control frame.
+
+use serde::{Deserialize, Serialize};
+
+/// What the host says.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum HostMessage {
+    /// Opens the connection (stream 0); answered by [`GuestMessage::Hello`].
+    Hello {
+        /// The newest generation the host speaks.
+        generation: u32,
+    },
+    /// Assembles the root file system from the base image and the private disk (stream 0);
+    /// answered by [`GuestMessage::Prepared`]. Nothing private may be in it.
+    Prepare {
+        /// Which private disk becomes the upper layer.
+        disk: Disk,
+    },
+    /// Makes this machine its own: entropy, clock and identity (stream 0); answered by
+    /// [`GuestMessage::Adopted`]. No command runs before.
+    Adopt {
+        /// At least 32 bytes of host entropy, in hexadecimal.
+        entropy_hex: String,
+        /// The host's wall clock, in nanoseconds since the Unix epoch.
+        unix_time_ns: u64,
+        /// The machine's own host name.
+        hostname: String,
+        /// The machine's own machine-id: 32 hexadecimal digits.
+        machine_id: String,
+    },
+    /// Runs a command on a stream of its own; answered by [`GuestMessage::Started`] and later
+    /// [`GuestMessage::Exited`], or by [`GuestMessage::ExecFailed`].
+    Exec {
+        /// Program and arguments; the program is searched in the guest's `PATH`.
+        argv: Vec<String>,
+        /// Environment variables added to the agent's defaults.
+        #[serde(default)]
+        env: Vec<(String, String)>,
+        /// Working directory; the default is the home directory.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cwd: Option<String>,
+        /// After this many milliseconds the command's process group is killed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout_ms: Option<u64>,
+        /// Whether [`Kind::Stdin`](crate::Kind::Stdin) frames will follow; if not, standard
+        /// input is `/dev/null`.
+        #[serde(default)]
+        stdin: bool,
+    },
+    /// Sends a signal to the process group of the stream's command.
+    Signal {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// Writes everything to disk and powers the machine off (stream 0). There is no answer.
+    Shutdown,
+}
+
+/// Which private disk [`HostMessage::Prepare`] mounts.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Disk {
+    /// The ext4 disk with the serial `rw`, which holds the directories `upper` and `work`.
+    Private,
+}
+
+/// What the agent says.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum GuestMessage {
+    /// Answers [`HostMessage::Hello`].
+    Hello {
+        /// The generation both sides speak from now on.
+        generation: u32,
+        /// The agent's version.
+        agent_version: String,
+        /// Milliseconds from the kernel's start to the agent's first instruction.
+        kernel_ms: u64,
+        /// Milliseconds from the agent's first instruction to this answer.
+        agent_ms: u64,
+    },
+    /// Answers [`HostMessage::Prepare`].
+    Prepared,
+    /// Answers [`HostMessage::Adopt`]: entropy was credited and the generator reseeded, the
+    /// clock and the identity are set.
+    Adopted,
+    /// The command runs.
+    Started {
+        /// Its process id, which is also its process group.
+        pid: i32,
+    },
+    /// The command ended and all its output was sent.
+    Exited(Exit),
+    /// The command could not be started.
+    ExecFailed {
+        /// What kind of failure.
+        failure: ExecFailure,
+        /// The cause, for people.
+        message: String,
+    },
+    /// The agent cannot do what a message on stream 0 asked; the machine is not usable.
+    Failed {
+        /// The cause, for people.
+        message: String,
+    },
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Exit {
+    /// The exit status, if it exited by itself.
+    #[serde(default)]
+    pub code: Option<i32>,
+    /// The signal that killed it, if one did.
+    #[serde(default)]
+    pub signal: Option<i32>,
+    /// Whether the agent killed it at its time limit.
+    #[serde(default)]
+    pub timed_out: bool,
+    /// Milliseconds from start to end, by the guest's monotonic clock.
+    pub duration_ms: u64,
+}
+
+/// Why a command could not be started.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ExecFailure {
+    /// The stream is in use, or was.
+    BadStream,
+    /// The machine was not adopted yet.
+    NotReady,
+    /// There is no such program in the guest.
+    NotFound,
+    /// The guest's kernel refused: no such directory, no memory, arguments too long, …
+    Refused,
+}
