@@ -1,1 +1,22 @@
-//! To be written.
+//! A *machine* is one running virtual machine: a VMM process, its private disk, and a guest
+//! whose agent answers. [`launch`] makes one; dropping it ends it and leaves nothing behind.
+//!
+//! QEMU's words stay in [`qemu`]; the guest's in [`guest`].
+
+mod accelerator;
+mod console;
+mod disk;
+mod error;
+mod guest;
+mod host;
+mod launch;
+mod process;
+pub mod qemu;
+mod tsc;
+
+pub use accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
+pub use disk::PRIVATE_DISK_MIB;
+pub use error::{Error, Tails};
+pub use guest::{Command, Guest, Outcome, Streams};
+pub use host::HostFacts;
+pub use launch::{Machine, MachineSpec, Machines, Phase};

@@ -1,0 +1,123 @@
+//! The *console* is what the guest's kernel and QEMU print: kept in a file for whoever wants to
+//! look, its end in memory for error messages. Both are bounded, because the guest decides how
+//! much there is.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+
+/// The file starts over when it has grown to this size.
+const FILE_LIMIT_BYTES: usize = 1024 * 1024;
+/// What is kept in memory.
+const TAIL_LIMIT_BYTES: usize = 16 * 1024;
+/// What an error message shows.
+const SHOWN_LINES: usize = 20;
+
+/// Reads one stream of messages until its end.
+#[derive(Debug)]
+pub(crate) struct Console {
+    tail: Arc<Mutex<VecDeque<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Console {
+    /// Starts to read from `stream` into the file at `path`.
+    pub(crate) fn start(stream: StdUnixStream, path: &Path) -> std::io::Result<Self> {
+        let file = File::create(path)?;
+        stream.set_nonblocking(true)?;
+        let stream = UnixStream::from_std(stream)?;
+        let tail = Arc::new(Mutex::new(VecDeque::new()));
+        let reader = tokio::spawn(read(stream, file, Arc::clone(&tail)));
+        Ok(Self { tail, reader })
+    }
+
+    /// Waits until the other end is closed, for a moment at most, and returns the last lines.
+    pub(crate) async fn last_words(&mut self) -> String {
+        let limit = std::time::Duration::from_millis(500);
+        // A reader that is not done yet has still read nearly everything.
+        let _ = tokio::time::timeout(limit, &mut self.reader).await;
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes: Vec<u8> = tail.iter().copied().collect();
+        last_lines(&String::from_utf8_lossy(&bytes))
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+async fn read(mut stream: UnixStream, mut file: File, tail: Arc<Mutex<VecDeque<u8>>>) {
+    let mut buffer = vec![0; 4096];
+    let mut written = 0;
+    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+        let bytes = &buffer[..length];
+        if written + length > FILE_LIMIT_BYTES {
+            written = 0;
+            let _ = file.set_len(0).and_then(|()| file.rewind());
+        }
+        // The file is a convenience: a full disk must not stop the machine.
+        if file.write_all(bytes).is_ok() {
+            written += length;
+        }
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.extend(bytes);
+        let excess = tail.len().saturating_sub(TAIL_LIMIT_BYTES);
+        tail.drain(..excess);
+    }
+}
+
+/// The last lines of `text`, without control characters that a terminal would obey: it comes
+/// from the guest.
+fn last_lines(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .filter(|character| !character.is_control() || *character == '\n' || *character == '\t')
+        .collect();
+    let lines: Vec<&str> = clean
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_lines_are_few_and_harmless() {
+        let text = format!("{}\x1b[31mred\r\n\n", "line\n".repeat(100));
+        let shown = last_lines(&text);
+        assert_eq!(shown.lines().count(), SHOWN_LINES);
+        assert!(shown.ends_with("[31mred"));
+        assert!(!shown.contains('\x1b'));
+    }
+
+    #[tokio::test]
+    async fn a_flood_fills_neither_memory_nor_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("console.log");
+        let (ours, theirs) = StdUnixStream::pair().unwrap();
+        let mut console = Console::start(ours, &path).unwrap();
+        let writer = std::thread::spawn(move || {
+            for _ in 0..3000 {
+                (&theirs).write_all(&[b'x'; 1024]).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        assert!(console.last_words().await.ends_with('x'));
+        assert!(console.tail.lock().unwrap().len() <= TAIL_LIMIT_BYTES);
+        assert!(std::fs::metadata(&path).unwrap().len() <= FILE_LIMIT_BYTES as u64);
+    }
+}

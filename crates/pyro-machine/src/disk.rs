@@ -1,0 +1,163 @@
+//! The *private disk* is the writable layer of one machine: a sparse ext4 image, copied from a
+//! blank one that is formatted once.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Error;
+
+/// Size of a private disk as the guest sees it, in MiB. On the host it takes what is written.
+pub const PRIVATE_DISK_MIB: u64 = 8 * 1024;
+
+/// Part of the blank disk's file name; to be raised when the way it is formatted changes.
+const FORMAT: u32 = 1;
+
+/// Makes the private disk of one machine at `path`.
+pub(crate) fn create(path: &Path, base: &Path) -> Result<(), Error> {
+    let blank = blank(base)?;
+    copy_sparse(&blank, path).map_err(|error| failed(path, &error))
+}
+
+/// Returns the blank disk below `base`, formatting it if there is none yet.
+fn blank(base: &Path) -> Result<PathBuf, Error> {
+    let path = base.join(format!("blank-{PRIVATE_DISK_MIB}-{FORMAT}.ext4"));
+    if path.exists() {
+        return Ok(path);
+    }
+    pyro_store::create_private_directory(base)?;
+    let error = |error: &io::Error| failed(&path, error);
+    // Two processes that come here at once both format; either one's result may stay.
+    let scratch = base.join(format!(".blank-{}", pyro_store::VmId::random()));
+    let made = format(&scratch).and_then(|image| {
+        File::open(&image)?.sync_all()?;
+        fs::rename(&image, &path)
+    });
+    let removed = fs::remove_dir_all(&scratch);
+    made.map_err(|source| error(&source))?;
+    removed.map_err(|source| error(&source))?;
+    Ok(path)
+}
+
+/// Formats an image that holds the two directories of an overlay's upper layer.
+fn format(scratch: &Path) -> io::Result<PathBuf> {
+    let tree = scratch.join("tree");
+    for directory in ["upper", "work"] {
+        fs::create_dir_all(tree.join(directory))?;
+    }
+    let image = scratch.join("image");
+    let output = Command::new(mke2fs())
+        .args([
+            "-q",
+            "-t",
+            "ext4",
+            "-m",
+            "0",
+            "-E",
+            "root_owner=0:0,lazy_itable_init=1",
+        ])
+        // A small journal: it is written when the disk is first mounted.
+        .args(["-J", "size=8", "-d"])
+        .arg(&tree)
+        .arg(&image)
+        .arg(format!("{PRIVATE_DISK_MIB}M"))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| io::Error::new(source.kind(), format!("mke2fs: {source}")))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(io::Error::other(format!("mke2fs: {words}")));
+    }
+    Ok(image)
+}
+
+/// System programs are not in an ordinary user's search path on Debian.
+fn mke2fs() -> &'static str {
+    ["/usr/sbin/mke2fs", "/sbin/mke2fs"]
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .unwrap_or("mke2fs")
+}
+
+/// Copies a file without its holes; shares the data where the file system can.
+fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let target = File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(to)?;
+    if rustix::fs::ioctl_ficlone(&target, &source).is_ok() {
+        return Ok(());
+    }
+    let length = source.metadata()?.len();
+    target.set_len(length)?;
+    let mut position = 0;
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let data = match rustix::fs::seek(&source, rustix::fs::SeekFrom::Data(position)) {
+            Ok(data) => data,
+            // No data after `position`.
+            Err(rustix::io::Errno::NXIO) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let hole = rustix::fs::seek(&source, rustix::fs::SeekFrom::Hole(data))?;
+        source.seek(SeekFrom::Start(data))?;
+        position = data;
+        while position < hole {
+            let wanted = usize::try_from(hole - position)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
+            source.read_exact(&mut buffer[..wanted])?;
+            target.write_all_at(&buffer[..wanted], position)?;
+            position += wanted as u64;
+        }
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::NoSpace {
+            path: path.to_owned(),
+        },
+        _ => Error::Disk {
+            path: path.to_owned(),
+            detail: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_is_equal_and_as_sparse() {
+        let base = tempfile::tempdir().unwrap();
+        let disk = base.path().join("disk");
+        create(&disk, base.path()).unwrap();
+        let blank = blank(base.path()).unwrap();
+        let (original, copy) = (fs::metadata(&blank).unwrap(), fs::metadata(&disk).unwrap());
+        assert_eq!(original.len(), PRIVATE_DISK_MIB * 1024 * 1024);
+        assert_eq!(copy.len(), original.len());
+        assert!(copy.blocks() <= original.blocks());
+        assert!(
+            original.blocks() * 512 < 16 * 1024 * 1024,
+            "{} blocks",
+            original.blocks()
+        );
+        let compared = Command::new("cmp")
+            .arg("-n")
+            .arg("100000000")
+            .args([&blank, &disk])
+            .status();
+        assert!(compared.unwrap().success());
+        let left: Vec<_> = fs::read_dir(base.path()).unwrap().flatten().collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+    }
+}

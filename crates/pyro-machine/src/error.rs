@@ -1,0 +1,213 @@
+//! What can go wrong between a specification and an answering guest.
+
+use std::path::PathBuf;
+
+use crate::qemu::{MINIMUM_VERSION, PROGRAM};
+
+/// Why there is no machine, or why it stopped being one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No QEMU in the search path.
+    #[error("{PROGRAM} is not installed")]
+    QemuMissing,
+    /// The installed QEMU is older than what restores and boots reliably.
+    #[error("{} is QEMU {version}, older than {MINIMUM_VERSION}", path.display())]
+    QemuTooOld {
+        /// Where it is.
+        path: PathBuf,
+        /// What it says it is.
+        version: String,
+    },
+    /// The installed QEMU does not even tell its version.
+    #[error("{} does not run: {output}", path.display())]
+    QemuUnusable {
+        /// Where it is.
+        path: PathBuf,
+        /// What it printed.
+        output: String,
+    },
+    /// KVM was asked for and cannot be had.
+    #[error("KVM cannot be used: {reason}")]
+    KvmUnavailable {
+        /// What is missing.
+        reason: String,
+    },
+    /// The VMM's process could not be started.
+    #[error("cannot start {}", program.display())]
+    Spawn {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The private disk could not be made.
+    #[error("cannot make the private disk {}: {detail}", path.display())]
+    Disk {
+        /// The disk's file.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+    /// The file system that holds the machine's directory is full.
+    #[error("no space left on the device that holds {}", path.display())]
+    NoSpace {
+        /// What could not be written.
+        path: PathBuf,
+    },
+    /// The guest's agent did not answer in time.
+    #[error(
+        "the guest did not boot within {seconds} s under {accelerator} (waited for {waited_for})"
+    )]
+    BootTimedOut {
+        /// The limit.
+        seconds: u64,
+        /// What was still missing.
+        waited_for: &'static str,
+        /// The accelerator in use.
+        accelerator: &'static str,
+        /// What the guest's console and QEMU said last.
+        tails: Tails,
+    },
+    /// The VMM ended before the guest's agent answered.
+    #[error("the machine stopped while booting (waited for {waited_for}): {status}")]
+    BootFailed {
+        /// What was still missing.
+        waited_for: &'static str,
+        /// How the VMM ended.
+        status: String,
+        /// What the guest's console and QEMU said last.
+        tails: Tails,
+    },
+    /// The agent answered that it cannot do what was asked.
+    #[error("the guest could not be set up: {message}")]
+    GuestSetup {
+        /// The agent's words.
+        message: String,
+        /// What the guest's console and QEMU said last.
+        tails: Tails,
+    },
+    /// The machine stopped while a command ran in it.
+    #[error("the machine stopped while the command was running: {status}")]
+    Stopped {
+        /// How the VMM ended.
+        status: String,
+        /// What the guest's console and QEMU said last.
+        tails: Tails,
+    },
+    /// The command cannot be handed to the guest, or the guest refused to start it.
+    #[error("the guest did not start the command: {message}")]
+    NotStarted {
+        /// Why.
+        message: String,
+    },
+    /// The guest's side of the protocol broke its rules.
+    #[error("the guest broke the protocol: {detail}")]
+    Protocol {
+        /// What it did.
+        detail: String,
+    },
+    /// Whoever reads the command's output went away.
+    #[error("the reader of the command's output is gone")]
+    OutputClosed,
+    /// The store could not be written.
+    #[error(transparent)]
+    Store(#[from] pyro_store::Error),
+}
+
+/// The last words of a machine that failed.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Tails {
+    /// The end of the guest's console.
+    pub console: String,
+    /// The end of QEMU's own messages.
+    pub vmm: String,
+}
+
+impl Error {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::QemuMissing => "qemu_missing",
+            Self::QemuTooOld { .. } => "qemu_too_old",
+            Self::QemuUnusable { .. } | Self::Spawn { .. } => "qemu_unusable",
+            Self::KvmUnavailable { .. } => "kvm_unavailable",
+            Self::Disk { .. } => "disk_unavailable",
+            Self::NoSpace { .. } => "no_space",
+            Self::BootTimedOut { .. } => "boot_timed_out",
+            Self::BootFailed { .. } => "boot_failed",
+            Self::GuestSetup { .. } => "guest_setup_failed",
+            Self::Stopped { .. } => "machine_stopped",
+            Self::NotStarted { .. } => "command_not_started",
+            Self::Protocol { .. } => "guest_protocol_broken",
+            Self::OutputClosed => "output_closed",
+            Self::Store(error) if error.is_no_space() => "no_space",
+            Self::Store(_) => "store_unusable",
+        }
+    }
+
+    /// What to do next.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::QemuMissing => "install it: sudo apt-get install qemu-system-x86".into(),
+            Self::QemuTooOld { .. } => format!(
+                "install QEMU {MINIMUM_VERSION} or newer (Debian 12 has it): \
+                 sudo apt-get install qemu-system-x86"
+            ),
+            Self::QemuUnusable { .. } | Self::Spawn { .. } => {
+                "reinstall it: sudo apt-get install --reinstall qemu-system-x86".into()
+            }
+            Self::KvmUnavailable { .. } => {
+                "leave out `--accel kvm` to run in software, or see `pyro doctor`".into()
+            }
+            Self::Disk { .. } => {
+                "check that e2fsprogs is installed and the directory can be written: \
+                 `pyro doctor`"
+                    .into()
+            }
+            Self::NoSpace { .. } => {
+                "free some space (`pyro env prune` removes what is not needed), or set \
+                 PYRO_BASE_DIR to a roomier place"
+                    .into()
+            }
+            Self::BootTimedOut { .. } => {
+                "try again on a less busy machine or raise PYRO_BOOT_TIMEOUT_SECONDS; \
+                 `--accel tcg` avoids KVM; `pyro doctor --boot` tests the set-up"
+                    .into()
+            }
+            Self::BootFailed { .. } | Self::GuestSetup { .. } => {
+                "`pyro doctor --boot` tests the set-up; the machine's last words are above".into()
+            }
+            Self::Stopped { .. } => {
+                "the command may have done part of its work; if it did not stop the machine \
+                 itself, look at the console above and give it more memory with --mem-mib"
+                    .into()
+            }
+            Self::NotStarted { .. } => "check the command's length and the environment".into(),
+            Self::Protocol { .. } => {
+                "the machine was ended; run the command again in a new one".into()
+            }
+            Self::OutputClosed => "keep reading until the command ends".into(),
+            Self::Store(_) => "check the directory's owner and mode, or set PYRO_BASE_DIR".into(),
+        }
+    }
+
+    /// Whether the failure came before any command was handed to the guest.
+    pub fn before_dispatch(&self) -> bool {
+        !matches!(
+            self,
+            Self::Stopped { .. } | Self::Protocol { .. } | Self::OutputClosed
+        )
+    }
+
+    /// What the machine said last, where it said anything.
+    pub fn tails(&self) -> Option<&Tails> {
+        match self {
+            Self::BootTimedOut { tails, .. }
+            | Self::BootFailed { tails, .. }
+            | Self::GuestSetup { tails, .. }
+            | Self::Stopped { tails, .. } => Some(tails),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! One byte stream, many commands: a task that sorts what arrives, a task that writes what is
+//! sent. Everything that arrives is checked here, because the guest may be hostile: it can
+//! neither send more output than it was granted, nor grant itself into our memory.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyro_protocol::{
+    CONNECTION, Credit, DATA_CHUNK_BYTES, Decoder, Frame, GuestMessage, HostMessage,
+    INITIAL_WINDOW, Kind,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+
+use super::{Failure, control};
+
+/// Frames that may wait to be written.
+const OUTGOING_FRAMES: usize = 16;
+/// Messages a stream may send that nobody has looked at yet. An honest one sends three.
+const PENDING_MESSAGES: u32 = 16;
+
+/// Something that arrived for one stream.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A message.
+    Message(GuestMessage),
+    /// Output; never empty.
+    Output {
+        /// [`Kind::Stdout`] or [`Kind::Stderr`].
+        channel: Kind,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+}
+
+/// The shared half of a connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    outgoing: mpsc::Sender<Vec<u8>>,
+    streams: Mutex<Streams>,
+    next_stream: AtomicU32,
+}
+
+#[derive(Debug, Default)]
+struct Streams {
+    open: HashMap<u32, Stream>,
+    /// Set when the connection ended; no stream is opened after.
+    failure: Option<Failure>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    events: mpsc::UnboundedSender<Event>,
+    stdin_credit: Arc<Semaphore>,
+    /// Bytes the guest may still send.
+    stdout_window: u32,
+    stderr_window: u32,
+    messages_left: u32,
+}
+
+impl Link {
+    pub(crate) fn start(stream: UnixStream) -> (Arc<Self>, [JoinHandle<()>; 2]) {
+        let (reader, writer) = stream.into_split();
+        let (outgoing, frames) = mpsc::channel(OUTGOING_FRAMES);
+        let link = Arc::new(Self {
+            outgoing,
+            streams: Mutex::default(),
+            next_stream: AtomicU32::new(CONNECTION + 1),
+        });
+        let tasks = [
+            tokio::spawn(read(reader, Arc::clone(&link))),
+            tokio::spawn(write(writer, frames)),
+        ];
+        (link, tasks)
+    }
+
+    /// Returns a stream number that was never used.
+    pub(crate) fn next_stream(&self) -> u32 {
+        self.next_stream.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Opens a stream with room for `window` bytes of each output.
+    pub(crate) fn open(&self, number: u32, window: u32) -> mpsc::UnboundedReceiver<Event> {
+        let (events, receiver) = mpsc::unbounded_channel();
+        let mut streams = self.lock();
+        if streams.failure.is_none() {
+            let stream = Stream {
+                events,
+                stdin_credit: Arc::new(Semaphore::new(INITIAL_WINDOW as usize)),
+                stdout_window: window,
+                stderr_window: window,
+                messages_left: PENDING_MESSAGES,
+            };
+            streams.open.insert(number, stream);
+        }
+        receiver
+    }
+
+    /// Forgets a stream. What still arrives for it is thrown away.
+    pub(crate) fn close(&self, number: u32) {
+        self.lock().open.remove(&number);
+    }
+
+    /// The permits of a stream's standard input, one a byte.
+    pub(crate) fn stdin_credit(&self, number: u32) -> Option<Arc<Semaphore>> {
+        self.lock()
+            .open
+            .get(&number)
+            .map(|stream| Arc::clone(&stream.stdin_credit))
+    }
+
+    /// Grants the guest `bytes` more of an output that was passed on.
+    pub(crate) async fn grant(
+        &self,
+        number: u32,
+        channel: Kind,
+        bytes: usize,
+    ) -> Result<(), Failure> {
+        let bytes = u32::try_from(bytes).expect("a frame's payload is bounded");
+        if let Some(stream) = self.lock().open.get_mut(&number) {
+            *stream.window(channel) += bytes;
+        }
+        self.send(&Frame::credit(number, Credit { channel, bytes }))
+            .await
+    }
+
+    pub(crate) async fn send_control(
+        &self,
+        number: u32,
+        message: &HostMessage,
+    ) -> Result<(), Failure> {
+        self.send(&control(number, message)?).await
+    }
+
+    /// Sends a frame; waits while many are under way.
+    pub(crate) async fn send(&self, frame: &Frame) -> Result<(), Failure> {
+        self.outgoing
+            .send(frame.to_bytes())
+            .await
+            .map_err(|_| self.failure())
+    }
+
+    /// Why the connection ended.
+    pub(crate) fn failure(&self) -> Failure {
+        self.lock().failure.clone().unwrap_or(Failure::Closed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends every stream. Their receivers see the end and ask for the reason.
+    fn fail(&self, failure: Failure) {
+        let mut streams = self.lock();
+        streams.failure.get_or_insert(failure);
+        streams.open.clear();
+    }
+
+    fn deliver(&self, frame: Frame) -> Result<(), Failure> {
+        let broken = |detail: &str| Err(Failure::Protocol(detail.to_owned()));
+        let mut streams = self.lock();
+        let Some(stream) = streams.open.get_mut(&frame.stream) else {
+            return Ok(());
+        };
+        let event = match frame.kind {
+            Kind::Control => {
+                let Some(left) = stream.messages_left.checked_sub(1) else {
+                    return broken("too many messages on one stream");
+                };
+                stream.messages_left = left;
+                match frame.message() {
+                    Ok(message) => Event::Message(message),
+                    Err(error) => return Err(protocol(&error)),
+                }
+            }
+            Kind::Credit => {
+                let credit = frame.as_credit().map_err(|error| protocol(&error))?;
+                let available = stream.stdin_credit.available_permits();
+                if credit.channel != Kind::Stdin
+                    || available + credit.bytes as usize > INITIAL_WINDOW as usize
+                {
+                    return broken("credit for what was not sent");
+                }
+                stream.stdin_credit.add_permits(credit.bytes as usize);
+                return Ok(());
+            }
+            channel @ (Kind::Stdout | Kind::Stderr) => {
+                if frame.payload.is_empty() {
+                    return Ok(());
+                }
+                let window = stream.window(channel);
+                match u32::try_from(frame.payload.len())
+                    .ok()
+                    .and_then(|b| window.checked_sub(b))
+                {
+                    Some(left) => *window = left,
+                    None => return broken("more output than was granted"),
+                }
+                Event::Output {
+                    channel,
+                    bytes: frame.payload,
+                }
+            }
+            Kind::Stdin => return broken("standard input from the guest"),
+        };
+        // A receiver that is gone does not want it.
+        let _ = stream.events.send(event);
+        Ok(())
+    }
+}
+
+fn protocol(error: &pyro_protocol::Error) -> Failure {
+    Failure::Protocol(error.to_string())
+}
+
+impl Stream {
+    fn window(&mut self, channel: Kind) -> &mut u32 {
+        match channel {
+            Kind::Stderr => &mut self.stderr_window,
+            _ => &mut self.stdout_window,
+        }
+    }
+}
+
+async fn read(mut reader: OwnedReadHalf, link: Arc<Link>) {
+    let mut decoder = Decoder::new();
+    let mut buffer = vec![0; DATA_CHUNK_BYTES];
+    loop {
+        match reader.read(&mut buffer).await {
+            Ok(0) | Err(_) => return link.fail(Failure::Closed),
+            Ok(length) => decoder.push(&buffer[..length]),
+        }
+        loop {
+            let delivered = match decoder.next_frame() {
+                Ok(Some(frame)) => link.deliver(frame),
+                Ok(None) => break,
+                Err(error) => Err(protocol(&error)),
+            };
+            if let Err(failure) = delivered {
+                return link.fail(failure);
+            }
+        }
+    }
+}
+
+async fn write(mut writer: OwnedWriteHalf, mut frames: mpsc::Receiver<Vec<u8>>) {
+    while let Some(bytes) = frames.recv().await {
+        // The reader sees the end of the connection and says so.
+        if writer.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The *guest* is the far end of the agent's port: commands go in, their output comes out, many
+//! at a time over one connection.
+
+mod connection;
+mod run;
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use pyro_protocol::{CONNECTION, Frame, GuestMessage, HostMessage};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use connection::{Event, Link};
+pub use run::{Command, Outcome, Streams};
+
+/// Why the guest does not answer, or not as it should.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Failure {
+    /// The connection ended: so has the machine.
+    Closed,
+    /// What came is against the protocol.
+    Protocol(String),
+    /// The agent refused to start the command.
+    NotStarted(String),
+    /// The agent cannot set the machine up.
+    Setup(String),
+    /// Our own reader of the output is gone.
+    OutputClosed,
+}
+
+/// A connection to a guest's agent.
+#[derive(Debug)]
+pub struct Guest {
+    link: Arc<Link>,
+    events: mpsc::UnboundedReceiver<Event>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Guest {
+    /// Takes over the host's end of the agent's port.
+    pub(crate) fn connect(stream: UnixStream) -> std::io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        let stream = tokio::net::UnixStream::from_std(stream)?;
+        let (link, tasks) = Link::start(stream);
+        let events = link.open(CONNECTION, 0);
+        Ok(Self {
+            link,
+            events,
+            tasks,
+        })
+    }
+
+    /// Sends a message about the machine as a whole.
+    pub(crate) async fn send(&self, message: &HostMessage) -> Result<(), Failure> {
+        self.link.send_control(CONNECTION, message).await
+    }
+
+    /// Waits for the agent's next message about the machine as a whole.
+    pub(crate) async fn receive(&mut self) -> Result<GuestMessage, Failure> {
+        match self.events.recv().await {
+            Some(Event::Message(GuestMessage::Failed { message })) => Err(Failure::Setup(message)),
+            Some(Event::Message(message)) => Ok(message),
+            Some(Event::Output { .. }) => Err(Failure::Protocol("data on the connection".into())),
+            None => Err(self.link.failure()),
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// A control frame, which fails only when the message is too long for one.
+fn control(stream: u32, message: &HostMessage) -> Result<Frame, Failure> {
+    Frame::control(stream, message).map_err(|error| Failure::NotStarted(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Running one command to its end, with its input and output connected.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pyro_protocol::{
+    DATA_CHUNK_BYTES, Exit, Frame, GuestMessage, HostMessage, INITIAL_WINDOW, Kind,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::connection::{Event, Link};
+use super::{Failure, Guest};
+
+/// How much longer than its limit a command may take before the host gives up on the agent,
+/// which should have ended it.
+const AGENT_GRACE: Duration = Duration::from_secs(2);
+
+/// A command for the guest.
+#[derive(Clone, Debug, Default)]
+pub struct Command {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Environment variables beside the agent's own.
+    pub env: Vec<(String, String)>,
+    /// Working directory; the home directory if not set.
+    pub cwd: Option<String>,
+    /// When the command is ended.
+    pub timeout: Option<Duration>,
+}
+
+/// Where a command's input comes from and its output goes to.
+pub struct Streams<'a> {
+    /// Standard input; `/dev/null` if not set.
+    pub stdin: Option<&'a mut (dyn AsyncRead + Send + Unpin)>,
+    /// Standard output.
+    pub stdout: &'a mut (dyn AsyncWrite + Send + Unpin),
+    /// Standard error.
+    pub stderr: &'a mut (dyn AsyncWrite + Send + Unpin),
+}
+
+impl fmt::Debug for Streams<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Streams")
+            .field("stdin", &self.stdin.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Outcome {
+    /// Its exit status, if it exited.
+    pub code: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
+    /// Whether it was ended at its time limit.
+    pub timed_out: bool,
+    /// How long it ran.
+    pub duration: Duration,
+}
+
+impl From<Exit> for Outcome {
+    fn from(exit: Exit) -> Self {
+        Self {
+            code: exit.code,
+            signal: exit.signal,
+            timed_out: exit.timed_out,
+            duration: Duration::from_millis(exit.duration_ms),
+        }
+    }
+}
+
+impl Guest {
+    /// Runs `command` to its end.
+    pub(crate) async fn run(
+        &self,
+        command: &Command,
+        streams: Streams<'_>,
+    ) -> Result<Outcome, Failure> {
+        let started = Instant::now();
+        let number = self.link.next_stream();
+        let mut events = self.link.open(number, INITIAL_WINDOW);
+        let credit = self
+            .link
+            .stdin_credit(number)
+            .ok_or_else(|| self.link.failure())?;
+        let message = HostMessage::Exec {
+            argv: command.argv.clone(),
+            env: command.env.clone(),
+            cwd: command.cwd.clone(),
+            timeout_ms: command
+                .timeout
+                .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
+            stdin: streams.stdin.is_some(),
+        };
+        self.link.send_control(number, &message).await?;
+
+        let Streams {
+            stdin,
+            stdout,
+            stderr,
+        } = streams;
+        let output = pass_output(&self.link, number, &mut events, stdout, stderr);
+        let input = pass_input(&self.link, number, &credit, stdin);
+        let limit = async {
+            match command.timeout {
+                Some(limit) => tokio::time::sleep(limit.saturating_add(AGENT_GRACE)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(output, input, limit);
+        let mut input_done = false;
+        let result = loop {
+            tokio::select! {
+                result = &mut output => break result.map(Outcome::from),
+                () = &mut input, if !input_done => input_done = true,
+                // The agent, or whoever reads our output, hangs. What came so far was passed on.
+                () = &mut limit => break Ok(Outcome {
+                    code: None,
+                    signal: None,
+                    timed_out: true,
+                    duration: started.elapsed(),
+                }),
+            }
+        };
+        self.link.close(number);
+        result
+    }
+}
+
+/// Passes output on until the command ends. Credit is given only for what was written.
+async fn pass_output<'a>(
+    link: &Link,
+    number: u32,
+    events: &mut mpsc::UnboundedReceiver<Event>,
+    stdout: &'a mut (dyn AsyncWrite + Send + Unpin),
+    stderr: &'a mut (dyn AsyncWrite + Send + Unpin),
+) -> Result<Exit, Failure> {
+    loop {
+        let (channel, bytes) = match events.recv().await {
+            Some(Event::Output { channel, bytes }) => (channel, bytes),
+            Some(Event::Message(GuestMessage::Started { .. })) => continue,
+            Some(Event::Message(GuestMessage::Exited(exit))) => return Ok(exit),
+            Some(Event::Message(GuestMessage::ExecFailed { message, .. })) => {
+                return Err(Failure::NotStarted(message));
+            }
+            Some(Event::Message(other)) => {
+                return Err(Failure::Protocol(format!("unexpected message {other:?}")));
+            }
+            None => return Err(link.failure()),
+        };
+        let writer = if channel == Kind::Stderr {
+            &mut *stderr
+        } else {
+            &mut *stdout
+        };
+        let written = async {
+            writer.write_all(&bytes).await?;
+            writer.flush().await
+        };
+        written.await.map_err(|_| Failure::OutputClosed)?;
+        link.grant(number, channel, bytes.len()).await?;
+    }
+}
+
+/// Passes input on until it ends, as the guest grants credit.
+async fn pass_input(
+    link: &Arc<Link>,
+    number: u32,
+    credit: &Semaphore,
+    stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,
+) {
+    let Some(stdin) = stdin else { return };
+    let mut buffer = vec![0; DATA_CHUNK_BYTES];
+    loop {
+        let Ok(first) = credit.acquire().await else {
+            return;
+        };
+        first.forget();
+        let mut granted = 1;
+        let more = credit.available_permits().min(buffer.len() - granted);
+        if let Ok(permits) = credit.try_acquire_many(u32::try_from(more).unwrap_or(0)) {
+            permits.forget();
+            granted += more;
+        }
+        // An input that cannot be read has ended.
+        let length = stdin.read(&mut buffer[..granted]).await.unwrap_or(0);
+        credit.add_permits(granted - length);
+        let frame = Frame::data(number, Kind::Stdin, &buffer[..length]);
+        if link.send(&frame).await.is_err() || length == 0 {
+            return;
+        }
+    }
+}

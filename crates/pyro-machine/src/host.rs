@@ -1,0 +1,124 @@
+//! *Host facts* are what was found out about this host and need not be found out again: the
+//! counter's rate and whether KVM works (until the host boots again), QEMU's version (until its
+//! file changes).
+
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use pyro_store::{create_private_directory, read_record, write_record};
+use serde::{Deserialize, Serialize};
+
+use crate::accelerator::Verdict;
+use crate::{Error, qemu, tsc};
+
+/// What is known about this host.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct HostFacts {
+    /// The boot these facts belong to.
+    boot_id: String,
+    /// Rate of the time-stamp counter, in kHz.
+    pub(crate) tsc_khz: u64,
+    /// Whether KVM ran a guest, once that was tried.
+    pub kvm: Option<Verdict>,
+    qemu: Option<KnownQemu>,
+}
+
+/// A QEMU whose version was asked once.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct KnownQemu {
+    path: PathBuf,
+    stamp: (u64, u64, i64, i64),
+    version: String,
+}
+
+impl HostFacts {
+    /// Reads what is known from `path` and finds out the rest. Writes it back when it changed;
+    /// a file that cannot be written costs the next caller the same time again, nothing more.
+    pub(crate) fn load(path: &Path) -> Self {
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
+        let known: Self = read_record(path).unwrap_or_default();
+        if known.boot_id == boot_id && known.tsc_khz != 0 {
+            return known;
+        }
+        let fresh = Self {
+            boot_id,
+            tsc_khz: tsc::measure_khz(),
+            kvm: None,
+            qemu: known.qemu,
+        };
+        fresh.save(path);
+        fresh
+    }
+
+    /// Returns the QEMU to use, asking its version only when the program changed.
+    pub(crate) fn qemu(
+        &mut self,
+        search_path: &OsStr,
+        path: &Path,
+    ) -> Result<qemu::Program, Error> {
+        let program = qemu::find(search_path)?;
+        let stamp = stamp(&program);
+        if let (Some(known), Some(stamp)) = (&self.qemu, stamp)
+            && known.path == program
+            && known.stamp == stamp
+        {
+            return qemu::Program::new(program, known.version.clone());
+        }
+        let version = qemu::ask_version(&program)?;
+        let found = qemu::Program::new(program.clone(), version.clone())?;
+        if let Some(stamp) = stamp {
+            self.qemu = Some(KnownQemu {
+                path: program,
+                stamp,
+                version,
+            });
+            self.save(path);
+        }
+        Ok(found)
+    }
+
+    /// Remembers whether KVM works, until the host boots again.
+    pub(crate) fn remember_kvm(&mut self, verdict: Verdict, path: &Path) {
+        self.kvm = Some(verdict);
+        self.save(path);
+    }
+
+    fn save(&self, path: &Path) {
+        let directory = path.parent().unwrap_or(Path::new("."));
+        let saved = create_private_directory(directory).and_then(|()| write_record(path, self));
+        if let Err(error) = saved {
+            tracing::debug!(%error, "host facts are not kept");
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<(u64, u64, i64, i64)> {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_of_another_boot_are_found_out_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("host.json");
+        let old = HostFacts {
+            boot_id: "another".into(),
+            tsc_khz: 1,
+            kvm: Some(Verdict::Works),
+            qemu: None,
+        };
+        old.save(&path);
+        let facts = HostFacts::load(&path);
+        assert_ne!(facts.tsc_khz, 1);
+        assert_eq!(facts.kvm, None);
+        assert_eq!(HostFacts::load(&path), facts);
+    }
+}

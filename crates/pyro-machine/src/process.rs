@@ -1,0 +1,150 @@
+//! Starting the VMM's process so that it cannot outlive its owner, gain privileges, or inherit
+//! anything but what it is given.
+
+#![expect(
+    unsafe_code,
+    reason = "what a child does between fork and exec cannot be checked"
+)]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
+
+use rustix::io::{FdFlags, fcntl_setfd, write};
+use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+use rustix::thread::set_no_new_privs;
+
+/// A VMM's process; killed and reaped when dropped.
+#[derive(Debug)]
+pub(crate) struct VmmProcess {
+    child: Child,
+}
+
+impl VmmProcess {
+    /// Starts `command`. The child inherits `inherited` under the same numbers and `lock`, into
+    /// which it writes its process id; it dies when the calling thread does, and can never gain
+    /// privileges.
+    pub(crate) fn spawn(
+        mut command: Command,
+        inherited: &[RawFd],
+        lock: &File,
+    ) -> io::Result<Self> {
+        let parent = getpid();
+        let lock = lock.as_raw_fd();
+        let inherited: Vec<RawFd> = inherited.iter().copied().chain([lock]).collect();
+        let prepare = move || {
+            set_parent_process_death_signal(Some(Signal::KILL))?;
+            // The parent may have died before that call.
+            if getppid() != Some(parent) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            set_no_new_privs(true)?;
+            for number in &inherited {
+                // SAFETY: the parent holds these open while it spawns.
+                let fd = unsafe { BorrowedFd::borrow_raw(*number) };
+                fcntl_setfd(fd, FdFlags::empty())?;
+            }
+            // SAFETY: as above.
+            let lock = unsafe { BorrowedFd::borrow_raw(lock) };
+            let mut digits = [0; 10];
+            write(
+                lock,
+                decimal(getpid().as_raw_nonzero().get().cast_unsigned(), &mut digits),
+            )?;
+            Ok(())
+        };
+        // SAFETY: the closure makes system calls only; it neither allocates nor takes locks.
+        unsafe { command.pre_exec(prepare) };
+        // A group of its own: a terminal's Ctrl-C is for us, who then end the VMM in order.
+        let child = command.process_group(0).spawn()?;
+        Ok(Self { child })
+    }
+
+    /// Ends the process and returns how it ended. If it had ended by itself, that is what is
+    /// returned.
+    pub(crate) fn kill(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.child.try_wait()? {
+            return Ok(status);
+        }
+        self.child.kill()?;
+        self.child.wait()
+    }
+}
+
+impl Drop for VmmProcess {
+    fn drop(&mut self) {
+        if let Err(error) = self.kill() {
+            tracing::warn!(%error, "the VMM could not be ended");
+        }
+    }
+}
+
+/// Says how a VMM ended, in words.
+pub(crate) fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => "the guest powered off".into(),
+        (Some(code), _) => format!("QEMU exited with status {code}"),
+        (None, Some(9)) => "QEMU was killed".into(),
+        (None, Some(signal)) => format!("QEMU was killed by signal {signal}"),
+        (None, None) => "QEMU ended".into(),
+    }
+}
+
+/// Formats without allocating.
+fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        if number == 0 {
+            return &digits[start..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_formatted() {
+        for number in [0, 7, 10, 4_194_304, u32::MAX] {
+            assert_eq!(decimal(number, &mut [0; 10]), number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_child_gets_what_it_is_given_and_notes_its_pid() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = File::create(directory.path().join("lock")).unwrap();
+        let given = File::open("/dev/null").unwrap();
+        let kept = File::open("/dev/null").unwrap();
+        let list = directory.path().join("fds");
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!(
+            "ls /proc/$$/fd > {list}; grep NoNewPrivs /proc/$$/status >> {list}; sleep 1000",
+            list = list.display()
+        ));
+        let mut process =
+            VmmProcess::spawn(command, &[given.as_raw_fd()], &lock).expect("sh starts");
+        let seen = loop {
+            let text = std::fs::read_to_string(&list).unwrap_or_default();
+            if text.contains("NoNewPrivs") {
+                break text;
+            }
+            std::thread::yield_now();
+        };
+        let has = |file: &File| {
+            seen.lines()
+                .any(|line| line == file.as_raw_fd().to_string())
+        };
+        assert!(has(&given) && has(&lock) && !has(&kept), "{seen}");
+        assert!(seen.contains("NoNewPrivs:\t1"), "{seen}");
+        let noted = std::fs::read_to_string(directory.path().join("lock")).unwrap();
+        assert_eq!(noted, process.child.id().to_string());
+        assert_eq!(process.kill().unwrap().signal(), Some(9));
+    }
+}

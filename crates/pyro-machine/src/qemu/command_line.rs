@@ -1,0 +1,215 @@
+//! QEMU's *command line* is the whole description of a machine: there is no configuration file,
+//! and no default device.
+
+use std::ffi::OsString;
+use std::os::fd::RawFd;
+use std::path::Path;
+
+use pyro_protocol::PORT_NAME;
+
+use super::{Program, Version};
+use crate::{Accelerator, MachineSpec};
+
+/// Host memory for translated code, in MiB. QEMU's default is 1 GiB for every machine; below
+/// 64 MiB it is thrown away and made again all the time.
+const TRANSLATION_CACHE_MIB: u32 = 256;
+
+/// The file descriptors the VMM inherits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Channels {
+    /// The guest's agent.
+    pub(crate) agent: RawFd,
+    /// The guest's console.
+    pub(crate) console: RawFd,
+}
+
+/// Returns the arguments for one machine.
+pub(crate) fn command_line(
+    program: &Program,
+    spec: &MachineSpec,
+    accelerator: Accelerator,
+    tsc_khz: u64,
+    disk: &Path,
+    channels: Channels,
+) -> Vec<OsString> {
+    let mut line = CommandLine::default();
+    line.pair("-M", "microvm");
+    match accelerator {
+        Accelerator::Kvm => line.pair("-accel", "kvm").pair("-cpu", "host"),
+        Accelerator::Tcg => line
+            .pair("-accel", format!("tcg,tb-size={TRANSLATION_CACHE_MIB}"))
+            .pair("-cpu", emulated_cpu(program.version)),
+    };
+    line.pair("-smp", spec.vcpu_count.to_string());
+    line.pair("-m", spec.mem_mib.to_string());
+    line.flag("-nodefaults")
+        .flag("-no-user-config")
+        .flag("-no-reboot")
+        .pair("-display", "none");
+    line.pair("-global", "virtio-mmio.force-legacy=false");
+
+    line.pair(
+        "-chardev",
+        format!("socket,id=console,fd={}", channels.console),
+    );
+    line.pair("-serial", "chardev:console");
+    line.pair("-chardev", format!("socket,id=agent,fd={}", channels.agent));
+    line.pair("-device", "virtio-serial-device,id=ports,max_ports=2");
+    line.pair(
+        "-device",
+        format!("virtserialport,bus=ports.0,nr=1,chardev=agent,name={PORT_NAME}"),
+    );
+
+    line.drive("base", &spec.rootfs, "read-only=on");
+    line.drive("rw", disk, "discard=unmap");
+    line.pair("-object", "rng-random,id=entropy,filename=/dev/urandom");
+    line.pair("-device", "virtio-rng-device,rng=entropy");
+
+    line.pair("-kernel", &spec.kernel);
+    line.pair("-initrd", &spec.initramfs);
+    line.pair("-append", kernel_arguments(accelerator, tsc_khz));
+    line.pair(
+        "-sandbox",
+        "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    );
+    line.arguments
+}
+
+/// The emulated processor. `erms` makes programs copy memory with an instruction that is
+/// emulated byte by byte (three times slower); newer versions have `fsrm`, which does the same
+/// to the kernel.
+fn emulated_cpu(version: Version) -> &'static str {
+    if version.major >= 10 {
+        "max,-erms,-fsrm"
+    } else {
+        "max,-erms"
+    }
+}
+
+/// The guest kernel's arguments.
+fn kernel_arguments(accelerator: Accelerator, tsc_khz: u64) -> String {
+    let mut arguments: Vec<String> = [
+        // The console costs time for every byte, so only what is wrong is said.
+        "console=ttyS0",
+        "quiet",
+        "8250.nr_uarts=1",
+        // A panic ends the machine: reboot at once, which QEMU takes for the end.
+        "panic=-1",
+        "reboot=t",
+        // The guest is one tenant; what protects one of its processes from another by hardware
+        // tricks costs more here than it gives.
+        "mitigations=off",
+        "random.trust_cpu=on",
+        "lsm=capability",
+        "audit=0",
+        "no_timer_check",
+        "cryptomgr.notests",
+        "rcupdate.rcu_expedited=1",
+    ]
+    .map(str::to_owned)
+    .into();
+    if accelerator == Accelerator::Tcg {
+        // Without the rate the calibration may hang: this machine has no other clock.
+        arguments.push(format!("tsc_early_khz={tsc_khz}"));
+        arguments.push("tsc=reliable".into());
+        // Translations are kept by virtual address: random addresses mean translating each
+        // program anew. The price is that programs in the guest have predictable layouts.
+        arguments.push("norandmaps".into());
+    }
+    arguments.join(" ")
+}
+
+#[derive(Debug, Default)]
+struct CommandLine {
+    arguments: Vec<OsString>,
+}
+
+impl CommandLine {
+    fn flag(&mut self, name: &str) -> &mut Self {
+        self.arguments.push(name.into());
+        self
+    }
+
+    fn pair(&mut self, name: &str, value: impl Into<OsString>) -> &mut Self {
+        self.arguments.push(name.into());
+        self.arguments.push(value.into());
+        self
+    }
+
+    /// A raw disk that the guest finds by its serial, which is also QEMU's name for it.
+    fn drive(&mut self, name: &str, file: &Path, options: &str) {
+        let mut drive = OsString::from(format!("if=none,id={name},format=raw,{options},file="));
+        drive.push(escape_commas(file));
+        self.pair("-drive", drive);
+        self.pair(
+            "-device",
+            format!("virtio-blk-device,drive={name},serial={name}"),
+        );
+    }
+}
+
+/// In QEMU's option lists a comma in a value is written twice.
+fn escape_commas(path: &Path) -> OsString {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let mut escaped = Vec::new();
+    for byte in path.as_os_str().as_bytes() {
+        escaped.push(*byte);
+        if *byte == b',' {
+            escaped.push(b',');
+        }
+    }
+    OsString::from_vec(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line_for(accelerator: Accelerator) -> String {
+        let program = Program::new("/usr/bin/qemu".into(), "7.2.0".into()).unwrap();
+        let spec = MachineSpec {
+            vcpu_count: 2,
+            mem_mib: 512,
+            kernel: "/k".into(),
+            initramfs: "/i".into(),
+            rootfs: "/a,b".into(),
+        };
+        let channels = Channels {
+            agent: 7,
+            console: 8,
+        };
+        command_line(
+            &program,
+            &spec,
+            accelerator,
+            2_000_000,
+            Path::new("/d"),
+            channels,
+        )
+        .iter()
+        .map(|argument| argument.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+    }
+
+    #[test]
+    fn every_machine_is_confined() {
+        for accelerator in [Accelerator::Kvm, Accelerator::Tcg] {
+            let line = line_for(accelerator);
+            assert!(line.contains("-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny"));
+            assert!(line.contains("-nodefaults -no-user-config"));
+            assert!(!line.contains("-netdev"), "no network unless asked for");
+        }
+    }
+
+    #[test]
+    fn emulation_needs_the_counter_rate_and_hardware_does_not() {
+        assert!(line_for(Accelerator::Tcg).contains("tsc_early_khz=2000000"));
+        assert!(!line_for(Accelerator::Kvm).contains("tsc_early_khz"));
+    }
+
+    #[test]
+    fn a_comma_in_a_path_is_no_option() {
+        assert!(line_for(Accelerator::Tcg).contains("read-only=on,file=/a,,b "));
+    }
+}

@@ -1,0 +1,140 @@
+//! QEMU: finding it, and telling it what to be.
+
+mod command_line;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+pub(crate) use command_line::{Channels, command_line};
+
+use crate::Error;
+
+/// The program.
+pub const PROGRAM: &str = "qemu-system-x86_64";
+
+/// The oldest version that is supported: Debian 12's.
+pub const MINIMUM_VERSION: Version = Version { major: 7, minor: 2 };
+
+/// A version's first two numbers.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Version {
+    /// The first number.
+    pub major: u32,
+    /// The second.
+    pub minor: u32,
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl Version {
+    /// Reads the first two numbers of `text`, such as `7.2.22 (Debian 1:7.2+dfsg-7)`.
+    fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split(|character: char| !character.is_ascii_digit());
+        let mut next = || numbers.next()?.parse().ok();
+        Some(Self {
+            major: next()?,
+            minor: next()?,
+        })
+    }
+}
+
+/// A QEMU that is new enough.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its version.
+    pub version: Version,
+    /// Its version as it says it.
+    pub version_text: String,
+}
+
+impl Program {
+    /// Checks that the version suffices.
+    pub(crate) fn new(path: PathBuf, version_text: String) -> Result<Self, Error> {
+        match Version::parse(&version_text) {
+            Some(version) if version >= MINIMUM_VERSION => Ok(Self {
+                path,
+                version,
+                version_text,
+            }),
+            Some(_) => Err(Error::QemuTooOld {
+                path,
+                version: version_text,
+            }),
+            None => Err(Error::QemuUnusable {
+                path,
+                output: version_text,
+            }),
+        }
+    }
+}
+
+/// Finds the program in a search path like `PATH`'s value.
+pub(crate) fn find(search_path: &OsStr) -> Result<PathBuf, Error> {
+    std::env::split_paths(search_path)
+        .map(|directory| directory.join(PROGRAM))
+        .find(|path| is_executable(path))
+        .ok_or(Error::QemuMissing)
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path)
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// Asks the program for its version.
+pub(crate) fn ask_version(path: &Path) -> Result<String, Error> {
+    let output = Command::new(path)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| Error::Spawn {
+            program: path.to_owned(),
+            source,
+        })?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("QEMU emulator version "));
+    match version {
+        Some(version) if output.status.success() => Ok(version.trim().to_owned()),
+        _ => Err(Error::QemuUnusable {
+            path: path.to_owned(),
+            output: String::from_utf8_lossy(if text.trim().is_empty() {
+                &output.stderr
+            } else {
+                &output.stdout
+            })
+            .lines()
+            .next()
+            .unwrap_or("it printed nothing")
+            .to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_and_compared() {
+        let program = |text: &str| Program::new("/q".into(), text.into());
+        let debian = program("7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)").unwrap();
+        assert_eq!(debian.version, MINIMUM_VERSION);
+        assert!(program("10.0.2").unwrap().version > MINIMUM_VERSION);
+        assert!(matches!(program("6.9.0"), Err(Error::QemuTooOld { .. })));
+        assert!(matches!(
+            program("unknown"),
+            Err(Error::QemuUnusable { .. })
+        ));
+    }
+}

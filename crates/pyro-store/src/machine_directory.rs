@@ -1,0 +1,284 @@
+//! A *machine directory* holds everything one virtual machine has on the host: its disk, its
+//! console, and two locks. `owner.lock` is held by the process that made it, `vmm.lock` by the
+//! VMM, which inherits it and whose process id stands in it. When nobody holds the first, the
+//! machine has no owner: its VMM is ended and the directory removed by whoever comes next.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::{Error, VmId, create_private_directory};
+
+const OWNER_LOCK: &str = "owner.lock";
+const VMM_LOCK: &str = "vmm.lock";
+/// Held shared while a directory is being made, so that no sweep sees one without its locks.
+const GATE: &str = ".gate";
+/// How long a sweep waits for one VMM that it has killed.
+const VMM_EXIT_LIMIT: Duration = Duration::from_secs(2);
+
+/// The directory of one virtual machine, owned by this process; removed when dropped.
+#[derive(Debug)]
+pub struct MachineDirectory {
+    id: VmId,
+    path: PathBuf,
+    vmm_lock: File,
+    _owner_lock: File,
+}
+
+impl MachineDirectory {
+    /// Makes the directory of a new machine below `base`.
+    ///
+    /// # Errors
+    /// When `base` cannot be written.
+    pub fn create(base: &Path) -> Result<Self, Error> {
+        create_private_directory(base)?;
+        let gate_path = base.join(GATE);
+        let gate = open_lock(&gate_path)?;
+        gate.lock_shared()
+            .map_err(|source| Error::new("lock", &gate_path, source))?;
+
+        let id = VmId::random();
+        let path = base.join(id.as_str());
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|source| Error::new("create the directory", &path, source))?;
+        let held = |name: &str| {
+            let lock_path = path.join(name);
+            let file = open_lock(&lock_path)?;
+            file.try_lock()
+                .map_err(|error| Error::new("lock", &lock_path, error))?;
+            Ok(file)
+        };
+        // Nothing may be left where the locks could not be made (no space, say).
+        match (held(OWNER_LOCK), held(VMM_LOCK)) {
+            (Ok(owner_lock), Ok(vmm_lock)) => Ok(Self {
+                id,
+                path,
+                vmm_lock,
+                _owner_lock: owner_lock,
+            }),
+            (Err(error), _) | (_, Err(error)) => {
+                let _ = fs::remove_dir_all(&path);
+                Err(error)
+            }
+        }
+    }
+
+    /// The machine's id, which is also the directory's name.
+    pub fn id(&self) -> &VmId {
+        &self.id
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The locked file that the VMM must inherit.
+    pub fn vmm_lock(&self) -> &File {
+        &self.vmm_lock
+    }
+
+    /// Notes the VMM's process id, for whoever has to end it if this process cannot.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn set_vmm_pid(&self, pid: u32) -> Result<(), Error> {
+        (&self.vmm_lock)
+            .write_all(pid.to_string().as_bytes())
+            .map_err(|source| Error::new("write", &self.path.join(VMM_LOCK), source))
+    }
+}
+
+impl Drop for MachineDirectory {
+    fn drop(&mut self) {
+        // What cannot be removed now has no owner afterwards, so the next sweep tries again.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// What a [`sweep`] did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Swept {
+    /// Directories without an owner that were removed.
+    pub removed: usize,
+    /// VMMs without an owner that had to be ended first.
+    pub ended: usize,
+}
+
+/// Removes the directories below `base` that have no owner, after ending their VMMs. Does
+/// nothing where there is no `base`, or while another process sweeps or makes a machine.
+pub fn sweep(base: &Path) -> Swept {
+    let mut swept = Swept::default();
+    let Ok(entries) = fs::read_dir(base) else {
+        return swept;
+    };
+    let candidates: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| VmId::parse(name).is_some())
+        })
+        .map(|entry| entry.path())
+        .collect();
+    if candidates.is_empty() {
+        return swept;
+    }
+    let Ok(gate) = open_lock(&base.join(GATE)) else {
+        return swept;
+    };
+    if gate.try_lock().is_err() {
+        return swept;
+    }
+    for path in candidates {
+        // A lock file that is gone belongs to a directory somebody was removing.
+        if let Ok(owner_lock) = open_existing(&path.join(OWNER_LOCK))
+            && owner_lock.try_lock().is_err()
+        {
+            continue;
+        }
+        match end_vmm(&path.join(VMM_LOCK)) {
+            Vmm::Gone => {}
+            Vmm::Ended => swept.ended += 1,
+            Vmm::Alive => continue,
+        }
+        if fs::remove_dir_all(&path).is_ok() {
+            swept.removed += 1;
+        }
+    }
+    swept
+}
+
+enum Vmm {
+    Gone,
+    Ended,
+    Alive,
+}
+
+/// Ends the VMM that holds the lock, if one does.
+fn end_vmm(lock_path: &Path) -> Vmm {
+    let Ok(lock) = open_existing(lock_path) else {
+        return Vmm::Gone;
+    };
+    if !is_held(&lock) {
+        return Vmm::Gone;
+    }
+    let pid = fs::read_to_string(lock_path)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let Some(pid) = pid.and_then(Pid::from_raw) else {
+        return Vmm::Alive;
+    };
+    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
+        return Vmm::Gone;
+    };
+    // Still held after the process was opened: so the process is the holder, not a later one
+    // that was given the same id.
+    if !is_held(&lock) {
+        return Vmm::Gone;
+    }
+    let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+    let limit = Timespec {
+        tv_sec: VMM_EXIT_LIMIT.as_secs().cast_signed(),
+        tv_nsec: 0,
+    };
+    match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit)) {
+        Ok(1..) => Vmm::Ended,
+        _ => Vmm::Alive,
+    }
+}
+
+fn is_held(lock: &File) -> bool {
+    match lock.try_lock() {
+        Ok(()) => {
+            let _ = lock.unlock();
+            false
+        }
+        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => true,
+    }
+}
+
+fn open_lock(path: &Path) -> Result<File, Error> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| Error::new("open the lock", path, source))
+}
+
+fn open_existing(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_with_an_owner_is_left_alone() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = MachineDirectory::create(base.path()).unwrap();
+        assert_eq!(sweep(base.path()), Swept::default());
+        let path = directory.path().to_owned();
+        assert!(path.is_dir());
+        drop(directory);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_directory_without_an_owner_is_removed() {
+        let base = tempfile::tempdir().unwrap();
+        fs::create_dir_all(base.path().join("0123456789ab")).unwrap();
+        fs::write(base.path().join("0123456789ab/disk.ext4"), "x").unwrap();
+        fs::create_dir_all(base.path().join("not-a-machine")).unwrap();
+        assert_eq!(
+            sweep(base.path()),
+            Swept {
+                removed: 1,
+                ended: 0
+            }
+        );
+        assert!(base.path().join("not-a-machine").exists());
+        assert!(!base.path().join("0123456789ab").exists());
+    }
+
+    #[test]
+    fn a_vmm_that_outlived_its_owner_is_ended() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("0123456789ab");
+        fs::create_dir_all(&path).unwrap();
+        // A stand-in for the VMM: a process that inherits the locked file as its stdin.
+        let lock = open_lock(&path.join(VMM_LOCK)).unwrap();
+        lock.try_lock().unwrap();
+        let mut vmm = Command::new("sleep")
+            .arg("1000")
+            .stdin(Stdio::from(lock.try_clone().unwrap()))
+            .spawn()
+            .unwrap();
+        fs::write(path.join(VMM_LOCK), vmm.id().to_string()).unwrap();
+        assert!(lock.as_raw_fd() >= 0);
+        drop(lock);
+        assert_eq!(
+            sweep(base.path()),
+            Swept {
+                removed: 1,
+                ended: 1
+            }
+        );
+        assert!(!vmm.wait().unwrap().success());
+    }
+}

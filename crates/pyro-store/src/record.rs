@@ -1,0 +1,69 @@
+//! A *record* is an object's JSON on disk. Readers see the old one or the new one, never a part.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+
+/// Replaces the file at `path` with `bytes`: temporary file, flush to disk, rename.
+///
+/// # Errors
+/// When the directory does not exist or cannot be written; the old file is then untouched.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |source| Error::new("write", path, source);
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".new-")
+        .tempfile_in(directory)
+        .map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// Writes `record` as JSON, atomically.
+///
+/// # Errors
+/// As [`write_atomically`].
+///
+/// # Panics
+/// When `record` is not representable as JSON, which is a defect of its type.
+pub fn write_record(path: &Path, record: &impl Serialize) -> Result<(), Error> {
+    let mut bytes = serde_json::to_vec_pretty(record)
+        .expect("records are plain structs because only those derive Serialize here");
+    bytes.push(b'\n');
+    write_atomically(path, &bytes)
+}
+
+/// Reads a record. `None` when there is none, or when what is there is not one (it is then as
+/// good as absent; callers that must tell the two apart read the file themselves).
+pub fn read_record<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_replaced_whole_and_nothing_else_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record.json");
+        write_record(&path, &vec![1, 2, 3]).unwrap();
+        write_record(&path, &vec![4]).unwrap();
+        assert_eq!(read_record::<Vec<u32>>(&path), Some(vec![4]));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_broken_record_reads_as_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record.json");
+        std::fs::write(&path, "[1, 2").unwrap();
+        assert_eq!(read_record::<Vec<u32>>(&path), None);
+    }
+}
