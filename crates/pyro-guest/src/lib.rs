@@ -1,1 +1,32 @@
-//! To be written.
+//! The *agent* is PID 1 of a machine: it assembles the root file system, makes a cloned machine
+//! its own, and runs the host's commands.
+//!
+//! It lives in the initramfs, outside the environment, and speaks [`pyro_protocol`] over one
+//! virtio-serial port. [`init`] is the whole life of a machine; [`serve`] is the part that needs
+//! neither privileges nor PID 1.
+//!
+//! One thread serves the port and all commands with `poll`, a second one reaps; nothing blocks on
+//! anything but `poll`. Memory is bounded by the protocol's windows, whatever commands print. The
+//! code is kept small on purpose: under software emulation every instruction that runs for the
+//! first time costs a translation, and most of what a short command costs is first times.
+
+mod boot;
+mod command;
+mod console;
+mod devices;
+mod error;
+mod identity;
+mod network;
+mod outbox;
+mod power;
+mod process_tree;
+mod reaper;
+mod root;
+mod server;
+mod spawn;
+mod streams;
+mod sys;
+
+pub use boot::init;
+pub use error::Error;
+pub use server::{Adoption, Age, End, Machine, serve};

@@ -1,0 +1,98 @@
+//! *Boot* is the agent's way from the kernel's first process to serving the host.
+
+use std::time::{Duration, Instant};
+
+use pyro_protocol::{Disk, PORT_NAME};
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit};
+use rustix::time::ClockId;
+
+use crate::console;
+use crate::devices;
+use crate::error::Error;
+use crate::identity;
+use crate::power;
+use crate::reaper;
+use crate::root::{self, Root};
+use crate::server::{Adoption, Age, End, Machine, serve};
+
+/// The most open files of the agent, and what commands may raise their own limit to.
+const OPEN_FILES: u64 = 524_288;
+
+/// Lives the life of PID 1.
+///
+/// No signal needs to be ignored: the kernel delivers none to PID 1 for which it has no handler,
+/// SIGKILL included.
+pub fn init() -> ! {
+    let started = Instant::now();
+    let kernel = rustix::time::clock_gettime(ClockId::Boottime);
+    let mut vm = Vm {
+        kernel: Duration::try_from(kernel).unwrap_or_default(),
+        started,
+        root: None,
+    };
+    // A panic must not end PID 1: the kernel would only say that it did.
+    std::panic::set_hook(Box::new(|panic| {
+        console::log(&panic.to_string());
+        rustix::fs::sync();
+        power::power_off()
+    }));
+    let port = match boot() {
+        Ok(port) => port,
+        Err(error) => {
+            console::log(&error.to_string());
+            power::power_off()
+        }
+    };
+    match serve(port, &mut vm) {
+        End::Shutdown => {}
+        End::Closed => console::log("the host closed the port"),
+        End::Broken(reason) => console::log(&reason),
+    }
+    power::shut_down(vm.root.as_ref().map(|root| &root.private))
+}
+
+fn boot() -> Result<std::os::fd::OwnedFd, Error> {
+    // None of these can fail for PID 1, and the machine works without them.
+    let _name = rustix::thread::set_name(c"pyro-guest");
+    let _session = rustix::process::setsid();
+    let _limit = rustix::process::setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(OPEN_FILES),
+            maximum: Some(OPEN_FILES),
+        },
+    );
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
+    reaper::start();
+    root::mount_kernel_file_systems()?;
+    console::open();
+    devices::load_modules("/modules")?;
+    devices::port(PORT_NAME)
+}
+
+/// The real machine.
+#[derive(Debug)]
+struct Vm {
+    kernel: Duration,
+    started: Instant,
+    root: Option<Root>,
+}
+
+impl Machine for Vm {
+    fn age(&self) -> Age {
+        Age {
+            kernel: self.kernel,
+            agent: self.started.elapsed(),
+        }
+    }
+
+    fn prepare(&mut self, disk: Disk) -> Result<(), Error> {
+        self.root = Some(root::assemble(disk)?);
+        Ok(())
+    }
+
+    fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error> {
+        identity::adopt(adoption)
+    }
+}

@@ -1,0 +1,16 @@
+//! The guest agent; `/init` of the initramfs.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if !rustix::process::getpid().is_init() {
+        // Nobody can be told if this fails.
+        drop(writeln!(
+            std::io::stderr(),
+            "pyro-guest is PID 1 of a pyro machine and does nothing elsewhere"
+        ));
+        return ExitCode::from(2);
+    }
+    pyro_guest::init()
+}

@@ -1,0 +1,147 @@
+//! A *process tree* is a command with everything it started.
+
+use std::fs;
+
+use rustix::process::{Pid, Signal};
+
+/// One line of `/proc/*/stat`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    group: i32,
+    session: i32,
+}
+
+/// How often the tree is looked at again for processes that were being started meanwhile.
+const ROUNDS: usize = 16;
+
+/// Kills the command `pid`, which must not have been collected yet, with its process group and
+/// all its descendants.
+///
+/// What may escape: a process that left the group and whose parent ended before, so that PID 1
+/// inherited it (a daemon that was detached on purpose), and what a fork bomb starts faster than
+/// [`ROUNDS`] looks find it.
+pub(crate) fn kill(pid: Pid) {
+    let root = pid.as_raw_pid();
+    let mut members: Vec<i32> = Vec::new();
+    // Stopped first, killed then: a process killed at once would leave the children it had just
+    // started to PID 1, where nothing tells them from daemons.
+    crate::reaper::signal_group(pid, Signal::STOP);
+    for _ in 0..ROUNDS {
+        let found = descendants(&processes(), root);
+        let new: Vec<i32> = found
+            .into_iter()
+            .filter(|pid| !members.contains(pid))
+            .collect();
+        if new.is_empty() {
+            break;
+        }
+        for &pid in &new {
+            send(pid, Signal::STOP);
+        }
+        members.extend(new);
+    }
+    for pid in members {
+        send(pid, Signal::KILL);
+    }
+    crate::reaper::signal_group(pid, Signal::KILL);
+}
+
+fn send(pid: i32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        // It may have ended by itself.
+        let _sent = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// Returns `root`, what is in its process group or its session, and all descendants of these.
+fn descendants(processes: &[Process], root: i32) -> Vec<i32> {
+    let mut members = vec![root];
+    loop {
+        let before = members.len();
+        for process in processes {
+            if !members.contains(&process.pid)
+                && (process.group == root
+                    || process.session == root
+                    || members.contains(&process.parent))
+            {
+                members.push(process.pid);
+            }
+        }
+        if members.len() == before {
+            return members;
+        }
+    }
+}
+
+fn processes() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit())
+        .filter_map(|entry| parse(&fs::read(entry.path().join("stat")).ok()?))
+        .collect()
+}
+
+/// Reads `pid (name) state parent group session …`; the name may hold anything, even `)`.
+fn parse(stat: &[u8]) -> Option<Process> {
+    let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
+    let after_name = std::str::from_utf8(&stat[end_of_name + 1..]).ok()?;
+    let mut fields = after_name.split_ascii_whitespace().skip(1);
+    let mut number = || fields.next()?.parse().ok();
+    let (parent, group, session) = (number()?, number()?, number()?);
+    let pid = stat.split(|&byte| byte == b' ').next()?;
+    Some(Process {
+        pid: std::str::from_utf8(pid).ok()?.parse().ok()?,
+        parent,
+        group,
+        session,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: i32, parent: i32, group: i32, session: i32) -> Process {
+        Process {
+            pid,
+            parent,
+            group,
+            session,
+        }
+    }
+
+    #[test]
+    fn a_hostile_name_does_not_confuse() {
+        let stat = b"42 (a) R 1 1 1 (b) S 7 8 9 0 -1 4194560";
+        assert_eq!(parse(stat), Some(process(42, 7, 8, 9)));
+        assert_eq!(parse(b"42 (a"), None);
+        assert_eq!(parse(b""), None);
+    }
+
+    #[test]
+    fn descendants_are_found_whatever_their_group_and_order() {
+        let processes = [
+            process(1, 0, 1, 1),
+            process(30, 20, 30, 30), // a grandchild in a session of its own
+            process(20, 10, 20, 1),  // a child in a group of its own
+            process(10, 1, 10, 1),
+            process(11, 1, 10, 1), // an orphan that stayed in the group
+            process(50, 1, 50, 1), // another command
+            process(51, 50, 50, 1),
+        ];
+        let mut found = descendants(&processes, 10);
+        found.sort_unstable();
+        assert_eq!(found, [10, 11, 20, 30]);
+    }
+
+    #[test]
+    fn this_process_is_found() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(processes().iter().any(|process| process.pid == own));
+    }
+}

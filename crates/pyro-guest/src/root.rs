@@ -1,0 +1,141 @@
+//! The *root* file system of a machine: the environment's read-only image, and over it the
+//! machine's private disk.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use pyro_protocol::Disk;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::mount::MountFlags;
+
+use crate::devices;
+use crate::error::{Error, Step as _};
+use crate::identity;
+use crate::network;
+
+/// Mount points in the initramfs. When the new root is moved over it they, and all that is
+/// mounted there, have no path any more.
+const BASE: &str = "/base";
+const PRIVATE: &str = "/private";
+const ROOT: &str = "/root";
+
+/// What stays of the assembly.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// The private disk's own root, the only way left to it.
+    pub(crate) private: OwnedFd,
+}
+
+/// Mounts the file systems with which the kernel shows itself.
+pub(crate) fn mount_kernel_file_systems() -> Result<(), Error> {
+    let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("devtmpfs", "/dev", "devtmpfs", MountFlags::NOSUID, None)?;
+    mount("proc", "/proc", "proc", quiet, None)?;
+    mount("sysfs", "/sys", "sysfs", quiet, None)
+}
+
+/// Assembles the root file system and makes it everybody's `/`.
+pub(crate) fn assemble(disk: Disk) -> Result<Root, Error> {
+    let Disk::Private = disk;
+    let none = MountFlags::empty();
+    let base = devices::disk("base")?;
+    mount(&base, BASE, "erofs", MountFlags::RDONLY, None)?;
+    let private = devices::disk("rw")?;
+    // A fresh disk's inode tables are zeroes already; the kernel need not write them again.
+    let options = Some(c"noinit_itable");
+    mount(&private, PRIVATE, "ext4", MountFlags::NOATIME, options)?;
+    let private = rustix::fs::open(PRIVATE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .step("open the private disk's root")?;
+    let layers = Some(c"lowerdir=/base,upperdir=/private/upper,workdir=/private/work");
+    mount("overlay", ROOT, "overlay", none, layers)?;
+
+    for name in ["dev", "proc", "sys"] {
+        let target = Path::new(ROOT).join(name);
+        make_directory(&target, 0o755)?;
+        rustix::mount::mount_move(Path::new("/").join(name), &target)
+            .map_err(|cause| Error::new(format!("move /{name}"), cause))?;
+    }
+    empty_initramfs()?;
+    rustix::process::chdir(ROOT).step("enter the new root")?;
+    rustix::mount::mount_move(".", "/").step("move the new root")?;
+    rustix::process::chroot(".").step("change into the new root")?;
+    rustix::process::chdir("/").step("enter the new root")?;
+
+    furnish()?;
+    Ok(Root { private })
+}
+
+/// Frees the memory of the initramfs. The running agent keeps its own pages.
+fn empty_initramfs() -> Result<(), Error> {
+    fs::remove_dir_all("/modules").step("delete the kernel modules")?;
+    fs::remove_file("/init").step("delete the agent's file")
+}
+
+/// Makes the new root what programs expect of a Debian system.
+fn furnish() -> Result<(), Error> {
+    let plain = MountFlags::NOSUID | MountFlags::NODEV;
+    let no_programs = plain | MountFlags::NOEXEC;
+    let terminals = Some(c"gid=5,mode=620,ptmxmode=666");
+    let devpts = MountFlags::NOSUID | MountFlags::NOEXEC;
+    mount("devpts", "/dev/pts", "devpts", devpts, terminals)?;
+    mount("tmpfs", "/dev/shm", "tmpfs", plain, Some(c"mode=1777"))?;
+    mount("tmpfs", "/run", "tmpfs", plain, Some(c"mode=755"))?;
+    make_directory(Path::new("/run/lock"), 0o1777)?;
+    // A container engine or a build may want it; a kernel without it is no reason to fail.
+    let _optional = mount("cgroup2", "/sys/fs/cgroup", "cgroup2", no_programs, None);
+
+    // `/tmp` stays on the private disk: a big build must not fill the memory.
+    make_directory(Path::new("/tmp"), 0o1777)?;
+    link("/proc/self/fd", "/dev/fd")?;
+    link("/proc/self/fd/0", "/dev/stdin")?;
+    link("/proc/self/fd/1", "/dev/stdout")?;
+    link("/proc/self/fd/2", "/dev/stderr")?;
+    // Minimal images may lack it.
+    make_directory(Path::new("/etc"), 0o755)?;
+    link("/proc/self/mounts", "/etc/mtab")?;
+    network::raise_loopback()?;
+    identity::write_placeholders()
+}
+
+/// Mounts `source` on `target`, which is made if it is missing.
+fn mount(
+    source: impl AsRef<Path>,
+    target: &str,
+    kind: &str,
+    flags: MountFlags,
+    options: Option<&std::ffi::CStr>,
+) -> Result<(), Error> {
+    make_directory(Path::new(target), 0o755)?;
+    rustix::mount::mount(source.as_ref(), target, kind, flags, options)
+        .map_err(|cause| Error::new(format!("mount {target}"), cause))
+}
+
+/// Makes a directory with exactly that mode. One that exists keeps its mode, unless it is to be
+/// open to everybody and is not.
+fn make_directory(path: &Path, mode: u32) -> Result<(), Error> {
+    let failed = |cause: io::Error| Error::new(format!("make {}", path.display()), cause);
+    match fs::DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error)),
+    }
+    // The umask takes bits from what was made.
+    if mode == 0o1777 {
+        let found = fs::metadata(path).map_err(failed)?.permissions();
+        if found.mode() & 0o7777 != mode {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a symbolic link unless there is something already.
+fn link(target: &str, path: &str) -> Result<(), Error> {
+    match rustix::fs::symlinkat(target, CWD, path) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(error) => Err(Error::new(format!("link {path}"), error)),
+    }
+}

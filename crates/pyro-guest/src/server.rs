@@ -1,0 +1,515 @@
+//! The *server* answers the host: one loop over the port and the pipes of all commands.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pyro_protocol::{
+    CONNECTION, Decoder, Disk, ExecFailure, Frame, GENERATION, GuestMessage, HostMessage, Kind,
+};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::command::{Command, OUTPUT_CHUNK_BYTES, milliseconds};
+use crate::console;
+use crate::error::Error;
+use crate::outbox::Outbox;
+use crate::reaper::{self, Mailbox};
+use crate::spawn::{self, Request};
+use crate::streams::StreamSet;
+
+/// What the agent does to the machine it runs in.
+pub trait Machine {
+    /// Returns how long the machine has been running.
+    fn age(&self) -> Age;
+
+    /// Assembles the root file system.
+    ///
+    /// # Errors
+    /// When a step fails; the machine is of no use then.
+    fn prepare(&mut self, disk: Disk) -> Result<(), Error>;
+
+    /// Makes the machine its own. It can happen several times in a machine's life.
+    ///
+    /// # Errors
+    /// When a step fails; the machine must not run commands then.
+    fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error>;
+}
+
+/// How long a machine has been running.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Age {
+    /// From the kernel's start to the agent's first instruction.
+    pub kernel: Duration,
+    /// Since the agent's first instruction.
+    pub agent: Duration,
+}
+
+/// What makes a machine different from every other.
+#[derive(Clone, Debug)]
+pub struct Adoption {
+    /// At least 32 bytes of host entropy, in hexadecimal.
+    pub entropy_hex: String,
+    /// Nanoseconds since the Unix epoch.
+    pub unix_time_ns: u64,
+    /// The host name.
+    pub hostname: String,
+    /// 32 hexadecimal digits.
+    pub machine_id: String,
+}
+
+/// Why the server stopped.
+#[derive(Debug)]
+pub enum End {
+    /// The host asked for it.
+    Shutdown,
+    /// The host closed the port.
+    Closed,
+    /// The host broke the protocol, or the port is broken.
+    Broken(String),
+}
+
+/// Serves the host over `port` until it asks to shut down or the connection cannot go on.
+/// Commands that still run then are left alone.
+///
+/// The whole process becomes part of it: a thread collects every child of the process.
+pub fn serve(port: OwnedFd, machine: &mut dyn Machine) -> End {
+    match Server::new(port, machine) {
+        Ok(mut server) => loop {
+            if let Err(end) = server.turn() {
+                return end;
+            }
+        },
+        Err(error) => broken("cannot serve", &error),
+    }
+}
+
+fn broken(what: &str, error: &dyn std::fmt::Display) -> End {
+    End::Broken(format!("{what}: {error}"))
+}
+
+/// How far the machine is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Booted,
+    Prepared,
+    Adopted,
+}
+
+/// Where something happened.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Port,
+    Bell,
+    Command(u32, Kind),
+    Leftover(usize),
+}
+
+struct Server<'a> {
+    port: OwnedFd,
+    machine: &'a mut dyn Machine,
+    stage: Stage,
+    decoder: Decoder,
+    outbox: Outbox,
+    mailbox: Arc<Mailbox>,
+    used: StreamSet,
+    commands: BTreeMap<u32, Command>,
+    /// Output pipes of ended commands that daemons hold open; read so that these do not die of
+    /// SIGPIPE. `None` once closed, until the end of the turn.
+    leftovers: Vec<Option<OwnedFd>>,
+    /// The stream whose output was sent last; the others come first in the next turn.
+    served: u32,
+    scratch: Vec<u8>,
+}
+
+impl<'a> Server<'a> {
+    fn new(port: OwnedFd, machine: &'a mut dyn Machine) -> Result<Self, Errno> {
+        let flags = rustix::fs::fcntl_getfl(&port)?;
+        rustix::fs::fcntl_setfl(&port, flags | OFlags::NONBLOCK)?;
+        reaper::start();
+        Ok(Self {
+            port,
+            machine,
+            stage: Stage::Booted,
+            decoder: Decoder::new(),
+            outbox: Outbox::default(),
+            mailbox: Arc::new(Mailbox::new()?),
+            used: StreamSet::default(),
+            commands: BTreeMap::new(),
+            leftovers: Vec::new(),
+            served: 0,
+            scratch: vec![0; OUTPUT_CHUNK_BYTES],
+        })
+    }
+
+    /// Waits until something happens and deals with it.
+    fn turn(&mut self) -> Result<(), End> {
+        self.flush()?;
+        for (source, happened) in self.wait()? {
+            match source {
+                // It takes more: the next turn begins with that.
+                Source::Port if happened == PollFlags::OUT => {}
+                Source::Port => self.read_port()?,
+                Source::Bell => self.collect_ended(),
+                Source::Command(stream, kind) => self.pump(stream, kind)?,
+                Source::Leftover(index) => self.discard(index),
+            }
+        }
+        self.leftovers.retain(Option::is_some);
+        self.kill_overdue();
+        self.report_ended();
+        Ok(())
+    }
+
+    /// Returns where something happened, in the order in which it is to be dealt with.
+    fn wait(&self) -> Result<Vec<(Source, PollFlags)>, End> {
+        let mut descriptors = Vec::new();
+        let mut sources = Vec::new();
+        let mut watch = |source, descriptor, flags| {
+            descriptors.push(PollFd::from_borrowed_fd(descriptor, flags));
+            sources.push(source);
+        };
+
+        let mut port = PollFlags::empty();
+        port.set(PollFlags::IN, !self.outbox.is_congested());
+        port.set(PollFlags::OUT, !self.outbox.is_empty());
+        watch(Source::Port, self.port.as_fd(), port);
+        watch(Source::Bell, self.mailbox.bell.as_fd(), PollFlags::IN);
+        let after = self.commands.range(self.served.saturating_add(1)..);
+        let before = self.commands.range(..=self.served);
+        for (&stream, command) in after.chain(before) {
+            if let Some(pipe) = command.stdin.writable() {
+                watch(
+                    Source::Command(stream, Kind::Stdin),
+                    pipe.as_fd(),
+                    PollFlags::OUT,
+                );
+            }
+            let outputs = [
+                (Kind::Stdout, &command.stdout),
+                (Kind::Stderr, &command.stderr),
+            ];
+            for (kind, output) in outputs.into_iter().filter(|_| self.outbox.has_room()) {
+                if let Some(pipe) = output.readable() {
+                    watch(Source::Command(stream, kind), pipe.as_fd(), PollFlags::IN);
+                }
+            }
+        }
+        for (index, pipe) in self.leftovers.iter().enumerate() {
+            if let Some(pipe) = pipe {
+                watch(Source::Leftover(index), pipe.as_fd(), PollFlags::IN);
+            }
+        }
+
+        let timeout = self.next_deadline().map(|deadline| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            Timespec::try_from(left).unwrap_or(Timespec {
+                tv_sec: i64::MAX,
+                tv_nsec: 0,
+            })
+        });
+        match rustix::event::poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(broken("cannot poll", &error)),
+        }
+        let happened = descriptors.iter().map(PollFd::revents);
+        Ok(sources
+            .into_iter()
+            .zip(happened)
+            .filter(|(_, happened)| !happened.is_empty())
+            .collect())
+    }
+
+    fn flush(&mut self) -> Result<(), End> {
+        match self.outbox.flush(&self.port) {
+            Ok(()) => Ok(()),
+            Err(Errno::PIPE | Errno::CONNRESET) => Err(End::Closed),
+            Err(error) => Err(broken("cannot write to the port", &error)),
+        }
+    }
+
+    /// Reads what the host sent, but not so much that the commands would wait for long.
+    fn read_port(&mut self) -> Result<(), End> {
+        let mut total = 0;
+        while total < OUTPUT_CHUNK_BYTES {
+            let count = match rustix::io::read(&self.port, &mut self.scratch) {
+                Ok(0) | Err(Errno::CONNRESET) => return Err(End::Closed),
+                Ok(count) => count,
+                Err(Errno::AGAIN) => break,
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(broken("cannot read from the port", &error)),
+            };
+            self.decoder.push(&self.scratch[..count]);
+            loop {
+                match self.decoder.next_frame() {
+                    Ok(Some(frame)) => self.handle(&frame)?,
+                    Ok(None) => break,
+                    Err(error) => return Err(broken("malformed frame", &error)),
+                }
+            }
+            total += count;
+            // The driver gives out one page at a time; less than that was the last one.
+            if count < 4096 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, frame: &Frame) -> Result<(), End> {
+        if frame.kind == Kind::Control {
+            let message = frame
+                .message()
+                .map_err(|error| broken("malformed message", &error))?;
+            self.handle_message(frame.stream, message)?;
+            if frame.stream == CONNECTION {
+                // The next of these may take long, or fail: the host must know how far it got.
+                self.flush()?;
+            }
+            return Ok(());
+        }
+        let Some(command) = self.commands.get_mut(&frame.stream) else {
+            // The host cannot know yet that the command has ended, or was never started.
+            return if self.used.contains(frame.stream) {
+                Ok(())
+            } else {
+                Err(unexpected("data", frame.stream))
+            };
+        };
+        match frame.kind {
+            Kind::Stdin => {
+                if !command.stdin.receive(&frame.payload) {
+                    console::log(&format!(
+                        "stream {}: more standard input than was granted; killing the command",
+                        frame.stream
+                    ));
+                    command.punish();
+                }
+                if let Some(credit) = command.stdin.take_grant() {
+                    self.outbox.push(&Frame::credit(frame.stream, credit));
+                }
+            }
+            Kind::Credit => match frame.as_credit() {
+                Ok(credit) if credit.channel == Kind::Stdout => command.stdout.grant(credit.bytes),
+                Ok(credit) if credit.channel == Kind::Stderr => command.stderr.grant(credit.bytes),
+                _ => return Err(unexpected("credit", frame.stream)),
+            },
+            Kind::Control | Kind::Stdout | Kind::Stderr => {
+                return Err(unexpected("output", frame.stream));
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_message(&mut self, stream: u32, message: HostMessage) -> Result<(), End> {
+        match message {
+            HostMessage::Exec {
+                argv,
+                env,
+                cwd,
+                timeout_ms,
+                stdin,
+            } => {
+                let request = Request {
+                    argv,
+                    env,
+                    cwd,
+                    stdin,
+                };
+                if let Err((failure, message)) = self.exec(stream, &request, timeout_ms) {
+                    let answer = GuestMessage::ExecFailed { failure, message };
+                    self.outbox.say(stream, &answer);
+                }
+            }
+            HostMessage::Signal { signal } if stream != CONNECTION => {
+                self.signal(stream, signal)?;
+            }
+            HostMessage::Hello { generation } if stream == CONNECTION => self.hello(generation),
+            HostMessage::Prepare { disk } if stream == CONNECTION => self.prepare(disk),
+            HostMessage::Adopt {
+                entropy_hex,
+                unix_time_ns,
+                hostname,
+                machine_id,
+            } if stream == CONNECTION => self.adopt(&Adoption {
+                entropy_hex,
+                unix_time_ns,
+                hostname,
+                machine_id,
+            }),
+            HostMessage::Shutdown if stream == CONNECTION => return Err(End::Shutdown),
+            _ => return Err(unexpected("message", stream)),
+        }
+        Ok(())
+    }
+
+    fn hello(&mut self, generation: u32) {
+        let age = self.machine.age();
+        let answer = GuestMessage::Hello {
+            generation: generation.min(GENERATION),
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel_ms: milliseconds(age.kernel),
+            agent_ms: milliseconds(age.agent),
+        };
+        self.outbox.say(CONNECTION, &answer);
+    }
+
+    fn prepare(&mut self, disk: Disk) {
+        if self.stage != Stage::Booted {
+            return self.fail("the machine was prepared before");
+        }
+        match self.machine.prepare(disk) {
+            Ok(()) => {
+                self.stage = Stage::Prepared;
+                self.outbox.say(CONNECTION, &GuestMessage::Prepared);
+            }
+            Err(error) => self.fail(&error.to_string()),
+        }
+    }
+
+    fn adopt(&mut self, adoption: &Adoption) {
+        if self.stage == Stage::Booted {
+            return self.fail("the machine was not prepared");
+        }
+        match self.machine.adopt(adoption) {
+            Ok(()) => {
+                self.stage = Stage::Adopted;
+                self.outbox.say(CONNECTION, &GuestMessage::Adopted);
+            }
+            Err(error) => {
+                self.stage = Stage::Prepared;
+                self.fail(&error.to_string());
+            }
+        }
+    }
+
+    fn fail(&mut self, message: &str) {
+        console::log(message);
+        let message = message.to_owned();
+        self.outbox
+            .say(CONNECTION, &GuestMessage::Failed { message });
+    }
+
+    fn exec(
+        &mut self,
+        stream: u32,
+        request: &Request,
+        timeout_ms: Option<u64>,
+    ) -> Result<(), spawn::Failure> {
+        if stream == CONNECTION || !self.used.insert(stream) {
+            let message = "the stream number is in use, or was".to_owned();
+            return Err((ExecFailure::BadStream, message));
+        }
+        if self.stage != Stage::Adopted {
+            let message = "the machine was not adopted yet".to_owned();
+            return Err((ExecFailure::NotReady, message));
+        }
+        let started = Instant::now();
+        let spawned = spawn::spawn(request, &self.mailbox)?;
+        let pid = spawned.pid.as_raw_pid();
+        self.outbox.say(stream, &GuestMessage::Started { pid });
+        let command = Command::new(spawned, started, timeout_ms);
+        self.commands.insert(stream, command);
+        Ok(())
+    }
+
+    fn signal(&self, stream: u32, number: i32) -> Result<(), End> {
+        match (self.commands.get(&stream), crate::sys::signal(number)) {
+            (Some(command), Some(signal)) => reaper::signal_group(command.pid, signal),
+            (None, _) if !self.used.contains(stream) => return Err(unexpected("signal", stream)),
+            (None, _) => {}
+            (Some(_), None) => console::log(&format!("there is no signal {number} to send")),
+        }
+        Ok(())
+    }
+
+    /// Moves what one pipe of a command has or takes.
+    fn pump(&mut self, stream: u32, kind: Kind) -> Result<(), End> {
+        if kind != Kind::Stdin && !self.outbox.has_room() {
+            self.flush()?;
+            if !self.outbox.has_room() {
+                return Ok(());
+            }
+        }
+        let Some(command) = self.commands.get_mut(&stream) else {
+            return Ok(());
+        };
+        let output = match kind {
+            Kind::Stdout => &mut command.stdout,
+            Kind::Stderr => &mut command.stderr,
+            _ => {
+                command.stdin.pump();
+                if let Some(credit) = command.stdin.take_grant() {
+                    self.outbox.push(&Frame::credit(stream, credit));
+                }
+                return Ok(());
+            }
+        };
+        if output.pump(stream, &mut self.scratch, &mut self.outbox) {
+            self.served = stream;
+        }
+        Ok(())
+    }
+
+    /// Notes which commands have ended.
+    fn collect_ended(&mut self) {
+        for ended in self.mailbox.take() {
+            let mut commands = self.commands.values_mut();
+            if let Some(command) = commands.find(|command| command.pid == ended.pid) {
+                command.end(ended);
+            }
+        }
+    }
+
+    /// Reports the ended commands whose output was sent completely.
+    fn report_ended(&mut self) {
+        let mut finished = Vec::new();
+        for (&stream, command) in &self.commands {
+            if let Some(exit) = command.exit() {
+                self.outbox.say(stream, &exit);
+                finished.push(stream);
+            }
+        }
+        for stream in finished {
+            if let Some(command) = self.commands.remove(&stream) {
+                self.leftovers.extend(command.into_leftovers().map(Some));
+            }
+        }
+    }
+
+    /// Throws away what a daemon of an ended command has written.
+    fn discard(&mut self, index: usize) {
+        let Some(Some(pipe)) = self.leftovers.get(index) else {
+            return;
+        };
+        match rustix::io::read(pipe, &mut self.scratch) {
+            Ok(1..) | Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(0) | Err(_) => self.leftovers[index] = None,
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.commands.values().filter_map(Command::deadline).min()
+    }
+
+    fn kill_overdue(&mut self) {
+        let Some(deadline) = self.next_deadline() else {
+            return;
+        };
+        let now = Instant::now();
+        if deadline > now {
+            return;
+        }
+        for command in self.commands.values_mut() {
+            if command.deadline().is_some_and(|deadline| deadline <= now) {
+                command.time_out();
+            }
+        }
+    }
+}
+
+fn unexpected(what: &str, stream: u32) -> End {
+    End::Broken(format!("unexpected {what} on stream {stream}"))
+}

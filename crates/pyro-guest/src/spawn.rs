@@ -1,0 +1,251 @@
+//! *Spawning* starts a command's main process.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use pyro_protocol::ExecFailure;
+use rustix::fs::OFlags;
+use rustix::pipe::PipeFlags;
+use rustix::process::{Pid, Resource, Rlimit};
+
+use crate::reaper::{self, Mailbox};
+
+/// What Debian's `login` gives root.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The most open files a command starts with, as on every Debian system. The agent's own limit is
+/// higher, for its pipes.
+const COMMAND_OPEN_FILES: u64 = 1024;
+
+/// The command to start.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) argv: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) cwd: Option<String>,
+    pub(crate) stdin: bool,
+}
+
+/// A command that was started; the pipes' ends do not block.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(crate) pid: Pid,
+    pub(crate) stdin: Option<OwnedFd>,
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+}
+
+/// Why it was not started.
+pub(crate) type Failure = (ExecFailure, String);
+
+/// Starts the command in a process group of its own; its end will be reported to `mailbox`.
+pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned, Failure> {
+    let env = environment(&request.env);
+    let variable = |name| lookup(&env, name).unwrap_or_default();
+
+    let (stdout, child_stdout) = pipe_from_child()?;
+    let (stderr, child_stderr) = pipe_from_child()?;
+    let (stdin, child_stdin) = if request.stdin {
+        let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(refused)?;
+        set_nonblocking(&write)?;
+        (Some(write), Stdio::from(read))
+    } else {
+        (None, Stdio::from(File::open("/dev/null").map_err(refused)?))
+    };
+
+    // A session of its own would be nicer than a group, but `setsid` between fork and exec would
+    // make the standard library copy the process instead of using `posix_spawn`. For the same
+    // reason the working directory and the limit are set here, on the agent itself: under the
+    // reaper's lock, so one command at a time, and the agent uses no relative paths.
+    let pid = reaper::spawn(mailbox, || {
+        let _limit = LoweredLimit::new();
+        let _directory = enter(request.cwd.as_deref(), variable("HOME"))?;
+        let name = request.argv.first().map_or("", String::as_str);
+        let program = find_program(name, variable("PATH")).ok_or_else(|| {
+            let message = format!("{}: command not found", shortened(name));
+            (ExecFailure::NotFound, message)
+        })?;
+        let child = Command::new(program)
+            .arg0(name)
+            .args(&request.argv[1..])
+            .env_clear()
+            .envs(env.iter().copied())
+            .stdin(child_stdin)
+            .stdout(child_stdout)
+            .stderr(child_stderr)
+            .process_group(0)
+            .spawn()
+            .map_err(|error| start_failure(name, &error))?;
+        Pid::from_raw(child.id().cast_signed())
+            .ok_or_else(|| (ExecFailure::Refused, "the command has no pid".to_owned()))
+    })?;
+    Ok(Spawned {
+        pid,
+        stdin,
+        stdout,
+        stderr,
+    })
+}
+
+/// The defaults of a root login without a terminal, overridden by what was asked for.
+fn environment(asked: &[(String, String)]) -> Vec<(&str, &str)> {
+    let shell = if std::fs::exists("/bin/bash").unwrap_or(false) {
+        "/bin/bash"
+    } else {
+        "/bin/sh"
+    };
+    let mut env = vec![
+        ("PATH", DEFAULT_PATH),
+        ("HOME", "/root"),
+        ("USER", "root"),
+        ("LOGNAME", "root"),
+        ("SHELL", shell),
+        // There is no terminal: programs that ask get the truth, and those that insist on the
+        // variable are content.
+        ("TERM", "dumb"),
+        ("LANG", "C.UTF-8"),
+    ];
+    env.extend(
+        asked
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    );
+    env
+}
+
+/// Returns the value that counts, which is the last.
+fn lookup<'a>(env: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
+    let mut backwards = env.iter().rev();
+    backwards.find(|entry| entry.0 == name).map(|entry| entry.1)
+}
+
+/// Returns the first executable file called `name` in `search_path`; a name with a slash is a
+/// path already.
+fn find_program(name: &str, search_path: &str) -> Option<PathBuf> {
+    if name.contains('/') {
+        return Some(PathBuf::from(name));
+    }
+    if name.is_empty() {
+        return None;
+    }
+    search_path
+        .split(':')
+        .map(|directory| PathBuf::from(if directory.is_empty() { "." } else { directory }))
+        .map(|directory| directory.join(name))
+        .find(|program| {
+            std::fs::metadata(program)
+                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        })
+}
+
+/// Changes into the command's working directory until the returned guard is dropped. A default
+/// that does not exist becomes `/`; a directory that was asked for must exist.
+fn enter(asked: Option<&str>, home: &str) -> Result<InDirectory, Failure> {
+    let guard = InDirectory;
+    match asked {
+        Some(directory) => rustix::process::chdir(directory).map_err(|error| {
+            let message = format!("working directory {}: {error}", shortened(directory));
+            (ExecFailure::Refused, message)
+        })?,
+        None => {
+            if rustix::process::chdir(home).is_err() {
+                rustix::process::chdir("/").map_err(refused)?;
+            }
+        }
+    }
+    Ok(guard)
+}
+
+/// The agent goes back to `/` when this is dropped, so that it keeps no directory busy.
+struct InDirectory;
+
+impl Drop for InDirectory {
+    fn drop(&mut self) {
+        // `/` is always there.
+        let _entered = rustix::process::chdir("/");
+    }
+}
+
+/// While this lives, the agent has the open-files limit its children shall inherit.
+struct LoweredLimit(Rlimit);
+
+impl LoweredLimit {
+    fn new() -> Self {
+        let own = rustix::process::getrlimit(Resource::Nofile);
+        if own.current.is_none_or(|limit| limit > COMMAND_OPEN_FILES) {
+            let current = Some(COMMAND_OPEN_FILES);
+            // Lowering one's own soft limit is always allowed.
+            let lowered = Rlimit { current, ..own };
+            let _lowered = rustix::process::setrlimit(Resource::Nofile, lowered);
+        }
+        Self(own)
+    }
+}
+
+impl Drop for LoweredLimit {
+    fn drop(&mut self) {
+        // So is raising it to what it was, below the unchanged hard limit.
+        let _raised = rustix::process::setrlimit(Resource::Nofile, self.0);
+    }
+}
+
+/// Returns the agent's end, which does not block, and the child's end, which does.
+fn pipe_from_child() -> Result<(OwnedFd, OwnedFd), Failure> {
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(refused)?;
+    set_nonblocking(&read)?;
+    Ok((read, write))
+}
+
+fn set_nonblocking(pipe: &OwnedFd) -> Result<(), Failure> {
+    rustix::fs::fcntl_setfl(pipe, OFlags::NONBLOCK).map_err(refused)
+}
+
+fn start_failure(name: &str, error: &io::Error) -> Failure {
+    let failure = match error.kind() {
+        io::ErrorKind::NotFound => ExecFailure::NotFound,
+        _ => ExecFailure::Refused,
+    };
+    (failure, format!("{}: {error}", shortened(name)))
+}
+
+fn refused(error: impl Into<io::Error>) -> Failure {
+    (ExecFailure::Refused, error.into().to_string())
+}
+
+/// Cuts a text of the host's to a length that is still readable in a message.
+fn shortened(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_value_of_a_variable_counts() {
+        let asked = [
+            ("PATH".to_owned(), "/a".to_owned()),
+            ("PATH".to_owned(), "/b".to_owned()),
+        ];
+        let env = environment(&asked);
+        assert_eq!(lookup(&env, "PATH"), Some("/b"));
+        assert_eq!(lookup(&env, "HOME"), Some("/root"));
+        assert_eq!(lookup(&env, "NOTHING"), None);
+    }
+
+    #[test]
+    fn programs_are_files_that_can_be_executed() {
+        let sh = find_program("sh", "/nowhere:/etc:/usr/bin:/bin");
+        assert_eq!(sh, Some(PathBuf::from("/usr/bin/sh")));
+        assert_eq!(find_program("passwd", "/etc"), None);
+        assert_eq!(find_program("bin", "/usr"), None);
+        assert_eq!(find_program("", "/usr/bin"), None);
+        assert_eq!(find_program("./x", ""), Some(PathBuf::from("./x")));
+    }
+}

@@ -1,0 +1,84 @@
+//! The system calls that have no safe form.
+
+#![expect(
+    unsafe_code,
+    reason = "ioctls of the random device and real-time signals have no safe form"
+)]
+
+use std::fs::File;
+use std::io;
+
+use rustix::ioctl::{self, NoArg, Opcode, Setter, opcode};
+use rustix::process::Signal;
+
+/// The most entropy one call takes.
+pub(crate) const MAX_ENTROPY_BYTES: usize = 256;
+
+/// The kernel's `struct rand_pool_info` with room for [`MAX_ENTROPY_BYTES`].
+#[repr(C)]
+struct RandPoolInfo {
+    entropy_bits: i32,
+    buffer_bytes: i32,
+    buffer: [u8; MAX_ENTROPY_BYTES],
+}
+
+/// The kernel declares it with the size of the two leading integers only.
+const RNDADDENTROPY: Opcode = opcode::write::<[i32; 2]>(b'R', 3);
+const RNDRESEEDCRNG: Opcode = opcode::none(b'R', 7);
+
+/// Adds `entropy`, all of it credited, to the kernel's pool and makes the generator reseed from
+/// it at once.
+///
+/// # Errors
+/// When there are more than [`MAX_ENTROPY_BYTES`], or the kernel refuses.
+pub(crate) fn reseed(random: &File, entropy: &[u8]) -> io::Result<()> {
+    let mut buffer = [0; MAX_ENTROPY_BYTES];
+    buffer
+        .get_mut(..entropy.len())
+        .ok_or(io::ErrorKind::InvalidInput)?
+        .copy_from_slice(entropy);
+    let bytes = i32::try_from(entropy.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let request = RandPoolInfo {
+        entropy_bits: bytes * 8,
+        buffer_bytes: bytes,
+        buffer,
+    };
+    // SAFETY: RNDADDENTROPY reads a `struct rand_pool_info` and, after it, `buffer_bytes` bytes,
+    // which lie inside `request`; it writes nothing to memory of ours.
+    unsafe { ioctl::ioctl(random, Setter::<RNDADDENTROPY, _>::new(request)) }?;
+    // SAFETY: RNDRESEEDCRNG takes no argument.
+    unsafe { ioctl::ioctl(random, NoArg::<RNDRESEEDCRNG>::new()) }?;
+    Ok(())
+}
+
+/// Returns the signal with that number, real-time signals included.
+pub(crate) fn signal(number: i32) -> Option<Signal> {
+    match number {
+        // 32 and 33 belong to the C library.
+        // SAFETY: the number is not zero, is known to every Linux kernel, and is not one the C
+        // library keeps for itself; it is only used to send the signal.
+        34..=64 => Some(unsafe { Signal::from_raw_unchecked(number) }),
+        _ => Signal::from_named_raw(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_the_ioctls_are_the_kernels() {
+        assert_eq!(RNDADDENTROPY, 0x4008_5203);
+        assert_eq!(RNDRESEEDCRNG, 0x5207);
+    }
+
+    #[test]
+    fn signals_that_are_not_ours_to_send_are_refused() {
+        assert!([0, -1, 32, 33, 65].into_iter().all(|n| signal(n).is_none()));
+        assert!(
+            [1, 9, 15, 31, 34, 64]
+                .into_iter()
+                .all(|n| signal(n).is_some())
+        );
+    }
+}

@@ -1,0 +1,692 @@
+//! The agent's command serving, over a socket pair and without a machine.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use pyro_guest::{Adoption, Age, End, Error, Machine, serve};
+use pyro_protocol::{
+    CONNECTION, Credit, Decoder, Disk, ExecFailure, Exit, Frame, GENERATION, GuestMessage,
+    HostMessage, INITIAL_WINDOW, Kind,
+};
+
+const WINDOW: usize = INITIAL_WINDOW as usize;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct NoMachine;
+
+impl Machine for NoMachine {
+    fn age(&self) -> Age {
+        Age::default()
+    }
+
+    fn prepare(&mut self, _disk: Disk) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn adopt(&mut self, _adoption: &Adoption) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// What a command did.
+#[derive(Debug, Default)]
+struct Ran {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    exit: Option<Exit>,
+}
+
+impl Ran {
+    fn note(&mut self, frame: &Frame) {
+        match frame.kind {
+            Kind::Stdout => self.stdout.extend(&frame.payload),
+            Kind::Stderr => self.stderr.extend(&frame.payload),
+            Kind::Control => match frame.message().unwrap() {
+                GuestMessage::Exited(exit) => self.exit = Some(exit),
+                other => panic!("unexpected {other:?}"),
+            },
+            Kind::Stdin | Kind::Credit => {}
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        self.exit.expect("it exited")
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap()
+    }
+}
+
+/// The host's side of the port.
+struct Host {
+    socket: UnixStream,
+    decoder: Decoder,
+    /// Frames that were read while another stream's were waited for.
+    waiting: VecDeque<Frame>,
+    streams: u32,
+    agent: JoinHandle<End>,
+}
+
+impl Host {
+    /// Starts an agent that was not adopted.
+    fn new() -> Self {
+        let (socket, port) = UnixStream::pair().unwrap();
+        let agent = std::thread::spawn(|| serve(OwnedFd::from(port), &mut NoMachine));
+        Self {
+            socket,
+            decoder: Decoder::new(),
+            waiting: VecDeque::new(),
+            streams: 0,
+            agent,
+        }
+    }
+
+    fn adopted() -> Self {
+        let mut host = Self::new();
+        host.say(
+            CONNECTION,
+            &HostMessage::Prepare {
+                disk: Disk::Private,
+            },
+        );
+        host.say(CONNECTION, &adopt());
+        assert_eq!(host.answer(CONNECTION), GuestMessage::Prepared);
+        assert_eq!(host.answer(CONNECTION), GuestMessage::Adopted);
+        host
+    }
+
+    fn send(&mut self, frame: &Frame) {
+        self.socket.write_all(&frame.to_bytes()).unwrap();
+    }
+
+    fn say(&mut self, stream: u32, message: &HostMessage) {
+        self.send(&Frame::control(stream, message).unwrap());
+    }
+
+    fn grant(&mut self, stream: u32, channel: Kind, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap();
+        self.send(&Frame::credit(stream, Credit { channel, bytes }));
+    }
+
+    /// Returns the next frame, or `None` if nothing comes within `limit`.
+    fn receive(&mut self, limit: Duration) -> Option<Frame> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(frame) = self.decoder.next_frame().unwrap() {
+                return Some(frame);
+            }
+            let left = deadline.checked_duration_since(Instant::now())?;
+            self.socket.set_read_timeout(Some(left)).unwrap();
+            let mut buffer = vec![0; 100_000];
+            match self.socket.read(&mut buffer) {
+                Ok(0) => panic!("the agent closed the port"),
+                Ok(count) => self.decoder.push(&buffer[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return None,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Returns the next frame of `stream`.
+    fn next(&mut self, stream: u32) -> Frame {
+        if let Some(index) = self.waiting.iter().position(|f| f.stream == stream) {
+            return self.waiting.remove(index).unwrap();
+        }
+        loop {
+            let frame = self.receive(PATIENCE).expect("the agent answers");
+            if frame.stream == stream {
+                return frame;
+            }
+            self.waiting.push_back(frame);
+        }
+    }
+
+    fn answer(&mut self, stream: u32) -> GuestMessage {
+        let frame = self.next(stream);
+        assert_eq!(frame.kind, Kind::Control);
+        frame.message().unwrap()
+    }
+
+    /// Sends a command; returns its stream.
+    fn exec(&mut self, command: Exec) -> u32 {
+        self.streams += 1;
+        self.say(self.streams, &command.into());
+        self.streams
+    }
+
+    fn started(&mut self, stream: u32) -> i32 {
+        match self.answer(stream) {
+            GuestMessage::Started { pid } => pid,
+            other => panic!("not started: {other:?}"),
+        }
+    }
+
+    /// Takes everything the command says until its end, granting at once.
+    fn finish(&mut self, stream: u32) -> Ran {
+        let mut ran = Ran::default();
+        while ran.exit.is_none() {
+            let frame = self.next(stream);
+            ran.note(&frame);
+            if matches!(frame.kind, Kind::Stdout | Kind::Stderr) && !frame.payload.is_empty() {
+                self.grant(stream, frame.kind, frame.payload.len());
+            }
+        }
+        ran
+    }
+
+    fn run(&mut self, command: Exec) -> Ran {
+        let stream = self.exec(command);
+        self.started(stream);
+        self.finish(stream)
+    }
+
+    fn end(self) -> End {
+        drop(self.socket);
+        self.agent.join().unwrap()
+    }
+}
+
+fn adopt() -> HostMessage {
+    HostMessage::Adopt {
+        entropy_hex: "00".repeat(32),
+        unix_time_ns: 0,
+        hostname: "test".to_owned(),
+        machine_id: "0".repeat(32),
+    }
+}
+
+/// A command to run.
+#[derive(Clone, Default)]
+struct Exec {
+    argv: Vec<String>,
+    env: Vec<(String, String)>,
+    cwd: Option<String>,
+    timeout_ms: Option<u64>,
+    stdin: bool,
+}
+
+fn argv<const N: usize>(argv: [&str; N]) -> Exec {
+    Exec {
+        argv: argv.map(str::to_owned).to_vec(),
+        ..Exec::default()
+    }
+}
+
+fn bash(script: &str) -> Exec {
+    argv(["bash", "-c", script])
+}
+
+impl From<Exec> for HostMessage {
+    fn from(exec: Exec) -> Self {
+        Self::Exec {
+            argv: exec.argv,
+            env: exec.env,
+            cwd: exec.cwd,
+            timeout_ms: exec.timeout_ms,
+            stdin: exec.stdin,
+        }
+    }
+}
+
+/// Bytes of which every position shows if it is missing.
+fn pattern(length: usize) -> Vec<u8> {
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    std::iter::repeat_with(&mut next).take(length).collect()
+}
+
+fn is_alive(pid: i32) -> bool {
+    // A zombie that nobody of this process has to collect counts as gone.
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
+}
+
+/// Waits until the process is gone.
+fn is_gone(pid: i32) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while is_alive(pid) {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
+}
+
+#[test]
+fn both_sides_speak_the_lower_generation() {
+    let mut host = Host::new();
+    for (asked, spoken) in [(GENERATION + 5, GENERATION), (0, 0)] {
+        host.say(CONNECTION, &HostMessage::Hello { generation: asked });
+        let answer = host.answer(CONNECTION);
+        assert!(matches!(answer, GuestMessage::Hello { generation, .. } if generation == spoken));
+    }
+}
+
+#[test]
+fn nothing_runs_before_adoption() {
+    let mut host = Host::new();
+    host.say(CONNECTION, &adopt());
+    let answer = host.answer(CONNECTION);
+    assert!(matches!(answer, GuestMessage::Failed { .. }), "{answer:?}");
+    let stream = host.exec(argv(["true"]));
+    let answer = host.answer(stream);
+    assert!(matches!(
+        answer,
+        GuestMessage::ExecFailed {
+            failure: ExecFailure::NotReady,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn output_is_exact_and_channels_stay_apart() {
+    let mut host = Host::adopted();
+    let ran = host.run(bash(r"printf 'a\0\377\n'; printf 'e\200' >&2; exit 7"));
+    assert_eq!(ran.stdout, b"a\0\xff\n");
+    assert_eq!(ran.stderr, b"e\x80");
+    let exit = ran.exit();
+    assert_eq!((exit.code, exit.signal), (Some(7), None));
+    assert!(!exit.timed_out);
+}
+
+#[test]
+fn the_environment_is_a_root_login_without_a_terminal() {
+    let mut host = Host::adopted();
+    let ran = host.run(Exec {
+        env: vec![
+            ("HOME".to_owned(), "/tmp".to_owned()),
+            ("X".to_owned(), "1".to_owned()),
+        ],
+        ..argv(["env"])
+    });
+    let mut lines: Vec<&str> = ran.text().lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "HOME=/tmp",
+            "LANG=C.UTF-8",
+            "LOGNAME=root",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "SHELL=/bin/bash",
+            "TERM=dumb",
+            "USER=root",
+            "X=1",
+        ]
+    );
+}
+
+#[test]
+fn the_working_directory_is_the_one_asked_for_or_home() {
+    let mut host = Host::adopted();
+    for (home, cwd, expected) in [
+        ("/usr", None, "/usr\n"),
+        ("/usr", Some("/etc"), "/etc\n"),
+        ("/nonexistent", None, "/\n"),
+    ] {
+        let ran = host.run(Exec {
+            env: vec![("HOME".to_owned(), home.to_owned())],
+            cwd: cwd.map(str::to_owned),
+            ..argv(["pwd"])
+        });
+        assert_eq!(ran.text(), expected);
+    }
+}
+
+#[test]
+fn what_cannot_be_started_is_said_precisely() {
+    let mut host = Host::adopted();
+    let elsewhere = Exec {
+        cwd: Some("/nonexistent".to_owned()),
+        ..argv(["true"])
+    };
+    for (command, expected) in [
+        (argv(["no-such-program"]), ExecFailure::NotFound),
+        (argv(["/no/such/program"]), ExecFailure::NotFound),
+        (argv([""]), ExecFailure::NotFound),
+        (argv([]), ExecFailure::NotFound),
+        (argv(["/etc/passwd"]), ExecFailure::Refused),
+        (argv(["/etc"]), ExecFailure::Refused),
+        (argv(["true", "a\0b"]), ExecFailure::Refused),
+        (elsewhere, ExecFailure::Refused),
+    ] {
+        let stream = host.exec(command.clone());
+        match host.answer(stream) {
+            GuestMessage::ExecFailed { failure, message } => {
+                assert_eq!(failure, expected, "{:?}: {message}", command.argv);
+            }
+            other => panic!("{:?}: {other:?}", command.argv),
+        }
+    }
+    assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+}
+
+#[test]
+fn a_stream_is_used_once() {
+    let mut host = Host::adopted();
+    let stream = host.exec(argv(["true"]));
+    host.started(stream);
+    host.finish(stream);
+    for stream in [stream, CONNECTION] {
+        host.say(stream, &argv(["true"]).into());
+        let answer = host.answer(stream);
+        assert!(matches!(
+            answer,
+            GuestMessage::ExecFailed {
+                failure: ExecFailure::BadStream,
+                ..
+            }
+        ));
+    }
+    // What still arrives for a stream that has ended disturbs nobody.
+    host.send(&Frame::data(stream, Kind::Stdin, b"late".to_vec()));
+    host.grant(stream, Kind::Stdout, 1);
+    host.say(stream, &HostMessage::Signal { signal: 9 });
+    assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+}
+
+#[test]
+fn signals_are_at_their_defaults_and_reported() {
+    let mut host = Host::adopted();
+    let ran = host.run(bash("yes | head -1; echo ${PIPESTATUS[0]}"));
+    assert_eq!(ran.text(), "y\n141\n");
+    let ran = host.run(bash("kill -SEGV $$"));
+    assert_eq!((ran.exit().code, ran.exit().signal), (None, Some(11)));
+    let ran = host.run(bash("grep -E '^Sig(Blk|Ign)' /proc/self/status"));
+    for line in ran.text().lines() {
+        let (_, signals) = line.split_once(":\t").unwrap();
+        let signals = u64::from_str_radix(signals, 16).unwrap();
+        // Above are the real-time signals, two of which the C library ignores for itself.
+        assert_eq!(signals & 0x7fff_ffff, 0, "{line}");
+    }
+}
+
+#[test]
+fn a_command_inherits_nothing_but_its_three_descriptors() {
+    let mut host = Host::adopted();
+    let sleeper = host.exec(Exec {
+        stdin: true,
+        ..argv(["sleep", "60"])
+    });
+    host.started(sleeper);
+    let ran = host.run(bash("cd /proc/self/fd; for fd in *; do readlink $fd; done"));
+    let inheritable = std::fs::read_dir("/proc/self/fdinfo")
+        .unwrap()
+        .filter(|entry| {
+            let path = entry.as_ref().unwrap().path();
+            // The octal flags have the bit O_CLOEXEC if the descriptor is not inheritable.
+            std::fs::read_to_string(path).is_ok_and(|info| {
+                let flags = info
+                    .lines()
+                    .find_map(|line| line.strip_prefix("flags:"))
+                    .unwrap();
+                i32::from_str_radix(flags.trim(), 8).unwrap() & 0o2_000_000 == 0
+            })
+        });
+    // Whoever started this test may have left it some.
+    assert_eq!(ran.text().lines().count(), inheritable.count());
+    let ran = host.run(bash("ulimit -Sn; readlink /proc/self/fd/0"));
+    assert_eq!(ran.text(), "1024\n/dev/null\n");
+    host.say(sleeper, &HostMessage::Signal { signal: 9 });
+    host.finish(sleeper);
+}
+
+#[test]
+fn a_signal_reaches_the_whole_group() {
+    let mut host = Host::adopted();
+    let stream = host.exec(bash("sleep 60 & echo $!; wait"));
+    let pid = host.started(stream);
+    let child: i32 = String::from_utf8(host.next(stream).payload)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(is_alive(pid) && is_alive(child));
+    host.say(stream, &HostMessage::Signal { signal: 15 });
+    assert_eq!(host.finish(stream).exit().signal, Some(15));
+    assert!(is_gone(child));
+}
+
+#[test]
+fn a_timeout_kills_everything_and_keeps_the_output() {
+    let mut host = Host::adopted();
+    // One child in the group, one in a session of its own, and one that ignores signals.
+    let script = "echo before; sleep 60 & echo $!; setsid sleep 60 & \
+                  (trap '' TERM INT; sleep 60) & wait";
+    let started = Instant::now();
+    let ran = host.run(Exec {
+        timeout_ms: Some(500),
+        ..bash(script)
+    });
+    assert!(started.elapsed() < Duration::from_secs(10));
+    let exit = ran.exit();
+    assert!(exit.timed_out);
+    assert_eq!((exit.code, exit.signal), (None, Some(9)));
+    assert!(exit.duration_ms >= 500);
+    let mut lines = ran.text().lines();
+    assert_eq!(lines.next(), Some("before"));
+    assert!(is_gone(lines.next().unwrap().parse().unwrap()));
+}
+
+#[test]
+fn a_timeout_finds_descendants_in_other_sessions() {
+    let mut host = Host::adopted();
+    let ran = host.run(Exec {
+        timeout_ms: Some(500),
+        ..bash("setsid bash -c 'echo $$; sleep 60; true' & wait")
+    });
+    assert!(ran.exit().timed_out);
+    assert!(is_gone(ran.text().trim().parse().unwrap()));
+}
+
+#[test]
+fn a_timeout_that_is_not_reached_changes_nothing() {
+    let mut host = Host::adopted();
+    for timeout_ms in [60_000, u64::MAX] {
+        let ran = host.run(Exec {
+            timeout_ms: Some(timeout_ms),
+            ..argv(["true"])
+        });
+        assert_eq!(ran.exit().code, Some(0));
+        assert!(!ran.exit().timed_out);
+    }
+}
+
+#[test]
+fn megabytes_go_through_cat_and_come_back() {
+    let mut host = Host::adopted();
+    let sent = pattern(5_000_000);
+    let stream = host.exec(Exec {
+        stdin: true,
+        ..argv(["cat"])
+    });
+    host.started(stream);
+    let mut ran = Ran::default();
+    let (mut position, mut credit) = (0, WINDOW);
+    while ran.exit.is_none() {
+        while credit > 0 && position < sent.len() {
+            let count = credit.min(10_000).min(sent.len() - position);
+            let piece = sent[position..position + count].to_vec();
+            host.send(&Frame::data(stream, Kind::Stdin, piece));
+            (position, credit) = (position + count, credit - count);
+            if position == sent.len() {
+                host.send(&Frame::data(stream, Kind::Stdin, Vec::new()));
+            }
+        }
+        let frame = host.next(stream);
+        ran.note(&frame);
+        match frame.kind {
+            Kind::Credit => credit += frame.as_credit().unwrap().bytes as usize,
+            Kind::Stdout if !frame.payload.is_empty() => {
+                host.grant(stream, Kind::Stdout, frame.payload.len());
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(ran.exit().code, Some(0));
+    assert!(ran.stdout == sent, "{} bytes came back", ran.stdout.len());
+}
+
+#[test]
+fn input_nobody_reads_does_not_stall_the_host() {
+    let mut host = Host::adopted();
+    let stream = host.exec(Exec {
+        stdin: true,
+        ..bash("exec <&-; sleep 60")
+    });
+    host.started(stream);
+    let mut credit = WINDOW;
+    for _ in 0..100 {
+        while credit < 60_000 {
+            let frame = host.next(stream);
+            credit += frame.as_credit().unwrap().bytes as usize;
+        }
+        host.send(&Frame::data(stream, Kind::Stdin, vec![0; 60_000]));
+        credit -= 60_000;
+    }
+    host.say(stream, &HostMessage::Signal { signal: 9 });
+    assert_eq!(host.finish(stream).exit().signal, Some(9));
+}
+
+#[test]
+fn a_host_that_overruns_the_input_window_loses_the_command() {
+    let mut host = Host::adopted();
+    let stream = host.exec(Exec {
+        stdin: true,
+        ..argv(["sleep", "60"])
+    });
+    host.started(stream);
+    for _ in 0..5 {
+        host.send(&Frame::data(stream, Kind::Stdin, vec![0; WINDOW]));
+    }
+    assert_eq!(host.finish(stream).exit().signal, Some(9));
+    assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+}
+
+#[test]
+fn without_a_grant_at_most_a_window_arrives() {
+    let mut host = Host::adopted();
+    let stream = host.exec(bash("yes"));
+    host.started(stream);
+    let mut bytes = 0;
+    while bytes < WINDOW {
+        let frame = host.next(stream);
+        assert_eq!(frame.kind, Kind::Stdout);
+        bytes += frame.payload.len();
+    }
+    assert_eq!(bytes, WINDOW);
+    assert_eq!(host.receive(Duration::from_millis(300)), None);
+    host.grant(stream, Kind::Stdout, 1000);
+    let frame = host.receive(PATIENCE).unwrap();
+    assert_eq!(frame.payload.len(), 1000);
+    // Others are served meanwhile.
+    assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+    host.say(stream, &HostMessage::Signal { signal: 9 });
+    // The end is reported after the output, and that needs credit.
+    host.grant(stream, Kind::Stdout, WINDOW);
+    assert_eq!(host.finish(stream).exit().signal, Some(9));
+}
+
+#[test]
+fn output_written_before_the_exit_is_never_lost() {
+    let mut host = Host::adopted();
+    // The pipe's 64 KiB are all that is left when the writer has ended.
+    let stream = host.exec(bash("head -c 1000000 /dev/zero | tr '\\0' x; exit 3"));
+    host.started(stream);
+    let mut ran = Ran::default();
+    let mut owed = 0;
+    while ran.exit.is_none() {
+        match host.receive(Duration::from_millis(50)) {
+            Some(frame) => {
+                owed += frame.payload.len();
+                ran.note(&frame);
+            }
+            // Only when nothing comes any more.
+            None => host.grant(stream, Kind::Stdout, std::mem::take(&mut owed)),
+        }
+    }
+    assert_eq!(ran.stdout.len(), 1_000_000);
+    assert_eq!(ran.exit().code, Some(3));
+}
+
+#[test]
+fn a_daemon_does_not_delay_the_end_and_does_not_die_of_it() {
+    let mut host = Host::adopted();
+    let script = "(sleep 0.3; for i in {1..2000}; do echo more than a pipe holds \
+                  0123456789012345678901234567890123456789; done; exec sleep 60) & echo $!";
+    let started = Instant::now();
+    let ran = host.run(bash(script));
+    assert!(started.elapsed() < Duration::from_secs(20));
+    let daemon = ran.text().trim();
+    let command_line = format!("/proc/{daemon}/cmdline");
+    while std::fs::read(&command_line).unwrap() != b"sleep\x0060\0" {
+        assert!(started.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(host.run(argv(["kill", daemon])).exit().code, Some(0));
+}
+
+#[test]
+fn fifty_commands_run_at_once() {
+    let mut host = Host::adopted();
+    let streams: Vec<u32> = (0..50)
+        .map(|n| {
+            host.exec(bash(&format!(
+                "sleep 0.2; head -c 100000 /dev/zero; exit {n}"
+            )))
+        })
+        .collect();
+    for (n, stream) in (0..).zip(streams) {
+        host.started(stream);
+        let ran = host.finish(stream);
+        assert_eq!(ran.exit().code, Some(n));
+        assert_eq!(ran.stdout.len(), 100_000);
+    }
+}
+
+#[test]
+fn a_chatty_command_does_not_starve_the_others() {
+    let mut host = Host::adopted();
+    let chatty = host.exec(bash("yes"));
+    host.started(chatty);
+    // More than it can print meanwhile.
+    host.grant(chatty, Kind::Stdout, 2_000_000_000);
+    let started = Instant::now();
+    assert_eq!(host.run(bash("echo hello")).text(), "hello\n");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    host.say(chatty, &HostMessage::Signal { signal: 9 });
+    assert_eq!(host.finish(chatty).exit().signal, Some(9));
+}
+
+#[test]
+fn the_agent_ends_with_its_connection() {
+    assert!(matches!(Host::adopted().end(), End::Closed));
+
+    let mut host = Host::adopted();
+    host.say(CONNECTION, &HostMessage::Shutdown);
+    assert!(matches!(host.end(), End::Shutdown));
+
+    for nonsense in [
+        Frame::data(CONNECTION, Kind::Control, b"{".to_vec()),
+        Frame::data(CONNECTION, Kind::Stdin, b"x".to_vec()),
+        Frame::data(9, Kind::Stdin, b"x".to_vec()),
+        Frame::control(9, &HostMessage::Signal { signal: 9 }).unwrap(),
+        Frame::control(9, &HostMessage::Shutdown).unwrap(),
+    ] {
+        let mut host = Host::adopted();
+        host.send(&nonsense);
+        assert!(matches!(host.agent.join().unwrap(), End::Broken(_)));
+    }
+}
