@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::fs::OpenOptions;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,19 @@ pub enum AcceleratorChoice {
     Kvm,
     /// TCG.
     Tcg,
+}
+
+impl FromStr for AcceleratorChoice {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "kvm" => Self::Kvm,
+            "tcg" => Self::Tcg,
+            _ => return Err(()),
+        })
+    }
 }
 
 /// What trying KVM showed.
@@ -109,13 +123,13 @@ fn has_virtualisation_flag(cpuinfo: &str) -> bool {
 
 /// An accelerator and why it was chosen.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Judgement {
+pub(crate) struct Judgement {
     /// The accelerator to try first.
-    pub accelerator: Accelerator,
+    pub(crate) accelerator: Accelerator,
     /// Whether a guest has booted under it since the host did.
-    pub proved: bool,
+    pub(crate) proved: bool,
     /// Why, for people.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// Chooses an accelerator from what the caller wants, what the host shows, and what trying KVM
@@ -123,7 +137,7 @@ pub struct Judgement {
 ///
 /// # Errors
 /// When KVM was asked for and the device cannot be used at all.
-pub fn judge(
+pub(crate) fn judge(
     choice: AcceleratorChoice,
     device: KvmDevice,
     tried: Option<&Verdict>,

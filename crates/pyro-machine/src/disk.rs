@@ -41,14 +41,14 @@ fn blank(base: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Formats an image that holds the two directories of an overlay's upper layer.
+/// Formats an image that holds the two directories of an overlay's upper layer. They are made in
+/// the image, not copied into it: a copy would belong to the user who runs this, and the upper
+/// layer's owner is the owner of the guest's root directory.
 fn format(scratch: &Path) -> io::Result<PathBuf> {
-    let tree = scratch.join("tree");
-    for directory in ["upper", "work"] {
-        fs::create_dir_all(tree.join(directory))?;
-    }
+    fs::create_dir(scratch)?;
     let image = scratch.join("image");
-    let output = Command::new(mke2fs())
+    let mut mke2fs = Command::new(system_program("mke2fs"));
+    mke2fs
         .args([
             "-q",
             "-t",
@@ -59,26 +59,40 @@ fn format(scratch: &Path) -> io::Result<PathBuf> {
             "root_owner=0:0,lazy_itable_init=1",
         ])
         // A small journal: it is written when the disk is first mounted.
-        .args(["-J", "size=8", "-d"])
-        .arg(&tree)
+        .args(["-J", "size=8"])
         .arg(&image)
-        .arg(format!("{PRIVATE_DISK_MIB}M"))
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| io::Error::new(source.kind(), format!("mke2fs: {source}")))?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(io::Error::other(format!("mke2fs: {words}")));
+        .arg(format!("{PRIVATE_DISK_MIB}M"));
+    run(mke2fs)?;
+    for directory in ["upper", "work"] {
+        let mut debugfs = Command::new(system_program("debugfs"));
+        debugfs
+            .args(["-w", "-R", &format!("mkdir {directory}")])
+            .arg(&image);
+        run(debugfs)?;
     }
     Ok(image)
 }
 
+fn run(mut command: Command) -> io::Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| io::Error::new(source.kind(), format!("{name}: {source}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(io::Error::other(format!("{name}: {words}")))
+}
+
 /// System programs are not in an ordinary user's search path on Debian.
-fn mke2fs() -> &'static str {
-    ["/usr/sbin/mke2fs", "/sbin/mke2fs"]
+fn system_program(name: &str) -> PathBuf {
+    ["/usr/sbin", "/sbin"]
         .into_iter()
-        .find(|path| Path::new(path).exists())
-        .unwrap_or("mke2fs")
+        .map(|directory| Path::new(directory).join(name))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| name.into())
 }
 
 /// Copies a file without its holes; shares the data where the file system can.

@@ -45,6 +45,18 @@ pub struct Phase {
     pub duration: Duration,
 }
 
+/// News of a launch.
+#[derive(Clone, Debug)]
+pub enum LaunchEvent<'a> {
+    /// The machine with this id is about to start.
+    Starting(&'a VmId),
+    /// Something the user should know.
+    Notice(String),
+}
+
+/// Who is told about a launch.
+type Listener<'a> = &'a (dyn Fn(LaunchEvent<'_>) + Send + Sync);
+
 /// Where machines live and how they are started on this host.
 #[derive(Clone, Debug)]
 pub struct Machines {
@@ -96,8 +108,7 @@ impl Machines {
         HostFacts::load(&path).qemu(&self.search_path, &path)
     }
 
-    /// Starts a machine and returns it once its guest is ready for commands. Notices, such as
-    /// that KVM turned out not to work, are given to `notice`.
+    /// Starts a machine and returns it once its guest is ready for commands.
     ///
     /// Must be called on a thread that lives as long as the machine: the VMM dies with it.
     ///
@@ -106,16 +117,21 @@ impl Machines {
     pub async fn launch(
         &self,
         spec: &MachineSpec,
-        notice: &(dyn Fn(String) + Send + Sync),
+        listener: Listener<'_>,
     ) -> Result<Machine, Error> {
         let facts_path = self.facts_path();
         let mut facts = HostFacts::load(&facts_path);
         let program = facts.qemu(&self.search_path, &facts_path)?;
         let judgement = judge(self.accelerator, KvmDevice::detect(), facts.kvm.as_ref())?;
         if judgement.proved {
-            return self.boot(spec, &program, &judgement, facts.tsc_khz).await;
+            return self
+                .boot(spec, &program, &judgement, facts.tsc_khz, listener)
+                .await;
         }
-        match self.boot(spec, &program, &judgement, facts.tsc_khz).await {
+        match self
+            .boot(spec, &program, &judgement, facts.tsc_khz, listener)
+            .await
+        {
             Ok(machine) => {
                 facts.remember_kvm(Verdict::Works, &facts_path);
                 Ok(machine)
@@ -125,9 +141,9 @@ impl Machines {
                 | Error::BootFailed { .. }
                 | Error::GuestSetup { .. }),
             ) => {
-                notice(format!(
+                listener(LaunchEvent::Notice(format!(
                     "KVM does not run a guest here ({error}); using software emulation"
-                ));
+                )));
                 facts.remember_kvm(
                     Verdict::Fails {
                         reason: error.to_string(),
@@ -140,7 +156,8 @@ impl Machines {
                     proved: true,
                     reason,
                 };
-                self.boot(spec, &program, &judgement, facts.tsc_khz).await
+                self.boot(spec, &program, &judgement, facts.tsc_khz, listener)
+                    .await
             }
             Err(error) => Err(error),
         }
@@ -152,9 +169,11 @@ impl Machines {
         program: &qemu::Program,
         judgement: &Judgement,
         tsc_khz: u64,
+        listener: Listener<'_>,
     ) -> Result<Machine, Error> {
         let mut clock = PhaseClock::start();
         let directory = MachineDirectory::create(&self.directory()).map_err(store_error)?;
+        listener(LaunchEvent::Starting(directory.id()));
         let disk = directory.path().join("disk.ext4");
         disk::create(&disk, &self.base_dir)?;
         clock.end("disk");

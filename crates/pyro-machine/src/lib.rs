@@ -1,7 +1,7 @@
 //! A *machine* is one running virtual machine: a VMM process, its private disk, and a guest
 //! whose agent answers. [`launch`] makes one; dropping it ends it and leaves nothing behind.
 //!
-//! QEMU's words stay in [`qemu`]; the guest's in [`guest`].
+//! QEMU's words stay in the module `qemu`, the protocol's in `guest`.
 
 mod accelerator;
 mod console;
@@ -11,12 +11,14 @@ mod guest;
 mod host;
 mod launch;
 mod process;
-pub mod qemu;
+mod qemu;
 mod tsc;
 
-pub use accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
+pub use accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict};
 pub use disk::PRIVATE_DISK_MIB;
 pub use error::{Error, Tails};
 pub use guest::{Command, Guest, Outcome, Streams};
 pub use host::HostFacts;
-pub use launch::{Machine, MachineSpec, Machines, Phase};
+pub use launch::{LaunchEvent, Machine, MachineSpec, Machines, Phase};
+pub use qemu::MINIMUM_VERSION as MINIMUM_QEMU;
+pub use qemu::Program as Qemu;

@@ -1,1 +1,18 @@
-//! To be written.
+//! The command line face: it parses, calls the engine and shows what comes back. Its commands,
+//! options and help are the engine's [table of operations](pyro_engine::operation::OPERATIONS);
+//! it has no rule of its own.
+
+mod arguments;
+mod json;
+mod news;
+mod render;
+mod terminal;
+
+use std::process::ExitCode;
+
+pub use arguments::command;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    terminal::main()
+}

@@ -74,7 +74,9 @@ async fn run_against(
     let result = guest.run(&command, streams).await;
     drop(guest);
     // The aborted tasks let go of the connection only when the runtime comes round to them.
-    tokio::task::spawn_blocking(move || player.join().unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || player.join().unwrap())
+        .await
+        .unwrap();
     (result, stdout)
 }
 
@@ -96,7 +98,11 @@ async fn output_comes_through_and_is_granted_again() {
 async fn more_output_than_granted_ends_the_connection() {
     let (result, stdout) = run_against(None, |mut agent| {
         let stream = agent.next().stream;
-        agent.say(&Frame::data(stream, Kind::Stdout, vec![0; INITIAL_WINDOW as usize + 1]));
+        agent.say(&Frame::data(
+            stream,
+            Kind::Stdout,
+            vec![0; INITIAL_WINDOW as usize + 1],
+        ));
         // The host may or may not close before it has read everything.
         let _ = agent.stream.read_to_end(&mut Vec::new());
     })

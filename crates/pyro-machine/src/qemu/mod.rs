@@ -11,7 +11,7 @@ pub(crate) use command_line::{Channels, command_line};
 use crate::Error;
 
 /// The program.
-pub const PROGRAM: &str = "qemu-system-x86_64";
+pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
 
 /// The oldest version that is supported: Debian 12's.
 pub const MINIMUM_VERSION: Version = Version { major: 7, minor: 2 };

@@ -1,0 +1,119 @@
+//! A *capture* collects a command's output for a result, up to a limit: a guest decides how much
+//! it prints, we decide how much of that is kept.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+
+/// The most that is kept of one output of one command.
+pub(crate) const CAPTURE_LIMIT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Collected output.
+#[derive(Debug, Default)]
+pub(crate) struct Capture {
+    kept: Vec<u8>,
+    total: u64,
+}
+
+/// Collected output as text.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Captured {
+    pub(crate) text: String,
+    /// Whether bytes that are not UTF-8 were replaced.
+    pub(crate) lossy: bool,
+    /// How many bytes there were, if not all of them were kept.
+    pub(crate) truncated_from_bytes: Option<u64>,
+}
+
+impl Capture {
+    pub(crate) fn finish(mut self) -> Captured {
+        let truncated = self.total > self.kept.len() as u64;
+        if truncated {
+            drop_partial_character(&mut self.kept);
+        }
+        let (text, lossy) = match String::from_utf8(self.kept) {
+            Ok(text) => (text, false),
+            Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
+        };
+        Captured {
+            text,
+            lossy,
+            truncated_from_bytes: truncated.then_some(self.total),
+        }
+    }
+}
+
+/// Removes the beginning of a character whose end was cut off.
+fn drop_partial_character(bytes: &mut Vec<u8>) {
+    if let Err(error) = std::str::from_utf8(bytes)
+        && error.error_len().is_none()
+    {
+        bytes.truncate(error.valid_up_to());
+    }
+}
+
+impl AsyncWrite for Capture {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let room = CAPTURE_LIMIT_BYTES - self.kept.len();
+        self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.total += bytes.len() as u64;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    async fn captured(chunks: &[&[u8]]) -> Captured {
+        let mut capture = Capture::default();
+        for chunk in chunks {
+            capture.write_all(chunk).await.unwrap();
+        }
+        capture.finish()
+    }
+
+    #[tokio::test]
+    async fn text_is_kept_as_it_is() {
+        let text = captured(&["gr\u{fc}".as_bytes(), "\u{df}e\n".as_bytes()]).await;
+        assert_eq!(
+            text,
+            Captured {
+                text: "gr\u{fc}\u{df}e\n".into(),
+                ..Captured::default()
+            }
+        );
+    }
+
+    #[tokio::test]
+    async fn other_bytes_are_replaced_and_flagged() {
+        let binary = captured(&[b"a\xffb"]).await;
+        assert_eq!((binary.text.as_str(), binary.lossy), ("a\u{fffd}b", true));
+    }
+
+    #[tokio::test]
+    async fn too_much_is_cut_and_flagged() {
+        // The limit falls into the middle of a character.
+        let long = "\u{fc}".repeat(CAPTURE_LIMIT_BYTES);
+        let cut = captured(&[b"x", long.as_bytes()]).await;
+        assert_eq!(cut.text.len(), CAPTURE_LIMIT_BYTES - 1);
+        assert!(!cut.lossy);
+        assert_eq!(cut.truncated_from_bytes, Some(1 + long.len() as u64));
+    }
+}

@@ -1,0 +1,139 @@
+//! The *configuration* of an engine: where things are and how guests are run.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pyro_machine::AcceleratorChoice;
+
+use crate::{Error, variables};
+
+/// Below the user's cache and state directories.
+const DIRECTORY: &str = "pyro-mcp";
+const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
+
+/// Where things are and how guests are run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The environment cache.
+    pub cache_dir: PathBuf,
+    /// Directory for machines.
+    pub base_dir: PathBuf,
+    /// Where programs are searched, as in `PATH`.
+    pub search_path: OsString,
+    /// What should run the guests.
+    pub accelerator: AcceleratorChoice,
+    /// How long a guest may take to boot.
+    pub boot_limit: Duration,
+}
+
+impl Config {
+    /// Reads the configuration from environment variables, which `lookup` returns by name. See
+    /// [`variables`] for what each means.
+    ///
+    /// # Errors
+    /// When a variable has a value that means nothing, or there is no home directory.
+    pub fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let directory = |own: &str, xdg: &str, in_home: &[&str], rest: &[&str]| {
+            let relative: PathBuf = rest.iter().collect();
+            // The XDG specification has relative paths ignored.
+            let xdg = get(xdg)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute());
+            let home = || Some(PathBuf::from(get(variables::HOME)?).join(in_home.join("/")));
+            get(own)
+                .map(PathBuf::from)
+                .or_else(|| Some(xdg.or_else(home)?.join(relative)))
+                .ok_or_else(|| Error::no_home(own))
+        };
+        Ok(Self {
+            cache_dir: directory(
+                variables::CACHE_DIR,
+                variables::XDG_CACHE_HOME,
+                &[".cache"],
+                &[DIRECTORY, "environments"],
+            )?,
+            base_dir: directory(
+                variables::BASE_DIR,
+                variables::XDG_STATE_HOME,
+                &[".local", "state"],
+                &[DIRECTORY],
+            )?,
+            search_path: get(variables::PATH).unwrap_or_else(|| "/usr/bin:/bin".into()),
+            accelerator: match get(variables::ACCELERATOR) {
+                None => AcceleratorChoice::Auto,
+                Some(value) => value
+                    .to_str()
+                    .and_then(|text| text.parse().ok())
+                    .ok_or_else(|| {
+                        Error::bad_variable(variables::ACCELERATOR, &value, "auto, kvm or tcg")
+                    })?,
+            },
+            boot_limit: match get(variables::BOOT_TIMEOUT_SECONDS) {
+                None => DEFAULT_BOOT_LIMIT,
+                Some(value) => value
+                    .to_str()
+                    .and_then(|text| text.parse().ok())
+                    .filter(|seconds| *seconds > 0)
+                    .map(Duration::from_secs)
+                    .ok_or_else(|| {
+                        let wanted = "a positive whole number";
+                        Error::bad_variable(variables::BOOT_TIMEOUT_SECONDS, &value, wanted)
+                    })?,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, Error> {
+        let map: HashMap<_, _> = variables.iter().copied().collect();
+        Config::from_variables(|name| map.get(name).map(OsString::from))
+    }
+
+    #[test]
+    fn directories_come_from_the_closest_variable() {
+        let home = config(&[("HOME", "/h")]).unwrap();
+        assert_eq!(
+            home.cache_dir,
+            PathBuf::from("/h/.cache/pyro-mcp/environments")
+        );
+        assert_eq!(home.base_dir, PathBuf::from("/h/.local/state/pyro-mcp"));
+        let xdg = config(&[
+            ("HOME", "/h"),
+            ("XDG_CACHE_HOME", "/c"),
+            ("XDG_STATE_HOME", "rel"),
+        ]);
+        let xdg = xdg.unwrap();
+        assert_eq!(xdg.cache_dir, PathBuf::from("/c/pyro-mcp/environments"));
+        assert_eq!(xdg.base_dir, PathBuf::from("/h/.local/state/pyro-mcp"));
+        let own = config(&[
+            ("PYRO_ENVIRONMENT_CACHE_DIR", "/e"),
+            ("PYRO_BASE_DIR", "/b"),
+        ])
+        .unwrap();
+        assert_eq!((own.cache_dir, own.base_dir), ("/e".into(), "/b".into()));
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_names_the_variable() {
+        let error = config(&[]).unwrap_err();
+        assert!(
+            error.message.contains("PYRO_ENVIRONMENT_CACHE_DIR"),
+            "{error:?}"
+        );
+        for (name, value) in [("PYRO_ACCEL", "fast"), ("PYRO_BOOT_TIMEOUT_SECONDS", "0")] {
+            let error = config(&[("HOME", "/h"), (name, value)]).unwrap_err();
+            assert!(
+                error.message.contains(name) && error.message.contains(value),
+                "{error:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! An *operation* is a public request: one struct that says what is asked, one that says what
+//! came of it, one function between them. Everything a face needs to offer it is derived from
+//! the two structs and stands in the [table](OPERATIONS).
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use clap::{ArgMatches, Args, FromArgMatches};
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::operations::{doctor, env, vm};
+use crate::{Context, Engine, Error};
+
+/// All operations, in the order in which faces show them.
+pub static OPERATIONS: &[Entry] = &[
+    Entry::of::<env::List>(),
+    Entry::of::<env::Pull>(),
+    Entry::of::<env::Inspect>(),
+    Entry::of::<env::Prune>(),
+    Entry::of::<vm::Run>(),
+    Entry::of::<doctor::Doctor>(),
+];
+
+/// Finds an operation by its name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    OPERATIONS.iter().find(|entry| entry.name == name)
+}
+
+/// What an operation does to the world.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// Nothing.
+    ReadOnly,
+    /// It makes or changes something of ours.
+    Mutating,
+    /// It removes something.
+    Destructive,
+}
+
+/// A public request. The struct that implements it is the request: its doc comment is the
+/// operation's description, its fields are the parameters.
+pub trait Operation:
+    Args + FromArgMatches + DeserializeOwned + Serialize + JsonSchema + Send + 'static
+{
+    /// The name of the tool, and of the operation everywhere else.
+    const NAME: &'static str;
+    /// The words of the command.
+    const COMMAND: &'static [&'static str];
+    /// What it does to the world.
+    const EFFECT: Effect;
+    /// What comes of it.
+    type Output: Serialize + DeserializeOwned + JsonSchema + 'static;
+
+    /// Does it.
+    fn run(
+        self,
+        engine: &Engine,
+        context: &mut Context,
+    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+}
+
+type Call = for<'a> fn(
+    &'a Engine,
+    Value,
+    &'a mut Context,
+) -> Pin<Box<dyn Future<Output = Result<Value, Error>> + Send + 'a>>;
+
+/// One line of the table.
+pub struct Entry {
+    /// See [`Operation::NAME`].
+    pub name: &'static str,
+    /// See [`Operation::COMMAND`].
+    pub command: &'static [&'static str],
+    /// See [`Operation::EFFECT`].
+    pub effect: Effect,
+    /// The schema of the request.
+    pub input_schema: fn() -> Schema,
+    /// The schema of the response.
+    pub output_schema: fn() -> Schema,
+    /// Adds the operation's parameters to a command.
+    pub add_arguments: fn(clap::Command) -> clap::Command,
+    /// Reads the request from a command's parameters.
+    pub read_arguments: fn(&ArgMatches) -> Result<Value, clap::Error>,
+    /// Does it.
+    pub(crate) call: Call,
+}
+
+impl Entry {
+    const fn of<T: Operation>() -> Self {
+        Self {
+            name: T::NAME,
+            command: T::COMMAND,
+            effect: T::EFFECT,
+            input_schema: || schema_for!(T),
+            output_schema: || schema_for!(T::Output),
+            add_arguments: T::augment_args,
+            read_arguments: |matches| {
+                let request = T::from_arg_matches(matches)?;
+                Ok(serde_json::to_value(request)
+                    .expect("a request is a plain struct, which JSON can hold"))
+            },
+            call: |engine, request, context| {
+                Box::pin(async move {
+                    let request: T = serde_json::from_value(request)
+                        .map_err(|error| Error::malformed(T::NAME, &error))?;
+                    let output = request.run(engine, context).await?;
+                    Ok(serde_json::to_value(output)
+                        .expect("a response is a plain struct, which JSON can hold"))
+                })
+            },
+        }
+    }
+
+    /// What it does, in the words of its doc comment.
+    pub fn description(&self) -> String {
+        let schema = (self.input_schema)();
+        schema
+            .get("description")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Entry")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_and_commands_are_unique() {
+        let names: HashSet<_> = OPERATIONS.iter().map(|entry| entry.name).collect();
+        let commands: HashSet<_> = OPERATIONS.iter().map(|entry| entry.command).collect();
+        assert_eq!(names.len(), OPERATIONS.len());
+        assert_eq!(commands.len(), OPERATIONS.len());
+    }
+
+    /// The property of a request and the option of its command are one field; what differs is
+    /// only how they are written.
+    #[test]
+    fn properties_and_options_are_the_same() {
+        for entry in OPERATIONS {
+            let schema = (entry.input_schema)();
+            let properties: HashSet<String> = schema
+                .get("properties")
+                .and_then(Value::as_object)
+                .map(|object| object.keys().cloned().collect())
+                .unwrap_or_default();
+            let command = (entry.add_arguments)(clap::Command::new("x"));
+            let arguments: HashSet<String> = command
+                .get_arguments()
+                .map(|argument| argument.get_id().as_str().replace('-', "_"))
+                .collect();
+            assert_eq!(properties, arguments, "{}", entry.name);
+            assert!(!entry.description().is_empty(), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn every_property_is_described_and_unknown_ones_are_refused() {
+        for entry in OPERATIONS {
+            let schema = (entry.input_schema)();
+            assert_eq!(
+                schema.get("additionalProperties"),
+                Some(&false.into()),
+                "{}",
+                entry.name
+            );
+            let properties = schema.get("properties").and_then(Value::as_object);
+            for (name, property) in properties.into_iter().flatten() {
+                assert!(
+                    property.get("description").is_some(),
+                    "{}.{name}",
+                    entry.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! `doctor`
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use pyro_environment::{PLATFORM, Requirement, requirements};
+use pyro_machine::{Accelerator, KvmDevice, MINIMUM_QEMU};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::operation::{Effect, Operation};
+use crate::operations::env::Environment;
+use crate::operations::vm;
+use crate::{Context, Engine, Error, Listener};
+
+/// What `doctor --boot` boots.
+const BOOTED_ENVIRONMENT: &str = "debian:12";
+/// Free space below which an environment can hardly be installed, in MiB.
+const WANTED_MIB: u64 = 2048;
+
+/// Check whether this machine can run guests, and say what is missing
+///
+/// Exits with 0 only if a guest can run. `--boot` proves it by booting one.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  pyro doctor\n  pyro doctor --boot\n  pyro doctor --json")]
+pub struct Doctor {
+    /// Platform to check
+    #[arg(long, default_value = PLATFORM)]
+    #[serde(default = "platform")]
+    pub platform: String,
+    /// Boot a guest, building its environment first if need be
+    #[arg(long)]
+    #[serde(default)]
+    pub boot: bool,
+}
+
+fn platform() -> String {
+    PLATFORM.into()
+}
+
+/// What was found.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Report {
+    /// The platform.
+    pub platform: String,
+    /// Whether a guest can run.
+    pub runtime_ok: bool,
+    /// What is wrong or could be better.
+    pub issues: Vec<String>,
+    /// What to do about it, command by command.
+    pub remedies: Vec<String>,
+    /// The KVM device.
+    pub kvm: Kvm,
+    /// What runs the guests.
+    pub accelerator: AcceleratorReport,
+    /// The VMM.
+    pub qemu: QemuReport,
+    /// What networking would need.
+    pub networking: Networking,
+    /// What guests consist of.
+    pub runtime: Runtime,
+    /// Programs that environments are built with.
+    pub build_requirements: Vec<BuildRequirement>,
+    /// Kernels in the cache.
+    pub kernels: Vec<String>,
+    /// Directories and their free space.
+    pub disk: Vec<DiskReport>,
+    /// The guest that was booted, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<Boot>,
+}
+
+/// The KVM device.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Kvm {
+    /// It exists.
+    pub exists: bool,
+    /// This user may read it.
+    pub readable: bool,
+    /// This user may write it.
+    pub writable: bool,
+}
+
+/// What runs the guests.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct AcceleratorReport {
+    /// `kvm` or `tcg`; null if what was asked for cannot be had.
+    pub selected: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// The VMM.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct QemuReport {
+    /// Where it is.
+    pub path: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// The oldest version that is supported.
+    pub minimum_version: String,
+}
+
+/// What networking would need.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Networking {
+    /// Whether guests have a network without being given one.
+    pub enabled_by_default: bool,
+    /// Whether there is a TUN device.
+    pub tun_available: bool,
+    /// Where `ip` is.
+    pub ip_binary: Option<String>,
+    /// Where `nft` is.
+    pub nft_binary: Option<String>,
+    /// Where `iptables` is.
+    pub iptables_binary: Option<String>,
+    /// Whether this host forwards IPv4.
+    pub ip_forward_enabled: bool,
+}
+
+/// What guests consist of.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Runtime {
+    /// Directory of a runtime bundle; null: the guest agent is part of the program.
+    pub bundle_root: Option<String>,
+    /// Manifest of a runtime bundle.
+    pub manifest_path: Option<String>,
+    /// Firecracker, which is not used.
+    pub firecracker_bin: Option<String>,
+    /// Firecracker's jailer, which is not used.
+    pub jailer_bin: Option<String>,
+    /// The guest agent's file; null: it is part of the program.
+    pub guest_agent_path: Option<String>,
+    /// Directory of the environments.
+    pub artifacts_dir: String,
+    /// Whether that directory exists.
+    pub artifacts_present: bool,
+    /// Notices of a runtime bundle.
+    pub notice_path: Option<String>,
+    /// Version of the runtime.
+    pub bundle_version: String,
+    /// Versions of its parts.
+    pub component_versions: BTreeMap<String, String>,
+    /// What guests can do.
+    pub capabilities: Capabilities,
+    /// Version of the catalog.
+    pub catalog_version: String,
+    /// The environment cache.
+    pub cache_dir: String,
+    /// The environments.
+    pub environments: Vec<Environment>,
+}
+
+/// What guests can do.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Capabilities {
+    /// Boot.
+    pub supports_vm_boot: bool,
+    /// Run commands.
+    pub supports_guest_exec: bool,
+    /// Use the network.
+    pub supports_guest_network: bool,
+    /// Why not, where one of them is false.
+    pub reason: Option<String>,
+}
+
+/// A program that environments are built with.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct BuildRequirement {
+    /// Its name.
+    pub tool: String,
+    /// Where it is.
+    pub path: Option<String>,
+    /// The Debian package it is in.
+    pub package: String,
+    /// What it is for.
+    pub purpose: String,
+}
+
+/// A directory and its free space.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct DiskReport {
+    /// What it is for: `environments` or `machines`.
+    pub purpose: String,
+    /// The directory.
+    pub path: String,
+    /// Whether this user may write there.
+    pub writable: bool,
+    /// Free space, in MiB.
+    pub free_mib: Option<u64>,
+}
+
+/// A guest that was booted.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Boot {
+    /// Whether it answered.
+    pub ok: bool,
+    /// What it is.
+    pub environment: String,
+    /// Its kernel, if it answered.
+    pub kernel: Option<String>,
+    /// From the start of the operation to the answer, in milliseconds.
+    pub total_ms: u64,
+    /// Why it did not answer.
+    pub error: Option<String>,
+}
+
+impl Operation for Doctor {
+    const NAME: &'static str = "doctor";
+    const COMMAND: &'static [&'static str] = &["doctor"];
+    const EFFECT: Effect = Effect::ReadOnly;
+    type Output = Report;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<Report, Error> {
+        if self.platform != PLATFORM {
+            return Err(Error::invalid(format!(
+                "unknown platform '{}'; expected {PLATFORM}",
+                self.platform
+            )));
+        }
+        let mut report = examine(engine)?;
+        if self.boot && report.runtime_ok {
+            let boot = boot(engine, &context.listener).await;
+            if let Some(error) = &boot.error {
+                report.runtime_ok = false;
+                report
+                    .issues
+                    .push(format!("a guest was booted and did not answer: {error}"));
+            }
+            // What there was to find out about KVM is found out by now.
+            report.accelerator = accelerator(engine).1;
+            report.boot = Some(boot);
+        }
+        Ok(report)
+    }
+}
+
+/// Looks at everything that needs no guest.
+fn examine(engine: &Engine) -> Result<Report, Error> {
+    let mut findings = Findings::default();
+    let device = KvmDevice::detect();
+    if !device.exists {
+        findings.note("/dev/kvm is not available on this host; guests run in software emulation");
+    } else if !(device.readable && device.writable) {
+        findings.note("/dev/kvm cannot be opened by this user; guests run in software emulation");
+        findings.advise(
+            "sudo usermod -aG kvm \"$USER\"   (then log in again), if the hardware has KVM",
+        );
+    }
+    let qemu = qemu(engine, &mut findings);
+    let (accelerated, accelerator) = accelerator(engine);
+    if accelerated.is_none() {
+        findings.fail(&accelerator.reason);
+    }
+    let environments: Vec<Environment> = engine
+        .environments
+        .statuses()?
+        .into_iter()
+        .map(Into::into)
+        .collect();
+    let build_requirements = requirements();
+    check_environments(&environments, &build_requirements, &mut findings);
+    let disk = vec![
+        disk(
+            "environments",
+            engine.environments.cache_dir(),
+            &mut findings,
+        ),
+        disk("machines", &engine.machines.base_dir, &mut findings),
+    ];
+    let kernels = engine.environments.kernels()?;
+    let cache_dir = display(engine.environments.cache_dir());
+    let component_versions = [
+        ("pyro", Some(crate::VERSION.to_owned())),
+        ("qemu", qemu.version.clone()),
+        (
+            "kernel",
+            kernels.last().map(|kernel| kernel.version.clone()),
+        ),
+    ];
+    let can_run = !findings.fatal;
+    Ok(Report {
+        platform: PLATFORM.into(),
+        runtime_ok: can_run,
+        kvm: Kvm {
+            exists: device.exists,
+            readable: device.readable,
+            writable: device.writable,
+        },
+        accelerator,
+        qemu,
+        networking: networking(&engine.machines.search_path),
+        runtime: Runtime {
+            bundle_root: None,
+            manifest_path: None,
+            firecracker_bin: None,
+            jailer_bin: None,
+            guest_agent_path: None,
+            artifacts_present: engine.environments.cache_dir().is_dir(),
+            artifacts_dir: cache_dir.clone(),
+            notice_path: None,
+            bundle_version: crate::VERSION.into(),
+            component_versions: component_versions
+                .into_iter()
+                .filter_map(|(name, version)| Some((name.to_owned(), version?)))
+                .collect(),
+            capabilities: Capabilities {
+                supports_vm_boot: can_run,
+                supports_guest_exec: can_run,
+                supports_guest_network: false,
+                reason: Some(if can_run {
+                    "guest networking is not available in this version".into()
+                } else {
+                    findings.issues.join("; ")
+                }),
+            },
+            catalog_version: pyro_environment::CATALOG_VERSION.into(),
+            cache_dir,
+            environments,
+        },
+        build_requirements: build_requirements
+            .into_iter()
+            .map(|requirement| BuildRequirement {
+                tool: requirement.tool.into(),
+                path: requirement.path.as_deref().map(display),
+                package: requirement.package.into(),
+                purpose: requirement.purpose.into(),
+            })
+            .collect(),
+        kernels: kernels.into_iter().map(|kernel| kernel.version).collect(),
+        disk,
+        issues: findings.issues,
+        remedies: findings.remedies,
+        boot: None,
+    })
+}
+
+/// What is wrong, and whether it keeps guests from running.
+#[derive(Default)]
+struct Findings {
+    issues: Vec<String>,
+    remedies: Vec<String>,
+    fatal: bool,
+}
+
+impl Findings {
+    fn note(&mut self, issue: &str) {
+        self.issues.push(issue.to_owned());
+    }
+
+    fn fail(&mut self, issue: &str) {
+        self.note(issue);
+        self.fatal = true;
+    }
+
+    fn advise(&mut self, remedy: &str) {
+        self.remedies.push(remedy.to_owned());
+    }
+}
+
+fn qemu(engine: &Engine, findings: &mut Findings) -> QemuReport {
+    let minimum_version = MINIMUM_QEMU.to_string();
+    match engine.machines.qemu() {
+        Ok(program) => QemuReport {
+            path: Some(display(&program.path)),
+            version: Some(program.version_text),
+            minimum_version,
+        },
+        Err(error) => {
+            findings.fail(&error.to_string());
+            findings.advise(&error.remedy());
+            QemuReport {
+                path: None,
+                version: None,
+                minimum_version,
+            }
+        }
+    }
+}
+
+fn accelerator(engine: &Engine) -> (Option<Accelerator>, AcceleratorReport) {
+    match engine.machines.judge_accelerator() {
+        Ok((accelerator, reason)) => {
+            let selected = Some(accelerator.name().to_owned());
+            (Some(accelerator), AcceleratorReport { selected, reason })
+        }
+        Err(error) => (
+            None,
+            AcceleratorReport {
+                selected: None,
+                reason: error.to_string(),
+            },
+        ),
+    }
+}
+
+/// Environments must be installed, or it must be possible to build them.
+fn check_environments(
+    environments: &[Environment],
+    requirements: &[Requirement],
+    findings: &mut Findings,
+) {
+    let missing: Vec<&Requirement> = requirements
+        .iter()
+        .filter(|requirement| requirement.path.is_none())
+        .collect();
+    let any_installed = environments.iter().any(|environment| environment.installed);
+    if !missing.is_empty() {
+        let tools: Vec<&str> = missing.iter().map(|requirement| requirement.tool).collect();
+        let issue = format!("environments cannot be built without {}", tools.join(", "));
+        if any_installed {
+            findings.note(&issue);
+        } else {
+            findings.fail(&format!("{issue}, and none is installed"));
+        }
+        let mut packages: Vec<&str> = missing
+            .iter()
+            .map(|requirement| requirement.package)
+            .collect();
+        packages.sort_unstable();
+        packages.dedup();
+        findings.advise(&format!("sudo apt-get install {}", packages.join(" ")));
+    } else if !any_installed {
+        findings.note("no environment is installed yet; the first run builds the one it needs");
+        findings.advise("pyro env pull debian:12");
+    }
+}
+
+fn disk(purpose: &str, path: &Path, findings: &mut Findings) -> DiskReport {
+    let existing = path
+        .ancestors()
+        .find(|ancestor| ancestor.exists())
+        .unwrap_or(Path::new("/"));
+    let writable = rustix::fs::access(
+        existing,
+        rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
+    )
+    .is_ok();
+    if !writable {
+        findings.fail(&format!(
+            "{} cannot be written by this user",
+            existing.display()
+        ));
+    }
+    let free_mib = rustix::fs::statvfs(existing)
+        .ok()
+        .map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize) / (1024 * 1024));
+    if let Some(free) = free_mib.filter(|free| *free < WANTED_MIB) {
+        findings.note(&format!(
+            "only {free} MiB are free at {}; an environment needs up to {WANTED_MIB} MiB to build",
+            existing.display()
+        ));
+    }
+    DiskReport {
+        purpose: purpose.into(),
+        path: display(path),
+        writable,
+        free_mib,
+    }
+}
+
+fn networking(search_path: &std::ffi::OsStr) -> Networking {
+    let find = |name: &str| {
+        std::env::split_paths(search_path)
+            .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
+            .map(|directory| directory.join(name))
+            .find(|path| path.is_file())
+            .map(|path| display(&path))
+    };
+    Networking {
+        enabled_by_default: false,
+        tun_available: Path::new("/dev/net/tun").exists(),
+        ip_binary: find("ip"),
+        nft_binary: find("nft"),
+        iptables_binary: find("iptables"),
+        ip_forward_enabled: std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward")
+            .is_ok_and(|text| text.trim() == "1"),
+    }
+}
+
+/// Boots a guest the way `run` does.
+async fn boot(engine: &Engine, listener: &Listener) -> Boot {
+    let begun = std::time::Instant::now();
+    let request = vm::Run::new(BOOTED_ENVIRONMENT, "uname -r");
+    let mut context = Context {
+        listener: listener.clone(),
+        ..Context::default()
+    };
+    let result = request.run(engine, &mut context).await;
+    let total_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (kernel, error) = match result {
+        Ok(result) if result.exit_code == 0 => (Some(result.stdout.trim().to_owned()), None),
+        Ok(result) => (
+            None,
+            Some(format!("uname exited with {}", result.exit_code)),
+        ),
+        Err(error) => (None, Some(error.message)),
+    };
+    Boot {
+        ok: error.is_none(),
+        environment: BOOTED_ENVIRONMENT.into(),
+        kernel,
+        total_ms,
+        error,
+    }
+}
+
+fn display(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,114 @@
+//! Environments: what can be booted.
+
+mod inspect;
+mod list;
+mod prune;
+mod pull;
+
+pub use inspect::Inspect;
+pub use list::{EnvironmentList, List};
+pub use prune::{Prune, Pruned};
+pub use pull::{Pull, Pulled};
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyro_environment::{CATALOG_VERSION, PLATFORM, Ready, Status};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Engine, Error, Event, Listener};
+
+/// What is known about one environment.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What it is for.
+    pub description: String,
+    /// The packages it promises.
+    pub default_packages: Vec<String>,
+    /// The distribution.
+    pub distribution: String,
+    /// The distribution's version.
+    pub distribution_version: String,
+    /// The platform it runs on.
+    pub platform: String,
+    /// Registry of a published image; null: it is built from the distribution's archive.
+    pub oci_registry: Option<String>,
+    /// Repository of a published image.
+    pub oci_repository: Option<String>,
+    /// Reference of a published image.
+    pub oci_reference: Option<String>,
+    /// SHA-256 of its recipe, in hexadecimal.
+    pub source_digest: String,
+    /// Versions of pyro that can use it.
+    pub compatibility: String,
+    /// Version of the catalog it is in.
+    pub catalog_version: String,
+    /// Whether it is installed.
+    pub installed: bool,
+    /// The environment cache.
+    pub cache_dir: String,
+    /// Where it is, or would be, installed.
+    pub install_dir: String,
+    /// The record of its installation, if it is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub install_manifest: Option<String>,
+}
+
+impl From<Status> for Environment {
+    fn from(status: Status) -> Self {
+        let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+        let installed = status.installed();
+        let entry = status.entry;
+        Self {
+            name: entry.name.into(),
+            version: entry.version.into(),
+            description: entry.description.into(),
+            default_packages: entry
+                .default_packages
+                .iter()
+                .map(|&name| name.into())
+                .collect(),
+            distribution: entry.distribution.into(),
+            distribution_version: entry.distribution_version.into(),
+            platform: PLATFORM.into(),
+            oci_registry: None,
+            oci_repository: None,
+            oci_reference: None,
+            source_digest: status.source_digest,
+            compatibility: entry.compatibility.into(),
+            catalog_version: CATALOG_VERSION.into(),
+            installed,
+            cache_dir: text(&status.cache_dir),
+            install_dir: text(&status.install_dir),
+            install_manifest: status.installation.map(|found| text(&found.manifest)),
+        }
+    }
+}
+
+/// Makes an environment ready, telling the caller if that means building it.
+pub(crate) async fn ready(
+    engine: &Engine,
+    listener: &Listener,
+    name: &str,
+) -> Result<Ready, Error> {
+    let announced = AtomicBool::new(false);
+    let announce = |phase| listener.phase("pull", phase, ("environment", name));
+    let progress = |progress| {
+        if !announced.swap(true, Ordering::Relaxed) {
+            announce("install");
+        }
+        listener.tell(Event::Building {
+            environment: name.to_owned(),
+            progress,
+        });
+    };
+    let ready = engine.environments.ready(name, &progress).await?;
+    if announced.load(Ordering::Relaxed) {
+        announce("ready");
+    }
+    Ok(ready)
+}

@@ -1,0 +1,39 @@
+//! `env prune`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::operation::{Effect, Operation};
+use crate::{Context, Engine, Error};
+
+/// Remove cached environments and kernels that are incomplete, damaged or outdated
+///
+/// A complete environment of the current catalog is never removed.
+#[derive(Clone, Debug, Default, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  pyro env prune\n  pyro env prune --json")]
+pub struct Prune {}
+
+/// What was removed.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Pruned {
+    /// Names of the removed directories, sorted.
+    pub deleted_environment_dirs: Vec<String>,
+    /// How many they are.
+    pub count: usize,
+}
+
+impl Operation for Prune {
+    const NAME: &'static str = "env_prune";
+    const COMMAND: &'static [&'static str] = &["env", "prune"];
+    const EFFECT: Effect = Effect::Destructive;
+    type Output = Pruned;
+
+    async fn run(self, engine: &Engine, _: &mut Context) -> Result<Pruned, Error> {
+        let deleted = engine.environments.prune()?;
+        Ok(Pruned {
+            count: deleted.len(),
+            deleted_environment_dirs: deleted,
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! `env pull`
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Environment;
+use crate::operation::{Effect, Operation};
+use crate::{Context, Engine, Error};
+
+/// Install an environment, or check that it is installed
+///
+/// It is built from the Debian archive that the machine's apt is configured for, which takes
+/// about half a minute. An installed environment that is complete and unaltered is left as it is.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(
+    after_help = "Examples:\n  pyro env pull debian:12\n  pyro env pull debian:12-build --json"
+)]
+pub struct Pull {
+    /// Environment to install, for example `debian:12`
+    pub environment: String,
+}
+
+/// An installed environment.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Pulled {
+    /// What is known about it.
+    #[serde(flatten)]
+    pub environment: Environment,
+    /// Its kernel.
+    pub kernel_image: String,
+    /// The image of its root file system.
+    pub rootfs_image: String,
+    /// Where it came from.
+    pub source: String,
+}
+
+impl Operation for Pull {
+    const NAME: &'static str = "env_pull";
+    const COMMAND: &'static [&'static str] = &["env", "pull"];
+    const EFFECT: Effect = Effect::Mutating;
+    type Output = Pulled;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pulled, Error> {
+        let ready = super::ready(engine, &context.listener, &self.environment).await?;
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        Ok(Pulled {
+            environment: engine.environments.status(&self.environment)?.into(),
+            kernel_image: text(&ready.kernel),
+            rootfs_image: text(&ready.rootfs),
+            source: ready.source,
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! The operations, a file each.
+
+pub mod doctor;
+pub mod env;
+pub mod vm;

@@ -1,0 +1,119 @@
+//! *Host compatibility*: the command runs on the host, in no sandbox at all. Only when the caller
+//! asked for it and no guest can be had.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::Instant;
+
+use pyro_machine::Outcome;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::process::Command;
+
+use super::run::{Checked, Finished, streams};
+use crate::capture::Capture;
+use crate::{Context, Error, Event};
+
+/// The only variable besides `HOME` that the command sees.
+const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Runs the command in a private directory that is removed afterwards, with a clean environment
+/// and without standard input.
+pub(super) async fn run(
+    request: &Checked,
+    why: &Error,
+    context: &mut Context,
+) -> Result<Finished, Error> {
+    context.listener.tell(Event::Warning(format!(
+        "no guest can be had ({}), so the command runs ON THE HOST, WITHOUT ISOLATION, because \
+         host compatibility was allowed",
+        why.message
+    )));
+    let directory = tempfile::Builder::new()
+        .prefix("pyro-host-compat-")
+        .tempdir()
+        .map_err(|error| Error::host_compat("make a private directory", &error))?;
+    let vm_id = pyro_store::VmId::random().to_string();
+    context.listener.phase("run", "execute", ("vm_id", &vm_id));
+
+    let begun = Instant::now();
+    let mut child = Command::new("bash")
+        .args(["-lc", &request.line])
+        .current_dir(directory.path())
+        .env_clear()
+        .env("PATH", SEARCH_PATH)
+        .env("HOME", directory.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| Error::host_compat("run a shell", &error))?;
+    let _group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
+
+    let mut captures = [Capture::default(), Capture::default()];
+    let (status, duration) = {
+        let (_, stdout, stderr) = streams(context, &mut captures);
+        let from = (child.stdout.take(), child.stderr.take());
+        let pass = async {
+            tokio::try_join!(pass_on(from.0, stdout), pass_on(from.1, stderr))
+                .map_err(|_| pyro_machine::Error::OutputClosed)
+        };
+        let finish = async {
+            // Not until the end of the output: something left in the background may hold it.
+            tokio::pin!(pass);
+            let status = tokio::select! {
+                status = child.wait() => status,
+                passed = &mut pass => {
+                    passed?;
+                    child.wait().await
+                }
+            };
+            let rest = tokio::time::timeout(std::time::Duration::from_millis(100), pass);
+            if let Ok(passed) = rest.await {
+                passed?;
+            }
+            status.map_err(|error| Error::host_compat("wait for the command", &error))
+        };
+        let status = match tokio::time::timeout(request.timeout, finish).await {
+            Ok(status) => Some(status?),
+            Err(_) => None,
+        };
+        (status, begun.elapsed())
+    };
+    let outcome = Outcome {
+        code: status.and_then(|status| status.code()),
+        signal: status.and_then(|status| status.signal()),
+        timed_out: status.is_none(),
+        duration,
+    };
+    Ok((vm_id, outcome, captures.map(Capture::finish), "host_compat"))
+}
+
+/// The command's processes, ended when dropped.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // Usually nobody is left.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+async fn pass_on(
+    from: Option<impl AsyncRead + Unpin>,
+    to: &mut (dyn AsyncWrite + Send + Unpin),
+) -> std::io::Result<()> {
+    let Some(mut from) = from else { return Ok(()) };
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = from.read(&mut buffer).await?;
+        if length == 0 {
+            return Ok(());
+        }
+        to.write_all(&buffer[..length]).await?;
+        to.flush().await?;
+    }
+}

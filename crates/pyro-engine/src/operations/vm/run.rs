@@ -1,0 +1,347 @@
+//! `run`
+
+use std::time::Duration;
+
+use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Outcome, Streams};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWrite;
+
+use super::host_compat;
+use crate::capture::{Capture, Captured};
+use crate::operation::{Effect, Operation};
+use crate::operations::env;
+use crate::request::{MEM_MIB, ShellCommand, TTL_SECONDS, VCPU_COUNT, positive_seconds, within};
+use crate::{Context, Engine, Error, Event, Listener};
+
+/// What `exit_code` is when a command was ended at its time limit, as of coreutils' `timeout`.
+const TIMED_OUT: i32 = 124;
+/// What is added to the number of the signal that ended a command, as of shells.
+const SIGNALLED: i32 = 128;
+
+/// Run one command in a fresh microVM, then throw the microVM away
+///
+/// The command's output is passed on as it comes and its exit code is returned: 124 if it was
+/// ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
+/// unless it is a terminal.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  \
+    pyro run debian:12 -- git --version\n  \
+    pyro run debian:12-build --mem-mib 2048 -- sh -c 'gcc --version; nproc'\n  \
+    tar c . | pyro run debian:12 -- sh -c 'tar x && ls'\n  \
+    pyro run debian:12 --json --timeout-seconds 5 -- uname -r")]
+pub struct Run {
+    /// Environment to boot, for example `debian:12`
+    pub environment: String,
+    /// Shell command to run, for example `git --version`
+    #[command(flatten)]
+    #[serde(default)]
+    pub command: ShellCommand,
+    /// Virtual processors, 1 to 8
+    #[arg(
+        long,
+        default_value_t = 1,
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
+    #[serde(default = "one_vcpu")]
+    #[schemars(range(min = 1, max = 8))]
+    pub vcpu_count: i64,
+    /// Memory in MiB, 256 to 32768
+    #[arg(
+        long,
+        default_value_t = 1024,
+        value_name = "MIB",
+        allow_negative_numbers = true
+    )]
+    #[serde(default = "one_gibibyte")]
+    #[schemars(range(min = 256, max = 32768))]
+    pub mem_mib: i64,
+    /// Seconds after which the command is ended
+    #[arg(
+        long,
+        default_value_t = 30,
+        value_name = "SECONDS",
+        allow_negative_numbers = true
+    )]
+    #[serde(default = "half_a_minute")]
+    #[schemars(range(min = 1))]
+    pub timeout_seconds: i64,
+    /// Seconds after which the microVM is ended, whatever happens in it; 60 to 3600
+    #[arg(
+        long,
+        default_value_t = 600,
+        value_name = "SECONDS",
+        allow_negative_numbers = true
+    )]
+    #[serde(default = "ten_minutes")]
+    #[schemars(range(min = 60, max = 3600))]
+    pub ttl_seconds: i64,
+    /// Give the guest access to the network
+    #[arg(long)]
+    #[serde(default)]
+    pub network: bool,
+    /// Run the command on the host, WITHOUT ISOLATION, if no guest can be had
+    #[arg(long)]
+    #[serde(default)]
+    pub allow_host_compat: bool,
+}
+
+fn one_vcpu() -> i64 {
+    1
+}
+
+fn one_gibibyte() -> i64 {
+    1024
+}
+
+fn half_a_minute() -> i64 {
+    30
+}
+
+fn ten_minutes() -> i64 {
+    600
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct RunResult {
+    /// The microVM it ran in.
+    pub vm_id: String,
+    /// The environment.
+    pub environment: String,
+    /// The environment's version.
+    pub environment_version: Option<String>,
+    /// The command.
+    pub command: String,
+    /// Its standard output, unless that was streamed.
+    pub stdout: String,
+    /// Its standard error, unless that was streamed.
+    pub stderr: String,
+    /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+    pub exit_code: i32,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+    /// Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
+    pub execution_mode: String,
+    /// What became of the microVM.
+    pub cleanup: Cleanup,
+    /// Present if the command was ended at its time limit.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub timed_out: bool,
+    /// Present if a signal ended the command: its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// Present if bytes in `stdout` that are not UTF-8 were replaced.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stdout_lossy: bool,
+    /// Present if bytes in `stderr` that are not UTF-8 were replaced.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stderr_lossy: bool,
+    /// Present if `stdout` was cut: how many bytes there were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_truncated_from_bytes: Option<u64>,
+    /// Present if `stderr` was cut: how many bytes there were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_truncated_from_bytes: Option<u64>,
+}
+
+/// What became of a microVM.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Cleanup {
+    /// The microVM.
+    pub vm_id: String,
+    /// Whether it is gone.
+    pub deleted: bool,
+    /// Why.
+    pub reason: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// A request whose values are in range.
+pub(super) struct Checked {
+    pub(super) environment: String,
+    pub(super) line: String,
+    pub(super) timeout: Duration,
+    ttl: Duration,
+    vcpu_count: u32,
+    mem_mib: u32,
+}
+
+impl Run {
+    /// Returns a request with the default limits.
+    pub fn new(environment: &str, command: &str) -> Self {
+        Self {
+            environment: environment.to_owned(),
+            command: command.into(),
+            vcpu_count: one_vcpu(),
+            mem_mib: one_gibibyte(),
+            timeout_seconds: half_a_minute(),
+            ttl_seconds: ten_minutes(),
+            network: false,
+            allow_host_compat: false,
+        }
+    }
+
+    fn check(self) -> Result<Checked, Error> {
+        let ttl_seconds = within("ttl_seconds", self.ttl_seconds, &TTL_SECONDS)?;
+        Ok(Checked {
+            vcpu_count: within("vcpu_count", self.vcpu_count, &VCPU_COUNT)?,
+            mem_mib: within("mem_mib", self.mem_mib, &MEM_MIB)?,
+            ttl: Duration::from_secs(ttl_seconds),
+            timeout: positive_seconds("timeout_seconds", self.timeout_seconds)?,
+            line: self.command.line()?,
+            environment: self.environment,
+        })
+    }
+}
+
+impl Operation for Run {
+    const NAME: &'static str = "vm_run";
+    const COMMAND: &'static [&'static str] = &["run"];
+    const EFFECT: Effect = Effect::Mutating;
+    type Output = RunResult;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
+        let (network, allow_host_compat) = (self.network, self.allow_host_compat);
+        let request = self.check()?;
+        let environment = engine.environments.status(&request.environment)?.entry;
+        if network {
+            return Err(Error::network_unavailable());
+        }
+        let (vm_id, outcome, [stdout, stderr], execution_mode) =
+            match start(engine, &request, &context.listener).await {
+                Ok(machine) => in_guest(machine, &request, context).await?,
+                Err(error) if error.means_no_guest() && allow_host_compat => {
+                    host_compat::run(&request, &error, context).await?
+                }
+                Err(error) if error.means_no_guest() => return Err(error.guest_unavailable()),
+                Err(error) => return Err(error),
+            };
+        Ok(RunResult {
+            environment: request.environment,
+            environment_version: Some(environment.version.into()),
+            command: request.line,
+            stdout: stdout.text,
+            stderr: stderr.text,
+            exit_code: exit_code(&outcome),
+            duration_ms: u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX),
+            execution_mode: execution_mode.into(),
+            cleanup: Cleanup {
+                vm_id: vm_id.clone(),
+                deleted: true,
+                reason: "post_exec_cleanup".into(),
+            },
+            vm_id,
+            timed_out: outcome.timed_out,
+            signal: outcome.signal.filter(|_| !outcome.timed_out),
+            stdout_lossy: stdout.lossy,
+            stderr_lossy: stderr.lossy,
+            stdout_truncated_from_bytes: stdout.truncated_from_bytes,
+            stderr_truncated_from_bytes: stderr.truncated_from_bytes,
+        })
+    }
+}
+
+/// A finished command: the microVM's id, how it ended, its collected output, where it ran.
+pub(super) type Finished = (String, Outcome, [Captured; 2], &'static str);
+
+/// Starts a machine from the environment.
+async fn start(engine: &Engine, request: &Checked, listener: &Listener) -> Result<Machine, Error> {
+    listener.phase("run", "create", ("environment", &request.environment));
+    let ready = env::ready(engine, listener, &request.environment).await?;
+    let spec = MachineSpec {
+        vcpu_count: request.vcpu_count,
+        mem_mib: request.mem_mib,
+        kernel: ready.kernel,
+        initramfs: ready.initramfs,
+        rootfs: ready.rootfs,
+    };
+    let launch_listener = |event: LaunchEvent<'_>| match event {
+        LaunchEvent::Starting(id) => listener.phase("run", "start", ("vm_id", id.as_str())),
+        LaunchEvent::Notice(text) => listener.tell(Event::Notice(text)),
+    };
+    let machine = engine.machines.launch(&spec, &launch_listener).await?;
+    for phase in machine.phases() {
+        listener.tell(Event::Timing {
+            name: phase.name,
+            duration: phase.duration,
+        });
+    }
+    Ok(machine)
+}
+
+/// Runs the command; the machine is gone when this returns.
+async fn in_guest(
+    mut machine: Machine,
+    request: &Checked,
+    context: &mut Context,
+) -> Result<Finished, Error> {
+    let vm_id = machine.id().to_string();
+    context.listener.phase("run", "execute", ("vm_id", &vm_id));
+    let command = Command {
+        argv: vec!["/bin/sh".into(), "-c".into(), request.line.clone()],
+        timeout: Some(request.timeout),
+        ..Command::default()
+    };
+    let mut captures = [Capture::default(), Capture::default()];
+    let begun = std::time::Instant::now();
+    let outcome = {
+        let (stdin, stdout, stderr) = streams(context, &mut captures);
+        let stdin = stdin.map(|stdin| stdin as _);
+        let run = machine.run(
+            &command,
+            Streams {
+                stdin,
+                stdout,
+                stderr,
+            },
+        );
+        tokio::time::timeout(request.ttl, run)
+            .await
+            .map_err(|_| Error::expired(&vm_id, request.ttl.as_secs()))??
+    };
+    context.listener.tell(Event::Timing {
+        name: "command",
+        duration: begun.elapsed(),
+    });
+    let begun = std::time::Instant::now();
+    drop(machine);
+    context.listener.tell(Event::Timing {
+        name: "teardown",
+        duration: begun.elapsed(),
+    });
+    Ok((vm_id, outcome, captures.map(Capture::finish), "guest_vsock"))
+}
+
+type Input<'a> = Option<&'a mut (dyn tokio::io::AsyncRead + Send + Unpin)>;
+type Output<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
+
+/// The caller's streams, or the captures where there are none.
+pub(super) fn streams<'a>(
+    context: &'a mut Context,
+    captures: &'a mut [Capture; 2],
+) -> (Input<'a>, Output<'a>, Output<'a>) {
+    let stdin: Input<'a> = match &mut context.stdin {
+        Some(stdin) => Some(stdin.as_mut()),
+        None => None,
+    };
+    let [captured_stdout, captured_stderr] = captures;
+    match &mut context.output {
+        Some(output) => (stdin, output.stdout.as_mut(), output.stderr.as_mut()),
+        None => (stdin, captured_stdout, captured_stderr),
+    }
+}
+
+fn exit_code(outcome: &Outcome) -> i32 {
+    match (outcome.timed_out, outcome.code, outcome.signal) {
+        (true, ..) => TIMED_OUT,
+        (false, Some(code), _) => code,
+        (false, None, signal) => SIGNALLED + signal.unwrap_or(0),
+    }
+}

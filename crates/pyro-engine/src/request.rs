@@ -1,0 +1,178 @@
+//! The parts that several requests have in common, and their limits.
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+pub(crate) const VCPU_COUNT: std::ops::RangeInclusive<i64> = 1..=8;
+pub(crate) const MEM_MIB: std::ops::RangeInclusive<i64> = 256..=32_768;
+pub(crate) const TTL_SECONDS: std::ops::RangeInclusive<i64> = 60..=3600;
+
+/// A value within its range, as the type the engine works with.
+pub(crate) fn within<T: TryFrom<i64>>(
+    name: &str,
+    value: i64,
+    range: &std::ops::RangeInclusive<i64>,
+) -> Result<T, Error> {
+    let error = || {
+        Error::invalid(format!(
+            "{name} must be between {} and {}",
+            range.start(),
+            range.end()
+        ))
+    };
+    if !range.contains(&value) {
+        return Err(error());
+    }
+    T::try_from(value).map_err(|_| error())
+}
+
+/// A number of seconds above zero.
+pub(crate) fn positive_seconds(name: &str, value: i64) -> Result<std::time::Duration, Error> {
+    match u64::try_from(value) {
+        Ok(seconds @ 1..) => Ok(std::time::Duration::from_secs(seconds)),
+        _ => Err(Error::invalid(format!("{name} must be positive"))),
+    }
+}
+
+/// A command for a shell: one line of text. On the command line it is given as words, which are
+/// quoted and joined.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(transparent)]
+#[schemars(transparent)]
+pub struct ShellCommand {
+    /// The line; `None` if no word was given at all, which is not the same as an empty word.
+    #[schemars(with = "String")]
+    line: Option<String>,
+}
+
+/// The longest line: Linux takes no longer single argument (`MAX_ARG_STRLEN`, 32 pages).
+const LINE_LIMIT_BYTES: usize = 128 * 1024 - 1;
+
+impl ShellCommand {
+    /// Checks that there is one and that a kernel would take it.
+    pub(crate) fn line(self) -> Result<String, Error> {
+        let line = self.line.ok_or_else(Error::command_required)?;
+        if line.len() > LINE_LIMIT_BYTES {
+            return Err(Error::invalid(format!(
+                "command is {} bytes long; at most {LINE_LIMIT_BYTES} are possible. \
+                 Give long text on standard input",
+                line.len()
+            )));
+        }
+        if line.contains('\0') {
+            return Err(Error::invalid("command contains a NUL byte"));
+        }
+        Ok(line)
+    }
+}
+
+impl From<&str> for ShellCommand {
+    fn from(line: &str) -> Self {
+        Self {
+            line: Some(line.to_owned()),
+        }
+    }
+}
+
+const WORDS: &str = "command";
+
+impl Args for ShellCommand {
+    fn augment_args(command: Command) -> Command {
+        command.arg(
+            Arg::new(WORDS)
+                .value_name("COMMAND")
+                .help("Command to run and its arguments, best after `--`")
+                .action(ArgAction::Append)
+                .num_args(0..)
+                .trailing_var_arg(true),
+        )
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ShellCommand {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut command = Self::default();
+        command.update_from_arg_matches(matches)?;
+        Ok(command)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let words: Vec<&str> = matches
+            .get_many::<String>(WORDS)
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        self.line = if words.is_empty() {
+            None
+        } else {
+            let line = shlex::try_join(words);
+            Some(
+                line.map_err(|error| clap::Error::raw(clap::error::ErrorKind::InvalidUtf8, error))?,
+            )
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Option<String> {
+        let command = ShellCommand::augment_args(Command::new("x"));
+        let matches = command.try_get_matches_from(arguments).unwrap();
+        ShellCommand::from_arg_matches(&matches).unwrap().line
+    }
+
+    #[test]
+    fn words_are_quoted_and_joined() {
+        assert_eq!(
+            parse(&["x", "--", "echo", "a b", "$HOME"]).unwrap(),
+            "echo 'a b' '$HOME'"
+        );
+        assert_eq!(parse(&["x", "--", "echo", "--", "a"]).unwrap(), "echo -- a");
+        assert_eq!(parse(&["x", "git", "--version"]).unwrap(), "git --version");
+        assert_eq!(parse(&["x", "--", "echo hi"]).unwrap(), "'echo hi'");
+        assert_eq!(parse(&["x", "--", ""]).unwrap(), "''");
+        assert_eq!(parse(&["x", "--"]), None);
+        assert_eq!(parse(&["x"]), None);
+    }
+
+    #[test]
+    fn limits_are_the_promised_ones() {
+        let message = |value| {
+            within::<u32>("vcpu_count", value, &VCPU_COUNT)
+                .unwrap_err()
+                .message
+        };
+        assert_eq!(message(0), "vcpu_count must be between 1 and 8");
+        assert_eq!(message(-1), message(9));
+        assert_eq!(within::<u32>("vcpu_count", 8, &VCPU_COUNT).unwrap(), 8);
+        let message = positive_seconds("timeout_seconds", 0).unwrap_err().message;
+        assert_eq!(message, "timeout_seconds must be positive");
+    }
+
+    #[test]
+    fn a_command_must_fit_into_an_argument() {
+        assert!(ShellCommand::from("true").line().is_ok());
+        assert!(ShellCommand::from("").line().is_ok());
+        assert!(
+            ShellCommand::from("x".repeat(200_000).as_str())
+                .line()
+                .is_err()
+        );
+        assert!(ShellCommand::from("a\0b").line().is_err());
+        assert_eq!(
+            ShellCommand::default().line().unwrap_err().code,
+            "command_required"
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! Every environment *variable* that pyro reads, with what it means. Nothing else in the project
+//! names one; the reference page is generated from this list.
+
+/// One environment variable.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What happens when it is not set.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+macro_rules! variables {
+    ($($constant:ident = $name:literal, $default:literal, $meaning:literal;)*) => {
+        $(#[doc = $meaning] pub const $constant: &str = $name;)*
+
+        /// All of them, by name.
+        pub const ALL: &[Variable] = &[
+            $(Variable { name: $name, default: $default, meaning: $meaning },)*
+        ];
+    };
+}
+
+variables! {
+    HOME = "HOME", "none",
+        "The user's home directory, from which the other directories are derived.";
+    NO_COLOR = "NO_COLOR", "not set",
+        "When set to anything, nothing is coloured.";
+    PATH = "PATH", "none",
+        "Where QEMU and the programs that build environments are searched.";
+    ACCELERATOR = "PYRO_ACCEL", "auto",
+        "What runs the guests: `auto` (KVM once it is proved to work on this host, software \
+         emulation otherwise), `kvm` or `tcg`. The option `--accel` wins over it.";
+    BASE_DIR = "PYRO_BASE_DIR", "$XDG_STATE_HOME/pyro-mcp",
+        "Directory for what machines need while they run, and for what was found out about this \
+         host. It must belong to the user.";
+    BOOT_TIMEOUT_SECONDS = "PYRO_BOOT_TIMEOUT_SECONDS", "60",
+        "How long a guest may take to boot before the start fails, in whole seconds.";
+    CACHE_DIR = "PYRO_ENVIRONMENT_CACHE_DIR", "$XDG_CACHE_HOME/pyro-mcp/environments",
+        "Directory for environments and kernels.";
+    LOG = "PYRO_LOG", "not set",
+        "What is logged to standard error, for example `debug` or `pyro_machine=trace`.";
+    XDG_CACHE_HOME = "XDG_CACHE_HOME", "$HOME/.cache",
+        "The user's directory for what can be made again.";
+    XDG_STATE_HOME = "XDG_STATE_HOME", "$HOME/.local/state",
+        "The user's directory for what should survive a restart.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn names_are_unique_and_ours_are_sorted() {
+        let ours: Vec<_> = ALL
+            .iter()
+            .map(|variable| variable.name)
+            .filter(|n| n.starts_with("PYRO_"))
+            .collect();
+        let mut sorted = ours.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(ours, sorted);
+    }
+}

@@ -1,0 +1,134 @@
+//! Builds the guest agent, which the crate embeds.
+//!
+//! The agent is the workspace's `pyro-guest`, built by a cargo of its own, because it has another
+//! profile and is linked statically. Set `PYRO_GUEST_BINARY` to the path of a file to embed that
+//! file instead, for example an agent that was built elsewhere.
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest, Sha256};
+
+const GIVEN: &str = "PYRO_GUEST_BINARY";
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let output = PathBuf::from(variable("OUT_DIR")?);
+    println!("cargo::rerun-if-env-changed={GIVEN}");
+    println!("cargo::rerun-if-changed=build.rs");
+    let agent = match env::var_os(GIVEN).filter(|path| !path.is_empty()) {
+        Some(given) => {
+            let given = PathBuf::from(given);
+            println!("cargo::rerun-if-changed={}", given.display());
+            given
+        }
+        None => build(&output)?,
+    };
+    let contents =
+        fs::read(&agent).map_err(|error| format!("cannot read {}: {error}", agent.display()))?;
+    let embedded = output.join("agent");
+    fs::write(&embedded, &contents)?;
+    let digest = Sha256::digest(&contents)
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+    println!("cargo::rustc-env=PYRO_GUEST_AGENT={}", embedded.display());
+    println!("cargo::rustc-env=PYRO_GUEST_AGENT_SHA256={digest}");
+    Ok(())
+}
+
+/// Builds the workspace's agent and returns its path.
+fn build(output: &Path) -> Result<PathBuf> {
+    let workspace = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../..");
+    for source in [
+        "crates/pyro-guest",
+        "crates/pyro-protocol/Cargo.toml",
+        "crates/pyro-protocol/src",
+    ] {
+        println!(
+            "cargo::rerun-if-changed={}",
+            workspace.join(source).display()
+        );
+    }
+    for file in ["Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(file).display());
+    }
+
+    let target_directory = output.join("guest");
+    let mut cargo = Command::new(variable("CARGO")?);
+    cargo
+        .current_dir(&workspace)
+        // The cargo that runs us has brought the lock file up to date. Whether there is a network
+        // is for the user's own settings, which are inherited, to say.
+        .args([
+            "build",
+            "--locked",
+            "--package=pyro-guest",
+            "--bin=pyro-guest",
+        ])
+        .args(["--profile=guest", "--target", TARGET, "--target-dir"])
+        .arg(&target_directory);
+    for (name, _) in env::vars_os() {
+        if is_of_this_build(&name) {
+            cargo.env_remove(name);
+        }
+    }
+    // The agent runs before there is any file system with libraries.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    let status = cargo
+        .status()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !status.success() {
+        return Err(format!(
+            "building the guest agent failed ({status}); see above, or set {GIVEN} to an agent \
+             that was built elsewhere"
+        )
+        .into());
+    }
+    Ok(target_directory.join(TARGET).join("guest/pyro-guest"))
+}
+
+/// Whether a variable describes the build that is running us, and would confuse another. Among
+/// them are the wrappers by which linters and editors replace the compiler; the user's settings
+/// (where packages come from, which compiler, how many jobs) are not.
+fn is_of_this_build(name: &OsString) -> bool {
+    const NAMES: &[&str] = &[
+        "CARGO_BUILD_RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+        "CARGO_BUILD_TARGET_DIR",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_INCREMENTAL",
+        "CARGO_PRIMARY_PACKAGE",
+        "CARGO_TARGET_DIR",
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+        "CLIPPY_ARGS",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC_WRAPPER",
+        "RUSTFLAGS",
+        "TARGET",
+    ];
+    const PREFIXES: &[&str] = &[
+        "CARGO_BIN_",
+        "CARGO_CFG_",
+        "CARGO_CRATE_",
+        "CARGO_FEATURE_",
+        "CARGO_MANIFEST_",
+        "CARGO_PKG_",
+    ];
+    name.to_str().is_some_and(|name| {
+        NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+fn variable(name: &str) -> Result<OsString> {
+    env::var_os(name).ok_or_else(|| format!("cargo did not set {name}").into())
+}

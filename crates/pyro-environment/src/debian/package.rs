@@ -1,0 +1,246 @@
+//! The *kernel package* of the distribution: found, downloaded and checked by apt, unpacked here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::apt::Archive;
+use super::failure;
+use crate::Error;
+use crate::confined;
+use crate::modules;
+use crate::requirement::Tools;
+
+/// The package that depends on the current kernel for virtual machines.
+const META_PACKAGE: &str = "linux-image-cloud-amd64";
+
+/// Bytes of a package list, a kernel package and what it unpacks to, rounded up.
+const NEEDED_BYTES: u64 = 300 << 20;
+
+/// The largest file that is read from the package: far above any kernel or module.
+const FILE_LIMIT: u64 = 256 << 20;
+
+/// A kernel package of the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KernelPackage {
+    /// For example `linux-image-6.1.0-56-cloud-amd64`.
+    pub(crate) name: String,
+    /// For example `6.1.192-2`.
+    pub(crate) version: String,
+}
+
+/// What was found in a package.
+#[derive(Debug)]
+pub(crate) struct Unpacked {
+    /// The kernel as the distribution ships it.
+    pub(crate) image: Vec<u8>,
+    /// What `uname -r` says under it.
+    pub(crate) kernel_version: String,
+    /// The modules to load, in that order, with their contents.
+    pub(crate) modules: Vec<(String, Vec<u8>)>,
+}
+
+impl KernelPackage {
+    /// Finds the current kernel package, keeping what apt needs for that in `partial`.
+    pub(crate) async fn find(
+        tools: &Tools,
+        archive: &Archive,
+        partial: &Path,
+    ) -> Result<Self, Error> {
+        const SCRIPT: &str = r#"
+set -eu
+apt-get -c "$0/apt.conf" -qq update
+exec apt-cache -c "$0/apt.conf" show --no-all-versions "$1"
+"#;
+        archive.write_private_configuration(partial)?;
+        let mut lines = Vec::new();
+        confined::run(tools, partial, SCRIPT, &[META_PACKAGE], |line| {
+            lines.push(line.to_owned());
+        })
+        .await?
+        .map_err(|failure| failure::explain("apt-get", failure, partial, NEEDED_BYTES))?;
+        parse(&lines).ok_or_else(|| Error::KernelPackage {
+            package: META_PACKAGE.into(),
+            problem: "it does not say which kernel it stands for".into(),
+        })
+    }
+
+    /// Downloads the package and returns what is needed of it. [`find`](Self::find) has prepared
+    /// `partial`.
+    pub(crate) async fn download(&self, tools: &Tools, partial: &Path) -> Result<Unpacked, Error> {
+        const SCRIPT: &str = r#"
+set -eu
+mkdir "$0/download"
+cd "$0/download"
+exec apt-get -c "$0/apt.conf" -qq download "$1"
+"#;
+        let arguments = [format!("{}={}", self.name, self.version)];
+        confined::run(tools, partial, SCRIPT, &arguments, |_| {})
+            .await?
+            .map_err(|failure| failure::explain("apt-get", failure, partial, NEEDED_BYTES))?;
+        let package = self.downloaded(&partial.join("download"))?;
+
+        let failed = |source| Error::Spawn {
+            program: "dpkg-deb".into(),
+            source,
+        };
+        let mut child = Command::new(tools.path("dpkg-deb"))
+            .arg("--fsys-tarfile")
+            .arg(package)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let output = child
+            .stdout
+            .take()
+            .ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
+        let output = fs::File::from(output.into_owned_fd().map_err(failed)?);
+        let directory = partial.join("modules");
+        let unpacked = tokio::task::spawn_blocking(move || unpack(output, &directory));
+        let unpacked = unpacked
+            .await
+            .unwrap_or_else(|error| Err(error.to_string()));
+        let status = child.wait().await.map_err(failed)?;
+        if !status.success() && unpacked.is_ok() {
+            return Err(self.problem(format!("dpkg-deb ended with {status}")));
+        }
+        unpacked.map_err(|problem| self.problem(problem))
+    }
+
+    pub(crate) fn problem(&self, problem: String) -> Error {
+        Error::KernelPackage {
+            package: self.name.clone(),
+            problem,
+        }
+    }
+
+    fn downloaded(&self, directory: &Path) -> Result<PathBuf, Error> {
+        let entries = fs::read_dir(directory).map_err(Error::cache("read", directory))?;
+        entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+            .ok_or_else(|| self.problem("apt did not download it".into()))
+    }
+}
+
+/// Reads the package that the meta-package depends on from what `apt-cache show` printed.
+fn parse(lines: &[String]) -> Option<KernelPackage> {
+    let field = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name));
+    let dependency = field("Depends: ")?
+        .split(',')
+        .map(str::trim)
+        .find(|dependency| dependency.starts_with("linux-image-"))?;
+    let (name, version) = match dependency.split_once(" (= ") {
+        Some((name, version)) => (name, version.strip_suffix(')')?),
+        None => (dependency, field("Version: ")?),
+    };
+    Some(KernelPackage {
+        name: name.to_owned(),
+        version: version.to_owned(),
+    })
+}
+
+/// Reads a package's file tree. All modules are kept in `directory` for as long as it is not
+/// known which are needed.
+fn unpack(tree: impl Read, directory: &Path) -> Result<Unpacked, String> {
+    let damaged = |error: io::Error| format!("it cannot be read: {error}");
+    fs::create_dir(directory).map_err(damaged)?;
+    let mut kernel = None;
+    let mut built_in = BTreeSet::new();
+    let mut dependencies = BTreeMap::new();
+    let mut tree = tar::Archive::new(tree);
+    for entry in tree.entries().map_err(damaged)? {
+        let mut entry = entry.map_err(damaged)?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let path = entry
+            .path()
+            .map_err(damaged)?
+            .to_string_lossy()
+            .into_owned();
+        let mut read = || {
+            let mut contents = Vec::new();
+            (&mut entry)
+                .take(FILE_LIMIT)
+                .read_to_end(&mut contents)
+                .map_err(damaged)?;
+            Ok::<_, String>(contents)
+        };
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if let Some(version) = path.strip_prefix("./boot/vmlinuz-") {
+            kernel = Some((version.to_owned(), read()?));
+        } else if name == "modules.builtin" {
+            built_in = modules::parse_built_in(&String::from_utf8_lossy(&read()?));
+        } else if let Some(name) = name.strip_suffix(".ko") {
+            let name = modules::canonical(name);
+            let contents = read()?;
+            let depends = modules::depends(&contents)
+                .ok_or_else(|| format!("its module {name} is not a 64-bit ELF module"))?;
+            fs::write(directory.join(&name), contents).map_err(damaged)?;
+            dependencies.insert(name, depends);
+        }
+    }
+    let (kernel_version, image) = kernel.ok_or("it holds no kernel")?;
+    let order = modules::load_order(modules::WANTED, &dependencies, &built_in)
+        .map_err(|name| format!("it has no module {name}"))?;
+    let modules = order
+        .into_iter()
+        .map(|name| fs::read(directory.join(&name)).map(|contents| (name, contents)))
+        .collect::<io::Result<_>>()
+        .map_err(damaged)?;
+    Ok(Unpacked {
+        image,
+        kernel_version,
+        modules,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_meta_package_names_the_kernel() {
+        let shown = "\
+Package: linux-image-cloud-amd64
+Source: linux-signed-amd64 (6.1.192+2)
+Version: 6.1.192-2
+Provides: linux-latest-modules-6.1.0-56-cloud-amd64, wireguard-modules (= 1.0.0)
+Depends: linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2)
+Description: Linux for x86-64 cloud (meta-package)";
+        let lines: Vec<_> = shown.lines().map(str::to_owned).collect();
+        let expected = KernelPackage {
+            name: "linux-image-6.1.0-56-cloud-amd64".into(),
+            version: "6.1.192-2".into(),
+        };
+        assert_eq!(parse(&lines), Some(expected.clone()));
+        let lines = [lines[2].clone(), lines[4].replace(" (= 6.1.192-2)", "")];
+        assert_eq!(parse(&lines), Some(expected));
+        assert_eq!(parse(&[]), None);
+    }
+
+    #[test]
+    fn a_package_without_a_kernel_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut tree = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(1);
+        header.set_mode(0o644);
+        header.set_cksum();
+        tree.append_data(&mut header, "./usr/share/doc/copyright", &b"x"[..])
+            .unwrap();
+        let tree = tree.into_inner().unwrap();
+        let problem = unpack(&tree[..], &directory.path().join("m")).unwrap_err();
+        assert_eq!(problem, "it holds no kernel");
+        let problem = unpack(&b"junk that is no archive"[..], &directory.path().join("n"));
+        assert!(problem.unwrap_err().starts_with("it cannot be read"));
+    }
+}

@@ -1,0 +1,291 @@
+//! The *error* of getting an environment ready. Every one of them happens before any command was
+//! sent to a guest.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::requirement::Requirement;
+
+/// Why an environment could not be made ready, listed or pruned.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The catalog has no environment of that name.
+    #[error("unknown environment '{name}'; expected one of: {}", known.join(", "))]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The names in the catalog, sorted.
+        known: Vec<&'static str>,
+    },
+
+    /// The host is not of the only platform the catalog has kernels for.
+    #[error("environments are built for linux-x86_64; this is {platform}")]
+    PlatformUnsupported {
+        /// What the host is.
+        platform: String,
+    },
+
+    /// Programs or files that a build needs are not installed.
+    #[error("building an environment needs {}", list(missing))]
+    ToolsMissing {
+        /// All that is missing, not only the first.
+        missing: Vec<Requirement>,
+    },
+
+    /// The user has no range of subordinate ids, which an unprivileged build needs.
+    #[error("user '{user}' has no range of 65536 subordinate ids in {file}")]
+    SubordinateIdsMissing {
+        /// The user's name, or uid if it has none.
+        user: String,
+        /// The file without a range for the user.
+        file: &'static str,
+    },
+
+    /// The kernel refuses the namespaces a build is confined to.
+    #[error(
+        "this host does not let the user create the namespaces a build is confined to: {reason}"
+    )]
+    NamespacesUnavailable {
+        /// The setting that forbids it, or what `unshare` said.
+        reason: String,
+        /// The `sysctl` setting that would allow it, where one is to blame.
+        sysctl: Option<&'static str>,
+    },
+
+    /// apt is configured with no source for the release.
+    #[error("apt has no source for Debian {release} (component main)")]
+    ArchiveNotConfigured {
+        /// Code name of the release.
+        release: &'static str,
+    },
+
+    /// The Debian archive could not be reached, or does not hold what was asked for.
+    #[error("the Debian archive cannot be reached: {detail}")]
+    ArchiveUnreachable {
+        /// What apt said.
+        detail: String,
+    },
+
+    /// What the archive sent is not signed by Debian.
+    #[error("the Debian archive's signature was refused: {detail}")]
+    ArchiveUntrusted {
+        /// What apt said.
+        detail: String,
+    },
+
+    /// The file system of the cache is too full.
+    #[error(
+        "not enough space in {}: about {} MiB needed, {} MiB available",
+        path.display(), needed >> 20, available >> 20
+    )]
+    NoSpace {
+        /// The directory that holds the cache.
+        path: PathBuf,
+        /// Bytes a build needs at its peak, an estimate.
+        needed: u64,
+        /// Bytes there are.
+        available: u64,
+    },
+
+    /// The cache directory could not be read or written.
+    #[error("cannot {action} {}", path.display())]
+    CacheUnusable {
+        /// What was tried, as a verb: "create", "read", …
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// A step of a build failed in a way that none of the other variants explains.
+    #[error("{step} failed ({status}){}", last(output))]
+    BuildFailed {
+        /// The program or step.
+        step: &'static str,
+        /// Its exit status.
+        status: String,
+        /// The last lines of its output, oldest first.
+        output: Vec<String>,
+    },
+
+    /// A program could not be started or its output not read.
+    #[error("cannot run {program}")]
+    Spawn {
+        /// The program.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// The kernel package does not hold what it should.
+    #[error("the kernel package {package} cannot be used: {problem}")]
+    KernelPackage {
+        /// Name of the package.
+        package: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Error {
+    /// Returns a stable word for the kind of failure, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "unknown_environment",
+            Self::PlatformUnsupported { .. } => "platform_unsupported",
+            Self::ToolsMissing { .. } => "environment_tools_missing",
+            Self::SubordinateIdsMissing { .. } => "subordinate_ids_missing",
+            Self::NamespacesUnavailable { .. } => "user_namespaces_unavailable",
+            Self::ArchiveNotConfigured { .. } => "archive_not_configured",
+            Self::ArchiveUnreachable { .. } => "archive_unreachable",
+            Self::ArchiveUntrusted { .. } => "archive_untrusted",
+            Self::NoSpace { .. } => "no_space",
+            Self::CacheUnusable { .. } => "cache_unusable",
+            Self::BuildFailed { .. } | Self::Spawn { .. } | Self::KernelPackage { .. } => {
+                "environment_build_failed"
+            }
+        }
+    }
+
+    /// Returns what the user can do about it, as one or two sentences.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Unknown { .. } => "List the environments and use one of their names.".into(),
+            Self::PlatformUnsupported { .. } => {
+                "Use a machine with an x86-64 processor running Linux.".into()
+            }
+            Self::ToolsMissing { missing } => {
+                let mut packages: Vec<_> = missing.iter().map(|missing| missing.package).collect();
+                packages.sort_unstable();
+                packages.dedup();
+                format!("Run: sudo apt-get install {}", packages.join(" "))
+            }
+            Self::SubordinateIdsMissing { user, .. } => format!(
+                "Run: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"
+            ),
+            Self::NamespacesUnavailable { sysctl, .. } => match sysctl {
+                Some(setting) => format!("Run: sudo sysctl {setting}"),
+                None => "Allow unprivileged user namespaces, or pull the environment as root; \
+                         inside a container, the container needs them too. util-linux 2.38 or \
+                         newer is needed."
+                    .into(),
+            },
+            Self::ArchiveNotConfigured { release } => format!(
+                "Add a Debian mirror to apt's sources, as a file in /etc/apt/sources.list.d with \
+                 the line: deb [signed-by={}] http://MIRROR/debian {release} main",
+                crate::debian::KEYRING
+            ),
+            Self::ArchiveUnreachable { .. } => {
+                "Check the network and apt's sources and proxy (does `apt-get update` work?), then \
+                 try again."
+                    .into()
+            }
+            Self::ArchiveUntrusted { .. } => {
+                "Use a mirror that passes on Debian's own signatures, and a current \
+                 debian-archive-keyring."
+                    .into()
+            }
+            Self::NoSpace { path, .. } => format!(
+                "Free some space on the file system of {}, prune unused environments, or move the \
+                 cache elsewhere.",
+                path.display()
+            ),
+            Self::CacheUnusable { path, .. } => format!(
+                "Make {} readable and writable for this user, or choose another cache directory.",
+                path.display()
+            ),
+            Self::BuildFailed { .. } | Self::Spawn { .. } | Self::KernelPackage { .. } => {
+                "Try again; nothing of the failed build was kept. If it fails again, report the \
+                 output."
+                    .into()
+            }
+        }
+    }
+
+    /// Returns the last lines a failed build step printed, oldest first.
+    pub fn output(&self) -> &[String] {
+        match self {
+            Self::BuildFailed { output, .. } => output,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn cache(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::CacheUnusable {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+fn list(missing: &[Requirement]) -> String {
+    let items: Vec<_> = missing
+        .iter()
+        .map(|missing| format!("{} (package {}): not found", missing.tool, missing.package))
+        .collect();
+    items.join(", ")
+}
+
+fn last(output: &[String]) -> String {
+    let telling = output
+        .iter()
+        .rev()
+        .find(|line| line.starts_with("E: "))
+        .or(output.last());
+    telling.map(|line| format!(": {line}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::requirement;
+
+    #[test]
+    fn unknown_names_list_the_catalog() {
+        let error = crate::catalog::find("x").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown environment 'x'; expected one of: debian:12, debian:12-base, debian:12-build"
+        );
+        assert_eq!(error.code(), "unknown_environment");
+    }
+
+    #[test]
+    fn all_missing_tools_are_named_with_one_command() {
+        let missing: Vec<_> = requirement::table(false)
+            .into_iter()
+            .filter(|row| {
+                matches!(
+                    row.tool,
+                    "mmdebstrap" | "mkfs.erofs" | "newuidmap" | "newgidmap"
+                )
+            })
+            .collect();
+        assert_eq!(missing.len(), 4);
+        let error = Error::ToolsMissing { missing };
+        assert_eq!(
+            error.remedy(),
+            "Run: sudo apt-get install erofs-utils mmdebstrap uidmap"
+        );
+    }
+
+    #[test]
+    fn a_failed_step_shows_its_telling_line() {
+        let error = Error::BuildFailed {
+            step: "mmdebstrap",
+            status: "exit status: 1".into(),
+            output: vec!["E: broken".into(), "I: bye".into()],
+        };
+        assert_eq!(
+            error.to_string(),
+            "mmdebstrap failed (exit status: 1): E: broken"
+        );
+    }
+}

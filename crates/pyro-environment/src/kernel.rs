@@ -1,0 +1,230 @@
+//! A *kernel* with the modules a guest needs, shared by the environments that were built while it
+//! was the distribution's current one.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::Progress;
+use crate::bzimage;
+use crate::debian::{Archive, KernelPackage};
+use crate::initramfs;
+use crate::layout::{KERNEL_RECORD, KERNELS, Layout, MODULES, VMLINUX};
+use crate::lock::Lock;
+use crate::manifest::{self, FileRecord};
+use crate::partial::Partial;
+use crate::progress::Listener;
+use crate::requirement::Tools;
+
+/// A kernel in the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// What `uname -r` says under it.
+    pub version: String,
+    /// Version of the package it came in.
+    pub package_version: String,
+    /// Its directory.
+    pub directory: PathBuf,
+}
+
+/// What is written down about a kernel.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Record {
+    pub(crate) kernel_version: String,
+    pub(crate) modules: FileRecord,
+    pub(crate) package: String,
+    pub(crate) package_version: String,
+    pub(crate) vmlinux: FileRecord,
+}
+
+/// Makes sure that the cache has the archive's current kernel, and links it into `install`.
+pub(crate) async fn install(
+    layout: &Layout,
+    tools: &Tools,
+    archive: &Archive,
+    install: &Path,
+    progress: Listener<'_>,
+) -> Result<Record, Error> {
+    let _lock = Lock::acquire(&layout.lock(KERNELS), || {
+        progress(Progress::Notice(
+            "waiting for another process to finish fetching a kernel".into(),
+        ));
+    })
+    .await?;
+    progress(Progress::Phase("kernel"));
+    let partial = create_partial(layout).await?;
+    let package = KernelPackage::find(tools, archive, partial.path()).await?;
+    let directory = layout.kernel(&package.version);
+
+    let present = {
+        let directory = directory.clone();
+        blocking(move || Ok(verified(&directory))).await?
+    };
+    let record = if let Some(record) = present {
+        record
+    } else {
+        let unpacked = package.download(tools, partial.path()).await?;
+        let directory = directory.clone();
+        blocking(move || {
+            let vmlinux =
+                bzimage::vmlinux(&unpacked.image).map_err(|problem| package.problem(problem))?;
+            let modules = initramfs::modules_archive(&unpacked.modules);
+            let from = partial.path().join("kernel");
+            let record = write(&from, &vmlinux, &modules, package, unpacked.kernel_version)
+                .map_err(Error::cache("write", &from))?;
+            replace_directory(&from, &directory).map_err(Error::cache("create", &directory))?;
+            Ok(record)
+        })
+        .await?
+    };
+    for name in [VMLINUX, MODULES] {
+        link(&directory.join(name), &install.join(name))
+            .map_err(Error::cache("create", install.join(name)))?;
+    }
+    Ok(record)
+}
+
+/// Lists the kernels in the cache, sorted.
+pub(crate) fn list(layout: &Layout) -> Result<Vec<Kernel>, Error> {
+    let directory = layout.kernels();
+    let entries = match fs::read_dir(&directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::cache("read", directory)(error)),
+    };
+    let mut kernels = Vec::new();
+    for entry in entries {
+        let directory = entry.map_err(Error::cache("read", &directory))?.path();
+        if let Ok(Some(record)) = manifest::read::<Record>(&directory.join(KERNEL_RECORD)) {
+            kernels.push(Kernel {
+                version: record.kernel_version,
+                package_version: record.package_version,
+                directory,
+            });
+        }
+    }
+    kernels.sort_by(|a, b| a.directory.cmp(&b.directory));
+    Ok(kernels)
+}
+
+/// Returns the record of a kernel whose files are what it says, all of which are read.
+fn verified(directory: &Path) -> Option<Record> {
+    let record: Record = manifest::read(&directory.join(KERNEL_RECORD)).ok()??;
+    let holds = |record: &FileRecord, name: &str| {
+        FileRecord::of(&directory.join(name)).is_ok_and(|found| found.sha256 == record.sha256)
+    };
+    (holds(&record.vmlinux, VMLINUX) && holds(&record.modules, MODULES)).then_some(record)
+}
+
+fn write(
+    directory: &Path,
+    vmlinux: &[u8],
+    modules: &[u8],
+    package: KernelPackage,
+    kernel_version: String,
+) -> io::Result<Record> {
+    fs::create_dir(directory)?;
+    for (name, contents) in [(VMLINUX, vmlinux), (MODULES, modules)] {
+        let mut file = fs::File::create(directory.join(name))?;
+        file.write_all(contents)?;
+        file.sync_all()?;
+    }
+    let record = Record {
+        kernel_version,
+        modules: FileRecord::of(&directory.join(MODULES))?,
+        package: package.name,
+        package_version: package.version,
+        vmlinux: FileRecord::of(&directory.join(VMLINUX))?,
+    };
+    manifest::write(&directory.join(KERNEL_RECORD), &record)?;
+    Ok(record)
+}
+
+/// Puts a finished directory in its place; what was there, if anything, is then where the new one
+/// came from.
+pub(crate) fn replace_directory(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+    let parent = to.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    fs::create_dir_all(parent)?;
+    if fs::symlink_metadata(to).is_ok() {
+        let swapped = renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE);
+        if swapped.is_err() {
+            // A file system that cannot exchange: for a moment there is neither.
+            fs::rename(to, from.with_extension("replaced"))?;
+            fs::rename(from, to)?;
+        }
+    } else {
+        fs::rename(from, to)?;
+    }
+    fs::File::open(parent)?.sync_all()
+}
+
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        // Another file system, one without hard links, or a file of somebody else.
+        Err(_) => fs::copy(from, to).and_then(|_| fs::File::open(to)?.sync_all()),
+    }
+}
+
+async fn create_partial(layout: &Layout) -> Result<Partial, Error> {
+    let layout = layout.clone();
+    blocking(move || Partial::create(&layout, KERNELS)).await
+}
+
+/// Runs what blocks where it blocks nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| {
+            Err(Error::Spawn {
+                program: "a task of this process".into(),
+                source: error.into(),
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(directory: &Path, contents: &[u8]) -> Record {
+        let package = KernelPackage {
+            name: "linux".into(),
+            version: "6.1-1".into(),
+        };
+        write(directory, contents, b"modules", package, "6.1.0".into()).unwrap()
+    }
+
+    #[test]
+    fn a_damaged_kernel_is_not_used_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let layout = Layout::new(parent.path().to_owned());
+        assert!(list(&layout).unwrap().is_empty());
+        let directory = layout.kernel("6.1-1");
+        fs::create_dir_all(layout.kernels()).unwrap();
+        sample(&directory, b"kernel");
+        assert!(verified(&directory).is_some());
+        assert_eq!(list(&layout).unwrap()[0].version, "6.1.0");
+        fs::write(directory.join(VMLINUX), "kErnel").unwrap();
+        assert!(verified(&directory).is_none());
+    }
+
+    #[test]
+    fn a_directory_is_put_in_place_of_another() {
+        let parent = tempfile::tempdir().unwrap();
+        let (old, new) = (parent.path().join("deep/old"), parent.path().join("new"));
+        fs::create_dir(&new).unwrap();
+        replace_directory(&new, &old).unwrap();
+        assert!(old.exists() && !new.exists());
+        sample(&new, b"kernel");
+        replace_directory(&new, &old).unwrap();
+        assert!(verified(&old).is_some() && verified(&new).is_none());
+    }
+}

@@ -1,0 +1,74 @@
+//! A *partial* directory: where something is built before it is renamed into place.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::confined;
+use crate::layout::Layout;
+
+/// A partial directory; removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    path: PathBuf,
+}
+
+impl Partial {
+    /// Makes a new one for what has that key, and removes those that dead builders left. The
+    /// caller holds the key's lock. Blocks.
+    pub(crate) fn create(layout: &Layout, key: &str) -> Result<Self, Error> {
+        let platform = layout.platform();
+        let prefix = Layout::partial_prefix(key);
+        for entry in fs::read_dir(&platform).map_err(Error::cache("read", &platform))? {
+            let entry = entry.map_err(Error::cache("read", &platform))?;
+            if starts_with(&entry.file_name(), &prefix) {
+                confined::remove(&entry.path())?;
+            }
+        }
+        let path = tempfile::Builder::new()
+            .prefix(&prefix)
+            .permissions(fs::Permissions::from_mode(0o755))
+            .tempdir_in(&platform)
+            .map_err(Error::cache("create a directory in", &platform))?
+            .keep();
+        Ok(Self { path })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // What belongs to subordinate ids is removed by the step that made it; what else may
+        // resist is removed by the next builder.
+        drop(fs::remove_dir_all(&self.path));
+    }
+}
+
+fn starts_with(name: &OsStr, prefix: &str) -> bool {
+    name.as_encoded_bytes().starts_with(prefix.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remains_of_the_same_key_are_removed_and_no_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path().to_owned());
+        let platform = layout.platform();
+        fs::create_dir_all(platform.join(".partial-a-dead/deep")).unwrap();
+        fs::create_dir_all(platform.join(".partial-a-base-alive")).unwrap();
+        let partial = Partial::create(&layout, "a-base").unwrap();
+        assert!(!platform.join(".partial-a-base-alive").exists());
+        assert!(platform.join(".partial-a-dead").exists());
+        let path = partial.path().to_owned();
+        drop(partial);
+        assert!(!path.exists());
+    }
+}

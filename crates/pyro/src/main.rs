@@ -1,0 +1,5 @@
+//! The `pyro` program.
+
+fn main() -> std::process::ExitCode {
+    pyro::main()
+}

@@ -1,0 +1,147 @@
+//! *News* of a call under way, as a person at a terminal wants them: phases as lines, progress as
+//! a bar that moves, all of it on standard error.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pyro_engine::{Event, Progress};
+
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+
+/// What is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Verbosity {
+    /// Warnings only.
+    Quiet,
+    /// Phases and progress too.
+    Normal,
+}
+
+/// Shows news.
+#[derive(Clone, Debug)]
+pub(crate) struct News {
+    verbosity: Verbosity,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+}
+
+impl News {
+    pub(crate) fn new(verbosity: Verbosity) -> Self {
+        Self {
+            verbosity,
+            bar: Arc::default(),
+        }
+    }
+
+    /// Shows one piece of news.
+    pub(crate) fn show(&self, event: &Event) {
+        match event {
+            Event::Warning(text) => self.line(&format!("{WARNING}warning:{WARNING:#} {text}")),
+            _ if self.verbosity == Verbosity::Quiet => {}
+            Event::Phase {
+                operation,
+                phase,
+                subject: (name, value),
+            } => {
+                if *phase == "ready" {
+                    self.clear();
+                }
+                self.line(&format!("[{operation}] phase={phase} {name}={value}"));
+            }
+            Event::Building {
+                environment,
+                progress,
+            } => self.building(environment, progress),
+            Event::Notice(text) => self.line(&format!("note: {text}")),
+            Event::Timing { .. } => {}
+        }
+    }
+
+    /// Takes the bar away, so that nothing stands in the way of what comes next.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = self.lock().take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn building(&self, environment: &str, progress: &Progress) {
+        if let Progress::Notice(text) = progress {
+            return self.line(&format!("note: {text}"));
+        }
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        let mut bar = self.lock();
+        let bar = bar.get_or_insert_with(|| new_bar(environment));
+        match *progress {
+            Progress::Phase(phase) => bar.set_message(phase),
+            Progress::Bytes { phase, done, total } => {
+                bar.set_style(style("{bytes}/{total_bytes} {bytes_per_sec}"));
+                advance(bar, phase, done, total);
+            }
+            Progress::Packages { phase, done, total } => {
+                bar.set_style(style("{pos}/{len} packages"));
+                advance(bar, phase, done, total);
+            }
+            Progress::Notice(_) => {}
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let write = || {
+            // There is nowhere to report that standard error is gone.
+            let _ = writeln!(anstream::stderr(), "{text}");
+        };
+        match &*self.lock() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn new_bar(environment: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_prefix(environment.to_owned());
+    bar.set_style(style(""));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+fn advance(bar: &ProgressBar, phase: &'static str, done: u64, total: Option<u64>) {
+    bar.set_message(phase);
+    match total {
+        Some(total) => bar.set_length(total.max(done)),
+        None => bar.unset_length(),
+    }
+    bar.set_position(done);
+}
+
+fn style(counter: &str) -> ProgressStyle {
+    let bar = if counter.is_empty() { "" } else { "{bar:24} " };
+    ProgressStyle::with_template(&format!(
+        "{{spinner}} {{prefix}} {{msg}} {bar}{counter} ({{elapsed}})"
+    ))
+    .expect("the template is a constant that a test has drawn")
+    .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn templates_are_sound() {
+        for counter in [
+            "",
+            "{bytes}/{total_bytes} {bytes_per_sec}",
+            "{pos}/{len} packages",
+        ] {
+            let _ = super::style(counter);
+        }
+    }
+}

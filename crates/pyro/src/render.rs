@@ -1,0 +1,270 @@
+//! *Rendering*: what came of an operation, for people. An operation without an entry here is
+//! shown as JSON.
+
+use std::fmt::Write;
+
+use pyro_engine::operations::doctor::Report;
+use pyro_engine::operations::env::{Environment, EnvironmentList, Pruned, Pulled};
+use pyro_engine::operations::vm::RunResult;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::json;
+
+/// What is shown of a result, and the exit status that goes with it.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(crate) struct Rendered {
+    /// For standard output.
+    pub(crate) stdout: String,
+    /// For standard error, unless only results are wanted.
+    pub(crate) footer: String,
+    /// The exit status.
+    pub(crate) status: u8,
+}
+
+/// Renders the result of the operation `name`.
+pub(crate) fn human(name: &str, value: &Value) -> Rendered {
+    let text = |stdout: String| Rendered {
+        stdout,
+        ..Rendered::default()
+    };
+    match name {
+        "vm_list_environments" => text(environment_list(&typed(value))),
+        "env_inspect" => text(environment("Environment", &typed(value), None)),
+        "env_pull" => {
+            let pulled: Pulled = typed(value);
+            text(environment("Pulled", &pulled.environment, Some(&pulled)))
+        }
+        "env_prune" => text(pruned(&typed(value))),
+        "vm_run" => Rendered {
+            footer: run_footer(&typed(value)),
+            ..Rendered::default()
+        },
+        "doctor" => text(doctor(&typed(value))),
+        _ => text(json::pretty(value)),
+    }
+    .with_status(status(name, value))
+}
+
+/// Returns the exit status that goes with the result of the operation `name`.
+pub(crate) fn status(name: &str, value: &Value) -> u8 {
+    match name {
+        "vm_run" => {
+            let code = typed::<RunResult>(value).exit_code;
+            // Guests report what `wait` does: 0 to 255.
+            u8::try_from(code & 0xff).unwrap_or(1)
+        }
+        "doctor" => u8::from(!typed::<Report>(value).runtime_ok),
+        _ => 0,
+    }
+}
+
+impl Rendered {
+    fn with_status(self, status: u8) -> Self {
+        Self { status, ..self }
+    }
+}
+
+fn typed<T: DeserializeOwned>(value: &Value) -> T {
+    serde_json::from_value(value.clone()).expect("the engine made it from this very type")
+}
+
+macro_rules! line {
+    ($text:ident, $($argument:tt)*) => {
+        writeln!($text, $($argument)*).expect("a string takes whatever is written")
+    };
+}
+
+fn environment_list(list: &EnvironmentList) -> String {
+    let mut text = String::new();
+    line!(text, "Catalog version: {}", list.catalog_version);
+    if list.environments.is_empty() {
+        line!(text, "No environments found.");
+    }
+    for environment in &list.environments {
+        let state = if environment.installed {
+            "installed"
+        } else {
+            "not installed"
+        };
+        line!(
+            text,
+            "{} [{state}] {}",
+            environment.name,
+            environment.description
+        );
+    }
+    text
+}
+
+fn environment(action: &str, environment: &Environment, pulled: Option<&Pulled>) -> String {
+    let mut text = String::new();
+    line!(text, "{action}: {}", environment.name);
+    line!(text, "Version: {}", environment.version);
+    line!(
+        text,
+        "Distribution: {} {}",
+        environment.distribution,
+        environment.distribution_version
+    );
+    line!(text, "Installed: {}", yes_no(environment.installed));
+    line!(text, "Cache dir: {}", environment.cache_dir);
+    line!(
+        text,
+        "Default packages: {}",
+        environment.default_packages.join(", ")
+    );
+    line!(text, "Description: {}", environment.description);
+    if let Some(manifest) = &environment.install_manifest {
+        line!(text, "Install dir: {}", environment.install_dir);
+        line!(text, "Install manifest: {manifest}");
+    }
+    if let Some(pulled) = pulled {
+        line!(text, "Kernel image: {}", pulled.kernel_image);
+        line!(text, "Rootfs image: {}", pulled.rootfs_image);
+    }
+    match (
+        &environment.oci_registry,
+        &environment.oci_repository,
+        &environment.oci_reference,
+    ) {
+        (Some(registry), Some(repository), Some(reference)) => {
+            line!(text, "OCI source: {registry}/{repository}:{reference}");
+        }
+        _ => line!(text, "OCI source: none (built from the Debian archive)"),
+    }
+    text
+}
+
+fn pruned(pruned: &Pruned) -> String {
+    let mut text = String::new();
+    let noun = if pruned.count == 1 {
+        "entry"
+    } else {
+        "entries"
+    };
+    line!(text, "Deleted {} cached environment {noun}.", pruned.count);
+    for name in &pruned.deleted_environment_dirs {
+        line!(text, "- {name}");
+    }
+    text
+}
+
+fn run_footer(result: &RunResult) -> String {
+    let mut text = String::new();
+    if result.timed_out {
+        line!(text, "[run] command timed out and was ended");
+    }
+    line!(
+        text,
+        "[run] environment={} execution_mode={} exit_code={} duration_ms={}",
+        result.environment,
+        result.execution_mode,
+        result.exit_code,
+        result.duration_ms
+    );
+    text
+}
+
+fn doctor(report: &Report) -> String {
+    let mut text = String::new();
+    let kvm = &report.kvm;
+    line!(text, "Platform: {}", report.platform);
+    line!(
+        text,
+        "Runtime: {}",
+        if report.runtime_ok { "PASS" } else { "FAIL" }
+    );
+    line!(
+        text,
+        "KVM: exists={} readable={} writable={}",
+        yes_no(kvm.exists),
+        yes_no(kvm.readable),
+        yes_no(kvm.writable)
+    );
+    let capabilities = &report.runtime.capabilities;
+    line!(text, "Environment cache: {}", report.runtime.cache_dir);
+    line!(
+        text,
+        "Capabilities: vm_boot={} guest_exec={} guest_network={}",
+        yes_no(capabilities.supports_vm_boot),
+        yes_no(capabilities.supports_guest_exec),
+        yes_no(capabilities.supports_guest_network)
+    );
+    line!(
+        text,
+        "Networking: tun={} ip_forward={}",
+        yes_no(report.networking.tun_available),
+        yes_no(report.networking.ip_forward_enabled)
+    );
+    let selected = report.accelerator.selected.as_deref().unwrap_or("none");
+    line!(
+        text,
+        "Accelerator: {selected} ({})",
+        report.accelerator.reason
+    );
+    match (&report.qemu.path, &report.qemu.version) {
+        (Some(path), Some(version)) => line!(text, "QEMU: {version} at {path}"),
+        _ => line!(
+            text,
+            "QEMU: none (needed: {} or newer)",
+            report.qemu.minimum_version
+        ),
+    }
+    let installed: Vec<&str> = report
+        .runtime
+        .environments
+        .iter()
+        .filter(|environment| environment.installed)
+        .map(|environment| environment.name.as_str())
+        .collect();
+    line!(text, "Environments: {}", list_or_none(&installed));
+    line!(text, "Kernels: {}", list_or_none(&report.kernels));
+    for disk in &report.disk {
+        let free = disk
+            .free_mib
+            .map_or("unknown".into(), |mib| format!("{mib} MiB"));
+        let writable = yes_no(disk.writable);
+        line!(
+            text,
+            "Disk: {} writable={writable} free={free} ({})",
+            disk.path,
+            disk.purpose
+        );
+    }
+    if let Some(boot) = &report.boot {
+        match &boot.kernel {
+            Some(kernel) => line!(
+                text,
+                "Boot: {} answered with kernel {kernel} after {} ms",
+                boot.environment,
+                boot.total_ms
+            ),
+            None => line!(text, "Boot: {} did not answer", boot.environment),
+        }
+    }
+    for (title, entries) in [("Issues", &report.issues), ("To do", &report.remedies)] {
+        if !entries.is_empty() {
+            line!(text, "{title}:");
+        }
+        for entry in entries {
+            line!(text, "- {entry}");
+        }
+    }
+    text
+}
+
+fn list_or_none(items: &[impl AsRef<str>]) -> String {
+    if items.is_empty() {
+        return "none".into();
+    }
+    items
+        .iter()
+        .map(AsRef::as_ref)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn yes_no(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}

@@ -1,0 +1,272 @@
+//! One run of the program, from the words that were typed to an exit status.
+
+use std::io::{IsTerminal, Write};
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::task::{self, Poll};
+
+use clap::ArgMatches;
+use pyro_engine::operation::Entry;
+use pyro_engine::{Config, Context, Engine, Error, Kind, Listener, OutputStreams, variables};
+use serde_json::Value;
+use tokio::io::AsyncWrite;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::news::{ERROR, News, Verbosity};
+use crate::render::{self, Rendered};
+use crate::{arguments, json};
+
+/// Exit status of a program that lost the reader of its output: 128 + SIGPIPE.
+const READER_GONE: u8 = 128 + 13;
+/// Added to a signal's number, as shells do.
+const SIGNALLED: i32 = 128;
+
+pub(crate) fn main() -> ExitCode {
+    log_to_stderr();
+    let matches = match arguments::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let (first, matches) = matches.subcommand().expect("clap requires a subcommand");
+    match first {
+        "completions" => return completions(matches),
+        "manual" => return manual(),
+        _ => {}
+    }
+    let (words, matches) = match matches.subcommand() {
+        Some((second, matches)) => (vec![first, second], matches),
+        None => (vec![first], matches),
+    };
+    let entry = arguments::find(&words).expect("the commands were made from the table");
+    ExitCode::from(perform(entry, matches))
+}
+
+/// Performs an operation and returns the exit status.
+fn perform(entry: &Entry, matches: &ArgMatches) -> u8 {
+    let as_json = matches.get_flag("json");
+    let quiet = as_json || matches.get_flag("quiet");
+    let news = News::new(if quiet {
+        Verbosity::Quiet
+    } else {
+        Verbosity::Normal
+    });
+    let output = LineEnds::default();
+    let signalled = Arc::new(AtomicI32::new(0));
+
+    let result = request(entry, matches).and_then(|(config, request)| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime needs an epoll instance and a pipe, which every process can have");
+        let news = news.clone();
+        let mut context = Context {
+            listener: Listener::new(move |event| news.show(&event)),
+            ..Context::default()
+        };
+        let result = runtime.block_on(async {
+            if !std::io::stdin().is_terminal() {
+                context.stdin = Some(Box::new(tokio::io::stdin()));
+            }
+            if !as_json {
+                context.output = Some(output.streams());
+            }
+            cancel_on_signals(&context, &signalled);
+            Engine::open(config).call(entry, request, context).await
+        });
+        // A thread may still wait for standard input, which nobody will ever end.
+        runtime.shutdown_background();
+        result
+    });
+    news.clear();
+    let shown = match &result {
+        Ok(value) if as_json => print(&json::pretty(value), render::status(entry.name, value)),
+        Ok(value) => show(&render::human(entry.name, value), quiet, &output),
+        Err(error) => fail(error, as_json, &signalled, &output),
+    };
+    // Whoever closed our output does not want the rest.
+    shown.unwrap_or(READER_GONE)
+}
+
+fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error> {
+    let mut config = Config::from_variables(|name| std::env::var_os(name))?;
+    if let Some(choice) = matches.get_one::<String>("accel") {
+        config.accelerator = choice.parse().expect("clap lets only these values through");
+    }
+    let request = (entry.read_arguments)(matches).unwrap_or_else(|error| error.exit());
+    Ok((config, request))
+}
+
+/// Cancels the call when the user or the system wants it to end, and notes the signal.
+fn cancel_on_signals(context: &Context, signalled: &Arc<AtomicI32>) {
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
+        let Ok(mut arrivals) = signal(kind) else {
+            continue;
+        };
+        let (cancel, signalled) = (context.cancel.clone(), Arc::clone(signalled));
+        tokio::spawn(async move {
+            if arrivals.recv().await.is_some() {
+                signalled.store(kind.as_raw_value(), Ordering::Relaxed);
+                cancel.cancel();
+            }
+        });
+    }
+}
+
+fn show(rendered: &Rendered, quiet: bool, output: &LineEnds) -> std::io::Result<u8> {
+    let status = print(&rendered.stdout, rendered.status)?;
+    if !quiet && !rendered.footer.is_empty() {
+        output.end_line()?;
+        write!(std::io::stderr(), "{}", rendered.footer)?;
+    }
+    Ok(status)
+}
+
+fn fail(
+    error: &Error,
+    as_json: bool,
+    signalled: &AtomicI32,
+    output: &LineEnds,
+) -> std::io::Result<u8> {
+    let status = match (error.kind, signalled.load(Ordering::Relaxed)) {
+        (Kind::OutputClosed, _) => return Ok(READER_GONE),
+        (Kind::Cancelled, signal) => u8::try_from(SIGNALLED + signal).unwrap_or(1),
+        (Kind::InvalidInput | Kind::Failed, _) => 1,
+    };
+    if as_json {
+        let mut value = serde_json::to_value(error).expect("an error is a plain struct");
+        value["ok"] = false.into();
+        return print(&json::pretty(&value), status);
+    }
+    output.end_line()?;
+    let mut stderr = anstream::stderr();
+    writeln!(stderr, "{ERROR}[error]{ERROR:#} {}", error.message)?;
+    if let Some(cause) = &error.cause {
+        writeln!(stderr, "  caused by: {}", cause.replace('\n', "\n    "))?;
+    }
+    if let Some(remedy) = &error.remedy {
+        writeln!(stderr, "  hint: {remedy}")?;
+    }
+    let retry = if error.retry_safe {
+        "yes, no command was started"
+    } else {
+        "unknown, a command may have run"
+    };
+    writeln!(stderr, "  code: {} (safe to retry: {retry})", error.code)?;
+    Ok(status)
+}
+
+fn print(text: &str, status: u8) -> std::io::Result<u8> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()?;
+    Ok(status)
+}
+
+fn completions(matches: &ArgMatches) -> ExitCode {
+    let shell = *matches
+        .get_one::<clap_complete::Shell>("shell")
+        .expect("clap requires it");
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut arguments::command(), "pyro", &mut script);
+    print_bytes(&script)
+}
+
+fn manual() -> ExitCode {
+    let mut page = Vec::new();
+    match clap_mangen::Man::new(arguments::command()).render(&mut page) {
+        Ok(()) => print_bytes(&page),
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn print_bytes(bytes: &[u8]) -> ExitCode {
+    match std::io::stdout().write_all(bytes) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(READER_GONE),
+    }
+}
+
+fn log_to_stderr() {
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env(variables::LOG) {
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .init();
+    }
+}
+
+/// Remembers whether the command left a line unended where our own lines would go on.
+#[derive(Clone, Debug, Default)]
+struct LineEnds {
+    open: Arc<AtomicBool>,
+}
+
+impl LineEnds {
+    /// Standard output and error for a command. An unended line matters on standard error, where
+    /// our lines go too, and on standard output if both are one terminal.
+    fn streams(&self) -> OutputStreams {
+        let shared = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        let watched = |watch: bool| watch.then(|| Arc::clone(&self.open));
+        OutputStreams {
+            stdout: Box::new(Watched {
+                inner: tokio::io::stdout(),
+                open: watched(shared),
+            }),
+            stderr: Box::new(Watched {
+                inner: tokio::io::stderr(),
+                open: watched(true),
+            }),
+        }
+    }
+
+    fn end_line(&self) -> std::io::Result<()> {
+        if self.open.swap(false, Ordering::Relaxed) {
+            writeln!(std::io::stderr())?;
+        }
+        Ok(())
+    }
+}
+
+/// A writer that notes whether the last byte ended a line.
+struct Watched<W> {
+    inner: W,
+    open: Option<Arc<AtomicBool>>,
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Watched<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        let result = Pin::new(&mut self.inner).poll_write(context, bytes);
+        if let (Poll::Ready(Ok(length @ 1..)), Some(open)) = (&result, &self.open) {
+            open.store(bytes[length - 1] != b'\n', Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
