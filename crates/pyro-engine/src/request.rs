@@ -1,5 +1,7 @@
 //! The parts that several requests have in common, and their limits.
 
+use std::borrow::Cow;
+
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,15 +112,21 @@ impl FromArgMatches for ShellCommand {
             .flatten()
             .map(String::as_str)
             .collect();
-        self.line = if words.is_empty() {
-            None
-        } else {
-            let line = shlex::try_join(words);
-            Some(
-                line.map_err(|error| clap::Error::raw(clap::error::ErrorKind::InvalidUtf8, error))?,
-            )
-        };
+        self.line =
+            (!words.is_empty()).then(|| words.into_iter().map(quote).collect::<Vec<_>>().join(" "));
         Ok(())
+    }
+}
+
+/// Quotes a word for a POSIX shell, in the form that Python's `shlex.quote` has: results show the
+/// joined line, and callers compare it.
+fn quote(word: &str) -> Cow<'_, str> {
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || "@%+=:,./-_".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(format!("'{}'", word.replace('\'', r#"'"'"'"#)))
     }
 }
 
@@ -142,6 +150,10 @@ mod tests {
         assert_eq!(parse(&["x", "git", "--version"]).unwrap(), "git --version");
         assert_eq!(parse(&["x", "--", "echo hi"]).unwrap(), "'echo hi'");
         assert_eq!(parse(&["x", "--", ""]).unwrap(), "''");
+        assert_eq!(
+            parse(&["x", "--", "it's \"\\"]).unwrap(),
+            r#"'it'"'"'s "\'"#
+        );
         assert_eq!(parse(&["x", "--"]), None);
         assert_eq!(parse(&["x"]), None);
     }

@@ -21,6 +21,9 @@ use crate::{Error, HostFacts, disk, qemu};
 /// working one needs well under a second.
 const KVM_PROOF_LIMIT: Duration = Duration::from_secs(15);
 
+/// How long a VMM whose guest is gone may take to exit.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+
 /// What a machine is made of.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MachineSpec {
@@ -284,13 +287,16 @@ impl Machine {
 
     /// Ends the VMM and returns how it ended and what it and its guest said last.
     async fn post_mortem(&mut self) -> (String, Tails) {
-        // A connection that closed means a VMM about to exit by itself: its console ends with
-        // it, and waiting for that leaves it the time to say how.
-        let console = self.console.last_words().await;
+        // A connection that closed means a VMM about to exit by itself: it gets the time to say
+        // how.
+        if let Err(error) = self.vmm.wait(LAST_MOMENT).await {
+            tracing::debug!(%error, "cannot wait for the VMM");
+        }
         let status = self
             .vmm
             .kill()
             .map_or_else(|error| error.to_string(), describe);
+        let console = self.console.last_words().await;
         let vmm = self.vmm_messages.last_words().await;
         (status, Tails { console, vmm })
     }

@@ -11,9 +11,13 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{FdFlags, fcntl_setfd, write};
-use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, set_parent_process_death_signal,
+};
 use rustix::thread::set_no_new_privs;
 
 /// A VMM's process; killed and reaped when dropped.
@@ -60,6 +64,17 @@ impl VmmProcess {
         // A group of its own: a terminal's Ctrl-C is for us, who then end the VMM in order.
         let child = command.process_group(0).spawn()?;
         Ok(Self { child })
+    }
+
+    /// Waits until the process ends by itself, or the limit has passed.
+    pub(crate) async fn wait(&self, limit: Duration) -> io::Result<()> {
+        let pidfd = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty())?;
+        let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
+        let waited = tokio::task::spawn_blocking(move || {
+            poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit))
+        });
+        waited.await.map_err(io::Error::other)??;
+        Ok(())
     }
 
     /// Ends the process and returns how it ended. If it had ended by itself, that is what is

@@ -93,6 +93,7 @@ fn kernel_arguments(accelerator: Accelerator, tsc_khz: u64) -> String {
         "console=ttyS0",
         "quiet",
         "8250.nr_uarts=1",
+        "pci=off",
         // A panic ends the machine: reboot at once, which QEMU takes for the end.
         "panic=-1",
         "reboot=t",
