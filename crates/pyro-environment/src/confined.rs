@@ -31,13 +31,13 @@ const TAIL_LINES: usize = 30;
 /// The name of the file that is locked as long as anything runs in its directory.
 const BUSY: &str = "busy";
 
-/// Arguments: the directory, the script, the script's arguments.
+/// Arguments: the directory, the script, the script's arguments. `namespaces` is set.
 const OUTER: &str = r#"
 dir=$1 script=$2; shift 2
 umask 022
 exec 3<&0 </dev/null 2>&1 9>"$dir/busy" || exit 1
 flock 9 || exit 1
-unshare --mount --pid --fork --kill-child -- /bin/sh -c '
+unshare $namespaces -- /bin/sh -c '
     (cat <&3 >/dev/null; kill -s KILL -- -1) &
     exec 3<&-
     /bin/sh -c "$0" "$@"
@@ -54,6 +54,7 @@ pub(crate) fn user_namespace() -> &'static [&'static str] {
     if rustix::process::geteuid().is_root() {
         &[]
     } else {
+        // `--user` comes first: the preflight tries it alone.
         &["--user", "--map-root-user", "--map-auto"]
     }
 }
@@ -90,7 +91,10 @@ pub(crate) async fn run(
     };
     let mut child = command
         .arg("-c")
-        .arg(format!("{MORE_PATH}\n{OUTER}"))
+        .arg(format!(
+            "{MORE_PATH}\nnamespaces='{}'\n{OUTER}",
+            NAMESPACES.join(" ")
+        ))
         .arg("sh")
         .arg(directory)
         .arg(script)

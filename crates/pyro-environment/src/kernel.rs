@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +56,7 @@ pub(crate) async fn install(
     })
     .await?;
     progress(Progress::Phase("kernel"));
-    let partial = create_partial(layout).await?;
+    let partial = Arc::new(create_partial(layout).await?);
     let package = KernelPackage::find(tools, archive, partial.path()).await?;
     let directory = layout.kernel(&package.version);
 
@@ -66,7 +67,7 @@ pub(crate) async fn install(
     let record = if let Some(record) = present {
         record
     } else {
-        let unpacked = package.download(tools, partial.path()).await?;
+        let unpacked = package.download(tools, &partial).await?;
         let directory = directory.clone();
         blocking(move || {
             let vmlinux =

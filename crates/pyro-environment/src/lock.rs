@@ -58,7 +58,7 @@ fn open(path: &Path) -> Result<File, Error> {
         .truncate(false)
         .write(true)
         .open(path)
-        .map_err(Error::cache("open", path))
+        .map_err(Error::cache("write to", path.parent().unwrap_or(path)))
 }
 
 #[cfg(test)]

@@ -90,8 +90,18 @@ fn has_range(ranges: &str, name: &str, uid: &str) -> bool {
 }
 
 fn check_namespaces(tools: &Tools) -> Result<(), Error> {
+    let user_namespace = confined::user_namespace();
+    if !user_namespace.is_empty() {
+        // First without a map of ids: where the kernel refuses, `unshare` of util-linux 2.38
+        // leaves the child that would write the map waiting for ever.
+        try_namespaces(tools, &user_namespace[..1])?;
+    }
+    try_namespaces(tools, user_namespace)
+}
+
+fn try_namespaces(tools: &Tools, user_namespace: &[&str]) -> Result<(), Error> {
     let output = Command::new(tools.path("unshare"))
-        .args(confined::user_namespace())
+        .args(user_namespace)
         .args(confined::NAMESPACES)
         .args(["--", "/bin/sh", "-c", ":"])
         .env("LC_ALL", "C")
@@ -104,20 +114,23 @@ fn check_namespaces(tools: &Tools) -> Result<(), Error> {
     if output.status.success() {
         return Ok(());
     }
-    let setting = SETTINGS.iter().find(|(file, forbids, _)| {
-        fs::read_to_string(file).is_ok_and(|value| value.trim() == *forbids)
-    });
     let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().next().unwrap_or("unshare said nothing");
+    let said = said
+        .lines()
+        .next()
+        .unwrap_or("unshare said nothing")
+        .to_owned();
+    let setting = SETTINGS
+        .iter()
+        .filter(|_| !user_namespace.is_empty())
+        .find(|(file, forbids, _)| fs::read_to_string(file).is_ok_and(|v| v.trim() == *forbids));
     Err(match setting {
-        Some((file, forbids, allows)) if !rustix::process::geteuid().is_root() => {
-            Error::NamespacesUnavailable {
-                reason: format!("{file} is {forbids} ({said})"),
-                sysctl: Some(allows),
-            }
-        }
-        _ => Error::NamespacesUnavailable {
-            reason: said.to_owned(),
+        Some((file, forbids, allows)) => Error::NamespacesUnavailable {
+            reason: format!("{file} is {forbids} ({said})"),
+            sysctl: Some(allows),
+        },
+        None => Error::NamespacesUnavailable {
+            reason: said,
             sysctl: None,
         },
     })

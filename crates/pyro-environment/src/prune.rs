@@ -16,10 +16,11 @@ use crate::lock::Lock;
 use crate::ready::{self, State};
 
 /// Removes what is not needed and returns the names of the directories removed, sorted. Kernels
-/// are named `kernels/VERSION`.
+/// are named `kernels/VERSION`. If some cannot be removed, all others are before this fails.
 pub(crate) fn prune(layout: &Layout) -> Result<Vec<String>, Error> {
     let platform = layout.platform();
     let mut removed = Vec::new();
+    let mut failure = None;
     for name in directories(&platform)? {
         let key = match Layout::partial_key(&name) {
             Some(key) => key,
@@ -31,14 +32,17 @@ pub(crate) fn prune(layout: &Layout) -> Result<Vec<String>, Error> {
             continue;
         };
         if !is_current(layout, &name)? {
-            remove(layout, &platform.join(&name), key)?;
-            removed.push(name);
+            // One that resists, being somebody else's, is no reason to keep the others.
+            match remove(layout, &platform.join(&name), key) {
+                Ok(()) => removed.push(name),
+                Err(error) => failure = failure.or(Some(error)),
+            }
         }
     }
     removed.extend(prune_kernels(layout)?);
     prune_initramfs(layout)?;
     removed.sort_unstable();
-    Ok(removed)
+    failure.map_or(Ok(removed), Err)
 }
 
 fn is_current(layout: &Layout, name: &str) -> Result<bool, Error> {

@@ -8,7 +8,7 @@ use crate::debian::KEYRING;
 
 /// Where programs are looked for besides the caller's `PATH`: an ordinary user's often lacks the
 /// directories of system programs.
-pub(crate) const MORE_PATH: &str = "PATH=${PATH-}:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const MORE_PATH: &str = "PATH=${PATH-}:/usr/sbin:/sbin";
 
 /// A program or file that a build needs, and whether it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]

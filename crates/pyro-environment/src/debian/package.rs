@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use tokio::process::Command;
 
@@ -13,6 +14,7 @@ use super::failure;
 use crate::Error;
 use crate::confined;
 use crate::modules;
+use crate::partial::Partial;
 use crate::requirement::Tools;
 
 /// The package that depends on the current kernel for virtual machines.
@@ -71,18 +73,23 @@ exec apt-cache -c "$0/apt.conf" show --no-all-versions "$1"
 
     /// Downloads the package and returns what is needed of it. [`find`](Self::find) has prepared
     /// `partial`.
-    pub(crate) async fn download(&self, tools: &Tools, partial: &Path) -> Result<Unpacked, Error> {
+    pub(crate) async fn download(
+        &self,
+        tools: &Tools,
+        partial: &Arc<Partial>,
+    ) -> Result<Unpacked, Error> {
         const SCRIPT: &str = r#"
 set -eu
 mkdir "$0/download"
 cd "$0/download"
 exec apt-get -c "$0/apt.conf" -qq download "$1"
 "#;
+        let directory = partial.path();
         let arguments = [format!("{}={}", self.name, self.version)];
-        confined::run(tools, partial, SCRIPT, &arguments, |_| {})
+        confined::run(tools, directory, SCRIPT, &arguments, |_| {})
             .await?
-            .map_err(|failure| failure::explain("apt-get", failure, partial, NEEDED_BYTES))?;
-        let package = self.downloaded(&partial.join("download"))?;
+            .map_err(|failure| failure::explain("apt-get", failure, directory, NEEDED_BYTES))?;
+        let package = self.downloaded(&directory.join("download"))?;
 
         let failed = |source| Error::Spawn {
             program: "dpkg-deb".into(),
@@ -102,8 +109,10 @@ exec apt-get -c "$0/apt.conf" -qq download "$1"
             .take()
             .ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
         let output = fs::File::from(output.into_owned_fd().map_err(failed)?);
-        let directory = partial.join("modules");
-        let unpacked = tokio::task::spawn_blocking(move || unpack(output, &directory));
+        // If this future is dropped, the task still writes for a moment: the directory is its too.
+        let partial = Arc::clone(partial);
+        let unpacked =
+            tokio::task::spawn_blocking(move || unpack(output, &partial.path().join("modules")));
         let unpacked = unpacked
             .await
             .unwrap_or_else(|error| Err(error.to_string()));
