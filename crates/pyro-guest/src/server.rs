@@ -345,7 +345,16 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
+    /// Answers a host that opens the connection. Who says hello may be another host than before:
+    /// this machine may be a clone of the one that answered last. So it is nobody's own any more,
+    /// and all stream numbers are free again.
     fn hello(&mut self, generation: u32) {
+        if self.commands.is_empty() {
+            self.used = StreamSet::default();
+        }
+        if self.stage == Stage::Adopted {
+            self.stage = Stage::Prepared;
+        }
         let age = self.machine.age();
         let answer = GuestMessage::Hello {
             generation: generation.min(GENERATION),

@@ -13,12 +13,16 @@ use crate::Error;
 pub const PRIVATE_DISK_MIB: u64 = 8 * 1024;
 
 /// Part of the blank disk's file name; to be raised when the way it is formatted changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Makes the private disk of one machine at `path`.
 pub(crate) fn create(path: &Path, base: &Path) -> Result<(), Error> {
-    let blank = blank(base)?;
-    copy_sparse(&blank, path).map_err(|error| failed(path, &error))
+    copy(&blank(base)?, path)
+}
+
+/// Makes a private disk that begins as a copy of another.
+pub(crate) fn copy(from: &Path, path: &Path) -> Result<(), Error> {
+    copy_sparse(from, path).map_err(|error| failed(path, &error))
 }
 
 /// Returns the blank disk below `base`, formatting it if there is none yet.
@@ -56,7 +60,7 @@ fn format(scratch: &Path) -> io::Result<PathBuf> {
             "-m",
             "0",
             "-E",
-            "root_owner=0:0,lazy_itable_init=1",
+            "root_owner=0:0,lazy_itable_init=1,lazy_journal_init=1",
         ])
         // A small journal: it is written when the disk is first mounted.
         .args(["-J", "size=8"])

@@ -49,6 +49,14 @@ pub enum Error {
         /// Why.
         detail: String,
     },
+    /// A template could not be made or read.
+    #[error("cannot use the template {}: {detail}", path.display())]
+    Template {
+        /// Its directory.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
     /// The file system that holds the machine's directory is full.
     #[error("no space left on the device that holds {}", path.display())]
     NoSpace {
@@ -112,7 +120,18 @@ pub enum Error {
     OutputClosed,
     /// The store could not be written.
     #[error(transparent)]
-    Store(#[from] pyro_store::Error),
+    Store(pyro_store::Error),
+}
+
+impl From<pyro_store::Error> for Error {
+    fn from(error: pyro_store::Error) -> Self {
+        if error.is_no_space() {
+            return Self::NoSpace {
+                path: error.path().to_owned(),
+            };
+        }
+        Self::Store(error)
+    }
 }
 
 /// The last words of a machine that failed.
@@ -133,6 +152,7 @@ impl Error {
             Self::QemuUnusable { .. } | Self::Spawn { .. } => "qemu_unusable",
             Self::KvmUnavailable { .. } => "kvm_unavailable",
             Self::Disk { .. } => "disk_unavailable",
+            Self::Template { .. } => "template_unusable",
             Self::NoSpace { .. } => "no_space",
             Self::BootTimedOut { .. } => "boot_timed_out",
             Self::BootFailed { .. } => "boot_failed",
@@ -141,7 +161,6 @@ impl Error {
             Self::NotStarted { .. } => "command_not_started",
             Self::Protocol { .. } => "guest_protocol_broken",
             Self::OutputClosed => "output_closed",
-            Self::Store(error) if error.is_no_space() => "no_space",
             Self::Store(_) => "store_unusable",
         }
     }
@@ -165,6 +184,7 @@ impl Error {
                  `pyro doctor`"
                     .into()
             }
+            Self::Template { .. } => "try again; a template is made anew when it is gone".into(),
             Self::NoSpace { .. } => {
                 "free some space (`pyro env prune` removes what is not needed), or set \
                  PYRO_BASE_DIR to a roomier place"
@@ -197,6 +217,18 @@ impl Error {
         !matches!(
             self,
             Self::Stopped { .. } | Self::Protocol { .. } | Self::OutputClosed
+        )
+    }
+
+    /// Whether a machine did not come up, as opposed to not being started at all.
+    pub(crate) fn is_of_the_start(&self) -> bool {
+        matches!(
+            self,
+            Self::BootTimedOut { .. }
+                | Self::BootFailed { .. }
+                | Self::GuestSetup { .. }
+                | Self::Protocol { .. }
+                | Self::Template { .. }
         )
     }
 

@@ -81,6 +81,11 @@ impl HostFacts {
         Ok(found)
     }
 
+    /// The host's boot.
+    pub(crate) fn boot_id(&self) -> &str {
+        &self.boot_id
+    }
+
     /// Remembers whether KVM works, until the host boots again.
     pub(crate) fn remember_kvm(&mut self, verdict: Verdict, path: &Path) {
         self.kvm = Some(verdict);

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum HostMessage {
-    /// Opens the connection (stream 0); answered by [`GuestMessage::Hello`].
+    /// Opens the connection (stream 0); answered by [`GuestMessage::Hello`]. A machine that was
+    /// adopted has to be adopted again after it, and its stream numbers may be used anew: the
+    /// host of a clone knows nothing of the template's.
     Hello {
         /// The newest generation the host speaks.
         generation: u32,

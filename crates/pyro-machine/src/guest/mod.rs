@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     NotStarted(String),
     /// The agent cannot set the machine up.
     Setup(String),
+    /// QEMU's control connection says that it cannot go on.
+    Control(String),
     /// Our own reader of the output is gone.
     OutputClosed,
 }

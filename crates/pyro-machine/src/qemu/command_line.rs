@@ -7,7 +7,8 @@ use std::path::Path;
 
 use pyro_protocol::PORT_NAME;
 
-use super::{Program, Version};
+use super::Version;
+use crate::machine::Platform;
 use crate::{Accelerator, MachineSpec};
 
 /// Host memory for translated code, in MiB. QEMU's default is 1 GiB for every machine; below
@@ -21,33 +22,50 @@ pub(crate) struct Channels {
     pub(crate) agent: RawFd,
     /// The guest's console.
     pub(crate) console: RawFd,
+    /// QEMU's control protocol.
+    pub(crate) control: RawFd,
+}
+
+/// Where the guest's memory is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Memory<'a> {
+    /// Nowhere but in the VMM.
+    Anonymous,
+    /// In a file, which keeps it: a template is being made.
+    Kept(&'a Path),
+    /// A private copy of what a template kept, made page by page as the guest writes. The device
+    /// state is to come.
+    Copied(&'a Path),
 }
 
 /// Returns the arguments for one machine.
 pub(crate) fn command_line(
-    program: &Program,
+    platform: &Platform,
     spec: &MachineSpec,
-    accelerator: Accelerator,
-    tsc_khz: u64,
+    memory: Memory<'_>,
     disk: &Path,
     channels: Channels,
 ) -> Vec<OsString> {
     let mut line = CommandLine::default();
-    line.pair("-M", "microvm");
-    match accelerator {
+    line.memory(memory, spec.mem_mib);
+    match platform.accelerator {
         Accelerator::Kvm => line.pair("-accel", "kvm").pair("-cpu", "host"),
         Accelerator::Tcg => line
             .pair("-accel", format!("tcg,tb-size={TRANSLATION_CACHE_MIB}"))
-            .pair("-cpu", emulated_cpu(program.version)),
+            .pair("-cpu", emulated_cpu(platform.program.version)),
     };
     line.pair("-smp", spec.vcpu_count.to_string());
-    line.pair("-m", spec.mem_mib.to_string());
     line.flag("-nodefaults")
         .flag("-no-user-config")
         .flag("-no-reboot")
         .pair("-display", "none");
     line.pair("-global", "virtio-mmio.force-legacy=false");
 
+    line.pair(
+        "-chardev",
+        format!("socket,id=control,fd={}", channels.control),
+    );
+    line.pair("-mon", "chardev=control,mode=control");
     line.pair(
         "-chardev",
         format!("socket,id=console,fd={}", channels.console),
@@ -67,7 +85,7 @@ pub(crate) fn command_line(
 
     line.pair("-kernel", &spec.kernel);
     line.pair("-initrd", &spec.initramfs);
-    line.pair("-append", kernel_arguments(accelerator, tsc_khz));
+    line.pair("-append", kernel_arguments(platform));
     line.pair(
         "-sandbox",
         "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
@@ -87,7 +105,7 @@ fn emulated_cpu(version: Version) -> &'static str {
 }
 
 /// The guest kernel's arguments.
-fn kernel_arguments(accelerator: Accelerator, tsc_khz: u64) -> String {
+fn kernel_arguments(platform: &Platform) -> String {
     let mut arguments: Vec<String> = [
         // The console costs time for every byte, so only what is wrong is said.
         "console=ttyS0",
@@ -109,9 +127,9 @@ fn kernel_arguments(accelerator: Accelerator, tsc_khz: u64) -> String {
     ]
     .map(str::to_owned)
     .into();
-    if accelerator == Accelerator::Tcg {
+    if platform.accelerator == Accelerator::Tcg {
         // Without the rate the calibration may hang: this machine has no other clock.
-        arguments.push(format!("tsc_early_khz={tsc_khz}"));
+        arguments.push(format!("tsc_early_khz={}", platform.tsc_khz));
         arguments.push("tsc=reliable".into());
         // Translations are kept by virtual address: random addresses mean translating each
         // program anew. The price is that programs in the guest have predictable layouts.
@@ -135,6 +153,26 @@ impl CommandLine {
         self.arguments.push(name.into());
         self.arguments.push(value.into());
         self
+    }
+
+    fn memory(&mut self, memory: Memory<'_>, mib: u32) {
+        let (file, share) = match memory {
+            Memory::Anonymous => {
+                self.pair("-M", "microvm").pair("-m", mib.to_string());
+                return;
+            }
+            Memory::Kept(file) => (file, "on"),
+            Memory::Copied(file) => (file, "off"),
+        };
+        self.pair("-M", "microvm,memory-backend=memory")
+            .pair("-m", mib.to_string());
+        let options = format!("memory-backend-file,id=memory,size={mib}M,share={share},mem-path=");
+        let mut object = OsString::from(options);
+        object.push(escape_commas(file));
+        self.pair("-object", object);
+        if matches!(memory, Memory::Copied(_)) {
+            self.pair("-incoming", "defer");
+        }
     }
 
     /// A raw disk that the guest finds by its serial, which is also QEMU's name for it.
@@ -165,9 +203,15 @@ fn escape_commas(path: &Path) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::qemu::Program;
 
     fn line_for(accelerator: Accelerator) -> String {
         let program = Program::new("/usr/bin/qemu".into(), "7.2.0".into()).unwrap();
+        let platform = Platform {
+            program,
+            accelerator,
+            tsc_khz: 2_000_000,
+        };
         let spec = MachineSpec {
             vcpu_count: 2,
             mem_mib: 512,
@@ -178,12 +222,12 @@ mod tests {
         let channels = Channels {
             agent: 7,
             console: 8,
+            control: 9,
         };
         command_line(
-            &program,
+            &platform,
             &spec,
-            accelerator,
-            2_000_000,
+            Memory::Anonymous,
             Path::new("/d"),
             channels,
         )

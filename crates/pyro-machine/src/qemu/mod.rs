@@ -1,12 +1,14 @@
 //! QEMU: finding it, and telling it what to be.
 
 mod command_line;
+mod qmp;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-pub(crate) use command_line::{Channels, command_line};
+pub(crate) use command_line::{Channels, Memory, command_line};
+pub(crate) use qmp::Qmp;
 
 use crate::Error;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Outcome, Streams};
+use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Outcome, Start, Streams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
@@ -266,7 +266,10 @@ async fn start(engine: &Engine, request: &Checked, listener: &Listener) -> Resul
         LaunchEvent::Starting(id) => listener.phase("run", "start", ("vm_id", id.as_str())),
         LaunchEvent::Notice(text) => listener.tell(Event::Notice(text)),
     };
-    let machine = engine.machines.launch(&spec, &launch_listener).await?;
+    let machine = engine
+        .machines
+        .launch(&spec, Start::Restore, &launch_listener)
+        .await?;
     for phase in machine.phases() {
         listener.tell(Event::Timing {
             name: phase.name,

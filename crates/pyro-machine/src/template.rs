@@ -1,0 +1,334 @@
+//! A *template* is a machine that was booted, prepared and warmed up once: its memory as a sparse
+//! file, the state of its devices, its disk. Clones map the memory privately and go on from
+//! there.
+//!
+//! QEMU checks next to nothing when it restores: another image, another processor, another number
+//! of them "work", or hang. So a template is found only by a digest of everything it depends on,
+//! and used only if its files are, to the inode and the nanosecond, those that were saved.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use pyro_store::{VmId, create_private_directory, read_record, write_record};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::guest::{Command, Streams};
+use crate::machine::{Machine, MachineSpec, Platform};
+use crate::qemu::{Channels, Memory, command_line};
+use crate::{Error, HostFacts};
+
+/// To be raised when templates of an older pyro must not be used any more.
+const FORMAT: u32 = 1;
+/// What all templates of a user may take on disk. The least recently used go first.
+const SPACE_LIMIT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// Run once before the machine is saved: the pages of what is used most are then in its memory.
+const WARM_UP: &str = "for program in true sh cat ls env uname id; do $program </dev/null; done; \
+                       git --version; python3 -c 1; sh -c 'sh -c true'; true";
+const WARM_UP_LIMIT: Duration = Duration::from_secs(30);
+
+const RECORD: &str = "template.json";
+const MEMORY: &str = "memory";
+const STATE: &str = "state";
+const DISK: &str = "disk.ext4";
+
+/// All templates of a user.
+#[derive(Debug)]
+pub(crate) struct Templates {
+    directory: PathBuf,
+}
+
+/// A template whose files were verified.
+#[derive(Debug)]
+pub(crate) struct Template {
+    path: PathBuf,
+}
+
+/// What there is for a kind of machine.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A template.
+    Template(Template),
+    /// None; whoever holds this may make it.
+    Nothing(Maker),
+    /// None, and none can be made: somebody else is at it, or the directory cannot be written.
+    Unavailable,
+}
+
+/// The right to make one template.
+#[derive(Debug)]
+pub(crate) struct Maker {
+    path: PathBuf,
+    boot_id: String,
+    _lock: File,
+}
+
+/// What is written down about a template, last of all.
+#[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct Record {
+    format: u32,
+    /// The host's boot: device state is not carried over to another one.
+    boot_id: String,
+    memory: Stamp,
+    state: Stamp,
+    disk: Stamp,
+}
+
+/// What changes when a file does.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> io::Result<Self> {
+        let meta = fs::metadata(path)?;
+        Ok(Self {
+            inode: meta.ino(),
+            size: meta.size(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        })
+    }
+}
+
+impl Templates {
+    pub(crate) fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    /// Finds the template for machines of this kind.
+    pub(crate) fn find(&self, platform: &Platform, spec: &MachineSpec, facts: &HostFacts) -> Found {
+        let Ok(key) = key(platform, spec, facts) else {
+            return Found::Unavailable;
+        };
+        let path = self.directory.join(key);
+        if verify(&path, facts).is_ok() {
+            // When it was last used decides what goes first; not knowing does no harm.
+            let _ = File::open(path.join(RECORD)).and_then(|record| {
+                record.set_times(fs::FileTimes::new().set_accessed(SystemTime::now()))
+            });
+            return Found::Template(Template { path });
+        }
+        match self.maker(path, facts) {
+            Ok(Some(maker)) => Found::Nothing(maker),
+            Ok(None) => Found::Unavailable,
+            Err(error) => {
+                tracing::debug!(%error, "templates cannot be made");
+                Found::Unavailable
+            }
+        }
+    }
+
+    fn maker(&self, path: PathBuf, facts: &HostFacts) -> io::Result<Option<Maker>> {
+        create_private_directory(&self.directory).map_err(io::Error::other)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.with_extension("lock"))?;
+        if lock.try_lock().is_err() {
+            return Ok(None);
+        }
+        remove(&path)?;
+        Ok(Some(Maker {
+            path,
+            boot_id: facts.boot_id().to_owned(),
+            _lock: lock,
+        }))
+    }
+
+    /// Removes templates that cannot be used any more, and returns their names, sorted.
+    pub(crate) fn prune(&self, facts: &HostFacts) -> Vec<String> {
+        let mut removed: Vec<String> = self
+            .all()
+            .into_iter()
+            .filter(|path| verify(path, facts).is_err())
+            .filter(|path| {
+                // One that is being made is not finished yet, which is no reason to remove it.
+                let lock = File::options()
+                    .write(true)
+                    .open(path.with_extension("lock"));
+                lock.is_ok_and(|lock| lock.try_lock().is_ok() && remove(path).is_ok())
+            })
+            .filter_map(|path| Some(format!("template-{}", path.file_name()?.to_str()?)))
+            .collect();
+        removed.sort();
+        removed
+    }
+
+    /// Makes room: the least recently used templates go until the rest is small enough.
+    fn evict(&self) {
+        let used = |path: &PathBuf| {
+            fs::metadata(path.join(RECORD))
+                .and_then(|meta| meta.accessed())
+                .unwrap_or(SystemTime::UNIX_EPOCH)
+        };
+        let mut all = self.all();
+        all.sort_by_key(|path| std::cmp::Reverse(used(path)));
+        let mut total = 0;
+        for path in all {
+            total += space(&path);
+            if total > SPACE_LIMIT_BYTES {
+                Template { path }.discard();
+            }
+        }
+    }
+
+    fn all(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.is_dir())
+            .collect()
+    }
+}
+
+impl Template {
+    pub(crate) fn memory(&self) -> PathBuf {
+        self.path.join(MEMORY)
+    }
+
+    pub(crate) fn disk(&self) -> PathBuf {
+        self.path.join(DISK)
+    }
+
+    pub(crate) fn state(&self) -> Result<Vec<u8>, Error> {
+        fs::read(self.path.join(STATE)).map_err(|error| failed(&self.path, &error))
+    }
+
+    /// Removes it. Clones that run are not affected: they hold its files open.
+    pub(crate) fn discard(&self) {
+        if let Err(error) = remove(&self.path) {
+            tracing::debug!(%error, "a template could not be removed");
+        }
+    }
+}
+
+impl Maker {
+    /// Warms the machine up, saves it, and makes a template of what it leaves.
+    pub(crate) async fn finish(
+        self,
+        mut machine: Machine,
+        limit: Duration,
+    ) -> Result<Template, Error> {
+        let command = Command {
+            argv: vec!["/bin/sh".into(), "-c".into(), WARM_UP.into()],
+            timeout: Some(WARM_UP_LIMIT),
+            ..Command::default()
+        };
+        let (mut stdout, mut stderr) = (tokio::io::sink(), tokio::io::sink());
+        let streams = Streams {
+            stdin: None,
+            stdout: &mut stdout,
+            stderr: &mut stderr,
+        };
+        machine.run(&command, streams).await?;
+        let state = machine.save(limit).await?;
+        let directory = machine.into_directory();
+        let failed = |error| failed(&self.path, &error);
+
+        // The record is what makes it a template, so it comes last.
+        fs::create_dir(&self.path).map_err(failed)?;
+        let kept = |name: &str| self.path.join(name);
+        fs::rename(directory.path().join(MEMORY), kept(MEMORY)).map_err(failed)?;
+        fs::rename(directory.path().join("disk.ext4"), kept(DISK)).map_err(failed)?;
+        fs::write(kept(STATE), &state).map_err(failed)?;
+        let stamp = |name: &str| Stamp::of(&kept(name)).map_err(failed);
+        let record = Record {
+            format: FORMAT,
+            boot_id: self.boot_id.clone(),
+            memory: stamp(MEMORY)?,
+            state: stamp(STATE)?,
+            disk: stamp(DISK)?,
+        };
+        write_record(&kept(RECORD), &record)?;
+        if let Some(parent) = self.path.parent() {
+            Templates::new(parent.to_owned()).evict();
+        }
+        Ok(Template { path: self.path })
+    }
+}
+
+/// Checks that everything is as it was saved.
+fn verify(path: &Path, facts: &HostFacts) -> Result<(), ()> {
+    let record: Record = read_record(&path.join(RECORD)).ok_or(())?;
+    let same =
+        |name: &str, saved: &Stamp| Stamp::of(&path.join(name)).is_ok_and(|now| now == *saved);
+    let valid = record.format == FORMAT
+        && record.boot_id == facts.boot_id()
+        && same(MEMORY, &record.memory)
+        && same(STATE, &record.state)
+        && same(DISK, &record.disk);
+    if valid { Ok(()) } else { Err(()) }
+}
+
+/// A digest of everything that a template depends on.
+fn key(platform: &Platform, spec: &MachineSpec, facts: &HostFacts) -> io::Result<String> {
+    let channels = Channels {
+        agent: 0,
+        console: 0,
+        control: 0,
+    };
+    let line = command_line(platform, spec, Memory::Anonymous, Path::new(""), channels);
+    let mut digest = Sha256::new();
+    digest.update(format!("{FORMAT}\0{}\0{line:?}", facts.boot_id()));
+    digest.update(&platform.program.version_text);
+    for file in [
+        &platform.program.path,
+        &spec.kernel,
+        &spec.initramfs,
+        &spec.rootfs,
+    ] {
+        digest.update(format!("\0{}\0{:?}", file.display(), Stamp::of(file)?));
+    }
+    let digest = digest.finalize();
+    // Half of it is more than enough to tell a user's templates apart.
+    Ok(digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat())
+}
+
+/// Removes a template: first from where it would be found, then from the disk.
+fn remove(path: &Path) -> io::Result<()> {
+    let trash = path.with_file_name(format!(".trash-{}", VmId::random()));
+    match fs::rename(path, &trash) {
+        Ok(()) => fs::remove_dir_all(&trash),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn space(path: &Path) -> u64 {
+    [MEMORY, STATE, DISK]
+        .iter()
+        .filter_map(|name| fs::metadata(path.join(name)).ok())
+        .map(|meta| meta.blocks() * 512)
+        .sum()
+}
+
+fn failed(path: &Path, error: &io::Error) -> Error {
+    if matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    ) {
+        return Error::NoSpace {
+            path: path.to_owned(),
+        };
+    }
+    Error::Template {
+        path: path.to_owned(),
+        detail: error.to_string(),
+    }
+}
