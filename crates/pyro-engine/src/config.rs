@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pyro_machine::AcceleratorChoice;
+use pyro_machine::{AcceleratorChoice, Start};
 
 use crate::{Error, variables};
 
@@ -25,6 +25,8 @@ pub struct Config {
     pub accelerator: AcceleratorChoice,
     /// How long a guest may take to boot.
     pub boot_limit: Duration,
+    /// Whether machines are restored from templates or booted.
+    pub start: Start,
 }
 
 impl Config {
@@ -70,6 +72,7 @@ impl Config {
                         Error::bad_variable(variables::ACCELERATOR, &value, "auto, kvm or tcg")
                     })?,
             },
+            start: Start::default(),
             boot_limit: match get(variables::BOOT_TIMEOUT_SECONDS) {
                 None => DEFAULT_BOOT_LIMIT,
                 Some(value) => value

@@ -26,7 +26,7 @@ pub use config::Config;
 pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};
 pub use pyro_environment::Progress;
-pub use pyro_machine::AcceleratorChoice;
+pub use pyro_machine::{AcceleratorChoice, Start};
 
 use operation::Entry;
 use pyro_environment::Environments;
@@ -41,6 +41,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Engine {
     environments: Environments,
     machines: Machines,
+    start: Start,
 }
 
 impl Engine {
@@ -54,6 +55,7 @@ impl Engine {
                 accelerator: config.accelerator,
                 boot_limit: config.boot_limit,
             },
+            start: config.start,
         };
         let swept = engine.machines.sweep();
         if swept.removed > 0 {

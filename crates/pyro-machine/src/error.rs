@@ -228,7 +228,6 @@ impl Error {
                 | Self::BootFailed { .. }
                 | Self::GuestSetup { .. }
                 | Self::Protocol { .. }
-                | Self::Template { .. }
         )
     }
 

@@ -149,6 +149,8 @@ impl Machines {
             Found::Template(template) => template,
             Found::Nothing(maker) => match self.make(maker, platform, spec).await {
                 Ok(template) => template,
+                // What does not boot for a template does not boot without one.
+                Err(error) if error.is_of_the_start() => return Err(error),
                 Err(error) => {
                     tracing::warn!(%error, tails = ?error.tails(), "no template could be made");
                     return Ok(None);
@@ -159,7 +161,7 @@ impl Machines {
         match self.restore_from(&template, platform, spec, listener).await {
             Ok(machine) => Ok(Some(machine)),
             // What a clone cannot be made of is of no use to the next one either.
-            Err(error) if error.is_of_the_start() => {
+            Err(error) if error.is_of_the_start() || matches!(error, Error::Template { .. }) => {
                 tracing::warn!(%error, tails = ?error.tails(), "a template does not restore");
                 template.discard();
                 Ok(None)

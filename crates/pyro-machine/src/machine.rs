@@ -203,7 +203,7 @@ impl Machine {
 
     /// Saves the state of the machine's devices, whose memory is in a file, and returns it. The
     /// machine does not run any more afterwards.
-    pub(crate) async fn save(&mut self, limit: Duration) -> Result<Vec<u8>, Error> {
+    pub(crate) async fn save(&mut self, limit: Duration) -> Result<Vec<u8>, String> {
         let result = tokio::time::timeout(limit, async {
             let io = |error: std::io::Error| Failure::Control(error.to_string());
             let (ours, theirs) = UnixStream::pair().map_err(io)?;
@@ -235,8 +235,8 @@ impl Machine {
         .await;
         match result {
             Ok(Ok(state)) => Ok(state),
-            Ok(Err(failure)) => Err(self.start_failure(failure, "the device state").await),
-            Err(_) => self.timed_out(limit, "the device state").await,
+            Ok(Err(failure)) => Err(format!("{failure:?}")),
+            Err(_) => Err("QEMU took too long to save the device state".into()),
         }
     }
 

@@ -146,19 +146,25 @@ impl Templates {
 
     /// Removes templates that cannot be used any more, and returns their names, sorted.
     pub(crate) fn prune(&self, facts: &HostFacts) -> Vec<String> {
-        let mut removed: Vec<String> = self
-            .all()
-            .into_iter()
-            .filter(|path| verify(path, facts).is_err())
-            .filter(|path| {
-                // One that is being made is not finished yet, which is no reason to remove it.
-                let lock = File::options()
-                    .write(true)
-                    .open(path.with_extension("lock"));
-                lock.is_ok_and(|lock| lock.try_lock().is_ok() && remove(path).is_ok())
-            })
-            .filter_map(|path| Some(format!("template-{}", path.file_name()?.to_str()?)))
-            .collect();
+        let mut removed = Vec::new();
+        for path in self.all() {
+            if verify(&path, facts).is_ok() {
+                continue;
+            }
+            // One that is being made is not finished yet, which is no reason to remove it.
+            let lock_path = path.with_extension("lock");
+            let lock = File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&lock_path);
+            let free = lock.as_ref().is_ok_and(|lock| lock.try_lock().is_ok());
+            if free && remove(&path).is_ok() {
+                let _ = fs::remove_file(&lock_path);
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                removed.push(format!("template-{name}"));
+            }
+        }
         removed.sort();
         removed
     }
@@ -232,8 +238,13 @@ impl Maker {
             stdout: &mut stdout,
             stderr: &mut stderr,
         };
-        machine.run(&command, streams).await?;
-        let state = machine.save(limit).await?;
+        let unusable = |detail| Error::Template {
+            path: self.path.clone(),
+            detail,
+        };
+        let warmed = machine.run(&command, streams).await;
+        warmed.map_err(|error| unusable(error.to_string()))?;
+        let state = machine.save(limit).await.map_err(unusable)?;
         let directory = machine.into_directory();
         let failed = |error| failed(&self.path, &error);
 

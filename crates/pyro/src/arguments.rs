@@ -35,6 +35,8 @@ pub fn command() -> Command {
         .arg_required_else_help(false)
         .disable_help_subcommand(true)
         .arg(accelerator())
+        .arg(cold())
+        .arg(trace())
         .arg(quiet());
     for (name, about) in GROUPS {
         let group = Command::new(*name)
@@ -93,6 +95,22 @@ fn accelerator() -> Arg {
             variables::ACCELERATOR
         ))
         .hide_possible_values(false)
+}
+
+fn cold() -> Arg {
+    Arg::new("cold")
+        .long("cold")
+        .action(ArgAction::SetTrue)
+        .global(true)
+        .help("Boot guests instead of restoring them from a template, whose memory clones share")
+}
+
+fn trace() -> Arg {
+    Arg::new("trace")
+        .long("trace")
+        .action(ArgAction::SetTrue)
+        .global(true)
+        .help("Print how long each step took")
 }
 
 fn completions() -> Command {

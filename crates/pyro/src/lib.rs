@@ -7,6 +7,7 @@ mod json;
 mod news;
 mod render;
 mod terminal;
+mod trace;
 
 use std::process::ExitCode;
 

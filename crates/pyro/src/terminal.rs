@@ -6,16 +6,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::task::{self, Poll};
+use std::time::Instant;
 
 use clap::ArgMatches;
 use pyro_engine::operation::Entry;
-use pyro_engine::{Config, Context, Engine, Error, Kind, Listener, OutputStreams, variables};
+use pyro_engine::{
+    Config, Context, Engine, Error, Kind, Listener, OutputStreams, Start, variables,
+};
 use serde_json::Value;
 use tokio::io::AsyncWrite;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::news::{ERROR, News, Verbosity};
 use crate::render::{self, Rendered};
+use crate::trace::Trace;
 use crate::{arguments, json};
 
 /// Exit status of a program that lost the reader of its output: 128 + SIGPIPE.
@@ -24,6 +28,7 @@ const READER_GONE: u8 = 128 + 13;
 const SIGNALLED: i32 = 128;
 
 pub(crate) fn main() -> ExitCode {
+    let begun = Instant::now();
     log_to_stderr();
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,
@@ -43,11 +48,11 @@ pub(crate) fn main() -> ExitCode {
         None => (vec![first], matches),
     };
     let entry = arguments::find(&words).expect("the commands were made from the table");
-    ExitCode::from(perform(entry, matches))
+    ExitCode::from(perform(entry, matches, begun))
 }
 
 /// Performs an operation and returns the exit status.
-fn perform(entry: &Entry, matches: &ArgMatches) -> u8 {
+fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let as_json = matches.get_flag("json");
     let quiet = as_json || matches.get_flag("quiet");
     let news = News::new(if quiet {
@@ -55,6 +60,7 @@ fn perform(entry: &Entry, matches: &ArgMatches) -> u8 {
     } else {
         Verbosity::Normal
     });
+    let trace = matches.get_flag("trace").then(|| Trace::start(begun));
     let output = LineEnds::default();
     let signalled = Arc::new(AtomicI32::new(0));
 
@@ -63,9 +69,15 @@ fn perform(entry: &Entry, matches: &ArgMatches) -> u8 {
             .enable_all()
             .build()
             .expect("a runtime needs an epoll instance and a pipe, which every process can have");
-        let news = news.clone();
+        let (news, steps) = (news.clone(), trace.clone());
+        let listen = move |event| {
+            if let Some(steps) = &steps {
+                steps.note(&event);
+            }
+            news.show(&event);
+        };
         let mut context = Context {
-            listener: Listener::new(move |event| news.show(&event)),
+            listener: Listener::new(listen),
             ..Context::default()
         };
         let result = runtime.block_on(async {
@@ -88,6 +100,9 @@ fn perform(entry: &Entry, matches: &ArgMatches) -> u8 {
         Ok(value) => show(&render::human(entry.name, value), quiet, &output),
         Err(error) => fail(error, as_json, &signalled, &output),
     };
+    if let Some(trace) = trace {
+        trace.print();
+    }
     // Whoever closed our output does not want the rest.
     shown.unwrap_or(READER_GONE)
 }
@@ -96,6 +111,9 @@ fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error
     let mut config = Config::from_variables(|name| std::env::var_os(name))?;
     if let Some(choice) = matches.get_one::<String>("accel") {
         config.accelerator = choice.parse().expect("clap lets only these values through");
+    }
+    if matches.get_flag("cold") {
+        config.start = Start::Boot;
     }
     let request = (entry.read_arguments)(matches).unwrap_or_else(|error| error.exit());
     Ok((config, request))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
-/// Remove cached environments and kernels that are incomplete, damaged or outdated
+/// Remove cached environments, kernels and templates that are incomplete, damaged or outdated
 ///
 /// A complete environment of the current catalog is never removed.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize, JsonSchema, Serialize)]
@@ -30,7 +30,9 @@ impl Operation for Prune {
     type Output = Pruned;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Pruned, Error> {
-        let deleted = engine.environments.prune()?;
+        let mut deleted = engine.environments.prune()?;
+        deleted.extend(engine.machines.prune_templates());
+        deleted.sort();
         Ok(Pruned {
             count: deleted.len(),
             deleted_environment_dirs: deleted,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Outcome, Start, Streams};
+use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Outcome, Streams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
@@ -253,8 +253,13 @@ pub(super) type Finished = (String, Outcome, [Captured; 2], &'static str);
 
 /// Starts a machine from the environment.
 async fn start(engine: &Engine, request: &Checked, listener: &Listener) -> Result<Machine, Error> {
+    let begun = std::time::Instant::now();
     listener.phase("run", "create", ("environment", &request.environment));
     let ready = env::ready(engine, listener, &request.environment).await?;
+    listener.tell(Event::Timing {
+        name: "lookup",
+        duration: begun.elapsed(),
+    });
     let spec = MachineSpec {
         vcpu_count: request.vcpu_count,
         mem_mib: request.mem_mib,
@@ -268,7 +273,7 @@ async fn start(engine: &Engine, request: &Checked, listener: &Listener) -> Resul
     };
     let machine = engine
         .machines
-        .launch(&spec, Start::Restore, &launch_listener)
+        .launch(&spec, engine.start, &launch_listener)
         .await?;
     for phase in machine.phases() {
         listener.tell(Event::Timing {

@@ -1,0 +1,52 @@
+//! A *trace* is where the time of one run went, step by step.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyro_engine::Event;
+
+/// The steps of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    begun: Instant,
+    steps: Arc<Mutex<Vec<(&'static str, Duration)>>>,
+}
+
+impl Trace {
+    /// Starts with what happened since `begun`, the first moment of the program.
+    pub(crate) fn start(begun: Instant) -> Self {
+        Self {
+            begun,
+            steps: Arc::new(Mutex::new(vec![("process_start", begun.elapsed())])),
+        }
+    }
+
+    /// Notes a step, if that is what the event is about.
+    pub(crate) fn note(&self, event: &Event) {
+        if let Event::Timing { name, duration } = event {
+            self.steps
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((name, *duration));
+        }
+    }
+
+    /// Prints the steps, what lies between them, and the sum.
+    pub(crate) fn print(&self) {
+        let total = self.begun.elapsed();
+        let mut steps = self
+            .steps
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let known: Duration = steps.iter().map(|(_, duration)| *duration).sum();
+        steps.push(("between_steps", total.saturating_sub(known)));
+        steps.push(("total", total));
+        for (name, duration) in steps {
+            let milliseconds = duration.as_secs_f64() * 1000.0;
+            // There is nowhere to report that standard error is gone.
+            let _ = writeln!(std::io::stderr(), "[trace] {name} {milliseconds:.1} ms");
+        }
+    }
+}
