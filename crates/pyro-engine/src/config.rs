@@ -11,6 +11,10 @@ use crate::{Error, variables};
 /// Below the user's cache and state directories.
 const DIRECTORY: &str = "pyro-mcp";
 const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
+const DEFAULT_PARKED_IDLE: Duration = Duration::from_secs(60);
+
+/// The hidden command of a program that keeps a parked machine.
+pub const PARK_COMMAND: &str = "keep-parked";
 
 /// Where things are and how guests are run.
 #[derive(Clone, Debug)]
@@ -27,6 +31,11 @@ pub struct Config {
     pub boot_limit: Duration,
     /// Whether machines are restored from templates or booted.
     pub start: Start,
+    /// How long a machine that was restored ahead of time is kept; zero: none is.
+    pub parked_idle: Duration,
+    /// The program that keeps it, run with the argument [`PARK_COMMAND`] and a description; none
+    /// is kept without it.
+    pub parked_keeper: Option<PathBuf>,
 }
 
 impl Config {
@@ -48,6 +57,17 @@ impl Config {
                 .map(PathBuf::from)
                 .or_else(|| Some(xdg.or_else(home)?.join(relative)))
                 .ok_or_else(|| Error::no_home(own))
+        };
+        let seconds = |name: &str, least: u64| {
+            let Some(value) = get(name) else {
+                return Ok(None);
+            };
+            let parsed = value.to_str().and_then(|text| text.parse().ok());
+            let wanted = || format!("a whole number, {least} or more");
+            parsed
+                .filter(|seconds| *seconds >= least)
+                .map(|seconds| Some(Duration::from_secs(seconds)))
+                .ok_or_else(|| Error::bad_variable(name, &value, &wanted()))
         };
         Ok(Self {
             cache_dir: directory(
@@ -73,18 +93,9 @@ impl Config {
                     })?,
             },
             start: Start::default(),
-            boot_limit: match get(variables::BOOT_TIMEOUT_SECONDS) {
-                None => DEFAULT_BOOT_LIMIT,
-                Some(value) => value
-                    .to_str()
-                    .and_then(|text| text.parse().ok())
-                    .filter(|seconds| *seconds > 0)
-                    .map(Duration::from_secs)
-                    .ok_or_else(|| {
-                        let wanted = "a positive whole number";
-                        Error::bad_variable(variables::BOOT_TIMEOUT_SECONDS, &value, wanted)
-                    })?,
-            },
+            parked_keeper: None,
+            boot_limit: seconds(variables::BOOT_TIMEOUT_SECONDS, 1)?.unwrap_or(DEFAULT_BOOT_LIMIT),
+            parked_idle: seconds(variables::PARKED_SECONDS, 0)?.unwrap_or(DEFAULT_PARKED_IDLE),
         })
     }
 }

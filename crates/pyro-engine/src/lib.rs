@@ -22,15 +22,21 @@ pub mod operations;
 mod request;
 pub mod variables;
 
-pub use config::Config;
+pub use config::{Config, PARK_COMMAND};
 pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};
 pub use pyro_environment::Progress;
 pub use pyro_machine::{AcceleratorChoice, Start};
 
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use operation::Entry;
 use pyro_environment::Environments;
-use pyro_machine::Machines;
+use pyro_machine::{MachineSpec, Machines};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The version that every face reports.
@@ -42,6 +48,15 @@ pub struct Engine {
     environments: Environments,
     machines: Machines,
     start: Start,
+    parked_idle: Duration,
+    parked_keeper: Option<PathBuf>,
+}
+
+/// What the keeper of a parked machine is told.
+#[derive(Debug, Deserialize, Serialize)]
+struct Parked {
+    spec: MachineSpec,
+    accelerator: AcceleratorChoice,
 }
 
 impl Engine {
@@ -56,6 +71,8 @@ impl Engine {
                 boot_limit: config.boot_limit,
             },
             start: config.start,
+            parked_idle: config.parked_idle,
+            parked_keeper: config.parked_keeper,
         };
         let swept = engine.machines.sweep();
         if swept.removed > 0 {
@@ -66,6 +83,49 @@ impl Engine {
             );
         }
         engine
+    }
+
+    /// Keeps a machine ahead of its use, as [`PARK_COMMAND`]'s argument describes it, and returns
+    /// when it was used or nobody came for it.
+    ///
+    /// # Errors
+    /// When the description is none, or the machine does not come up.
+    pub async fn keep_parked(&self, description: &str) -> Result<(), Error> {
+        let parked: Parked = serde_json::from_str(description)
+            .map_err(|error| Error::malformed(PARK_COMMAND, &error))?;
+        let machines = Machines {
+            accelerator: parked.accelerator,
+            ..self.machines.clone()
+        };
+        machines.park(&parked.spec, self.parked_idle).await?;
+        Ok(())
+    }
+
+    /// Has the next machine of this kind prepared by a process of its own. That it cannot be is
+    /// no reason to fail: the next one starts without.
+    fn park_successor(&self, spec: &MachineSpec) {
+        let Some(keeper) = &self.parked_keeper else {
+            return;
+        };
+        if self.start != Start::Restore || self.parked_idle.is_zero() {
+            return;
+        }
+        let parked = Parked {
+            spec: spec.clone(),
+            accelerator: self.machines.accelerator,
+        };
+        let description = serde_json::to_string(&parked).expect("it is a plain struct");
+        let started = Command::new(keeper)
+            .args([PARK_COMMAND, &description])
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        if let Err(error) = started {
+            tracing::debug!(%error, "no successor is parked");
+        }
     }
 
     /// Runs one operation. When the context is cancelled, everything the operation started is

@@ -42,6 +42,9 @@ variables! {
         "Directory for environments and kernels.";
     LOG = "PYRO_LOG", "not set",
         "What is logged to standard error, for example `debug` or `pyro_machine=trace`.";
+    PARKED_SECONDS = "PYRO_PARKED_SECONDS", "60",
+        "How long a machine that was restored ahead of time is kept for the next `pyro run`, in \
+         whole seconds; 0 keeps none.";
     XDG_CACHE_HOME = "XDG_CACHE_HOME", "$HOME/.cache",
         "The user's directory for what can be made again.";
     XDG_STATE_HOME = "XDG_STATE_HOME", "$HOME/.local/state",

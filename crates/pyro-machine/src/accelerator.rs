@@ -41,7 +41,8 @@ impl fmt::Display for Accelerator {
 }
 
 /// What the caller wants.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AcceleratorChoice {
     /// KVM if it is proved to work, TCG otherwise.
     #[default]

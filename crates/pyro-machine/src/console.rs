@@ -55,6 +55,14 @@ impl Drop for Console {
     }
 }
 
+/// The last lines in a console's file, for those who do not read the stream.
+pub(crate) fn last_words_in(path: &Path) -> String {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    last_lines(&String::from_utf8_lossy(
+        &bytes[bytes.len().saturating_sub(TAIL_LIMIT_BYTES)..],
+    ))
+}
+
 async fn read(mut stream: UnixStream, mut file: File, tail: Arc<Mutex<VecDeque<u8>>>) {
     let mut buffer = vec![0; 4096];
     let mut written = 0;

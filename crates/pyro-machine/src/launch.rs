@@ -9,13 +9,18 @@ use pyro_store::{MachineDirectory, Swept, VmId, sweep};
 
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
 use crate::machine::{Machine, MachineSpec, PhaseClock, Platform};
+use crate::owned::OwnedMachine;
+use crate::parked::Lot;
 use crate::qemu::Memory;
-use crate::template::{Found, Template, Templates};
+use crate::template::{self, Found, Maker, Template, Templates};
 use crate::{Error, HostFacts, disk, qemu};
 
 /// How long the first guest under KVM may take to boot before KVM is judged not to work: a
 /// working one needs well under a second.
 const KVM_PROOF_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long a parked machine may take to become its new user's.
+const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
 
 /// News of a launch.
 #[derive(Clone, Debug)]
@@ -135,8 +140,8 @@ impl Machines {
         }
     }
 
-    /// Restores a machine from its template. `None` if there is no template and none can be made
-    /// now: booting works without one.
+    /// Restores a machine from its template, or takes one over that was restored ahead of time.
+    /// `None` if there is no template and none can be made now: booting works without one.
     async fn restore(
         &self,
         platform: &Platform,
@@ -144,8 +149,13 @@ impl Machines {
         facts: &HostFacts,
         listener: Listener<'_>,
     ) -> Result<Option<Machine>, Error> {
-        let templates = self.templates();
-        let template = match templates.find(platform, spec, facts) {
+        let Ok(key) = template::key(platform, spec, facts) else {
+            return Ok(None);
+        };
+        if let Some(machine) = self.take_parked(&key, platform, listener).await {
+            return Ok(Some(machine));
+        }
+        let template = match self.templates().find(&key, facts) {
             Found::Template(template) => template,
             Found::Nothing(maker) => match self.make(maker, platform, spec).await {
                 Ok(template) => template,
@@ -159,7 +169,7 @@ impl Machines {
             Found::Unavailable => return Ok(None),
         };
         match self.restore_from(&template, platform, spec, listener).await {
-            Ok(machine) => Ok(Some(machine)),
+            Ok(machine) => Ok(Some(machine.into())),
             // What a clone cannot be made of is of no use to the next one either.
             Err(error) if error.is_of_the_start() || matches!(error, Error::Template { .. }) => {
                 tracing::warn!(%error, tails = ?error.tails(), "a template does not restore");
@@ -170,22 +180,90 @@ impl Machines {
         }
     }
 
+    async fn take_parked(
+        &self,
+        key: &str,
+        platform: &Platform,
+        listener: Listener<'_>,
+    ) -> Option<Machine> {
+        let clock = PhaseClock::start();
+        let claim = self.lot().claim(key)?;
+        let id = claim.id.clone();
+        let vms = self.directory();
+        Machine::take_over(claim, platform.accelerator, vms, clock, TAKE_OVER_LIMIT)
+            .await
+            .inspect(|_| listener(LaunchEvent::Starting(&id)))
+            .inspect_err(|error| tracing::warn!(error, "a parked machine is not usable"))
+            .ok()
+    }
+
+    /// Keeps one machine ahead: restores it, warms it up, pauses it, and offers it for `idle` to
+    /// whoever launches one of the same kind; then holds it for as long as it is used. Returns
+    /// whether somebody came for it. Does nothing if there is no template, if one is parked
+    /// already, or if parking another would be too much.
+    ///
+    /// # Errors
+    /// When the machine does not come up.
+    pub async fn park(&self, spec: &MachineSpec, idle: Duration) -> Result<bool, Error> {
+        let facts_path = self.facts_path();
+        let mut facts = HostFacts::load(&facts_path);
+        let program = facts.qemu(&self.search_path, &facts_path)?;
+        let judgement = judge(self.accelerator, KvmDevice::detect(), facts.kvm.as_ref())?;
+        let platform = Platform {
+            program,
+            accelerator: judgement.accelerator,
+            tsc_khz: facts.tsc_khz,
+        };
+        let unusable = |path: PathBuf| {
+            move |error: std::io::Error| Error::Template {
+                path,
+                detail: error.to_string(),
+            }
+        };
+        let base = || self.base_dir.clone();
+        let key = template::key(&platform, spec, &facts).map_err(unusable(base()))?;
+        let Found::Template(template) = self.templates().find(&key, &facts) else {
+            return Ok(false);
+        };
+        let Some(place) = self.lot().place(&key).map_err(unusable(base()))? else {
+            return Ok(false);
+        };
+        let mut machine = self
+            .restore_from(&template, &platform, spec, &|_| {})
+            .await?;
+        // What is translated once is not translated again: commands, and the way to them.
+        template::warm_up(&mut machine).await?;
+        machine.renew(self.boot_limit).await?;
+        template::warm_up(&mut machine).await?;
+        machine.pause().await.map_err(|detail| Error::Template {
+            path: base(),
+            detail,
+        })?;
+        machine.offer(place, idle).await.map_err(unusable(base()))
+    }
+
+    /// How many machines are parked.
+    pub fn parked(&self) -> usize {
+        self.lot().count()
+    }
+
     async fn restore_from(
         &self,
         template: &Template,
         platform: &Platform,
         spec: &MachineSpec,
         listener: Listener<'_>,
-    ) -> Result<Machine, Error> {
+    ) -> Result<OwnedMachine, Error> {
         let mut clock = PhaseClock::start();
         let state = template.state()?;
         let directory = self.new_directory(listener)?;
-        let disk = Machine::disk(&directory);
+        let disk = OwnedMachine::disk(&directory);
         disk::copy(&template.disk(), &disk)?;
         clock.end("disk");
         let memory = template.memory();
         let memory = Memory::Copied(&memory);
-        let mut machine = Machine::spawn(platform, spec, memory, &disk, directory, clock).await?;
+        let mut machine =
+            OwnedMachine::spawn(platform, spec, memory, &disk, directory, clock).await?;
         machine.restore(&state, self.boot_limit).await?;
         Ok(machine)
     }
@@ -193,17 +271,18 @@ impl Machines {
     /// Boots a machine, warms it up, and keeps its memory and devices as a template.
     async fn make(
         &self,
-        maker: crate::template::Maker,
+        maker: Maker,
         platform: &Platform,
         spec: &MachineSpec,
     ) -> Result<Template, Error> {
         let directory = self.new_directory(&|_| {})?;
-        let disk = Machine::disk(&directory);
+        let disk = OwnedMachine::disk(&directory);
         disk::create(&disk, &self.base_dir)?;
         let memory = directory.path().join("memory");
         let kept = Memory::Kept(&memory);
         let clock = PhaseClock::start();
-        let mut machine = Machine::spawn(platform, spec, kept, &disk, directory, clock).await?;
+        let mut machine =
+            OwnedMachine::spawn(platform, spec, kept, &disk, directory, clock).await?;
         machine.set_up(self.boot_limit).await?;
         maker.finish(machine, self.boot_limit).await
     }
@@ -217,19 +296,24 @@ impl Machines {
     ) -> Result<Machine, Error> {
         let mut clock = PhaseClock::start();
         let directory = self.new_directory(listener)?;
-        let disk = Machine::disk(&directory);
+        let disk = OwnedMachine::disk(&directory);
         disk::create(&disk, &self.base_dir)?;
         clock.end("disk");
         let memory = Memory::Anonymous;
-        let mut machine = Machine::spawn(platform, spec, memory, &disk, directory, clock).await?;
+        let mut machine =
+            OwnedMachine::spawn(platform, spec, memory, &disk, directory, clock).await?;
         machine.set_up(limit).await?;
-        Ok(machine)
+        Ok(machine.into())
     }
 
     fn new_directory(&self, listener: Listener<'_>) -> Result<MachineDirectory, Error> {
         let directory = MachineDirectory::create(&self.directory())?;
         listener(LaunchEvent::Starting(directory.id()));
         Ok(directory)
+    }
+
+    fn lot(&self) -> Lot {
+        Lot::new(self.base_dir.join("parked"))
     }
 
     fn templates(&self) -> Templates {

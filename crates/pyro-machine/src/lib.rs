@@ -11,6 +11,8 @@ mod guest;
 mod host;
 mod launch;
 mod machine;
+mod owned;
+mod parked;
 mod process;
 mod qemu;
 mod template;

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::guest::{Command, Streams};
-use crate::machine::{Machine, MachineSpec, Platform};
+use crate::machine::{MachineSpec, Platform};
+use crate::owned::OwnedMachine;
 use crate::qemu::{Channels, Memory, command_line};
 use crate::{Error, HostFacts};
 
@@ -104,10 +105,7 @@ impl Templates {
     }
 
     /// Finds the template for machines of this kind.
-    pub(crate) fn find(&self, platform: &Platform, spec: &MachineSpec, facts: &HostFacts) -> Found {
-        let Ok(key) = key(platform, spec, facts) else {
-            return Found::Unavailable;
-        };
+    pub(crate) fn find(&self, key: &str, facts: &HostFacts) -> Found {
         let path = self.directory.join(key);
         if verify(&path, facts).is_ok() {
             // When it was last used decides what goes first; not knowing does no harm.
@@ -224,25 +222,14 @@ impl Maker {
     /// Warms the machine up, saves it, and makes a template of what it leaves.
     pub(crate) async fn finish(
         self,
-        mut machine: Machine,
+        mut machine: OwnedMachine,
         limit: Duration,
     ) -> Result<Template, Error> {
-        let command = Command {
-            argv: vec!["/bin/sh".into(), "-c".into(), WARM_UP.into()],
-            timeout: Some(WARM_UP_LIMIT),
-            ..Command::default()
-        };
-        let (mut stdout, mut stderr) = (tokio::io::sink(), tokio::io::sink());
-        let streams = Streams {
-            stdin: None,
-            stdout: &mut stdout,
-            stderr: &mut stderr,
-        };
         let unusable = |detail| Error::Template {
             path: self.path.clone(),
             detail,
         };
-        let warmed = machine.run(&command, streams).await;
+        let warmed = warm_up(&mut machine).await;
         warmed.map_err(|error| unusable(error.to_string()))?;
         let state = machine.save(limit).await.map_err(unusable)?;
         let directory = machine.into_directory();
@@ -270,6 +257,22 @@ impl Maker {
     }
 }
 
+/// Runs the commands whose pages, and translations, a clone shall find.
+pub(crate) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
+    let command = Command {
+        argv: vec!["/bin/sh".into(), "-c".into(), WARM_UP.into()],
+        timeout: Some(WARM_UP_LIMIT),
+        ..Command::default()
+    };
+    let (mut stdout, mut stderr) = (tokio::io::sink(), tokio::io::sink());
+    let streams = Streams {
+        stdin: None,
+        stdout: &mut stdout,
+        stderr: &mut stderr,
+    };
+    machine.run(&command, streams).await.map(|_| ())
+}
+
 /// Checks that everything is as it was saved.
 fn verify(path: &Path, facts: &HostFacts) -> Result<(), ()> {
     let record: Record = read_record(&path.join(RECORD)).ok_or(())?;
@@ -284,7 +287,11 @@ fn verify(path: &Path, facts: &HostFacts) -> Result<(), ()> {
 }
 
 /// A digest of everything that a template depends on.
-fn key(platform: &Platform, spec: &MachineSpec, facts: &HostFacts) -> io::Result<String> {
+pub(crate) fn key(
+    platform: &Platform,
+    spec: &MachineSpec,
+    facts: &HostFacts,
+) -> io::Result<String> {
     let channels = Channels {
         agent: 0,
         console: 0,

@@ -4,7 +4,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, Command, ValueHint};
 use pyro_engine::operation::{Entry, OPERATIONS};
-use pyro_engine::{VERSION, variables};
+use pyro_engine::{PARK_COMMAND, VERSION, variables};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -49,7 +49,10 @@ pub fn command() -> Command {
     for entry in OPERATIONS.iter().filter(|entry| entry.command.len() == 1) {
         command = command.subcommand(operation(entry, entry.command[0]));
     }
-    command.subcommand(completions()).subcommand(manual())
+    command
+        .subcommand(completions())
+        .subcommand(manual())
+        .subcommand(keep_parked())
 }
 
 /// Finds the operation whose command is `words`.
@@ -127,6 +130,13 @@ fn completions() -> Command {
         )
 }
 
+/// Not for people: how the program runs itself to keep a machine for the next call.
+fn keep_parked() -> Command {
+    Command::new(PARK_COMMAND)
+        .hide(true)
+        .arg(Arg::new("description").required(true))
+}
+
 fn manual() -> Command {
     Command::new("manual")
         .about("Print the manual page")
@@ -148,7 +158,7 @@ mod tests {
         let mut seen = 0;
         for first in tree.get_subcommands() {
             let name = first.get_name();
-            if name == "completions" || name == "manual" {
+            if ["completions", "manual", PARK_COMMAND].contains(&name) {
                 continue;
             }
             if first.get_subcommands().next().is_none() {

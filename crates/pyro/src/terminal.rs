@@ -11,7 +11,7 @@ use std::time::Instant;
 use clap::ArgMatches;
 use pyro_engine::operation::Entry;
 use pyro_engine::{
-    Config, Context, Engine, Error, Kind, Listener, OutputStreams, Start, variables,
+    Config, Context, Engine, Error, Kind, Listener, OutputStreams, PARK_COMMAND, Start, variables,
 };
 use serde_json::Value;
 use tokio::io::AsyncWrite;
@@ -41,6 +41,7 @@ pub(crate) fn main() -> ExitCode {
     match first {
         "completions" => return completions(matches),
         "manual" => return manual(),
+        PARK_COMMAND => return keep_parked(matches),
         _ => {}
     }
     let (words, matches) = match matches.subcommand() {
@@ -65,10 +66,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let signalled = Arc::new(AtomicI32::new(0));
 
     let result = request(entry, matches).and_then(|(config, request)| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime needs an epoll instance and a pipe, which every process can have");
+        let runtime = runtime();
         let (news, steps) = (news.clone(), trace.clone());
         let listen = move |event| {
             if let Some(steps) = &steps {
@@ -109,6 +107,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
 
 fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error> {
     let mut config = Config::from_variables(|name| std::env::var_os(name))?;
+    config.parked_keeper = std::env::current_exe().ok();
     if let Some(choice) = matches.get_one::<String>("accel") {
         config.accelerator = choice.parse().expect("clap lets only these values through");
     }
@@ -204,6 +203,40 @@ fn manual() -> ExitCode {
         Ok(()) => print_bytes(&page),
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Keeps a machine for the next call. There is nobody to tell how that went.
+fn keep_parked(matches: &ArgMatches) -> ExitCode {
+    let description: &String = matches.get_one("description").expect("clap requires it");
+    let Ok(config) = Config::from_variables(|name| std::env::var_os(name)) else {
+        return ExitCode::FAILURE;
+    };
+    let kept = runtime().block_on(async {
+        let engine = Engine::open(config);
+        let mut terminate = signal(SignalKind::terminate()).ok();
+        let terminated = async {
+            match &mut terminate {
+                Some(arrivals) => arrivals.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            kept = engine.keep_parked(description) => kept.is_ok(),
+            _ = terminated => true,
+        }
+    });
+    if kept {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime needs an epoll instance and a pipe, which every process can have")
 }
 
 fn print_bytes(bytes: &[u8]) -> ExitCode {

@@ -62,6 +62,8 @@ pub struct Report {
     pub runtime: Runtime,
     /// Programs that environments are built with.
     pub build_requirements: Vec<BuildRequirement>,
+    /// Machines that are kept ahead of their use at this moment.
+    pub parked_machines: usize,
     /// Kernels in the cache.
     pub kernels: Vec<String>,
     /// Directories and their free space.
@@ -328,6 +330,7 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
                 purpose: requirement.purpose.into(),
             })
             .collect(),
+        parked_machines: engine.machines.parked(),
         kernels: kernels.into_iter().map(|kernel| kernel.version).collect(),
         disk,
         issues: findings.issues,

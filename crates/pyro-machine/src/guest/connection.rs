@@ -10,9 +10,8 @@ use pyro_protocol::{
     CONNECTION, Credit, DATA_CHUNK_BYTES, Decoder, Frame, GuestMessage, HostMessage,
     INITIAL_WINDOW, Kind,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
@@ -64,7 +63,9 @@ struct Stream {
 
 impl Link {
     pub(crate) fn start(stream: UnixStream) -> (Arc<Self>, [JoinHandle<()>; 2]) {
-        let (reader, writer) = stream.into_split();
+        // Not `into_split`: its writer shuts the connection down when it is dropped, and this one
+        // may be handed on.
+        let (reader, writer) = tokio::io::split(stream);
         let (outgoing, frames) = mpsc::channel(OUTGOING_FRAMES);
         let link = Arc::new(Self {
             outgoing,
@@ -226,7 +227,7 @@ impl Stream {
     }
 }
 
-async fn read(mut reader: OwnedReadHalf, link: Arc<Link>) {
+async fn read(mut reader: ReadHalf<UnixStream>, link: Arc<Link>) {
     let mut decoder = Decoder::new();
     let mut buffer = vec![0; DATA_CHUNK_BYTES];
     loop {
@@ -247,7 +248,7 @@ async fn read(mut reader: OwnedReadHalf, link: Arc<Link>) {
     }
 }
 
-async fn write(mut writer: OwnedWriteHalf, mut frames: mpsc::Receiver<Vec<u8>>) {
+async fn write(mut writer: WriteHalf<UnixStream>, mut frames: mpsc::Receiver<Vec<u8>>) {
     while let Some(bytes) = frames.recv().await {
         // The reader sees the end of the connection and says so.
         if writer.write_all(&bytes).await.is_err() {

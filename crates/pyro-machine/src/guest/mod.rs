@@ -6,11 +6,14 @@ mod run;
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use pyro_protocol::{CONNECTION, Frame, GuestMessage, HostMessage};
+use pyro_protocol::{CONNECTION, Frame, GENERATION, GuestMessage, HostMessage};
+use pyro_store::{VmId, random_hex};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::Error;
 use connection::{Event, Link};
 pub use run::{Command, Outcome, Streams};
 
@@ -67,6 +70,70 @@ impl Guest {
             None => Err(self.link.failure()),
         }
     }
+}
+
+impl Guest {
+    /// Opens the connection.
+    pub(crate) async fn say_hello(&self) -> Result<(), Failure> {
+        self.send(&HostMessage::Hello {
+            generation: GENERATION,
+        })
+        .await
+    }
+
+    pub(crate) async fn expect_hello(&mut self) -> Result<(), Failure> {
+        match self.receive().await? {
+            GuestMessage::Hello {
+                generation: GENERATION,
+                ..
+            } => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Sends what makes a machine its own: entropy, clock, name.
+    pub(crate) async fn send_identity(&self, id: &VmId) -> Result<(), Failure> {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let adopt = HostMessage::Adopt {
+            entropy_hex: random_hex(64),
+            unix_time_ns: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
+            hostname: format!("pyro-{id}"),
+            machine_id: random_hex(16),
+        };
+        self.send(&adopt).await
+    }
+
+    /// Waits until the machine is its own. Without this answer it must not be used.
+    pub(crate) async fn expect_identity(&mut self) -> Result<(), Failure> {
+        match self.receive().await? {
+            GuestMessage::Adopted => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Opens the connection to a clone and makes it its own.
+    pub(crate) async fn renew(&mut self, id: &VmId) -> Result<(), Failure> {
+        self.say_hello().await?;
+        self.send_identity(id).await?;
+        self.expect_hello().await?;
+        self.expect_identity().await
+    }
+}
+
+pub(crate) fn unexpected(message: &GuestMessage) -> Failure {
+    Failure::Protocol(format!("unexpected message {message:?}"))
+}
+
+/// What a failure of a running command means; `None` if the machine is gone.
+pub(crate) fn run_error(failure: Failure) -> Option<Error> {
+    Some(match failure {
+        Failure::NotStarted(message) => Error::NotStarted { message },
+        Failure::OutputClosed => Error::OutputClosed,
+        Failure::Protocol(detail) => Error::Protocol { detail },
+        Failure::Closed | Failure::Setup(_) | Failure::Control(_) => return None,
+    })
 }
 
 impl Drop for Guest {

@@ -216,7 +216,11 @@ impl Operation for Run {
         }
         let (vm_id, outcome, [stdout, stderr], execution_mode) =
             match start(engine, &request, &context.listener).await {
-                Ok(machine) => in_guest(machine, &request, context).await?,
+                Ok((machine, spec)) => {
+                    let finished = in_guest(machine, &request, context).await?;
+                    engine.park_successor(&spec);
+                    finished
+                }
                 Err(error) if error.means_no_guest() && allow_host_compat => {
                     host_compat::run(&request, &error, context).await?
                 }
@@ -252,7 +256,11 @@ impl Operation for Run {
 pub(super) type Finished = (String, Outcome, [Captured; 2], &'static str);
 
 /// Starts a machine from the environment.
-async fn start(engine: &Engine, request: &Checked, listener: &Listener) -> Result<Machine, Error> {
+async fn start(
+    engine: &Engine,
+    request: &Checked,
+    listener: &Listener,
+) -> Result<(Machine, MachineSpec), Error> {
     let begun = std::time::Instant::now();
     listener.phase("run", "create", ("environment", &request.environment));
     let ready = env::ready(engine, listener, &request.environment).await?;
@@ -281,7 +289,7 @@ async fn start(engine: &Engine, request: &Checked, listener: &Listener) -> Resul
             duration: phase.duration,
         });
     }
-    Ok(machine)
+    Ok((machine, spec))
 }
 
 /// Runs the command; the machine is gone when this returns.

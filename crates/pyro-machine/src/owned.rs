@@ -1,0 +1,369 @@
+//! An *owned* machine is one whose VMM is a child of this process.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command as ProcessCommand, Stdio};
+use std::time::Duration;
+
+use pyro_protocol::{Disk, GuestMessage, HostMessage};
+use pyro_store::{MachineDirectory, VmId};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+
+use crate::Error;
+use crate::accelerator::Accelerator;
+use crate::console::Console;
+use crate::error::Tails;
+use crate::guest::{Command, Failure, Guest, Outcome, Streams, run_error, unexpected};
+use crate::machine::{MachineSpec, Phase, PhaseClock, Platform};
+use crate::parked::{Place, until_released};
+use crate::process::{VmmProcess, describe};
+use crate::qemu::{Channels, Memory, Qmp, command_line};
+
+/// How long a VMM whose guest is gone may take to exit.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+
+/// A machine of this process; ended, with all it has on the host, when dropped.
+#[derive(Debug)]
+pub(crate) struct OwnedMachine {
+    // Dropped in this order: the connections, the process, then what the process used.
+    guest: Guest,
+    /// The guest's connection again, for whoever the machine is handed to.
+    agent: UnixStream,
+    control: Qmp,
+    vmm: VmmProcess,
+    console: Console,
+    vmm_messages: Console,
+    accelerator: Accelerator,
+    directory: MachineDirectory,
+    clock: PhaseClock,
+}
+
+impl OwnedMachine {
+    pub(crate) fn id(&self) -> &VmId {
+        self.directory.id()
+    }
+
+    pub(crate) fn accelerator(&self) -> Accelerator {
+        self.accelerator
+    }
+
+    pub(crate) fn phases(&self) -> &[Phase] {
+        &self.clock.phases
+    }
+
+    pub(crate) async fn run(
+        &mut self,
+        command: &Command,
+        streams: Streams<'_>,
+    ) -> Result<Outcome, Error> {
+        let failure = match self.guest.run(command, streams).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(failure) => failure,
+        };
+        if let Some(error) = run_error(failure) {
+            return Err(error);
+        }
+        let (status, tails) = self.post_mortem().await;
+        Err(Error::Stopped { status, tails })
+    }
+
+    /// Starts the VMM. Everything about how its process is confined is decided here.
+    pub(crate) async fn spawn(
+        platform: &Platform,
+        spec: &MachineSpec,
+        memory: Memory<'_>,
+        disk: &Path,
+        directory: MachineDirectory,
+        clock: PhaseClock,
+    ) -> Result<Self, Error> {
+        let program = &platform.program.path;
+        let failed = |source| Error::Spawn {
+            program: program.clone(),
+            source,
+        };
+        let pair = || UnixStream::pair().map_err(failed);
+        let (agent, agent_vmm) = pair()?;
+        let (console, console_vmm) = pair()?;
+        let (control, control_vmm) = pair()?;
+        let (messages, messages_vmm) = pair()?;
+        let channels = Channels {
+            agent: agent_vmm.as_raw_fd(),
+            console: console_vmm.as_raw_fd(),
+            control: control_vmm.as_raw_fd(),
+        };
+        let mut command = ProcessCommand::new(program);
+        command
+            .args(command_line(platform, spec, memory, disk, channels))
+            .current_dir(directory.path())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(OwnedFd::from(messages_vmm)));
+        let inherited = [channels.agent, channels.console, channels.control];
+        let vmm = VmmProcess::spawn(command, &inherited, directory.vmm_lock()).map_err(failed)?;
+
+        let in_directory = |name: &str| directory.path().join(name);
+        let mut machine = Self {
+            agent: agent.try_clone().map_err(failed)?,
+            guest: Guest::connect(agent).map_err(failed)?,
+            control: Qmp::connect(control).await.map_err(failed)?,
+            vmm,
+            console: Console::start(console, &in_directory("console.log")).map_err(failed)?,
+            vmm_messages: Console::start(messages, &in_directory("vmm.log")).map_err(failed)?,
+            accelerator: platform.accelerator,
+            directory,
+            clock,
+        };
+        machine.clock.end("vmm_spawn");
+        Ok(machine)
+    }
+
+    /// Has the agent of a machine that boots set it up. Everything is sent at once: the agent
+    /// reads it when it is there.
+    pub(crate) async fn set_up(&mut self, limit: Duration) -> Result<(), Error> {
+        let mut step = "the guest agent";
+        let result = tokio::time::timeout(limit, async {
+            self.guest.say_hello().await?;
+            self.guest
+                .send(&HostMessage::Prepare {
+                    disk: Disk::Private,
+                })
+                .await?;
+            self.guest.send_identity(self.directory.id()).await?;
+            self.guest.expect_hello().await?;
+            self.clock.end("kernel_and_agent");
+            step = "its root file system";
+            match self.guest.receive().await? {
+                GuestMessage::Prepared => self.clock.end("root_file_system"),
+                other => return Err(unexpected(&other)),
+            }
+            step = "its identity";
+            self.guest.expect_identity().await?;
+            self.clock.end("identity");
+            Ok(())
+        })
+        .await;
+        self.judge_start(result, limit, step).await
+    }
+
+    /// Restores the device state that `state` holds and makes the machine its own.
+    pub(crate) async fn restore(&mut self, state: &[u8], limit: Duration) -> Result<(), Error> {
+        let mut step = "the restored machine to resume";
+        let result = tokio::time::timeout(limit, async {
+            // The agent reads these as soon as it runs.
+            self.guest.say_hello().await?;
+            self.guest.send_identity(self.directory.id()).await?;
+            self.feed_state(state).await?;
+            self.control
+                .wait_for("RESUME", |_| true)
+                .await
+                .map_err(Failure::Control)?;
+            self.clock.end("restore");
+            step = "the restored guest's agent";
+            self.guest.expect_hello().await?;
+            self.clock.end("agent");
+            step = "its identity";
+            self.guest.expect_identity().await?;
+            self.clock.end("identity");
+            Ok(())
+        })
+        .await;
+        self.judge_start(result, limit, step).await
+    }
+
+    /// Saves the state of the machine's devices, whose memory is in a file, and returns it. The
+    /// machine does not run any more afterwards.
+    pub(crate) async fn save(&mut self, limit: Duration) -> Result<Vec<u8>, String> {
+        let result = tokio::time::timeout(limit, async {
+            let io = |error: std::io::Error| Failure::Control(error.to_string());
+            let (ours, theirs) = UnixStream::pair().map_err(io)?;
+            self.ignore_shared_memory().await.map_err(io)?;
+            self.control
+                .send_descriptor("state", theirs.as_fd())
+                .await
+                .map_err(io)?;
+            drop(theirs);
+            self.control
+                .execute("migrate", &json!({"uri": "fd:state"}))
+                .await
+                .map_err(io)?;
+            // All of it, until QEMU closes its end.
+            let state = tokio::task::spawn_blocking(move || {
+                let mut state = Vec::new();
+                std::io::Read::read_to_end(&mut &ours, &mut state).map(|_| state)
+            });
+            self.control
+                .wait_for("MIGRATION", |data| data["status"] == "completed")
+                .await
+                .map_err(Failure::Control)?;
+            state
+                .await
+                .map_err(std::io::Error::other)
+                .and_then(|read| read)
+                .map_err(io)
+        })
+        .await;
+        match result {
+            Ok(Ok(state)) => Ok(state),
+            Ok(Err(failure)) => Err(format!("{failure:?}")),
+            Err(_) => Err("QEMU took too long to save the device state".into()),
+        }
+    }
+
+    /// Makes the machine its own once more.
+    pub(crate) async fn renew(&mut self, limit: Duration) -> Result<(), Error> {
+        let id = self.directory.id();
+        let result = tokio::time::timeout(limit, self.guest.renew(id)).await;
+        self.judge_start(result, limit, "its identity").await
+    }
+
+    /// Stops the guest's processors.
+    pub(crate) async fn pause(&mut self) -> Result<(), String> {
+        let stopped = self.control.execute("stop", &json!({})).await;
+        stopped.map_err(|error| error.to_string())?;
+        self.control.wait_for("STOP", |_| true).await
+    }
+
+    /// Offers the paused machine at `place` for `idle`, and keeps it until whoever came for it
+    /// lets go.
+    pub(crate) async fn offer(self, place: Place, idle: Duration) -> std::io::Result<bool> {
+        let Self {
+            guest,
+            agent,
+            mut control,
+            vmm,
+            directory,
+            console,
+            vmm_messages,
+            ..
+        } = self;
+        // What the guest says from now on is for whoever comes.
+        drop(guest);
+        let resume = async || control.execute("cont", &json!({})).await;
+        let lease = place.offer(&directory, &agent, idle, resume).await?;
+        drop(agent);
+        let claimed = lease.is_some();
+        if let Some(lease) = lease {
+            until_released(lease).await;
+        }
+        // In this order: the process, then what it uses.
+        drop((vmm, console, vmm_messages, directory));
+        Ok(claimed)
+    }
+
+    /// Where the machine's disk is.
+    pub(crate) fn disk(directory: &MachineDirectory) -> PathBuf {
+        directory.path().join("disk.ext4")
+    }
+
+    /// Ends the VMM but keeps the directory, which is returned.
+    pub(crate) fn into_directory(self) -> MachineDirectory {
+        drop(self.vmm);
+        self.directory
+    }
+
+    /// The memory is in a file: only the devices are saved and restored.
+    async fn ignore_shared_memory(&mut self) -> std::io::Result<()> {
+        let capabilities = json!({"capabilities": [
+            {"capability": "x-ignore-shared", "state": true},
+            {"capability": "events", "state": true},
+        ]});
+        self.control
+            .execute("migrate-set-capabilities", &capabilities)
+            .await
+    }
+
+    async fn feed_state(&mut self, state: &[u8]) -> Result<(), Failure> {
+        let io = |error: std::io::Error| Failure::Control(error.to_string());
+        let (ours, theirs) = UnixStream::pair().map_err(io)?;
+        self.ignore_shared_memory().await.map_err(io)?;
+        self.control
+            .send_descriptor("state", theirs.as_fd())
+            .await
+            .map_err(io)?;
+        drop(theirs);
+        let uri = json!({"uri": "fd:state"});
+        self.control
+            .execute("migrate-incoming", &uri)
+            .await
+            .map_err(io)?;
+        ours.set_nonblocking(true).map_err(io)?;
+        let mut ours = tokio::net::UnixStream::from_std(ours).map_err(io)?;
+        // A VMM that refuses the state says why on its control connection.
+        if let Err(error) = ours.write_all(state).await {
+            tracing::debug!(%error, "the VMM did not read all of the state");
+        }
+        Ok(())
+    }
+
+    async fn judge_start(
+        &mut self,
+        result: Result<Result<(), Failure>, tokio::time::error::Elapsed>,
+        limit: Duration,
+        waited_for: &'static str,
+    ) -> Result<(), Error> {
+        match result {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(failure)) => Err(self.start_failure(failure, waited_for).await),
+            Err(_) => self.timed_out(limit, waited_for).await,
+        }
+    }
+
+    async fn timed_out<T>(
+        &mut self,
+        limit: Duration,
+        waited_for: &'static str,
+    ) -> Result<T, Error> {
+        let (_, tails) = self.post_mortem().await;
+        Err(Error::BootTimedOut {
+            seconds: limit.as_secs(),
+            waited_for,
+            accelerator: self.accelerator.name(),
+            tails,
+        })
+    }
+
+    async fn start_failure(&mut self, failure: Failure, waited_for: &'static str) -> Error {
+        match failure {
+            Failure::Protocol(detail) => Error::Protocol { detail },
+            Failure::Setup(message) => {
+                let (_, tails) = self.post_mortem().await;
+                Error::GuestSetup { message, tails }
+            }
+            Failure::Control(status) => {
+                let (_, tails) = self.post_mortem().await;
+                Error::BootFailed {
+                    waited_for,
+                    status,
+                    tails,
+                }
+            }
+            Failure::Closed | Failure::NotStarted(_) | Failure::OutputClosed => {
+                let (status, tails) = self.post_mortem().await;
+                Error::BootFailed {
+                    waited_for,
+                    status,
+                    tails,
+                }
+            }
+        }
+    }
+
+    /// Ends the VMM and returns how it ended and what it and its guest said last.
+    async fn post_mortem(&mut self) -> (String, Tails) {
+        // A connection that closed means a VMM about to exit by itself: it gets the time to say
+        // how.
+        if let Err(error) = self.vmm.wait(LAST_MOMENT).await {
+            tracing::debug!(%error, "cannot wait for the VMM");
+        }
+        let status = self
+            .vmm
+            .kill()
+            .map_or_else(|error| error.to_string(), describe);
+        let console = self.console.last_words().await;
+        let vmm = self.vmm_messages.last_words().await;
+        (status, Tails { console, vmm })
+    }
+}

@@ -1,0 +1,277 @@
+//! A *parked* machine is a clone kept one ahead of its use: restored, warmed up by throw-away
+//! commands, and paused. It has never run anyone's command, is handed out once, and is given an
+//! identity of its own when it is.
+//!
+//! A process of its own holds it. Whoever wants it connects to a socket and is sent the guest's
+//! connection; the machine lives as long as that socket connection does, or until nobody came for
+//! it. The holder ends it either way, off the clock of whoever used it.
+
+use std::fs::{self, File};
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pyro_store::{MachineDirectory, VmId, create_private_directory};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+
+/// The most that one user keeps parked.
+const COUNT_LIMIT: usize = 2;
+/// What one takes, generously, in KiB; at most an eighth of the free memory may be parked.
+const ESTIMATED_KIB: u64 = 160 * 1024;
+const FREE_SHARE: u64 = 8;
+/// A holder that listens answers at once.
+const CLAIM_LIMIT: Duration = Duration::from_secs(2);
+
+/// Where a user's parked machines are offered.
+#[derive(Debug)]
+pub(crate) struct Lot {
+    directory: PathBuf,
+}
+
+/// The right to park one machine of a kind.
+#[derive(Debug)]
+pub(crate) struct Place {
+    socket: PathBuf,
+    /// Held until the machine is handed out: there is one of a kind at a time.
+    _lock: File,
+}
+
+/// A machine that was handed out.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    /// Its id.
+    pub(crate) id: VmId,
+    /// The guest's connection.
+    pub(crate) agent: UnixStream,
+    /// The machine lives as long as this.
+    pub(crate) lease: UnixStream,
+}
+
+impl Lot {
+    pub(crate) fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    /// Takes the machine that is parked for this kind, if there is one.
+    pub(crate) fn claim(&self, key: &str) -> Option<Claim> {
+        let path = self.socket(key);
+        let lease = match UnixStream::connect(&path) {
+            Ok(lease) => lease,
+            Err(error) => {
+                if error.kind() == io::ErrorKind::ConnectionRefused {
+                    // Its holder died; nobody listens there again.
+                    let _ = fs::remove_file(&path);
+                }
+                return None;
+            }
+        };
+        receive(lease)
+            .inspect_err(|error| tracing::debug!(%error, "a parked machine was not handed out"))
+            .ok()
+    }
+
+    /// Takes the place for this kind, unless it is taken or parking would be too much.
+    pub(crate) fn place(&self, key: &str) -> io::Result<Option<Place>> {
+        if !memory_allows() || self.count() >= COUNT_LIMIT {
+            return Ok(None);
+        }
+        create_private_directory(&self.directory).map_err(io::Error::other)?;
+        let lock = open_lock(&self.directory.join(format!("{key}.lock")))?;
+        if lock.try_lock().is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Place {
+            socket: self.socket(key),
+            _lock: lock,
+        }))
+    }
+
+    /// How many machines are parked, or about to be.
+    pub(crate) fn count(&self) -> usize {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return 0;
+        };
+        entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "lock")
+            })
+            .filter(|path| open_lock(path).is_ok_and(|lock| lock.try_lock().is_err()))
+            .count()
+    }
+
+    fn socket(&self, key: &str) -> PathBuf {
+        self.directory.join(format!("{key}.sock"))
+    }
+}
+
+impl Place {
+    /// Offers a machine for `idle` and returns the lease of whoever came for it. `resume` is
+    /// called before it is handed out.
+    pub(crate) async fn offer(
+        self,
+        directory: &MachineDirectory,
+        agent: &UnixStream,
+        idle: Duration,
+        resume: impl AsyncFnOnce() -> io::Result<()>,
+    ) -> io::Result<Option<UnixStream>> {
+        // It is there only once it listens.
+        let hidden = directory.path().join("offer.sock");
+        let listener = UnixListener::bind(&hidden)?;
+        fs::rename(&hidden, &self.socket)?;
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        let accepted = tokio::time::timeout(idle, listener.accept()).await;
+        // Nobody else shall come; who came in this moment finds nobody and starts without.
+        fs::remove_file(&self.socket)?;
+        drop(listener);
+        let Ok(accepted) = accepted else {
+            return Ok(None);
+        };
+        let lease = accepted?.0.into_std()?;
+        lease.set_nonblocking(false)?;
+        resume().await?;
+        hand_out(&lease, directory.id(), agent)?;
+        Ok(Some(lease))
+    }
+}
+
+/// Waits until the other side lets go of the machine.
+pub(crate) async fn until_released(mut lease: UnixStream) {
+    // Nothing is ever said on it.
+    let waited = tokio::task::spawn_blocking(move || lease.read(&mut [0]));
+    let _ = waited.await;
+}
+
+fn hand_out(lease: &UnixStream, id: &VmId, agent: &UnixStream) -> io::Result<()> {
+    let descriptors = [agent.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let parts = [IoSlice::new(id.as_str().as_bytes())];
+    sendmsg(lease, &parts, &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+fn receive(lease: UnixStream) -> io::Result<Claim> {
+    lease.set_read_timeout(Some(CLAIM_LIMIT))?;
+    let mut text = [0; 12];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let received = recvmsg(
+        &lease,
+        &mut [IoSliceMut::new(&mut text)],
+        &mut ancillary,
+        RecvFlags::CMSG_CLOEXEC,
+    )?;
+    let agent = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    let id = std::str::from_utf8(&text[..received.bytes])
+        .ok()
+        .and_then(VmId::parse);
+    match (id, agent) {
+        (Some(id), Some(agent)) => Ok(Claim {
+            id,
+            agent: UnixStream::from(agent),
+            lease,
+        }),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Whether there is so much free memory that a parked machine takes only a small share of it.
+fn memory_allows() -> bool {
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    available_kib(&meminfo).is_some_and(|free| ESTIMATED_KIB * FREE_SHARE <= free)
+}
+
+fn available_kib(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_memory_is_read() {
+        let meminfo = "MemTotal:       24684096 kB\nMemAvailable:   23000000 kB\n";
+        assert_eq!(available_kib(meminfo), Some(23_000_000));
+        assert_eq!(available_kib(""), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_machine_is_handed_out_once_and_lives_as_long_as_its_lease() {
+        let base = tempfile::tempdir().unwrap();
+        let lot = Lot::new(base.path().join("parked"));
+        assert!(lot.claim("kind").is_none());
+        let place = lot.place("kind").unwrap().unwrap();
+        assert!(lot.place("kind").unwrap().is_none(), "one of a kind");
+        assert_eq!(lot.count(), 1);
+
+        let directory = MachineDirectory::create(&base.path().join("vms")).unwrap();
+        let id = directory.id().clone();
+        let (guest, host) = UnixStream::pair().unwrap();
+        let holder = tokio::spawn(async move {
+            let idle = Duration::from_secs(60);
+            let lease = place
+                .offer(&directory, &host, idle, async || Ok(()))
+                .await
+                .unwrap();
+            until_released(lease.unwrap()).await;
+        });
+        let claim = loop {
+            if let Some(claim) = lot.claim("kind") {
+                break claim;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(claim.id, id);
+        io::Write::write_all(&mut &claim.agent, b"hello").unwrap();
+        let mut heard = [0; 5];
+        (&guest).read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"hello");
+        assert!(lot.claim("kind").is_none());
+        assert!(!holder.is_finished());
+        drop(claim.lease);
+        holder.await.unwrap();
+        assert_eq!(lot.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn nobody_comes() {
+        let base = tempfile::tempdir().unwrap();
+        let lot = Lot::new(base.path().join("parked"));
+        let place = lot.place("kind").unwrap().unwrap();
+        let directory = MachineDirectory::create(&base.path().join("vms")).unwrap();
+        let (_, host) = UnixStream::pair().unwrap();
+        let idle = Duration::from_millis(1);
+        let lease = place
+            .offer(&directory, &host, idle, async || Ok(()))
+            .await
+            .unwrap();
+        assert!(lease.is_none());
+        assert!(!lot.socket("kind").exists());
+    }
+}
