@@ -1,0 +1,8 @@
+//! Rules of the whole workspace.
+
+#![expect(clippy::unwrap_used, reason = "a failed test says where")]
+
+mod layering;
+mod reference;
+mod sources;
+mod variables;
