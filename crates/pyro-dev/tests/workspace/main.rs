@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test says where")]
 
 mod layering;
+mod promises;
 mod reference;
 mod sources;
 mod variables;
