@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use clap::{ArgMatches, Args, FromArgMatches};
+use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -96,7 +97,13 @@ impl Entry {
             command: T::COMMAND,
             effect: T::EFFECT,
             input_schema: || schema_for!(T),
-            output_schema: || schema_for!(T::Output),
+            output_schema: || {
+                // Of what is written: a key that is always there is required, be it null.
+                let settings = SchemaSettings::default().for_serialize();
+                settings
+                    .into_generator()
+                    .into_root_schema_for::<T::Output>()
+            },
             add_arguments: T::augment_args,
             read_arguments: |matches| {
                 let request = T::from_arg_matches(matches)?;

@@ -140,7 +140,7 @@ mod tests {
         let list = directory.path().join("fds");
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!(
-            "ls /proc/$$/fd > {list}; grep NoNewPrivs /proc/$$/status >> {list}; sleep 1000",
+            "ls /proc/$$/fd > {list}; grep NoNewPrivs /proc/$$/status >> {list}; exec sleep 1000",
             list = list.display()
         ));
         let mut process =

@@ -1,0 +1,49 @@
+# What one does with this source tree. `make` lists it.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+ENVIRONMENT ?= debian:12
+COUNT ?= 10
+
+export CARGO
+# Where rustup puts cargo, for shells that do not know yet; what is in the path already wins.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+built = $(or $(CARGO_TARGET_DIR),target)/release/pyro
+
+.PHONY: help host-packages build run test check generate bench install clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+
+host-packages: ## check that this host has what is needed, and install what is not there
+	@scripts/host-packages
+
+build: host-packages ## build the program
+	$(CARGO) build --release --locked -p pyro
+
+run: build ## build everything, then run git in a microVM
+	$(built) run $(ENVIRONMENT) -- git --version
+
+test: host-packages ## run all tests; the last line is their sum
+	@scripts/test
+
+check: host-packages ## check form, lints, generated pages, licences of dependencies
+	@scripts/check
+
+generate: ## write docs/reference from the definitions in the code
+	$(CARGO) run --locked -p pyro-dev -- generate
+
+bench: build ## measure cold starts; COUNT=10
+	$(CARGO) build --release --locked -p pyro-dev
+	$(dir $(built))pyro-dev bench cold --count $(COUNT) --environment $(ENVIRONMENT)
+
+install: build ## install the program, its manual pages and completions; PREFIX=/usr/local
+	install -D -m 755 $(built) $(DESTDIR)$(PREFIX)/bin/pyro
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/reference/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	@scripts/install-completions $(built) $(DESTDIR)$(PREFIX)/share
+
+clean: ## remove what was built
+	$(CARGO) clean

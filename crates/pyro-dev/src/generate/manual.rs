@@ -1,0 +1,30 @@
+//! The manual pages: one for the program and one for each command.
+
+use clap::Command;
+use clap_mangen::Man;
+
+use crate::Error;
+
+/// Returns the name and contents of every page.
+pub(super) fn pages() -> Result<Vec<(String, String)>, Error> {
+    let mut command = pyro::command();
+    command.build();
+    let mut pages = Vec::new();
+    add(&mut pages, command)?;
+    Ok(pages)
+}
+
+fn add(pages: &mut Vec<(String, String)>, command: Command) -> Result<(), Error> {
+    for command in command.get_subcommands() {
+        add(pages, command.clone())?;
+    }
+    let page = Man::new(command);
+    let name = page.get_filename();
+    let mut bytes = Vec::new();
+    page.render(&mut bytes)?;
+    // Where a page has nothing to say, the renderer leaves spaces at the ends of lines.
+    let text = String::from_utf8(bytes)?;
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    pages.push((name, lines.join("\n") + "\n"));
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Environment variables are defined in one place, and read in few.
+
+use pyro_engine::variables::ALL;
+
+use crate::sources;
+
+/// Variables of the build, which no user of the program sees, and the one file that has each.
+/// `CONTRIBUTING.md` describes those that a developer may set.
+const OF_THE_BUILD: &[(&str, &[&str])] = &[
+    ("PYRO_GUEST_BINARY", &["crates/pyro-environment/build.rs"]),
+    (
+        "PYRO_GUEST_AGENT",
+        &[
+            "crates/pyro-environment/build.rs",
+            "crates/pyro-environment/src/initramfs.rs",
+        ],
+    ),
+    (
+        "PYRO_GUEST_AGENT_SHA256",
+        &[
+            "crates/pyro-environment/build.rs",
+            "crates/pyro-environment/src/initramfs.rs",
+        ],
+    ),
+];
+
+/// Who may look into the environment of the process. Everybody else is handed what they need.
+const READERS: &[&str] = &[
+    "crates/pyro-dev/src/bench/cold.rs",
+    "crates/pyro-environment/build.rs",
+    "crates/pyro/src/terminal.rs",
+];
+
+/// A text may name a variable, in advice say, but only one that the reference describes.
+#[test]
+fn every_variable_that_is_named_is_documented() {
+    for source in sources::all() {
+        for name in names(&source.text) {
+            let documented = ALL.iter().any(|variable| variable.name == name);
+            let of_the_build = OF_THE_BUILD
+                .iter()
+                .any(|(known, files)| *known == name && files.contains(&source.path.as_str()));
+            assert!(
+                documented || of_the_build,
+                "{} names {name}, which crates/pyro-engine/src/variables.rs does not have",
+                source.path
+            );
+        }
+    }
+}
+
+#[test]
+fn the_environment_is_read_by_faces_and_builds_alone() {
+    for source in sources::all() {
+        let code = source.text.lines().filter(|line| {
+            let line = line.trim_start();
+            !line.starts_with("//")
+        });
+        for line in code {
+            let reads = ["env::var", "env::vars", "from_default_env"]
+                .iter()
+                .any(|call| line.contains(call));
+            assert!(
+                !reads || READERS.contains(&source.path.as_str()),
+                "{}: {line}",
+                source.path
+            );
+        }
+    }
+}
+
+/// The words of a text that look like variables of ours.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("PYRO_").map(|(start, _)| {
+        let rest = &text[start..];
+        let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())]
+    })
+}
