@@ -21,6 +21,9 @@ use crate::{Error, HostFacts, disk, qemu};
 /// working one needs well under a second.
 const KVM_PROOF_LIMIT: Duration = Duration::from_secs(15);
 
+/// How long a VMM may take to exit once it has closed its connections, before it is killed.
+const EXIT_LIMIT: Duration = Duration::from_millis(500);
+
 /// What a machine is made of.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MachineSpec {
@@ -289,7 +292,8 @@ impl Machine {
         let console = self.console.last_words().await;
         let status = self
             .vmm
-            .kill()
+            .end(EXIT_LIMIT)
+            .await
             .map_or_else(|error| error.to_string(), describe);
         let vmm = self.vmm_messages.last_words().await;
         (status, Tails { console, vmm })

@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
 
 use rustix::io::{FdFlags, fcntl_setfd, write};
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
@@ -62,6 +63,16 @@ impl VmmProcess {
         Ok(Self { child })
     }
 
+    /// Leaves the process `limit` to end by itself, then ends it; returns how it ended.
+    pub(crate) async fn end(&mut self, limit: Duration) -> io::Result<ExitStatus> {
+        const STEP: Duration = Duration::from_millis(5);
+        let begun = Instant::now();
+        while begun.elapsed() < limit && self.child.try_wait()?.is_none() {
+            tokio::time::sleep(STEP).await;
+        }
+        self.kill()
+    }
+
     /// Ends the process and returns how it ended. If it had ended by itself, that is what is
     /// returned.
     pub(crate) fn kill(&mut self) -> io::Result<ExitStatus> {
@@ -84,7 +95,7 @@ impl Drop for VmmProcess {
 /// Says how a VMM ended, in words.
 pub(crate) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
-        (Some(0), _) => "the guest powered off".into(),
+        (Some(0), _) => "the guest powered off, restarted or panicked".into(),
         (Some(code), _) => format!("QEMU exited with status {code}"),
         (None, Some(9)) => "QEMU was killed".into(),
         (None, Some(signal)) => format!("QEMU was killed by signal {signal}"),
