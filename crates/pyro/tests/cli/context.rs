@@ -149,8 +149,12 @@ impl TestContext {
 
 impl Drop for TestContext {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.assert_nothing_is_left();
+        if std::thread::panicking() {
+            leftovers::end(self.directory());
+        } else {
+            let left = leftovers::find(self.directory());
+            leftovers::end(self.directory());
+            assert!(left.is_empty(), "left behind: {left:#?}");
         }
     }
 }
