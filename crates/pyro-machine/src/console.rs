@@ -94,7 +94,13 @@ fn last_lines(text: &str) -> String {
         .lines()
         .filter(|line| !line.trim().is_empty())
         .collect();
-    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+    let hidden = lines.len().saturating_sub(SHOWN_LINES);
+    // A panic is told in one line, before the many lines of a trace.
+    let panic = lines[..hidden]
+        .iter()
+        .rfind(|line| line.contains("Kernel panic"));
+    let shown = panic.into_iter().chain(&lines[hidden..]);
+    shown.copied().collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -108,6 +114,16 @@ mod tests {
         assert_eq!(shown.lines().count(), SHOWN_LINES);
         assert!(shown.ends_with("[31mred"));
         assert!(!shown.contains('\x1b'));
+    }
+
+    #[test]
+    fn a_panic_is_not_lost_behind_its_trace() {
+        let trace = "[1.0] ? function+0x1/0x2\n".repeat(30);
+        let shown = last_lines(&format!(
+            "quiet\n[1.0] Kernel panic - not syncing: x\n{trace}"
+        ));
+        assert!(shown.starts_with("[1.0] Kernel panic - not syncing: x\n[1.0] ?"));
+        assert_eq!(shown.lines().count(), SHOWN_LINES + 1);
     }
 
     #[tokio::test]

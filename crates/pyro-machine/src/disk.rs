@@ -17,7 +17,7 @@ const FORMAT: u32 = 2;
 
 /// Makes the private disk of one machine at `path`.
 pub(crate) fn create(path: &Path, base: &Path) -> Result<(), Error> {
-    copy(&blank(base)?, path)
+    copy(&blank(base, &path.with_extension("blank"))?, path)
 }
 
 /// Makes a private disk that begins as a copy of another.
@@ -25,8 +25,9 @@ pub(crate) fn copy(from: &Path, path: &Path) -> Result<(), Error> {
     copy_sparse(from, path).map_err(|error| failed(path, &error))
 }
 
-/// Returns the blank disk below `base`, formatting it if there is none yet.
-fn blank(base: &Path) -> Result<PathBuf, Error> {
+/// Returns the blank disk below `base`, formatting it if there is none yet. That is done in
+/// `scratch`, which is the machine's own, so that a sweep removes it if we die meanwhile.
+fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     let path = base.join(format!("blank-{PRIVATE_DISK_MIB}-{FORMAT}.ext4"));
     if path.exists() {
         return Ok(path);
@@ -34,12 +35,11 @@ fn blank(base: &Path) -> Result<PathBuf, Error> {
     pyro_store::create_private_directory(base)?;
     let error = |error: &io::Error| failed(&path, error);
     // Two processes that come here at once both format; either one's result may stay.
-    let scratch = base.join(format!(".blank-{}", pyro_store::VmId::random()));
-    let made = format(&scratch).and_then(|image| {
+    let made = format(scratch).and_then(|image| {
         File::open(&image)?.sync_all()?;
         fs::rename(&image, &path)
     });
-    let removed = fs::remove_dir_all(&scratch);
+    let removed = fs::remove_dir_all(scratch);
     made.map_err(|source| error(&source))?;
     removed.map_err(|source| error(&source))?;
     Ok(path)
@@ -87,7 +87,13 @@ fn run(mut command: Command) -> io::Result<()> {
         return Ok(());
     }
     let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(io::Error::other(format!("{name}: {words}")))
+    // Programs say it in words only; without it the remedy would be another.
+    let kind = if words.contains("No space left on device") {
+        io::ErrorKind::StorageFull
+    } else {
+        io::ErrorKind::Other
+    };
+    Err(io::Error::new(kind, format!("{name}: {words}")))
 }
 
 /// System programs are not in an ordinary user's search path on Debian.
@@ -159,7 +165,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let disk = base.path().join("disk");
         create(&disk, base.path()).unwrap();
-        let blank = blank(base.path()).unwrap();
+        let blank = blank(base.path(), &base.path().join("scratch")).unwrap();
         let (original, copy) = (fs::metadata(&blank).unwrap(), fs::metadata(&disk).unwrap());
         assert_eq!(original.len(), PRIVATE_DISK_MIB * 1024 * 1024);
         assert_eq!(copy.len(), original.len());

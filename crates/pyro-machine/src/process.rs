@@ -99,7 +99,7 @@ impl Drop for VmmProcess {
 /// Says how a VMM ended, in words.
 pub(crate) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
-        (Some(0), _) => "the guest powered off".into(),
+        (Some(0), _) => "the guest powered off, restarted or panicked".into(),
         (Some(code), _) => format!("QEMU exited with status {code}"),
         (None, Some(9)) => "QEMU was killed".into(),
         (None, Some(signal)) => format!("QEMU was killed by signal {signal}"),

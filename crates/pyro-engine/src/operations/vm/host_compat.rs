@@ -3,7 +3,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pyro_machine::Outcome;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -16,6 +16,9 @@ use crate::{Context, Error, Event};
 
 /// The only variable besides `HOME` that the command sees.
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How long output may still come once the command has ended.
+const REST_LIMIT: Duration = Duration::from_millis(100);
 
 /// Runs the command in a private directory that is removed afterwards, with a clean environment
 /// and without standard input.
@@ -63,16 +66,18 @@ pub(super) async fn run(
             // Not until the end of the output: something left in the background may hold it.
             tokio::pin!(pass);
             let status = tokio::select! {
-                status = child.wait() => status,
+                status = child.wait() => {
+                    let rest = tokio::time::timeout(REST_LIMIT, pass);
+                    if let Ok(passed) = rest.await {
+                        passed?;
+                    }
+                    status
+                }
                 passed = &mut pass => {
                     passed?;
                     child.wait().await
                 }
             };
-            let rest = tokio::time::timeout(std::time::Duration::from_millis(100), pass);
-            if let Ok(passed) = rest.await {
-                passed?;
-            }
             status.map_err(|error| Error::host_compat("wait for the command", &error))
         };
         let status = match tokio::time::timeout(request.timeout, finish).await {

@@ -1,0 +1,122 @@
+//! Environments that are really built. These tests take the longest.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::context::{TestContext, path_with};
+use crate::environments::{assert_nothing_counts_as_installed, copy_cache};
+use crate::leftovers;
+
+const PULL: &[&str] = &["env", "pull", "debian:12-base"];
+
+#[test]
+fn interrupted_pulls_leave_nothing_and_eight_at_once_build_once() {
+    let context = TestContext::new().with_own_cache();
+    for (signal, code) in [(Signal::INT, 130), (Signal::KILL, -9)] {
+        let mut run = context.pyro(PULL).start();
+        run.wait_for_stderr("[pull] phase=install environment=debian:12-base");
+        wait_for_process(&context, "mmdebstrap");
+        // Somewhere in the middle: packages are being downloaded or unpacked.
+        thread::sleep(Duration::from_secs(4));
+        run.signal(signal);
+        run.finish().expect(code);
+        context.assert_nothing_is_left();
+        assert_nothing_counts_as_installed(&context);
+    }
+
+    let real = fs::canonicalize(find("mmdebstrap")).unwrap();
+    let log = context.path("builds.log");
+    let script = format!(
+        "echo build >> {}\nexec {} \"$@\"",
+        log.display(),
+        real.display()
+    );
+    let path = path_with(&context.fake("mmdebstrap", &script));
+    let running: Vec<_> = (0..8)
+        .map(|_| context.pyro(PULL).env("PATH", &path).start())
+        .collect();
+    let finished: Vec<_> = running
+        .into_iter()
+        .map(|run| run.finish().expect(0))
+        .collect();
+    let waited = finished
+        .iter()
+        .filter(|run| run.err().contains("waiting for another process"));
+    assert_eq!(waited.count(), 7);
+    assert_eq!(fs::read_to_string(&log).unwrap(), "build\n");
+    for run in &finished {
+        assert!(run.out().starts_with("Pulled: debian:12-base\n"), "{run:?}");
+    }
+    let platform = context.cache().join("linux-x86_64");
+    assert_eq!(partial(&platform), Vec::<String>::new());
+    context
+        .pyro(&["run", "debian:12-base", "--", "true"])
+        .run()
+        .expect(0)
+        .err_lacks("[pull]");
+    context
+        .pyro(&["env", "prune"])
+        .run()
+        .expect(0)
+        .out_is("Deleted 0 cached environment entries.\n");
+}
+
+#[test]
+fn a_truncated_environment_is_rebuilt() {
+    let source = TestContext::with("debian:12-base");
+    let context = TestContext::new().with_own_cache();
+    copy_cache(&source, &context, "debian_12-base-1.0.0");
+    let image = context
+        .cache()
+        .join("linux-x86_64/debian_12-base-1.0.0/rootfs.erofs");
+    let length = fs::metadata(&image).unwrap().len();
+    fs::File::options()
+        .write(true)
+        .open(&image)
+        .unwrap()
+        .set_len(length - 4096)
+        .unwrap();
+    let run = context
+        .pyro(&["run", "debian:12-base", "--", "echo", "rebuilt"])
+        .run();
+    let run = run.expect(0).out_is("rebuilt\n");
+    run.err_has("note: debian:12-base: rootfs.erofs")
+        .err_has("; rebuilding")
+        .err_has("[pull] phase=ready environment=debian:12-base");
+    assert_eq!(
+        partial(&context.cache().join("linux-x86_64")),
+        Vec::<String>::new()
+    );
+}
+
+fn partial(platform: &Path) -> Vec<String> {
+    let entries = fs::read_dir(platform).unwrap().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.starts_with(".partial-")).collect()
+}
+
+fn wait_for_process(context: &TestContext, name: &str) {
+    let begun = Instant::now();
+    let runs = || {
+        leftovers::processes(context.directory())
+            .iter()
+            .any(|line| line.contains(name))
+    };
+    while !runs() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no {name}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn find(program: &str) -> std::path::PathBuf {
+    let path = std::env::var("PATH").unwrap();
+    let directories = path.split(':').map(Path::new);
+    directories
+        .map(|directory| directory.join(program))
+        .find(|path| path.is_file())
+        .unwrap()
+}

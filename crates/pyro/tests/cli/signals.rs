@@ -1,0 +1,139 @@
+//! Signals, and sudden death.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::process::Signal;
+
+use crate::context::TestContext;
+
+const SIGNALS: &[(Signal, i32)] = &[(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
+
+#[test]
+fn a_signal_while_booting_ends_the_run() {
+    let context = TestContext::with("debian:12");
+    for (signal, code) in SIGNALS {
+        let mut run = context
+            .debian(&["--", "sleep", "100"])
+            .silent_stdin()
+            .start();
+        run.wait_for_stderr("phase=start");
+        run.signal(*signal);
+        run.finish()
+            .expect(*code)
+            .err_has("run was cancelled")
+            .err_lacks("panicked");
+        context.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn a_signal_while_the_command_runs_ends_the_run() {
+    let context = TestContext::with("debian:12");
+    for (signal, code) in SIGNALS {
+        let mut run = context
+            .shell("echo ready; sleep 100")
+            .silent_stdin()
+            .start();
+        run.wait_for_stdout("ready");
+        let sent = Instant::now();
+        run.signal(*signal);
+        run.finish()
+            .expect(*code)
+            .err_has("code: cancelled")
+            .out_is("ready\n");
+        assert!(
+            sent.elapsed() < Duration::from_secs(30),
+            "{:?}",
+            sent.elapsed()
+        );
+        context.assert_nothing_is_left();
+    }
+    let run = context.debian(&["--json", "--", "sleep", "100"]).start();
+    thread::sleep(Duration::from_secs(1));
+    run.signal(Signal::TERM);
+    let finished = run.finish().expect(143);
+    assert_eq!(finished.json()["code"], "cancelled");
+}
+
+#[test]
+fn fifty_sudden_deaths_leave_nothing_after_the_next_call() {
+    const DEATHS: u64 = 50;
+    const LANES: u64 = 2;
+    let context = TestContext::with("debian:12");
+    let whole = context.debian(&["--", "true"]).run().expect(0).elapsed;
+    let seed = u64::from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .subsec_nanos(),
+    );
+    eprintln!("seed {seed}, a whole run takes {whole:?}");
+    thread::scope(|scope| {
+        for lane in 0..LANES {
+            let context = &context;
+            scope.spawn(move || {
+                let mut state = seed.wrapping_mul(lane * 2 + 1) | 1;
+                for _ in 0..DEATHS / LANES {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    // Most die while they boot, some before and some after.
+                    let moment = whole.mul_f64(1.1 * (state % 1000) as f64 / 1000.0);
+                    let run = context.debian(&["--", "sleep", "100"]).start();
+                    thread::sleep(moment);
+                    run.signal(Signal::KILL);
+                    run.finish().expect(-9);
+                }
+            });
+        }
+    });
+    context.pyro(&["env", "list"]).run().expect(0);
+    context.assert_nothing_is_left();
+    assert_no_remains(&context);
+    context.debian(&["--", "true"]).run().expect(0);
+    assert_no_remains(&context);
+}
+
+#[test]
+fn a_death_while_the_first_disk_is_formatted_leaves_nothing() {
+    let context = TestContext::with("debian:12");
+    for step in 0..6 {
+        // The blank disk is made by the first run below a base directory.
+        let base = context.path(&format!("base-{step}"));
+        let run = context
+            .debian(&["--", "true"])
+            .env("PYRO_BASE_DIR", &base)
+            .start();
+        let begun = Instant::now();
+        while !base.join("vms").exists() && begun.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_millis(step * 12));
+        run.signal(Signal::KILL);
+        run.finish();
+        context
+            .debian(&["-q", "--", "true"])
+            .env("PYRO_BASE_DIR", &base)
+            .run()
+            .expect(0);
+        let left = hidden(&base);
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[track_caller]
+fn assert_no_remains(context: &TestContext) {
+    let left = hidden(&context.base());
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// What was being written when somebody died has a name that begins with a dot.
+fn hidden(directory: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        // Known: a record that was being flushed when its writer died stays as a small file.
+        .filter(|name| name.starts_with('.') && !name.starts_with(".new-"))
+        .collect()
+}
