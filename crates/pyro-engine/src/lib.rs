@@ -63,13 +63,14 @@ impl Engine {
     /// Opens the engine. Creates nothing; removes what machines without an owner have left.
     pub fn open(config: Config) -> Self {
         let engine = Self {
-            environments: Environments::new(config.cache_dir),
             machines: Machines {
+                template_dir: config.cache_dir.join("templates"),
                 base_dir: config.base_dir,
                 search_path: config.search_path,
                 accelerator: config.accelerator,
                 boot_limit: config.boot_limit,
             },
+            environments: Environments::new(config.cache_dir),
             start: config.start,
             parked_idle: config.parked_idle,
             parked_keeper: config.parked_keeper,

@@ -49,6 +49,9 @@ pub enum Start {
 pub struct Machines {
     /// Directory for everything machines need at run time; private to the user.
     pub base_dir: PathBuf,
+    /// Directory for templates, which can be made again. Where it cannot be written, machines
+    /// are booted.
+    pub template_dir: PathBuf,
     /// Where programs are searched, as in `PATH`.
     pub search_path: OsString,
     /// What should run the guests.
@@ -60,6 +63,7 @@ pub struct Machines {
 impl Machines {
     /// Removes what machines without an owner have left.
     pub fn sweep(&self) -> Swept {
+        self.templates().sweep();
         sweep(&self.directory())
     }
 
@@ -276,9 +280,9 @@ impl Machines {
         spec: &MachineSpec,
     ) -> Result<Template, Error> {
         let directory = self.new_directory(&|_| {})?;
-        let disk = OwnedMachine::disk(&directory);
+        let disk = maker.disk();
         disk::create(&disk, &self.base_dir)?;
-        let memory = directory.path().join("memory");
+        let memory = maker.memory();
         let kept = Memory::Kept(&memory);
         let clock = PhaseClock::start();
         let mut machine =
@@ -317,7 +321,7 @@ impl Machines {
     }
 
     fn templates(&self) -> Templates {
-        Templates::new(self.base_dir.join("templates"))
+        Templates::new(self.template_dir.clone())
     }
 
     fn directory(&self) -> PathBuf {

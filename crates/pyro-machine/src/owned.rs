@@ -258,12 +258,6 @@ impl OwnedMachine {
         directory.path().join("disk.ext4")
     }
 
-    /// Ends the VMM but keeps the directory, which is returned.
-    pub(crate) fn into_directory(self) -> MachineDirectory {
-        drop(self.vmm);
-        self.directory
-    }
-
     /// The memory is in a file: only the devices are saved and restored.
     async fn ignore_shared_memory(&mut self) -> std::io::Result<()> {
         let capabilities = json!({"capabilities": [

@@ -63,6 +63,8 @@ pub(crate) enum Found {
 #[derive(Debug)]
 pub(crate) struct Maker {
     path: PathBuf,
+    /// Where it is made; renamed when it is done, removed when it is not.
+    partial: tempfile::TempDir,
     boot_id: String,
     _lock: File,
 }
@@ -135,8 +137,12 @@ impl Templates {
             return Ok(None);
         }
         remove(&path)?;
+        let partial = tempfile::Builder::new()
+            .prefix(&partial_prefix(&path))
+            .tempdir_in(&self.directory)?;
         Ok(Some(Maker {
             path,
+            partial,
             boot_id: facts.boot_id().to_owned(),
             _lock: lock,
         }))
@@ -185,6 +191,32 @@ impl Templates {
         }
     }
 
+    /// Removes what was left by those who died while they made a template.
+    pub(crate) fn sweep(&self) {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            let Some((key, _)) = name
+                .strip_prefix(PARTIAL)
+                .and_then(|rest| rest.split_once('-'))
+            else {
+                continue;
+            };
+            // Whoever makes it holds the lock.
+            let lock = File::options()
+                .write(true)
+                .open(self.directory.join(format!("{key}.lock")));
+            if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+                let _ = fs::remove_dir_all(&path);
+            }
+        }
+    }
+
     fn all(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(&self.directory) else {
             return Vec::new();
@@ -192,7 +224,7 @@ impl Templates {
         entries
             .flatten()
             .map(|entry| entry.path())
-            .filter(|path| path.is_dir())
+            .filter(|path| path.is_dir() && !is_hidden(path))
             .collect()
     }
 }
@@ -219,6 +251,16 @@ impl Template {
 }
 
 impl Maker {
+    /// Where the machine shall keep its memory.
+    pub(crate) fn memory(&self) -> PathBuf {
+        self.partial.path().join(MEMORY)
+    }
+
+    /// Where the machine's disk shall be.
+    pub(crate) fn disk(&self) -> PathBuf {
+        self.partial.path().join(DISK)
+    }
+
     /// Warms the machine up, saves it, and makes a template of what it leaves.
     pub(crate) async fn finish(
         self,
@@ -232,15 +274,13 @@ impl Maker {
         let warmed = warm_up(&mut machine).await;
         warmed.map_err(|error| unusable(error.to_string()))?;
         let state = machine.save(limit).await.map_err(unusable)?;
-        let directory = machine.into_directory();
+        drop(machine);
         let failed = |error| failed(&self.path, &error);
 
-        // The record is what makes it a template, so it comes last.
-        fs::create_dir(&self.path).map_err(failed)?;
-        let kept = |name: &str| self.path.join(name);
-        fs::rename(directory.path().join(MEMORY), kept(MEMORY)).map_err(failed)?;
-        fs::rename(directory.path().join("disk.ext4"), kept(DISK)).map_err(failed)?;
+        let kept = |name: &str| self.partial.path().join(name);
         fs::write(kept(STATE), &state).map_err(failed)?;
+        // What is there is complete, or it is not there.
+        let partial = self.partial.path();
         let stamp = |name: &str| Stamp::of(&kept(name)).map_err(failed);
         let record = Record {
             format: FORMAT,
@@ -250,11 +290,26 @@ impl Maker {
             disk: stamp(DISK)?,
         };
         write_record(&kept(RECORD), &record)?;
+        fs::rename(partial, &self.path).map_err(failed)?;
         if let Some(parent) = self.path.parent() {
             Templates::new(parent.to_owned()).evict();
         }
         Ok(Template { path: self.path })
     }
+}
+
+const PARTIAL: &str = ".partial-";
+
+fn partial_prefix(path: &Path) -> String {
+    format!(
+        "{PARTIAL}{}-",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    )
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// Runs the commands whose pages, and translations, a clone shall find.
@@ -296,6 +351,11 @@ pub(crate) fn key(
         agent: 0,
         console: 0,
         control: 0,
+    };
+    // The rate is measured, a little differently each time; it cannot change while the host runs.
+    let platform = &Platform {
+        tsc_khz: 0,
+        ..platform.clone()
     };
     let line = command_line(platform, spec, Memory::Anonymous, Path::new(""), channels);
     let mut digest = Sha256::new();

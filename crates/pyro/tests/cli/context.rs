@@ -125,6 +125,8 @@ impl TestContext {
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.path("tmp"))
             .env("PYRO_BASE_DIR", self.base())
+            // What is kept for the next call would be left behind by this one.
+            .env("PYRO_PARKED_SECONDS", "0")
             .env("PYRO_ENVIRONMENT_CACHE_DIR", &self.cache);
         Pyro::new(command)
     }
