@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pyro_store::{MachineDirectory, Swept, VmId, sweep};
+use pyro_store::{MachineDirectory, Slot, Slots, Swept, VmId, sweep};
 
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
 use crate::machine::{Machine, MachineSpec, PhaseClock, Platform};
@@ -58,6 +58,8 @@ pub struct Machines {
     pub accelerator: AcceleratorChoice,
     /// How long a guest may take to boot.
     pub boot_limit: Duration,
+    /// How many machines may be active at a time; who comes later waits in line.
+    pub active_limit: usize,
 }
 
 impl Machines {
@@ -99,6 +101,32 @@ impl Machines {
     /// # Errors
     /// When the machine does not come up; nothing is left of it then.
     pub async fn launch(
+        &self,
+        spec: &MachineSpec,
+        start: Start,
+        listener: Listener<'_>,
+    ) -> Result<Machine, Error> {
+        let slot = self.slot(listener).await?;
+        let mut machine = self.start(spec, start, listener).await?;
+        machine.hold(slot);
+        Ok(machine)
+    }
+
+    /// Takes a place among the active machines.
+    async fn slot(&self, listener: Listener<'_>) -> Result<Slot, Error> {
+        let slots = Slots::new(self.base_dir.join("slots"), self.active_limit);
+        if let Some(slot) = slots.try_take()? {
+            return Ok(slot);
+        }
+        listener(LaunchEvent::Notice(format!(
+            "{} machines are active; waiting for one of them to end",
+            self.active_limit
+        )));
+        let taken = tokio::task::spawn_blocking(move || slots.take()).await;
+        Ok(taken.expect("taking a slot does not panic, and nobody aborts it")?)
+    }
+
+    async fn start(
         &self,
         spec: &MachineSpec,
         start: Start,
