@@ -36,6 +36,8 @@ pub(crate) struct Platform {
     pub(crate) program: qemu::Program,
     pub(crate) accelerator: Accelerator,
     pub(crate) tsc_khz: u64,
+    /// The host's boot.
+    pub(crate) boot_id: String,
 }
 
 /// A step of a start and how long it took.
