@@ -171,8 +171,31 @@ impl Templates {
                 removed.push(format!("template-{name}"));
             }
         }
+        self.remove_unused_locks();
         removed.sort();
         removed
+    }
+
+    /// Removes the locks of templates that are gone.
+    fn remove_unused_locks(&self) {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let unused = path
+                .extension()
+                .is_some_and(|extension| extension == "lock")
+                && !path.with_extension("").exists()
+                && File::options()
+                    .write(true)
+                    .open(&path)
+                    .is_ok_and(|lock| lock.try_lock().is_ok());
+            if unused {
+                // Somebody who takes it in this moment makes his template all the same; at worst
+                // two do, and the second finds the first one's in place.
+                let _ = fs::remove_file(&path);
+            }
+        }
     }
 
     /// Makes room: the least recently used templates go until the rest is small enough.
