@@ -196,7 +196,8 @@ impl Error {
                     .into()
             }
             Self::BootFailed { .. } | Self::GuestSetup { .. } => {
-                "`pyro doctor --boot` tests the set-up; the machine's last words are above".into()
+                "`pyro doctor --boot` tests the set-up, and `--accel tcg` avoids KVM; the machine's \
+                 last words are above".into()
             }
             Self::Stopped { .. } => {
                 "the command may have done part of its work; if it did not stop the machine \
