@@ -8,9 +8,10 @@ use std::time::Duration;
 use pyro_store::{MachineDirectory, Slot, Slots, Swept, VmId, sweep};
 
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
-use crate::machine::{Machine, MachineSpec, PhaseClock, Platform};
+use crate::machine::Machine;
 use crate::owned::OwnedMachine;
 use crate::qemu::Memory;
+use crate::spec::{MachineSpec, PhaseClock, Platform};
 use crate::template::{self, Found, Maker, Template, Templates};
 use crate::{Error, HostFacts, disk, qemu};
 

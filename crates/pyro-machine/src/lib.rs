@@ -15,6 +15,7 @@ mod owned;
 mod parked;
 mod process;
 mod qemu;
+mod spec;
 mod template;
 mod tsc;
 
@@ -24,6 +25,7 @@ pub use error::{Error, Tails};
 pub use guest::{Command, Guest, Outcome, Streams};
 pub use host::HostFacts;
 pub use launch::{LaunchEvent, Machines, Start};
-pub use machine::{Machine, MachineSpec, Phase};
+pub use machine::Machine;
 pub use qemu::MINIMUM_VERSION as MINIMUM_QEMU;
 pub use qemu::Program as Qemu;
+pub use spec::{MachineSpec, Phase};

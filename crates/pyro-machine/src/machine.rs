@@ -2,52 +2,18 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyro_store::{Slot, VmId};
-use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::accelerator::Accelerator;
 use crate::console;
 use crate::error::Tails;
 use crate::guest::{Command, Guest, Outcome, Streams, run_error};
 use crate::owned::OwnedMachine;
 use crate::parked::Claim;
-use crate::{Error, qemu};
-
-/// What a machine is made of.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct MachineSpec {
-    /// Virtual processors.
-    pub vcpu_count: u32,
-    /// Memory, in MiB.
-    pub mem_mib: u32,
-    /// The kernel, as an uncompressed ELF image.
-    pub kernel: PathBuf,
-    /// The initial file system with the agent.
-    pub initramfs: PathBuf,
-    /// The environment's immutable image.
-    pub rootfs: PathBuf,
-}
-
-/// What, besides its specification, a machine depends on: this host and what runs guests on it.
-#[derive(Clone, Debug)]
-pub(crate) struct Platform {
-    pub(crate) program: qemu::Program,
-    pub(crate) accelerator: Accelerator,
-    pub(crate) tsc_khz: u64,
-    /// The host's boot.
-    pub(crate) boot_id: String,
-}
-
-/// A step of a start and how long it took.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Phase {
-    /// What was done.
-    pub name: &'static str,
-    /// How long it took.
-    pub duration: Duration,
-}
+use crate::spec::{Phase, PhaseClock};
 
 /// A running machine; ended, with all it has on the host, when dropped.
 #[derive(Debug)]
@@ -163,30 +129,5 @@ impl Machine {
                 },
             })),
         }
-    }
-}
-
-/// Measures the steps of a start.
-#[derive(Debug)]
-pub(crate) struct PhaseClock {
-    last: Instant,
-    pub(crate) phases: Vec<Phase>,
-}
-
-impl PhaseClock {
-    pub(crate) fn start() -> Self {
-        Self {
-            last: Instant::now(),
-            phases: Vec::new(),
-        }
-    }
-
-    pub(crate) fn end(&mut self, name: &'static str) {
-        let now = Instant::now();
-        self.phases.push(Phase {
-            name,
-            duration: now - self.last,
-        });
-        self.last = now;
     }
 }

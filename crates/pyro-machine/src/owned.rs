@@ -16,10 +16,10 @@ use crate::accelerator::Accelerator;
 use crate::console::Console;
 use crate::error::Tails;
 use crate::guest::{Command, Failure, Guest, Outcome, Streams, run_error, unexpected};
-use crate::machine::{MachineSpec, Phase, PhaseClock, Platform};
 use crate::parked::{Place, until_released};
 use crate::process::{VmmProcess, describe};
 use crate::qemu::{Channels, Memory, Qmp, command_line};
+use crate::spec::{MachineSpec, Phase, PhaseClock, Platform};
 
 /// How long a VMM whose guest is gone may take to exit.
 const LAST_MOMENT: Duration = Duration::from_millis(500);

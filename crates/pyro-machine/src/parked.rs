@@ -22,7 +22,8 @@ use rustix::net::{
 
 use crate::Error;
 use crate::launch::{LaunchEvent, Listener, Machines};
-use crate::machine::{Machine, MachineSpec, PhaseClock, Platform};
+use crate::machine::Machine;
+use crate::spec::{MachineSpec, PhaseClock, Platform};
 use crate::template::{self, Found};
 
 /// The most that one user keeps parked.

@@ -18,9 +18,9 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::guest::{Command, Streams};
-use crate::machine::{MachineSpec, Platform};
 use crate::owned::OwnedMachine;
 use crate::qemu::{Channels, Memory, command_line};
+use crate::spec::{MachineSpec, Platform};
 
 /// To be raised when templates of an older pyro must not be used any more.
 const FORMAT: u32 = 1;

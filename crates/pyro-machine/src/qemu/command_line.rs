@@ -8,7 +8,7 @@ use std::path::Path;
 use pyro_protocol::PORT_NAME;
 
 use super::Version;
-use crate::machine::Platform;
+use crate::spec::Platform;
 use crate::{Accelerator, MachineSpec};
 
 /// Host memory for translated code, in MiB. QEMU's default is 1 GiB for every machine; below

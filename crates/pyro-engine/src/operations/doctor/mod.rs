@@ -1,6 +1,12 @@
 //! `doctor`
 
-use std::collections::BTreeMap;
+mod report;
+
+pub use report::{
+    AcceleratorReport, Boot, BuildRequirement, Capabilities, DiskReport, Kvm, Networking,
+    QemuReport, Report, Runtime,
+};
+
 use std::path::{Path, PathBuf};
 
 use pyro_environment::{PLATFORM, Requirement, requirements};
@@ -37,175 +43,6 @@ pub struct Doctor {
 
 fn platform() -> String {
     PLATFORM.into()
-}
-
-/// What was found.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Report {
-    /// The platform.
-    pub platform: String,
-    /// Whether a guest can run.
-    pub runtime_ok: bool,
-    /// What is wrong or could be better.
-    pub issues: Vec<String>,
-    /// What to do about it, command by command.
-    pub remedies: Vec<String>,
-    /// The KVM device.
-    pub kvm: Kvm,
-    /// What runs the guests.
-    pub accelerator: AcceleratorReport,
-    /// The VMM.
-    pub qemu: QemuReport,
-    /// What networking would need.
-    pub networking: Networking,
-    /// What guests consist of.
-    pub runtime: Runtime,
-    /// Programs that environments are built with.
-    pub build_requirements: Vec<BuildRequirement>,
-    /// Machines that are kept ahead of their use at this moment.
-    pub parked_machines: usize,
-    /// Kernels in the cache.
-    pub kernels: Vec<String>,
-    /// Directories and their free space.
-    pub disk: Vec<DiskReport>,
-    /// The guest that was booted, if one was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub boot: Option<Boot>,
-}
-
-/// The KVM device.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Kvm {
-    /// It exists.
-    pub exists: bool,
-    /// This user may read it.
-    pub readable: bool,
-    /// This user may write it.
-    pub writable: bool,
-}
-
-/// What runs the guests.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct AcceleratorReport {
-    /// `kvm` or `tcg`; null if what was asked for cannot be had.
-    pub selected: Option<String>,
-    /// Why.
-    pub reason: String,
-}
-
-/// The VMM.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct QemuReport {
-    /// Where it is.
-    pub path: Option<String>,
-    /// Its version.
-    pub version: Option<String>,
-    /// The oldest version that is supported.
-    pub minimum_version: String,
-}
-
-/// What networking would need.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Networking {
-    /// Whether guests have a network without being given one.
-    pub enabled_by_default: bool,
-    /// Whether there is a TUN device.
-    pub tun_available: bool,
-    /// Where `ip` is.
-    pub ip_binary: Option<String>,
-    /// Where `nft` is.
-    pub nft_binary: Option<String>,
-    /// Where `iptables` is.
-    pub iptables_binary: Option<String>,
-    /// Whether this host forwards IPv4.
-    pub ip_forward_enabled: bool,
-}
-
-/// What guests consist of.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Runtime {
-    /// Directory of a runtime bundle; null: the guest agent is part of the program.
-    pub bundle_root: Option<String>,
-    /// Manifest of a runtime bundle.
-    pub manifest_path: Option<String>,
-    /// Firecracker, which is not used.
-    pub firecracker_bin: Option<String>,
-    /// Firecracker's jailer, which is not used.
-    pub jailer_bin: Option<String>,
-    /// The guest agent's file; null: it is part of the program.
-    pub guest_agent_path: Option<String>,
-    /// Directory of the environments.
-    pub artifacts_dir: String,
-    /// Whether that directory exists.
-    pub artifacts_present: bool,
-    /// Notices of a runtime bundle.
-    pub notice_path: Option<String>,
-    /// Version of the runtime.
-    pub bundle_version: String,
-    /// Versions of its parts.
-    pub component_versions: BTreeMap<String, String>,
-    /// What guests can do.
-    pub capabilities: Capabilities,
-    /// Version of the catalog.
-    pub catalog_version: String,
-    /// The environment cache.
-    pub cache_dir: String,
-    /// The environments.
-    pub environments: Vec<Environment>,
-}
-
-/// What guests can do.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Capabilities {
-    /// Boot.
-    pub supports_vm_boot: bool,
-    /// Run commands.
-    pub supports_guest_exec: bool,
-    /// Use the network.
-    pub supports_guest_network: bool,
-    /// Why not, where one of them is false.
-    pub reason: Option<String>,
-}
-
-/// A program that environments are built with.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct BuildRequirement {
-    /// Its name.
-    pub tool: String,
-    /// Where it is.
-    pub path: Option<String>,
-    /// The Debian package it is in.
-    pub package: String,
-    /// What it is for.
-    pub purpose: String,
-}
-
-/// A directory and its free space.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct DiskReport {
-    /// What it is for: `environments` or `machines`.
-    pub purpose: String,
-    /// The directory.
-    pub path: String,
-    /// Whether this user may write there.
-    pub writable: bool,
-    /// Free space, in MiB.
-    pub free_mib: Option<u64>,
-}
-
-/// A guest that was booted.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Boot {
-    /// Whether it answered.
-    pub ok: bool,
-    /// What it is.
-    pub environment: String,
-    /// Its kernel, if it answered.
-    pub kernel: Option<String>,
-    /// From the start of the operation to the answer, in milliseconds.
-    pub total_ms: u64,
-    /// Why it did not answer.
-    pub error: Option<String>,
 }
 
 impl Operation for Doctor {

@@ -1,0 +1,68 @@
+//! The *specification* of a machine, what it depends on besides, and the measure of its start.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::accelerator::Accelerator;
+use crate::qemu;
+
+/// What a machine is made of.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct MachineSpec {
+    /// Virtual processors.
+    pub vcpu_count: u32,
+    /// Memory, in MiB.
+    pub mem_mib: u32,
+    /// The kernel, as an uncompressed ELF image.
+    pub kernel: PathBuf,
+    /// The initial file system with the agent.
+    pub initramfs: PathBuf,
+    /// The environment's immutable image.
+    pub rootfs: PathBuf,
+}
+
+/// What, besides its specification, a machine depends on: this host and what runs guests on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Platform {
+    pub(crate) program: qemu::Program,
+    pub(crate) accelerator: Accelerator,
+    pub(crate) tsc_khz: u64,
+    /// The host's boot.
+    pub(crate) boot_id: String,
+}
+
+/// A step of a start and how long it took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Phase {
+    /// What was done.
+    pub name: &'static str,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// Measures the steps of a start.
+#[derive(Debug)]
+pub(crate) struct PhaseClock {
+    last: Instant,
+    pub(crate) phases: Vec<Phase>,
+}
+
+impl PhaseClock {
+    pub(crate) fn start() -> Self {
+        Self {
+            last: Instant::now(),
+            phases: Vec::new(),
+        }
+    }
+
+    pub(crate) fn end(&mut self, name: &'static str) {
+        let now = Instant::now();
+        self.phases.push(Phase {
+            name,
+            duration: now - self.last,
+        });
+        self.last = now;
+    }
+}
