@@ -215,3 +215,25 @@ fn four_at_once_are_four() {
         "no two machines share any of these: {outputs:#?}"
     );
 }
+
+#[test]
+fn the_time_to_live_ends_the_machine_whatever_the_command_may() {
+    let context = TestContext::with("debian:12");
+    let run = [
+        "--json",
+        "--ttl-seconds",
+        "60",
+        "--timeout-seconds",
+        "600",
+        "--",
+        "sleep",
+        "500",
+    ];
+    let finished = context.debian(&run).limit(200).run().expect(1);
+    let error = finished.json_error("vm_expired", false);
+    let message = error["error"].as_str().unwrap();
+    assert!(
+        message.ends_with("expired and was automatically deleted"),
+        "{message}"
+    );
+}
