@@ -29,6 +29,8 @@ pub struct Config {
     pub accelerator: AcceleratorChoice,
     /// How long a guest may take to boot.
     pub boot_limit: Duration,
+    /// How many machines may be active at a time.
+    pub active_limit: usize,
     /// Whether machines are restored from templates or booted.
     pub start: Start,
     /// How long a machine that was restored ahead of time is kept; zero: none is.
@@ -58,15 +60,15 @@ impl Config {
                 .or_else(|| Some(xdg.or_else(home)?.join(relative)))
                 .ok_or_else(|| Error::no_home(own))
         };
-        let seconds = |name: &str, least: u64| {
+        let number = |name: &str, least: u64| {
             let Some(value) = get(name) else {
                 return Ok(None);
             };
             let parsed = value.to_str().and_then(|text| text.parse().ok());
             let wanted = || format!("a whole number, {least} or more");
             parsed
-                .filter(|seconds| *seconds >= least)
-                .map(|seconds| Some(Duration::from_secs(seconds)))
+                .filter(|number| *number >= least)
+                .map(Some)
                 .ok_or_else(|| Error::bad_variable(name, &value, &wanted()))
         };
         Ok(Self {
@@ -93,11 +95,22 @@ impl Config {
                     })?,
             },
             start: Start::default(),
+            active_limit: number(variables::MAX_ACTIVE_VMS, 1)?
+                .and_then(|limit| usize::try_from(limit).ok())
+                .unwrap_or_else(default_active_limit),
             parked_keeper: None,
-            boot_limit: seconds(variables::BOOT_TIMEOUT_SECONDS, 1)?.unwrap_or(DEFAULT_BOOT_LIMIT),
-            parked_idle: seconds(variables::PARKED_SECONDS, 0)?.unwrap_or(DEFAULT_PARKED_IDLE),
+            boot_limit: number(variables::BOOT_TIMEOUT_SECONDS, 1)?
+                .map_or(DEFAULT_BOOT_LIMIT, Duration::from_secs),
+            parked_idle: number(variables::PARKED_SECONDS, 0)?
+                .map_or(DEFAULT_PARKED_IDLE, Duration::from_secs),
         })
     }
+}
+
+/// Machines that wait for each other's output or for a clock need no processor, and those that do
+/// share it; beyond this they would only slow each other down.
+fn default_active_limit() -> usize {
+    4 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 #[cfg(test)]

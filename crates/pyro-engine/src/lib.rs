@@ -69,6 +69,7 @@ impl Engine {
                 search_path: config.search_path,
                 accelerator: config.accelerator,
                 boot_limit: config.boot_limit,
+                active_limit: config.active_limit,
             },
             environments: Environments::new(config.cache_dir),
             start: config.start,

@@ -42,6 +42,8 @@ variables! {
         "Directory for environments and kernels.";
     LOG = "PYRO_LOG", "not set",
         "What is logged to standard error, for example `debug` or `pyro_machine=trace`.";
+    MAX_ACTIVE_VMS = "PYRO_MAX_ACTIVE_VMS", "4 for each processor",
+        "How many machines of this user may be active at a time; later ones wait in line.";
     PARKED_SECONDS = "PYRO_PARKED_SECONDS", "60",
         "How long a machine that was restored ahead of time is kept for the next `pyro run`, in \
          whole seconds; 0 keeps none.";

@@ -5,12 +5,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pyro_store::{MachineDirectory, Swept, VmId, sweep};
+use pyro_store::{MachineDirectory, Slot, Slots, Swept, VmId, sweep};
 
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
 use crate::machine::{Machine, MachineSpec, PhaseClock, Platform};
 use crate::owned::OwnedMachine;
-use crate::parked::Lot;
 use crate::qemu::Memory;
 use crate::template::{self, Found, Maker, Template, Templates};
 use crate::{Error, HostFacts, disk, qemu};
@@ -18,9 +17,6 @@ use crate::{Error, HostFacts, disk, qemu};
 /// How long the first guest under KVM may take to boot before KVM is judged not to work: a
 /// working one needs well under a second.
 const KVM_PROOF_LIMIT: Duration = Duration::from_secs(15);
-
-/// How long a parked machine may take to become its new user's.
-const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
 
 /// News of a launch.
 #[derive(Clone, Debug)]
@@ -32,7 +28,7 @@ pub enum LaunchEvent<'a> {
 }
 
 /// Who is told about a launch.
-type Listener<'a> = &'a (dyn Fn(LaunchEvent<'_>) + Send + Sync);
+pub(crate) type Listener<'a> = &'a (dyn Fn(LaunchEvent<'_>) + Send + Sync);
 
 /// How a machine may come to life.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -58,19 +54,22 @@ pub struct Machines {
     pub accelerator: AcceleratorChoice,
     /// How long a guest may take to boot.
     pub boot_limit: Duration,
+    /// How many machines may be active at a time; who comes later waits in line.
+    pub active_limit: usize,
 }
 
 impl Machines {
     /// Removes what machines without an owner have left.
     pub fn sweep(&self) -> Swept {
-        self.templates().sweep();
+        template::sweep(&self.template_dir);
         sweep(&self.directory())
     }
 
     /// Removes the templates that no machine can be restored from any more, and returns their
     /// names, sorted.
     pub fn prune_templates(&self) -> Vec<String> {
-        self.templates().prune(&HostFacts::load(&self.facts_path()))
+        let boot_id = HostFacts::load(&self.facts_path()).boot_id().to_owned();
+        Templates::new(self.template_dir.clone(), boot_id).prune()
     }
 
     /// Says which accelerator the next machine will use and why.
@@ -104,23 +103,77 @@ impl Machines {
         start: Start,
         listener: Listener<'_>,
     ) -> Result<Machine, Error> {
-        let facts_path = self.facts_path();
-        let mut facts = HostFacts::load(&facts_path);
-        let program = facts.qemu(&self.search_path, &facts_path)?;
+        let slot = self.slot(listener).await?;
+        let mut machine = self.start(spec, start, listener).await?;
+        machine.hold(slot);
+        Ok(machine)
+    }
+
+    /// Makes the template for machines of this kind unless there is one, or somebody is at it.
+    ///
+    /// # Errors
+    /// When it cannot be made; machines are then booted.
+    pub async fn prepare(&self, spec: &MachineSpec) -> Result<(), Error> {
+        let (platform, proved) = self.platform()?;
+        if !proved {
+            // The first machine has yet to show what templates are made with.
+            return Ok(());
+        }
+        match self
+            .templates(&platform)
+            .find(&template::key(&platform, spec)?)
+        {
+            Found::Nothing(maker) => self.make(maker, &platform, spec).await.map(|_| ()),
+            Found::Template(_) | Found::Unavailable => Ok(()),
+        }
+    }
+
+    /// Finds out what guests run on here, and whether that is proved to work.
+    pub(crate) fn platform(&self) -> Result<(Platform, bool), Error> {
+        let path = self.facts_path();
+        let mut facts = HostFacts::load(&path);
+        let program = facts.qemu(&self.search_path, &path)?;
         let judgement = judge(self.accelerator, KvmDevice::detect(), facts.kvm.as_ref())?;
-        let mut platform = Platform {
+        let platform = Platform {
             program,
             accelerator: judgement.accelerator,
             tsc_khz: facts.tsc_khz,
+            boot_id: facts.boot_id().to_owned(),
         };
-        if judgement.proved {
+        Ok((platform, judgement.proved))
+    }
+
+    /// Takes a place among the active machines.
+    async fn slot(&self, listener: Listener<'_>) -> Result<Slot, Error> {
+        let slots = Slots::new(self.base_dir.join("slots"), self.active_limit);
+        if let Some(slot) = slots.try_take()? {
+            return Ok(slot);
+        }
+        listener(LaunchEvent::Notice(format!(
+            "{} machines are active; waiting for one of them to end",
+            self.active_limit
+        )));
+        let taken = tokio::task::spawn_blocking(move || slots.take()).await;
+        Ok(taken.expect("taking a slot does not panic, and nobody aborts it")?)
+    }
+
+    async fn start(
+        &self,
+        spec: &MachineSpec,
+        start: Start,
+        listener: Listener<'_>,
+    ) -> Result<Machine, Error> {
+        let (mut platform, proved) = self.platform()?;
+        if proved {
             if start == Start::Restore
-                && let Some(machine) = self.restore(&platform, spec, &facts, listener).await?
+                && let Some(machine) = self.restore(&platform, spec, listener).await?
             {
                 return Ok(machine);
             }
             return self.boot(&platform, spec, self.boot_limit, listener).await;
         }
+        let facts_path = self.facts_path();
+        let mut facts = HostFacts::load(&facts_path);
         let limit = self.boot_limit.min(KVM_PROOF_LIMIT);
         match self.boot(&platform, spec, limit, listener).await {
             Ok(machine) => {
@@ -150,16 +203,13 @@ impl Machines {
         &self,
         platform: &Platform,
         spec: &MachineSpec,
-        facts: &HostFacts,
         listener: Listener<'_>,
     ) -> Result<Option<Machine>, Error> {
-        let Ok(key) = template::key(platform, spec, facts) else {
-            return Ok(None);
-        };
+        let key = template::key(platform, spec)?;
         if let Some(machine) = self.take_parked(&key, platform, listener).await {
             return Ok(Some(machine));
         }
-        let template = match self.templates().find(&key, facts) {
+        let template = match self.templates(platform).find(&key) {
             Found::Template(template) => template,
             Found::Nothing(maker) => match self.make(maker, platform, spec).await {
                 Ok(template) => template,
@@ -184,74 +234,7 @@ impl Machines {
         }
     }
 
-    async fn take_parked(
-        &self,
-        key: &str,
-        platform: &Platform,
-        listener: Listener<'_>,
-    ) -> Option<Machine> {
-        let clock = PhaseClock::start();
-        let claim = self.lot().claim(key)?;
-        let id = claim.id.clone();
-        let vms = self.directory();
-        Machine::take_over(claim, platform.accelerator, vms, clock, TAKE_OVER_LIMIT)
-            .await
-            .inspect(|_| listener(LaunchEvent::Starting(&id)))
-            .inspect_err(|error| tracing::warn!(error, "a parked machine is not usable"))
-            .ok()
-    }
-
-    /// Keeps one machine ahead: restores it, warms it up, pauses it, and offers it for `idle` to
-    /// whoever launches one of the same kind; then holds it for as long as it is used. Returns
-    /// whether somebody came for it. Does nothing if there is no template, if one is parked
-    /// already, or if parking another would be too much.
-    ///
-    /// # Errors
-    /// When the machine does not come up.
-    pub async fn park(&self, spec: &MachineSpec, idle: Duration) -> Result<bool, Error> {
-        let facts_path = self.facts_path();
-        let mut facts = HostFacts::load(&facts_path);
-        let program = facts.qemu(&self.search_path, &facts_path)?;
-        let judgement = judge(self.accelerator, KvmDevice::detect(), facts.kvm.as_ref())?;
-        let platform = Platform {
-            program,
-            accelerator: judgement.accelerator,
-            tsc_khz: facts.tsc_khz,
-        };
-        let unusable = |path: PathBuf| {
-            move |error: std::io::Error| Error::Template {
-                path,
-                detail: error.to_string(),
-            }
-        };
-        let base = || self.base_dir.clone();
-        let key = template::key(&platform, spec, &facts).map_err(unusable(base()))?;
-        let Found::Template(template) = self.templates().find(&key, &facts) else {
-            return Ok(false);
-        };
-        let Some(place) = self.lot().place(&key).map_err(unusable(base()))? else {
-            return Ok(false);
-        };
-        let mut machine = self
-            .restore_from(&template, &platform, spec, &|_| {})
-            .await?;
-        // What is translated once is not translated again: commands, and the way to them.
-        template::warm_up(&mut machine).await?;
-        machine.renew(self.boot_limit).await?;
-        template::warm_up(&mut machine).await?;
-        machine.pause().await.map_err(|detail| Error::Template {
-            path: base(),
-            detail,
-        })?;
-        machine.offer(place, idle).await.map_err(unusable(base()))
-    }
-
-    /// How many machines are parked.
-    pub fn parked(&self) -> usize {
-        self.lot().count()
-    }
-
-    async fn restore_from(
+    pub(crate) async fn restore_from(
         &self,
         template: &Template,
         platform: &Platform,
@@ -316,15 +299,11 @@ impl Machines {
         Ok(directory)
     }
 
-    fn lot(&self) -> Lot {
-        Lot::new(self.base_dir.join("parked"))
+    pub(crate) fn templates(&self, platform: &Platform) -> Templates {
+        Templates::new(self.template_dir.clone(), platform.boot_id.clone())
     }
 
-    fn templates(&self) -> Templates {
-        Templates::new(self.template_dir.clone())
-    }
-
-    fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         self.base_dir.join("vms")
     }
 

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use pyro_store::VmId;
+use pyro_store::{Slot, VmId};
 use serde::{Deserialize, Serialize};
 
 use crate::accelerator::Accelerator;
@@ -36,6 +36,8 @@ pub(crate) struct Platform {
     pub(crate) program: qemu::Program,
     pub(crate) accelerator: Accelerator,
     pub(crate) tsc_khz: u64,
+    /// The host's boot.
+    pub(crate) boot_id: String,
 }
 
 /// A step of a start and how long it took.
@@ -49,7 +51,11 @@ pub struct Phase {
 
 /// A running machine; ended, with all it has on the host, when dropped.
 #[derive(Debug)]
-pub struct Machine(Kept);
+pub struct Machine {
+    kept: Kept,
+    // Given back last: the next machine may start when this one is gone.
+    slot: Option<Slot>,
+}
 
 /// Whose VMM it is.
 #[derive(Debug)]
@@ -71,7 +77,10 @@ struct Leased {
 
 impl From<OwnedMachine> for Machine {
     fn from(machine: OwnedMachine) -> Self {
-        Self(Kept::Owned(Box::new(machine)))
+        Self {
+            kept: Kept::Owned(Box::new(machine)),
+            slot: None,
+        }
     }
 }
 
@@ -91,19 +100,28 @@ impl Machine {
             Ok(Err(failure)) => return Err(format!("{failure:?}")),
             Err(_) => return Err("it did not answer".into()),
         }
-        Ok(Self(Kept::Leased(Leased {
+        let leased = Leased {
             guest,
             directory: vms.join(claim.id.as_str()),
             id: claim.id,
             accelerator,
             clock,
             _lease: claim.lease,
-        })))
+        };
+        Ok(Self {
+            kept: Kept::Leased(leased),
+            slot: None,
+        })
+    }
+
+    /// Holds a place among the active machines for as long as it lives.
+    pub(crate) fn hold(&mut self, slot: Slot) {
+        self.slot = Some(slot);
     }
 
     /// Its id.
     pub fn id(&self) -> &VmId {
-        match &self.0 {
+        match &self.kept {
             Kept::Owned(machine) => machine.id(),
             Kept::Leased(machine) => &machine.id,
         }
@@ -111,7 +129,7 @@ impl Machine {
 
     /// What runs its guest.
     pub fn accelerator(&self) -> Accelerator {
-        match &self.0 {
+        match &self.kept {
             Kept::Owned(machine) => machine.accelerator(),
             Kept::Leased(machine) => machine.accelerator,
         }
@@ -119,7 +137,7 @@ impl Machine {
 
     /// What its start consisted of.
     pub fn phases(&self) -> &[Phase] {
-        match &self.0 {
+        match &self.kept {
             Kept::Owned(machine) => machine.phases(),
             Kept::Leased(machine) => &machine.clock.phases,
         }
@@ -131,7 +149,7 @@ impl Machine {
     /// When the command could not be started, or the machine stopped while it ran. A command
     /// that fails, or is ended at its time limit, is no error.
     pub async fn run(&mut self, command: &Command, streams: Streams<'_>) -> Result<Outcome, Error> {
-        let machine = match &mut self.0 {
+        let machine = match &mut self.kept {
             Kept::Owned(machine) => return machine.run(command, streams).await,
             Kept::Leased(machine) => machine,
         };

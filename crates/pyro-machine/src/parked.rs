@@ -20,11 +20,18 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
+use crate::Error;
+use crate::launch::{LaunchEvent, Listener, Machines};
+use crate::machine::{Machine, MachineSpec, PhaseClock, Platform};
+use crate::template::{self, Found};
+
 /// The most that one user keeps parked.
 const COUNT_LIMIT: usize = 2;
 /// What one takes, generously, in KiB; at most an eighth of the free memory may be parked.
 const ESTIMATED_KIB: u64 = 160 * 1024;
 const FREE_SHARE: u64 = 8;
+/// How long a parked machine may take to become its new user's.
+const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
 /// A holder that listens answers at once.
 const CLAIM_LIMIT: Duration = Duration::from_secs(2);
 
@@ -51,6 +58,66 @@ pub(crate) struct Claim {
     pub(crate) agent: UnixStream,
     /// The machine lives as long as this.
     pub(crate) lease: UnixStream,
+}
+
+impl Machines {
+    /// Keeps one machine ahead: restores it, warms it up, pauses it, and offers it for `idle` to
+    /// whoever launches one of the same kind; then holds it for as long as it is used. Returns
+    /// whether somebody came for it. Does nothing if there is no template, if one is parked
+    /// already, or if parking another would be too much.
+    ///
+    /// # Errors
+    /// When the machine does not come up.
+    pub async fn park(&self, spec: &MachineSpec, idle: Duration) -> Result<bool, Error> {
+        let (platform, _) = self.platform()?;
+        let key = template::key(&platform, spec)?;
+        let unusable = |detail: String| Error::Template {
+            path: self.base_dir.clone(),
+            detail,
+        };
+        let io = |error: io::Error| unusable(error.to_string());
+        let Found::Template(template) = self.templates(&platform).find(&key) else {
+            return Ok(false);
+        };
+        let Some(place) = self.lot().place(&key).map_err(io)? else {
+            return Ok(false);
+        };
+        let mut machine = self
+            .restore_from(&template, &platform, spec, &|_| {})
+            .await?;
+        // What is translated once is not translated again: commands, and the way to them.
+        template::warm_up(&mut machine).await?;
+        machine.renew(self.boot_limit).await?;
+        template::warm_up(&mut machine).await?;
+        machine.pause().await.map_err(unusable)?;
+        machine.offer(place, idle).await.map_err(io)
+    }
+
+    /// How many machines are parked.
+    pub fn parked(&self) -> usize {
+        self.lot().count()
+    }
+
+    pub(crate) async fn take_parked(
+        &self,
+        key: &str,
+        platform: &Platform,
+        listener: Listener<'_>,
+    ) -> Option<Machine> {
+        let clock = PhaseClock::start();
+        let claim = self.lot().claim(key)?;
+        let id = claim.id.clone();
+        let vms = self.directory();
+        Machine::take_over(claim, platform.accelerator, vms, clock, TAKE_OVER_LIMIT)
+            .await
+            .inspect(|_| listener(LaunchEvent::Starting(&id)))
+            .inspect_err(|error| tracing::warn!(error, "a parked machine is not usable"))
+            .ok()
+    }
+
+    fn lot(&self) -> Lot {
+        Lot::new(self.base_dir.join("parked"))
+    }
 }
 
 impl Lot {

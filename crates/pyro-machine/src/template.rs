@@ -16,11 +16,11 @@ use pyro_store::{VmId, create_private_directory, read_record, write_record};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::Error;
 use crate::guest::{Command, Streams};
 use crate::machine::{MachineSpec, Platform};
 use crate::owned::OwnedMachine;
 use crate::qemu::{Channels, Memory, command_line};
-use crate::{Error, HostFacts};
 
 /// To be raised when templates of an older pyro must not be used any more.
 const FORMAT: u32 = 1;
@@ -40,6 +40,8 @@ const DISK: &str = "disk.ext4";
 #[derive(Debug)]
 pub(crate) struct Templates {
     directory: PathBuf,
+    /// The host's boot, beyond which no template is used.
+    boot_id: String,
 }
 
 /// A template whose files were verified.
@@ -102,21 +104,21 @@ impl Stamp {
 }
 
 impl Templates {
-    pub(crate) fn new(directory: PathBuf) -> Self {
-        Self { directory }
+    pub(crate) fn new(directory: PathBuf, boot_id: String) -> Self {
+        Self { directory, boot_id }
     }
 
     /// Finds the template for machines of this kind.
-    pub(crate) fn find(&self, key: &str, facts: &HostFacts) -> Found {
+    pub(crate) fn find(&self, key: &str) -> Found {
         let path = self.directory.join(key);
-        if verify(&path, facts).is_ok() {
+        if verify(&path, &self.boot_id).is_ok() {
             // When it was last used decides what goes first; not knowing does no harm.
             let _ = File::open(path.join(RECORD)).and_then(|record| {
                 record.set_times(fs::FileTimes::new().set_accessed(SystemTime::now()))
             });
             return Found::Template(Template { path });
         }
-        match self.maker(path, facts) {
+        match self.maker(path) {
             Ok(Some(maker)) => Found::Nothing(maker),
             Ok(None) => Found::Unavailable,
             Err(error) => {
@@ -126,7 +128,7 @@ impl Templates {
         }
     }
 
-    fn maker(&self, path: PathBuf, facts: &HostFacts) -> io::Result<Option<Maker>> {
+    fn maker(&self, path: PathBuf) -> io::Result<Option<Maker>> {
         create_private_directory(&self.directory).map_err(io::Error::other)?;
         let lock = File::options()
             .create(true)
@@ -143,16 +145,16 @@ impl Templates {
         Ok(Some(Maker {
             path,
             partial,
-            boot_id: facts.boot_id().to_owned(),
+            boot_id: self.boot_id.clone(),
             _lock: lock,
         }))
     }
 
     /// Removes templates that cannot be used any more, and returns their names, sorted.
-    pub(crate) fn prune(&self, facts: &HostFacts) -> Vec<String> {
+    pub(crate) fn prune(&self) -> Vec<String> {
         let mut removed = Vec::new();
         for path in self.all() {
-            if verify(&path, facts).is_ok() {
+            if verify(&path, &self.boot_id).is_ok() {
                 continue;
             }
             // One that is being made is not finished yet, which is no reason to remove it.
@@ -169,8 +171,31 @@ impl Templates {
                 removed.push(format!("template-{name}"));
             }
         }
+        self.remove_unused_locks();
         removed.sort();
         removed
+    }
+
+    /// Removes the locks of templates that are gone.
+    fn remove_unused_locks(&self) {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let unused = path
+                .extension()
+                .is_some_and(|extension| extension == "lock")
+                && !path.with_extension("").exists()
+                && File::options()
+                    .write(true)
+                    .open(&path)
+                    .is_ok_and(|lock| lock.try_lock().is_ok());
+            if unused {
+                // Somebody who takes it in this moment makes his template all the same; at worst
+                // two do, and the second finds the first one's in place.
+                let _ = fs::remove_file(&path);
+            }
+        }
     }
 
     /// Makes room: the least recently used templates go until the rest is small enough.
@@ -187,32 +212,6 @@ impl Templates {
             total += space(&path);
             if total > SPACE_LIMIT_BYTES {
                 Template { path }.discard();
-            }
-        }
-    }
-
-    /// Removes what was left by those who died while they made a template.
-    pub(crate) fn sweep(&self) {
-        let Ok(entries) = fs::read_dir(&self.directory) else {
-            return;
-        };
-        for path in entries.flatten().map(|entry| entry.path()) {
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            let Some((key, _)) = name
-                .strip_prefix(PARTIAL)
-                .and_then(|rest| rest.split_once('-'))
-            else {
-                continue;
-            };
-            // Whoever makes it holds the lock.
-            let lock = File::options()
-                .write(true)
-                .open(self.directory.join(format!("{key}.lock")));
-            if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
-                let _ = fs::remove_dir_all(&path);
             }
         }
     }
@@ -292,7 +291,7 @@ impl Maker {
         write_record(&kept(RECORD), &record)?;
         fs::rename(partial, &self.path).map_err(failed)?;
         if let Some(parent) = self.path.parent() {
-            Templates::new(parent.to_owned()).evict();
+            Templates::new(parent.to_owned(), self.boot_id.clone()).evict();
         }
         Ok(Template { path: self.path })
     }
@@ -328,13 +327,39 @@ pub(crate) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
     machine.run(&command, streams).await.map(|_| ())
 }
 
+/// Removes what was left by those who died while they made a template.
+pub(crate) fn sweep(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let Some((key, _)) = name
+            .strip_prefix(PARTIAL)
+            .and_then(|rest| rest.split_once('-'))
+        else {
+            continue;
+        };
+        // Whoever makes it holds the lock.
+        let lock = File::options()
+            .write(true)
+            .open(directory.join(format!("{key}.lock")));
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
 /// Checks that everything is as it was saved.
-fn verify(path: &Path, facts: &HostFacts) -> Result<(), ()> {
+fn verify(path: &Path, boot_id: &str) -> Result<(), ()> {
     let record: Record = read_record(&path.join(RECORD)).ok_or(())?;
     let same =
         |name: &str, saved: &Stamp| Stamp::of(&path.join(name)).is_ok_and(|now| now == *saved);
     let valid = record.format == FORMAT
-        && record.boot_id == facts.boot_id()
+        && record.boot_id == boot_id
         && same(MEMORY, &record.memory)
         && same(STATE, &record.state)
         && same(DISK, &record.disk);
@@ -342,24 +367,20 @@ fn verify(path: &Path, facts: &HostFacts) -> Result<(), ()> {
 }
 
 /// A digest of everything that a template depends on.
-pub(crate) fn key(
-    platform: &Platform,
-    spec: &MachineSpec,
-    facts: &HostFacts,
-) -> io::Result<String> {
+pub(crate) fn key(platform: &Platform, spec: &MachineSpec) -> Result<String, Error> {
     let channels = Channels {
         agent: 0,
         console: 0,
         control: 0,
     };
     // The rate is measured, a little differently each time; it cannot change while the host runs.
-    let platform = &Platform {
+    let timeless = Platform {
         tsc_khz: 0,
         ..platform.clone()
     };
-    let line = command_line(platform, spec, Memory::Anonymous, Path::new(""), channels);
+    let line = command_line(&timeless, spec, Memory::Anonymous, Path::new(""), channels);
     let mut digest = Sha256::new();
-    digest.update(format!("{FORMAT}\0{}\0{line:?}", facts.boot_id()));
+    digest.update(format!("{FORMAT}\0{}\0{line:?}", platform.boot_id));
     digest.update(&platform.program.version_text);
     for file in [
         &platform.program.path,
@@ -367,11 +388,11 @@ pub(crate) fn key(
         &spec.initramfs,
         &spec.rootfs,
     ] {
-        digest.update(format!("\0{}\0{:?}", file.display(), Stamp::of(file)?));
+        let stamp = Stamp::of(file).map_err(|error| failed(file, &error))?;
+        digest.update(format!("\0{}\0{stamp:?}", file.display()));
     }
-    let digest = digest.finalize();
     // Half of it is more than enough to tell a user's templates apart.
-    Ok(digest[..16]
+    Ok(digest.finalize()[..16]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect::<Vec<_>>()

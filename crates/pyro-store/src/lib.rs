@@ -7,12 +7,14 @@
 mod id;
 mod machine_directory;
 mod record;
+mod slots;
 
 use std::path::{Path, PathBuf};
 
 pub use id::{VmId, random_hex};
 pub use machine_directory::{MachineDirectory, Swept, sweep};
 pub use record::{read_record, write_atomically, write_record};
+pub use slots::{Slot, Slots};
 
 /// A file operation of the store failed.
 #[derive(Debug, thiserror::Error)]

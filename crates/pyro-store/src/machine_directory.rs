@@ -206,7 +206,7 @@ fn is_held(lock: &File) -> bool {
     }
 }
 
-fn open_lock(path: &Path) -> Result<File, Error> {
+pub(crate) fn open_lock(path: &Path) -> Result<File, Error> {
     OpenOptions::new()
         .read(true)
         .write(true)

@@ -220,7 +220,6 @@ fn doctor(report: &Report) -> String {
         .collect();
     line!(text, "Environments: {}", list_or_none(&installed));
     line!(text, "Kernels: {}", list_or_none(&report.kernels));
-    line!(text, "Parked machines: {}", report.parked_machines);
     for disk in &report.disk {
         let free = disk
             .free_mib
@@ -233,6 +232,7 @@ fn doctor(report: &Report) -> String {
             disk.purpose
         );
     }
+    line!(text, "Parked machines: {}", report.parked_machines);
     if let Some(boot) = &report.boot {
         match &boot.kernel {
             Some(kernel) => line!(

@@ -213,6 +213,7 @@ mod tests {
             program,
             accelerator,
             tsc_khz: 2_000_000,
+            boot_id: String::new(),
         };
         let spec = MachineSpec {
             vcpu_count: 2,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Environment;
 use crate::operation::{Effect, Operation};
+use crate::operations::vm;
 use crate::{Context, Engine, Error};
 
 /// Install an environment, or check that it is installed
@@ -45,6 +46,7 @@ impl Operation for Pull {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pulled, Error> {
         let ready = super::ready(engine, &context.listener, &self.environment).await?;
+        vm::prepare_template(engine, &ready).await;
         let text = |path: &Path| path.to_string_lossy().into_owned();
         Ok(Pulled {
             environment: engine.environments.status(&self.environment)?.into(),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Outcome, Streams};
+use pyro_environment::Ready;
+use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Outcome, Start, Streams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
@@ -41,7 +42,7 @@ pub struct Run {
     /// Virtual processors, 1 to 8
     #[arg(
         long,
-        default_value_t = 1,
+        default_value_t = one_vcpu(),
         value_name = "N",
         allow_negative_numbers = true
     )]
@@ -51,7 +52,7 @@ pub struct Run {
     /// Memory in MiB, 256 to 32768
     #[arg(
         long,
-        default_value_t = 1024,
+        default_value_t = one_gibibyte(),
         value_name = "MIB",
         allow_negative_numbers = true
     )]
@@ -88,12 +89,15 @@ pub struct Run {
     pub allow_host_compat: bool,
 }
 
+const DEFAULT_VCPU_COUNT: u32 = 1;
+const DEFAULT_MEM_MIB: u32 = 1024;
+
 fn one_vcpu() -> i64 {
-    1
+    DEFAULT_VCPU_COUNT.into()
 }
 
 fn one_gibibyte() -> i64 {
-    1024
+    DEFAULT_MEM_MIB.into()
 }
 
 fn half_a_minute() -> i64 {
@@ -268,13 +272,7 @@ async fn start(
         name: "lookup",
         duration: begun.elapsed(),
     });
-    let spec = MachineSpec {
-        vcpu_count: request.vcpu_count,
-        mem_mib: request.mem_mib,
-        kernel: ready.kernel,
-        initramfs: ready.initramfs,
-        rootfs: ready.rootfs,
-    };
+    let spec = spec(&ready, request.vcpu_count, request.mem_mib);
     let launch_listener = |event: LaunchEvent<'_>| match event {
         LaunchEvent::Starting(id) => listener.phase("run", "start", ("vm_id", id.as_str())),
         LaunchEvent::Notice(text) => listener.tell(Event::Notice(text)),
@@ -290,6 +288,28 @@ async fn start(
         });
     }
     Ok((machine, spec))
+}
+
+/// What a machine of this size is made of.
+fn spec(ready: &Ready, vcpu_count: u32, mem_mib: u32) -> MachineSpec {
+    MachineSpec {
+        vcpu_count,
+        mem_mib,
+        kernel: ready.kernel.clone(),
+        initramfs: ready.initramfs.clone(),
+        rootfs: ready.rootfs.clone(),
+    }
+}
+
+/// Has the template made that a run with the default size will want. A run makes do without.
+pub(crate) async fn prepare_template(engine: &Engine, ready: &Ready) {
+    if engine.start != Start::Restore {
+        return;
+    }
+    let spec = spec(ready, DEFAULT_VCPU_COUNT, DEFAULT_MEM_MIB);
+    if let Err(error) = engine.machines.prepare(&spec).await {
+        tracing::debug!(%error, "no template could be made");
+    }
 }
 
 /// Runs the command; the machine is gone when this returns.

@@ -1,0 +1,149 @@
+//! A *slot* is the right to have one machine active. There is a fixed number of them for all
+//! processes of a user; who finds none waits in line.
+//!
+//! A slot is a locked file, so whatever ends its holder frees it. Whoever is first in line holds
+//! the queue's lock and is woken by the closing of a slot's file.
+
+use std::fs::{self, File};
+use std::mem::MaybeUninit;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::inotify;
+
+use crate::machine_directory::open_lock;
+use crate::{Error, create_private_directory};
+
+/// A fixed number of slots below one directory.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    directory: PathBuf,
+    count: usize,
+}
+
+/// A taken slot; free again when dropped.
+#[derive(Debug)]
+pub struct Slot {
+    _lock: File,
+}
+
+impl Slots {
+    /// Uses `directory` for `count` slots. All processes must agree on the number; where they do
+    /// not, the larger one holds for those who ask for it.
+    pub fn new(directory: PathBuf, count: usize) -> Self {
+        Self { directory, count }
+    }
+
+    /// Takes a slot if one is free and nobody waits for it.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn try_take(&self) -> Result<Option<Slot>, Error> {
+        create_private_directory(&self.directory)?;
+        let queue = self.queue()?;
+        if queue.try_lock().is_err() {
+            return Ok(None);
+        }
+        self.free_slot()
+    }
+
+    /// Takes a slot, waiting in line until one is free. Blocks.
+    ///
+    /// # Errors
+    /// When the directory cannot be written or watched.
+    pub fn take(&self) -> Result<Slot, Error> {
+        create_private_directory(&self.directory)?;
+        let failed = |source: rustix::io::Errno| Error::new("watch", &self.directory, source);
+        let queue = self.queue()?;
+        queue
+            .lock()
+            .map_err(|source| Error::new("lock", &self.directory, source))?;
+        // Watched before it is looked, so that no slot becomes free unseen in between.
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC).map_err(failed)?;
+        inotify::add_watch(&watch, &self.directory, inotify::WatchFlags::CLOSE_WRITE)
+            .map_err(failed)?;
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        loop {
+            if let Some(slot) = self.free_slot()? {
+                return Ok(slot);
+            }
+            // Our own look closes files too, which wakes us once for nothing: the next look finds
+            // the same, but opens no file that it does not keep.
+            inotify::Reader::new(&watch, &mut buffer)
+                .next()
+                .map_err(failed)?;
+        }
+    }
+
+    fn free_slot(&self) -> Result<Option<Slot>, Error> {
+        for number in 0..self.count {
+            let path = self.directory.join(format!("slot-{number}.lock"));
+            // Opened for reading: closing it again must not look like a slot becoming free.
+            if !path.exists() {
+                open_lock(&path)?;
+            }
+            let probe = File::open(&path).map_err(|source| Error::new("open", &path, source))?;
+            if probe.try_lock().is_err() {
+                continue;
+            }
+            let lock = open_lock(&path)?;
+            drop(probe);
+            if lock.try_lock().is_ok() {
+                return Ok(Some(Slot { _lock: lock }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn queue(&self) -> Result<File, Error> {
+        let path = self.directory.join("queue.lock");
+        if !path.exists() {
+            open_lock(&path)?;
+        }
+        fs::File::open(&path).map_err(|source| Error::new("open", &path, source))
+    }
+
+    /// Where the slots are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn no_more_are_taken_than_there_are_and_nobody_waits_for_ever() {
+        let directory = tempfile::tempdir().unwrap();
+        let slots = Slots::new(directory.path().join("slots"), 3);
+        let active = Arc::new(AtomicUsize::new(0));
+        let takers: Vec<_> = (0..40)
+            .map(|_| {
+                let (slots, active) = (slots.clone(), Arc::clone(&active));
+                std::thread::spawn(move || {
+                    let slot = slots.take().unwrap();
+                    assert!(active.fetch_add(1, Ordering::SeqCst) < 3);
+                    std::thread::yield_now();
+                    active.fetch_sub(1, Ordering::SeqCst);
+                    drop(slot);
+                })
+            })
+            .collect();
+        for taker in takers {
+            taker.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_taken_is_not_free() {
+        let directory = tempfile::tempdir().unwrap();
+        let slots = Slots::new(directory.path().join("slots"), 1);
+        let slot = slots.try_take().unwrap().unwrap();
+        assert!(slots.try_take().unwrap().is_none());
+        drop(slot);
+        assert!(slots.try_take().unwrap().is_some());
+    }
+}
