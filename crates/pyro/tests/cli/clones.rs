@@ -63,6 +63,14 @@ fn restored_clones_share_nothing() {
 }
 
 #[test]
+fn a_machine_that_was_booted_knows_the_time_too() {
+    let context = TestContext::with("debian:12");
+    let run = context.debian(&["--cold", "--trace", "--timeout-seconds", "120"]);
+    let run = run.args(&["--", "sh", "-c", SCRIPT]).silent_stdin();
+    ask(run, "kernel_and_agent");
+}
+
+#[test]
 fn parked_clones_share_nothing() {
     let context = TestContext::with("debian:12");
     // One that was restored is a clone of the same memory.

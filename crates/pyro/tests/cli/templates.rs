@@ -151,7 +151,7 @@ fn templates_that_cannot_be_written_or_do_not_fit_or_skip() {
     let context = with_own_templates();
     fs::create_dir(context.cache().join("templates")).unwrap();
     let directory = context.cache().join("templates");
-    // Nothing fits; the memory does not; the memory does, but barely.
+    // Read only; nothing fits; the memory does not; it would, but barely.
     for options in ["ro", "size=64k", "size=8m", "size=60m", "size=95m"] {
         let script = format!(
             "mount -t tmpfs -o {options} none '{}'; exec \"$@\"",
@@ -180,6 +180,8 @@ fn a_death_while_a_template_is_made_leaves_nothing_after_the_next_call() {
         let run = context.debian(&["--", "sleep", "100"]).start();
         wait_until("a template is being made", || !hidden(&context).is_empty());
         thread::sleep(Duration::from_millis(delay));
+        // Somebody else died while he removed one.
+        fs::create_dir(context.cache().join("templates/.trash-0123456789ab")).unwrap();
         run.signal(Signal::KILL);
         run.finish().expect(-9);
         context.pyro(&["env", "list"]).run().expect(0);
