@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::context::TestContext;
 use crate::parked;
 use crate::process::Pyro;
-use crate::templates::{has, phases};
+use crate::templates::{has, phases, with_shared_template};
 
 /// What no two machines may share.
 const FACTS: &[&str] = &[
@@ -46,8 +46,7 @@ fn count(usual: usize, all: usize) -> usize {
 
 #[test]
 fn restored_clones_share_nothing() {
-    let context = TestContext::with("debian:12");
-    context.debian(&["--", "true"]).run().expect(0);
+    let context = with_shared_template();
     let lane = count(12, 64) / LANES;
     let clones = thread::scope(|scope| {
         let ask = || -> Vec<_> {
@@ -72,7 +71,7 @@ fn a_machine_that_was_booted_knows_the_time_too() {
 
 #[test]
 fn parked_clones_share_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     // One that was restored is a clone of the same memory.
     let mut clones = vec![ask(parked::leaving_one(question(&context), 60), "identity")];
     for _ in 0..count(6, 64) {
@@ -85,8 +84,7 @@ fn parked_clones_share_nothing() {
 
 #[test]
 fn many_runs_at_once_all_succeed() {
-    let context = TestContext::with("debian:12");
-    context.debian(&["--", "true"]).run().expect(0);
+    let context = with_shared_template();
     thread::scope(|scope| {
         for number in 0..count(16, 50) {
             let context = &context;

@@ -13,14 +13,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::context::TestContext;
 use crate::leftovers;
 use crate::process::{Finished, Pyro};
-use crate::templates::{has, phases, wait_until};
+use crate::templates::{has, phases, wait_until, with_shared_template};
 
 /// Long enough never to be up during a test.
 const LONG: u32 = 120;
 
 #[test]
 fn one_is_kept_ahead_shown_and_claimed() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     assert_eq!(parked_machines(&context), 0);
     let first = leaving_one(name_of(&context), LONG).run().expect(0);
     assert!(!has(&phases(&first), "claim"), "{first:?}");
@@ -40,7 +40,7 @@ fn one_is_kept_ahead_shown_and_claimed() {
 
 #[test]
 fn what_is_parked_is_for_those_who_want_the_same() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     park(&context, LONG);
     for options in [
         &["--cold"][..],
@@ -57,7 +57,7 @@ fn what_is_parked_is_for_those_who_want_the_same() {
 
 #[test]
 fn nobody_is_kept_where_that_is_switched_off() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     leaving_one(name_of(&context), 0).run().expect(0);
     assert!(keepers(&context).is_empty() && sockets(&context).is_empty());
     let cold = context.debian(&["--cold", "--", "true"]);
@@ -67,7 +67,7 @@ fn nobody_is_kept_where_that_is_switched_off() {
 
 #[test]
 fn two_at_once_never_get_the_same() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     for _ in 0..3 {
         park(&context, LONG);
         let runs: Vec<Finished> = thread::scope(|scope| {
@@ -85,7 +85,7 @@ fn two_at_once_never_get_the_same() {
 
 #[test]
 fn when_nobody_comes_everything_goes() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     leaving_one(name_of(&context), 2).run().expect(0);
     wait_for_one(&context);
     let begun = Instant::now();
@@ -98,7 +98,7 @@ fn when_nobody_comes_everything_goes() {
 
 #[test]
 fn a_keeper_that_is_killed_leaves_nothing_after_the_next_call() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     park(&context, LONG);
     signal_keeper(&context, Signal::KILL);
     // Its VMM dies with it; what it had on disk goes with the next call, which starts without.
@@ -118,7 +118,7 @@ fn a_keeper_that_is_killed_leaves_nothing_after_the_next_call() {
 
 #[test]
 fn a_keeper_that_is_told_to_ends_in_order() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     park(&context, LONG);
     end(&context);
     assert_gone(&context);
@@ -126,7 +126,7 @@ fn a_keeper_that_is_told_to_ends_in_order() {
 
 #[test]
 fn a_claimer_that_dies_takes_its_machine_with_it() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     for signal in [Signal::KILL, Signal::TERM] {
         park(&context, LONG);
         let run = context.debian(&["--trace", "--", "sh", "-c", "echo ready; sleep 100"]);
@@ -142,7 +142,7 @@ fn a_claimer_that_dies_takes_its_machine_with_it() {
 
 #[test]
 fn a_keeper_that_dies_under_a_command_ends_it_with_an_explanation() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     for signal in [Signal::KILL, Signal::TERM] {
         park(&context, LONG);
         let run = context.debian(&[
@@ -165,7 +165,7 @@ fn a_keeper_that_dies_under_a_command_ends_it_with_an_explanation() {
 
 #[test]
 fn a_claimed_machine_that_stops_is_explained() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     for (key, last_word) in [("o", "Power"), ("c", "Kernel panic")] {
         park(&context, LONG);
         let script = format!("echo begun; echo {key} > /proc/sysrq-trigger; sleep 60");
@@ -181,7 +181,7 @@ fn a_claimed_machine_that_stops_is_explained() {
 
 #[test]
 fn a_claimed_machine_does_what_others_do() {
-    let context = TestContext::with("debian:12");
+    let context = with_shared_template();
     park(&context, LONG);
     let run = context.debian(&["--trace", "--timeout-seconds", "1", "--", "sleep", "100"]);
     let run = leaving_one(run, LONG).run().expect(124);

@@ -258,6 +258,15 @@ fn prune_removes_what_is_broken_and_keeps_what_is_good() {
     assert!(templates(&context).is_empty());
 }
 
+/// A context whose shared cache has the template: another test may be about to make it.
+pub(crate) fn with_shared_template() -> TestContext {
+    let context = TestContext::with("debian:12");
+    wait_until("a template", || {
+        has(&phases(&traced(&context, &[])), "restore")
+    });
+    context
+}
+
 /// A context whose cache has the environment and no template.
 fn with_own_templates() -> TestContext {
     let source = TestContext::with("debian:12");
