@@ -120,8 +120,8 @@ impl OwnedMachine {
         Ok(machine)
     }
 
-    /// Has the agent of a machine that boots set it up. Everything is sent at once: the agent
-    /// reads it when it is there.
+    /// Has the agent of a machine that boots set it up. What can be is sent at once: the
+    /// agent reads it when it is there. The time cannot.
     pub(crate) async fn set_up(&mut self, limit: Duration) -> Result<(), Error> {
         let mut step = "the guest agent";
         let result = tokio::time::timeout(limit, async {
@@ -131,7 +131,6 @@ impl OwnedMachine {
                     disk: Disk::Private,
                 })
                 .await?;
-            self.guest.send_identity(self.directory.id()).await?;
             self.guest.expect_hello().await?;
             self.clock.end("kernel_and_agent");
             step = "its root file system";
@@ -140,7 +139,7 @@ impl OwnedMachine {
                 other => return Err(unexpected(&other)),
             }
             step = "its identity";
-            self.guest.expect_identity().await?;
+            self.guest.adopt(self.directory.id()).await?;
             self.clock.end("identity");
             Ok(())
         })
@@ -152,9 +151,8 @@ impl OwnedMachine {
     pub(crate) async fn restore(&mut self, state: &[u8], limit: Duration) -> Result<(), Error> {
         let mut step = "the restored machine to resume";
         let result = tokio::time::timeout(limit, async {
-            // The agent reads these as soon as it runs.
+            // The agent reads it as soon as it runs. The time it is told must be that of telling.
             self.guest.say_hello().await?;
-            self.guest.send_identity(self.directory.id()).await?;
             self.feed_state(state).await?;
             self.control
                 .wait_for("RESUME", |_| true)
@@ -165,7 +163,7 @@ impl OwnedMachine {
             self.guest.expect_hello().await?;
             self.clock.end("agent");
             step = "its identity";
-            self.guest.expect_identity().await?;
+            self.guest.adopt(self.directory.id()).await?;
             self.clock.end("identity");
             Ok(())
         })

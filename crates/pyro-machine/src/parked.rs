@@ -181,6 +181,14 @@ impl Lot {
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Whoever offered here offers no more: it was told to end, perhaps. The lock is still
+        // held, so that this is nobody else's.
+        let _ = fs::remove_file(&self.socket);
+    }
+}
+
 impl Place {
     /// Offers a machine for `idle` and returns the lease of whoever came for it. `resume` is
     /// called before it is handed out.

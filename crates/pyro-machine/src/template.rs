@@ -26,6 +26,8 @@ use crate::spec::{MachineSpec, Platform};
 const FORMAT: u32 = 1;
 /// What all templates of a user may take on disk. The least recently used go first.
 const SPACE_LIMIT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// What must be free to make one: four times what one takes.
+const SPACE_NEEDED_BYTES: u64 = 512 * 1024 * 1024;
 /// Run once before the machine is saved: the pages of what is used most are then in its memory.
 const WARM_UP: &str = "for program in true sh cat ls env uname id; do $program </dev/null; done; \
                        git --version; python3 -c 1; sh -c 'sh -c true'; true";
@@ -130,6 +132,9 @@ impl Templates {
 
     fn maker(&self, path: PathBuf) -> io::Result<Option<Maker>> {
         create_private_directory(&self.directory).map_err(io::Error::other)?;
+        if !has_room(&self.directory)? {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -298,6 +303,8 @@ impl Maker {
 }
 
 const PARTIAL: &str = ".partial-";
+/// What is being removed.
+const TRASH: &str = ".trash-";
 
 fn partial_prefix(path: &Path) -> String {
     format!(
@@ -327,29 +334,30 @@ pub(crate) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
     machine.run(&command, streams).await.map(|_| ())
 }
 
-/// Removes what was left by those who died while they made a template.
+/// Removes what was left by those who died while they made a template, or removed one.
 pub(crate) fn sweep(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
-    for path in entries.flatten().map(|entry| entry.path()) {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        let Some((key, _)) = name
-            .strip_prefix(PARTIAL)
-            .and_then(|rest| rest.split_once('-'))
-        else {
-            continue;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_str().unwrap_or_default();
+        let partial = name.strip_prefix(PARTIAL);
+        let abandoned = match partial.and_then(|rest| rest.split_once('-')) {
+            Some((key, _)) => is_free(&directory.join(format!("{key}.lock"))),
+            None => name.starts_with(TRASH),
         };
-        // Whoever makes it holds the lock.
-        let lock = File::options()
-            .write(true)
-            .open(directory.join(format!("{key}.lock")));
-        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
-            let _ = fs::remove_dir_all(&path);
+        if abandoned {
+            delete(&entry.path());
         }
+    }
+}
+
+/// Whether nobody holds the lock, which is also true of one that is gone.
+fn is_free(lock: &Path) -> bool {
+    match File::options().write(true).open(lock) {
+        Ok(lock) => lock.try_lock().is_ok(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
@@ -401,12 +409,30 @@ pub(crate) fn key(platform: &Platform, spec: &MachineSpec) -> Result<String, Err
 
 /// Removes a template: first from where it would be found, then from the disk.
 fn remove(path: &Path) -> io::Result<()> {
-    let trash = path.with_file_name(format!(".trash-{}", VmId::random()));
+    let trash = path.with_file_name(format!("{TRASH}{}", VmId::random()));
     match fs::rename(path, &trash) {
-        Ok(()) => fs::remove_dir_all(&trash),
+        Ok(()) => {
+            // What is out of the way and cannot be removed now is removed by the next sweep.
+            delete(&trash);
+            Ok(())
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Removes what is at `path`, whatever somebody may have put there.
+fn delete(path: &Path) {
+    let removed = fs::remove_dir_all(path).or_else(|_| fs::remove_file(path));
+    if let Err(error) = removed {
+        tracing::debug!(%error, path = %path.display(), "cannot be removed");
+    }
+}
+
+/// Whether a template fits. A VMM whose memory is in a file dies when that cannot grow.
+fn has_room(directory: &Path) -> io::Result<bool> {
+    let space = rustix::fs::statvfs(directory)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize) >= SPACE_NEEDED_BYTES)
 }
 
 fn space(path: &Path) -> u64 {

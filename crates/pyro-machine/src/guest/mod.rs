@@ -6,7 +6,7 @@ mod run;
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pyro_protocol::{CONNECTION, Frame, GENERATION, GuestMessage, HostMessage};
 use pyro_store::{VmId, random_hex};
@@ -16,6 +16,11 @@ use tokio::task::JoinHandle;
 use crate::Error;
 use connection::{Event, Link};
 pub use run::{Command, Outcome, Streams};
+
+/// How late the guest's clock may be without being told the time again.
+const CLOCK_TOLERANCE: Duration = Duration::from_millis(40);
+/// How often it is told at most: on a host that is too busy, it will not get better.
+const ADOPTIONS: u32 = 3;
 
 /// Why the guest does not answer, or not as it should.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -113,12 +118,33 @@ impl Guest {
         }
     }
 
+    /// Makes a machine whose agent has answered its own, with the right time.
+    ///
+    /// The guest's clock is behind by what this takes, so it is told again if that was long: a
+    /// restored agent takes much longer the first time than the second.
+    pub(crate) async fn adopt(&mut self, id: &VmId) -> Result<(), Failure> {
+        for _ in 0..ADOPTIONS {
+            let told = Instant::now();
+            self.send_identity(id).await?;
+            self.expect_identity().await?;
+            if told.elapsed() < CLOCK_TOLERANCE {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Opens the connection to a clone and makes it its own.
     pub(crate) async fn renew(&mut self, id: &VmId) -> Result<(), Failure> {
+        let told = Instant::now();
         self.say_hello().await?;
         self.send_identity(id).await?;
         self.expect_hello().await?;
-        self.expect_identity().await
+        self.expect_identity().await?;
+        if told.elapsed() < CLOCK_TOLERANCE {
+            return Ok(());
+        }
+        self.adopt(id).await
     }
 }
 

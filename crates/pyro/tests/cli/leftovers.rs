@@ -53,7 +53,8 @@ pub(crate) fn end(directory: &Path) {
     }
 }
 
-fn scan(directory: &Path) -> Vec<(u32, String)> {
+/// Those processes: their ids and arguments.
+pub(crate) fn scan(directory: &Path) -> Vec<(u32, String)> {
     let needle = directory.as_os_str().as_encoded_bytes();
     let contains = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     let mut found = Vec::new();

@@ -13,6 +13,7 @@
 )]
 
 mod builds;
+mod clones;
 mod context;
 mod contract;
 mod damage;
@@ -25,10 +26,12 @@ mod host_compat;
 mod hostile;
 mod leftovers;
 mod messages;
+mod parked;
 mod process;
 mod run;
 mod signals;
 mod streams;
+mod templates;
 mod unprivileged;
 
 /// Says loudly that a test could not be done here.

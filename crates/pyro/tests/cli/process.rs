@@ -121,7 +121,7 @@ impl Pyro {
             stderr: Stream::read(child.stderr.take().unwrap()),
             stdout: None,
             child,
-            _stdin: stdin,
+            stdin,
             line,
             begun,
             limit: self.limit,
@@ -132,7 +132,7 @@ impl Pyro {
 /// A run under way; killed when dropped.
 pub(crate) struct Running {
     child: Child,
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
     stdout: Option<Stream>,
     stderr: Stream,
     line: String,
@@ -153,6 +153,12 @@ impl Running {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
         kill_process(pid, signal).unwrap();
+    }
+
+    /// Writes to a standard input that is silent otherwise.
+    pub(crate) fn say(&mut self, text: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
     }
 
     pub(crate) fn wait_for_stdout(&mut self, text: &str) {
