@@ -4,7 +4,7 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
 ENVIRONMENT ?= debian:12
-COUNT ?= 10
+COUNT ?= 20
 
 export CARGO
 # Where rustup puts cargo, for shells that do not know yet; what is in the path already wins.
@@ -35,9 +35,8 @@ check: host-packages ## check form, lints, generated pages, licences of dependen
 generate: ## write docs/reference from the definitions in the code
 	$(CARGO) run --locked -p pyro-dev -- generate
 
-bench: build ## measure cold starts; COUNT=10
-	$(CARGO) build --release --locked -p pyro-dev
-	$(dir $(built))pyro-dev bench cold --count $(COUNT) --environment $(ENVIRONMENT)
+bench: build ## measure whole runs, beside podman and runsc, into docs/benchmarks.md; COUNT=20
+	$(CARGO) run --release --locked -p pyro-dev -- bench --write --count $(COUNT)
 
 install: build ## install the program, its manual pages and completions; PREFIX=/usr/local
 	install -D -m 755 $(built) $(DESTDIR)$(PREFIX)/bin/pyro

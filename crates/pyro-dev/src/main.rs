@@ -3,15 +3,18 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use pyro_dev::{Error, bench, generate};
+use pyro_dev::soak::Soak;
+use pyro_dev::{Error, Report, bench, generate};
 
 /// Tools for those who work on pyro
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   cargo run -p pyro-dev -- generate --check
-  cargo run --release -p pyro-dev -- bench cold --count 20")]
+  cargo run --release -p pyro-dev -- bench --count 20
+  cargo run --release -p pyro-dev -- soak --count 1000")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -25,9 +28,53 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Measure
-    #[command(subcommand)]
-    Bench(Bench),
+    /// Measure whole runs, beside other programs where they are installed
+    #[command(args_conflicts_with_subcommands = true)]
+    Bench {
+        #[command(subcommand)]
+        one: Option<Bench>,
+        /// How often
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        count: u32,
+        /// Write docs/benchmarks.md as well
+        #[arg(long)]
+        write: bool,
+        #[command(flatten)]
+        program: Program,
+    },
+    /// Run many machines, several at a time, and fail if one hangs, fails or leaves anything
+    Soak {
+        /// How many
+        #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        count: u32,
+        /// How many at the same time
+        #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        parallel: u32,
+        /// What to run in
+        #[arg(long, default_value = "debian:12", value_name = "NAME")]
+        environment: String,
+        /// When a run is taken to hang
+        #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+        limit: u64,
+        #[command(flatten)]
+        program: Program,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Program {
+    /// The program to look at [default: the one beside this one]
+    #[arg(long = "pyro", value_name = "PATH")]
+    path: Option<PathBuf>,
+}
+
+impl Program {
+    fn path(self) -> Result<PathBuf, Error> {
+        match self.path {
+            Some(path) => Ok(path),
+            None => Ok(std::env::current_exe()?.with_file_name("pyro")),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,9 +87,8 @@ enum Bench {
         /// What to boot
         #[arg(long, default_value = "debian:12", value_name = "NAME")]
         environment: String,
-        /// The program to measure [default: the one beside this one]
-        #[arg(long, value_name = "PATH")]
-        program: Option<PathBuf>,
+        #[command(flatten)]
+        program: Program,
     },
 }
 
@@ -50,8 +96,12 @@ fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(report) => {
             // Whoever closed our output does not want the rest.
-            let _ = write!(std::io::stdout(), "{report}");
-            ExitCode::SUCCESS
+            let _ = write!(std::io::stdout(), "{}", report.text);
+            if report.good {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");
@@ -60,32 +110,60 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns what is to be printed.
-fn run(command: Command) -> Result<String, Error> {
+/// Returns what is to be printed, and whether all was well.
+fn run(command: Command) -> Result<Report, Error> {
     match command {
         Command::Generate { check: true } => {
             generate::check(&root())?;
-            Ok("the reference is up to date\n".into())
+            Ok(Report::good("the reference is up to date\n"))
         }
         Command::Generate { check: false } => {
             let mut written = generate::write(&root())?;
             written.push(String::new());
-            Ok(written.join("\n"))
+            Ok(Report::good(written.join("\n")))
         }
-        Command::Bench(Bench::Cold {
+        Command::Bench {
+            one:
+                Some(Bench::Cold {
+                    count,
+                    environment,
+                    program,
+                }),
+            ..
+        } => bench::cold::measure(count, &environment, &program.path()?, tell).map(Report::good),
+        Command::Bench {
+            one: None,
             count,
-            environment,
+            write,
             program,
-        }) => {
-            let program = match program {
-                Some(program) => program,
-                None => std::env::current_exe()?.with_file_name("pyro"),
+        } => {
+            let report = bench::all::measure(count, &program.path()?, tell)?;
+            if write {
+                std::fs::write(root().join("docs/benchmarks.md"), &report)?;
+            }
+            Ok(Report::good(report))
+        }
+        Command::Soak {
+            count,
+            parallel,
+            environment,
+            limit,
+            program,
+        } => {
+            let soak = Soak {
+                count,
+                parallel,
+                environment: &environment,
+                limit: Duration::from_secs(limit),
             };
-            bench::cold::measure(count, &environment, &program, |line| {
-                let _ = writeln!(std::io::stderr(), "{line}");
-            })
+            soak.run(&program.path()?, tell)
         }
     }
+}
+
+fn tell(line: &str) {
+    // Whoever closed it does not want to know.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The root of the source tree this program was built from.

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyro_engine::operation::{self, Entry};
-use pyro_engine::{Config, Context, Engine, Event, Listener};
+use pyro_engine::{Context, Engine, Event, Listener};
 use serde_json::json;
 
-use super::{Host, Table};
+use super::{Host, Table, engine};
 use crate::Error;
 
 /// Measures `count` starts of each kind and returns a report in Markdown. `tell` hears how far it
@@ -35,7 +35,7 @@ pub fn measure(
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let engine = Engine::open(Config::from_variables(|name| std::env::var_os(name))?);
+        let engine = engine()?;
         let host = Host::examine(&engine).await?;
         let run = operation::find("vm_run").ok_or("there is no run operation")?;
         tell("warming up");

@@ -38,15 +38,19 @@ impl Host {
             processor: field("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(0, Into::into),
             memory_mib: rustix::system::sysinfo().totalram >> 20,
-            kernel: rustix::system::uname()
-                .release()
-                .to_string_lossy()
-                .into_owned(),
+            kernel: version(&rustix::system::uname().release().to_string_lossy()),
             qemu: report.qemu.version.unwrap_or_default(),
             accelerator: report.accelerator.selected.unwrap_or_default(),
             load: load.split(' ').next().unwrap_or_default().to_owned(),
         })
     }
+}
+
+/// The digits a kernel's release begins with, without what its vendor added.
+fn version(release: &str) -> String {
+    let is_part = |c: char| c.is_ascii_digit() || c == '.';
+    let end = release.find(|c| !is_part(c)).unwrap_or(release.len());
+    release[..end].to_owned()
 }
 
 /// The value of the first line `name : value` of a file.
@@ -67,7 +71,7 @@ impl fmt::Display for Host {
         };
         write!(
             formatter,
-            "* processor: {}, {} cores, {} MiB of memory\n* kernel: {}\n* QEMU: {}, accelerator \
+            "* processor: {}, {} cores, {} MiB of memory\n* kernel: Linux {}\n* QEMU: {}, accelerator \
              {}\n* load average when it began: {}\n* pyro {}, {build} build\n",
             self.processor,
             self.cores,
@@ -78,5 +82,16 @@ impl fmt::Display for Host {
             self.load,
             pyro_engine::VERSION,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn a_kernel_has_a_version_without_its_vendor() {
+        assert_eq!(version("6.1.0-56-cloud-amd64"), "6.1.0");
+        assert_eq!(version("6.12.3"), "6.12.3");
     }
 }

@@ -21,6 +21,11 @@ impl Samples {
         self.sorted.len()
     }
 
+    /// Returns all, the smallest first.
+    pub fn iter(&self) -> impl Iterator<Item = Duration> + '_ {
+        self.sorted.iter().copied()
+    }
+
     /// Returns the smallest value that at least `percent` of all values do not exceed, so always
     /// one that was measured: 50 is the median, 100 the maximum. Zero if there are no values.
     pub fn percentile(&self, percent: usize) -> Duration {
@@ -45,6 +50,17 @@ impl Table {
             samples.add(duration);
             self.rows.push((step.to_owned(), samples));
         }
+    }
+
+    /// Returns the median of `step`, if it was measured.
+    pub fn median(&self, step: &str) -> Option<Duration> {
+        let (_, samples) = self.rows.iter().find(|(name, _)| name == step)?;
+        Some(samples.percentile(50))
+    }
+
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 }
 

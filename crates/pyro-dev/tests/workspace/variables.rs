@@ -26,7 +26,7 @@ const OF_THE_BUILD: &[(&str, &[&str])] = &[
 
 /// Who may look into the environment of the process. Everybody else is handed what they need.
 const READERS: &[&str] = &[
-    "crates/pyro-dev/src/bench/cold.rs",
+    "crates/pyro-dev/src/bench/mod.rs",
     "crates/pyro-environment/build.rs",
     "crates/pyro/src/terminal.rs",
 ];

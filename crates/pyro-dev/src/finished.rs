@@ -1,0 +1,137 @@
+//! A *finished* process: how it ended, what it said, and how long it took from outside.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::Error;
+
+/// A process that ended by itself.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote to standard output, up to what a pipe holds (64 KiB).
+    pub stdout: String,
+    /// What it wrote to standard error, likewise.
+    pub stderr: String,
+    /// From the moment before its start to the moment it was gone.
+    pub wall: Duration,
+}
+
+impl Finished {
+    /// Runs `command` without input. `None` if it does not end within `limit`, or has more to say
+    /// than a pipe holds; it is killed then.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run(command: &mut Command, limit: Duration) -> io::Result<Option<Self>> {
+        let begun = Instant::now();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let ended = ends_within(&child, limit);
+        let wall = begun.elapsed();
+        if !matches!(ended, Ok(true)) {
+            child.kill()?;
+            child.wait()?;
+            return ended.map(|_| None);
+        }
+        Ok(Some(Self {
+            status: child.wait()?,
+            stdout: child.stdout.take().map_or(Ok(String::new()), said)?,
+            stderr: child.stderr.take().map_or(Ok(String::new()), said)?,
+            wall,
+        }))
+    }
+
+    /// Runs `command` as above and takes it for an error if it fails or does not end.
+    ///
+    /// # Errors
+    /// When it cannot be started, does not end, or fails.
+    pub fn success(command: &mut Command, limit: Duration) -> Result<Self, Error> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let finished = Self::run(command, limit).map_err(|error| format!("{program}: {error}"))?;
+        let Some(finished) = finished else {
+            return Err(format!("{program} did not end within {} s", limit.as_secs()).into());
+        };
+        if !finished.status.success() {
+            let said = finished.stderr.trim();
+            return Err(format!("{program} failed ({}): {said}", finished.status).into());
+        }
+        Ok(finished)
+    }
+}
+
+/// Waits for a child to end, without reaping it.
+fn ends_within(child: &Child, limit: Duration) -> io::Result<bool> {
+    let id = i32::try_from(child.id()).map_err(io::Error::other)?;
+    let id = Pid::from_raw(id).ok_or(io::ErrorKind::NotFound)?;
+    let process = pidfd_open(id, PidfdFlags::empty())?;
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        let mut polled = [PollFd::new(&process, PollFlags::IN)];
+        match poll(&mut polled, Some(&timeout)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// What is in a pipe now: others that have it, and live on, are not waited for.
+fn said(pipe: impl Into<OwnedFd>) -> io::Result<String> {
+    let pipe: OwnedFd = pipe.into();
+    fcntl_setfl(pipe.as_fd(), fcntl_getfl(pipe.as_fd())? | OFlags::NONBLOCK)?;
+    let mut bytes = Vec::new();
+    match File::from(pipe).read_to_end(&mut bytes) {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        _ => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(text: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", text]);
+        command
+    }
+
+    #[test]
+    fn what_a_process_said_is_there() {
+        let mut command = shell("echo out; echo err >&2; exit 3");
+        let finished = Finished::run(&mut command, Duration::from_secs(20));
+        let finished = finished.unwrap().unwrap();
+        assert_eq!(finished.status.code(), Some(3));
+        assert_eq!((&*finished.stdout, &*finished.stderr), ("out\n", "err\n"));
+    }
+
+    #[test]
+    fn what_does_not_end_is_ended() {
+        let mut command = shell("exec sleep 60");
+        let finished = Finished::run(&mut command, Duration::from_millis(50)).unwrap();
+        assert!(finished.is_none());
+    }
+
+    #[test]
+    fn who_lives_on_with_the_pipe_is_not_waited_for() {
+        let mut command = shell("sleep 5 & echo done");
+        let finished = Finished::run(&mut command, Duration::from_secs(20));
+        let finished = finished.unwrap().unwrap();
+        assert_eq!(finished.stdout, "done\n");
+        assert!(finished.wall < Duration::from_secs(4));
+    }
+}

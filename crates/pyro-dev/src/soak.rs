@@ -1,0 +1,241 @@
+//! A *soak*: many whole runs, several at a time, each checked, and then whether anything is left.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::bench::Samples;
+use crate::finished::Finished;
+use crate::program::Program;
+use crate::{Error, Report};
+
+/// How long the first run may take, which may have to build the environment.
+const FIRST_LIMIT: Duration = Duration::from_secs(1800);
+/// How long what ends after the last run may take to be gone.
+const GRACE: Duration = Duration::from_secs(5);
+/// Every bar of the histogram begins this much further than the one before.
+const GROWTH: f64 = 1.2;
+const WIDTH: usize = 50;
+/// So many failures are described, the others counted.
+const DESCRIBED: usize = 10;
+
+/// What to do how often.
+#[derive(Debug)]
+pub struct Soak<'a> {
+    /// How many runs.
+    pub count: u32,
+    /// How many of them at the same time.
+    pub parallel: u32,
+    /// What to run in.
+    pub environment: &'a str,
+    /// A run that takes longer than this hangs.
+    pub limit: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    samples: Samples,
+    hangs: usize,
+    failures: usize,
+    described: Vec<String>,
+}
+
+impl Soak<'_> {
+    /// Does it with the program at `path`. `tell` hears how far it is.
+    ///
+    /// # Errors
+    /// When the program does not work at all.
+    pub fn run(&self, path: &Path, tell: impl Fn(&str) + Sync) -> Result<Report, Error> {
+        let mut program = Program::new(path, 0)?;
+        tell("one run first, which makes what is missing");
+        Finished::success(&mut self.command(&program, "0"), FIRST_LIMIT)?;
+
+        let tally = Mutex::new(Tally::default());
+        let next = AtomicU32::new(1);
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..self.parallel {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number > self.count {
+                            break;
+                        }
+                        self.one(&program, number, &tally);
+                        if number.is_multiple_of((self.count / 10).max(1)) {
+                            let seconds = begun.elapsed().as_secs();
+                            tell(&format!("{number} of {} begun, {seconds} s", self.count));
+                        }
+                    }
+                });
+            }
+        });
+        let elapsed = begun.elapsed();
+        let leftovers = leftovers(&program);
+        let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let good = tally.hangs + tally.failures + leftovers.len() == 0;
+        if !leftovers.is_empty() {
+            program.keep_base();
+        }
+        Ok(Report {
+            text: self.report(&tally, &leftovers, elapsed)?,
+            good,
+        })
+    }
+
+    fn command(&self, program: &Program, text: &str) -> std::process::Command {
+        let script = format!("echo {text}");
+        program.command(["run", self.environment, "-q", "--", "sh", "-c", &script])
+    }
+
+    fn one(&self, program: &Program, number: u32, tally: &Mutex<Tally>) {
+        let text = number.to_string();
+        let result = Finished::run(&mut self.command(program, &text), self.limit);
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let problem = match result {
+            Ok(Some(run)) if run.status.success() && run.stdout.trim_end() == text => {
+                tally.samples.add(run.wall);
+                return;
+            }
+            Ok(None) => {
+                tally.hangs += 1;
+                format!("did not end within {} s", self.limit.as_secs())
+            }
+            Ok(Some(run)) => {
+                tally.failures += 1;
+                let (status, said) = (run.status, run.stderr.trim());
+                format!("{status}, printed {:?}, said {said:?}", run.stdout)
+            }
+            Err(error) => {
+                tally.failures += 1;
+                error.to_string()
+            }
+        };
+        if tally.described.len() < DESCRIBED {
+            tally.described.push(format!("run {number}: {problem}"));
+        }
+    }
+
+    fn report(
+        &self,
+        tally: &Tally,
+        leftovers: &[String],
+        elapsed: Duration,
+    ) -> Result<String, Error> {
+        let mut report = String::new();
+        let Self {
+            count,
+            parallel,
+            environment,
+            ..
+        } = self;
+        let seconds = elapsed.as_secs_f64();
+        writeln!(
+            report,
+            "{count} runs of `pyro run {environment} -- sh -c 'echo N'`, {parallel} at a time, \
+             nothing parked: {seconds:.0} s\n"
+        )?;
+        report.push_str(&histogram(&tally.samples)?);
+        let at = |percent| tally.samples.percentile(percent).as_secs_f64() * 1e3;
+        let (median, p95, max) = (at(50), at(95), at(100));
+        writeln!(
+            report,
+            "\nmedian {median:.0} ms, p95 {p95:.0} ms, max {max:.0} ms"
+        )?;
+        writeln!(
+            report,
+            "{} hangs, {} failures, {} leftovers",
+            tally.hangs,
+            tally.failures,
+            leftovers.len()
+        )?;
+        for line in tally.described.iter().chain(leftovers) {
+            writeln!(report, "  {line}")?;
+        }
+        Ok(report)
+    }
+}
+
+/// What is still there of machines that nobody uses.
+fn leftovers(program: &Program) -> Vec<String> {
+    let begun = Instant::now();
+    loop {
+        let directories = program.machines();
+        let directories = directories.iter().map(|path| path.display().to_string());
+        let found: Vec<String> = directories.chain(processes(program.base())).collect();
+        if found.is_empty() || begun.elapsed() > GRACE {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The processes whose command line names `base`, which none of this program does.
+fn processes(base: &Path) -> Vec<String> {
+    let base = base.to_string_lossy();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let named = entries.filter_map(|entry| {
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let id = entry.file_name().into_string().ok()?;
+        let is_process = id.bytes().all(|byte| byte.is_ascii_digit());
+        (is_process && line.contains(&*base)).then(|| format!("process {id}: {line}"))
+    });
+    named.collect()
+}
+
+/// Draws how many of the samples took how long.
+fn histogram(samples: &Samples) -> Result<String, Error> {
+    let milliseconds: Vec<f64> = samples.iter().map(|one| one.as_secs_f64() * 1e3).collect();
+    let (Some(first), Some(last)) = (milliseconds.first(), milliseconds.last()) else {
+        return Ok("nothing to draw\n".into());
+    };
+    let mut bars = Vec::new();
+    let mut from = first.floor().max(1.0);
+    while from <= *last {
+        let to = (from * GROWTH).ceil();
+        let inside = milliseconds.iter().filter(|one| (from..to).contains(one));
+        bars.push((from, to, inside.count()));
+        from = to;
+    }
+    let most = bars.iter().map(|(_, _, count)| *count).max().unwrap_or(1);
+    let mut text = String::new();
+    for (from, to, count) in bars {
+        // A bar that stands for something can be seen.
+        let bar = "#".repeat((count * WIDTH).div_ceil(most.max(1)));
+        writeln!(text, "{from:>7.0} to {to:>6.0} ms {count:>6} {bar}")?;
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_is_in_one_bar() {
+        let mut samples = Samples::default();
+        for value in [100, 100, 101, 130, 500] {
+            samples.add(Duration::from_millis(value));
+        }
+        let text = histogram(&samples).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("    100 to    120 ms      3 ####"));
+        assert!(lines[1].starts_with("    120 to    144 ms      1 ###"));
+        let counts: usize = lines
+            .iter()
+            .map(|line| {
+                line.split_whitespace()
+                    .nth(4)
+                    .unwrap()
+                    .parse::<usize>()
+                    .unwrap()
+            })
+            .sum();
+        assert_eq!(counts, 5);
+        assert_eq!(histogram(&Samples::default()).unwrap(), "nothing to draw\n");
+    }
+}
