@@ -227,14 +227,15 @@ impl OwnedMachine {
     /// Offers the paused machine at `place` for `idle`, and keeps it until whoever came for it
     /// lets go.
     pub(crate) async fn offer(self, place: Place, idle: Duration) -> std::io::Result<bool> {
+        // Dropped from the last to the first, should this be: the process before what it uses.
         let Self {
-            guest,
-            agent,
-            mut control,
-            vmm,
             directory,
             console,
             vmm_messages,
+            vmm,
+            agent,
+            mut control,
+            guest,
             ..
         } = self;
         // What the guest says from now on is for whoever comes.
