@@ -55,6 +55,7 @@ impl Soak<'_> {
 
         let tally = Mutex::new(Tally::default());
         let next = AtomicU32::new(1);
+        let done = AtomicU32::new(0);
         let begun = Instant::now();
         std::thread::scope(|scope| {
             for _ in 0..self.parallel {
@@ -65,9 +66,10 @@ impl Soak<'_> {
                             break;
                         }
                         self.one(&program, number, &tally);
-                        if number.is_multiple_of((self.count / 10).max(1)) {
+                        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                        if done.is_multiple_of((self.count / 10).max(1)) {
                             let seconds = begun.elapsed().as_secs();
-                            tell(&format!("{number} of {} begun, {seconds} s", self.count));
+                            tell(&format!("{done} of {}, {seconds} s", self.count));
                         }
                     }
                 });

@@ -1,0 +1,61 @@
+//! The soak sees what it is there to see, in a program that does it all.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use pyro_dev::soak::Soak;
+
+/// Takes what `pyro run NAME -q -- sh -c SCRIPT` does; some numbers go wrong.
+const PROGRAM: &str = r#"#!/bin/sh
+case "$7" in
+  "echo 2") exit 7;;
+  "echo 3") exec sleep 60;;
+  "echo 4") mkdir -p "$PYRO_BASE_DIR/vms/left";;
+  "echo 5") echo wrong; exit 0;;
+esac
+exec sh -c "$7"
+"#;
+
+fn soak(count: u32) -> Soak<'static> {
+    Soak {
+        count,
+        parallel: 2,
+        environment: "any",
+        limit: Duration::from_secs(5),
+    }
+}
+
+#[test]
+fn hangs_failures_and_leftovers_are_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("pyro");
+    fs::write(&program, PROGRAM).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+
+    let report = soak(1).run(&program, |_| {}).unwrap();
+    assert!(report.good, "{}", report.text);
+
+    let report = soak(6).run(&program, |_| {}).unwrap();
+    let text = report.text;
+    assert!(!report.good, "{text}");
+    assert!(
+        text.contains("\n1 hangs, 2 failures, 1 leftovers\n"),
+        "{text}"
+    );
+    assert!(text.contains("run 2: exit status: 7"), "{text}");
+    assert!(text.contains("run 3: did not end within 5 s"), "{text}");
+    assert!(
+        text.contains(r#"run 5: exit status: 0, printed "wrong\n""#),
+        "{text}"
+    );
+    // What is left stays for whoever wants to look.
+    let left = text
+        .lines()
+        .find(|line| line.ends_with("/vms/left"))
+        .unwrap();
+    let left = Path::new(left.trim());
+    assert!(left.is_dir());
+    fs::remove_dir_all(left.ancestors().nth(2).unwrap()).unwrap();
+}
