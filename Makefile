@@ -4,6 +4,7 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
 ENVIRONMENT ?= debian:12
+SOAK ?= 50
 COUNT ?= 20
 
 export CARGO
@@ -12,7 +13,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 built = $(or $(CARGO_TARGET_DIR),target)/release/pyro
 
-.PHONY: help host-packages build run test check generate bench install clean
+.PHONY: help host-packages build run test check generate bench soak install clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -37,6 +38,10 @@ generate: ## write docs/reference from the definitions in the code
 
 bench: build ## measure whole runs, beside podman and runsc, into docs/benchmarks.md; COUNT=20
 	$(CARGO) run --release --locked -p pyro-dev -- bench --write --count $(COUNT)
+
+soak: host-packages ## run many commands at once and look for what is left; SOAK=50
+	$(CARGO) build --locked -p pyro
+	$(CARGO) run --locked -p pyro-dev -- soak --count $(SOAK) --pyro $(dir $(built))../debug/pyro
 
 install: build ## install the program, its manual pages and completions; PREFIX=/usr/local
 	install -D -m 755 $(built) $(DESTDIR)$(PREFIX)/bin/pyro
