@@ -62,6 +62,20 @@ fn restored_clones_share_nothing() {
 }
 
 #[test]
+fn pythons_random_numbers_differ_in_each_clone() {
+    let context = TestContext::with("debian:12-build");
+    let program = "import random, uuid; print(random.random(), uuid.uuid4())";
+    let run = ["run", "debian:12-build", "--timeout-seconds", "120", "--"];
+    let numbers: HashSet<String> = (0..count(6, 64))
+        .map(|_| {
+            let run = context.pyro(&run).args(&["python3", "-c", program]);
+            run.run().expect(0).out()
+        })
+        .collect();
+    assert_eq!(numbers.len(), count(6, 64), "{numbers:?}");
+}
+
+#[test]
 fn a_machine_that_was_booted_knows_the_time_too() {
     let context = TestContext::with("debian:12");
     let run = context.debian(&["--cold", "--trace", "--timeout-seconds", "120"]);
