@@ -176,17 +176,7 @@ impl OwnedMachine {
     pub(crate) async fn save(&mut self, limit: Duration) -> Result<Vec<u8>, String> {
         let result = tokio::time::timeout(limit, async {
             let io = |error: std::io::Error| Failure::Control(error.to_string());
-            let (ours, theirs) = UnixStream::pair().map_err(io)?;
-            self.ignore_shared_memory().await.map_err(io)?;
-            self.control
-                .send_descriptor("state", theirs.as_fd())
-                .await
-                .map_err(io)?;
-            drop(theirs);
-            self.control
-                .execute("migrate", &json!({"uri": "fd:state"}))
-                .await
-                .map_err(io)?;
+            let ours = self.migrate("migrate").await.map_err(io)?;
             // All of it, until QEMU closes its end.
             let state = tokio::task::spawn_blocking(move || {
                 let mut state = Vec::new();
@@ -257,31 +247,28 @@ impl OwnedMachine {
         directory.path().join("disk.ext4")
     }
 
-    /// The memory is in a file: only the devices are saved and restored.
-    async fn ignore_shared_memory(&mut self) -> std::io::Result<()> {
+    /// Begins a migration, out or in, and returns our end of what the state goes through. The
+    /// memory is in a file, so that only the devices' state does.
+    async fn migrate(&mut self, command: &str) -> std::io::Result<UnixStream> {
+        let (ours, theirs) = UnixStream::pair()?;
         let capabilities = json!({"capabilities": [
             {"capability": "x-ignore-shared", "state": true},
             {"capability": "events", "state": true},
         ]});
+        let set = "migrate-set-capabilities";
+        self.control.execute(set, &capabilities).await?;
         self.control
-            .execute("migrate-set-capabilities", &capabilities)
-            .await
+            .send_descriptor("state", theirs.as_fd())
+            .await?;
+        self.control
+            .execute(command, &json!({"uri": "fd:state"}))
+            .await?;
+        Ok(ours)
     }
 
     async fn feed_state(&mut self, state: &[u8]) -> Result<(), Failure> {
         let io = |error: std::io::Error| Failure::Control(error.to_string());
-        let (ours, theirs) = UnixStream::pair().map_err(io)?;
-        self.ignore_shared_memory().await.map_err(io)?;
-        self.control
-            .send_descriptor("state", theirs.as_fd())
-            .await
-            .map_err(io)?;
-        drop(theirs);
-        let uri = json!({"uri": "fd:state"});
-        self.control
-            .execute("migrate-incoming", &uri)
-            .await
-            .map_err(io)?;
+        let ours = self.migrate("migrate-incoming").await.map_err(io)?;
         ours.set_nonblocking(true).map_err(io)?;
         let mut ours = tokio::net::UnixStream::from_std(ours).map_err(io)?;
         // A VMM that refuses the state says why on its control connection.
