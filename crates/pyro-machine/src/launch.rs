@@ -214,8 +214,11 @@ impl Machines {
             Found::Template(template) => template,
             Found::Nothing(maker) => match self.make(maker, platform, spec).await {
                 Ok(template) => template,
-                // What does not boot for a template does not boot without one.
-                Err(error) if error.is_of_the_start() => return Err(error),
+                // What is too slow, or wrong in the guest, is so without a template too. A VMM
+                // that died may have died of a disk that its memory did not fit on.
+                Err(error @ (Error::BootTimedOut { .. } | Error::GuestSetup { .. })) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     tracing::warn!(%error, tails = ?error.tails(), "no template could be made");
                     return Ok(None);
