@@ -11,7 +11,8 @@ export CARGO
 # Where rustup puts cargo, for shells that do not know yet; what is in the path already wins.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-built = $(or $(CARGO_TARGET_DIR),target)/release/pyro
+target = $(or $(CARGO_TARGET_DIR),target)
+built = $(target)/release/pyro
 
 .PHONY: help host-packages build run test check generate bench soak install clean
 
@@ -41,7 +42,7 @@ bench: build ## measure whole runs, beside podman and runsc, into docs/benchmark
 
 soak: host-packages ## run many commands at once and look for what is left; SOAK=50
 	$(CARGO) build --locked -p pyro
-	$(CARGO) run --locked -p pyro-dev -- soak --count $(SOAK) --pyro $(dir $(built))../debug/pyro
+	$(CARGO) run --locked -p pyro-dev -- soak --count $(SOAK) --pyro $(target)/debug/pyro
 
 install: build ## install the program, its manual pages and completions; PREFIX=/usr/local
 	install -D -m 755 $(built) $(DESTDIR)$(PREFIX)/bin/pyro
