@@ -4,15 +4,20 @@
 //! Liveness is a held lock, never a process id: a lock is gone the moment its last holder is,
 //! and cannot be mistaken for somebody else's.
 
+mod history;
 mod id;
+mod lock;
 mod machine_directory;
+mod objects;
 mod record;
 mod slots;
 
 use std::path::{Path, PathBuf};
 
+pub use history::{Entry, Exit, History, Log};
 pub use id::{VmId, random_hex};
 pub use machine_directory::{MachineDirectory, Swept, sweep};
+pub use objects::{NewObject, Object, Objects, Ownership, Record, RecordError};
 pub use record::{read_record, write_atomically, write_record};
 pub use slots::{Slot, Slots};
 

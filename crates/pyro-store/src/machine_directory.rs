@@ -3,15 +3,13 @@
 //! VMM, which inherits it and whose process id stands in it. When nobody holds the first, the
 //! machine has no owner: its VMM is ended and the directory removed by whoever comes next.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
+use crate::lock::{End, end_holder, open_existing, open_lock, take};
 use crate::{Error, VmId, create_private_directory};
 
 const OWNER_LOCK: &str = "owner.lock";
@@ -48,15 +46,8 @@ impl MachineDirectory {
             .mode(0o700)
             .create(&path)
             .map_err(|source| Error::new("create the directory", &path, source))?;
-        let held = |name: &str| {
-            let lock_path = path.join(name);
-            let file = open_lock(&lock_path)?;
-            file.try_lock()
-                .map_err(|error| Error::new("lock", &lock_path, error))?;
-            Ok(file)
-        };
         // Nothing may be left where the locks could not be made (no space, say).
-        match (held(OWNER_LOCK), held(VMM_LOCK)) {
+        match (take(&path.join(OWNER_LOCK)), take(&path.join(VMM_LOCK))) {
             (Ok(owner_lock), Ok(vmm_lock)) => Ok(Self {
                 id,
                 path,
@@ -145,80 +136,16 @@ pub fn sweep(base: &Path) -> Swept {
         {
             continue;
         }
-        match end_vmm(&path.join(VMM_LOCK)) {
-            Vmm::Gone => {}
-            Vmm::Ended => swept.ended += 1,
-            Vmm::Alive => continue,
+        match end_holder(&path.join(VMM_LOCK), VMM_EXIT_LIMIT) {
+            End::Gone => {}
+            End::Ended => swept.ended += 1,
+            End::Alive => continue,
         }
         if fs::remove_dir_all(&path).is_ok() {
             swept.removed += 1;
         }
     }
     swept
-}
-
-enum Vmm {
-    Gone,
-    Ended,
-    Alive,
-}
-
-/// Ends the VMM that holds the lock, if one does.
-fn end_vmm(lock_path: &Path) -> Vmm {
-    let Ok(lock) = open_existing(lock_path) else {
-        return Vmm::Gone;
-    };
-    if !is_held(&lock) {
-        return Vmm::Gone;
-    }
-    let pid = fs::read_to_string(lock_path)
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let Some(pid) = pid.and_then(Pid::from_raw) else {
-        return Vmm::Alive;
-    };
-    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
-        return Vmm::Gone;
-    };
-    // Still held after the process was opened: so the process is the holder, not a later one
-    // that was given the same id.
-    if !is_held(&lock) {
-        return Vmm::Gone;
-    }
-    let _ = pidfd_send_signal(&pidfd, Signal::KILL);
-    let limit = Timespec {
-        tv_sec: VMM_EXIT_LIMIT.as_secs().cast_signed(),
-        tv_nsec: 0,
-    };
-    match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit)) {
-        Ok(1..) => Vmm::Ended,
-        _ => Vmm::Alive,
-    }
-}
-
-fn is_held(lock: &File) -> bool {
-    match lock.try_lock() {
-        Ok(()) => {
-            let _ = lock.unlock();
-            false
-        }
-        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => true,
-    }
-}
-
-pub(crate) fn open_lock(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|source| Error::new("open the lock", path, source))
-}
-
-fn open_existing(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(path)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify;
 
-use crate::machine_directory::open_lock;
+use crate::lock::open_lock;
 use crate::{Error, create_private_directory};
 
 /// A fixed number of slots below one directory.

@@ -1,0 +1,216 @@
+//! The *history* of an object is what was run in it: a directory per command, in which its output
+//! is appended as it comes, so that a crash keeps what was printed.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::objects::read_small;
+use crate::{Error, create_private_directory, write_record};
+
+const ENTRY: &str = "command.json";
+const STDOUT: &str = "stdout";
+const STDERR: &str = "stderr";
+const NEW: &str = ".new-";
+/// Longer than any entry: a command line has at most 128 KiB, which escaping may make six times
+/// as long.
+const ENTRY_LIMIT_BYTES: u64 = 1024 * 1024;
+
+/// The commands of one object.
+#[derive(Clone, Debug)]
+pub struct History {
+    directory: PathBuf,
+}
+
+/// What is written down about one command.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Entry {
+    /// Its number; the first is 1.
+    pub sequence: u64,
+    /// The command.
+    pub command: String,
+    /// Its working directory.
+    pub cwd: String,
+    /// Where it ran.
+    pub execution_mode: String,
+    /// When it was started, in seconds since the Unix epoch.
+    pub recorded_at: f64,
+    /// How it ended, if it is known to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Exit>,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Exit {
+    /// Its exit code, as its caller was told; `None` if it never got to one.
+    pub exit_code: Option<i32>,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+    /// The signal that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// Whether it was ended at its time limit.
+    #[serde(default)]
+    pub timed_out: bool,
+    /// Why it has no exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<String>,
+    /// Bytes of output that were too many to be kept, and dropped.
+    #[serde(default)]
+    pub dropped_bytes: u64,
+}
+
+/// The open log of a running command.
+#[derive(Debug)]
+pub struct Log {
+    directory: PathBuf,
+    entry: Entry,
+    /// Takes its standard output.
+    pub stdout: File,
+    /// Takes its standard error.
+    pub stderr: File,
+}
+
+impl History {
+    /// Uses `directory` for the commands of one object.
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    /// Returns the number of the newest command, 0 if there is none.
+    pub fn last(&self) -> u64 {
+        self.sequences().last().copied().unwrap_or(0)
+    }
+
+    /// Returns the numbers of all commands, in order.
+    pub fn sequences(&self) -> Vec<u64> {
+        let mut numbers: Vec<u64> = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Writes down that a command begins. Its number must be new; only the owner gives them out.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin(&self, entry: Entry) -> Result<Log, Error> {
+        create_private_directory(&self.directory)?;
+        let directory = self.path(entry.sequence);
+        let new = self.directory.join(format!("{NEW}{}", entry.sequence));
+        // Somebody who died may have left one.
+        let _ = fs::remove_dir_all(&new);
+        create_private_directory(&new)?;
+        write_record(&new.join(ENTRY), &entry)?;
+        let output = |name: &str| {
+            File::create_new(new.join(name)).map_err(|source| Error::new("create", &new, source))
+        };
+        let (stdout, stderr) = (output(STDOUT)?, output(STDERR)?);
+        fs::rename(&new, &directory).map_err(|source| Error::new("rename", &new, source))?;
+        Ok(Log {
+            directory,
+            entry,
+            stdout,
+            stderr,
+        })
+    }
+
+    /// Reads what is written down about a command.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn entry(&self, sequence: u64) -> Result<Entry, Error> {
+        let path = self.path(sequence).join(ENTRY);
+        read_small(&path, ENTRY_LIMIT_BYTES)
+            .and_then(|text| serde_json::from_slice(&text).map_err(Into::into))
+            .map_err(|source| Error::new("read", &path, source))
+    }
+
+    /// Where a command's standard output is.
+    pub fn stdout(&self, sequence: u64) -> PathBuf {
+        self.path(sequence).join(STDOUT)
+    }
+
+    /// Where a command's standard error is.
+    pub fn stderr(&self, sequence: u64) -> PathBuf {
+        self.path(sequence).join(STDERR)
+    }
+
+    fn path(&self, sequence: u64) -> PathBuf {
+        self.directory.join(format!("{sequence:06}"))
+    }
+}
+
+impl Log {
+    /// What is written down so far.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Writes down how the command ended.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn end(mut self, exit: Exit) -> Result<Entry, Error> {
+        let _ = self.stdout.flush();
+        self.entry.exit = Some(exit);
+        write_record(&self.directory.join(ENTRY), &self.entry)?;
+        Ok(self.entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(sequence: u64) -> Entry {
+        Entry {
+            sequence,
+            command: "true".into(),
+            cwd: "/workspace".into(),
+            execution_mode: "guest_vsock".into(),
+            recorded_at: 1.5,
+            exit: None,
+        }
+    }
+
+    #[test]
+    fn what_was_printed_stays_and_what_is_broken_does_not_stand_in_the_way() {
+        let base = tempfile::tempdir().unwrap();
+        let history = History::new(base.path().join("history"));
+        assert_eq!((history.last(), history.sequences()), (0, vec![]));
+        let mut log = history.begin(entry(1)).unwrap();
+        log.stdout.write_all(b"half a li").unwrap();
+        drop(log);
+        let seen = history.entry(1).unwrap();
+        assert_eq!((seen.exit, seen.command.as_str()), (None, "true"));
+        assert_eq!(fs::read(history.stdout(1)).unwrap(), b"half a li");
+
+        let exit = Exit {
+            exit_code: Some(3),
+            ..Exit::default()
+        };
+        history.begin(entry(2)).unwrap().end(exit.clone()).unwrap();
+        assert_eq!(history.entry(2).unwrap().exit, Some(exit));
+        fs::write(base.path().join("history/000001/command.json"), "{").unwrap();
+        assert!(history.entry(1).is_err());
+        assert_eq!(history.sequences(), [1, 2]);
+
+        // As somebody leaves it who died while he began.
+        fs::create_dir(base.path().join("history/.new-3")).unwrap();
+        assert_eq!(history.last(), 2);
+        assert!(history.begin(entry(3)).is_ok());
+    }
+}

@@ -1,0 +1,423 @@
+//! An *object* outlives the call that made it: a workspace, a virtual machine. It is a directory
+//! with a record, whatever else belongs to it, and a lock that its owner holds while it lives.
+//!
+//! An object appears whole, by a rename, and goes whole, by a rename; what a process that died
+//! half-way has left is not an object, and is swept.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::lock::{End, end_holder, is_free, open_lock, take};
+use crate::{Error, VmId, create_private_directory, write_record};
+
+const RECORD: &str = "record.json";
+const OWNER_LOCK: &str = "owner.lock";
+const RECORD_LOCK: &str = "record.lock";
+/// Held shared while a new directory gets its lock, so that no sweep sees one without.
+const GATE: &str = ".gate";
+const NEW: &str = ".new-";
+const TRASH: &str = ".trash-";
+
+/// All objects of one kind.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    directory: PathBuf,
+}
+
+/// An object that is being made; nothing of it stays unless it is [committed](Self::commit).
+#[derive(Debug)]
+pub struct NewObject {
+    id: VmId,
+    directory: PathBuf,
+    partial: PathBuf,
+    _lock: File,
+}
+
+/// One object.
+#[derive(Clone, Debug)]
+pub struct Object {
+    id: VmId,
+    path: PathBuf,
+}
+
+/// The right to be an object's owner, as long as it is held.
+#[derive(Debug)]
+pub struct Ownership {
+    _lock: File,
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// There is no such object.
+    #[error("there is no record at {}", path.display())]
+    Missing {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// It cannot be read, or is not a record.
+    #[error("the record at {} is broken: {detail}", path.display())]
+    Broken {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A later version has written it.
+    #[error("the record at {} has format {found}; this version knows formats up to {known}", path.display())]
+    Newer {
+        /// Where it is.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+        /// The newest that is understood.
+        known: u64,
+    },
+    /// It cannot be written.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// What is written down about an object. Its JSON has a key `format`.
+pub trait Record: Serialize + DeserializeOwned {
+    /// The newest format this version understands.
+    const FORMAT: u64;
+}
+
+impl Objects {
+    /// Uses `directory` for the objects of one kind.
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    /// Begins a new object with a random id.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn create(&self) -> Result<NewObject, Error> {
+        create_private_directory(&self.directory)?;
+        let gate_path = self.directory.join(GATE);
+        let gate = open_lock(&gate_path)?;
+        gate.lock_shared()
+            .map_err(|source| Error::new("lock", &gate_path, source))?;
+        let id = VmId::random();
+        let partial = self.directory.join(format!("{NEW}{id}"));
+        create_private_directory(&partial)?;
+        let lock = take(&partial.join(OWNER_LOCK))?;
+        Ok(NewObject {
+            id,
+            directory: self.directory.clone(),
+            partial,
+            _lock: lock,
+        })
+    }
+
+    /// Finds an object by its id.
+    pub fn find(&self, id: &str) -> Option<Object> {
+        let id = VmId::parse(id)?;
+        let path = self.directory.join(id.as_str());
+        path.is_dir().then_some(Object { id, path })
+    }
+
+    /// Returns all objects, in the order of their ids.
+    pub fn all(&self) -> Vec<Object> {
+        let mut objects: Vec<Object> = self.names().filter_map(|name| self.find(&name)).collect();
+        objects.sort_by(|one, other| one.id.cmp(&other.id));
+        objects
+    }
+
+    /// Removes what those have left who died while they made or removed an object. Returns how
+    /// many there were.
+    pub fn sweep(&self) -> usize {
+        let leftovers: Vec<String> = self
+            .names()
+            .filter(|name| name.starts_with(NEW) || name.starts_with(TRASH))
+            .collect();
+        if leftovers.is_empty() {
+            return 0;
+        }
+        let Ok(gate) = open_lock(&self.directory.join(GATE)) else {
+            return 0;
+        };
+        if gate.try_lock().is_err() {
+            return 0;
+        }
+        leftovers
+            .iter()
+            .map(|name| self.directory.join(name))
+            .filter(|path| is_free(&path.join(OWNER_LOCK)) && fs::remove_dir_all(path).is_ok())
+            .count()
+    }
+
+    fn names(&self) -> impl Iterator<Item = String> + use<> {
+        fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+    }
+}
+
+impl NewObject {
+    /// The id it will have.
+    pub fn id(&self) -> &VmId {
+        &self.id
+    }
+
+    /// Where it is being made.
+    pub fn path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Writes the record and makes it an object.
+    ///
+    /// # Errors
+    /// When that cannot be written; nothing is left then.
+    pub fn commit(self, record: &impl Record) -> Result<Object, Error> {
+        let path = self.directory.join(self.id.as_str());
+        write_record(&self.partial.join(RECORD), record)?;
+        sync_directory(&self.partial)?;
+        fs::rename(&self.partial, &path)
+            .map_err(|source| Error::new("rename", &self.partial, source))?;
+        sync_directory(&self.directory)?;
+        Ok(Object {
+            id: self.id.clone(),
+            path,
+        })
+    }
+}
+
+impl Drop for NewObject {
+    fn drop(&mut self) {
+        // After a commit there is nothing under this name any more.
+        let _ = fs::remove_dir_all(&self.partial);
+    }
+}
+
+impl Object {
+    /// Its id.
+    pub fn id(&self) -> &VmId {
+        &self.id
+    }
+
+    /// Its directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads its record.
+    ///
+    /// # Errors
+    /// When there is none, it is broken, or a later version wrote it.
+    pub fn record<T: Record>(&self) -> Result<T, RecordError> {
+        let path = self.path.join(RECORD);
+        let broken = |detail: String| RecordError::Broken {
+            path: path.clone(),
+            detail,
+        };
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(RecordError::Missing { path });
+            }
+            Err(error) => return Err(broken(error.to_string())),
+        };
+        let value: Value =
+            serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))?;
+        match value.get("format").and_then(Value::as_u64) {
+            Some(found) if found > T::FORMAT => Err(RecordError::Newer {
+                path,
+                found,
+                known: T::FORMAT,
+            }),
+            Some(_) => serde_json::from_value(value).map_err(|error| broken(error.to_string())),
+            None => Err(broken("it has no format".into())),
+        }
+    }
+
+    /// Changes its record: what `change` makes of the one that is there is written, unless
+    /// somebody has deleted the object. Returns the new one.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record), and when it cannot be written.
+    pub fn update<T: Record>(&self, change: impl FnOnce(&mut T)) -> Result<T, RecordError> {
+        // Opened only where the object is: a deleted one must not come back as a lock file.
+        let lock_path = self.path.join(RECORD_LOCK);
+        let lock = open_lock(&lock_path)?;
+        lock.lock()
+            .map_err(|source| Error::new("lock", &lock_path, source))?;
+        let mut record = self.record()?;
+        change(&mut record);
+        write_record(&self.path.join(RECORD), &record)?;
+        Ok(record)
+    }
+
+    /// Becomes its owner, unless somebody is.
+    ///
+    /// # Errors
+    /// When the lock cannot be opened.
+    pub fn own(&self) -> Result<Option<Ownership>, Error> {
+        let path = self.path.join(OWNER_LOCK);
+        let lock = open_lock(&path)?;
+        if lock.try_lock().is_err() {
+            return Ok(None);
+        }
+        crate::lock::note_holder(&lock, &path)?;
+        Ok(Some(Ownership { _lock: lock }))
+    }
+
+    /// Whether somebody owns it: then it lives.
+    pub fn is_owned(&self) -> bool {
+        !is_free(&self.path.join(OWNER_LOCK))
+    }
+
+    /// Ends its owner's process, if it has one, and waits until it is gone. Returns whether it is.
+    pub fn end_owner(&self, limit: Duration) -> bool {
+        !matches!(end_holder(&self.path.join(OWNER_LOCK), limit), End::Alive)
+    }
+
+    /// Deletes it with everything in it. It must not have an owner.
+    ///
+    /// # Errors
+    /// When it cannot be moved out of the way.
+    pub fn delete(self) -> Result<(), Error> {
+        let trash = self
+            .path
+            .with_file_name(format!("{TRASH}{}", VmId::random()));
+        match fs::rename(&self.path, &trash) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::new("remove", &self.path, error)),
+        }
+        if let Some(parent) = self.path.parent() {
+            sync_directory(parent)?;
+        }
+        // What cannot be removed now is removed by the next sweep.
+        let _ = fs::remove_dir_all(&trash);
+        Ok(())
+    }
+}
+
+/// Makes sure that a rename in a directory survives a loss of power.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|source| Error::new("flush", path, source))
+}
+
+/// Reads a small file whole, or not at all.
+pub(crate) fn read_small(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
+    struct Note {
+        format: u64,
+        text: String,
+    }
+
+    impl Record for Note {
+        const FORMAT: u64 = 2;
+    }
+
+    fn note(text: &str) -> Note {
+        Note {
+            format: 2,
+            text: text.into(),
+        }
+    }
+
+    #[test]
+    fn an_object_is_there_whole_or_not_at_all() {
+        let base = tempfile::tempdir().unwrap();
+        let objects = Objects::new(base.path().join("things"));
+        assert!(objects.all().is_empty());
+        let new = objects.create().unwrap();
+        let id = new.id().to_string();
+        fs::write(new.path().join("disk"), "x").unwrap();
+        assert!(objects.find(&id).is_none());
+        assert_eq!(objects.sweep(), 0, "it has a maker");
+        let object = new.commit(&note("one")).unwrap();
+        assert_eq!(object.record::<Note>().unwrap(), note("one"));
+        assert!(!object.is_owned());
+        assert_eq!(objects.all().len(), 1);
+
+        drop(objects.create().unwrap());
+        object.delete().unwrap();
+        assert!(objects.all().is_empty());
+        let left: Vec<_> = objects.names().collect();
+        assert_eq!(left, [GATE]);
+    }
+
+    #[test]
+    fn there_is_one_owner_at_a_time() {
+        let base = tempfile::tempdir().unwrap();
+        let objects = Objects::new(base.path().to_owned());
+        let object = objects.create().unwrap().commit(&note("")).unwrap();
+        let owner = object.own().unwrap().unwrap();
+        assert!(object.is_owned());
+        assert!(object.own().unwrap().is_none());
+        drop(owner);
+        assert!(!object.is_owned());
+    }
+
+    #[test]
+    fn changes_from_many_sides_are_all_kept() {
+        let base = tempfile::tempdir().unwrap();
+        let objects = Objects::new(base.path().to_owned());
+        let object = objects.create().unwrap().commit(&note("")).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| {
+                    object
+                        .update(|note: &mut Note| note.text.push('x'))
+                        .unwrap()
+                });
+            }
+        });
+        assert_eq!(object.record::<Note>().unwrap().text.len(), 20);
+    }
+
+    #[test]
+    fn a_broken_record_and_a_newer_one_are_told_apart() {
+        let base = tempfile::tempdir().unwrap();
+        let objects = Objects::new(base.path().to_owned());
+        let object = objects.create().unwrap().commit(&note("")).unwrap();
+        let path = object.path().join(RECORD);
+        let broken = |text: &str| {
+            fs::write(&path, text).unwrap();
+            matches!(object.record::<Note>(), Err(RecordError::Broken { .. }))
+        };
+        assert!(broken(""));
+        assert!(broken("{"));
+        assert!(broken("{\"text\": \"\"}"));
+        assert!(broken("{\"format\": 1}"));
+        fs::write(&path, r#"{"format": 3, "other": 1}"#).unwrap();
+        let newer = object.record::<Note>().unwrap_err();
+        assert!(
+            matches!(
+                newer,
+                RecordError::Newer {
+                    found: 3,
+                    known: 2,
+                    ..
+                }
+            ),
+            "{newer}"
+        );
+    }
+}
