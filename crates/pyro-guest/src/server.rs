@@ -327,7 +327,7 @@ impl<'a> Server<'a> {
                 self.signal(stream, signal)?;
             }
             HostMessage::Hello { generation } if stream == CONNECTION => self.hello(generation),
-            HostMessage::Prepare { disk } if stream == CONNECTION => self.prepare(disk),
+            HostMessage::Prepare { disk, .. } if stream == CONNECTION => self.prepare(disk),
             HostMessage::Adopt {
                 entropy_hex,
                 unix_time_ns,

@@ -115,6 +115,18 @@ pub enum Error {
         /// What it did.
         detail: String,
     },
+    /// All places for active machines are taken.
+    #[error("max active VMs reached ({limit}); delete old VMs first")]
+    TooManyActive {
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The guest did not power off when it was told to.
+    #[error("the guest did not power off within {seconds} s")]
+    NotShutDown {
+        /// The limit.
+        seconds: u64,
+    },
     /// Whoever reads the command's output went away.
     #[error("the reader of the command's output is gone")]
     OutputClosed,
@@ -158,6 +170,8 @@ impl Error {
             Self::BootFailed { .. } => "boot_failed",
             Self::GuestSetup { .. } => "guest_setup_failed",
             Self::Stopped { .. } => "machine_stopped",
+            Self::TooManyActive { .. } => "too_many_active",
+            Self::NotShutDown { .. } => "not_shut_down",
             Self::NotStarted { .. } => "command_not_started",
             Self::Protocol { .. } => "guest_protocol_broken",
             Self::OutputClosed => "output_closed",
@@ -204,6 +218,11 @@ impl Error {
                  itself, look at the console above and give it more memory with --mem-mib"
                     .into()
             }
+            Self::TooManyActive { .. } => {
+                "stop or delete one that is not needed (`pyro workspace list`, `pyro vm list`), or \
+                 raise PYRO_MAX_ACTIVE_VMS".into()
+            }
+            Self::NotShutDown { .. } => "it was ended; what it had not written is lost".into(),
             Self::NotStarted { .. } => "check the command's length and the environment".into(),
             Self::Protocol { .. } => {
                 "the machine was ended; run the command again in a new one".into()
@@ -217,7 +236,10 @@ impl Error {
     pub fn before_dispatch(&self) -> bool {
         !matches!(
             self,
-            Self::Stopped { .. } | Self::Protocol { .. } | Self::OutputClosed
+            Self::Stopped { .. }
+                | Self::Protocol { .. }
+                | Self::OutputClosed
+                | Self::NotShutDown { .. }
         )
     }
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 use pyro_store::{MachineDirectory, Slot, Slots, Swept, VmId, sweep};
 
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
+use crate::files::Files;
 use crate::machine::Machine;
 use crate::owned::OwnedMachine;
-use crate::qemu::Memory;
+use crate::qemu::{Disks, Memory};
 use crate::spec::{MachineSpec, PhaseClock, Platform};
-use crate::template::{self, Found, Maker, Template, Templates};
+use crate::template::{self, Found, Maker, Stage, Template, Templates};
 use crate::{Error, HostFacts, disk, qemu};
 
 /// How long the first guest under KVM may take to boot before KVM is judged not to work: a
@@ -105,7 +106,10 @@ impl Machines {
         listener: Listener<'_>,
     ) -> Result<Machine, Error> {
         let slot = self.slot(listener).await?;
-        let mut machine = self.start(spec, start, listener).await?;
+        let mut machine = match self.take_parked(spec, start, listener).await {
+            Some(machine) => machine,
+            None => self.start(spec, start, Files::Own, listener).await?.into(),
+        };
         machine.hold(slot);
         Ok(machine)
     }
@@ -120,11 +124,10 @@ impl Machines {
             // The first machine has yet to show what templates are made with.
             return Ok(());
         }
-        match self
-            .templates(&platform)
-            .find(&template::key(&platform, spec)?)
-        {
-            Found::Nothing(maker) => self.make(maker, &platform, spec).await.map(|_| ()),
+        let stage = Stage::Assembled;
+        let key = template::key(&platform, spec, stage)?;
+        match self.templates(&platform).find(&key) {
+            Found::Nothing(maker) => self.make(maker, &platform, spec, stage).await.map(|_| ()),
             Found::Template(_) | Found::Unavailable => Ok(()),
         }
     }
@@ -145,7 +148,7 @@ impl Machines {
     }
 
     /// Takes a place among the active machines.
-    async fn slot(&self, listener: Listener<'_>) -> Result<Slot, Error> {
+    pub(crate) async fn slot(&self, listener: Listener<'_>) -> Result<Slot, Error> {
         let slots = Slots::new(self.base_dir.join("slots"), self.active_limit);
         if let Some(slot) = slots.try_take()? {
             return Ok(slot);
@@ -158,25 +161,28 @@ impl Machines {
         Ok(taken.expect("taking a slot does not panic, and nobody aborts it")?)
     }
 
-    async fn start(
+    /// Starts a machine of this process.
+    pub(crate) async fn start(
         &self,
         spec: &MachineSpec,
         start: Start,
+        files: Files<'_>,
         listener: Listener<'_>,
-    ) -> Result<Machine, Error> {
+    ) -> Result<OwnedMachine, Error> {
         let (mut platform, proved) = self.platform()?;
         if proved {
             if start == Start::Restore
-                && let Some(machine) = self.restore(&platform, spec, listener).await?
+                && let Some(machine) = self.restore(&platform, spec, files, listener).await?
             {
                 return Ok(machine);
             }
-            return self.boot(&platform, spec, self.boot_limit, listener).await;
+            let limit = self.boot_limit;
+            return self.boot(&platform, spec, files, limit, listener).await;
         }
         let facts_path = self.facts_path();
         let mut facts = HostFacts::load(&facts_path);
         let limit = self.boot_limit.min(KVM_PROOF_LIMIT);
-        match self.boot(&platform, spec, limit, listener).await {
+        match self.boot(&platform, spec, files, limit, listener).await {
             Ok(machine) => {
                 facts.remember_kvm(Verdict::Works, &facts_path);
                 Ok(machine)
@@ -192,27 +198,27 @@ impl Machines {
                     &facts_path,
                 );
                 platform.accelerator = Accelerator::Tcg;
-                self.boot(&platform, spec, self.boot_limit, listener).await
+                let limit = self.boot_limit;
+                self.boot(&platform, spec, files, limit, listener).await
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Restores a machine from its template, or takes one over that was restored ahead of time.
-    /// `None` if there is no template and none can be made now: booting works without one.
+    /// Restores a machine from its template. `None` if there is none and none can be made now:
+    /// booting works without one.
     async fn restore(
         &self,
         platform: &Platform,
         spec: &MachineSpec,
+        files: Files<'_>,
         listener: Listener<'_>,
-    ) -> Result<Option<Machine>, Error> {
-        let key = template::key(platform, spec)?;
-        if let Some(machine) = self.take_parked(&key, platform, listener).await {
-            return Ok(Some(machine));
-        }
+    ) -> Result<Option<OwnedMachine>, Error> {
+        let stage = files.stage();
+        let key = template::key(platform, spec, stage)?;
         let template = match self.templates(platform).find(&key) {
             Found::Template(template) => template,
-            Found::Nothing(maker) => match self.make(maker, platform, spec).await {
+            Found::Nothing(maker) => match self.make(maker, platform, spec, stage).await {
                 Ok(template) => template,
                 // What is too slow, or wrong in the guest, is so without a template too. A VMM
                 // that died may have died of a disk that its memory did not fit on.
@@ -226,8 +232,11 @@ impl Machines {
             },
             Found::Unavailable => return Ok(None),
         };
-        match self.restore_from(&template, platform, spec, listener).await {
-            Ok(machine) => Ok(Some(machine.into())),
+        match self
+            .restore_from(&template, platform, spec, files, listener)
+            .await
+        {
+            Ok(machine) => Ok(Some(machine)),
             // What a clone cannot be made of is of no use to the next one either.
             Err(error) if error.is_of_the_start() || matches!(error, Error::Template { .. }) => {
                 tracing::warn!(%error, tails = ?error.tails(), "a template does not restore");
@@ -243,38 +252,65 @@ impl Machines {
         template: &Template,
         platform: &Platform,
         spec: &MachineSpec,
+        files: Files<'_>,
         listener: Listener<'_>,
     ) -> Result<OwnedMachine, Error> {
         let mut clock = PhaseClock::start();
-        let state = template.state()?;
+        let device_state = template.state()?;
         let directory = self.new_directory(listener)?;
-        let disk = OwnedMachine::disk(&directory);
-        disk::copy(&template.disk(), &disk)?;
+        let stage = files.stage();
+        // A machine whose root file system is assembled goes on with the disk it was assembled on.
+        let assembled = (stage == Stage::Assembled).then(|| template.disk());
+        let disks = files.lay_out(stage, assembled.as_deref(), &directory, &self.base_dir)?;
         clock.end("disk");
         let memory = template.memory();
         let memory = Memory::Copied(&memory);
         let mut machine =
-            OwnedMachine::spawn(platform, spec, memory, &disk, directory, clock).await?;
-        machine.restore(&state, self.boot_limit).await?;
+            OwnedMachine::spawn(platform, spec, memory, disks.as_disks(), directory, clock).await?;
+        machine.be_called(files.name());
+        let seed = (stage == Stage::Bare).then_some(files.has_seed());
+        machine
+            .restore(&device_state, seed, self.boot_limit)
+            .await?;
         Ok(machine)
     }
 
-    /// Boots a machine, warms it up, and keeps its memory and devices as a template.
+    /// Boots a machine as far as `stage`, and keeps its memory and devices as a template.
     async fn make(
         &self,
         maker: Maker,
         platform: &Platform,
         spec: &MachineSpec,
+        stage: Stage,
     ) -> Result<Template, Error> {
         let directory = self.new_directory(&|_| {})?;
         let disk = maker.disk();
         disk::create(&disk, &self.base_dir)?;
+        let seed = match stage {
+            Stage::Assembled => None,
+            Stage::Bare => Some(disk::no_seed(directory.path())?),
+        };
+        let disks = Disks {
+            private: &disk,
+            seed: seed.as_deref(),
+        };
         let memory = maker.memory();
         let kept = Memory::Kept(&memory);
         let clock = PhaseClock::start();
         let mut machine =
-            OwnedMachine::spawn(platform, spec, kept, &disk, directory, clock).await?;
-        machine.set_up(self.boot_limit).await?;
+            OwnedMachine::spawn(platform, spec, kept, disks, directory, clock).await?;
+        match stage {
+            Stage::Assembled => {
+                machine.set_up(false, self.boot_limit).await?;
+                template::warm_up(&mut machine)
+                    .await
+                    .map_err(|error| Error::Template {
+                        path: self.template_dir.clone(),
+                        detail: error.to_string(),
+                    })?;
+            }
+            Stage::Bare => machine.await_agent(self.boot_limit).await?,
+        }
         maker.finish(machine, self.boot_limit).await
     }
 
@@ -282,19 +318,21 @@ impl Machines {
         &self,
         platform: &Platform,
         spec: &MachineSpec,
+        files: Files<'_>,
         limit: Duration,
         listener: Listener<'_>,
-    ) -> Result<Machine, Error> {
+    ) -> Result<OwnedMachine, Error> {
         let mut clock = PhaseClock::start();
         let directory = self.new_directory(listener)?;
-        let disk = OwnedMachine::disk(&directory);
-        disk::create(&disk, &self.base_dir)?;
+        let stage = files.stage();
+        let disks = files.lay_out(stage, None, &directory, &self.base_dir)?;
         clock.end("disk");
         let memory = Memory::Anonymous;
         let mut machine =
-            OwnedMachine::spawn(platform, spec, memory, &disk, directory, clock).await?;
-        machine.set_up(limit).await?;
-        Ok(machine.into())
+            OwnedMachine::spawn(platform, spec, memory, disks.as_disks(), directory, clock).await?;
+        machine.be_called(files.name());
+        machine.set_up(files.has_seed(), limit).await?;
+        Ok(machine)
     }
 
     fn new_directory(&self, listener: Listener<'_>) -> Result<MachineDirectory, Error> {

@@ -2,11 +2,9 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::process::{Command as ProcessCommand, Stdio};
 use std::time::Duration;
 
-use pyro_protocol::{Disk, GuestMessage, HostMessage};
 use pyro_store::{MachineDirectory, VmId};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -15,11 +13,12 @@ use crate::Error;
 use crate::accelerator::Accelerator;
 use crate::console::Console;
 use crate::error::Tails;
-use crate::guest::{Command, Failure, Guest, Outcome, Streams, run_error, unexpected};
+use crate::guest::{Command, Failure, Guest, Outcome, Streams, run_error};
 use crate::parked::{Place, until_released};
 use crate::process::{VmmProcess, describe};
-use crate::qemu::{Channels, Memory, Qmp, command_line};
+use crate::qemu::{Channels, Disks, Memory, Qmp, command_line};
 use crate::spec::{MachineSpec, Phase, PhaseClock, Platform};
+use crate::supervised::{Last, Parts};
 
 /// How long a VMM whose guest is gone may take to exit.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
@@ -36,6 +35,7 @@ pub(crate) struct OwnedMachine {
     console: Console,
     vmm_messages: Console,
     accelerator: Accelerator,
+    name: VmId,
     directory: MachineDirectory,
     clock: PhaseClock,
 }
@@ -74,7 +74,7 @@ impl OwnedMachine {
         platform: &Platform,
         spec: &MachineSpec,
         memory: Memory<'_>,
-        disk: &Path,
+        disks: Disks<'_>,
         directory: MachineDirectory,
         clock: PhaseClock,
     ) -> Result<Self, Error> {
@@ -95,7 +95,7 @@ impl OwnedMachine {
         };
         let mut command = ProcessCommand::new(program);
         command
-            .args(command_line(platform, spec, memory, disk, channels))
+            .args(command_line(platform, spec, memory, disks, channels))
             .current_dir(directory.path())
             .env_clear()
             .stdin(Stdio::null())
@@ -113,6 +113,7 @@ impl OwnedMachine {
             console: Console::start(console, &in_directory("console.log")).map_err(failed)?,
             vmm_messages: Console::start(messages, &in_directory("vmm.log")).map_err(failed)?,
             accelerator: platform.accelerator,
+            name: directory.id().clone(),
             directory,
             clock,
         };
@@ -120,26 +121,37 @@ impl OwnedMachine {
         Ok(machine)
     }
 
+    /// Gives the machine another name than its id.
+    pub(crate) fn be_called(&mut self, name: Option<&VmId>) {
+        if let Some(name) = name {
+            self.name = name.clone();
+        }
+    }
+
+    /// Waits until the agent of a machine that boots answers.
+    pub(crate) async fn await_agent(&mut self, limit: Duration) -> Result<(), Error> {
+        let result = tokio::time::timeout(limit, async {
+            self.guest.say_hello().await?;
+            self.guest.expect_hello().await
+        })
+        .await;
+        self.judge_start(result, limit, "the guest agent").await
+    }
+
     /// Has the agent of a machine that boots set it up. What can be is sent at once: the
     /// agent reads it when it is there. The time cannot.
-    pub(crate) async fn set_up(&mut self, limit: Duration) -> Result<(), Error> {
+    pub(crate) async fn set_up(&mut self, seed: bool, limit: Duration) -> Result<(), Error> {
         let mut step = "the guest agent";
         let result = tokio::time::timeout(limit, async {
             self.guest.say_hello().await?;
-            self.guest
-                .send(&HostMessage::Prepare {
-                    disk: Disk::Private,
-                })
-                .await?;
+            self.guest.send_prepare(seed).await?;
             self.guest.expect_hello().await?;
             self.clock.end("kernel_and_agent");
             step = "its root file system";
-            match self.guest.receive().await? {
-                GuestMessage::Prepared => self.clock.end("root_file_system"),
-                other => return Err(unexpected(&other)),
-            }
+            self.guest.expect_prepared().await?;
+            self.clock.end("root_file_system");
             step = "its identity";
-            self.guest.adopt(self.directory.id()).await?;
+            self.guest.adopt(&self.name).await?;
             self.clock.end("identity");
             Ok(())
         })
@@ -147,12 +159,21 @@ impl OwnedMachine {
         self.judge_start(result, limit, step).await
     }
 
-    /// Restores the device state that `state` holds and makes the machine its own.
-    pub(crate) async fn restore(&mut self, state: &[u8], limit: Duration) -> Result<(), Error> {
+    /// Restores the device state that `state` holds and makes the machine its own. If it was saved
+    /// before its root file system was assembled, `seed` says whether it has a seed.
+    pub(crate) async fn restore(
+        &mut self,
+        state: &[u8],
+        seed: Option<bool>,
+        limit: Duration,
+    ) -> Result<(), Error> {
         let mut step = "the restored machine to resume";
         let result = tokio::time::timeout(limit, async {
             // The agent reads it as soon as it runs. The time it is told must be that of telling.
             self.guest.say_hello().await?;
+            if let Some(seed) = seed {
+                self.guest.send_prepare(seed).await?;
+            }
             self.feed_state(state).await?;
             self.control
                 .wait_for("RESUME", |_| true)
@@ -162,8 +183,13 @@ impl OwnedMachine {
             step = "the restored guest's agent";
             self.guest.expect_hello().await?;
             self.clock.end("agent");
+            if seed.is_some() {
+                step = "its root file system";
+                self.guest.expect_prepared().await?;
+                self.clock.end("root_file_system");
+            }
             step = "its identity";
-            self.guest.adopt(self.directory.id()).await?;
+            self.guest.adopt(&self.name).await?;
             self.clock.end("identity");
             Ok(())
         })
@@ -202,8 +228,7 @@ impl OwnedMachine {
 
     /// Makes the machine its own once more.
     pub(crate) async fn renew(&mut self, limit: Duration) -> Result<(), Error> {
-        let id = self.directory.id();
-        let result = tokio::time::timeout(limit, self.guest.renew(id)).await;
+        let result = tokio::time::timeout(limit, self.guest.renew(&self.name)).await;
         self.judge_start(result, limit, "its identity").await
     }
 
@@ -212,6 +237,22 @@ impl OwnedMachine {
         let stopped = self.control.execute("stop", &json!({})).await;
         stopped.map_err(|error| error.to_string())?;
         self.control.wait_for("STOP", |_| true).await
+    }
+
+    /// Takes the machine apart, for an owner who uses the parts side by side.
+    pub(crate) fn into_parts(self) -> Parts {
+        Parts {
+            guest: self.guest,
+            control: self.control,
+            last: Last {
+                vmm: self.vmm,
+                console: self.console,
+                vmm_messages: self.vmm_messages,
+            },
+            accelerator: self.accelerator,
+            phases: self.clock.phases,
+            directory: self.directory,
+        }
     }
 
     /// Offers the paused machine at `place` for `idle`, and keeps it until whoever came for it
@@ -240,11 +281,6 @@ impl OwnedMachine {
         // In this order: the process, then what it uses.
         drop((vmm, console, vmm_messages, directory));
         Ok(claimed)
-    }
-
-    /// Where the machine's disk is.
-    pub(crate) fn disk(directory: &MachineDirectory) -> PathBuf {
-        directory.path().join("disk.ext4")
     }
 
     /// Begins a migration, out or in, and returns our end of what the state goes through. The

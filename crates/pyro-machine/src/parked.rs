@@ -21,10 +21,11 @@ use rustix::net::{
 };
 
 use crate::Error;
-use crate::launch::{LaunchEvent, Listener, Machines};
+use crate::files::Files;
+use crate::launch::{LaunchEvent, Listener, Machines, Start};
 use crate::machine::Machine;
-use crate::spec::{MachineSpec, PhaseClock, Platform};
-use crate::template::{self, Found};
+use crate::spec::{MachineSpec, PhaseClock};
+use crate::template::{self, Found, Stage};
 
 /// The most that one user keeps parked.
 const COUNT_LIMIT: usize = 2;
@@ -71,7 +72,7 @@ impl Machines {
     /// When the machine does not come up.
     pub async fn park(&self, spec: &MachineSpec, idle: Duration) -> Result<bool, Error> {
         let (platform, _) = self.platform()?;
-        let key = template::key(&platform, spec)?;
+        let key = template::key(&platform, spec, Stage::Assembled)?;
         let unusable = |detail: String| Error::Template {
             path: self.base_dir.clone(),
             detail,
@@ -84,7 +85,7 @@ impl Machines {
             return Ok(false);
         };
         let mut machine = self
-            .restore_from(&template, &platform, spec, &|_| {})
+            .restore_from(&template, &platform, spec, Files::Own, &|_| {})
             .await?;
         // What is translated once is not translated again: commands, and the way to them.
         template::warm_up(&mut machine).await?;
@@ -99,14 +100,20 @@ impl Machines {
         self.lot().count()
     }
 
+    /// Takes a machine over that was restored ahead of time, if there is one.
     pub(crate) async fn take_parked(
         &self,
-        key: &str,
-        platform: &Platform,
+        spec: &MachineSpec,
+        start: Start,
         listener: Listener<'_>,
     ) -> Option<Machine> {
         let clock = PhaseClock::start();
-        let claim = self.lot().claim(key)?;
+        let (platform, proved) = self.platform().ok()?;
+        if start != Start::Restore || !proved {
+            return None;
+        }
+        let key = template::key(&platform, spec, Stage::Assembled).ok()?;
+        let claim = self.lot().claim(&key)?;
         let id = claim.id.clone();
         let vms = self.directory();
         Machine::take_over(claim, platform.accelerator, vms, clock, TAKE_OVER_LIMIT)

@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, set_parent_process_death_signal,
 };
 use rustix::thread::set_no_new_privs;
+use tokio::io::unix::AsyncFd;
 
 /// A VMM's process; killed and reaped when dropped.
 #[derive(Debug)]
@@ -66,6 +67,14 @@ impl VmmProcess {
         Ok(Self { child })
     }
 
+    /// Returns what tells when the process has ended.
+    pub(crate) fn exited(&self) -> io::Result<Exited> {
+        let pidfd = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty())?;
+        // SAFETY: what is registered owns the descriptor, and gives it out to nobody.
+        let registered = unsafe { AsyncFd::register(pidfd) };
+        Ok(Exited(registered?))
+    }
+
     /// Waits until the process ends by itself, or the limit has passed.
     pub(crate) async fn wait(&self, limit: Duration) -> io::Result<()> {
         let pidfd = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty())?;
@@ -93,6 +102,17 @@ impl Drop for VmmProcess {
         if let Err(error) = self.kill() {
             tracing::warn!(%error, "the VMM could not be ended");
         }
+    }
+}
+
+/// Tells when a process has ended.
+#[derive(Debug)]
+pub(crate) struct Exited(AsyncFd<OwnedFd>);
+
+impl Exited {
+    pub(crate) async fn wait(&self) {
+        // A process's descriptor becomes readable when it ends, and stays so.
+        let _ = self.0.readable().await;
     }
 }
 

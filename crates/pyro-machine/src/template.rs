@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::guest::{Command, Streams};
 use crate::owned::OwnedMachine;
-use crate::qemu::{Channels, Memory, command_line};
+use crate::qemu::{Channels, Disks, Memory, command_line};
 use crate::spec::{MachineSpec, Platform};
 
 /// To be raised when templates of an older pyro must not be used any more.
@@ -265,7 +265,7 @@ impl Maker {
         self.partial.path().join(DISK)
     }
 
-    /// Warms the machine up, saves it, and makes a template of what it leaves.
+    /// Saves the machine and makes a template of what it leaves.
     pub(crate) async fn finish(
         self,
         mut machine: OwnedMachine,
@@ -275,8 +275,6 @@ impl Maker {
             path: self.path.clone(),
             detail,
         };
-        let warmed = warm_up(&mut machine).await;
-        warmed.map_err(|error| unusable(error.to_string()))?;
         let state = machine.save(limit).await.map_err(unusable)?;
         drop(machine);
         let failed = |error| failed(&self.path, &error);
@@ -374,8 +372,17 @@ fn verify(path: &Path, boot_id: &str) -> Result<(), ()> {
     if valid { Ok(()) } else { Err(()) }
 }
 
+/// How far the machine was when it was saved.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Stage {
+    /// Its root file system is assembled, on a fresh private disk: for new machines.
+    Assembled,
+    /// Only its agent runs; its disks are not looked at yet: for machines that have theirs.
+    Bare,
+}
+
 /// A digest of everything that a template depends on.
-pub(crate) fn key(platform: &Platform, spec: &MachineSpec) -> Result<String, Error> {
+pub(crate) fn key(platform: &Platform, spec: &MachineSpec, stage: Stage) -> Result<String, Error> {
     let channels = Channels {
         agent: 0,
         console: 0,
@@ -386,7 +393,12 @@ pub(crate) fn key(platform: &Platform, spec: &MachineSpec) -> Result<String, Err
         tsc_khz: 0,
         ..platform.clone()
     };
-    let line = command_line(&timeless, spec, Memory::Anonymous, Path::new(""), channels);
+    let nowhere = Path::new("");
+    let disks = Disks {
+        private: nowhere,
+        seed: (stage == Stage::Bare).then_some(nowhere),
+    };
+    let line = command_line(&timeless, spec, Memory::Anonymous, disks, channels);
     let mut digest = Sha256::new();
     digest.update(format!("{FORMAT}\0{}\0{line:?}", platform.boot_id));
     digest.update(&platform.program.version_text);

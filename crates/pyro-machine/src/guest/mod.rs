@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pyro_protocol::{CONNECTION, Frame, GENERATION, GuestMessage, HostMessage};
+use pyro_protocol::{CONNECTION, Disk, Frame, GENERATION, GuestMessage, HostMessage};
 use pyro_store::{VmId, random_hex};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -96,14 +96,24 @@ impl Guest {
         }
     }
 
+    /// Has the agent assemble the root file system, with a seed or without.
+    pub(crate) async fn send_prepare(&self, seed: bool) -> Result<(), Failure> {
+        let disk = Disk::Private;
+        self.send(&HostMessage::Prepare { disk, seed }).await
+    }
+
+    pub(crate) async fn expect_prepared(&mut self) -> Result<(), Failure> {
+        match self.receive().await? {
+            GuestMessage::Prepared => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Sends what makes a machine its own: entropy, clock, name.
     pub(crate) async fn send_identity(&self, id: &VmId) -> Result<(), Failure> {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let adopt = HostMessage::Adopt {
             entropy_hex: random_hex(64),
-            unix_time_ns: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
+            unix_time_ns: unix_time_ns(),
             hostname: format!("pyro-{id}"),
             machine_id: random_hex(16),
         };
@@ -134,6 +144,17 @@ impl Guest {
         Ok(())
     }
 
+    /// Tells the guest the time.
+    pub(crate) async fn set_clock(&self) -> Result<(), Failure> {
+        let unix_time_ns = unix_time_ns();
+        self.send(&HostMessage::SetClock { unix_time_ns }).await
+    }
+
+    /// Has the guest write everything to its disk and power off.
+    pub(crate) async fn shut_down(&self) -> Result<(), Failure> {
+        self.send(&HostMessage::Shutdown).await
+    }
+
     /// Opens the connection to a clone and makes it its own.
     pub(crate) async fn renew(&mut self, id: &VmId) -> Result<(), Failure> {
         let told = Instant::now();
@@ -148,7 +169,14 @@ impl Guest {
     }
 }
 
-pub(crate) fn unexpected(message: &GuestMessage) -> Failure {
+fn unix_time_ns() -> u64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn unexpected(message: &GuestMessage) -> Failure {
     Failure::Protocol(format!("unexpected message {message:?}"))
 }
 

@@ -38,12 +38,21 @@ pub(crate) enum Memory<'a> {
     Copied(&'a Path),
 }
 
+/// The disks of one machine, besides its environment's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Disks<'a> {
+    /// The private one.
+    pub(crate) private: &'a Path,
+    /// What the machine's files begin with, if it may have such.
+    pub(crate) seed: Option<&'a Path>,
+}
+
 /// Returns the arguments for one machine.
 pub(crate) fn command_line(
     platform: &Platform,
     spec: &MachineSpec,
     memory: Memory<'_>,
-    disk: &Path,
+    disks: Disks<'_>,
     channels: Channels,
 ) -> Vec<OsString> {
     let mut line = CommandLine::default();
@@ -79,9 +88,12 @@ pub(crate) fn command_line(
     );
 
     line.drive("base", &spec.rootfs, "read-only=on");
+    if let Some(seed) = disks.seed {
+        line.drive("seed", seed, "read-only=on");
+    }
     // By default QEMU pauses a machine whose disk file cannot grow, for somebody who makes room
     // and lets it go on. Nobody does: let the guest have the error.
-    line.drive("rw", disk, "discard=unmap,werror=report");
+    line.drive("rw", disks.private, "discard=unmap,werror=report");
     line.pair("-object", "rng-random,id=entropy,filename=/dev/urandom");
     line.pair("-device", "virtio-rng-device,rng=entropy");
 
@@ -231,7 +243,10 @@ mod tests {
             &platform,
             &spec,
             Memory::Anonymous,
-            Path::new("/d"),
+            Disks {
+                private: Path::new("/d"),
+                seed: None,
+            },
             channels,
         )
         .iter()

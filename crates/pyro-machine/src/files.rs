@@ -1,0 +1,110 @@
+//! The *files* a machine works on: its private disk, and the seed that its workspace begins with.
+//! They end with it, or are somebody's who keeps them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pyro_store::{MachineDirectory, VmId};
+
+use crate::qemu::Disks;
+use crate::template::Stage;
+use crate::{Error, disk};
+
+/// Files that outlive the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptFiles<'a> {
+    /// What the machine is called.
+    pub name: &'a VmId,
+    /// Its private disk; made if it is not there.
+    pub disk: &'a Path,
+    /// The image that its workspace begins with, below the private disk's layer.
+    pub seed: Option<&'a Path>,
+}
+
+/// The files a machine works on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Files<'a> {
+    /// Its own.
+    Own,
+    /// Somebody else's.
+    Kept(KeptFiles<'a>),
+}
+
+/// The files of a machine that is about to start.
+#[derive(Debug)]
+pub(crate) struct Laid {
+    private: PathBuf,
+    seed: Option<PathBuf>,
+}
+
+impl Laid {
+    pub(crate) fn as_disks(&self) -> Disks<'_> {
+        Disks {
+            private: &self.private,
+            seed: self.seed.as_deref(),
+        }
+    }
+}
+
+impl Files<'_> {
+    /// What kind of template suits them: only what nobody has written to yet can be part of one.
+    pub(crate) fn stage(self) -> Stage {
+        match self {
+            Files::Own => Stage::Assembled,
+            Files::Kept(kept) if kept.seed.is_none() && !kept.disk.exists() => Stage::Assembled,
+            Files::Kept(_) => Stage::Bare,
+        }
+    }
+
+    /// What the machine is called, unless it has only its id.
+    pub(crate) fn name(&self) -> Option<&VmId> {
+        match self {
+            Files::Own => None,
+            Files::Kept(kept) => Some(kept.name),
+        }
+    }
+
+    pub(crate) fn has_seed(&self) -> bool {
+        matches!(self, Files::Kept(kept) if kept.seed.is_some())
+    }
+
+    /// Makes what is not there. A new private disk is a copy of `begin`, or blank.
+    pub(crate) fn lay_out(
+        &self,
+        stage: Stage,
+        begin: Option<&Path>,
+        directory: &MachineDirectory,
+        base: &Path,
+    ) -> Result<Laid, Error> {
+        let own = directory.path().join("disk.ext4");
+        let make = |path: &Path| match begin {
+            Some(from) => disk::copy(from, path),
+            None => disk::create(path, base),
+        };
+        let (private, seed) = match self {
+            Files::Own => {
+                make(&own)?;
+                (own, None)
+            }
+            Files::Kept(kept) => {
+                if !kept.disk.exists() {
+                    // It is there whole or not at all.
+                    let partial = kept.disk.with_extension("partial");
+                    let _ = fs::remove_file(&partial);
+                    make(&partial)?;
+                    fs::rename(&partial, kept.disk).map_err(|error| Error::Disk {
+                        path: kept.disk.to_owned(),
+                        detail: error.to_string(),
+                    })?;
+                }
+                (kept.disk.to_owned(), kept.seed)
+            }
+        };
+        let seed = match (stage, seed) {
+            (Stage::Assembled, _) => None,
+            (Stage::Bare, Some(seed)) => Some(disk::fit_seed(seed)?),
+            (Stage::Bare, None) => Some(disk::no_seed(directory.path())?),
+        };
+        Ok(Laid { private, seed })
+    }
+}
