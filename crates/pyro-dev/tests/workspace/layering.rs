@@ -10,10 +10,16 @@ use serde_json::Value;
 /// other. The guest shares nothing with the host but the protocol.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("pyro", &["pyro-engine"]),
+    ("pyro-archive", &[]),
     ("pyro-dev", &["pyro", "pyro-engine"]),
     (
         "pyro-engine",
-        &["pyro-environment", "pyro-machine", "pyro-store"],
+        &[
+            "pyro-archive",
+            "pyro-environment",
+            "pyro-machine",
+            "pyro-store",
+        ],
     ),
     ("pyro-environment", &["pyro-store"]),
     ("pyro-guest", &["pyro-protocol"]),

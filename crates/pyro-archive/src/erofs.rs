@@ -1,0 +1,183 @@
+//! *EROFS* is the file system of images: read only, and simple to write. This is the part of its
+//! format that is used here: no compression, blocks of 4096 bytes, inodes of 64 bytes, which have
+//! room for times to the nanosecond.
+//!
+//! The format is described in the kernel's `Documentation/filesystems/erofs.rst` and defined in
+//! its `fs/erofs/erofs_fs.h`. All numbers are little endian. Linux 5.4 and newer read it.
+
+use crate::time::Time;
+
+pub(crate) const BLOCK: usize = 4096;
+pub(crate) const SUPERBLOCK_OFFSET: u64 = 1024;
+pub(crate) const INODE: usize = 64;
+
+/// Inodes are numbered by where they are, in units of half the size of ours.
+const SLOT: u64 = 32;
+const MAGIC: u32 = 0xE0F5_E1E2;
+const BLOCK_BITS: u8 = 12;
+/// The times of inodes are those of modification. Nothing depends on that a reader knows.
+const COMPAT_MTIME: u32 = 2;
+const EXTENDED_INODE: u16 = 1;
+const DIRENT: usize = 12;
+
+/// Where the content of an inode is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Layout {
+    /// In blocks of its own, from this one on.
+    Plain(u32),
+    /// Right behind the inode, in the same block.
+    Inline,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum FileType {
+    Regular,
+    Directory,
+    Symlink,
+}
+
+#[derive(Debug)]
+pub(crate) struct Superblock {
+    pub(crate) root: u16,
+    pub(crate) inodes: u64,
+    pub(crate) built: Time,
+    pub(crate) blocks: u32,
+    /// Where inodes begin.
+    pub(crate) first_metadata_block: u32,
+    pub(crate) uuid: [u8; 16],
+}
+
+#[derive(Debug)]
+pub(crate) struct Inode {
+    pub(crate) file_type: FileType,
+    pub(crate) mode: u32,
+    pub(crate) modified: Time,
+    pub(crate) links: u32,
+    pub(crate) size: u64,
+    pub(crate) layout: Layout,
+    /// For programs that take no inode numbers of 64 bits.
+    pub(crate) short_number: u32,
+}
+
+/// A name in a directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dirent<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) inode: u64,
+    pub(crate) file_type: FileType,
+}
+
+/// Returns the number of the inode at an offset, a multiple of its size, from the first block of
+/// metadata.
+pub(crate) fn inode_number(offset: u64) -> u64 {
+    offset / SLOT
+}
+
+impl Superblock {
+    pub(crate) fn encode(&self) -> [u8; 128] {
+        let mut bytes = [0; 128];
+        let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
+        put(0, &MAGIC.to_le_bytes());
+        put(8, &COMPAT_MTIME.to_le_bytes());
+        put(12, &[BLOCK_BITS]);
+        put(14, &self.root.to_le_bytes());
+        put(16, &self.inodes.to_le_bytes());
+        put(24, &self.built.seconds.to_le_bytes());
+        put(32, &self.built.nanoseconds.to_le_bytes());
+        put(36, &self.blocks.to_le_bytes());
+        put(40, &self.first_metadata_block.to_le_bytes());
+        put(48, &self.uuid);
+        bytes
+    }
+}
+
+impl Inode {
+    pub(crate) fn encode(&self) -> [u8; INODE] {
+        let (layout, block) = match self.layout {
+            Layout::Plain(block) => (0, block),
+            Layout::Inline => (2, 0),
+        };
+        let format: u16 = layout << 1 | EXTENDED_INODE;
+        let mode = self.file_type.mode_bits() | self.mode;
+        let mut bytes = [0; INODE];
+        let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
+        put(0, &format.to_le_bytes());
+        put(4, &mode.to_le_bytes()[..2]);
+        put(8, &self.size.to_le_bytes());
+        put(16, &block.to_le_bytes());
+        put(20, &self.short_number.to_le_bytes());
+        // User and group, at 24 and 28, are root.
+        put(32, &self.modified.seconds.to_le_bytes());
+        put(40, &self.modified.nanoseconds.to_le_bytes());
+        put(44, &self.links.to_le_bytes());
+        bytes
+    }
+}
+
+impl FileType {
+    fn mode_bits(self) -> u32 {
+        match self {
+            Self::Regular => 0o100_000,
+            Self::Directory => 0o040_000,
+            Self::Symlink => 0o120_000,
+        }
+    }
+
+    fn dirent_type(self) -> u8 {
+        match self {
+            Self::Regular => 1,
+            Self::Directory => 2,
+            Self::Symlink => 7,
+        }
+    }
+}
+
+/// Returns the content of a directory: blocks of entries, each with its names behind them. The
+/// names, `.` and `..` among them, have to be sorted; readers search.
+pub(crate) fn directory(mut entries: &[Dirent<'_>]) -> Vec<u8> {
+    let mut content = Vec::new();
+    while !entries.is_empty() {
+        content.resize(content.len().next_multiple_of(BLOCK), 0);
+        let (block, rest) = entries.split_at(fitting(entries));
+        let mut name_offset = block.len() * DIRENT;
+        for entry in block {
+            content.extend_from_slice(&entry.inode.to_le_bytes());
+            let offset = u16::try_from(name_offset).expect("it is less than a block");
+            content.extend_from_slice(&offset.to_le_bytes());
+            content.extend_from_slice(&[entry.file_type.dirent_type(), 0]);
+            name_offset += entry.name.len();
+        }
+        for entry in block {
+            content.extend_from_slice(entry.name);
+        }
+        entries = rest;
+    }
+    content
+}
+
+/// Returns the size of a directory's content.
+pub(crate) fn directory_size(mut entries: &[Dirent<'_>]) -> usize {
+    let mut size = 0_usize;
+    while !entries.is_empty() {
+        let (block, rest) = entries.split_at(fitting(entries));
+        size = size.next_multiple_of(BLOCK) + block.iter().map(room).sum::<usize>();
+        entries = rest;
+    }
+    size
+}
+
+/// Returns how many of the entries fit into one block: at least 15, since names have at most 255
+/// bytes.
+fn fitting(entries: &[Dirent<'_>]) -> usize {
+    let mut left = BLOCK;
+    let fits = |entry: &&Dirent<'_>| {
+        let fits = room(entry) <= left;
+        left -= room(entry).min(left);
+        fits
+    };
+    entries.iter().take_while(fits).count()
+}
+
+fn room(entry: &Dirent<'_>) -> usize {
+    DIRENT + entry.name.len()
+}

@@ -1,0 +1,134 @@
+//! A *member* is one entry of an archive as its source describes it: a name, and what it names.
+
+use crate::error::{Error, Refusal};
+use crate::time::Time;
+
+/// Linux takes no longer path, and no longer part of one.
+const LONGEST_PATH: usize = 4095;
+const LONGEST_NAME: usize = 255;
+
+/// Permissions with setuid, setgid and sticky.
+pub(crate) const MODE_BITS: u32 = 0o7777;
+
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) path: MemberPath,
+    pub(crate) mode: u32,
+    pub(crate) modified: Time,
+    pub(crate) what: What,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    Directory,
+    File {
+        /// In bytes; its content has as many.
+        size: u64,
+    },
+    Symlink {
+        target: Vec<u8>,
+    },
+    HardLink {
+        target: MemberPath,
+    },
+}
+
+/// The content of a member.
+pub(crate) trait Content {
+    /// Reads some bytes into the buffer, and returns how many: 0 only at the end, which is after
+    /// exactly as many bytes as the member has.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error>;
+}
+
+/// A path below the root of an archive: no part of it is empty, `.` or `..`. Empty for the root.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct MemberPath {
+    path: Vec<u8>,
+}
+
+impl MemberPath {
+    /// Checks a name, and leaves out of it what has no meaning: `./a//b/` is `a/b`.
+    pub(crate) fn parse(name: &[u8]) -> Result<Self, Error> {
+        let refuse = |refusal| Err(Error::refused(name, refusal));
+        if name.is_empty() {
+            return refuse(Refusal::EmptyPath);
+        }
+        if name[0] == b'/' {
+            return refuse(Refusal::AbsolutePath);
+        }
+        if name.contains(&0) {
+            return refuse(Refusal::UnsafePath);
+        }
+        let mut path = Self::default();
+        for part in parts(name) {
+            if part == b".." {
+                return refuse(Refusal::UnsafePath);
+            }
+            if part.len() > LONGEST_NAME {
+                return refuse(Refusal::LongPath);
+            }
+            path.push(part);
+        }
+        if path.path.len() > LONGEST_PATH {
+            return refuse(Refusal::LongPath);
+        }
+        Ok(path)
+    }
+
+    pub(crate) fn is_root(&self) -> bool {
+        self.path.is_empty()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.path
+    }
+
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        parts(&self.path)
+    }
+
+    /// Returns the path of the directory it is in, and its name there. The root has neither.
+    pub(crate) fn split(&self) -> Option<(&[u8], &[u8])> {
+        if self.is_root() {
+            return None;
+        }
+        Some(match self.path.iter().rposition(|byte| *byte == b'/') {
+            Some(slash) => (&self.path[..slash], &self.path[slash + 1..]),
+            None => (&[], &self.path),
+        })
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        if !self.path.is_empty() {
+            self.path.push(b'/');
+        }
+        self.path.extend_from_slice(part);
+    }
+}
+
+/// Returns the parts of a path that lead somewhere.
+pub(crate) fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/')
+        .filter(|part| !part.is_empty() && *part != b".")
+}
+
+/// Checks what can be said of a symbolic link's target without knowing the archive, given the
+/// number of directories that the link is in. `..` anywhere but at the beginning is the tree's to
+/// judge.
+pub(crate) fn check_target(link: &MemberPath, target: &[u8]) -> Result<(), Error> {
+    let refuse = |refusal| Err(Error::refused(link.as_bytes(), refusal));
+    if target.is_empty() {
+        return refuse(Refusal::EmptySymlink);
+    }
+    if target.contains(&0) {
+        return refuse(Refusal::UnsafePath);
+    }
+    if target.len() > LONGEST_PATH {
+        return refuse(Refusal::LongPath);
+    }
+    let up = parts(target).take_while(|part| *part == b"..").count();
+    if target[0] == b'/' || up >= link.parts().count() {
+        return refuse(Refusal::EscapingSymlink);
+    }
+    Ok(())
+}

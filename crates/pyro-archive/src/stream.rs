@@ -1,0 +1,206 @@
+//! A *stream* is an archive as a tar file of one form, whatever it was before: parents before
+//! children, everything root's, and at its end a member that says how much there was.
+
+use std::io::{self, Write};
+
+use tar::{EntryType, Header};
+
+use crate::Counts;
+use crate::error::{Error, Refusal};
+use crate::member::{Content, MODE_BITS, Member, What};
+use crate::progress::Progress;
+use crate::source::Source;
+use crate::time::Time;
+use crate::tree::{IMPLIED_MODE, Tree};
+
+/// The name of a stream's last member. Its content is a line of JSON,
+/// `{"entries":N,"bytes":M}`: how many members were before it, and how many bytes their regular
+/// files had. A stream without it was cut.
+pub const END_MEMBER: &str = ".pyro-end";
+
+const BLOCK: usize = 512;
+const BUFFER: usize = 256 * 1024;
+
+/// Modification times up to here fit into a header, as octal numbers of 11 digits.
+const LATEST: i64 = 0o777_7777_7777;
+
+/// Writes a source as a tar stream: GNU headers, names of more than 100 bytes as GNU long names
+/// (pax has no place for a name that is not UTF-8), times with nanoseconds as pax attributes. The
+/// root itself is not in it; parents that a tar file does not mention are, and so is each of
+/// several members with one name.
+///
+/// Writes in pieces of up to 256 KiB, and keeps to the pace of the output. After an error the
+/// stream has no [`END_MEMBER`], and whoever receives it must not use what came.
+pub fn write_tar(
+    source: &Source,
+    output: impl Write,
+    progress: &dyn Fn(Progress),
+) -> Result<Counts, Error> {
+    let now = Time::now();
+    let mut tree = Tree::new(now);
+    let mut counts = Counts::default();
+    let mut stream = Stream {
+        output: io::BufWriter::with_capacity(BUFFER, output),
+        buffer: vec![0; BUFFER],
+        members: 0,
+    };
+    source.each(progress, &mut |member, content| {
+        if member.path.as_bytes() == END_MEMBER.as_bytes() {
+            return Err(Error::refused(member.path.as_bytes(), Refusal::Reserved));
+        }
+        let added = tree.add(&member)?;
+        counts.entry_count += 1;
+        if let What::File { size } = member.what {
+            counts.bytes_written += size;
+        }
+        stream.parents(member.path.as_bytes(), added.implied, now)?;
+        stream.member(&member, content)
+    })?;
+    tree.finish()?;
+    stream.finish(counts.bytes_written, now)?;
+    Ok(counts)
+}
+
+struct Stream<W: Write> {
+    output: io::BufWriter<W>,
+    buffer: Vec<u8>,
+    members: u64,
+}
+
+impl<W: Write> Stream<W> {
+    /// Writes the last parents of a path.
+    fn parents(&mut self, path: &[u8], count: usize, now: Time) -> Result<(), Error> {
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let ends: Vec<usize> = slashes.map(|(end, _)| end).collect();
+        for end in &ends[ends.len() - count..] {
+            let header = header(EntryType::Directory, IMPLIED_MODE, now);
+            self.header(header, &path[..*end], b"", now)?;
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, member: &Member, content: &mut dyn Content) -> Result<(), Error> {
+        let (kind, mode, size, target) = match &member.what {
+            What::Directory => (EntryType::Directory, member.mode, 0, &b""[..]),
+            What::File { size } => (EntryType::Regular, member.mode, *size, &b""[..]),
+            What::Symlink { target } => (EntryType::Symlink, 0o777, 0, &target[..]),
+            What::HardLink { target } => (EntryType::Link, member.mode, 0, target.as_bytes()),
+        };
+        let mut header = header(kind, mode & MODE_BITS, member.modified);
+        header.set_size(size);
+        self.header(header, member.path.as_bytes(), target, member.modified)?;
+        self.content(content)?;
+        self.pad(size)
+    }
+
+    /// Writes a member's header, and before it what does not fit into it.
+    fn header(
+        &mut self,
+        mut header: Header,
+        path: &[u8],
+        target: &[u8],
+        modified: Time,
+    ) -> Result<(), Error> {
+        self.members += 1;
+        if modified.nanoseconds > 0 || !(0..=LATEST).contains(&modified.seconds) {
+            let attribute = attribute("mtime", &modified.to_decimal());
+            self.extension(EntryType::XHeader, b"PaxHeaders/mtime", &attribute)?;
+        }
+        // Directories end in a slash for readers that know no types.
+        let mut path = path.to_vec();
+        if header.entry_type() == EntryType::Directory {
+            path.push(b'/');
+        }
+        let fields = header.as_old_mut();
+        for (value, field, kind) in [
+            (&path[..], &mut fields.name, EntryType::GNULongName),
+            (target, &mut fields.linkname, EntryType::GNULongLink),
+        ] {
+            let fitting = value.len().min(field.len());
+            field[..fitting].copy_from_slice(&value[..fitting]);
+            if fitting < value.len() {
+                let terminated = [value, b"\0"].concat();
+                self.extension(kind, b"././@LongLink", &terminated)?;
+            }
+        }
+        header.set_cksum();
+        self.write(header.as_bytes())
+    }
+
+    fn extension(&mut self, kind: EntryType, name: &[u8], content: &[u8]) -> Result<(), Error> {
+        let mut header = header(kind, 0o644, EPOCH);
+        header.as_old_mut().name[..name.len()].copy_from_slice(name);
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        self.write(header.as_bytes())?;
+        self.write(content)?;
+        self.pad(content.len() as u64)
+    }
+
+    fn content(&mut self, content: &mut dyn Content) -> Result<(), Error> {
+        loop {
+            match content.read(&mut self.buffer)? {
+                0 => return Ok(()),
+                read => self.output.write_all(&self.buffer[..read]).map_err(fault)?,
+            }
+        }
+    }
+
+    fn finish(mut self, bytes: u64, now: Time) -> Result<(), Error> {
+        let content = format!("{{\"entries\":{},\"bytes\":{bytes}}}\n", self.members);
+        let mut header = header(EntryType::Regular, 0o644, now);
+        header.set_size(content.len() as u64);
+        let now = Time {
+            nanoseconds: 0,
+            ..now
+        };
+        self.header(header, END_MEMBER.as_bytes(), b"", now)?;
+        self.write(content.as_bytes())?;
+        self.pad(content.len() as u64)?;
+        self.write(&[0; 2 * BLOCK])?;
+        self.output.flush().map_err(fault)
+    }
+
+    fn pad(&mut self, size: u64) -> Result<(), Error> {
+        let rest = size.wrapping_neg() % BLOCK as u64;
+        self.write(&[0; BLOCK][..usize::try_from(rest).expect("it is less than a block")])
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.output.write_all(bytes).map_err(fault)
+    }
+}
+
+const EPOCH: Time = Time {
+    seconds: 0,
+    nanoseconds: 0,
+};
+
+/// Returns a header without names; everything is root's.
+fn header(kind: EntryType, mode: u32, modified: Time) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(0);
+    header.set_mtime(modified.seconds.clamp(0, LATEST).cast_unsigned());
+    header
+}
+
+/// Returns a pax attribute: its length, which counts itself, then key and value.
+fn attribute(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let mut length = rest.len();
+    while length != rest.len() + length.to_string().len() {
+        length = rest.len() + length.to_string().len();
+    }
+    format!("{length}{rest}").into_bytes()
+}
+
+fn fault(source: io::Error) -> Error {
+    Error::Write {
+        output: "stream",
+        source,
+    }
+}
