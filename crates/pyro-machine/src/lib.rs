@@ -11,6 +11,7 @@ mod guest;
 mod host;
 mod launch;
 mod machine;
+mod network;
 mod owned;
 mod parked;
 mod process;

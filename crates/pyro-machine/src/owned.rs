@@ -92,6 +92,7 @@ impl OwnedMachine {
             agent: agent_vmm.as_raw_fd(),
             console: console_vmm.as_raw_fd(),
             control: control_vmm.as_raw_fd(),
+            network: None,
         };
         let mut command = ProcessCommand::new(program);
         command

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-pub(crate) use command_line::{Channels, Memory, command_line};
+pub(crate) use command_line::{Channels, Memory, NO_PEER, command_line};
 pub(crate) use qmp::Qmp;
 
 use crate::Error;
