@@ -9,6 +9,7 @@ use pyro_store::{MachineDirectory, Slot, Slots, Swept, VmId, sweep};
 
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
 use crate::machine::Machine;
+use crate::network::AllowList;
 use crate::owned::OwnedMachine;
 use crate::qemu::Memory;
 use crate::spec::{MachineSpec, PhaseClock, Platform};
@@ -57,6 +58,8 @@ pub struct Machines {
     pub boot_limit: Duration,
     /// How many machines may be active at a time; who comes later waits in line.
     pub active_limit: usize,
+    /// What machines with a network may reach besides the Internet.
+    pub network_allow: AllowList,
 }
 
 impl Machines {
@@ -104,8 +107,11 @@ impl Machines {
         start: Start,
         listener: Listener<'_>,
     ) -> Result<Machine, Error> {
+        // Who asked for a network is not given a machine without one.
+        self.access_for(spec)?;
         let slot = self.slot(listener).await?;
         let mut machine = self.start(spec, start, listener).await?;
+        machine.connected().await?;
         machine.hold(slot);
         Ok(machine)
     }
@@ -207,7 +213,10 @@ impl Machines {
         listener: Listener<'_>,
     ) -> Result<Option<Machine>, Error> {
         let key = template::key(platform, spec)?;
-        if let Some(machine) = self.take_parked(&key, platform, listener).await {
+        // Those that are parked have no network.
+        if !spec.network
+            && let Some(machine) = self.take_parked(&key, platform, listener).await
+        {
             return Ok(Some(machine));
         }
         let template = match self.templates(platform).find(&key) {
@@ -253,8 +262,10 @@ impl Machines {
         clock.end("disk");
         let memory = template.memory();
         let memory = Memory::Copied(&memory);
+        let access = self.access_for(spec)?;
+        let access = access.as_ref();
         let mut machine =
-            OwnedMachine::spawn(platform, spec, memory, &disk, directory, clock).await?;
+            OwnedMachine::spawn(platform, spec, memory, &disk, access, directory, clock).await?;
         machine.restore(&state, self.boot_limit).await?;
         Ok(machine)
     }
@@ -273,7 +284,7 @@ impl Machines {
         let kept = Memory::Kept(&memory);
         let clock = PhaseClock::start();
         let mut machine =
-            OwnedMachine::spawn(platform, spec, kept, &disk, directory, clock).await?;
+            OwnedMachine::spawn(platform, spec, kept, &disk, None, directory, clock).await?;
         machine.set_up(self.boot_limit).await?;
         maker.finish(machine, self.boot_limit).await
     }
@@ -291,8 +302,10 @@ impl Machines {
         disk::create(&disk, &self.base_dir)?;
         clock.end("disk");
         let memory = Memory::Anonymous;
+        let access = self.access_for(spec)?;
+        let access = access.as_ref();
         let mut machine =
-            OwnedMachine::spawn(platform, spec, memory, &disk, directory, clock).await?;
+            OwnedMachine::spawn(platform, spec, memory, &disk, access, directory, clock).await?;
         machine.set_up(limit).await?;
         Ok(machine.into())
     }

@@ -27,6 +27,7 @@ pub use guest::{Command, Guest, Outcome, Streams};
 pub use host::HostFacts;
 pub use launch::{LaunchEvent, Machines, Start};
 pub use machine::Machine;
+pub use network::{AllowList, NetworkInfo, NotAnAllowList};
 pub use qemu::MINIMUM_VERSION as MINIMUM_QEMU;
 pub use qemu::Program as Qemu;
 pub use spec::{MachineSpec, Phase};

@@ -240,6 +240,7 @@ mod tests {
             kernel: "/k".into(),
             initramfs: "/i".into(),
             rootfs: "/a,b".into(),
+            network: network.is_some(),
         };
         let channels = Channels {
             agent: 7,
