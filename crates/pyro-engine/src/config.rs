@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pyro_machine::{AcceleratorChoice, Start};
+use pyro_machine::{AcceleratorChoice, AllowList, Start};
 
 use crate::{Error, variables};
 
@@ -31,6 +31,8 @@ pub struct Config {
     pub boot_limit: Duration,
     /// How many machines may be active at a time.
     pub active_limit: usize,
+    /// What guests with a network may reach besides the Internet.
+    pub network_allow: AllowList,
     /// Whether machines are restored from templates or booted.
     pub start: Start,
     /// How long a machine that was restored ahead of time is kept; zero: none is.
@@ -98,6 +100,17 @@ impl Config {
             active_limit: number(variables::MAX_ACTIVE_VMS, 1)?
                 .and_then(|limit| usize::try_from(limit).ok())
                 .unwrap_or_else(default_active_limit),
+            network_allow: match get(variables::NETWORK_ALLOW) {
+                None => AllowList::default(),
+                Some(value) => value
+                    .to_str()
+                    .and_then(|text| text.parse().ok())
+                    .ok_or_else(|| {
+                        let wanted = "IPv4 addresses such as 10.1.0.0/16 or 192.0.2.7:443, \
+                                      separated by commas";
+                        Error::bad_variable(variables::NETWORK_ALLOW, &value, wanted)
+                    })?,
+            },
             parked_keeper: None,
             boot_limit: number(variables::BOOT_TIMEOUT_SECONDS, 1)?
                 .map_or(DEFAULT_BOOT_LIMIT, Duration::from_secs),
@@ -155,7 +168,11 @@ mod tests {
             error.message.contains("PYRO_ENVIRONMENT_CACHE_DIR"),
             "{error:?}"
         );
-        for (name, value) in [("PYRO_ACCEL", "fast"), ("PYRO_BOOT_TIMEOUT_SECONDS", "0")] {
+        for (name, value) in [
+            ("PYRO_ACCEL", "fast"),
+            ("PYRO_NETWORK_ALLOW", "localhost"),
+            ("PYRO_BOOT_TIMEOUT_SECONDS", "0"),
+        ] {
             let error = config(&[("HOME", "/h"), (name, value)]).unwrap_err();
             assert!(
                 error.message.contains(name) && error.message.contains(value),

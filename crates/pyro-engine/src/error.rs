@@ -103,15 +103,6 @@ impl Error {
         error
     }
 
-    pub(crate) fn network_unavailable() -> Self {
-        Self::new(
-            Kind::Failed,
-            "network_unavailable",
-            "guest networking is not available in this version",
-        )
-        .remedy("leave out `--network`; the command then runs without any network")
-    }
-
     pub(crate) fn expired(vm_id: &impl Display, ttl_seconds: u64) -> Self {
         let message = format!("vm '{vm_id}' expired and was automatically deleted");
         let mut error = Self::new(Kind::Failed, "vm_expired", message).remedy(format!(
@@ -141,10 +132,11 @@ impl Error {
         .remedy("run `pyro doctor` to find out why there is no guest")
     }
 
-    /// Whether it means that no guest can be had, as opposed to a request that is wrong or a
-    /// guest that failed while it worked.
+    /// Whether it means that no guest can be had, as opposed to a request that is wrong, a guest
+    /// that failed while it worked, or one that could be had without a network.
     pub(crate) fn means_no_guest(&self) -> bool {
-        self.kind == Kind::Failed && self.retry_safe
+        let only_a_network = matches!(self.code, "passt_missing" | "network_unavailable");
+        self.kind == Kind::Failed && self.retry_safe && !only_a_network
     }
 }
 

@@ -26,7 +26,7 @@ pub use config::{Config, PARK_COMMAND};
 pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};
 pub use pyro_environment::Progress;
-pub use pyro_machine::{AcceleratorChoice, Start};
+pub use pyro_machine::{AcceleratorChoice, AllowList, Start};
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -70,6 +70,7 @@ impl Engine {
                 accelerator: config.accelerator,
                 boot_limit: config.boot_limit,
                 active_limit: config.active_limit,
+                network_allow: config.network_allow,
             },
             environments: Environments::new(config.cache_dir),
             start: config.start,

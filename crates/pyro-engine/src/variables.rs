@@ -44,6 +44,11 @@ variables! {
         "What is logged to standard error, for example `debug` or `pyro_machine=trace`.";
     MAX_ACTIVE_VMS = "PYRO_MAX_ACTIVE_VMS", "4 for each processor",
         "How many machines of this user may be active at a time; later ones wait in line.";
+    NETWORK_ALLOW = "PYRO_NETWORK_ALLOW", "nothing",
+        "What guests with a network may reach besides the Internet: IPv4 addresses or blocks of \
+         them, each with all ports or one, separated by commas, for example \
+         `10.1.0.0/16,192.168.1.7:443`. It opens what it names, addresses of this host \
+         included, to every guest with a network; 127.0.0.1 is never reached.";
     PARKED_SECONDS = "PYRO_PARKED_SECONDS", "60",
         "How long a machine that was restored ahead of time is kept for the next `pyro run`, in \
          whole seconds; 0 keeps none.";

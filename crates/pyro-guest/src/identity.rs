@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use rustix::time::{ClockId, Timespec};
 
 use crate::error::{Error, Step as _};
+use crate::network;
 use crate::server::Adoption;
 use crate::sys::{self, MAX_ENTROPY_BYTES};
 
@@ -70,7 +71,11 @@ pub(crate) fn adopt(adoption: &Adoption) -> Result<(), Error> {
     if fs::symlink_metadata(DBUS_MACHINE_ID).is_ok_and(|found| found.is_file()) {
         write(DBUS_MACHINE_ID, &id)?;
     }
-    Ok(())
+    network::connect(adoption.mac.as_deref(), adoption.network.as_ref())?;
+    match &adoption.network {
+        Some(network) => write(RESOLVER, &network::resolver(network)),
+        None => Ok(()),
+    }
 }
 
 fn invalid(step: &str) -> Error {

@@ -1,49 +1,199 @@
-//! The *network* of a machine is its loopback device, unless the host gave it more.
+//! The *network* of a machine is its loopback device and one card, which stays down unless the
+//! host says what it is connected to.
 
+use std::os::fd::OwnedFd;
+
+use pyro_protocol::Network;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netdevice, netlink,
+};
 
 use crate::error::{Error, Step as _};
 
-/// `RTM_NEWLINK` with an acknowledgement for interface 1, which is always `lo`: set `IFF_UP`.
-/// The kernel gives it its addresses by itself.
-const LOOPBACK_UP: [u8; 32] = {
-    let mut request = [0; 32];
-    request[0] = 32; // nlmsghdr: length
-    request[4] = 16; // type RTM_NEWLINK
-    request[6] = 1 | 4; // flags NLM_F_REQUEST | NLM_F_ACK
-    request[20] = 1; // ifinfomsg: index
-    request[24] = 1; // flags IFF_UP
-    request[28] = 1; // which of the flags to change
-    request
-};
+/// The card's name.
+const CARD: &str = "eth0";
+/// The loopback device's number, always.
+const LOOPBACK: u32 = 1;
+
+const NEW_LINK: u16 = 16;
+const NEW_ADDRESS: u16 = 20;
+const NEW_ROUTE: u16 = 24;
 
 /// Brings `lo` up, so that 127.0.0.1 answers; without a name server in `/etc/resolv.conf` that is
-/// also what makes looking up a name fail at once.
+/// also what makes looking up a name fail at once. The kernel gives it its addresses by itself.
 pub(crate) fn raise_loopback() -> Result<(), Error> {
     let step = "bring up the loopback device";
-    let socket = rustix::net::socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .step(step)?;
-    rustix::net::sendto(
-        &socket,
-        &LOOPBACK_UP,
-        SendFlags::empty(),
-        &netlink::SocketAddrNetlink::new(0, 0),
-    )
-    .step(step)?;
-    let mut answer = [0; 256];
-    // The kernel answers before `sendto` returns.
-    rustix::net::recv(&socket, &mut answer[..], RecvFlags::DONTWAIT).step(step)?;
-    match &answer[16..20] {
-        &[a, b, c, d] => match i32::from_le_bytes([a, b, c, d]) {
-            0 => Ok(()),
-            error => Err(Error::new(step, Errno::from_raw_os_error(-error))),
-        },
-        _ => Ok(()),
+    let kernel = Kernel::connect().step(step)?;
+    kernel.ask(link(LOOPBACK, true)).step(step)
+}
+
+/// Gives the card its own address, `mac`, and connects it to `network` or leaves it down.
+pub(crate) fn connect(mac: Option<&str>, network: Option<&Network>) -> Result<(), Error> {
+    if mac.is_none() && network.is_none() {
+        return Ok(());
+    }
+    let kernel = Kernel::connect().step("connect to the kernel's netlink")?;
+    let index = match netdevice::name_to_index(&kernel.0, CARD) {
+        Ok(index) => index,
+        // A machine without a card has no network; only one that was to have it is broken.
+        Err(_) if network.is_none() => return Ok(()),
+        Err(error) => return Err(Error::new("find the network card", error)),
+    };
+    let mut card = link(index, network.is_some());
+    if let Some(mac) = mac {
+        let mac = parse_mac(mac).ok_or(Errno::INVAL);
+        card = card.with(1, &mac.step("read the network card's address")?);
+    }
+    if let Some(mtu) = network.and_then(|network| network.mtu) {
+        card = card.with(4, &mtu.to_ne_bytes());
+    }
+    kernel.ask(card).step("set up the network card")?;
+    let Some(network) = network else {
+        return Ok(());
+    };
+    let address = network.address.octets();
+    // An address of the Internet's fourth version, valid everywhere.
+    let mut header = vec![2, network.prefix_length, 0, 0];
+    header.extend(index.to_ne_bytes());
+    let own = Request::new(NEW_ADDRESS, &header)
+        .with(1, &address)
+        .with(2, &address);
+    kernel.ask(own).step("set the machine's address")?;
+    // To anywhere, in the main table, set at boot, valid everywhere, through a gateway.
+    let route = Request::new(NEW_ROUTE, &[2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0])
+        .with(5, &network.gateway.octets())
+        .with(4, &index.to_ne_bytes());
+    kernel.ask(route).step("set the default route")
+}
+
+/// What `/etc/resolv.conf` says in such a network.
+pub(crate) fn resolver(network: &Network) -> String {
+    let servers = network.name_servers.iter();
+    servers.fold(String::new(), |text, server| {
+        text + &format!("nameserver {server}\n")
+    })
+}
+
+/// A request to change a device; it ends up up or down.
+fn link(index: u32, up: bool) -> Request {
+    let mut header = vec![0; 4];
+    header.extend(index.to_ne_bytes());
+    // IFF_UP: its value, and that it is to be changed.
+    header.extend(u32::from(up).to_ne_bytes());
+    header.extend(1_u32.to_ne_bytes());
+    Request::new(NEW_LINK, &header)
+}
+
+/// A message to the kernel, without its length.
+struct Request(Vec<u8>);
+
+impl Request {
+    fn new(kind: u16, header: &[u8]) -> Self {
+        // NLM_F_REQUEST, NLM_F_ACK; and what is not a device, which is there, is made or replaced:
+        // NLM_F_REPLACE, NLM_F_CREATE.
+        let flags: u16 = match kind {
+            NEW_LINK => 0x1 | 0x4,
+            _ => 0x1 | 0x4 | 0x100 | 0x400,
+        };
+        let mut bytes = vec![0; 4];
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend([0; 8]);
+        bytes.extend(header);
+        Self(bytes)
+    }
+
+    /// Adds an attribute of a few bytes.
+    fn with(mut self, kind: u16, value: &[u8]) -> Self {
+        let length = u16::try_from(4 + value.len()).expect("attributes are short");
+        self.0.extend(length.to_ne_bytes());
+        self.0.extend(kind.to_ne_bytes());
+        self.0.extend(value);
+        self.0.resize(self.0.len().next_multiple_of(4), 0);
+        self
+    }
+}
+
+/// The kernel's side of routing.
+struct Kernel(OwnedFd);
+
+impl Kernel {
+    fn connect() -> Result<Self, Errno> {
+        let (family, flags) = (AddressFamily::NETLINK, SocketFlags::CLOEXEC);
+        rustix::net::socket_with(family, SocketType::RAW, flags, None).map(Self)
+    }
+
+    /// Sends a request and returns what the kernel made of it.
+    fn ask(&self, request: Request) -> Result<(), Errno> {
+        let Request(mut bytes) = request;
+        let length = u32::try_from(bytes.len()).expect("requests are short");
+        bytes[..4].copy_from_slice(&length.to_ne_bytes());
+        let everyone = netlink::SocketAddrNetlink::new(0, 0);
+        rustix::net::sendto(&self.0, &bytes, SendFlags::empty(), &everyone)?;
+        let mut answer = [0; 256];
+        // The kernel answers before `sendto` returns.
+        rustix::net::recv(&self.0, &mut answer[..], RecvFlags::DONTWAIT)?;
+        match answer[16..20].try_into().map(i32::from_ne_bytes) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(error) => Err(Errno::from_raw_os_error(-error)),
+        }
+    }
+}
+
+fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let mut mac = [0; 6];
+    let mut parts = text.split(':');
+    for byte in &mut mac {
+        let part = parts.next().filter(|part| part.len() == 2)?;
+        *byte = u8::from_str_radix(part, 16).ok()?;
+    }
+    parts.next().is_none().then_some(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cards_address_is_read() {
+        assert_eq!(
+            parse_mac("02:00:5e:10:00:fF"),
+            Some([2, 0, 0x5e, 16, 0, 255])
+        );
+        for wrong in [
+            "",
+            "02:00:5e:10:00",
+            "02:00:5e:10:00:01:02",
+            "2:0:5e:10:0:1",
+            "zz:00:5e:10:00:01",
+        ] {
+            assert_eq!(parse_mac(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_padded_and_say_how_long_they_are() {
+        let Request(bytes) = link(7, true).with(1, &[1, 2, 3, 4, 5, 6]);
+        assert_eq!(
+            &bytes[16..32],
+            [0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]
+        );
+        assert_eq!(&bytes[32..], [10, 0, 1, 0, 1, 2, 3, 4, 5, 6, 0, 0]);
+    }
+
+    #[test]
+    fn the_resolver_asks_in_order() {
+        let network = Network {
+            address: [10, 0, 2, 15].into(),
+            prefix_length: 24,
+            gateway: [10, 0, 2, 2].into(),
+            name_servers: vec![[10, 0, 2, 3].into(), [10, 0, 2, 4].into()],
+            mtu: None,
+        };
+        assert_eq!(
+            resolver(&network),
+            "nameserver 10.0.2.3\nnameserver 10.0.2.4\n"
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use pyro_protocol::{
     CONNECTION, Decoder, Disk, ExecFailure, Frame, GENERATION, GuestMessage, HostMessage, Kind,
+    Network,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
@@ -58,6 +59,10 @@ pub struct Adoption {
     pub hostname: String,
     /// 32 hexadecimal digits.
     pub machine_id: String,
+    /// The network card's own address.
+    pub mac: Option<String>,
+    /// What the card is connected to, if to anything.
+    pub network: Option<Network>,
 }
 
 /// Why the server stopped.
@@ -333,11 +338,15 @@ impl<'a> Server<'a> {
                 unix_time_ns,
                 hostname,
                 machine_id,
+                mac,
+                network,
             } if stream == CONNECTION => self.adopt(&Adoption {
                 entropy_hex,
                 unix_time_ns,
                 hostname,
                 machine_id,
+                mac,
+                network,
             }),
             HostMessage::Shutdown if stream == CONNECTION => return Err(End::Shutdown),
             _ => return Err(unexpected("message", stream)),

@@ -199,6 +199,8 @@ fn adopt() -> HostMessage {
         unix_time_ns: 0,
         hostname: "test".to_owned(),
         machine_id: "0".repeat(32),
+        mac: None,
+        network: None,
     }
 }
 

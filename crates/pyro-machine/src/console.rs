@@ -13,6 +13,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
+use crate::qemu::NO_PEER;
+
 /// The file starts over when it has grown to this size.
 const FILE_LIMIT_BYTES: usize = 1024 * 1024;
 /// What is kept in memory.
@@ -92,7 +94,7 @@ fn last_lines(text: &str) -> String {
         .collect();
     let lines: Vec<&str> = clean
         .lines()
-        .filter(|line| !line.trim().is_empty())
+        .filter(|line| !line.trim().is_empty() && !line.ends_with(NO_PEER))
         .collect();
     let hidden = lines.len().saturating_sub(SHOWN_LINES);
     // A panic is told in one line, before the many lines of a trace.
@@ -114,6 +116,12 @@ mod tests {
         assert_eq!(shown.lines().count(), SHOWN_LINES);
         assert!(shown.ends_with("[31mred"));
         assert!(!shown.contains('\x1b'));
+    }
+
+    #[test]
+    fn what_is_said_of_every_machine_is_not_told() {
+        let text = "qemu-system-x86_64: warning: nic card has no peer\nwrong\n";
+        assert_eq!(last_lines(text), "wrong");
     }
 
     #[test]

@@ -32,6 +32,15 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// A network was asked for, and the program for it is not in the search path.
+    #[error("passt, which guests with a network need, is not installed")]
+    PasstMissing,
+    /// A network was asked for and cannot be had.
+    #[error("the guest cannot have a network: {reason}")]
+    NetworkUnavailable {
+        /// What is missing.
+        reason: String,
+    },
     /// The VMM's process could not be started.
     #[error("cannot start {}", program.display())]
     Spawn {
@@ -163,6 +172,8 @@ impl Error {
             Self::QemuTooOld { .. } => "qemu_too_old",
             Self::QemuUnusable { .. } | Self::Spawn { .. } => "qemu_unusable",
             Self::KvmUnavailable { .. } => "kvm_unavailable",
+            Self::PasstMissing => "passt_missing",
+            Self::NetworkUnavailable { .. } => "network_unavailable",
             Self::Disk { .. } => "disk_unavailable",
             Self::Template { .. } => "template_unusable",
             Self::NoSpace { .. } => "no_space",
@@ -192,6 +203,12 @@ impl Error {
             }
             Self::KvmUnavailable { .. } => {
                 "leave out `--accel kvm` to run in software, or see `pyro doctor`".into()
+            }
+            Self::PasstMissing => "install it: sudo apt-get install passt".into(),
+            Self::NetworkUnavailable { .. } => {
+                "check that this host reaches the outside (`ip route`) and that its users may make \
+                 user namespaces, which passt confines itself with; or leave out `--network`"
+                    .into()
             }
             Self::Disk { .. } => {
                 "check that e2fsprogs is installed and the directory can be written: \
@@ -229,6 +246,12 @@ impl Error {
             }
             Self::OutputClosed => "keep reading until the command ends".into(),
             Self::Store(_) => "check the directory's owner and mode, or set PYRO_BASE_DIR".into(),
+        }
+    }
+
+    pub(crate) fn network(reason: impl std::fmt::Display) -> Self {
+        Self::NetworkUnavailable {
+            reason: reason.to_string(),
         }
     }
 

@@ -10,6 +10,7 @@ use pyro_store::{MachineDirectory, Slot, Slots, Swept, VmId, sweep};
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
 use crate::files::Files;
 use crate::machine::Machine;
+use crate::network::AllowList;
 use crate::owned::OwnedMachine;
 use crate::qemu::{Disks, Memory};
 use crate::spec::{MachineSpec, PhaseClock, Platform};
@@ -58,6 +59,8 @@ pub struct Machines {
     pub boot_limit: Duration,
     /// How many machines may be active at a time; who comes later waits in line.
     pub active_limit: usize,
+    /// What machines with a network may reach besides the Internet.
+    pub network_allow: AllowList,
 }
 
 impl Machines {
@@ -105,11 +108,14 @@ impl Machines {
         start: Start,
         listener: Listener<'_>,
     ) -> Result<Machine, Error> {
+        // Who asked for a network is not given a machine without one.
+        self.access_for(spec)?;
         let slot = self.slot(listener).await?;
         let mut machine = match self.take_parked(spec, start, listener).await {
             Some(machine) => machine,
             None => self.start(spec, start, Files::Own, listener).await?.into(),
         };
+        machine.connected().await?;
         machine.hold(slot);
         Ok(machine)
     }
@@ -265,8 +271,18 @@ impl Machines {
         clock.end("disk");
         let memory = template.memory();
         let memory = Memory::Copied(&memory);
-        let mut machine =
-            OwnedMachine::spawn(platform, spec, memory, disks.as_disks(), directory, clock).await?;
+        let access = self.access_for(spec)?;
+        let access = access.as_ref();
+        let mut machine = OwnedMachine::spawn(
+            platform,
+            spec,
+            memory,
+            disks.as_disks(),
+            access,
+            directory,
+            clock,
+        )
+        .await?;
         machine.be_called(files.name());
         let seed = (stage == Stage::Bare).then_some(files.has_seed());
         machine
@@ -298,7 +314,7 @@ impl Machines {
         let kept = Memory::Kept(&memory);
         let clock = PhaseClock::start();
         let mut machine =
-            OwnedMachine::spawn(platform, spec, kept, disks, directory, clock).await?;
+            OwnedMachine::spawn(platform, spec, kept, disks, None, directory, clock).await?;
         match stage {
             Stage::Assembled => {
                 machine.set_up(false, self.boot_limit).await?;
@@ -328,8 +344,18 @@ impl Machines {
         let disks = files.lay_out(stage, None, &directory, &self.base_dir)?;
         clock.end("disk");
         let memory = Memory::Anonymous;
-        let mut machine =
-            OwnedMachine::spawn(platform, spec, memory, disks.as_disks(), directory, clock).await?;
+        let access = self.access_for(spec)?;
+        let access = access.as_ref();
+        let mut machine = OwnedMachine::spawn(
+            platform,
+            spec,
+            memory,
+            disks.as_disks(),
+            access,
+            directory,
+            clock,
+        )
+        .await?;
         machine.be_called(files.name());
         machine.set_up(files.has_seed(), limit).await?;
         Ok(machine)

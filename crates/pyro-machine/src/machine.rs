@@ -11,6 +11,7 @@ use crate::accelerator::Accelerator;
 use crate::console;
 use crate::error::Tails;
 use crate::guest::{Command, Guest, Outcome, Streams, run_error};
+use crate::network::NetworkInfo;
 use crate::owned::OwnedMachine;
 use crate::parked::Claim;
 use crate::spec::{Phase, PhaseClock};
@@ -98,6 +99,22 @@ impl Machine {
         match &self.kept {
             Kept::Owned(machine) => machine.accelerator(),
             Kept::Leased(machine) => machine.accelerator,
+        }
+    }
+
+    /// Its network, if it has one.
+    pub fn network(&self) -> Option<NetworkInfo> {
+        match &self.kept {
+            Kept::Owned(machine) if machine.has_network() => Some(NetworkInfo::of(machine.id())),
+            Kept::Owned(_) | Kept::Leased(_) => None,
+        }
+    }
+
+    /// Waits until its network works, if it has one.
+    pub(crate) async fn connected(&mut self) -> Result<(), Error> {
+        match &mut self.kept {
+            Kept::Owned(machine) => machine.connected().await,
+            Kept::Leased(_) => Ok(()),
         }
     }
 

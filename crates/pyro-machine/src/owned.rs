@@ -14,8 +14,9 @@ use crate::accelerator::Accelerator;
 use crate::console::Console;
 use crate::error::Tails;
 use crate::guest::{Command, Failure, Guest, Outcome, Streams, run_error};
+use crate::network::{Access, Network};
 use crate::parked::{Place, until_released};
-use crate::process::{VmmProcess, describe};
+use crate::process::{OwnedProcess, describe};
 use crate::qemu::{Channels, Disks, Memory, Qmp, command_line};
 use crate::spec::{MachineSpec, Phase, PhaseClock, Platform};
 use crate::supervised::{Last, Parts};
@@ -31,7 +32,8 @@ pub(crate) struct OwnedMachine {
     /// The guest's connection again, for whoever the machine is handed to.
     agent: UnixStream,
     control: Qmp,
-    vmm: VmmProcess,
+    vmm: OwnedProcess,
+    network: Option<Network>,
     console: Console,
     vmm_messages: Console,
     accelerator: Accelerator,
@@ -75,6 +77,7 @@ impl OwnedMachine {
         spec: &MachineSpec,
         memory: Memory<'_>,
         disks: Disks<'_>,
+        access: Option<&Access>,
         directory: MachineDirectory,
         clock: PhaseClock,
     ) -> Result<Self, Error> {
@@ -88,10 +91,19 @@ impl OwnedMachine {
         let (console, console_vmm) = pair()?;
         let (control, control_vmm) = pair()?;
         let (messages, messages_vmm) = pair()?;
+        let (network, card_vmm) = match access {
+            Some(access) => {
+                let (card, card_vmm) = pair()?;
+                let network = Network::start(access, card, directory.path())?;
+                (Some(network), Some(card_vmm))
+            }
+            None => (None, None),
+        };
         let channels = Channels {
             agent: agent_vmm.as_raw_fd(),
             console: console_vmm.as_raw_fd(),
             control: control_vmm.as_raw_fd(),
+            network: card_vmm.as_ref().map(AsRawFd::as_raw_fd),
         };
         let mut command = ProcessCommand::new(program);
         command
@@ -101,8 +113,10 @@ impl OwnedMachine {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::from(OwnedFd::from(messages_vmm)));
-        let inherited = [channels.agent, channels.console, channels.control];
-        let vmm = VmmProcess::spawn(command, &inherited, directory.vmm_lock()).map_err(failed)?;
+        let mut inherited = vec![channels.agent, channels.console, channels.control];
+        inherited.extend(channels.network);
+        let lock = Some(directory.vmm_lock());
+        let vmm = OwnedProcess::spawn(command, &inherited, lock).map_err(failed)?;
 
         let in_directory = |name: &str| directory.path().join(name);
         let mut machine = Self {
@@ -110,6 +124,7 @@ impl OwnedMachine {
             guest: Guest::connect(agent).map_err(failed)?,
             control: Qmp::connect(control).await.map_err(failed)?,
             vmm,
+            network,
             console: Console::start(console, &in_directory("console.log")).map_err(failed)?,
             vmm_messages: Console::start(messages, &in_directory("vmm.log")).map_err(failed)?,
             accelerator: platform.accelerator,
@@ -117,6 +132,9 @@ impl OwnedMachine {
             directory,
             clock,
         };
+        if machine.network.is_some() {
+            machine.guest.give_network(Network::for_guest());
+        }
         machine.clock.end("vmm_spawn");
         Ok(machine)
     }
@@ -136,6 +154,19 @@ impl OwnedMachine {
         })
         .await;
         self.judge_start(result, limit, "the guest agent").await
+    }
+
+    /// Waits until the machine's network works, if it has one.
+    pub(crate) async fn connected(&mut self) -> Result<(), Error> {
+        if let Some(network) = &mut self.network {
+            network.ready().await?;
+            self.clock.end("network");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn has_network(&self) -> bool {
+        self.network.is_some()
     }
 
     /// Has the agent of a machine that boots set it up. What can be is sent at once: the
@@ -251,6 +282,7 @@ impl OwnedMachine {
             },
             accelerator: self.accelerator,
             phases: self.clock.phases,
+            network: self.network,
             directory: self.directory,
         }
     }

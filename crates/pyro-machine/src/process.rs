@@ -1,15 +1,18 @@
-//! Starting the VMM's process so that it cannot outlive its owner, gain privileges, or inherit
-//! anything but what it is given.
+//! Starting a machine's processes so that they cannot outlive their owner, gain privileges, or
+//! inherit anything but what they are given.
 
 #![expect(
     unsafe_code,
     reason = "what a child does between fork and exec cannot be checked"
 )]
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
@@ -21,24 +24,24 @@ use rustix::process::{
 use rustix::thread::set_no_new_privs;
 use tokio::io::unix::AsyncFd;
 
-/// A VMM's process; killed and reaped when dropped.
+/// A process of a machine, its VMM for one; killed and reaped when dropped.
 #[derive(Debug)]
-pub(crate) struct VmmProcess {
+pub(crate) struct OwnedProcess {
     child: Child,
 }
 
-impl VmmProcess {
-    /// Starts `command`. The child inherits `inherited` under the same numbers and `lock`, into
-    /// which it writes its process id; it dies when the calling thread does, and can never gain
-    /// privileges.
+impl OwnedProcess {
+    /// Starts `command`. The child inherits `inherited` under the same numbers and, if there is
+    /// one, `lock`, into which it writes its process id; it dies when the calling thread does,
+    /// unless it changes its user, and can never gain privileges.
     pub(crate) fn spawn(
         mut command: Command,
         inherited: &[RawFd],
-        lock: &File,
+        lock: Option<&File>,
     ) -> io::Result<Self> {
         let parent = getpid();
-        let lock = lock.as_raw_fd();
-        let inherited: Vec<RawFd> = inherited.iter().copied().chain([lock]).collect();
+        let lock = lock.map(AsRawFd::as_raw_fd);
+        let inherited: Vec<RawFd> = inherited.iter().copied().chain(lock).collect();
         let prepare = move || {
             set_parent_process_death_signal(Some(Signal::KILL))?;
             // The parent may have died before that call.
@@ -51,18 +54,17 @@ impl VmmProcess {
                 let fd = unsafe { BorrowedFd::borrow_raw(*number) };
                 fcntl_setfd(fd, FdFlags::empty())?;
             }
-            // SAFETY: as above.
-            let lock = unsafe { BorrowedFd::borrow_raw(lock) };
-            let mut digits = [0; 10];
-            write(
-                lock,
-                decimal(getpid().as_raw_nonzero().get().cast_unsigned(), &mut digits),
-            )?;
+            if let Some(lock) = lock {
+                // SAFETY: as above.
+                let lock = unsafe { BorrowedFd::borrow_raw(lock) };
+                let number = getpid().as_raw_nonzero().get().cast_unsigned();
+                write(lock, decimal(number, &mut [0; 10]))?;
+            }
             Ok(())
         };
         // SAFETY: the closure makes system calls only; it neither allocates nor takes locks.
         unsafe { command.pre_exec(prepare) };
-        // A group of its own: a terminal's Ctrl-C is for us, who then end the VMM in order.
+        // A group of its own: a terminal's Ctrl-C is for us, who then end it in order.
         let child = command.process_group(0).spawn()?;
         Ok(Self { child })
     }
@@ -97,10 +99,10 @@ impl VmmProcess {
     }
 }
 
-impl Drop for VmmProcess {
+impl Drop for OwnedProcess {
     fn drop(&mut self) {
         if let Err(error) = self.kill() {
-            tracing::warn!(%error, "the VMM could not be ended");
+            tracing::warn!(%error, "a process of a machine could not be ended");
         }
     }
 }
@@ -114,6 +116,18 @@ impl Exited {
         // A process's descriptor becomes readable when it ends, and stays so.
         let _ = self.0.readable().await;
     }
+}
+
+/// Finds a program in a search path like `PATH`'s value.
+pub(crate) fn find_program(search_path: &OsStr, name: &str) -> Option<PathBuf> {
+    std::env::split_paths(search_path)
+        .map(|directory| directory.join(name))
+        .find(|path| is_executable(path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    std::fs::metadata(path)
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// Says how a VMM ended, in words.
@@ -164,7 +178,7 @@ mod tests {
             list = list.display()
         ));
         let mut process =
-            VmmProcess::spawn(command, &[given.as_raw_fd()], &lock).expect("sh starts");
+            OwnedProcess::spawn(command, &[given.as_raw_fd()], Some(&lock)).expect("sh starts");
         let seen = loop {
             let text = std::fs::read_to_string(&list).unwrap_or_default();
             if text.contains("NoNewPrivs") {

@@ -21,6 +21,9 @@ pub struct MachineSpec {
     pub initramfs: PathBuf,
     /// The environment's immutable image.
     pub rootfs: PathBuf,
+    /// Whether it has a network. Machines with and without one are clones of the same template.
+    #[serde(default)]
+    pub network: bool,
 }
 
 /// What, besides its specification, a machine depends on: this host and what runs guests on it.

@@ -13,7 +13,8 @@ use crate::error::Tails;
 use crate::files::{Files, KeptFiles};
 use crate::guest::{Command, Guest, Outcome, Streams, run_error};
 use crate::launch::{Listener, Machines, Start};
-use crate::process::{Exited, VmmProcess, describe};
+use crate::network::Network;
+use crate::process::{Exited, OwnedProcess, describe};
 use crate::qemu::Qmp;
 use crate::spec::{MachineSpec, Phase};
 use crate::{Error, Failure};
@@ -33,6 +34,7 @@ pub struct SupervisedMachine {
     last: Mutex<Last>,
     accelerator: Accelerator,
     phases: Vec<Phase>,
+    _network: Option<Network>,
     _directory: MachineDirectory,
     _slot: Slot,
 }
@@ -40,7 +42,7 @@ pub struct SupervisedMachine {
 /// What is asked when it is over.
 #[derive(Debug)]
 pub(crate) struct Last {
-    pub(crate) vmm: VmmProcess,
+    pub(crate) vmm: OwnedProcess,
     pub(crate) console: Console,
     pub(crate) vmm_messages: Console,
 }
@@ -53,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) last: Last,
     pub(crate) accelerator: Accelerator,
     pub(crate) phases: Vec<Phase>,
+    pub(crate) network: Option<Network>,
     pub(crate) directory: MachineDirectory,
 }
 
@@ -73,6 +76,8 @@ impl Machines {
         patience: Duration,
         listener: Listener<'_>,
     ) -> Result<SupervisedMachine, Error> {
+        // Who asked for a network is not given a machine without one.
+        self.access_for(spec)?;
         let slot = tokio::time::timeout(patience, self.slot(listener))
             .await
             .map_err(|_| Error::TooManyActive {
@@ -93,6 +98,7 @@ impl Machines {
             last: Mutex::new(parts.last),
             accelerator: parts.accelerator,
             phases: parts.phases,
+            _network: parts.network,
             _directory: parts.directory,
             _slot: slot,
         })

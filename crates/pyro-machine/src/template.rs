@@ -387,6 +387,8 @@ pub(crate) fn key(platform: &Platform, spec: &MachineSpec, stage: Stage) -> Resu
         agent: 0,
         console: 0,
         control: 0,
+        // A network is no part of it.
+        network: None,
     };
     // The rate is measured, a little differently each time; it cannot change while the host runs.
     let timeless = Platform {

@@ -1,5 +1,7 @@
 //! A *message* is the JSON payload of a control frame.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 
 /// What the host says.
@@ -35,6 +37,12 @@ pub enum HostMessage {
         hostname: String,
         /// The machine's own machine-id: 32 hexadecimal digits.
         machine_id: String,
+        /// The network card's own address, such as `02:00:5e:10:00:01`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mac: Option<String>,
+        /// What the network card is connected to; nothing, if it is missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        network: Option<Network>,
     },
     /// Runs a command on a stream of its own; answered by [`GuestMessage::Started`] and later
     /// [`GuestMessage::Exited`], or by [`GuestMessage::ExecFailed`].
@@ -92,6 +100,24 @@ pub enum HostMessage {
 pub enum Disk {
     /// The ext4 disk with the serial `rw`, which holds the directories `upper` and `work`.
     Private,
+}
+
+/// The network that a machine's card is connected to.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Network {
+    /// The machine's address.
+    pub address: Ipv4Addr,
+    /// How many of its bits are the network's, at most 32.
+    pub prefix_length: u8,
+    /// Where everything goes that is not for the network itself.
+    pub gateway: Ipv4Addr,
+    /// Whom to ask for names, the first one first.
+    #[serde(default)]
+    pub name_servers: Vec<Ipv4Addr>,
+    /// The longest packet, in bytes; the default is the card's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
 }
 
 /// What the agent says.

@@ -8,12 +8,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pyro_protocol::{CONNECTION, Disk, Frame, GENERATION, GuestMessage, HostMessage};
+use pyro_protocol::{CONNECTION, Disk, Frame, GENERATION, GuestMessage, HostMessage, Network};
 use pyro_store::{VmId, random_hex};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::Error;
+use crate::network::mac_address;
 use connection::{Event, Link};
 pub use run::{Command, Outcome, Streams};
 
@@ -44,6 +45,8 @@ pub(crate) enum Failure {
 pub struct Guest {
     link: Arc<Link>,
     events: mpsc::UnboundedReceiver<Event>,
+    /// What the machine's network card is connected to.
+    network: Option<Network>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -57,8 +60,14 @@ impl Guest {
         Ok(Self {
             link,
             events,
+            network: None,
             tasks,
         })
+    }
+
+    /// Has the machine told, with its identity, what its network card is connected to.
+    pub(crate) fn give_network(&mut self, network: Network) {
+        self.network = Some(network);
     }
 
     /// Sends a message about the machine as a whole.
@@ -116,6 +125,8 @@ impl Guest {
             unix_time_ns: unix_time_ns(),
             hostname: format!("pyro-{id}"),
             machine_id: random_hex(16),
+            mac: Some(mac_address(id)),
+            network: self.network.clone(),
         };
         self.send(&adopt).await
     }

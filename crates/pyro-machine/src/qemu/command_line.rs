@@ -15,6 +15,12 @@ use crate::{Accelerator, MachineSpec};
 /// 64 MiB it is thrown away and made again all the time.
 const TRANSLATION_CACHE_MIB: u32 = 256;
 
+/// The card's address before there is a machine with one of its own.
+const TEMPLATE_MAC: &str = "02:00:00:00:00:01";
+
+/// What QEMU says of every machine whose card is not connected.
+pub(crate) const NO_PEER: &str = "warning: nic card has no peer";
+
 /// The file descriptors the VMM inherits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Channels {
@@ -24,6 +30,8 @@ pub(crate) struct Channels {
     pub(crate) console: RawFd,
     /// QEMU's control protocol.
     pub(crate) control: RawFd,
+    /// What the network card is connected to, if to anything.
+    pub(crate) network: Option<RawFd>,
 }
 
 /// Where the guest's memory is.
@@ -94,6 +102,17 @@ pub(crate) fn command_line(
     // By default QEMU pauses a machine whose disk file cannot grow, for somebody who makes room
     // and lets it go on. Nobody does: let the guest have the error.
     line.drive("rw", disks.private, "discard=unmap,werror=report");
+    // The card is always there, so that machines with and without a network are clones of one
+    // template. Each gets its own address from its agent.
+    let mut card = format!("virtio-net-device,id=card,mac={TEMPLATE_MAC}");
+    if let Some(network) = channels.network {
+        line.pair(
+            "-netdev",
+            format!("stream,id=network,server=off,addr.type=fd,addr.str={network}"),
+        );
+        card.push_str(",netdev=network");
+    }
+    line.pair("-device", card);
     line.pair("-object", "rng-random,id=entropy,filename=/dev/urandom");
     line.pair("-device", "virtio-rng-device,rng=entropy");
 
@@ -219,7 +238,7 @@ mod tests {
     use super::*;
     use crate::qemu::Program;
 
-    fn line_for(accelerator: Accelerator) -> String {
+    fn line_for(accelerator: Accelerator, network: Option<RawFd>) -> String {
         let program = Program::new("/usr/bin/qemu".into(), "7.2.0".into()).unwrap();
         let platform = Platform {
             program,
@@ -233,11 +252,13 @@ mod tests {
             kernel: "/k".into(),
             initramfs: "/i".into(),
             rootfs: "/a,b".into(),
+            network: network.is_some(),
         };
         let channels = Channels {
             agent: 7,
             console: 8,
             control: 9,
+            network,
         };
         command_line(
             &platform,
@@ -258,7 +279,7 @@ mod tests {
     #[test]
     fn every_machine_is_confined() {
         for accelerator in [Accelerator::Kvm, Accelerator::Tcg] {
-            let line = line_for(accelerator);
+            let line = line_for(accelerator, None);
             assert!(line.contains("-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny"));
             assert!(line.contains("-nodefaults -no-user-config"));
             assert!(!line.contains("-netdev"), "no network unless asked for");
@@ -267,12 +288,24 @@ mod tests {
 
     #[test]
     fn emulation_needs_the_counter_rate_and_hardware_does_not() {
-        assert!(line_for(Accelerator::Tcg).contains("tsc_early_khz=2000000"));
-        assert!(!line_for(Accelerator::Kvm).contains("tsc_early_khz"));
+        assert!(line_for(Accelerator::Tcg, None).contains("tsc_early_khz=2000000"));
+        assert!(!line_for(Accelerator::Kvm, None).contains("tsc_early_khz"));
+    }
+
+    #[test]
+    fn a_network_changes_nothing_but_what_the_card_is_connected_to() {
+        let offline = line_for(Accelerator::Tcg, None);
+        let online = line_for(Accelerator::Tcg, Some(12))
+            .replace(
+                "-netdev stream,id=network,server=off,addr.type=fd,addr.str=12 ",
+                "",
+            )
+            .replace(",netdev=network", "");
+        assert_eq!(online, offline);
     }
 
     #[test]
     fn a_comma_in_a_path_is_no_option() {
-        assert!(line_for(Accelerator::Tcg).contains("read-only=on,file=/a,,b "));
+        assert!(line_for(Accelerator::Tcg, None).contains("read-only=on,file=/a,,b "));
     }
 }

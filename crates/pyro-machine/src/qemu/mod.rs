@@ -7,10 +7,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-pub(crate) use command_line::{Channels, Disks, Memory, command_line};
+pub(crate) use command_line::{Channels, Disks, Memory, NO_PEER, command_line};
 pub(crate) use qmp::Qmp;
 
 use crate::Error;
+use crate::process::find_program;
 
 /// The program.
 pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
@@ -79,16 +80,7 @@ impl Program {
 
 /// Finds the program in a search path like `PATH`'s value.
 pub(crate) fn find(search_path: &OsStr) -> Result<PathBuf, Error> {
-    std::env::split_paths(search_path)
-        .map(|directory| directory.join(PROGRAM))
-        .find(|path| is_executable(path))
-        .ok_or(Error::QemuMissing)
-}
-
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path)
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    find_program(search_path, PROGRAM).ok_or(Error::QemuMissing)
 }
 
 /// Asks the program for its version.

@@ -79,7 +79,7 @@ pub struct Run {
     #[serde(default = "ten_minutes")]
     #[schemars(range(min = 60, max = 3600))]
     pub ttl_seconds: i64,
-    /// Give the guest access to the network
+    /// Let the guest reach the Internet, but neither this host nor private networks
     #[arg(long)]
     #[serde(default)]
     pub network: bool,
@@ -175,6 +175,7 @@ pub(super) struct Checked {
     ttl: Duration,
     vcpu_count: u32,
     mem_mib: u32,
+    network: bool,
 }
 
 impl Run {
@@ -199,6 +200,7 @@ impl Run {
             mem_mib: within("mem_mib", self.mem_mib, &MEM_MIB)?,
             ttl: Duration::from_secs(ttl_seconds),
             timeout: positive_seconds("timeout_seconds", self.timeout_seconds)?,
+            network: self.network,
             line: self.command.line()?,
             environment: self.environment,
         })
@@ -212,11 +214,11 @@ impl Operation for Run {
     type Output = RunResult;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
-        let (network, allow_host_compat) = (self.network, self.allow_host_compat);
+        let allow_host_compat = self.allow_host_compat;
         let request = self.check()?;
         let environment = engine.environments.status(&request.environment)?.entry;
-        if network {
-            return Err(Error::network_unavailable());
+        if request.network {
+            engine.machines.check_network()?;
         }
         let (vm_id, outcome, [stdout, stderr], execution_mode) =
             match start(engine, &request, &context.listener).await {
@@ -272,7 +274,10 @@ async fn start(
         name: "lookup",
         duration: begun.elapsed(),
     });
-    let spec = spec(&ready, request.vcpu_count, request.mem_mib);
+    let spec = MachineSpec {
+        network: request.network,
+        ..spec(&ready, request.vcpu_count, request.mem_mib)
+    };
     let launch_listener = |event: LaunchEvent<'_>| match event {
         LaunchEvent::Starting(id) => listener.phase("run", "start", ("vm_id", id.as_str())),
         LaunchEvent::Notice(text) => listener.tell(Event::Notice(text)),
@@ -298,6 +303,7 @@ fn spec(ready: &Ready, vcpu_count: u32, mem_mib: u32) -> MachineSpec {
         kernel: ready.kernel.clone(),
         initramfs: ready.initramfs.clone(),
         rootfs: ready.rootfs.clone(),
+        network: false,
     }
 }
 

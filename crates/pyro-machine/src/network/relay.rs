@@ -1,0 +1,185 @@
+//! The *relay* carries frames between a machine's network card and passt, and lets the filter
+//! judge each one that goes out. Both sides send a length of four bytes, then the frame.
+
+use std::io;
+
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadHalf, WriteHalf,
+};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+use super::addresses::Reach;
+use super::filter::{Verdict, judge, refusal};
+
+/// No honest frame is longer: what an Ethernet header and a packet can have.
+const FRAME_LIMIT_BYTES: usize = 14 + 65_535;
+/// Frames that may wait for the card.
+const WAITING_FRAMES: usize = 64;
+/// What is read, or written, at once.
+const BUFFER_BYTES: usize = 64 * 1024;
+const LENGTH_BYTES: usize = 4;
+
+/// Carries frames until one side closes, or breaks the rules.
+pub(super) async fn carry(card: UnixStream, passt: UnixStream, reach: Reach) -> io::Result<()> {
+    let (from_card, to_card) = tokio::io::split(card);
+    let (from_passt, to_passt) = tokio::io::split(passt);
+    let (frames, waiting) = mpsc::channel(WAITING_FRAMES);
+    let refusals = frames.clone();
+    tokio::select! {
+        ended = outwards(from_card, to_passt, reach, refusals) => ended,
+        ended = inwards(from_passt, frames) => ended,
+        ended = deliver(waiting, to_card) => ended,
+    }
+}
+
+async fn outwards(
+    card: ReadHalf<UnixStream>,
+    mut passt: WriteHalf<UnixStream>,
+    mut reach: Reach,
+    refusals: mpsc::Sender<Vec<u8>>,
+) -> io::Result<()> {
+    let mut card = BufReader::with_capacity(BUFFER_BYTES, card);
+    loop {
+        let frame = read_frame(&mut card).await?;
+        reach.refresh();
+        match judge(&frame[LENGTH_BYTES..], &reach) {
+            Verdict::Pass => passt.write_all(&frame).await?,
+            Verdict::Drop => {}
+            Verdict::Refuse => {
+                tracing::debug!("a packet to where guests may not send was refused");
+                if let Some(answer) = refusal(&frame[LENGTH_BYTES..]) {
+                    // A card that takes nothing any more need not know.
+                    let _ = refusals.try_send(with_length(&answer));
+                }
+            }
+        }
+    }
+}
+
+async fn inwards(passt: ReadHalf<UnixStream>, frames: mpsc::Sender<Vec<u8>>) -> io::Result<()> {
+    let mut passt = BufReader::with_capacity(BUFFER_BYTES, passt);
+    loop {
+        let frame = read_frame(&mut passt).await?;
+        if frames.send(frame).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Gives the card what waits for it, as much as there is at once.
+async fn deliver(
+    mut waiting: mpsc::Receiver<Vec<u8>>,
+    mut card: WriteHalf<UnixStream>,
+) -> io::Result<()> {
+    let mut together = Vec::new();
+    while let Some(frame) = waiting.recv().await {
+        together.clear();
+        together.extend(frame);
+        while together.len() < BUFFER_BYTES
+            && let Ok(frame) = waiting.try_recv()
+        {
+            together.extend(frame);
+        }
+        card.write_all(&together).await?;
+    }
+    Ok(())
+}
+
+/// Writes one frame.
+pub(super) async fn write_frame(
+    stream: &mut (impl AsyncWrite + Unpin),
+    frame: &[u8],
+) -> io::Result<()> {
+    stream.write_all(&with_length(frame)).await
+}
+
+/// Reads one frame, its length before it.
+pub(super) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let announced = stream.read_u32().await?;
+    let length = usize::try_from(announced).unwrap_or(usize::MAX);
+    if length > FRAME_LIMIT_BYTES {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut frame = vec![0; LENGTH_BYTES + length];
+    frame[..LENGTH_BYTES].copy_from_slice(&announced.to_be_bytes());
+    stream.read_exact(&mut frame[LENGTH_BYTES..]).await?;
+    Ok(frame)
+}
+
+fn with_length(frame: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(frame.len()).expect("frames are bounded");
+    [&length.to_be_bytes()[..], frame].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::addresses::HostRoutes;
+    use super::super::{ADDRESS, GATEWAY};
+    use super::*;
+
+    /// A frame with an empty datagram to port 9 of that address.
+    fn datagram(to: [u8; 4]) -> Vec<u8> {
+        let mut frame = vec![2; 12];
+        frame.extend([8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0]);
+        frame.extend(ADDRESS.octets());
+        frame.extend(to);
+        frame.extend([0, 9, 0, 9, 0, 8, 0, 0]);
+        frame
+    }
+
+    fn relay() -> (
+        UnixStream,
+        UnixStream,
+        tokio::task::JoinHandle<io::Result<()>>,
+    ) {
+        let (card, ours) = UnixStream::pair().unwrap();
+        let (passt, theirs) = UnixStream::pair().unwrap();
+        let reach = Reach::new("".parse().unwrap(), HostRoutes::default());
+        (card, passt, tokio::spawn(carry(ours, theirs, reach)))
+    }
+
+    #[tokio::test]
+    async fn frames_go_out_if_they_may_and_come_in() {
+        let (mut card, mut passt, _relay) = relay();
+        write_frame(&mut card, &datagram([192, 168, 0, 1]))
+            .await
+            .unwrap();
+        write_frame(&mut card, b"x").await.unwrap();
+        let outside = datagram([151, 101, 2, 132]);
+        write_frame(&mut card, &outside).await.unwrap();
+        let passed = read_frame(&mut passt).await.unwrap();
+        assert_eq!(passed[LENGTH_BYTES..], outside);
+
+        let refused = read_frame(&mut card).await.unwrap();
+        assert_eq!(refused[LENGTH_BYTES..][26..30], GATEWAY.octets());
+        write_frame(&mut passt, b"anything").await.unwrap();
+        let received = read_frame(&mut card).await.unwrap();
+        assert_eq!(&received[LENGTH_BYTES..], b"anything");
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_announces_too_much_ends_the_connection() {
+        let (mut card, mut passt, relay) = relay();
+        card.write_u32(u32::MAX).await.unwrap();
+        let ended = relay.await.unwrap().unwrap_err();
+        assert_eq!(ended.kind(), io::ErrorKind::InvalidData);
+        assert!(read_frame(&mut passt).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_card_that_takes_nothing_is_not_answered_without_end() {
+        let (mut card, mut passt, _relay) = relay();
+        for _ in 0..10_000 {
+            write_frame(&mut card, &datagram([10, 0, 0, 1]))
+                .await
+                .unwrap();
+        }
+        let outside = datagram([151, 101, 2, 132]);
+        write_frame(&mut card, &outside).await.unwrap();
+        assert_eq!(
+            read_frame(&mut passt).await.unwrap()[LENGTH_BYTES..],
+            outside
+        );
+    }
+}
