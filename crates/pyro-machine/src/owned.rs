@@ -129,6 +129,7 @@ impl OwnedMachine {
             self.guest
                 .send(&HostMessage::Prepare {
                     disk: Disk::Private,
+                    seed: false,
                 })
                 .await?;
             self.guest.expect_hello().await?;

@@ -15,10 +15,14 @@ pub enum HostMessage {
         generation: u32,
     },
     /// Assembles the root file system from the base image and the private disk (stream 0);
-    /// answered by [`GuestMessage::Prepared`]. Nothing private may be in it.
+    /// answered by [`GuestMessage::Prepared`]. Nothing private may be in it. An
+    /// [`Unpack`](Self::Unpack) that was committed on the disk but not finished is finished first.
     Prepare {
         /// Which private disk becomes the upper layer.
         disk: Disk,
+        /// Whether the EROFS image on the disk with the serial `seed` lies above the base.
+        #[serde(default)]
+        seed: bool,
     },
     /// Makes this machine its own: entropy, clock and identity (stream 0); answered by
     /// [`GuestMessage::Adopted`]. No command runs before.
@@ -51,11 +55,32 @@ pub enum HostMessage {
         #[serde(default)]
         stdin: bool,
     },
+    /// Unpacks the tar stream that follows as [`Kind::Stdin`](crate::Kind::Stdin) frames, on a
+    /// stream of its own and answered like [`Exec`](Self::Exec). All of it appears below the
+    /// destination, or nothing.
+    ///
+    /// Parents come before their children, every path once; there are directories, files,
+    /// symbolic links, and hard links to earlier files. The last member is the file `.pyro-end`
+    /// with the JSON `{"entries":N,"bytes":M}`: how many members came before it, and how many
+    /// bytes their files have. The agent's program prints the same to standard output and exits
+    /// with 0, or prints what was wrong to standard error and exits with 1.
+    Unpack {
+        /// An absolute path that passes through no symbolic link. What is missing of it is made.
+        destination: String,
+    },
     /// Sends a signal to the process group of the stream's command.
     Signal {
         /// The signal's number.
         signal: i32,
     },
+    /// Sets the clock of a machine that was paused (stream 0). There is no answer.
+    SetClock {
+        /// The host's wall clock, in nanoseconds since the Unix epoch.
+        unix_time_ns: u64,
+    },
+    /// Writes what is cached to the private disk (stream 0); answered by
+    /// [`GuestMessage::Synced`], in the order in which it was asked for.
+    Sync,
     /// Writes everything to disk and powers the machine off (stream 0). There is no answer.
     Shutdown,
 }
@@ -90,6 +115,12 @@ pub enum GuestMessage {
     /// Answers [`HostMessage::Adopt`]: entropy was credited and the generator reseeded, the
     /// clock and the identity are set.
     Adopted,
+    /// Answers [`HostMessage::Sync`].
+    Synced {
+        /// How many processes there are beside the agent and the kernel's, commands included;
+        /// those that have ended do not count.
+        processes: u32,
+    },
     /// The command runs.
     Started {
         /// Its process id, which is also its process group.
