@@ -22,7 +22,7 @@ mod tsc;
 pub use accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict};
 pub use disk::PRIVATE_DISK_MIB;
 pub use error::{Error, Tails};
-pub use guest::{Command, Guest, Outcome, Streams};
+pub use guest::{Command, Guest, Outcome, Streams, Unpacked};
 pub use host::HostFacts;
 pub use launch::{LaunchEvent, Machines, Start};
 pub use machine::Machine;
