@@ -1,5 +1,8 @@
 //! *Boot* is the agent's way from the kernel's first process to serving the host.
 
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pyro_protocol::{Disk, PORT_NAME};
@@ -52,7 +55,7 @@ pub fn init() -> ! {
     power::shut_down(vm.root.as_ref().map(|root| &root.private))
 }
 
-fn boot() -> Result<std::os::fd::OwnedFd, Error> {
+fn boot() -> Result<OwnedFd, Error> {
     // None of these can fail for PID 1, and the machine works without them.
     let _name = rustix::thread::set_name(c"pyro-guest");
     let _session = rustix::process::setsid();
@@ -87,12 +90,32 @@ impl Machine for Vm {
         }
     }
 
-    fn prepare(&mut self, disk: Disk) -> Result<(), Error> {
-        self.root = Some(root::assemble(disk)?);
+    fn prepare(&mut self, disk: Disk, seed: bool) -> Result<(), Error> {
+        self.root = Some(root::assemble(disk, seed)?);
         Ok(())
     }
 
     fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error> {
         identity::adopt(adoption)
+    }
+
+    fn set_clock(&mut self, unix_time_ns: u64) -> Result<(), Error> {
+        identity::set_clock(unix_time_ns)
+    }
+
+    fn disk(&self) -> io::Result<OwnedFd> {
+        match &self.root {
+            Some(root) => root.private.try_clone(),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn program(&self) -> &Path {
+        // The file itself is gone with the initramfs.
+        Path::new("/proc/self/exe")
+    }
+
+    fn root(&self) -> &Path {
+        Path::new("/")
     }
 }

@@ -17,6 +17,11 @@ impl Error {
             cause: cause.into(),
         }
     }
+
+    /// Returns the error of a step that is not done for a reason of our own.
+    pub(crate) fn refused(step: impl Into<String>, why: &'static str) -> Self {
+        Self::new(step, io::Error::new(io::ErrorKind::InvalidInput, why))
+    }
 }
 
 /// Names the step a result belongs to.

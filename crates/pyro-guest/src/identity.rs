@@ -48,13 +48,7 @@ pub(crate) fn adopt(adoption: &Adoption) -> Result<(), Error> {
         .and_then(|random| sys::reseed(&random, &entropy))
         .step("add entropy")?;
 
-    let now = Timespec {
-        tv_sec: i64::try_from(adoption.unix_time_ns / NANOSECONDS)
-            .map_err(|_| invalid("read the time"))?,
-        tv_nsec: i64::try_from(adoption.unix_time_ns % NANOSECONDS)
-            .map_err(|_| invalid("read the time"))?,
-    };
-    rustix::time::clock_settime(ClockId::Realtime, now).step("set the clock")?;
+    set_clock(adoption.unix_time_ns)?;
 
     let (name, id) = (&adoption.hostname, &adoption.machine_id);
     if !is_hostname(name) {
@@ -76,6 +70,15 @@ pub(crate) fn adopt(adoption: &Adoption) -> Result<(), Error> {
         Some(network) => write(RESOLVER, &network::resolver(network)),
         None => Ok(()),
     }
+}
+
+/// Sets the clock.
+pub(crate) fn set_clock(unix_time_ns: u64) -> Result<(), Error> {
+    let now = Timespec {
+        tv_sec: i64::try_from(unix_time_ns / NANOSECONDS).map_err(|_| invalid("read the time"))?,
+        tv_nsec: i64::try_from(unix_time_ns % NANOSECONDS).map_err(|_| invalid("read the time"))?,
+    };
+    rustix::time::clock_settime(ClockId::Realtime, now).step("set the clock")
 }
 
 fn invalid(step: &str) -> Error {

@@ -6,7 +6,8 @@
 //! neither privileges nor PID 1.
 //!
 //! One thread serves the port and all commands with `poll`, a second one reaps; nothing blocks on
-//! anything but `poll`. Memory is bounded by the protocol's windows, whatever commands print. The
+//! anything but `poll`. What takes long has a thread (writing to disk) or a process (unpacking) of
+//! its own. Memory is bounded by the protocol's windows, whatever commands print. The
 //! code is kept small on purpose: under software emulation every instruction that runs for the
 //! first time costs a translation, and most of what a short command costs is first times.
 
@@ -15,6 +16,7 @@ mod command;
 mod console;
 mod devices;
 mod error;
+mod flush;
 mod identity;
 mod network;
 mod outbox;
@@ -26,7 +28,9 @@ mod server;
 mod spawn;
 mod streams;
 mod sys;
+mod unpack;
 
 pub use boot::init;
 pub use error::Error;
 pub use server::{Adoption, Age, End, Machine, serve};
+pub use unpack::{UNPACK, unpack};

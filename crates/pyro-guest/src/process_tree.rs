@@ -1,4 +1,5 @@
-//! A *process tree* is a command with everything it started.
+//! A *process tree* is a command with everything it started. The machine's own tree has the
+//! kernel's threads in it too, and the agent.
 
 use std::fs;
 
@@ -11,7 +12,14 @@ struct Process {
     parent: i32,
     group: i32,
     session: i32,
+    /// Whether it is a thread of the kernel.
+    is_kernel: bool,
+    /// Whether it has ended and only was not collected yet.
+    has_ended: bool,
 }
+
+/// The kernel's flag for its own threads.
+const PF_KTHREAD: u32 = 0x0020_0000;
 
 /// How often the tree is looked at again for processes that were being started meanwhile.
 const ROUNDS: usize = 16;
@@ -46,6 +54,14 @@ pub(crate) fn kill(pid: Pid) {
         send(pid, Signal::KILL);
     }
     crate::reaper::signal_group(pid, Signal::KILL);
+}
+
+/// Returns how many processes run that are neither this one nor the kernel's.
+pub(crate) fn count() -> u32 {
+    let own = rustix::process::getpid().as_raw_pid();
+    let counts =
+        |process: &&Process| process.pid != own && !process.is_kernel && !process.has_ended;
+    u32::try_from(processes().iter().filter(counts).count()).unwrap_or(u32::MAX)
 }
 
 fn send(pid: i32, signal: Signal) {
@@ -86,19 +102,24 @@ fn processes() -> Vec<Process> {
         .collect()
 }
 
-/// Reads `pid (name) state parent group session …`; the name may hold anything, even `)`.
+/// Reads `pid (name) state parent group session terminal its-group flags …`; the name may hold
+/// anything, even `)`.
 fn parse(stat: &[u8]) -> Option<Process> {
     let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
     let after_name = std::str::from_utf8(&stat[end_of_name + 1..]).ok()?;
-    let mut fields = after_name.split_ascii_whitespace().skip(1);
+    let mut fields = after_name.split_ascii_whitespace();
+    let state = fields.next()?;
     let mut number = || fields.next()?.parse().ok();
     let (parent, group, session) = (number()?, number()?, number()?);
+    let flags: u32 = fields.nth(2)?.parse().ok()?;
     let pid = stat.split(|&byte| byte == b' ').next()?;
     Some(Process {
         pid: std::str::from_utf8(pid).ok()?.parse().ok()?,
         parent,
         group,
         session,
+        is_kernel: flags & PF_KTHREAD != 0,
+        has_ended: matches!(state, "Z" | "X"),
     })
 }
 
@@ -112,6 +133,8 @@ mod tests {
             parent,
             group,
             session,
+            is_kernel: false,
+            has_ended: false,
         }
     }
 
@@ -119,6 +142,10 @@ mod tests {
     fn a_hostile_name_does_not_confuse() {
         let stat = b"42 (a) R 1 1 1 (b) S 7 8 9 0 -1 4194560";
         assert_eq!(parse(stat), Some(process(42, 7, 8, 9)));
+        let thread = parse(b"9 (kworker/0:1) I 2 0 0 0 -1 69238880 0").unwrap();
+        assert!(thread.is_kernel && !thread.has_ended);
+        let zombie = parse(b"10 (sh) Z 1 10 1 0 -1 4227084 0").unwrap();
+        assert!(zombie.has_ended && !zombie.is_kernel);
         assert_eq!(parse(b"42 (a"), None);
         assert_eq!(parse(b""), None);
     }

@@ -11,14 +11,17 @@ use pyro_protocol::Disk;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::MountFlags;
 
+use crate::console;
 use crate::devices;
 use crate::error::{Error, Step as _};
 use crate::identity;
 use crate::network;
+use crate::unpack;
 
 /// Mount points in the initramfs. When the new root is moved over it they, and all that is
 /// mounted there, have no path any more.
 const BASE: &str = "/base";
+const SEED: &str = "/seed";
 const PRIVATE: &str = "/private";
 const ROOT: &str = "/root";
 
@@ -38,19 +41,31 @@ pub(crate) fn mount_kernel_file_systems() -> Result<(), Error> {
 }
 
 /// Assembles the root file system and makes it everybody's `/`.
-pub(crate) fn assemble(disk: Disk) -> Result<Root, Error> {
+///
+/// The private disk may be that of an earlier machine: everything may be there already, and
+/// changed by whoever used it.
+pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
     let Disk::Private = disk;
     let none = MountFlags::empty();
     let base = devices::disk("base")?;
     mount(&base, BASE, "erofs", MountFlags::RDONLY, None)?;
+    if seed {
+        let seed = devices::disk("seed")?;
+        mount(&seed, SEED, "erofs", MountFlags::RDONLY, None)?;
+    }
     let private = devices::disk("rw")?;
     // A fresh disk's inode tables are zeroes already; the kernel need not write them again.
     let options = Some(c"noinit_itable");
     mount(&private, PRIVATE, "ext4", MountFlags::NOATIME, options)?;
-    let private = rustix::fs::open(PRIVATE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-        .step("open the private disk's root")?;
-    let layers = Some(c"lowerdir=/base,upperdir=/private/upper,workdir=/private/work");
-    mount("overlay", ROOT, "overlay", none, layers)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let private =
+        rustix::fs::open(PRIVATE, flags, Mode::empty()).step("open the private disk's root")?;
+    let layers = if seed {
+        c"lowerdir=/seed:/base,upperdir=/private/upper,workdir=/private/work"
+    } else {
+        c"lowerdir=/base,upperdir=/private/upper,workdir=/private/work"
+    };
+    mount("overlay", ROOT, "overlay", none, Some(layers))?;
 
     for name in ["dev", "proc", "sys"] {
         let target = Path::new(ROOT).join(name);
@@ -65,6 +80,10 @@ pub(crate) fn assemble(disk: Disk) -> Result<Root, Error> {
     rustix::process::chdir("/").step("enter the new root")?;
 
     furnish()?;
+    if let Err(error) = unpack::recover(Path::new("/")) {
+        // It stays as it is and is tried again; whoever opens a full disk wants to make room.
+        console::log(&format!("an earlier unpacking is unfinished: {error}"));
+    }
     Ok(Root { private })
 }
 
@@ -88,16 +107,25 @@ fn furnish() -> Result<(), Error> {
     let _optional = mount("cgroup2", "/sys/fs/cgroup", "cgroup2", no_programs, None);
 
     // `/tmp` stays on the private disk: a big build must not fill the memory.
-    make_directory(Path::new("/tmp"), 0o1777)?;
+    optional(make_directory(Path::new("/tmp"), 0o1777));
+    optional(make_directory(Path::new("/workspace"), 0o755));
     link("/proc/self/fd", "/dev/fd")?;
     link("/proc/self/fd/0", "/dev/stdin")?;
     link("/proc/self/fd/1", "/dev/stdout")?;
     link("/proc/self/fd/2", "/dev/stderr")?;
     // Minimal images may lack it.
     make_directory(Path::new("/etc"), 0o755)?;
-    link("/proc/self/mounts", "/etc/mtab")?;
+    optional(link("/proc/self/mounts", "/etc/mtab"));
     network::raise_loopback()?;
     identity::write_placeholders()
+}
+
+/// Passes over a failure. On a disk that was used before, the disk may be full, or something else
+/// in the place; that must not keep its owner from looking.
+fn optional(result: Result<(), Error>) {
+    if let Err(error) = result {
+        console::log(&error.to_string());
+    }
 }
 
 /// Mounts `source` on `target`, which is made if it is missing.

@@ -1,7 +1,9 @@
 //! The *server* answers the host: one loop over the port and the pipes of all commands.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,10 +18,12 @@ use rustix::io::Errno;
 use crate::command::{Command, OUTPUT_CHUNK_BYTES, milliseconds};
 use crate::console;
 use crate::error::Error;
+use crate::flush::Flushes;
 use crate::outbox::Outbox;
 use crate::reaper::{self, Mailbox};
 use crate::spawn::{self, Request};
 use crate::streams::StreamSet;
+use crate::unpack;
 
 /// What the agent does to the machine it runs in.
 pub trait Machine {
@@ -30,13 +34,31 @@ pub trait Machine {
     ///
     /// # Errors
     /// When a step fails; the machine is of no use then.
-    fn prepare(&mut self, disk: Disk) -> Result<(), Error>;
+    fn prepare(&mut self, disk: Disk, seed: bool) -> Result<(), Error>;
 
     /// Makes the machine its own. It can happen several times in a machine's life.
     ///
     /// # Errors
     /// When a step fails; the machine must not run commands then.
     fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error>;
+
+    /// Sets the clock.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn set_clock(&mut self, unix_time_ns: u64) -> Result<(), Error>;
+
+    /// Returns a descriptor of the private disk's file system, which can be flushed through it.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    fn disk(&self) -> io::Result<OwnedFd>;
+
+    /// Returns the file of the agent's program.
+    fn program(&self) -> &Path;
+
+    /// Returns the root of the file system that commands see.
+    fn root(&self) -> &Path;
 }
 
 /// How long a machine has been running.
@@ -108,6 +130,7 @@ enum Stage {
 enum Source {
     Port,
     Bell,
+    Flush,
     Command(u32, Kind),
     Leftover(usize),
 }
@@ -121,6 +144,7 @@ struct Server<'a> {
     mailbox: Arc<Mailbox>,
     used: StreamSet,
     commands: BTreeMap<u32, Command>,
+    flushes: Flushes,
     /// Output pipes of ended commands that daemons hold open; read so that these do not die of
     /// SIGPIPE. `None` once closed, until the end of the turn.
     leftovers: Vec<Option<OwnedFd>>,
@@ -143,6 +167,7 @@ impl<'a> Server<'a> {
             mailbox: Arc::new(Mailbox::new()?),
             used: StreamSet::default(),
             commands: BTreeMap::new(),
+            flushes: Flushes::new()?,
             leftovers: Vec::new(),
             served: 0,
             scratch: vec![0; OUTPUT_CHUNK_BYTES],
@@ -158,6 +183,7 @@ impl<'a> Server<'a> {
                 Source::Port if happened == PollFlags::OUT => {}
                 Source::Port => self.read_port()?,
                 Source::Bell => self.collect_ended(),
+                Source::Flush => self.report_flushed(),
                 Source::Command(stream, kind) => self.pump(stream, kind)?,
                 Source::Leftover(index) => self.discard(index),
             }
@@ -182,6 +208,7 @@ impl<'a> Server<'a> {
         port.set(PollFlags::OUT, !self.outbox.is_empty());
         watch(Source::Port, self.port.as_fd(), port);
         watch(Source::Bell, self.mailbox.bell.as_fd(), PollFlags::IN);
+        watch(Source::Flush, self.flushes.bell.as_fd(), PollFlags::IN);
         let after = self.commands.range(self.served.saturating_add(1)..);
         let before = self.commands.range(..=self.served);
         for (&stream, command) in after.chain(before) {
@@ -318,21 +345,25 @@ impl<'a> Server<'a> {
                 stdin,
             } => {
                 let request = Request {
+                    program: None,
                     argv,
                     env,
                     cwd,
                     stdin,
                 };
-                if let Err((failure, message)) = self.exec(stream, &request, timeout_ms) {
-                    let answer = GuestMessage::ExecFailed { failure, message };
-                    self.outbox.say(stream, &answer);
-                }
+                self.exec(stream, &request, timeout_ms);
+            }
+            HostMessage::Unpack { destination } => {
+                let request = self.unpacking(destination);
+                self.exec(stream, &request, None);
             }
             HostMessage::Signal { signal } if stream != CONNECTION => {
                 self.signal(stream, signal)?;
             }
             HostMessage::Hello { generation } if stream == CONNECTION => self.hello(generation),
-            HostMessage::Prepare { disk, .. } if stream == CONNECTION => self.prepare(disk),
+            HostMessage::Prepare { disk, seed } if stream == CONNECTION => {
+                self.prepare(disk, seed);
+            }
             HostMessage::Adopt {
                 entropy_hex,
                 unix_time_ns,
@@ -348,6 +379,12 @@ impl<'a> Server<'a> {
                 mac,
                 network,
             }),
+            HostMessage::SetClock { unix_time_ns } if stream == CONNECTION => {
+                if let Err(error) = self.machine.set_clock(unix_time_ns) {
+                    console::log(&error.to_string());
+                }
+            }
+            HostMessage::Sync if stream == CONNECTION => self.flush_disk(),
             HostMessage::Shutdown if stream == CONNECTION => return Err(End::Shutdown),
             _ => return Err(unexpected("message", stream)),
         }
@@ -374,11 +411,11 @@ impl<'a> Server<'a> {
         self.outbox.say(CONNECTION, &answer);
     }
 
-    fn prepare(&mut self, disk: Disk) {
+    fn prepare(&mut self, disk: Disk, seed: bool) {
         if self.stage != Stage::Booted {
             return self.fail("the machine was prepared before");
         }
-        match self.machine.prepare(disk) {
+        match self.machine.prepare(disk, seed) {
             Ok(()) => {
                 self.stage = Stage::Prepared;
                 self.outbox.say(CONNECTION, &GuestMessage::Prepared);
@@ -410,7 +447,50 @@ impl<'a> Server<'a> {
             .say(CONNECTION, &GuestMessage::Failed { message });
     }
 
-    fn exec(
+    fn flush_disk(&mut self) {
+        if let Err(error) = self.flushes.ask(self.machine.disk()) {
+            self.fail(&format!("cannot flush the private disk: {error}"));
+        }
+    }
+
+    /// Answers the host's request for a flush, and begins the next one.
+    fn report_flushed(&mut self) {
+        match self.flushes.take() {
+            Some(Ok(processes)) => {
+                let answer = GuestMessage::Synced { processes };
+                self.outbox.say(CONNECTION, &answer);
+            }
+            Some(Err(error)) => self.fail(&format!("cannot flush the private disk: {error}")),
+            None => return,
+        }
+        if self.flushes.next_waits() {
+            self.flush_disk();
+        }
+    }
+
+    /// Returns the command that unpacks: the agent's program, with nothing of the agent's.
+    fn unpacking(&self, destination: String) -> Request {
+        Request {
+            program: Some(self.machine.program().to_owned()),
+            argv: vec![
+                "pyro-guest".to_owned(),
+                unpack::UNPACK.to_owned(),
+                destination,
+            ],
+            env: Vec::new(),
+            cwd: Some(self.machine.root().to_string_lossy().into_owned()),
+            stdin: true,
+        }
+    }
+
+    fn exec(&mut self, stream: u32, request: &Request, timeout_ms: Option<u64>) {
+        if let Err((failure, message)) = self.try_exec(stream, request, timeout_ms) {
+            let answer = GuestMessage::ExecFailed { failure, message };
+            self.outbox.say(stream, &answer);
+        }
+    }
+
+    fn try_exec(
         &mut self,
         stream: u32,
         request: &Request,

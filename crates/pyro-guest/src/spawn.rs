@@ -26,6 +26,8 @@ const COMMAND_OPEN_FILES: u64 = 1024;
 /// The command to start.
 #[derive(Debug)]
 pub(crate) struct Request {
+    /// The program's file; the first argument is searched in `PATH` if not set.
+    pub(crate) program: Option<PathBuf>,
     pub(crate) argv: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) cwd: Option<String>,
@@ -67,7 +69,8 @@ pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned
         let _limit = LoweredLimit::new();
         let _directory = enter(request.cwd.as_deref(), variable("HOME"))?;
         let name = request.argv.first().map_or("", String::as_str);
-        let program = find_program(name, variable("PATH")).ok_or_else(|| {
+        let found = || find_program(name, variable("PATH"));
+        let program = request.program.clone().or_else(found).ok_or_else(|| {
             let message = format!("{}: command not found", shortened(name));
             (ExecFailure::NotFound, message)
         })?;

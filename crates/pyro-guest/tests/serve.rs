@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::VecDeque;
-use std::io::{Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,23 +18,48 @@ use pyro_protocol::{
     CONNECTION, Credit, Decoder, Disk, ExecFailure, Exit, Frame, GENERATION, GuestMessage,
     HostMessage, INITIAL_WINDOW, Kind,
 };
+use tempfile::TempDir;
 
 const WINDOW: usize = INITIAL_WINDOW as usize;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct NoMachine;
+/// A machine whose root is a directory.
+struct NoMachine {
+    root: PathBuf,
+    disk: Option<OwnedFd>,
+    clock: Arc<AtomicU64>,
+}
 
 impl Machine for NoMachine {
     fn age(&self) -> Age {
         Age::default()
     }
 
-    fn prepare(&mut self, _disk: Disk) -> Result<(), Error> {
+    fn prepare(&mut self, _disk: Disk, _seed: bool) -> Result<(), Error> {
+        self.disk = Some(File::open(&self.root).unwrap().into());
         Ok(())
     }
 
     fn adopt(&mut self, _adoption: &Adoption) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn set_clock(&mut self, unix_time_ns: u64) -> Result<(), Error> {
+        self.clock.store(unix_time_ns, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn disk(&self) -> io::Result<OwnedFd> {
+        let disk = self.disk.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        disk.try_clone()
+    }
+
+    fn program(&self) -> &Path {
+        Path::new(env!("CARGO_BIN_EXE_pyro-guest"))
+    }
+
+    fn root(&self) -> &Path {
+        &self.root
     }
 }
 
@@ -72,19 +101,30 @@ struct Host {
     waiting: VecDeque<Frame>,
     streams: u32,
     agent: JoinHandle<End>,
+    root: TempDir,
+    clock: Arc<AtomicU64>,
 }
 
 impl Host {
     /// Starts an agent that was not adopted.
     fn new() -> Self {
         let (socket, port) = UnixStream::pair().unwrap();
-        let agent = std::thread::spawn(|| serve(OwnedFd::from(port), &mut NoMachine));
+        let root = tempfile::tempdir().unwrap();
+        let clock = Arc::new(AtomicU64::new(0));
+        let mut machine = NoMachine {
+            root: root.path().to_owned(),
+            disk: None,
+            clock: Arc::clone(&clock),
+        };
+        let agent = std::thread::spawn(move || serve(OwnedFd::from(port), &mut machine));
         Self {
             socket,
             decoder: Decoder::new(),
             waiting: VecDeque::new(),
             streams: 0,
             agent,
+            root,
+            clock,
         }
     }
 
@@ -94,6 +134,7 @@ impl Host {
             CONNECTION,
             &HostMessage::Prepare {
                 disk: Disk::Private,
+                seed: false,
             },
         );
         host.say(CONNECTION, &adopt());
@@ -179,6 +220,19 @@ impl Host {
             }
         }
         ran
+    }
+
+    /// Sends an archive to be unpacked to `/workspace`.
+    fn unpack(&mut self, archive: &[u8]) -> Ran {
+        self.streams += 1;
+        let stream = self.streams;
+        let destination = "/workspace".to_owned();
+        self.say(stream, &HostMessage::Unpack { destination });
+        self.started(stream);
+        assert!(archive.len() <= WINDOW);
+        self.send(&Frame::data(stream, Kind::Stdin, archive));
+        self.send(&Frame::data(stream, Kind::Stdin, Vec::new()));
+        self.finish(stream)
     }
 
     fn run(&mut self, command: Exec) -> Ran {
@@ -640,6 +694,93 @@ fn a_daemon_does_not_delay_the_end_and_does_not_die_of_it() {
     assert_eq!(host.run(argv(["kill", daemon])).exit().code, Some(0));
 }
 
+/// An archive of one file, whose end says that it has `entries` members.
+fn archive(entries: u32) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let end = format!("{{\"entries\":{entries},\"bytes\":5}}");
+    for (path, contents) in [("file", "hello"), (".pyro-end", &end)] {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(0o640);
+        header.set_size(contents.len() as u64);
+        builder
+            .append_data(&mut header, path, contents.as_bytes())
+            .unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+#[test]
+fn an_archive_is_unpacked_like_a_command_runs() {
+    let mut host = Host::new();
+    let destination = "/workspace".to_owned();
+    host.say(7, &HostMessage::Unpack { destination });
+    let answer = host.answer(7);
+    let failure = ExecFailure::NotReady;
+    assert!(matches!(answer, GuestMessage::ExecFailed { failure: f, .. } if f == failure));
+
+    let mut host = Host::adopted();
+    let ran = host.unpack(&archive(1));
+    assert_eq!(ran.text(), "{\"entries\":1,\"bytes\":5}\n");
+    assert_eq!(ran.exit().code, Some(0));
+    let file = host.root.path().join("workspace/file");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "hello");
+
+    let ran = host.unpack(&archive(2));
+    assert_eq!(ran.exit().code, Some(1));
+    assert_eq!(
+        ran.stderr,
+        b"cannot read the archive: it is not what its end says\n"
+    );
+    assert_eq!(ran.text(), "");
+}
+
+#[test]
+fn an_unpacking_can_be_ended() {
+    let mut host = Host::adopted();
+    let destination = "/workspace".to_owned();
+    host.say(7, &HostMessage::Unpack { destination });
+    host.started(7);
+    host.say(7, &HostMessage::Signal { signal: 9 });
+    assert_eq!(host.finish(7).exit().signal, Some(9));
+    host.streams = 7;
+    assert_eq!(host.unpack(&archive(1)).exit().code, Some(0));
+}
+
+#[test]
+fn the_clock_is_set_without_an_answer() {
+    let mut host = Host::adopted();
+    host.say(CONNECTION, &HostMessage::SetClock { unix_time_ns: 17 });
+    assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+    assert_eq!(host.clock.load(Ordering::SeqCst), 17);
+    assert!(host.waiting.is_empty());
+}
+
+#[test]
+fn every_flush_is_answered_and_counts_processes() {
+    let mut host = Host::adopted();
+    let sleeper = host.exec(argv(["sleep", "60"]));
+    host.started(sleeper);
+    for _ in 0..5 {
+        host.say(CONNECTION, &HostMessage::Sync);
+    }
+    for _ in 0..5 {
+        let answer = host.answer(CONNECTION);
+        assert!(
+            matches!(answer, GuestMessage::Synced { processes: 1.. }),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+    host.say(sleeper, &HostMessage::Signal { signal: 9 });
+    host.finish(sleeper);
+    assert!(host.waiting.is_empty());
+
+    let mut host = Host::new();
+    host.say(CONNECTION, &HostMessage::Sync);
+    let answer = host.answer(CONNECTION);
+    assert!(matches!(answer, GuestMessage::Failed { .. }), "{answer:?}");
+}
+
 #[test]
 fn fifty_commands_run_at_once() {
     let mut host = Host::adopted();
@@ -686,6 +827,7 @@ fn the_agent_ends_with_its_connection() {
         Frame::data(9, Kind::Stdin, b"x".to_vec()),
         Frame::control(9, &HostMessage::Signal { signal: 9 }).unwrap(),
         Frame::control(9, &HostMessage::Shutdown).unwrap(),
+        Frame::control(9, &HostMessage::Sync).unwrap(),
     ] {
         let mut host = Host::adopted();
         host.send(&nonsense);

@@ -26,7 +26,7 @@ pub use accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict};
 pub use disk::{PRIVATE_DISK_MIB, SEED_DISK_BYTES};
 pub use error::{Error, Tails};
 pub use files::KeptFiles;
-pub use guest::{Command, Guest, Outcome, Streams};
+pub use guest::{Command, Guest, Outcome, Streams, Unpacked};
 pub use host::HostFacts;
 pub use launch::{LaunchEvent, Machines, Start};
 pub use machine::Machine;

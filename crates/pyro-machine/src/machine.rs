@@ -28,7 +28,7 @@ pub struct Machine {
 #[derive(Debug)]
 enum Kept {
     Owned(Box<OwnedMachine>),
-    Leased(Leased),
+    Leased(Box<Leased>),
 }
 
 /// A machine that another process holds for us, for as long as the lease is open.
@@ -76,7 +76,7 @@ impl Machine {
             _lease: claim.lease,
         };
         Ok(Self {
-            kept: Kept::Leased(leased),
+            kept: Kept::Leased(Box::new(leased)),
             slot: None,
         })
     }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use pyro_store::{MachineDirectory, Slot};
 use serde_json::json;
+use tokio::io::AsyncRead;
 use tokio::sync::Mutex;
 
 use crate::accelerator::Accelerator;
 use crate::console::Console;
 use crate::error::Tails;
 use crate::files::{Files, KeptFiles};
-use crate::guest::{Command, Guest, Outcome, Streams, run_error};
+use crate::guest::{Command, Guest, Outcome, Streams, Unpacked, run_error};
 use crate::launch::{Listener, Machines, Start};
 use crate::network::Network;
 use crate::process::{Exited, OwnedProcess, describe};
@@ -123,6 +124,33 @@ impl SupervisedMachine {
     pub async fn run(&self, command: &Command, streams: Streams<'_>) -> Result<Outcome, Error> {
         match self.guest.run(command, streams).await {
             Ok(outcome) => Ok(outcome),
+            Err(failure) => Err(self.error(failure).await),
+        }
+    }
+
+    /// Unpacks the tar stream `archive` below `destination`, an absolute path in the guest.
+    ///
+    /// # Errors
+    /// When the machine stopped meanwhile.
+    pub async fn unpack(
+        &self,
+        destination: &str,
+        archive: &mut (dyn AsyncRead + Send + Unpin),
+    ) -> Result<Unpacked, Error> {
+        match self.guest.unpack(destination, archive, None).await {
+            Ok(unpacked) => Ok(unpacked),
+            Err(failure) => Err(self.error(failure).await),
+        }
+    }
+
+    /// Has the guest write everything to its disk. Returns how many processes run in it, beside
+    /// those that always do.
+    ///
+    /// # Errors
+    /// When the machine stopped meanwhile.
+    pub async fn flush(&self) -> Result<u32, Error> {
+        match self.guest.sync().await {
+            Ok(processes) => Ok(processes),
             Err(failure) => Err(self.error(failure).await),
         }
     }

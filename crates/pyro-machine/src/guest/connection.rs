@@ -19,6 +19,8 @@ use super::{Failure, control};
 
 /// Frames that may wait to be written.
 const OUTGOING_FRAMES: usize = 16;
+/// The signal nobody can ignore.
+const SIGKILL: i32 = 9;
 /// Messages a stream may send that nobody has looked at yet. An honest one sends three.
 const PENDING_MESSAGES: u32 = 16;
 
@@ -106,6 +108,13 @@ impl Link {
         self.lock().open.remove(&number);
     }
 
+    /// Notes that one of a stream's messages was looked at, so that another may come.
+    pub(crate) fn looked_at_message(&self, number: u32) {
+        if let Some(stream) = self.lock().open.get_mut(&number) {
+            stream.messages_left = PENDING_MESSAGES.min(stream.messages_left + 1);
+        }
+    }
+
     /// The permits of a stream's standard input, one a byte.
     pub(crate) fn stdin_credit(&self, number: u32) -> Option<Arc<Semaphore>> {
         self.lock()
@@ -143,6 +152,15 @@ impl Link {
             .send(frame.to_bytes())
             .await
             .map_err(|_| self.failure())
+    }
+
+    /// Ends a stream's command, if the connection has room for the message: without, it does not
+    /// get through to the agent anyway.
+    pub(crate) fn kill(&self, number: u32) {
+        if let Ok(frame) = control(number, &HostMessage::Signal { signal: SIGKILL }) {
+            // There is nobody to tell.
+            drop(self.outgoing.try_send(frame.to_bytes()));
+        }
     }
 
     /// Why the connection ended.

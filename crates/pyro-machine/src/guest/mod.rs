@@ -3,6 +3,7 @@
 
 mod connection;
 mod run;
+mod unpack;
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -10,13 +11,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pyro_protocol::{CONNECTION, Disk, Frame, GENERATION, GuestMessage, HostMessage, Network};
 use pyro_store::{VmId, random_hex};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::network::mac_address;
 use connection::{Event, Link};
 pub use run::{Command, Outcome, Streams};
+pub use unpack::Unpacked;
 
 /// How late the guest's clock may be without being told the time again.
 const CLOCK_TOLERANCE: Duration = Duration::from_millis(40);
@@ -44,10 +46,20 @@ pub(crate) enum Failure {
 #[derive(Debug)]
 pub struct Guest {
     link: Arc<Link>,
-    events: mpsc::UnboundedReceiver<Event>,
+    answers: Mutex<Answers>,
     /// What the machine's network card is connected to.
     network: Option<Network>,
     tasks: [JoinHandle<()>; 2],
+}
+
+/// What the agent says about the machine as a whole. Whoever waits for an answer has it locked
+/// from before the question is sent: answers come in the order of the questions.
+#[derive(Debug)]
+struct Answers {
+    events: mpsc::UnboundedReceiver<Event>,
+    /// How many flushes were asked for and not answered, among them those whose askers have given
+    /// up.
+    flushes: u32,
 }
 
 impl Guest {
@@ -59,7 +71,7 @@ impl Guest {
         let events = link.open(CONNECTION, 0);
         Ok(Self {
             link,
-            events,
+            answers: Mutex::new(Answers { events, flushes: 0 }),
             network: None,
             tasks,
         })
@@ -77,13 +89,52 @@ impl Guest {
 
     /// Waits for the agent's next message about the machine as a whole.
     pub(crate) async fn receive(&mut self) -> Result<GuestMessage, Failure> {
-        match self.events.recv().await {
-            Some(Event::Message(GuestMessage::Failed { message })) => Err(Failure::Setup(message)),
-            Some(Event::Message(message)) => Ok(message),
-            Some(Event::Output { .. }) => Err(Failure::Protocol("data on the connection".into())),
-            None => Err(self.link.failure()),
+        next_answer(&self.link, self.answers.get_mut()).await
+    }
+
+    /// Tells the guest the time, as it must be told after a pause.
+    pub(crate) async fn set_clock(&self) -> Result<(), Failure> {
+        let unix_time_ns = unix_time_ns();
+        self.send(&HostMessage::SetClock { unix_time_ns }).await
+    }
+
+    /// Has the guest write everything to its disk. Returns how many processes there are beside
+    /// the agent, commands included.
+    pub(crate) async fn sync(&self) -> Result<u32, Failure> {
+        let mut answers = self.answers.lock().await;
+        self.send(&HostMessage::Sync).await?;
+        answers.flushes += 1;
+        loop {
+            match next_answer(&self.link, &mut answers).await? {
+                GuestMessage::Synced { processes } => {
+                    answers.flushes -= 1;
+                    // The others are older than the question.
+                    if answers.flushes == 0 {
+                        return Ok(processes);
+                    }
+                }
+                other => return Err(unexpected(&other)),
+            }
         }
     }
+}
+
+async fn next_answer(link: &Link, answers: &mut Answers) -> Result<GuestMessage, Failure> {
+    let event = answers.events.recv().await;
+    link.looked_at_message(CONNECTION);
+    match event {
+        Some(Event::Message(GuestMessage::Failed { message })) => Err(Failure::Setup(message)),
+        Some(Event::Message(message)) => Ok(message),
+        Some(Event::Output { .. }) => Err(Failure::Protocol("data on the connection".into())),
+        None => Err(link.failure()),
+    }
+}
+
+fn unix_time_ns() -> u64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Guest {
@@ -155,12 +206,6 @@ impl Guest {
         Ok(())
     }
 
-    /// Tells the guest the time.
-    pub(crate) async fn set_clock(&self) -> Result<(), Failure> {
-        let unix_time_ns = unix_time_ns();
-        self.send(&HostMessage::SetClock { unix_time_ns }).await
-    }
-
     /// Has the guest write everything to its disk and power off.
     pub(crate) async fn shut_down(&self) -> Result<(), Failure> {
         self.send(&HostMessage::Shutdown).await
@@ -178,13 +223,6 @@ impl Guest {
         }
         self.adopt(id).await
     }
-}
-
-fn unix_time_ns() -> u64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn unexpected(message: &GuestMessage) -> Failure {

@@ -80,14 +80,7 @@ impl Guest {
         command: &Command,
         streams: Streams<'_>,
     ) -> Result<Outcome, Failure> {
-        let started = Instant::now();
-        let number = self.link.next_stream();
-        let mut events = self.link.open(number, INITIAL_WINDOW);
-        let credit = self
-            .link
-            .stdin_credit(number)
-            .ok_or_else(|| self.link.failure())?;
-        let message = HostMessage::Exec {
+        let opening = HostMessage::Exec {
             argv: command.argv.clone(),
             env: command.env.clone(),
             cwd: command.cwd.clone(),
@@ -96,7 +89,34 @@ impl Guest {
                 .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
             stdin: streams.stdin.is_some(),
         };
-        self.link.send_control(number, &message).await?;
+        let limit = command
+            .timeout
+            .map(|limit| limit.saturating_add(AGENT_GRACE));
+        self.run_stream(&opening, limit, streams).await
+    }
+
+    /// Opens a stream with `opening` and passes its input and output on until it ends. After
+    /// `limit` nobody waits for it any more.
+    pub(super) async fn run_stream(
+        &self,
+        opening: &HostMessage,
+        limit: Option<Duration>,
+        streams: Streams<'_>,
+    ) -> Result<Outcome, Failure> {
+        let started = Instant::now();
+        let number = self.link.next_stream();
+        let mut events = self.link.open(number, INITIAL_WINDOW);
+        let mut ending = Ending {
+            link: &self.link,
+            number,
+            runs: false,
+        };
+        let credit = self
+            .link
+            .stdin_credit(number)
+            .ok_or_else(|| self.link.failure())?;
+        self.link.send_control(number, opening).await?;
+        ending.runs = true;
 
         let Streams {
             stdin,
@@ -106,16 +126,20 @@ impl Guest {
         let output = pass_output(&self.link, number, &mut events, stdout, stderr);
         let input = pass_input(&self.link, number, &credit, stdin);
         let limit = async {
-            match command.timeout {
-                Some(limit) => tokio::time::sleep(limit.saturating_add(AGENT_GRACE)).await,
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
                 None => std::future::pending().await,
             }
         };
         tokio::pin!(output, input, limit);
         let mut input_done = false;
-        let result = loop {
+        loop {
             tokio::select! {
-                result = &mut output => break result.map(Outcome::from),
+                result = &mut output => {
+                    // Either it has ended, or nobody reads what it says.
+                    ending.runs = matches!(result, Err(Failure::OutputClosed));
+                    break result.map(Outcome::from);
+                }
                 () = &mut input, if !input_done => input_done = true,
                 // The agent, or whoever reads our output, hangs. What came so far was passed on.
                 () = &mut limit => break Ok(Outcome {
@@ -125,9 +149,24 @@ impl Guest {
                     duration: started.elapsed(),
                 }),
             }
-        };
-        self.link.close(number);
-        result
+        }
+    }
+}
+
+/// Closes a stream when it is dropped, and ends the command if it still runs: whoever waited for
+/// it does not wait any more.
+struct Ending<'a> {
+    link: &'a Link,
+    number: u32,
+    runs: bool,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.link.close(self.number);
+        if self.runs {
+            self.link.kill(self.number);
+        }
     }
 }
 

@@ -30,9 +30,18 @@ impl Agent {
         self.stream.write_all(&frame.to_bytes()).unwrap();
     }
 
+    fn say_synced(&mut self, processes: u32) {
+        let synced = GuestMessage::Synced { processes };
+        self.say(&Frame::control(CONNECTION, &synced).unwrap());
+    }
+
     fn say_exited(&mut self, stream: u32) {
+        self.say_exited_with(stream, 3);
+    }
+
+    fn say_exited_with(&mut self, stream: u32, code: i32) {
         let exit = Exit {
-            code: Some(3),
+            code: Some(code),
             signal: None,
             timed_out: false,
             duration_ms: 5,
@@ -207,4 +216,158 @@ async fn an_agent_that_hangs_does_not_hang_the_host() {
     let outcome = guest.run(&command, streams).await.unwrap();
     assert!(outcome.timed_out);
     assert_eq!(agent.next().kind, Kind::Control);
+}
+
+#[tokio::test]
+async fn a_command_nobody_waits_for_is_ended() {
+    let (host, mut agent) = pair();
+    let guest = Guest::connect(host).unwrap();
+    let command = Command {
+        argv: vec!["sleep".into()],
+        ..Command::default()
+    };
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let streams = Streams {
+        stdin: None,
+        stdout: &mut stdout,
+        stderr: &mut stderr,
+    };
+    let moment = std::time::Duration::from_millis(50);
+    let run = tokio::time::timeout(moment, guest.run(&command, streams));
+    assert!(run.await.is_err());
+    tokio::task::spawn_blocking(move || {
+        let stream = agent.next().stream;
+        let frame = agent.next();
+        assert_eq!(frame.stream, stream);
+        assert_eq!(
+            frame.message::<HostMessage>().unwrap(),
+            HostMessage::Signal { signal: 9 }
+        );
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn flushes_at_once_get_their_own_answers() {
+    let (host, mut agent) = pair();
+    let guest = Arc::new(Guest::connect(host).unwrap());
+    let player = std::thread::spawn(move || {
+        // More than there may be messages that nobody has looked at.
+        for processes in 1..=60 {
+            assert_eq!(
+                agent.next().message::<HostMessage>().unwrap(),
+                HostMessage::Sync
+            );
+            agent.say_synced(processes);
+        }
+        agent
+    });
+    let flushes: Vec<_> = (0..60)
+        .map(|_| {
+            let guest = Arc::clone(&guest);
+            tokio::spawn(async move { guest.sync().await.unwrap() })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for flush in flushes {
+        answers.push(flush.await.unwrap());
+    }
+    answers.sort_unstable();
+    assert!(answers.into_iter().eq(1..=60));
+    player.join().unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_waited_for_is_not_the_next_ones() {
+    let (host, mut agent) = pair();
+    let guest = Guest::connect(host).unwrap();
+    let moment = std::time::Duration::from_millis(50);
+    for _ in 0..2 {
+        let given_up = tokio::time::timeout(moment, guest.sync()).await;
+        assert!(given_up.is_err());
+    }
+    let player = std::thread::spawn(move || {
+        for processes in 1..=3 {
+            agent.next();
+            agent.say_synced(processes);
+        }
+        agent
+    });
+    assert_eq!(guest.sync().await, Ok(3));
+    drop(player.join().unwrap());
+    assert_eq!(guest.sync().await, Err(Failure::Closed));
+}
+
+#[tokio::test]
+async fn the_clock_is_told_without_waiting() {
+    let (host, mut agent) = pair();
+    let guest = Guest::connect(host).unwrap();
+    guest.set_clock().await.unwrap();
+    let frame = tokio::task::spawn_blocking(move || agent.next())
+        .await
+        .unwrap();
+    let now = unix_time_ns();
+    let HostMessage::SetClock { unix_time_ns } = frame.message().unwrap() else {
+        panic!("{frame:?}");
+    };
+    assert!(frame.stream == CONNECTION && unix_time_ns > 0 && unix_time_ns <= now);
+}
+
+/// Unpacks against an agent that reads the archive and then says `stdout` and `stderr`.
+async fn unpack_against(
+    code: i32,
+    stdout: &'static str,
+    stderr: &'static str,
+) -> Result<Unpacked, Failure> {
+    let (host, mut agent) = pair();
+    let guest = Guest::connect(host).unwrap();
+    let player = std::thread::spawn(move || {
+        let frame = agent.next();
+        let destination = "/workspace/x".to_owned();
+        let expected = HostMessage::Unpack { destination };
+        assert_eq!(frame.message::<HostMessage>().unwrap(), expected);
+        let mut archive = Vec::new();
+        loop {
+            let frame = agent.next();
+            if frame.payload.is_empty() {
+                break;
+            }
+            archive.extend(frame.payload);
+        }
+        assert_eq!(archive, b"archive");
+        for (kind, text) in [(Kind::Stdout, stdout), (Kind::Stderr, stderr)] {
+            agent.say(&Frame::data(frame.stream, kind, text));
+        }
+        agent.say_exited_with(frame.stream, code);
+        agent
+    });
+    let mut archive = &b"archive"[..];
+    let result = guest.unpack("/workspace/x", &mut archive, None).await;
+    drop(guest);
+    tokio::task::spawn_blocking(move || drop(player.join().unwrap()))
+        .await
+        .unwrap();
+    result
+}
+
+#[tokio::test]
+async fn an_unpacking_says_how_it_ended() {
+    let (entries, bytes) = (2, 5);
+    let whole = unpack_against(0, "{\"entries\":2,\"bytes\":5}\n", "");
+    assert_eq!(whole.await, Ok(Unpacked::Whole { entries, bytes }));
+    let message = "cannot unpack a: why".to_owned();
+    let refused = unpack_against(1, "", "cannot unpack a: why\n");
+    assert_eq!(refused.await, Ok(Unpacked::Refused { message }));
+    let nonsense = unpack_against(0, "hello", "");
+    assert!(matches!(nonsense.await, Err(Failure::Protocol(_))));
+}
+
+#[tokio::test]
+async fn what_an_unpacking_says_is_bounded() {
+    let flood: &str = Box::leak("x".repeat(200_000).into_boxed_str());
+    let Ok(Unpacked::Refused { message }) = unpack_against(1, "", flood).await else {
+        panic!("it did not fail");
+    };
+    assert_eq!(message.len(), 16 * 1024);
 }

@@ -1,0 +1,277 @@
+//! An *archive* is a tar stream whose last member says how much came before it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Write as _};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, Mode, Timespec, Timestamps, UTIME_OMIT};
+use tar::EntryType;
+
+use super::Step;
+use super::plan::{self, Entry, Kind};
+use super::staging::create_file;
+use crate::error::{Error, Step as _};
+
+/// The path of the last member.
+const END: &[u8] = b".pyro-end";
+const MAX_END_BYTES: u64 = 1024;
+
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How much an archive holds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Totals {
+    /// Members, but for the last.
+    pub(super) entries: u64,
+    /// Contents of the regular files.
+    pub(super) bytes: u64,
+}
+
+/// Reads an archive to its end, with everything but directories going to `staging`.
+pub(super) fn stage(
+    input: impl Read,
+    staging: &OwnedFd,
+    step: &mut dyn FnMut(Step),
+) -> Result<(Vec<Entry>, Totals), Error> {
+    let reading = "read the archive";
+    let mut staged = Staged {
+        staging,
+        entries: Vec::new(),
+        numbers: BTreeMap::new(),
+        totals: Totals::default(),
+        buffer: vec![0; BUFFER_BYTES],
+    };
+    let mut announced = None;
+    let mut archive = tar::Archive::new(BufReader::with_capacity(BUFFER_BYTES, input));
+    for member in archive.entries().step(reading)? {
+        let mut member = member.step(reading)?;
+        if announced.is_some() {
+            return Err(Error::refused(reading, "there is something after its end"));
+        }
+        let name = member.path_bytes().into_owned();
+        if name == END {
+            announced = Some(read_end(&mut member)?);
+            continue;
+        }
+        let failed = |cause| {
+            let name = String::from_utf8_lossy(&name);
+            Error::new(format!("unpack {name}"), cause)
+        };
+        staged.add(&name, &mut member).map_err(failed)?;
+        step(Step::Staged);
+    }
+    match announced {
+        Some(totals) if totals == staged.totals => Ok((staged.entries, totals)),
+        Some(_) => Err(Error::refused(reading, "it is not what its end says")),
+        None => Err(Error::refused(reading, "its end is missing")),
+    }
+}
+
+/// Reads the last member.
+fn read_end(member: &mut impl Read) -> Result<Totals, Error> {
+    let mut text = Vec::new();
+    let mut member = member.take(MAX_END_BYTES);
+    member
+        .read_to_end(&mut text)
+        .step("read the archive's end")?;
+    let numbers: BTreeMap<String, u64> =
+        serde_json::from_slice(&text).step("read the archive's end")?;
+    match (numbers.get("entries"), numbers.get("bytes")) {
+        (Some(&entries), Some(&bytes)) => Ok(Totals { entries, bytes }),
+        _ => Err(Error::refused(
+            "read the archive's end",
+            "a number is missing",
+        )),
+    }
+}
+
+/// What was staged so far.
+struct Staged<'a> {
+    staging: &'a OwnedFd,
+    entries: Vec<Entry>,
+    /// Path → number of the entry.
+    numbers: BTreeMap<Vec<u8>, usize>,
+    totals: Totals,
+    buffer: Vec<u8>,
+}
+
+impl Staged<'_> {
+    fn add<R: Read>(&mut self, path: &[u8], member: &mut tar::Entry<R>) -> std::io::Result<()> {
+        let path = plan::clean(path).ok_or_else(|| invalid("its path is not one"))?;
+        let modified = modified(member)?;
+        self.totals.entries += 1;
+        if path.is_empty() {
+            // The destination is nobody's entry: it stays what it is.
+            return Ok(());
+        }
+        let (parent, _) = plan::split(path);
+        if !parent.is_empty() && !self.entry(parent).is_some_and(Entry::is_directory) {
+            return Err(invalid("its directory was not before it"));
+        }
+        let number = self.entries.len();
+        if self.numbers.insert(path.to_vec(), number).is_some() {
+            return Err(invalid("it is there twice"));
+        }
+        let mode = member.header().mode()? & 0o7777;
+        let kind = match member.header().entry_type() {
+            EntryType::Directory => Kind::Directory { mode, modified },
+            EntryType::Regular => {
+                self.write_file(&number.to_string(), member, mode, modified)?;
+                Kind::Staged
+            }
+            EntryType::Symlink => {
+                self.make_link(&number.to_string(), member, modified)?;
+                Kind::Staged
+            }
+            EntryType::Link => {
+                self.link(&number.to_string(), member)?;
+                Kind::Staged
+            }
+            _ => return Err(invalid("it is neither file, directory nor link")),
+        };
+        self.entries.push(Entry {
+            path: path.to_vec(),
+            kind,
+        });
+        Ok(())
+    }
+
+    fn entry(&self, path: &[u8]) -> Option<&Entry> {
+        self.entries.get(*self.numbers.get(path)?)
+    }
+
+    fn write_file<R: Read>(
+        &mut self,
+        name: &str,
+        member: &mut tar::Entry<R>,
+        mode: u32,
+        modified: Timespec,
+    ) -> std::io::Result<()> {
+        let mut file = File::from(create_file(self.staging, name)?);
+        let mut written = 0;
+        loop {
+            let count = member.read(&mut self.buffer)?;
+            if count == 0 {
+                break;
+            }
+            file.write_all(&self.buffer[..count])?;
+            written += count as u64;
+        }
+        if written != member.size() {
+            return Err(invalid("the stream ended in it"));
+        }
+        self.totals.bytes += written;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+        Ok(rustix::fs::futimens(&file, &timestamps(modified))?)
+    }
+
+    fn make_link<R: Read>(
+        &self,
+        name: &str,
+        member: &tar::Entry<R>,
+        modified: Timespec,
+    ) -> std::io::Result<()> {
+        let target = member
+            .link_name_bytes()
+            .ok_or_else(|| invalid("it leads nowhere"))?;
+        rustix::fs::symlinkat(&*target, self.staging, name)?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let times = timestamps(modified);
+        Ok(rustix::fs::utimensat(self.staging, name, &times, flags)?)
+    }
+
+    fn link<R: Read>(&self, name: &str, member: &tar::Entry<R>) -> std::io::Result<()> {
+        let other = member
+            .link_name_bytes()
+            .and_then(|path| {
+                let path = plan::clean(&path)?;
+                let number = *self.numbers.get(path)?;
+                let entry = self.entries.get(number)?;
+                (!entry.is_directory()).then(|| number.to_string())
+            })
+            .ok_or_else(|| invalid("it is a link to no file before it"))?;
+        let flags = AtFlags::empty();
+        Ok(rustix::fs::linkat(
+            self.staging,
+            other,
+            self.staging,
+            name,
+            flags,
+        )?)
+    }
+}
+
+/// Returns when a member was modified, from its extended header if that says so.
+fn modified<R: Read>(member: &mut tar::Entry<R>) -> std::io::Result<Timespec> {
+    let mut modified = Timespec {
+        tv_sec: i64::try_from(member.header().mtime()?).map_err(|_| invalid("its time is none"))?,
+        tv_nsec: 0,
+    };
+    for extension in member.pax_extensions()?.into_iter().flatten() {
+        // Among them may be its path: nothing goes on without it.
+        let extension = extension?;
+        if extension.key_bytes() == b"mtime" {
+            let text = extension.value().map_err(|_| invalid("its time is none"))?;
+            modified = parse_time(text).ok_or_else(|| invalid("its time is none"))?;
+        }
+    }
+    Ok(modified)
+}
+
+/// Reads seconds since the epoch, with a fraction or without.
+fn parse_time(text: &str) -> Option<Timespec> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let mut whole: i64 = seconds.parse().ok()?;
+    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
+    let mut nanoseconds = 0;
+    for digit in digits {
+        nanoseconds = nanoseconds * 10 + i64::from(char::from(digit).to_digit(10)?);
+    }
+    if seconds.starts_with('-') && nanoseconds > 0 {
+        // The kernel counts the fraction upwards.
+        whole = whole.checked_sub(1)?;
+        nanoseconds = 1_000_000_000 - nanoseconds;
+    }
+    Some(Timespec {
+        tv_sec: whole,
+        tv_nsec: nanoseconds,
+    })
+}
+
+/// Returns what sets the time of modification and leaves the other one alone.
+pub(super) fn timestamps(modified: Timespec) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: modified,
+    }
+}
+
+fn invalid(why: &'static str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidInput, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_fractions_and_may_be_before_the_epoch() {
+        for (text, expected) in [
+            ("12", Some((12, 0))),
+            ("12.5", Some((12, 500_000_000))),
+            ("12.0000000019", Some((12, 1))),
+            ("-1.25", Some((-2, 750_000_000))),
+            ("-0.5", Some((-1, 500_000_000))),
+            ("", None),
+            ("1.x", None),
+            ("99999999999999999999", None),
+        ] {
+            let found = parse_time(text).map(|time| (time.tv_sec, time.tv_nsec));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}

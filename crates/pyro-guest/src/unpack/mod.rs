@@ -1,0 +1,137 @@
+//! An *unpacking* puts the members of an archive below a destination: all of them or, whatever
+//! happens and to whomever, none.
+//!
+//! Processes have their working directory below the destination, so it cannot be exchanged for a
+//! new one. Instead everything is [staged](staging) on the same file system first. Then a marker
+//! is written, the *commit*, and only then things are [moved into place](place). What was not
+//! committed is thrown away, what was is finished, by the next unpacking or the next boot.
+//!
+//! The archive comes from the host and is trusted to be harmless, not to be complete. The tree
+//! below the destination belongs to the guest's commands, which may put symbolic links anywhere:
+//! nothing is followed, and nothing outside of the destination's file system is touched.
+//!
+//! It is a process of its own, because it takes long: the agent's program, started by the agent.
+
+mod archive;
+mod place;
+mod plan;
+mod staging;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Read, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::error::Error;
+use archive::Totals;
+use plan::Plan;
+use staging::{Ground, Staging};
+
+/// The first argument of the agent's program that makes it unpack.
+pub const UNPACK: &str = "unpack";
+
+/// How far an unpacking is; what tests interrupt it at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Step {
+    Staged,
+    Durable,
+    Committed,
+    Placed,
+    Dressed,
+    Unmarked,
+}
+
+/// Unpacks standard input below `destination`, in the file system whose root is the working
+/// directory. Says on standard output how much it was, or on standard error why it was not done.
+pub fn unpack(destination: &str) -> ExitCode {
+    rustix::process::umask(rustix::fs::Mode::empty());
+    let result = run(Path::new("."), destination, io::stdin().lock(), &mut |_| {});
+    // Nobody can be told if saying it fails.
+    match result {
+        Ok(Totals { entries, bytes }) => {
+            let line = format!("{{\"entries\":{entries},\"bytes\":{bytes}}}\n");
+            drop(io::stdout().write_all(line.as_bytes()));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            drop(io::stderr().write_all(format!("{error}\n").as_bytes()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(
+    root: &Path,
+    destination: &str,
+    input: impl Read,
+    step: &mut dyn FnMut(Step),
+) -> Result<Totals, Error> {
+    let destination = plan::destination(destination)?;
+    let ground = Ground::open(root)?;
+    let staging = {
+        let lock = ground.lock()?;
+        recover_all(&ground)?;
+        Staging::create(&ground, &lock)?
+    };
+    let commit = |step: &mut dyn FnMut(Step)| {
+        let (entries, totals) = archive::stage(input, &staging.directory, step)?;
+        let plan = Plan {
+            destination,
+            entries,
+        };
+        // Until all is in place, nobody else looks or moves.
+        let lock = ground.lock()?;
+        place::check(&ground.root, &plan)?;
+        staging.commit(&plan, step)?;
+        Ok((plan, totals, lock))
+    };
+    let (plan, totals, _lock) = match commit(step) {
+        Ok(committed) => committed,
+        Err(error) => {
+            staging.remove()?;
+            return Err(error);
+        }
+    };
+    finish(&ground, &staging, &plan, step)?;
+    Ok(totals)
+}
+
+/// Deals with what unpackings left that were ended in the middle: finishes those that were
+/// committed, and throws the others away.
+///
+/// # Errors
+/// When one cannot be finished now. It is tried again the next time.
+pub(crate) fn recover(root: &Path) -> Result<(), Error> {
+    if !Ground::exists(root) {
+        return Ok(());
+    }
+    let ground = Ground::open(root)?;
+    let _lock = ground.lock()?;
+    recover_all(&ground)
+}
+
+/// The same for who has the lock.
+fn recover_all(ground: &Ground) -> Result<(), Error> {
+    for staging in Staging::abandoned(ground)? {
+        match staging.committed()? {
+            Some(plan) => finish(ground, &staging, &plan, &mut |_| {})?,
+            None => staging.remove()?,
+        }
+    }
+    Ok(())
+}
+
+/// Puts into place what was committed.
+fn finish(
+    ground: &Ground,
+    staging: &Staging,
+    plan: &Plan,
+    step: &mut dyn FnMut(Step),
+) -> Result<(), Error> {
+    let misfit = place::place(&ground.root, &staging.directory, plan, step)?;
+    staging.unmark()?;
+    step(Step::Unmarked);
+    staging.remove()?;
+    misfit.map_or(Ok(()), Err)
+}

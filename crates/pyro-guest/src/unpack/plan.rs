@@ -1,0 +1,135 @@
+//! A *plan* is what an unpacking will do to its destination. Written down, it is the commit.
+
+use rustix::fs::Timespec;
+
+use crate::error::Error;
+
+/// What Linux takes.
+const MAX_NAME_BYTES: usize = 255;
+const MAX_PATH_BYTES: usize = 4000;
+
+/// What is put where.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Plan {
+    /// Relative to the root; empty for the root itself.
+    pub(super) destination: Vec<u8>,
+    /// Parents before their children. The number of an entry is the name of what was staged.
+    pub(super) entries: Vec<Entry>,
+}
+
+/// One path below the destination.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Entry {
+    pub(super) path: Vec<u8>,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// Is made if it is missing, and gets these in the end.
+    Directory { mode: u32, modified: Timespec },
+    /// Anything else; moved with all it has.
+    Staged,
+}
+
+impl Entry {
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(self.kind, Kind::Directory { .. })
+    }
+
+    /// Returns the parent's path, empty for the destination, and the name in it.
+    pub(super) fn split(&self) -> (&[u8], &[u8]) {
+        split(&self.path)
+    }
+
+    /// Returns the path for people.
+    pub(super) fn name(&self) -> String {
+        String::from_utf8_lossy(&self.path).into_owned()
+    }
+}
+
+impl Plan {
+    /// Returns the plan's file.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.destination.clone();
+        bytes.push(0);
+        for entry in &self.entries {
+            let fields = match entry.kind {
+                Kind::Directory { mode, modified } => {
+                    format!("{mode} {} {} ", modified.tv_sec, modified.tv_nsec)
+                }
+                Kind::Staged => "- ".to_owned(),
+            };
+            bytes.extend_from_slice(fields.as_bytes());
+            bytes.extend_from_slice(&entry.path);
+            bytes.push(0);
+        }
+        bytes
+    }
+
+    /// Reads a plan's file; `None` if it is not one.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut records = bytes.strip_suffix(&[0])?.split(|&byte| byte == 0);
+        let destination = clean(records.next()?)?.to_vec();
+        let entries = records.map(parse_entry).collect::<Option<_>>()?;
+        Some(Self {
+            destination,
+            entries,
+        })
+    }
+}
+
+fn parse_entry(record: &[u8]) -> Option<Entry> {
+    let (kind, path) = if let Some(path) = record.strip_prefix(b"- ") {
+        (Kind::Staged, path)
+    } else {
+        let mut fields = record.splitn(4, |&byte| byte == b' ');
+        let mut number = || {
+            std::str::from_utf8(fields.next()?)
+                .ok()?
+                .parse::<i64>()
+                .ok()
+        };
+        let kind = Kind::Directory {
+            mode: u32::try_from(number()?).ok()?,
+            modified: Timespec {
+                tv_sec: number()?,
+                tv_nsec: number()?,
+            },
+        };
+        (kind, fields.next()?)
+    };
+    let path = clean(path).filter(|path| !path.is_empty())?.to_vec();
+    Some(Entry { path, kind })
+}
+
+/// Returns the parent's path and the last name of a path.
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|&byte| byte == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (&[], path),
+    }
+}
+
+/// Returns an absolute path relative to the root.
+pub(super) fn destination(path: &str) -> Result<Vec<u8>, Error> {
+    path.strip_prefix('/')
+        .and_then(|path| clean(path.as_bytes()))
+        .map(<[u8]>::to_vec)
+        .ok_or_else(|| Error::refused(format!("unpack to {path}"), "it is no absolute path"))
+}
+
+/// Returns a relative path without what may be around it (`./` and a last `/`), and `None` if it
+/// could lead anywhere else or is too long. The directory itself is the empty path.
+pub(super) fn clean(path: &[u8]) -> Option<&[u8]> {
+    let path = path.strip_prefix(b"./").unwrap_or(path);
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    if matches!(path, b"" | b".") {
+        return Some(&[]);
+    }
+    let is_name = |name: &[u8]| {
+        !matches!(name, b"" | b"." | b"..") && name.len() <= MAX_NAME_BYTES && !name.contains(&0)
+    };
+    let mut names = path.split(|&byte| byte == b'/');
+    (path.len() <= MAX_PATH_BYTES && names.all(is_name)).then_some(path)
+}

@@ -1,0 +1,178 @@
+//! A *staging* directory holds what was unpacked and is not in place yet: files whose names are
+//! numbers and, once it is committed, the plan. Nothing in it has a path of the archive's, so
+//! nothing can be in the way.
+//!
+//! The private disk is an ext4, whose journal keeps the order of what happens to names. That is
+//! why two flushes are enough: one before the commit, because a file's contents are not in the
+//! journal, and one of the commit itself.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::rand::GetRandomFlags;
+
+use super::Step;
+use super::plan::Plan;
+use crate::error::{Error, Step as _};
+
+/// Where staging directories are. Beside the destination rather than in it, where commands would
+/// see them, and on the same file system.
+const GROUND: &str = ".pyro";
+const PREFIX: &str = "staging-";
+const COMMIT: &str = "commit";
+const COMMIT_DRAFT: &str = "commit.new";
+
+/// The largest commit: half a million paths. A command may have put anything in its place, and
+/// what is read at boot must fit into the memory.
+const MAX_COMMIT_BYTES: u64 = 32 * 1024 * 1024;
+
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// The directory of all staging directories, and the root it is in.
+#[derive(Debug)]
+pub(super) struct Ground {
+    path: PathBuf,
+    pub(super) root: OwnedFd,
+}
+
+/// Held while anybody looks at the destination or changes it, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _ground: OwnedFd,
+}
+
+impl Ground {
+    pub(super) fn exists(root: &Path) -> bool {
+        root.join(GROUND).symlink_metadata().is_ok()
+    }
+
+    /// Opens it, and makes it if it is missing.
+    pub(super) fn open(root: &Path) -> Result<Self, Error> {
+        let path = root.join(GROUND);
+        match rustix::fs::mkdir(&path, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(Error::new("make /.pyro", error)),
+        }
+        Ok(Self {
+            path,
+            root: rustix::fs::open(root, DIRECTORY, Mode::empty()).step("open the root")?,
+        })
+    }
+
+    /// Waits until nobody else has the lock.
+    pub(super) fn lock(&self) -> Result<Lock, Error> {
+        let ground = super::place::directory(&self.root, GROUND.as_bytes()).step("open /.pyro")?;
+        rustix::fs::flock(&ground, FlockOperation::LockExclusive).step("lock /.pyro")?;
+        Ok(Lock { _ground: ground })
+    }
+}
+
+/// One staging directory, locked for as long as its owner lives.
+#[derive(Debug)]
+pub(super) struct Staging {
+    path: PathBuf,
+    pub(super) directory: OwnedFd,
+}
+
+impl Staging {
+    /// Makes a new one. With the lock held, nobody takes it for an abandoned one.
+    pub(super) fn create(ground: &Ground, _lock: &Lock) -> Result<Self, Error> {
+        let mut random = [0; 8];
+        rustix::rand::getrandom(&mut random, GetRandomFlags::empty()).step("draw a name")?;
+        let name = format!("{PREFIX}{:016x}", u64::from_ne_bytes(random));
+        let path = ground.path.join(name);
+        rustix::fs::mkdir(&path, Mode::RWXU).step("make a staging directory")?;
+        let directory = rustix::fs::open(&path, DIRECTORY, Mode::empty())
+            .and_then(|directory| {
+                let operation = FlockOperation::NonBlockingLockExclusive;
+                rustix::fs::flock(&directory, operation).map(|()| directory)
+            })
+            .step("lock the staging directory")?;
+        Ok(Self { path, directory })
+    }
+
+    /// Returns those whose owners do not live any more.
+    pub(super) fn abandoned(ground: &Ground) -> Result<Vec<Self>, Error> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&ground.path).step("read /.pyro")? {
+            let entry = entry.step("read /.pyro")?;
+            if !entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(PREFIX.as_bytes())
+            {
+                continue;
+            }
+            let path = entry.path();
+            // What is not a directory is not ours.
+            let Ok(directory) = rustix::fs::open(&path, DIRECTORY, Mode::empty()) else {
+                continue;
+            };
+            let operation = FlockOperation::NonBlockingLockExclusive;
+            if rustix::fs::flock(&directory, operation).is_ok() {
+                found.push(Self { path, directory });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Writes everything to disk, then the plan: from then on it will be carried out.
+    pub(super) fn commit(&self, plan: &Plan, step: &mut dyn FnMut(Step)) -> Result<(), Error> {
+        let bytes = plan.encode();
+        if bytes.len() as u64 > MAX_COMMIT_BYTES {
+            return Err(Error::refused("unpack", "there are too many members"));
+        }
+        let draft = create_file(&self.directory, COMMIT_DRAFT).step("write the plan")?;
+        File::from(draft).write_all(&bytes).step("write the plan")?;
+        rustix::fs::syncfs(&self.directory).step("write what was unpacked to disk")?;
+        step(Step::Durable);
+        rustix::fs::renameat(&self.directory, COMMIT_DRAFT, &self.directory, COMMIT)
+            .step("commit")?;
+        rustix::fs::fsync(&self.directory).step("commit")?;
+        step(Step::Committed);
+        Ok(())
+    }
+
+    /// Returns the plan if there is one.
+    pub(super) fn committed(&self) -> Result<Option<Plan>, Error> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.directory, COMMIT, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(Error::new("open a commit", error)),
+        };
+        let mut bytes = Vec::new();
+        let mut file = file.take(MAX_COMMIT_BYTES);
+        file.read_to_end(&mut bytes).step("read a commit")?;
+        // One that cannot be read was not written by us.
+        Ok(Plan::parse(&bytes))
+    }
+
+    /// Takes the commit back, or notes that it was carried out.
+    pub(super) fn unmark(&self) -> Result<(), Error> {
+        match rustix::fs::unlinkat(&self.directory, COMMIT, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(Error::new("remove a commit", error)),
+        }
+    }
+
+    /// Throws away what was staged, and the commit first: half of what was staged must not be
+    /// carried out.
+    pub(super) fn remove(&self) -> Result<(), Error> {
+        self.unmark()?;
+        fs::remove_dir_all(&self.path).step("remove a staging directory")
+    }
+}
+
+/// Makes a file in a staging directory.
+pub(super) fn create_file(directory: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    rustix::fs::openat(directory, name, flags, Mode::RUSR | Mode::WUSR)
+}
