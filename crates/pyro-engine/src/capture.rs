@@ -28,19 +28,26 @@ pub(crate) struct Captured {
 }
 
 impl Capture {
-    pub(crate) fn finish(mut self) -> Captured {
-        let truncated = self.total > self.kept.len() as u64;
+    pub(crate) fn finish(self) -> Captured {
+        Captured::part(self.kept, self.total)
+    }
+}
+
+impl Captured {
+    /// Makes text of `kept`, which is all or a part of `total` bytes.
+    pub(crate) fn part(mut kept: Vec<u8>, total: u64) -> Self {
+        let truncated = total > kept.len() as u64;
         if truncated {
-            drop_partial_character(&mut self.kept);
+            drop_partial_character(&mut kept);
         }
-        let (text, lossy) = match String::from_utf8(self.kept) {
+        let (text, lossy) = match String::from_utf8(kept) {
             Ok(text) => (text, false),
             Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
         };
-        Captured {
+        Self {
             text,
             lossy,
-            truncated_from_bytes: truncated.then_some(self.total),
+            truncated_from_bytes: truncated.then_some(total),
         }
     }
 }

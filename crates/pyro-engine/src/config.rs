@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pyro_machine::{AcceleratorChoice, AllowList, Start};
+use serde::{Deserialize, Serialize};
 
 use crate::{Error, variables};
 
@@ -13,11 +14,13 @@ const DIRECTORY: &str = "pyro-mcp";
 const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
 const DEFAULT_PARKED_IDLE: Duration = Duration::from_secs(60);
 
-/// The hidden command of a program that keeps a parked machine.
+/// The hidden command of [`Config::program`] that keeps a parked machine.
 pub const PARK_COMMAND: &str = "keep-parked";
+/// The hidden command of [`Config::program`] that supervises a lasting VM.
+pub const SUPERVISE_COMMAND: &str = "supervise";
 
 /// Where things are and how guests are run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Config {
     /// The environment cache.
     pub cache_dir: PathBuf,
@@ -37,9 +40,9 @@ pub struct Config {
     pub start: Start,
     /// How long a machine that was restored ahead of time is kept; zero: none is.
     pub parked_idle: Duration,
-    /// The program that keeps it, run with the argument [`PARK_COMMAND`] and a description; none
-    /// is kept without it.
-    pub parked_keeper: Option<PathBuf>,
+    /// The program `pyro`, which is run for whatever outlives a call: with [`PARK_COMMAND`] and
+    /// with [`SUPERVISE_COMMAND`]. Without it there is nothing of the kind.
+    pub program: Option<PathBuf>,
 }
 
 impl Config {
@@ -111,7 +114,7 @@ impl Config {
                         Error::bad_variable(variables::NETWORK_ALLOW, &value, wanted)
                     })?,
             },
-            parked_keeper: None,
+            program: None,
             boot_limit: number(variables::BOOT_TIMEOUT_SECONDS, 1)?
                 .map_or(DEFAULT_BOOT_LIMIT, Duration::from_secs),
             parked_idle: number(variables::PARKED_SECONDS, 0)?

@@ -1,6 +1,7 @@
 //! The *context* of one call is all that differs between a terminal, an MCP client and a Python
 //! caller: where news goes, where bytes come from and go to, and how the call is cancelled.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,6 +28,15 @@ pub enum Event {
         /// How far it is.
         progress: Progress,
     },
+    /// Files are on their way into a workspace.
+    Transfer {
+        /// `seed` or `push`.
+        what: &'static str,
+        /// How many bytes were read.
+        bytes: u64,
+        /// How many there are, where that is known.
+        total: Option<u64>,
+    },
     /// Something the user should know.
     Notice(String),
     /// Something the user must not overlook.
@@ -34,7 +44,7 @@ pub enum Event {
     /// How long a step took, in the order they ended. For those who measure.
     Timing {
         /// The step.
-        name: &'static str,
+        name: Cow<'static, str>,
         /// How long it took.
         duration: std::time::Duration,
     },

@@ -1,13 +1,16 @@
 //! The *error* that every face shows: a stable code, a message, its cause, what to do next, and
 //! whether the same call may be made again without doing anything twice.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Display;
 
-use serde::Serialize;
+use pyro_store::RecordError;
+use serde::{Deserialize, Serialize};
 
 /// What kind of failure it is. Faces derive their exit codes and exception classes from it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The request cannot be meant.
     InvalidInput,
@@ -27,7 +30,7 @@ pub struct Error {
     #[serde(skip)]
     pub kind: Kind,
     /// A stable name for programs.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// What failed, in one line.
     #[serde(rename = "error")]
     pub message: String,
@@ -44,7 +47,7 @@ impl Error {
     fn new(kind: Kind, code: &'static str, message: impl Display) -> Self {
         Self {
             kind,
-            code,
+            code: code.into(),
             message: message.to_string(),
             cause: None,
             remedy: None,
@@ -103,13 +106,125 @@ impl Error {
         error
     }
 
-    pub(crate) fn expired(vm_id: &impl Display, ttl_seconds: u64) -> Self {
-        let message = format!("vm '{vm_id}' expired and was automatically deleted");
+    /// What a VM was needed for cannot be done, because its time is over.
+    pub(crate) fn expired(noun: &str, id: impl Display, ttl_seconds: u64) -> Self {
+        let message = format!("{noun} '{id}' expired and was automatically deleted");
         let mut error = Self::new(Kind::Failed, "vm_expired", message).remedy(format!(
             "its time to live was {ttl_seconds} s; ask for more with --ttl-seconds"
         ));
         error.retry_safe = false;
         error
+    }
+
+    pub(crate) fn no_such(noun: &str, id: &str) -> Self {
+        let message = format!("{noun} '{id}' does not exist");
+        Self::new(Kind::InvalidInput, "not_found", message)
+            .remedy(format!("`pyro {noun} list` shows those that do"))
+    }
+
+    pub(crate) fn unreadable_record(noun: &str, id: &str, error: &RecordError) -> Self {
+        let message = format!("{noun} '{id}' cannot be used: {error}");
+        match error {
+            RecordError::Newer { .. } => Self::new(Kind::Failed, "newer_format", message)
+                .remedy("use the version of pyro that made it, or a newer one"),
+            RecordError::Store(_) => Self::new(Kind::Failed, "store_unusable", message)
+                .remedy("check the directory's owner and mode, and the free space"),
+            _ => Self::new(Kind::Failed, "broken_record", message)
+                .remedy(format!("`pyro {noun} delete {id}` removes it")),
+        }
+    }
+
+    pub(crate) fn unreadable_log(path: &std::path::Path, error: &std::io::Error) -> Self {
+        let message = format!("cannot read the log {}: {error}", path.display());
+        Self::new(Kind::Failed, "store_unusable", message)
+            .remedy("check the directory's owner and mode")
+    }
+
+    /// A VM is not in the state that something needs.
+    pub(crate) fn not_started(
+        noun: &str,
+        id: &str,
+        state: &str,
+        purpose: &str,
+        reason: Option<&str>,
+    ) -> Self {
+        let message = format!("{noun} {id} must be in 'started' state before {purpose}");
+        let cause = match reason {
+            Some(reason) => format!("it is in state '{state}': {reason}"),
+            None => format!("it is in state '{state}'"),
+        };
+        Self {
+            cause: Some(cause),
+            ..Self::new(Kind::Failed, "not_started", message)
+                .remedy(format!("start it: pyro {noun} start {id}"))
+        }
+    }
+
+    pub(crate) fn cannot_start(noun: &str, id: &str, state: &str) -> Self {
+        let message = format!("{noun} {id} cannot be started from state '{state}'");
+        Self::new(Kind::Failed, "wrong_state", message)
+            .remedy(format!("`pyro {noun} status {id}` shows what it is doing"))
+    }
+
+    pub(crate) fn already_started(noun: &str, id: &str) -> Self {
+        Self::cannot_start(noun, id, "started")
+    }
+
+    /// Its disk was made over another image than the environment has now.
+    pub(crate) fn environment_changed(noun: &str, id: &str, environment: &str) -> Self {
+        let message =
+            format!("{noun} {id} was made with another build of {environment}, which is gone");
+        Self::new(Kind::Failed, "environment_changed", message).remedy(format!(
+            "its logs can still be read; make a new one and delete this one: pyro {noun} delete \
+             {id}"
+        ))
+    }
+
+    /// Somebody stopped or deleted the VM meanwhile.
+    pub(crate) fn stopped(noun: &str, id: &str) -> Self {
+        let message = format!("{noun} {id} was stopped while this was running");
+        let mut error = Self::new(Kind::Failed, "stopped_meanwhile", message).remedy(format!(
+            "what was printed is in its log; start it again: pyro {noun} start {id}"
+        ));
+        error.retry_safe = false;
+        error
+    }
+
+    /// The process that supervises a VM went away in the middle of something.
+    pub(crate) fn supervisor_gone(noun: &str, id: &str) -> Self {
+        let message = format!("the supervisor of {noun} {id} ended while this was running");
+        let mut error = Self::new(Kind::Failed, "supervisor_gone", message).remedy(format!(
+            "`pyro {noun} status {id}` says why; its disk and logs are kept: pyro {noun} start {id}"
+        ));
+        error.retry_safe = false;
+        error
+    }
+
+    /// The process that supervises a VM died before the VM was ready.
+    pub(crate) fn supervisor_died(noun: &str, id: &str) -> Self {
+        let message = format!("the supervisor of {noun} {id} died while it was starting");
+        Self::new(Kind::Failed, "supervisor_died", message)
+            .remedy(format!("try again: pyro {noun} start {id}"))
+    }
+
+    pub(crate) fn no_supervisor(detail: &str) -> Self {
+        let message = format!("a supervisor cannot be used: {detail}");
+        Self::new(Kind::Failed, "no_supervisor", message)
+            .remedy("check that the program `pyro` is installed and can be run")
+    }
+
+    /// What a transfer needs on the host failed.
+    pub(crate) fn transfer(error: &dyn Display) -> Self {
+        let message = format!("the files cannot be transferred: {error}");
+        Self::new(Kind::Failed, "transfer_failed", message)
+            .remedy("check the free space and the owner of the directory")
+    }
+
+    /// The guest refused what was pushed.
+    pub(crate) fn not_unpacked(words: &str) -> Self {
+        let message = format!("the guest did not unpack it: {}", words.trim());
+        Self::new(Kind::Failed, "not_unpacked", message)
+            .remedy("nothing was changed; correct what is named and push again")
     }
 
     /// There is no guest, and running on the host was not allowed.
@@ -135,8 +250,65 @@ impl Error {
     /// Whether it means that no guest can be had, as opposed to a request that is wrong, a guest
     /// that failed while it worked, or one that could be had without a network.
     pub(crate) fn means_no_guest(&self) -> bool {
-        let only_a_network = matches!(self.code, "passt_missing" | "network_unavailable");
+        let only_a_network = matches!(&*self.code, "passt_missing" | "network_unavailable");
         self.kind == Kind::Failed && self.retry_safe && !only_a_network
+    }
+}
+
+/// An error on its way from one process of ours to another.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Portable {
+    kind: Kind,
+    code: String,
+    message: String,
+    cause: Option<String>,
+    remedy: Option<String>,
+    retry_safe: bool,
+}
+
+impl From<Error> for Portable {
+    fn from(error: Error) -> Self {
+        Self {
+            kind: error.kind,
+            code: error.code.into_owned(),
+            message: error.message,
+            cause: error.cause,
+            remedy: error.remedy,
+            retry_safe: error.retry_safe,
+        }
+    }
+}
+
+impl From<Portable> for Error {
+    fn from(error: Portable) -> Self {
+        Self {
+            kind: error.kind,
+            code: error.code.into(),
+            message: error.message,
+            cause: error.cause,
+            remedy: error.remedy,
+            retry_safe: error.retry_safe,
+        }
+    }
+}
+
+impl From<pyro_archive::Error> for Error {
+    fn from(error: pyro_archive::Error) -> Self {
+        use pyro_archive::Error as Archive;
+        let kind = match error {
+            Archive::Missing { .. } | Archive::WrongKind { .. } => Kind::InvalidInput,
+            _ => Kind::Failed,
+        };
+        Self {
+            cause: join(causes(&error)),
+            ..Self::new(kind, error.code(), &error).remedy(error.remedy())
+        }
+    }
+}
+
+impl From<pyro_store::Error> for Error {
+    fn from(error: pyro_store::Error) -> Self {
+        pyro_machine::Error::from(error).into()
     }
 }
 

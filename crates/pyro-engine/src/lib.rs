@@ -17,21 +17,22 @@ mod capture;
 mod config;
 mod context;
 mod error;
+mod lasting;
 pub mod operation;
 pub mod operations;
 mod request;
+mod transfer;
 pub mod variables;
 
-pub use config::{Config, PARK_COMMAND};
+pub use config::{Config, PARK_COMMAND, SUPERVISE_COMMAND};
 pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};
 pub use pyro_environment::Progress;
 pub use pyro_machine::{AcceleratorChoice, AllowList, Start};
 
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use operation::Entry;
 use pyro_environment::Environments;
@@ -47,16 +48,14 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Engine {
     environments: Environments,
     machines: Machines,
-    start: Start,
-    parked_idle: Duration,
-    parked_keeper: Option<PathBuf>,
+    config: Config,
 }
 
 /// What the keeper of a parked machine is told.
 #[derive(Debug, Deserialize, Serialize)]
 struct Parked {
     spec: MachineSpec,
-    accelerator: AcceleratorChoice,
+    config: Config,
 }
 
 impl Engine {
@@ -65,17 +64,15 @@ impl Engine {
         let engine = Self {
             machines: Machines {
                 template_dir: config.cache_dir.join("templates"),
-                base_dir: config.base_dir,
-                search_path: config.search_path,
+                base_dir: config.base_dir.clone(),
+                search_path: config.search_path.clone(),
                 accelerator: config.accelerator,
                 boot_limit: config.boot_limit,
                 active_limit: config.active_limit,
-                network_allow: config.network_allow,
+                network_allow: config.network_allow.clone(),
             },
-            environments: Environments::new(config.cache_dir),
-            start: config.start,
-            parked_idle: config.parked_idle,
-            parked_keeper: config.parked_keeper,
+            environments: Environments::new(config.cache_dir.clone()),
+            config,
         };
         let swept = engine.machines.sweep();
         if swept.removed > 0 {
@@ -85,6 +82,7 @@ impl Engine {
                 "removed machines without an owner"
             );
         }
+        engine.sweep_lasting();
         engine
     }
 
@@ -93,41 +91,46 @@ impl Engine {
     ///
     /// # Errors
     /// When the description is none, or the machine does not come up.
-    pub async fn keep_parked(&self, description: &str) -> Result<(), Error> {
+    pub async fn keep_parked(description: &str) -> Result<(), Error> {
         let parked: Parked = serde_json::from_str(description)
             .map_err(|error| Error::malformed(PARK_COMMAND, &error))?;
-        let machines = Machines {
-            accelerator: parked.accelerator,
-            ..self.machines.clone()
-        };
-        machines.park(&parked.spec, self.parked_idle).await?;
+        let engine = Self::open(parked.config);
+        let idle = engine.config.parked_idle;
+        engine.machines.park(&parked.spec, idle).await?;
         Ok(())
+    }
+
+    /// Supervises a lasting VM, as [`SUPERVISE_COMMAND`]'s argument describes it, and returns when
+    /// it is over. News of its start is written to `news`, which is closed when it runs.
+    ///
+    /// # Errors
+    /// When the description is none, or the VM does not come up.
+    pub async fn supervise(
+        description: &str,
+        news: impl std::io::Write + Send,
+    ) -> Result<(), Error> {
+        lasting::supervise(description, news).await
     }
 
     /// Has the next machine of this kind prepared by a process of its own. That it cannot be is
     /// no reason to fail: the next one starts without.
     fn park_successor(&self, spec: &MachineSpec) {
-        let Some(keeper) = &self.parked_keeper else {
+        let Some(program) = &self.config.program else {
             return;
         };
-        if self.start != Start::Restore || self.parked_idle.is_zero() {
+        if self.config.start != Start::Restore || self.config.parked_idle.is_zero() {
             return;
         }
         let parked = Parked {
             spec: spec.clone(),
-            accelerator: self.machines.accelerator,
+            config: self.config.clone(),
         };
-        let description = serde_json::to_string(&parked).expect("it is a plain struct");
-        let started = Command::new(keeper)
-            .args([PARK_COMMAND, &description])
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn();
-        if let Err(error) = started {
-            tracing::debug!(%error, "no successor is parked");
+        let Ok(description) = serde_json::to_string(&parked) else {
+            return;
+        };
+        match run_detached(program, PARK_COMMAND, &description, Stdio::null()) {
+            Ok(keeper) => reap(keeper),
+            Err(error) => tracing::debug!(%error, "no successor is parked"),
         }
     }
 
@@ -151,5 +154,37 @@ impl Engine {
             result = (entry.call)(self, request, &mut context) => result,
             () = cancelled.cancelled() => Err(Error::cancelled(entry.name)),
         }
+    }
+}
+
+/// Starts a process of ours that outlives this one, and is not of its terminal.
+fn run_detached(
+    program: &Path,
+    command: &str,
+    description: &str,
+    stdout: Stdio,
+) -> std::io::Result<Child> {
+    Command::new(program)
+        .args([command, description])
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+}
+
+/// Waits, in the background, for a process that may or may not outlive this one: as long as this
+/// one lives, it is the only one who can.
+fn reap(mut child: Child) {
+    let wait = move || {
+        let _ = child.wait();
+    };
+    let waiting = std::thread::Builder::new()
+        .name("reaper".into())
+        .stack_size(64 * 1024)
+        .spawn(wait);
+    if let Err(error) = waiting {
+        tracing::debug!(%error, "a process is not waited for");
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::operations::{doctor, env, vm};
+use crate::operations::{doctor, env, vm, workspace};
 use crate::{Context, Engine, Error};
 
 /// All operations, in the order in which faces show them.
@@ -23,6 +23,24 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<env::Inspect>(),
     Entry::of::<env::Prune>(),
     Entry::of::<vm::Run>(),
+    Entry::of::<vm::Create>(),
+    Entry::of::<vm::Start>(),
+    Entry::of::<vm::Exec>(),
+    Entry::of::<vm::Stop>(),
+    Entry::of::<vm::Delete>(),
+    Entry::of::<vm::Status>(),
+    Entry::of::<vm::List>(),
+    Entry::of::<vm::NetworkInfo>(),
+    Entry::of::<vm::ReapExpired>(),
+    Entry::of::<workspace::Create>(),
+    Entry::of::<workspace::List>(),
+    Entry::of::<workspace::Exec>(),
+    Entry::of::<workspace::SyncPush>(),
+    Entry::of::<workspace::Status>(),
+    Entry::of::<workspace::Stop>(),
+    Entry::of::<workspace::Start>(),
+    Entry::of::<workspace::Logs>(),
+    Entry::of::<workspace::Delete>(),
     Entry::of::<doctor::Doctor>(),
 ];
 

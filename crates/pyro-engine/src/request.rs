@@ -7,10 +7,36 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::lasting::WORKSPACE;
 
 pub(crate) const VCPU_COUNT: std::ops::RangeInclusive<i64> = 1..=8;
 pub(crate) const MEM_MIB: std::ops::RangeInclusive<i64> = 256..=32_768;
 pub(crate) const TTL_SECONDS: std::ops::RangeInclusive<i64> = 60..=3600;
+
+pub(crate) const DEFAULT_VCPU_COUNT: u32 = 1;
+pub(crate) const DEFAULT_MEM_MIB: u32 = 1024;
+
+pub(crate) fn one_vcpu() -> i64 {
+    DEFAULT_VCPU_COUNT.into()
+}
+
+pub(crate) fn one_gibibyte() -> i64 {
+    DEFAULT_MEM_MIB.into()
+}
+
+pub(crate) fn half_a_minute() -> i64 {
+    30
+}
+
+pub(crate) fn ten_minutes() -> i64 {
+    600
+}
+
+/// Whether an optional key of a result is left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(crate) fn is_false(value: &bool) -> bool {
+    !value
+}
 
 /// A value within its range, as the type the engine works with.
 pub(crate) fn within<T: TryFrom<i64>>(
@@ -29,6 +55,43 @@ pub(crate) fn within<T: TryFrom<i64>>(
         return Err(error());
     }
     T::try_from(value).map_err(|_| error())
+}
+
+/// How long a workspace may exist: 0 is for ever.
+pub(crate) fn workspace_ttl(value: i64) -> Result<u64, Error> {
+    match u64::try_from(value) {
+        Ok(seconds) if seconds == 0 || value >= *TTL_SECONDS.start() => Ok(seconds),
+        _ => Err(Error::invalid(format!(
+            "ttl_seconds must be 0 or at least {}",
+            TTL_SECONDS.start()
+        ))),
+    }
+}
+
+/// A path in a workspace, made absolute and plain.
+pub(crate) fn workspace_path(what: &str, path: &str) -> Result<String, Error> {
+    if path.trim().is_empty() {
+        return Err(Error::invalid(format!("{what} must not be empty")));
+    }
+    let outside = || Error::invalid(format!("{what} must stay inside {WORKSPACE}"));
+    let mut parts: Vec<&str> = Vec::new();
+    if !path.starts_with('/') {
+        parts.push(&WORKSPACE[1..]);
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop().ok_or_else(outside)?;
+            }
+            part if part.contains('\0') => return Err(outside()),
+            part => parts.push(part),
+        }
+    }
+    if parts.first() != Some(&&WORKSPACE[1..]) {
+        return Err(outside());
+    }
+    Ok(format!("/{}", parts.join("/")))
 }
 
 /// A number of seconds above zero.
@@ -170,6 +233,47 @@ mod tests {
         assert_eq!(within::<u32>("vcpu_count", 8, &VCPU_COUNT).unwrap(), 8);
         let message = positive_seconds("timeout_seconds", 0).unwrap_err().message;
         assert_eq!(message, "timeout_seconds must be positive");
+    }
+
+    #[test]
+    fn paths_stay_in_the_workspace() {
+        let path = |path| workspace_path("workspace destination", path);
+        for (given, meant) in [
+            ("/workspace", "/workspace"),
+            ("/workspace/", "/workspace"),
+            ("a/b", "/workspace/a/b"),
+            (".", "/workspace"),
+            ("/workspace/a/../b/./c", "/workspace/b/c"),
+            ("a b/\u{fc}", "/workspace/a b/\u{fc}"),
+        ] {
+            assert_eq!(path(given).unwrap(), meant, "{given}");
+        }
+        for given in [
+            "/",
+            "/etc",
+            "..",
+            "/workspace/..",
+            "a/../..",
+            "/workspaces",
+            "/workspace/../etc",
+        ] {
+            let error = path(given).unwrap_err();
+            let wanted = "workspace destination must stay inside /workspace";
+            assert_eq!(error.message, wanted, "{given}");
+        }
+        let empty = path(" ").unwrap_err().message;
+        assert_eq!(empty, "workspace destination must not be empty");
+    }
+
+    #[test]
+    fn a_workspace_may_live_for_ever() {
+        assert_eq!(workspace_ttl(0).unwrap(), 0);
+        assert_eq!(workspace_ttl(60).unwrap(), 60);
+        assert_eq!(workspace_ttl(1_000_000).unwrap(), 1_000_000);
+        for wrong in [-1, 1, 59] {
+            let error = workspace_ttl(wrong).unwrap_err();
+            assert_eq!(error.message, "ttl_seconds must be 0 or at least 60");
+        }
     }
 
     #[test]

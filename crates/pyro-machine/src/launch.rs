@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pyro_store::{MachineDirectory, Slot, Slots, Swept, VmId, sweep};
+use serde::{Deserialize, Serialize};
 
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
 use crate::files::Files;
@@ -34,7 +35,7 @@ pub enum LaunchEvent<'a> {
 pub(crate) type Listener<'a> = &'a (dyn Fn(LaunchEvent<'_>) + Send + Sync);
 
 /// How a machine may come to life.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Start {
     /// From a template, which is made if there is none.
     #[default]

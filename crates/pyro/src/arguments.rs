@@ -4,7 +4,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, Command, ValueHint};
 use pyro_engine::operation::{Entry, OPERATIONS};
-use pyro_engine::{PARK_COMMAND, VERSION, variables};
+use pyro_engine::{PARK_COMMAND, SUPERVISE_COMMAND, VERSION, variables};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -12,15 +12,25 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// The nouns that group operations.
-const GROUPS: &[(&str, &str)] = &[("env", "Manage the environments that can be booted")];
+/// The words that group operations, after those that group them.
+const GROUPS: &[(&[&str], &str)] = &[
+    (&["env"], "Manage the environments that can be booted"),
+    (
+        &["workspace"],
+        "Work in a microVM that is kept: many commands, one set of files",
+    ),
+    (&["workspace", "sync"], "Copy files into a workspace"),
+    (&["vm"], "Manage microVMs that outlive a command"),
+];
 
 const EXAMPLES: &str = "Examples:
   pyro run debian:12 -- git --version      run a command in a fresh microVM
+  pyro workspace create debian:12 --seed-path .
+                                           a microVM with these files, to run many commands in
   pyro env pull debian:12-build            install an environment ahead of time
   pyro doctor --boot                       prove that this machine can run guests
 
-Exit status: the command's own for `run`, 124 if it was ended at its time limit; 1 for errors of
+Exit status: the command's own for `run` and `exec`, 124 if it was ended at its time limit; 1 for errors of
 pyro, 2 for wrong usage.";
 
 /// Returns the whole command line.
@@ -38,21 +48,14 @@ pub fn command() -> Command {
         .arg(cold())
         .arg(trace())
         .arg(quiet());
-    for (name, about) in GROUPS {
-        let group = Command::new(*name)
-            .about(*about)
-            .subcommand_required(true)
-            .disable_help_subcommand(true)
-            .subcommands(in_group(name).map(|entry| operation(entry, entry.command[1])));
-        command = command.subcommand(group);
-    }
-    for entry in OPERATIONS.iter().filter(|entry| entry.command.len() == 1) {
-        command = command.subcommand(operation(entry, entry.command[0]));
+    for subcommand in below(&[]) {
+        command = command.subcommand(subcommand);
     }
     command
         .subcommand(completions())
         .subcommand(manual())
-        .subcommand(keep_parked())
+        .subcommand(hidden(PARK_COMMAND))
+        .subcommand(hidden(SUPERVISE_COMMAND))
 }
 
 /// Finds the operation whose command is `words`.
@@ -60,10 +63,24 @@ pub(crate) fn find(words: &[&str]) -> Option<&'static Entry> {
     OPERATIONS.iter().find(|entry| entry.command == words)
 }
 
-fn in_group(name: &'static str) -> impl Iterator<Item = &'static Entry> {
-    OPERATIONS
+/// The commands that begin with these words: groups first, then operations.
+fn below(words: &'static [&'static str]) -> Vec<Command> {
+    let is_next = |command: &[&str]| command.len() == words.len() + 1 && command.starts_with(words);
+    let groups = GROUPS
         .iter()
-        .filter(move |entry| entry.command.len() == 2 && entry.command[0] == name)
+        .filter(|(command, _)| is_next(command))
+        .map(|(command, about)| {
+            Command::new(command[words.len()])
+                .about(*about)
+                .subcommand_required(true)
+                .disable_help_subcommand(true)
+                .subcommands(below(command))
+        });
+    let operations = OPERATIONS
+        .iter()
+        .filter(|entry| is_next(entry.command))
+        .map(|entry| operation(entry, entry.command[words.len()]));
+    groups.chain(operations).collect()
 }
 
 fn operation(entry: &Entry, name: &'static str) -> Command {
@@ -130,9 +147,9 @@ fn completions() -> Command {
         )
 }
 
-/// Not for people: how the program runs itself to keep a machine for the next call.
-fn keep_parked() -> Command {
-    Command::new(PARK_COMMAND)
+/// Not for people: how the program runs itself for what outlives a call.
+fn hidden(name: &'static str) -> Command {
+    Command::new(name)
         .hide(true)
         .arg(Arg::new("description").required(true))
 }
@@ -152,22 +169,26 @@ mod tests {
         command().debug_assert();
     }
 
+    /// What only a command line has.
+    const OURS: [&str; 4] = ["completions", "manual", PARK_COMMAND, SUPERVISE_COMMAND];
+
     #[test]
     fn every_operation_has_its_command_and_every_command_its_operation() {
         let tree = command();
         let mut seen = 0;
-        for first in tree.get_subcommands() {
-            let name = first.get_name();
-            if ["completions", "manual", PARK_COMMAND].contains(&name) {
-                continue;
-            }
-            if first.get_subcommands().next().is_none() {
-                assert!(find(&[name]).is_some(), "{name}");
-                seen += 1;
-            }
-            for second in first.get_subcommands() {
-                assert!(find(&[name, second.get_name()]).is_some());
-                seen += 1;
+        let mut left: Vec<(Vec<&str>, &Command)> = vec![(Vec::new(), &tree)];
+        while let Some((words, command)) = left.pop() {
+            for next in command.get_subcommands() {
+                let mut words = words.clone();
+                words.push(next.get_name());
+                if OURS.contains(&words[0]) {
+                    continue;
+                }
+                if next.get_subcommands().next().is_none() {
+                    assert!(find(&words).is_some(), "{words:?}");
+                    seen += 1;
+                }
+                left.push((words, next));
             }
         }
         assert_eq!(seen, OPERATIONS.len());

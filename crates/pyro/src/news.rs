@@ -55,6 +55,7 @@ impl News {
                 environment,
                 progress,
             } => self.building(environment, progress),
+            Event::Transfer { what, bytes, total } => self.transfer(what, *bytes, *total),
             Event::Notice(text) => self.line(&format!("note: {text}")),
             Event::Timing { .. } => {}
         }
@@ -88,6 +89,19 @@ impl News {
             }
             Progress::Notice(_) => {}
         }
+    }
+
+    fn transfer(&self, what: &'static str, bytes: u64, total: Option<u64>) {
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        let mut bar = self.lock();
+        let bar = bar.get_or_insert_with(|| new_bar("files"));
+        bar.set_style(match total {
+            Some(_) => style("{bytes}/{total_bytes} {bytes_per_sec}"),
+            None => style("{bytes} {bytes_per_sec}"),
+        });
+        advance(bar, what, bytes, total);
     }
 
     fn line(&self, text: &str) {
@@ -139,6 +153,7 @@ mod tests {
         for counter in [
             "",
             "{bytes}/{total_bytes} {bytes_per_sec}",
+            "{bytes} {bytes_per_sec}",
             "{pos}/{len} packages",
         ] {
             let _ = super::style(counter);

@@ -5,27 +5,50 @@ use std::fmt::Write;
 
 use pyro_engine::operations::doctor::Report;
 use pyro_engine::operations::env::{Environment, EnvironmentList, Pruned, Pulled};
-use pyro_engine::operations::vm::RunResult;
+use pyro_engine::operations::vm::{self, Reaped, RunResult};
+use pyro_engine::operations::workspace;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::json;
 
+macro_rules! line {
+    ($text:ident, $($argument:tt)*) => {
+        writeln!($text, $($argument)*).expect("a string takes whatever is written")
+    };
+}
+
+// After the macro, which it uses.
+mod lasting;
+
 /// What is shown of a result, and the exit status that goes with it.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct Rendered {
-    /// For standard output.
-    pub(crate) stdout: String,
+    /// What is printed, in this order.
+    pub(crate) parts: Vec<Part>,
     /// For standard error, unless only results are wanted.
     pub(crate) footer: String,
     /// The exit status.
     pub(crate) status: u8,
 }
 
-/// Renders the result of the operation `name`.
-pub(crate) fn human(name: &str, value: &Value) -> Rendered {
+/// A piece of text and where it goes.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Part {
+    /// To standard output.
+    Stdout(String),
+    /// To standard error.
+    Stderr(String),
+}
+
+/// Renders the result of the operation `name`, of what was asked by `request`.
+pub(crate) fn human(name: &str, request: &Value, value: &Value) -> Rendered {
     let text = |stdout: String| Rendered {
-        stdout,
+        parts: vec![Part::Stdout(stdout)],
+        ..Rendered::default()
+    };
+    let footer = |footer: String| Rendered {
+        footer,
         ..Rendered::default()
     };
     match name {
@@ -36,10 +59,31 @@ pub(crate) fn human(name: &str, value: &Value) -> Rendered {
             text(environment("Pulled", &pulled.environment, Some(&pulled)))
         }
         "env_prune" => text(pruned(&typed(value))),
-        "vm_run" => Rendered {
-            footer: run_footer(&typed(value)),
+        "vm_run" => footer(run_footer("run", &typed(value))),
+        "vm_exec" => footer(run_footer("vm-exec", &typed(value))),
+        "vm_create" | "vm_start" | "vm_stop" | "vm_status" => text(lasting::vm(&typed(value))),
+        "vm_list" => text(lasting::vms(&typed(value))),
+        "vm_network_info" => text(lasting::network(&typed(value))),
+        "vm_delete" => text(format!(
+            "Deleted VM: {}\n",
+            typed::<vm::Deleted>(value).vm_id
+        )),
+        "vm_reap_expired" => text(reaped(&typed(value))),
+        "workspace_create" | "workspace_start" | "workspace_stop" | "workspace_status" => {
+            text(lasting::workspace(&typed(value)))
+        }
+        "workspace_list" => text(lasting::workspaces(&typed(value))),
+        "workspace_exec" => footer(lasting::exec_footer(&typed(value))),
+        "workspace_sync_push" => text(lasting::pushed(&typed(value))),
+        "workspace_logs" if request["follow"] == true => footer(lasting::followed(&typed(value))),
+        "workspace_logs" => Rendered {
+            parts: lasting::logs(&typed(value)),
             ..Rendered::default()
         },
+        "workspace_delete" => {
+            let deleted: workspace::Deleted = typed(value);
+            text(format!("Deleted workspace: {}\n", deleted.workspace_id))
+        }
         "doctor" => text(doctor(&typed(value))),
         _ => text(json::pretty(value)),
     }
@@ -49,8 +93,8 @@ pub(crate) fn human(name: &str, value: &Value) -> Rendered {
 /// Returns the exit status that goes with the result of the operation `name`.
 pub(crate) fn status(name: &str, value: &Value) -> u8 {
     match name {
-        "vm_run" => {
-            let code = typed::<RunResult>(value).exit_code;
+        "vm_run" | "vm_exec" | "workspace_exec" => {
+            let code = value["exit_code"].as_i64().unwrap_or(1);
             // Guests report what `wait` does: 0 to 255.
             u8::try_from(code & 0xff).unwrap_or(1)
         }
@@ -67,12 +111,6 @@ impl Rendered {
 
 fn typed<T: DeserializeOwned>(value: &Value) -> T {
     serde_json::from_value(value.clone()).expect("the engine made it from this very type")
-}
-
-macro_rules! line {
-    ($text:ident, $($argument:tt)*) => {
-        writeln!($text, $($argument)*).expect("a string takes whatever is written")
-    };
 }
 
 fn environment_list(list: &EnvironmentList) -> String {
@@ -150,19 +188,28 @@ fn pruned(pruned: &Pruned) -> String {
     text
 }
 
-fn run_footer(result: &RunResult) -> String {
+fn run_footer(word: &str, result: &RunResult) -> String {
     let mut text = String::new();
     if result.timed_out {
-        line!(text, "[run] command timed out and was ended");
+        line!(text, "[{word}] command timed out and was ended");
     }
     line!(
         text,
-        "[run] environment={} execution_mode={} exit_code={} duration_ms={}",
+        "[{word}] environment={} execution_mode={} exit_code={} duration_ms={}",
         result.environment,
         result.execution_mode,
         result.exit_code,
         result.duration_ms
     );
+    text
+}
+
+fn reaped(reaped: &Reaped) -> String {
+    let mut text = String::new();
+    line!(text, "Deleted {} expired VMs.", reaped.count);
+    for id in &reaped.deleted_vm_ids {
+        line!(text, "- {id}");
+    }
     text
 }
 

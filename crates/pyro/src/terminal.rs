@@ -1,6 +1,7 @@
 //! One run of the program, from the words that were typed to an exit status.
 
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,14 +12,15 @@ use std::time::Instant;
 use clap::ArgMatches;
 use pyro_engine::operation::Entry;
 use pyro_engine::{
-    Config, Context, Engine, Error, Kind, Listener, OutputStreams, PARK_COMMAND, Start, variables,
+    Config, Context, Engine, Error, Kind, Listener, OutputStreams, PARK_COMMAND, SUPERVISE_COMMAND,
+    Start, variables,
 };
 use serde_json::Value;
 use tokio::io::AsyncWrite;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::news::{ERROR, News, Verbosity};
-use crate::render::{self, Rendered};
+use crate::render::{self, Part, Rendered};
 use crate::trace::Trace;
 use crate::{arguments, json};
 
@@ -42,12 +44,14 @@ pub(crate) fn main() -> ExitCode {
         "completions" => return completions(matches),
         "manual" => return manual(),
         PARK_COMMAND => return keep_parked(matches),
+        SUPERVISE_COMMAND => return supervise(matches),
         _ => {}
     }
-    let (words, matches) = match matches.subcommand() {
-        Some((second, matches)) => (vec![first, second], matches),
-        None => (vec![first], matches),
-    };
+    let (mut words, mut matches) = (vec![first], matches);
+    while let Some((word, inner)) = matches.subcommand() {
+        words.push(word);
+        matches = inner;
+    }
     let entry = arguments::find(&words).expect("the commands were made from the table");
     ExitCode::from(perform(entry, matches, begun))
 }
@@ -65,7 +69,9 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let output = LineEnds::default();
     let signalled = Arc::new(AtomicI32::new(0));
 
+    let mut asked = Value::Null;
     let result = request(entry, matches).and_then(|(config, request)| {
+        asked = request.clone();
         let runtime = runtime();
         let (news, steps) = (news.clone(), trace.clone());
         let listen = move |event| {
@@ -95,7 +101,10 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     news.clear();
     let shown = match &result {
         Ok(value) if as_json => print(&json::pretty(value), render::status(entry.name, value)),
-        Ok(value) => show(&render::human(entry.name, value), quiet, &output),
+        Ok(value) => {
+            let rendered = render::human(entry.name, &asked, value);
+            show(&rendered, quiet, &output)
+        }
         Err(error) => fail(error, as_json, &signalled, &output),
     };
     if let Some(trace) = trace {
@@ -107,7 +116,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
 
 fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error> {
     let mut config = Config::from_variables(|name| std::env::var_os(name))?;
-    config.parked_keeper = std::env::current_exe().ok();
+    config.program = std::env::current_exe().ok();
     if let Some(choice) = matches.get_one::<String>("accel") {
         config.accelerator = choice.parse().expect("clap lets only these values through");
     }
@@ -139,12 +148,17 @@ fn cancel_on_signals(context: &Context, signalled: &Arc<AtomicI32>) {
 }
 
 fn show(rendered: &Rendered, quiet: bool, output: &LineEnds) -> std::io::Result<u8> {
-    let status = print(&rendered.stdout, rendered.status)?;
+    for part in &rendered.parts {
+        match part {
+            Part::Stdout(text) => print(text, 0).map(|_| ())?,
+            Part::Stderr(text) => write!(std::io::stderr(), "{text}")?,
+        }
+    }
     if !quiet && !rendered.footer.is_empty() {
         output.end_line()?;
         write!(std::io::stderr(), "{}", rendered.footer)?;
     }
-    Ok(status)
+    Ok(rendered.status)
 }
 
 fn fail(
@@ -207,12 +221,7 @@ fn manual() -> ExitCode {
 
 /// Keeps a machine for the next call. There is nobody to tell how that went.
 fn keep_parked(matches: &ArgMatches) -> ExitCode {
-    let description: &String = matches.get_one("description").expect("clap requires it");
-    let Ok(config) = Config::from_variables(|name| std::env::var_os(name)) else {
-        return ExitCode::FAILURE;
-    };
     let kept = runtime().block_on(async {
-        let engine = Engine::open(config);
         let mut terminate = signal(SignalKind::terminate()).ok();
         let terminated = async {
             match &mut terminate {
@@ -221,11 +230,34 @@ fn keep_parked(matches: &ArgMatches) -> ExitCode {
             }
         };
         tokio::select! {
-            kept = engine.keep_parked(description) => kept.is_ok(),
+            kept = Engine::keep_parked(description(matches)) => kept.is_ok(),
             _ = terminated => true,
         }
     });
-    if kept {
+    status(kept)
+}
+
+/// Supervises a VM that outlives the call that started it, which reads our standard output.
+fn supervise(matches: &ArgMatches) -> ExitCode {
+    let Ok(news) = std::io::stdout().as_fd().try_clone_to_owned() else {
+        return ExitCode::FAILURE;
+    };
+    // Its reader waits for the end of it.
+    if let Ok(null) = std::fs::File::open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(null);
+    }
+    let news = std::fs::File::from(news);
+    let supervised = runtime().block_on(Engine::supervise(description(matches), news));
+    status(supervised.is_ok())
+}
+
+fn description(matches: &ArgMatches) -> &str {
+    let description: &String = matches.get_one("description").expect("clap requires it");
+    description
+}
+
+fn status(done: bool) -> ExitCode {
+    if done {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -1,16 +1,20 @@
 //! A *trace* is where the time of one run went, step by step.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyro_engine::Event;
 
+/// What was done, and how long it took.
+type Step = (Cow<'static, str>, Duration);
+
 /// The steps of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     begun: Instant,
-    steps: Arc<Mutex<Vec<(&'static str, Duration)>>>,
+    steps: Arc<Mutex<Vec<Step>>>,
 }
 
 impl Trace {
@@ -18,7 +22,7 @@ impl Trace {
     pub(crate) fn start(begun: Instant) -> Self {
         Self {
             begun,
-            steps: Arc::new(Mutex::new(vec![("process_start", begun.elapsed())])),
+            steps: Arc::new(Mutex::new(vec![("process_start".into(), begun.elapsed())])),
         }
     }
 
@@ -28,7 +32,7 @@ impl Trace {
             self.steps
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .push((name, *duration));
+                .push((name.clone(), *duration));
         }
     }
 
@@ -41,8 +45,8 @@ impl Trace {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let known: Duration = steps.iter().map(|(_, duration)| *duration).sum();
-        steps.push(("between_steps", total.saturating_sub(known)));
-        steps.push(("total", total));
+        steps.push(("between_steps".into(), total.saturating_sub(known)));
+        steps.push(("total".into(), total));
         for (name, duration) in steps {
             let milliseconds = duration.as_secs_f64() * 1000.0;
             // There is nowhere to report that standard error is gone.

@@ -3,3 +3,4 @@
 pub mod doctor;
 pub mod env;
 pub mod vm;
+pub mod workspace;

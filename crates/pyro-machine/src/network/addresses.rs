@@ -7,8 +7,10 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 /// All addresses that begin with the same bits.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Block {
     first: u32,
     mask: u32,
@@ -66,7 +68,7 @@ const CLOSED: &[Block] = &[
 /// What the user has opened: addresses or blocks of them, each with all its ports or one.
 ///
 /// As text: `192.0.2.7`, `10.1.0.0/16`, `192.0.2.7:443`, separated by commas.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct AllowList(Vec<(Block, Option<u16>)>);
 
 /// A text that is no [`AllowList`].

@@ -12,7 +12,10 @@ use super::host_compat;
 use crate::capture::{Capture, Captured};
 use crate::operation::{Effect, Operation};
 use crate::operations::env;
-use crate::request::{MEM_MIB, ShellCommand, TTL_SECONDS, VCPU_COUNT, positive_seconds, within};
+use crate::request::{
+    DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, ShellCommand, TTL_SECONDS, VCPU_COUNT,
+    half_a_minute, is_false, one_gibibyte, one_vcpu, positive_seconds, ten_minutes, within,
+};
 use crate::{Context, Engine, Error, Event, Listener};
 
 /// What `exit_code` is when a command was ended at its time limit, as of coreutils' `timeout`.
@@ -89,25 +92,6 @@ pub struct Run {
     pub allow_host_compat: bool,
 }
 
-const DEFAULT_VCPU_COUNT: u32 = 1;
-const DEFAULT_MEM_MIB: u32 = 1024;
-
-fn one_vcpu() -> i64 {
-    DEFAULT_VCPU_COUNT.into()
-}
-
-fn one_gibibyte() -> i64 {
-    DEFAULT_MEM_MIB.into()
-}
-
-fn half_a_minute() -> i64 {
-    30
-}
-
-fn ten_minutes() -> i64 {
-    600
-}
-
 /// What came of a command.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct RunResult {
@@ -160,11 +144,6 @@ pub struct Cleanup {
     pub deleted: bool,
     /// Why.
     pub reason: String,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// A request whose values are in range.
@@ -240,7 +219,7 @@ impl Operation for Run {
             stdout: stdout.text,
             stderr: stderr.text,
             exit_code: exit_code(&outcome),
-            duration_ms: u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: milliseconds(outcome.duration),
             execution_mode: execution_mode.into(),
             cleanup: Cleanup {
                 vm_id: vm_id.clone(),
@@ -271,7 +250,7 @@ async fn start(
     listener.phase("run", "create", ("environment", &request.environment));
     let ready = env::ready(engine, listener, &request.environment).await?;
     listener.tell(Event::Timing {
-        name: "lookup",
+        name: "lookup".into(),
         duration: begun.elapsed(),
     });
     let spec = MachineSpec {
@@ -284,11 +263,11 @@ async fn start(
     };
     let machine = engine
         .machines
-        .launch(&spec, engine.start, &launch_listener)
+        .launch(&spec, engine.config.start, &launch_listener)
         .await?;
     for phase in machine.phases() {
         listener.tell(Event::Timing {
-            name: phase.name,
+            name: phase.name.into(),
             duration: phase.duration,
         });
     }
@@ -309,7 +288,7 @@ fn spec(ready: &Ready, vcpu_count: u32, mem_mib: u32) -> MachineSpec {
 
 /// Has the template made that a run with the default size will want. A run makes do without.
 pub(crate) async fn prepare_template(engine: &Engine, ready: &Ready) {
-    if engine.start != Start::Restore {
+    if engine.config.start != Start::Restore {
         return;
     }
     let spec = spec(ready, DEFAULT_VCPU_COUNT, DEFAULT_MEM_MIB);
@@ -346,16 +325,16 @@ async fn in_guest(
         );
         tokio::time::timeout(request.ttl, run)
             .await
-            .map_err(|_| Error::expired(&vm_id, request.ttl.as_secs()))??
+            .map_err(|_| Error::expired("vm", &vm_id, request.ttl.as_secs()))??
     };
     context.listener.tell(Event::Timing {
-        name: "command",
+        name: "command".into(),
         duration: begun.elapsed(),
     });
     let begun = std::time::Instant::now();
     drop(machine);
     context.listener.tell(Event::Timing {
-        name: "teardown",
+        name: "teardown".into(),
         duration: begun.elapsed(),
     });
     Ok((vm_id, outcome, captures.map(Capture::finish), "guest_vsock"))
@@ -365,7 +344,7 @@ type Input<'a> = Option<&'a mut (dyn tokio::io::AsyncRead + Send + Unpin)>;
 type Output<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
 
 /// The caller's streams, or the captures where there are none.
-pub(super) fn streams<'a>(
+pub(crate) fn streams<'a>(
     context: &'a mut Context,
     captures: &'a mut [Capture; 2],
 ) -> (Input<'a>, Output<'a>, Output<'a>) {
@@ -380,7 +359,11 @@ pub(super) fn streams<'a>(
     }
 }
 
-fn exit_code(outcome: &Outcome) -> i32 {
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn exit_code(outcome: &Outcome) -> i32 {
     match (outcome.timed_out, outcome.code, outcome.signal) {
         (true, ..) => TIMED_OUT,
         (false, Some(code), _) => code,

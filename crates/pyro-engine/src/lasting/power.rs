@@ -1,0 +1,86 @@
+//! The *power* of a supervised VM: on while somebody uses it or something runs in it, paused
+//! otherwise. An idle guest costs a little of a processor all the time, a paused one nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pyro_machine::SupervisedMachine;
+use tokio::sync::{Mutex, Notify};
+
+use crate::Error;
+
+/// How long nobody must have used it before it is paused: longer than the pauses between the
+/// commands of a program that works in it.
+const IDLE: Duration = Duration::from_secs(2);
+/// How long to wait before looking again when something was left running in it.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Turns a machine off and on.
+#[derive(Debug, Default)]
+pub(super) struct Power {
+    users: AtomicUsize,
+    paused: Mutex<bool>,
+    changed: Notify,
+}
+
+/// Keeps a machine on.
+#[derive(Debug)]
+pub(super) struct On(Arc<Power>);
+
+impl Power {
+    /// Turns the machine on for as long as the result lives.
+    pub(super) async fn on(self: &Arc<Self>, machine: &SupervisedMachine) -> Result<On, Error> {
+        self.users.fetch_add(1, Ordering::SeqCst);
+        let on = On(Arc::clone(self));
+        let mut paused = self.paused.lock().await;
+        if *paused {
+            machine.resume().await?;
+            *paused = false;
+        }
+        Ok(on)
+    }
+
+    /// Pauses the machine whenever it is idle; returns when that fails.
+    pub(super) async fn save(&self, machine: &SupervisedMachine) -> Error {
+        let mut wait = IDLE;
+        self.changed.notify_one();
+        loop {
+            self.changed.notified().await;
+            tokio::time::sleep(wait).await;
+            wait = match self.pause_if_idle(machine).await {
+                Ok(true) => BUSY,
+                Ok(false) => IDLE,
+                Err(error) => return error,
+            };
+        }
+    }
+
+    /// Returns whether something was left running.
+    async fn pause_if_idle(&self, machine: &SupervisedMachine) -> Result<bool, Error> {
+        if self.in_use() || *self.paused.lock().await {
+            return Ok(false);
+        }
+        // What commands have written is on the disk before the guest stops for who knows how long.
+        let processes = machine.flush().await?;
+        let mut paused = self.paused.lock().await;
+        if processes > 0 || self.in_use() || *paused {
+            self.changed.notify_one();
+            return Ok(processes > 0);
+        }
+        machine.pause().await?;
+        *paused = true;
+        Ok(false)
+    }
+
+    fn in_use(&self) -> bool {
+        self.users.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Drop for On {
+    fn drop(&mut self) {
+        self.0.users.fetch_sub(1, Ordering::SeqCst);
+        self.0.changed.notify_one();
+    }
+}

@@ -1,0 +1,571 @@
+//! The *supervisor* is the process that holds a lasting VM: it starts it, serves whoever wants
+//! something of it, keeps its time, and ends it. However it ends itself, the VM goes with it.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyro_machine::{
+    Command, KeptFiles, LaunchEvent, Outcome, Streams, SupervisedMachine, Unpacked,
+};
+use pyro_store::{Entry, Exit, History, Object};
+use tokio::io::{AsyncRead, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::log::LogWriter;
+use super::power::Power;
+use super::start::Description;
+use super::wire::{News, Reply, Request, SOCKET, hear, line, say};
+use super::{Kind, State, VmRecord, disk, history, now, seed_in};
+use crate::config::SUPERVISE_COMMAND;
+use crate::operations::vm::{exit_code, milliseconds};
+use crate::{Engine, Error};
+
+/// How long to wait for a place among the active VMs. Short runs give theirs back within this;
+/// lasting VMs do not.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SIGKILL: i32 = 9;
+/// How long the last lines of a command's log may take to be written.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
+/// What all connections share.
+#[derive(Debug)]
+struct Supervisor {
+    kind: Kind,
+    machine: SupervisedMachine,
+    history: History,
+    power: Arc<Power>,
+    commands: Mutex<Commands>,
+    ends: mpsc::Sender<End>,
+    /// What those are told whose commands do not come to their end.
+    last_words: OnceLock<Error>,
+}
+
+#[derive(Debug, Default)]
+struct Commands {
+    last: u64,
+    running: HashMap<u64, Arc<Running>>,
+}
+
+/// A command that runs.
+#[derive(Debug)]
+struct Running {
+    grown: watch::Sender<()>,
+    ended: watch::Sender<Option<Reply>>,
+    kill: Notify,
+}
+
+/// Why it is over.
+#[derive(Debug)]
+enum End {
+    /// Somebody asked for it.
+    Stop { discard: bool },
+    /// Its time is over.
+    Expired,
+    /// This process was told to end.
+    Terminated,
+    /// The VM ended.
+    Died,
+    /// QEMU does not do what it is told.
+    Unusable(Error),
+}
+
+/// Supervises the lasting VM that `description` names, until it is over. Tells whoever waits for
+/// the start through `news`.
+pub(crate) async fn supervise(description: &str, news: impl Write + Send) -> Result<(), Error> {
+    let description: Description = serde_json::from_str(description)
+        .map_err(|error| Error::malformed(SUPERVISE_COMMAND, &error))?;
+    let engine = Engine::open(description.config.clone());
+    let news = Mutex::new(news);
+    let tell = |piece: &News| {
+        let mut news = news.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waited may be gone; the VM is not theirs alone.
+        let _ = news.write_all(&line(piece)).and_then(|()| news.flush());
+    };
+    let started = begin(&engine, &description, &tell).await;
+    let (object, supervisor, listener, ends, owner) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            tell(&News::Failed(error.clone().into()));
+            return Err(error);
+        }
+    };
+    tell(&News::Ready);
+    drop(news);
+    let end = serve(&supervisor, &listener, ends, &object).await;
+    tracing::info!(?end, "the VM ends");
+    finish(&supervisor, &object, end).await;
+    drop(owner);
+    Ok(())
+}
+
+type Started = (
+    Object,
+    Arc<Supervisor>,
+    UnixListener,
+    mpsc::Receiver<End>,
+    pyro_store::Ownership,
+);
+
+/// Becomes the owner and starts the VM.
+async fn begin(
+    engine: &Engine,
+    description: &Description,
+    tell: &(dyn Fn(&News) + Send + Sync),
+) -> Result<Started, Error> {
+    let kind = description.kind;
+    let missing = || Error::no_such(kind.noun(), &description.id);
+    let object = engine
+        .objects(kind)
+        .find(&description.id)
+        .ok_or_else(missing)?;
+    let Some(owner) = object.own()? else {
+        return Err(Error::already_started(kind.noun(), &description.id));
+    };
+    let unreadable = |error| Error::unreadable_record(kind.noun(), &description.id, &error);
+    let record: VmRecord = object
+        .update(|record: &mut VmRecord| {
+            record.state = State::Starting;
+            record.reason = None;
+        })
+        .map_err(unreadable)?;
+    let result = launch(engine, &record, kind, &object, tell).await;
+    let (supervisor, listener, ends) = match result {
+        Ok(started) => started,
+        Err(error) => {
+            let reason = error.message.clone();
+            let _ = object.update(|record: &mut VmRecord| {
+                record.state = State::Failed;
+                record.reason = Some(reason);
+            });
+            return Err(error);
+        }
+    };
+    object
+        .update(|record: &mut VmRecord| record.state = State::Started)
+        .map_err(unreadable)?;
+    Ok((object, supervisor, listener, ends, owner))
+}
+
+async fn launch(
+    engine: &Engine,
+    record: &VmRecord,
+    kind: Kind,
+    object: &Object,
+    tell: &(dyn Fn(&News) + Send + Sync),
+) -> Result<(Arc<Supervisor>, UnixListener, mpsc::Receiver<End>), Error> {
+    let listener = listen(object.path())
+        .map_err(|error| Error::no_supervisor(&format!("cannot listen: {error}")))?;
+    let disk = disk(object);
+    let seed = record.seed.as_ref().map(|_| seed_in(object.path()));
+    let files = KeptFiles {
+        name: object.id(),
+        disk: &disk,
+        seed: seed.as_deref(),
+    };
+    let launch_listener = |event: LaunchEvent<'_>| match event {
+        LaunchEvent::Starting(_) => {}
+        LaunchEvent::Notice(text) => tell(&News::Notice(text)),
+    };
+    let machine = engine
+        .machines
+        .launch_supervised(
+            &record.spec,
+            engine.config.start,
+            files,
+            PATIENCE,
+            &launch_listener,
+        )
+        .await?;
+    for phase in machine.phases() {
+        tell(&News::Timing {
+            name: phase.name.into(),
+            seconds: phase.duration.as_secs_f64(),
+        });
+    }
+    let history = history(object);
+    let (ends_sender, ends) = mpsc::channel(4);
+    let commands = Commands {
+        last: history.last(),
+        running: HashMap::new(),
+    };
+    let supervisor = Supervisor {
+        kind,
+        machine,
+        history,
+        power: Arc::default(),
+        commands: Mutex::new(commands),
+        ends: ends_sender,
+        last_words: OnceLock::new(),
+    };
+    Ok((Arc::new(supervisor), listener, ends))
+}
+
+/// Listens in the object's directory, whose path may be longer than a socket's may.
+fn listen(directory: &Path) -> std::io::Result<UnixListener> {
+    let path = directory.join(SOCKET);
+    let _ = std::fs::remove_file(&path);
+    let short = super::client::Short::new(directory)?;
+    let listener = UnixListener::bind(short.path(SOCKET))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves until something ends the VM.
+async fn serve(
+    supervisor: &Arc<Supervisor>,
+    listener: &UnixListener,
+    mut ends: mpsc::Receiver<End>,
+    object: &Object,
+) -> End {
+    let expires_at = object
+        .record::<VmRecord>()
+        .ok()
+        .and_then(|record| record.expires_at);
+    let mut terminate = signal(SignalKind::terminate()).ok();
+    // Whose terminal closes has nothing to do with us.
+    let _hang_up = signal(SignalKind::hangup());
+    let accept = async {
+        loop {
+            match listener.accept().await {
+                Ok((connection, _)) => {
+                    tokio::spawn(Arc::clone(supervisor).answer(connection));
+                }
+                // No descriptors left, say. Those who have one will give it back.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    let terminated = async {
+        match &mut terminate {
+            Some(arrivals) => arrivals.recv().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = accept => unreachable!("it accepts for ever"),
+        Some(end) = ends.recv() => end,
+        () = until(expires_at) => End::Expired,
+        _ = terminated => End::Terminated,
+        () = supervisor.machine.ended() => End::Died,
+        error = supervisor.power.save(&supervisor.machine) => End::Unusable(error),
+    }
+}
+
+/// Waits until a point of the wall clock, which may be set meanwhile.
+async fn until(end: Option<f64>) {
+    let Some(end) = end else {
+        return std::future::pending().await;
+    };
+    loop {
+        let left = end - now();
+        if left <= 0.0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs_f64(left.min(10.0))).await;
+    }
+}
+
+/// Ends the VM as it should end, and writes down how.
+async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
+    let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
+    let stopped = || Error::stopped(noun, id);
+    let (state, reason, error) = match end {
+        End::Stop { discard } => {
+            if !discard {
+                supervisor.shut_down().await;
+            }
+            (State::Stopped, None, Some(stopped()))
+        }
+        End::Terminated => {
+            supervisor.shut_down().await;
+            let reason = "its supervisor was told to end (SIGTERM)".to_owned();
+            (State::Stopped, Some(reason), Some(stopped()))
+        }
+        End::Expired => {
+            let ttl = object
+                .record()
+                .map_or(0, |record: VmRecord| record.ttl_seconds);
+            (State::Expired, None, Some(Error::expired(noun, id, ttl)))
+        }
+        // Those whose commands ran know better what it was.
+        End::Died => {
+            let (status, tails) = supervisor.machine.last_words().await;
+            let last = [tails.console.lines().last(), tails.vmm.lines().last()];
+            let said: Vec<_> = last.into_iter().flatten().collect();
+            let mut reason = format!("the machine ended: {status}");
+            if !said.is_empty() {
+                reason = format!("{reason} ({})", said.join("; "));
+            }
+            (State::Stopped, Some(reason), None)
+        }
+        End::Unusable(error) => (State::Stopped, Some(error.message), None),
+    };
+    if let Some(error) = error {
+        let _ = supervisor.last_words.set(error);
+    }
+    // The VMM is gone before anything says so.
+    let _ = supervisor.machine.last_words().await;
+    supervisor.see_commands_end().await;
+    if state == State::Expired {
+        discard(object);
+    }
+    let written = object.update(|record: &mut VmRecord| {
+        record.state = state;
+        record.reason = reason;
+    });
+    if let Err(error) = written {
+        tracing::warn!(%error, "the end could not be written down");
+    }
+    let _ = std::fs::remove_file(object.path().join(SOCKET));
+}
+
+/// Removes the files of a VM whose time is over; its record and history stay.
+pub(crate) fn discard(object: &Object) {
+    for path in [disk(object), seed_in(object.path())] {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+impl Supervisor {
+    /// Answers one connection.
+    async fn answer(self: Arc<Self>, connection: UnixStream) {
+        let (reader, mut writer) = connection.into_split();
+        let mut reader = BufReader::new(reader);
+        let request = match hear(&mut reader).await {
+            Ok(Some(request)) => request,
+            Ok(None) => return,
+            Err(error) => {
+                let error = Error::no_supervisor(&format!("not a request: {error}"));
+                let _ = say(&mut writer, &Reply::Failed(error.into())).await;
+                return;
+            }
+        };
+        let answered = match request {
+            Request::Exec {
+                command,
+                timeout_ms,
+                stdin,
+            } => {
+                let input = stdin.then_some(reader);
+                self.exec(command, timeout_ms, input, &mut writer).await
+            }
+            Request::Follow { sequence } => self.follow(sequence, &mut writer).await,
+            Request::Kill { sequence } => {
+                if let Some(running) = self.commands().running.get(&sequence) {
+                    running.kill.notify_one();
+                }
+                Ok(Reply::Done)
+            }
+            Request::Push { destination } => self.push(destination, reader).await,
+            Request::Stop { discard } => {
+                // The end of the connection, with this process, says when it is over.
+                let _ = self.ends.send(End::Stop { discard }).await;
+                return std::future::pending().await;
+            }
+        };
+        let reply = answered.unwrap_or_else(|error| Reply::Failed(error.into()));
+        // A client that went away does not want it.
+        let _ = say(&mut writer, &reply).await;
+    }
+
+    /// Starts a command, which goes on whatever becomes of the client, and follows it.
+    async fn exec(
+        self: &Arc<Self>,
+        command: String,
+        timeout_ms: u64,
+        input: Option<BufReader<OwnedReadHalf>>,
+        writer: &mut OwnedWriteHalf,
+    ) -> Result<Reply, Error> {
+        let on = self.power.on(&self.machine).await?;
+        let (sequence, log) = {
+            let mut commands = self.commands();
+            let sequence = commands.last + 1;
+            let log = self.history.begin(Entry {
+                sequence,
+                command: command.clone(),
+                cwd: self.kind.working_directory().unwrap_or("/root").into(),
+                execution_mode: "guest_vsock".into(),
+                recorded_at: now(),
+                exit: None,
+            })?;
+            commands.last = sequence;
+            let running = Running {
+                grown: watch::Sender::new(()),
+                ended: watch::Sender::new(None),
+                kill: Notify::new(),
+            };
+            commands.running.insert(sequence, Arc::new(running));
+            (sequence, log)
+        };
+        let (grown, ended) = self.subscribe(sequence).expect("it was just inserted");
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            let command = Command {
+                argv: vec!["/bin/sh".into(), "-c".into(), command],
+                cwd: this.kind.working_directory().map(str::to_owned),
+                timeout: Some(Duration::from_millis(timeout_ms)),
+                ..Command::default()
+            };
+            this.run(log, &command, input).await;
+            drop(on);
+        });
+        let begun = say(writer, &Reply::Started { sequence }).await;
+        if begun.is_err() {
+            return Ok(Reply::Done);
+        }
+        Ok(self.pass_on(grown, ended, writer).await)
+    }
+
+    /// Runs a command to its end and writes down what came of it.
+    async fn run(
+        &self,
+        log: pyro_store::Log,
+        command: &Command,
+        mut input: Option<BufReader<OwnedReadHalf>>,
+    ) {
+        let sequence = log.entry().sequence;
+        let Some(running) = self.commands().running.get(&sequence).cloned() else {
+            return;
+        };
+        let (outcome, dropped_bytes) = {
+            let mut stdout = LogWriter::new(&log.stdout, &running.grown);
+            let mut stderr = LogWriter::new(&log.stderr, &running.grown);
+            let streams = Streams {
+                stdin: input
+                    .as_mut()
+                    .map(|input| input as &mut (dyn AsyncRead + Send + Unpin)),
+                stdout: &mut stdout,
+                stderr: &mut stderr,
+            };
+            let started = Instant::now();
+            let outcome = tokio::select! {
+                outcome = self.machine.run(command, streams) => outcome,
+                // Nobody waits for it any more, so the guest ends it.
+                () = running.kill.notified() => Ok(Outcome {
+                    code: None,
+                    signal: Some(SIGKILL),
+                    timed_out: false,
+                    duration: started.elapsed(),
+                }),
+            };
+            (outcome, stdout.dropped_bytes() + stderr.dropped_bytes())
+        };
+        let (exit, error) = match outcome {
+            Ok(outcome) => (exit(&outcome, dropped_bytes), None),
+            Err(error) => {
+                let error = self.last_words.get().cloned().unwrap_or(error.into());
+                let exit = Exit {
+                    interrupted: Some(error.message.clone()),
+                    ..Exit::default()
+                };
+                (exit, Some(error))
+            }
+        };
+        let ended = log.end(exit);
+        let reply = match (error, ended) {
+            (Some(error), _) => Reply::Failed(error.into()),
+            (None, Ok(entry)) => Reply::Ended(entry),
+            (None, Err(error)) => Reply::Failed(Error::from(error).into()),
+        };
+        self.commands().running.remove(&sequence);
+        running.ended.send_replace(Some(reply));
+    }
+
+    async fn follow(&self, sequence: u64, writer: &mut OwnedWriteHalf) -> Result<Reply, Error> {
+        let Some((grown, ended)) = self.subscribe(sequence) else {
+            return Ok(Reply::Ended(self.history.entry(sequence)?));
+        };
+        Ok(self.pass_on(grown, ended, writer).await)
+    }
+
+    /// Says when a command's output grows; returns what is to be said when it has ended.
+    async fn pass_on(
+        &self,
+        mut grown: watch::Receiver<()>,
+        mut ended: watch::Receiver<Option<Reply>>,
+        writer: &mut OwnedWriteHalf,
+    ) -> Reply {
+        loop {
+            tokio::select! {
+                biased;
+                _ = ended.changed() => {
+                    return ended.borrow().clone().unwrap_or(Reply::Done);
+                }
+                changed = grown.changed() => {
+                    if changed.is_err() || say(writer, &Reply::Grown).await.is_err() {
+                        return Reply::Done;
+                    }
+                }
+            }
+        }
+    }
+
+    fn subscribe(
+        &self,
+        sequence: u64,
+    ) -> Option<(watch::Receiver<()>, watch::Receiver<Option<Reply>>)> {
+        let commands = self.commands();
+        let running = commands.running.get(&sequence)?;
+        Some((running.grown.subscribe(), running.ended.subscribe()))
+    }
+
+    /// Unpacks what the client sends.
+    async fn push(
+        &self,
+        destination: String,
+        mut stream: BufReader<OwnedReadHalf>,
+    ) -> Result<Reply, Error> {
+        let _on = self.power.on(&self.machine).await?;
+        match self.machine.unpack(&destination, &mut stream).await? {
+            Unpacked::Whole { .. } => Ok(Reply::Pushed),
+            Unpacked::Refused { message } => Err(Error::not_unpacked(&message)),
+            Unpacked::TimedOut => Err(Error::not_unpacked("it took too long")),
+        }
+    }
+
+    /// Has the guest write everything to its disk and power off.
+    async fn shut_down(&self) {
+        let done = async {
+            let _on = self.power.on(&self.machine).await?;
+            Ok::<_, Error>(self.machine.shut_down().await?)
+        };
+        if let Err(error) = done.await {
+            tracing::warn!(%error, "the guest was not shut down in order");
+        }
+    }
+
+    /// Waits until all commands are written down as ended, which they are once the VM is.
+    async fn see_commands_end(&self) {
+        let waiting: Vec<_> = self
+            .commands()
+            .running
+            .values()
+            .map(|running| running.ended.subscribe())
+            .collect();
+        for mut ended in waiting {
+            let _ = tokio::time::timeout(END_LIMIT, ended.wait_for(Option::is_some)).await;
+        }
+    }
+
+    fn commands(&self) -> MutexGuard<'_, Commands> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn exit(outcome: &Outcome, dropped_bytes: u64) -> Exit {
+    Exit {
+        exit_code: Some(exit_code(outcome)),
+        duration_ms: milliseconds(outcome.duration),
+        signal: outcome.signal.filter(|_| !outcome.timed_out),
+        timed_out: outcome.timed_out,
+        interrupted: None,
+        dropped_bytes,
+    }
+}

@@ -1,0 +1,76 @@
+//! `vm create`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Vm;
+use crate::lasting::{self, Kind, New};
+use crate::operation::{Effect, Operation};
+use crate::operations::env;
+use crate::request::{
+    DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, TTL_SECONDS, VCPU_COUNT, one_gibibyte, one_vcpu,
+    ten_minutes, within,
+};
+use crate::{Context, Engine, Error};
+
+/// Make a VM that outlives this call; it is not started yet
+///
+/// It lives until it is deleted or its time is over, whatever comes first; its id is all that is
+/// needed to use it, from any process of the same user.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  \
+    pyro vm create debian:12 --ttl-seconds 3600\n  \
+    pyro vm create debian:12-build --vcpu-count 2 --mem-mib 2048 --json")]
+pub struct Create {
+    /// Environment to boot, for example `debian:12`
+    pub environment: String,
+    /// Virtual processors, 1 to 8
+    #[arg(long, default_value_t = DEFAULT_VCPU_COUNT.into(), value_name = "N", allow_negative_numbers = true)]
+    #[serde(default = "one_vcpu")]
+    #[schemars(range(min = 1, max = 8))]
+    pub vcpu_count: i64,
+    /// Memory in MiB, 256 to 32768
+    #[arg(long, default_value_t = DEFAULT_MEM_MIB.into(), value_name = "MIB", allow_negative_numbers = true)]
+    #[serde(default = "one_gibibyte")]
+    #[schemars(range(min = 256, max = 32768))]
+    pub mem_mib: i64,
+    /// Seconds after which the VM is deleted, whatever happens in it; 60 to 3600
+    #[arg(long, default_value_t = ten_minutes(), value_name = "SECONDS", allow_negative_numbers = true)]
+    #[serde(default = "ten_minutes")]
+    #[schemars(range(min = 60, max = 3600))]
+    pub ttl_seconds: i64,
+    /// Give the guest access to the network
+    #[arg(long)]
+    #[serde(default)]
+    pub network: bool,
+    /// Accepted for compatibility; what outlives a call never runs on the host
+    #[arg(long)]
+    #[serde(default)]
+    pub allow_host_compat: bool,
+}
+
+impl Operation for Create {
+    const NAME: &'static str = "vm_create";
+    const COMMAND: &'static [&'static str] = &["vm", "create"];
+    const EFFECT: Effect = Effect::Mutating;
+    type Output = Vm;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<Vm, Error> {
+        let vcpu_count = within("vcpu_count", self.vcpu_count, &VCPU_COUNT)?;
+        let mem_mib = within("mem_mib", self.mem_mib, &MEM_MIB)?;
+        let ttl_seconds = within("ttl_seconds", self.ttl_seconds, &TTL_SECONDS)?;
+        let ready = env::ready(engine, &context.listener, &self.environment).await?;
+        let new = New {
+            kind: Kind::Vm,
+            ready: &ready,
+            vcpu_count,
+            mem_mib,
+            ttl_seconds,
+            network: self.network,
+            allow_host_compat: self.allow_host_compat,
+        };
+        let object = engine.objects(Kind::Vm).create()?;
+        Ok(Vm::from(&lasting::create(object, &new, None)?))
+    }
+}

@@ -1,0 +1,74 @@
+//! `vm exec`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Cleanup, RunResult, status};
+use crate::lasting::{self, Lasting, Unfinished};
+use crate::operation::{Effect, Operation};
+use crate::request::{ShellCommand, half_a_minute, positive_seconds};
+use crate::{Context, Engine, Error};
+
+/// Run one command in a started VM, then delete the VM
+///
+/// The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
+/// ended it. For many commands in one place use a workspace.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  pyro vm exec 0123456789ab -- git --version")]
+pub struct Exec {
+    /// Id of the VM, as `vm create` returned it
+    pub vm_id: String,
+    /// Shell command to run, for example `git --version`
+    #[command(flatten)]
+    #[serde(default)]
+    pub command: ShellCommand,
+    /// Seconds after which the command is ended
+    #[arg(long, default_value_t = half_a_minute(), value_name = "SECONDS", allow_negative_numbers = true)]
+    #[serde(default = "half_a_minute")]
+    #[schemars(range(min = 1))]
+    pub timeout_seconds: i64,
+}
+
+impl Operation for Exec {
+    const NAME: &'static str = "vm_exec";
+    const COMMAND: &'static [&'static str] = &["vm", "exec"];
+    const EFFECT: Effect = Effect::Destructive;
+    type Output = RunResult;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
+        let timeout = positive_seconds("timeout_seconds", self.timeout_seconds)?;
+        let line = self.command.line()?;
+        let found: Lasting = status::find(engine, &self.vm_id)?;
+        found.require_started("execution")?;
+        // From here on the VM is used up, however this ends.
+        let used = Unfinished::new(found.object.clone());
+        let (entry, [stdout, stderr]) = lasting::exec(&found, &line, timeout, context).await?;
+        let record = found.record.clone();
+        found.delete().await?;
+        used.disarm();
+        let exit = entry.exit.unwrap_or_default();
+        Ok(RunResult {
+            environment: record.environment,
+            environment_version: Some(record.environment_version),
+            command: line,
+            stdout: stdout.text,
+            stderr: stderr.text,
+            exit_code: exit.exit_code.unwrap_or(1),
+            duration_ms: exit.duration_ms,
+            execution_mode: entry.execution_mode,
+            cleanup: Cleanup {
+                vm_id: self.vm_id.clone(),
+                deleted: true,
+                reason: "post_exec_cleanup".into(),
+            },
+            vm_id: self.vm_id,
+            timed_out: exit.timed_out,
+            signal: exit.signal,
+            stdout_lossy: stdout.lossy,
+            stderr_lossy: stderr.lossy,
+            stdout_truncated_from_bytes: stdout.truncated_from_bytes,
+            stderr_truncated_from_bytes: stderr.truncated_from_bytes,
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! `workspace create`
+
+use std::path::Path;
+
+use pyro_archive::Source;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Workspace;
+use crate::lasting::{self, Kind, New, Unfinished};
+use crate::operation::{Effect, Operation};
+use crate::operations::env;
+use crate::request::{
+    DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, VCPU_COUNT, one_gibibyte, one_vcpu, ten_minutes,
+    within, workspace_ttl,
+};
+use crate::{Context, Engine, Error, transfer};
+
+/// Make a workspace and start it: a microVM to run many commands in
+///
+/// Its files are in /workspace, which begins empty or with what --seed-path names. It lives until
+/// it is deleted or its time is over; while nothing runs in it, it is paused and costs nothing. Its
+/// id is all that is needed to use it, from any process of the same user.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  \
+    pyro workspace create debian:12 --seed-path .\n  \
+    pyro workspace create debian:12-build --seed-path src.tar.gz --ttl-seconds 0 --json")]
+pub struct Create {
+    /// Environment to boot, for example `debian:12`
+    pub environment: String,
+    /// Virtual processors, 1 to 8
+    #[arg(long, default_value_t = DEFAULT_VCPU_COUNT.into(), value_name = "N", allow_negative_numbers = true)]
+    #[serde(default = "one_vcpu")]
+    #[schemars(range(min = 1, max = 8))]
+    pub vcpu_count: i64,
+    /// Memory in MiB, 256 to 32768
+    #[arg(long, default_value_t = DEFAULT_MEM_MIB.into(), value_name = "MIB", allow_negative_numbers = true)]
+    #[serde(default = "one_gibibyte")]
+    #[schemars(range(min = 256, max = 32768))]
+    pub mem_mib: i64,
+    /// Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
+    #[arg(long, default_value_t = ten_minutes(), value_name = "SECONDS", allow_negative_numbers = true)]
+    #[serde(default = "ten_minutes")]
+    #[schemars(range(min = 0))]
+    pub ttl_seconds: i64,
+    /// Let the guest reach the Internet, but neither this host nor private networks
+    #[arg(long)]
+    #[serde(default)]
+    pub network: bool,
+    /// Accepted for compatibility; what outlives a call never runs on the host
+    #[arg(long)]
+    #[serde(default)]
+    pub allow_host_compat: bool,
+    /// Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), that the workspace begins with
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    #[serde(default)]
+    pub seed_path: Option<String>,
+}
+
+impl Operation for Create {
+    const NAME: &'static str = "workspace_create";
+    const COMMAND: &'static [&'static str] = &["workspace", "create"];
+    const EFFECT: Effect = Effect::Mutating;
+    type Output = Workspace;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {
+        let vcpu_count = within("vcpu_count", self.vcpu_count, &VCPU_COUNT)?;
+        let mem_mib = within("mem_mib", self.mem_mib, &MEM_MIB)?;
+        let ttl_seconds = workspace_ttl(self.ttl_seconds)?;
+        engine.environments.status(&self.environment)?;
+        let source = match &self.seed_path {
+            Some(path) => Some(Source::open("seed_path", Path::new(path))?),
+            None => None,
+        };
+        if self.network {
+            engine.machines.check_network()?;
+        }
+        let listener = &context.listener;
+        let ready = env::ready(engine, listener, &self.environment).await?;
+        let new = New {
+            kind: Kind::Workspace,
+            ready: &ready,
+            vcpu_count,
+            mem_mib,
+            ttl_seconds,
+            network: self.network,
+            allow_host_compat: self.allow_host_compat,
+        };
+        let object = engine.objects(Kind::Workspace).create()?;
+        let seed = match source {
+            Some(source) => Some(transfer::seed(source, object.path(), listener).await?),
+            None => None,
+        };
+        let made = lasting::create(object, &new, seed)?;
+        // Nobody knows its id before it runs, so it must not stay if it does not.
+        let unfinished = Unfinished::new(made.object.clone());
+        lasting::start(engine, &made, listener).await?;
+        unfinished.disarm();
+        Ok(Workspace::from(
+            &engine.lasting(Kind::Workspace, made.id())?,
+        ))
+    }
+}

@@ -1,0 +1,80 @@
+//! `workspace list`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lasting::{Kind, Lasting};
+use crate::operation::{Effect, Operation};
+use crate::{Context, Engine, Error, Event};
+
+/// List the workspaces, the last used first
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  pyro workspace list --json")]
+pub struct List {}
+
+/// All workspaces.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Workspaces {
+    /// How many there are.
+    pub count: usize,
+    /// The workspaces, the last used first.
+    pub workspaces: Vec<Listed>,
+}
+
+/// A workspace in a list.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Listed {
+    /// Its id.
+    pub workspace_id: String,
+    /// Its environment.
+    pub environment: String,
+    /// `starting`, `started`, `stopped`, `failed` or `expired`.
+    pub state: String,
+    /// When it was made, in seconds since the Unix epoch.
+    pub created_at: f64,
+    /// When it was made or a command was started in it, in seconds since the Unix epoch.
+    pub last_activity_at: f64,
+    /// When its time is over, in seconds since the Unix epoch; null for never.
+    pub expires_at: Option<f64>,
+    /// How many commands were run in it.
+    pub command_count: usize,
+}
+
+impl From<&Lasting> for Listed {
+    fn from(lasting: &Lasting) -> Self {
+        let history = lasting.history();
+        let sequences = history.sequences();
+        let last = sequences.last().and_then(|last| history.entry(*last).ok());
+        let created_at = lasting.record.created_at;
+        Self {
+            workspace_id: lasting.id().to_owned(),
+            environment: lasting.record.environment.clone(),
+            state: lasting.state.name().into(),
+            created_at,
+            last_activity_at: last.map_or(created_at, |entry| entry.recorded_at),
+            expires_at: lasting.record.expires_at,
+            command_count: sequences.len(),
+        }
+    }
+}
+
+impl Operation for List {
+    const NAME: &'static str = "workspace_list";
+    const COMMAND: &'static [&'static str] = &["workspace", "list"];
+    const EFFECT: Effect = Effect::ReadOnly;
+    type Output = Workspaces;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspaces, Error> {
+        let (found, broken) = engine.all_lasting(Kind::Workspace);
+        for problem in broken {
+            context.listener.tell(Event::Warning(problem));
+        }
+        let mut workspaces: Vec<Listed> = found.iter().map(Listed::from).collect();
+        workspaces.sort_by(|one, other| other.last_activity_at.total_cmp(&one.last_activity_at));
+        Ok(Workspaces {
+            count: workspaces.len(),
+            workspaces,
+        })
+    }
+}

@@ -1,0 +1,232 @@
+//! `workspace logs`
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use pyro_store::{Entry, History};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::capture::{CAPTURE_LIMIT_BYTES, Capture, Captured};
+use crate::lasting::{self, Kind, Lasting, Outputs, State};
+use crate::operation::{Effect, Operation};
+use crate::operations::vm::streams;
+use crate::request::is_false;
+use crate::{Context, Engine, Error, Event, Listener};
+
+/// Show what was run in a workspace, with its output
+///
+/// Logs are kept until the workspace is deleted, also when it has stopped or its time is over.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  \
+    pyro workspace logs 0123456789ab --tail 1\n  \
+    pyro workspace logs 0123456789ab --sequence 7 --follow\n  \
+    pyro workspace logs 0123456789ab --sequence 7 --offset 65536 --limit 65536 --json")]
+pub struct Logs {
+    /// Id of the workspace, as `workspace create` returned it
+    pub workspace_id: String,
+    /// Show only the command with this number
+    #[arg(long, value_name = "N")]
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub sequence: Option<u64>,
+    /// Show only the last N commands
+    #[arg(long, value_name = "N")]
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub tail: Option<u64>,
+    /// Pass the output of one command on as it comes, from its beginning until the command ends:
+    /// of that with --sequence, or of the newest
+    #[arg(long)]
+    #[serde(default)]
+    pub follow: bool,
+    /// Skip so many bytes of each output
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    #[serde(default)]
+    pub offset: u64,
+    /// Show at most so many bytes of each output
+    #[arg(long, value_name = "BYTES", default_value_t = most())]
+    #[serde(default = "most")]
+    #[schemars(range(min = 1, max = 16_777_216))]
+    pub limit: u64,
+}
+
+fn most() -> u64 {
+    CAPTURE_LIMIT_BYTES as u64
+}
+
+/// What was run in a workspace.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct WorkspaceLogs {
+    /// The workspace.
+    pub workspace_id: String,
+    /// How many commands there are in this answer.
+    pub count: usize,
+    /// The commands, the first first.
+    pub entries: Vec<LogEntry>,
+}
+
+/// One command.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct LogEntry {
+    /// Its number.
+    pub sequence: u64,
+    /// The command.
+    pub command: String,
+    /// Its working directory.
+    pub cwd: String,
+    /// Its exit code; null if it runs, or was interrupted.
+    pub exit_code: Option<i32>,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+    /// Where it ran.
+    pub execution_mode: String,
+    /// When it was started, in seconds since the Unix epoch.
+    pub recorded_at: f64,
+    /// The file with its standard output, with exact bytes.
+    pub stdout_file: String,
+    /// The file with its standard error, with exact bytes.
+    pub stderr_file: String,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+    /// Present if it has no exit code: `running`, or why it was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<String>,
+    /// Present if the command was ended at its time limit.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub timed_out: bool,
+    /// Present if bytes in `stdout` that are not UTF-8 were replaced.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stdout_lossy: bool,
+    /// Present if bytes in `stderr` that are not UTF-8 were replaced.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stderr_lossy: bool,
+    /// Present if not all of the standard output is in `stdout`: how many bytes there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_truncated_from_bytes: Option<u64>,
+    /// Present if not all of the standard error is in `stderr`: how many bytes there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_truncated_from_bytes: Option<u64>,
+    /// Present if the command printed more than is kept: how many bytes were dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped_bytes: Option<u64>,
+}
+
+impl Operation for Logs {
+    const NAME: &'static str = "workspace_logs";
+    const COMMAND: &'static [&'static str] = &["workspace", "logs"];
+    const EFFECT: Effect = Effect::ReadOnly;
+    type Output = WorkspaceLogs;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<WorkspaceLogs, Error> {
+        let found = engine.lasting(Kind::Workspace, &self.workspace_id)?;
+        let history = found.history();
+        let sequences = self.select(history.sequences())?;
+        let entries = match (self.follow, sequences.as_slice()) {
+            (true, [.., sequence]) if found.state == State::Started => {
+                vec![follow(&found, *sequence, context).await?]
+            }
+            (true, [.., sequence]) => self.read(&found, &[*sequence], &context.listener),
+            _ => self.read(&found, &sequences, &context.listener),
+        };
+        Ok(WorkspaceLogs {
+            workspace_id: self.workspace_id,
+            count: entries.len(),
+            entries,
+        })
+    }
+}
+
+impl Logs {
+    /// Chooses from all commands those that were asked for.
+    fn select(&self, mut sequences: Vec<u64>) -> Result<Vec<u64>, Error> {
+        if let Some(wanted) = self.sequence {
+            sequences.retain(|sequence| *sequence == wanted);
+            if sequences.is_empty() {
+                let id = &self.workspace_id;
+                return Err(Error::invalid(format!(
+                    "workspace {id} has no command with the number {wanted}"
+                )));
+            }
+        }
+        if let Some(tail) = self.tail {
+            let tail = usize::try_from(tail).unwrap_or(usize::MAX);
+            sequences.drain(..sequences.len().saturating_sub(tail));
+        }
+        Ok(sequences)
+    }
+
+    fn read(&self, found: &Lasting, sequences: &[u64], listener: &Listener) -> Vec<LogEntry> {
+        let history: History = found.history();
+        let read = |sequence: &u64| match history.entry(*sequence) {
+            Ok(entry) => {
+                let stdout = self.read_part(&history.stdout(*sequence));
+                let stderr = self.read_part(&history.stderr(*sequence));
+                Some(log_entry(found, entry, [stdout, stderr]))
+            }
+            // One that is broken does not stand in the way of the others.
+            Err(error) => {
+                listener.tell(Event::Warning(format!("{error}; it is left out")));
+                None
+            }
+        };
+        sequences.iter().filter_map(read).collect()
+    }
+
+    /// Reads what was asked for of an output.
+    fn read_part(&self, path: &Path) -> Captured {
+        let mut bytes = Vec::new();
+        let total = File::open(path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.offset))?;
+            let limit = self.limit.min(most());
+            (&mut file).take(limit).read_to_end(&mut bytes)?;
+            Ok(file.metadata()?.len())
+        });
+        Captured::part(bytes, total.unwrap_or(0))
+    }
+}
+
+/// Passes the output of a command on until it ends.
+async fn follow(found: &Lasting, sequence: u64, context: &mut Context) -> Result<LogEntry, Error> {
+    let mut captures = [Capture::default(), Capture::default()];
+    let entry = {
+        let (_, stdout, stderr) = streams(context, &mut captures);
+        lasting::follow(found, sequence, Outputs { stdout, stderr }).await?
+    };
+    Ok(log_entry(found, entry, captures.map(Capture::finish)))
+}
+
+fn log_entry(found: &Lasting, entry: Entry, [stdout, stderr]: [Captured; 2]) -> LogEntry {
+    let history = found.history();
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let interrupted = match (&entry.exit, found.state) {
+        (Some(exit), _) => exit.interrupted.clone(),
+        (None, State::Started) => Some("running".into()),
+        (None, _) => Some("the workspace ended while it ran".into()),
+    };
+    let exit = entry.exit.unwrap_or_default();
+    LogEntry {
+        sequence: entry.sequence,
+        command: entry.command,
+        cwd: entry.cwd,
+        exit_code: exit.exit_code,
+        duration_ms: exit.duration_ms,
+        execution_mode: entry.execution_mode,
+        recorded_at: entry.recorded_at,
+        stdout_file: text(&history.stdout(entry.sequence)),
+        stderr_file: text(&history.stderr(entry.sequence)),
+        stdout: stdout.text,
+        stderr: stderr.text,
+        interrupted,
+        timed_out: exit.timed_out,
+        stdout_lossy: stdout.lossy,
+        stderr_lossy: stderr.lossy,
+        stdout_truncated_from_bytes: stdout.truncated_from_bytes,
+        stderr_truncated_from_bytes: stderr.truncated_from_bytes,
+        dropped_bytes: (exit.dropped_bytes > 0).then_some(exit.dropped_bytes),
+    }
+}

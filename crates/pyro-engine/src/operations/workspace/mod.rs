@@ -1,0 +1,22 @@
+//! Workspaces: a VM with files in `/workspace` and a history of commands, kept until it is
+//! deleted.
+
+mod create;
+mod delete;
+mod exec;
+mod list;
+mod logs;
+mod start;
+mod status;
+mod stop;
+mod sync_push;
+
+pub use create::Create;
+pub use delete::{Delete, Deleted};
+pub use exec::{Exec, ExecResult};
+pub use list::{List, Listed, Workspaces};
+pub use logs::{LogEntry, Logs, WorkspaceLogs};
+pub use start::Start;
+pub use status::{LastCommand, Seed, Status, Workspace};
+pub use stop::Stop;
+pub use sync_push::{Pushed, Sync, SyncPush};

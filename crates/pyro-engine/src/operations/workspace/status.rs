@@ -1,0 +1,167 @@
+//! What every operation on a workspace returns, and `workspace status` alone.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lasting::{Kind, Lasting, WORKSPACE};
+use crate::operation::{Effect, Operation};
+use crate::{Context, Engine, Error};
+
+/// Show what a workspace is doing
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  pyro workspace status 0123456789ab --json")]
+pub struct Status {
+    /// Id of the workspace, as `workspace create` returned it
+    pub workspace_id: String,
+}
+
+/// A workspace.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Workspace {
+    /// Its id.
+    pub workspace_id: String,
+    /// Its environment.
+    pub environment: String,
+    /// The environment's version.
+    pub environment_version: Option<String>,
+    /// Virtual processors.
+    pub vcpu_count: u32,
+    /// Memory, in MiB.
+    pub mem_mib: u32,
+    /// How long it may exist, in seconds; 0 for no limit.
+    pub ttl_seconds: u64,
+    /// When it was made, in seconds since the Unix epoch.
+    pub created_at: f64,
+    /// When its time is over, in seconds since the Unix epoch; null for never.
+    pub expires_at: Option<f64>,
+    /// `starting`, `started`, `stopped`, `failed` or `expired`.
+    pub state: String,
+    /// Whether it has access to the network.
+    pub network_enabled: bool,
+    /// Whether commands were allowed to run on the host.
+    pub allow_host_compat: bool,
+    /// Its address, if it has access to the network.
+    pub guest_ip: Option<String>,
+    /// Always null: no device of the host is needed.
+    pub tap_name: Option<String>,
+    /// Where commands run.
+    pub execution_mode: String,
+    /// Where its files are in the guest.
+    pub workspace_path: String,
+    /// What it began with.
+    pub workspace_seed: Seed,
+    /// How many commands were run in it.
+    pub command_count: usize,
+    /// The last one that has ended.
+    pub last_command: Option<LastCommand>,
+    /// More about it.
+    pub metadata: BTreeMap<String, String>,
+    /// Present if it did not end in order: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+}
+
+/// What a workspace began with.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Seed {
+    /// `empty`, `directory` or `tar_archive`.
+    pub mode: String,
+    /// Where it came from; null if it began empty.
+    pub seed_path: Option<String>,
+    /// Where it is in the guest.
+    pub destination: String,
+    /// How many files, directories and links it has.
+    pub entry_count: u64,
+    /// How many bytes its files have.
+    pub bytes_written: u64,
+}
+
+/// A command that has ended.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct LastCommand {
+    /// Its number.
+    pub sequence: u64,
+    /// The command.
+    pub command: String,
+    /// Its working directory.
+    pub cwd: String,
+    /// Its exit code; null if it was interrupted.
+    pub exit_code: Option<i32>,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+    /// Where it ran.
+    pub execution_mode: String,
+}
+
+impl From<&Lasting> for Workspace {
+    fn from(lasting: &Lasting) -> Self {
+        let record = &lasting.record;
+        let network = lasting.network();
+        Self {
+            workspace_id: lasting.id().to_owned(),
+            environment: record.environment.clone(),
+            environment_version: Some(record.environment_version.clone()),
+            vcpu_count: record.spec.vcpu_count,
+            mem_mib: record.spec.mem_mib,
+            ttl_seconds: record.ttl_seconds,
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+            state: lasting.state.name().into(),
+            network_enabled: record.spec.network,
+            allow_host_compat: record.allow_host_compat,
+            guest_ip: network.map(|network| network.guest_ip.to_string()),
+            tap_name: None,
+            execution_mode: "guest_vsock".into(),
+            workspace_path: WORKSPACE.into(),
+            workspace_seed: seed(lasting),
+            command_count: lasting.history().sequences().len(),
+            last_command: last_command(lasting),
+            metadata: lasting.metadata(),
+            state_reason: lasting.reason.clone(),
+        }
+    }
+}
+
+fn seed(lasting: &Lasting) -> Seed {
+    let seed = lasting.record.seed.as_ref();
+    Seed {
+        mode: seed.map_or("empty", |seed| &seed.mode).to_owned(),
+        seed_path: seed.map(|seed| seed.path.clone()),
+        destination: WORKSPACE.into(),
+        entry_count: seed.map_or(0, |seed| seed.entry_count),
+        bytes_written: seed.map_or(0, |seed| seed.bytes_written),
+    }
+}
+
+fn last_command(lasting: &Lasting) -> Option<LastCommand> {
+    let history = lasting.history();
+    let newest_first = history.sequences().into_iter().rev();
+    newest_first
+        .filter_map(|sequence| history.entry(sequence).ok())
+        .find_map(|entry| {
+            let exit = entry.exit?;
+            Some(LastCommand {
+                sequence: entry.sequence,
+                command: entry.command,
+                cwd: entry.cwd,
+                exit_code: exit.exit_code,
+                duration_ms: exit.duration_ms,
+                execution_mode: entry.execution_mode,
+            })
+        })
+}
+
+impl Operation for Status {
+    const NAME: &'static str = "workspace_status";
+    const COMMAND: &'static [&'static str] = &["workspace", "status"];
+    const EFFECT: Effect = Effect::ReadOnly;
+    type Output = Workspace;
+
+    async fn run(self, engine: &Engine, _: &mut Context) -> Result<Workspace, Error> {
+        let found = engine.lasting(Kind::Workspace, &self.workspace_id)?;
+        Ok(Workspace::from(&found))
+    }
+}

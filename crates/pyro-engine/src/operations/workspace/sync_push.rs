@@ -1,0 +1,91 @@
+//! `workspace sync push`
+
+use std::path::Path;
+
+use pyro_archive::Source;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lasting::{Kind, WORKSPACE};
+use crate::operation::{Effect, Operation};
+use crate::request::workspace_path;
+use crate::{Context, Engine, Error, transfer};
+
+/// Copy files into a started workspace
+///
+/// All of them appear, or none: they are unpacked beside and moved into their places. Files that
+/// are there and not in the source stay.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  \
+    pyro workspace sync push 0123456789ab .\n  \
+    pyro workspace sync push 0123456789ab dist.tar.gz --dest /workspace/dist")]
+pub struct SyncPush {
+    /// Id of the workspace, as `workspace create` returned it
+    pub workspace_id: String,
+    /// Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), to copy
+    #[arg(value_hint = clap::ValueHint::AnyPath)]
+    pub source_path: String,
+    /// Directory in the workspace to copy into, absolute or relative to /workspace
+    #[arg(long, default_value = WORKSPACE, value_name = "PATH")]
+    #[serde(default = "workspace")]
+    pub dest: String,
+}
+
+fn workspace() -> String {
+    WORKSPACE.into()
+}
+
+/// What was done.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Pushed {
+    /// The workspace.
+    pub workspace_id: String,
+    /// Where it runs.
+    pub execution_mode: String,
+    /// What was copied.
+    pub workspace_sync: Sync,
+}
+
+/// What was copied into a workspace.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Sync {
+    /// `directory` or `tar_archive`.
+    pub mode: String,
+    /// Where it came from.
+    pub source_path: String,
+    /// Where it is in the guest.
+    pub destination: String,
+    /// How many files, directories and links it has.
+    pub entry_count: u64,
+    /// How many bytes its files have.
+    pub bytes_written: u64,
+}
+
+impl Operation for SyncPush {
+    const NAME: &'static str = "workspace_sync_push";
+    const COMMAND: &'static [&'static str] = &["workspace", "sync", "push"];
+    const EFFECT: Effect = Effect::Mutating;
+    type Output = Pushed;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pushed, Error> {
+        let destination = workspace_path("workspace destination", &self.dest)?;
+        let found = engine.lasting(Kind::Workspace, &self.workspace_id)?;
+        found.require_started("workspace_sync_push")?;
+        let source = Source::open("source_path", Path::new(&self.source_path))?;
+        let mode = transfer::mode(&source).to_owned();
+        let source_path = source.path().to_string_lossy().into_owned();
+        let counts = transfer::push(source, found, &destination, &context.listener).await?;
+        Ok(Pushed {
+            workspace_id: self.workspace_id,
+            execution_mode: "guest_vsock".into(),
+            workspace_sync: Sync {
+                mode,
+                source_path,
+                destination,
+                entry_count: counts.entry_count,
+                bytes_written: counts.bytes_written,
+            },
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! *Transfers* bring files into a workspace: at its creation as an image that the guest mounts,
+//! later as a stream that it unpacks.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use pyro_archive::{Counts, Kind, Source, write_image, write_tar};
+
+use crate::lasting::{Lasting, Push, SeedRecord, WORKSPACE, seed_in};
+use crate::{Error, Event, Listener};
+
+/// What kind of source it is, in results.
+pub(crate) fn mode(source: &Source) -> &'static str {
+    match source.kind() {
+        Kind::Directory => "directory",
+        Kind::TarArchive => "tar_archive",
+    }
+}
+
+/// Makes an image of a seed in the directory of the workspace that begins with it.
+pub(crate) async fn seed(
+    source: Source,
+    directory: &Path,
+    listener: &Listener,
+) -> Result<SeedRecord, Error> {
+    let image = seed_in(directory);
+    let mode = mode(&source).to_owned();
+    let path = source.path().to_string_lossy().into_owned();
+    let listener = listener.clone();
+    let written = tokio::task::spawn_blocking(move || write_seed(&source, &image, &listener));
+    let counts = written.await.map_err(|error| Error::transfer(&error))??;
+    Ok(SeedRecord {
+        mode,
+        path,
+        entry_count: counts.entry_count,
+        bytes_written: counts.bytes_written,
+    })
+}
+
+fn write_seed(source: &Source, image: &PathBuf, listener: &Listener) -> Result<Counts, Error> {
+    let file = File::create_new(image).map_err(|error| Error::transfer(&error))?;
+    let progress = tell("seed", listener);
+    let counts = write_image(source, &file, &WORKSPACE[1..], &progress)?;
+    file.sync_all().map_err(|error| Error::transfer(&error))?;
+    Ok(counts)
+}
+
+/// Sends a source to a running workspace; returns when all of it is in its place. If the caller
+/// loses interest before, nothing is changed.
+pub(crate) async fn push(
+    source: Source,
+    lasting: Lasting,
+    destination: &str,
+    listener: &Listener,
+) -> Result<Counts, Error> {
+    let push = Push::begin(&lasting, destination)?;
+    let hang_up = push.hang_up().map_err(|error| Error::transfer(&error))?;
+    let listener = listener.clone();
+    let sent = tokio::task::spawn_blocking(move || send(&source, push, &lasting, &listener));
+    let counts = sent.await.map_err(|error| Error::transfer(&error))?;
+    drop(hang_up);
+    counts
+}
+
+fn send(
+    source: &Source,
+    mut push: Push,
+    lasting: &Lasting,
+    listener: &Listener,
+) -> Result<Counts, Error> {
+    match write_tar(source, &mut push, &tell("push", listener)) {
+        Ok(counts) => push.end(lasting).map(|()| counts),
+        // The other side hung up, and says why.
+        Err(error @ pyro_archive::Error::Write { .. }) => {
+            push.end(lasting)?;
+            Err(error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn tell(what: &'static str, listener: &Listener) -> impl Fn(pyro_archive::Progress) {
+    let listener = listener.clone();
+    move |progress: pyro_archive::Progress| {
+        listener.tell(Event::Transfer {
+            what,
+            bytes: progress.bytes,
+            total: progress.total,
+        });
+    }
+}

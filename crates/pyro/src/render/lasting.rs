@@ -1,0 +1,191 @@
+//! VMs and workspaces, for people.
+
+use std::fmt::Write;
+
+use pyro_engine::operations::vm::{Vm, VmNetwork, Vms};
+use pyro_engine::operations::workspace::{
+    ExecResult, LogEntry, Pushed, Workspace, WorkspaceLogs, Workspaces,
+};
+
+use super::Part;
+
+pub(super) fn workspace(workspace: &Workspace) -> String {
+    let mut text = String::new();
+    line!(text, "Workspace ID: {}", workspace.workspace_id);
+    line!(text, "Environment: {}", workspace.environment);
+    line!(text, "State: {}", workspace.state);
+    if let Some(reason) = &workspace.state_reason {
+        line!(text, "Reason: {reason}");
+    }
+    line!(text, "Workspace: {}", workspace.workspace_path);
+    let seed = &workspace.workspace_seed;
+    match &seed.seed_path {
+        Some(path) => line!(text, "Workspace seed: {} from {path}", seed.mode),
+        None => line!(text, "Workspace seed: {}", seed.mode),
+    }
+    line!(text, "Execution mode: {}", workspace.execution_mode);
+    line!(
+        text,
+        "Resources: {} vCPU / {} MiB",
+        workspace.vcpu_count,
+        workspace.mem_mib
+    );
+    line!(text, "Command count: {}", workspace.command_count);
+    if let Some(last) = &workspace.last_command {
+        let exit_code = code(last.exit_code);
+        line!(
+            text,
+            "Last command: {} (exit_code={exit_code})",
+            last.command
+        );
+    }
+    text
+}
+
+pub(super) fn workspaces(list: &Workspaces) -> String {
+    if list.workspaces.is_empty() {
+        return "No workspaces found.\n".into();
+    }
+    let mut text = String::new();
+    for workspace in &list.workspaces {
+        line!(
+            text,
+            "{} [{}] {} commands={}",
+            workspace.workspace_id,
+            workspace.state,
+            workspace.environment,
+            workspace.command_count
+        );
+    }
+    text
+}
+
+pub(super) fn exec_footer(result: &ExecResult) -> String {
+    let timed_out = if result.timed_out {
+        "[workspace-exec] command timed out and was ended\n"
+    } else {
+        ""
+    };
+    format!(
+        "{timed_out}[workspace-exec] workspace_id={} sequence={} cwd={} execution_mode={} exit_code={} \
+         duration_ms={}\n",
+        result.workspace_id,
+        result.sequence,
+        result.cwd,
+        result.execution_mode,
+        result.exit_code,
+        result.duration_ms
+    )
+}
+
+pub(super) fn pushed(pushed: &Pushed) -> String {
+    let sync = &pushed.workspace_sync;
+    format!(
+        "[workspace-sync] workspace_id={} mode={} source={} destination={} entry_count={} \
+         bytes_written={} execution_mode={}\n",
+        pushed.workspace_id,
+        sync.mode,
+        sync.source_path,
+        sync.destination,
+        sync.entry_count,
+        sync.bytes_written,
+        pushed.execution_mode
+    )
+}
+
+/// The logs, with each command's outputs where they belong.
+pub(super) fn logs(logs: &WorkspaceLogs) -> Vec<Part> {
+    if logs.entries.is_empty() {
+        return vec![Part::Stdout("No workspace logs found.\n".into())];
+    }
+    logs.entries.iter().flat_map(log_entry).collect()
+}
+
+fn log_entry(entry: &LogEntry) -> [Part; 3] {
+    [
+        Part::Stdout(format!("{}$ {}\n", log_header(entry), entry.command)),
+        Part::Stdout(whole_lines(&entry.stdout)),
+        Part::Stderr(whole_lines(&entry.stderr)),
+    ]
+}
+
+/// What is said of a command whose output was passed on already.
+pub(super) fn followed(logs: &WorkspaceLogs) -> String {
+    logs.entries.iter().map(log_header).collect()
+}
+
+fn log_header(entry: &LogEntry) -> String {
+    let mut text = format!(
+        "#{} exit_code={} duration_ms={} cwd={}",
+        entry.sequence,
+        code(entry.exit_code),
+        entry.duration_ms,
+        entry.cwd
+    );
+    if let Some(interrupted) = &entry.interrupted {
+        write!(text, " ({interrupted})").expect("a string takes whatever is written");
+    }
+    text.push('\n');
+    text
+}
+
+fn whole_lines(output: &str) -> String {
+    let end = if output.is_empty() || output.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    format!("{output}{end}")
+}
+
+fn code(exit_code: Option<i32>) -> String {
+    exit_code.map_or("none".into(), |code| code.to_string())
+}
+
+pub(super) fn vm(vm: &Vm) -> String {
+    let mut text = String::new();
+    line!(text, "VM ID: {}", vm.vm_id);
+    line!(text, "Environment: {}", vm.environment);
+    line!(text, "State: {}", vm.state);
+    if let Some(reason) = &vm.state_reason {
+        line!(text, "Reason: {reason}");
+    }
+    line!(text, "Execution mode: {}", vm.execution_mode);
+    line!(
+        text,
+        "Resources: {} vCPU / {} MiB",
+        vm.vcpu_count,
+        vm.mem_mib
+    );
+    text
+}
+
+pub(super) fn vms(list: &Vms) -> String {
+    if list.vms.is_empty() {
+        return "No VMs found.\n".into();
+    }
+    let mut text = String::new();
+    for vm in &list.vms {
+        line!(text, "{} [{}] {}", vm.vm_id, vm.state, vm.environment);
+    }
+    text
+}
+
+pub(super) fn network(network: &VmNetwork) -> String {
+    let mut text = String::new();
+    line!(text, "VM ID: {}", network.vm_id);
+    match (&network.addresses, &network.reason) {
+        (Some(addresses), _) => {
+            line!(text, "Guest IP: {}", addresses.guest_ip);
+            line!(text, "Gateway: {}", addresses.gateway_ip);
+            line!(text, "Subnet: {}", addresses.subnet_cidr);
+            line!(text, "MAC address: {}", addresses.mac_address);
+            line!(text, "DNS servers: {}", addresses.dns_servers.join(", "));
+        }
+        (None, reason) => {
+            let reason = reason.as_deref().unwrap_or("unknown");
+            line!(text, "Network: none ({reason})");
+        }
+    }
+    text
+}
