@@ -1,6 +1,8 @@
 //! Memory does not grow with the size of files. A program of its own, because what is measured is
 //! the whole process.
 
+#![expect(clippy::unwrap_used, reason = "a failed test says where")]
+
 use std::fs::{self, File};
 use std::io::Write;
 

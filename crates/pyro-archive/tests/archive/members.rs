@@ -9,6 +9,7 @@ use crate::{Tar, source, to_image, to_tar, unpack_image, unpack_tar};
 /// What a tar file should amount to: the names in it, or the first entry refused and why.
 type Expected = Result<&'static [&'static str], (&'static str, Refusal)>;
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn table() -> Vec<(&'static str, Tar, Expected)> {
     let tar = Tar::default;
     let refused = |entry, refusal| Err((entry, refusal));

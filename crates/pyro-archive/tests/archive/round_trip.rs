@@ -210,7 +210,7 @@ fn parts_of_a_compressed_file_are_read_to_their_last() {
 #[test]
 fn zeros_take_no_space() {
     let tree = tempfile::tempdir().unwrap();
-    let size = (4 << 30) + 1;
+    let size = (64 << 20) + 1;
     let file = File::create(tree.path().join("zeros")).unwrap();
     file.set_len(size).unwrap();
     fs::write(tree.path().join("zzz"), "after it").unwrap();
@@ -219,7 +219,7 @@ fn zeros_take_no_space() {
     pyro_archive::write_image(&source, image.as_file(), "workspace", &|_| ()).unwrap();
     let metadata = image.as_file().metadata().unwrap();
     assert!(metadata.len() > size);
-    assert!(metadata.blocks() * 512 < 16 << 20, "{}", metadata.blocks());
+    assert!(metadata.blocks() * 512 < 4 << 20, "{}", metadata.blocks());
     let shown = run(
         "dump.erofs",
         &["--path=/workspace/zeros"],
@@ -265,7 +265,7 @@ fn compare(
     seen.values_mut().for_each(&forget);
     assert!(expected.keys().eq(seen.keys()));
     for (name, known) in &expected {
-        assert_eq!(*known, seen[name], "{name:?}");
+        assert_eq!(*known, seen[name], "{}", name.display());
     }
 }
 
