@@ -352,7 +352,7 @@ mod tests {
         assert_eq!(blocks.next().unwrap(), u32::MAX);
         blocks.flushed = 1 << 44;
         assert!(matches!(blocks.next(), Err(Error::TooLarge)));
-        blocks.write(&[1; BUFFER]).unwrap();
+        blocks.write(&vec![1; BUFFER]).unwrap();
         assert!(matches!(blocks.flush(), Err(Error::TooLarge)));
     }
 }
