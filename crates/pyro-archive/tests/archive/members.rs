@@ -419,6 +419,22 @@ fn the_last_of_several_members_wins() {
 }
 
 #[test]
+fn nothing_is_left_of_what_was_replaced() {
+    let tar = Tar::default().file("a", "first").link("b", "a");
+    let tar = tar.file("a", "second").file("c", "third").symlink("c", "a");
+    let (directory, source) = tar.source();
+    let (image, _) = to_image(&source).unwrap();
+    let file = directory.path().join("image");
+    std::fs::write(&file, image).unwrap();
+    let shown = crate::run("dump.erofs", &["--path=/workspace/b"], file.as_os_str());
+    assert!(shown.contains("Links: 1 "), "{shown}");
+    // The root, the workspace and three names.
+    let shown = crate::run("dump.erofs", &["-s"], file.as_os_str());
+    let count = shown.lines().find(|line| line.contains("inode count"));
+    assert!(count.unwrap().ends_with(" 5"), "{shown}");
+}
+
+#[test]
 fn names_of_all_kinds_arrive() {
     let long = [b"deep/".repeat(300), b"\xc3\xa4\xff\nx".to_vec()].concat();
     let gnu = [&long[..], b"g\0"].concat();

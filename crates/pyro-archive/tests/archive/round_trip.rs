@@ -58,9 +58,14 @@ fn plant(root: &Path) {
     ] {
         fs::set_permissions(root.join(name), Permissions::from_mode(mode)).unwrap();
     }
-    let early = SystemTime::UNIX_EPOCH - Duration::new(86_400, 250_000_000);
-    let late = SystemTime::UNIX_EPOCH + Duration::new(1 << 33, 1);
-    for (name, time) in [("!", early), ("-", late), ("deep/er", early)] {
+    let epoch = SystemTime::UNIX_EPOCH;
+    for (name, time) in [
+        ("!", epoch - Duration::new(86_400, 250_000_000)),
+        ("+x", epoch - Duration::new(86_400, 0)),
+        ("-", epoch + Duration::new(1 << 33, 1)),
+        ("deep", epoch + Duration::new(1 << 33, 0)),
+        ("deep/er", epoch),
+    ] {
         let file = File::open(root.join(name)).unwrap();
         file.set_times(FileTimes::new().set_modified(time)).unwrap();
     }
@@ -198,12 +203,14 @@ fn parts_of_a_compressed_file_are_read_to_their_last() {
     for bytes in compressed {
         let (_directory, source) = crate::source("a.tar", &bytes);
         assert_eq!(to_image(&source).unwrap().1.entry_count, 2);
-        // The sum at the end of the last part.
-        let mut altered = bytes.clone();
-        let last = altered.len() - 5;
-        altered[last] ^= 1;
-        let (_directory, source) = crate::source("a.tar", &altered);
-        assert_eq!(to_image(&source).unwrap_err().code(), "archive_damaged");
+        // Sums and sizes at the end of the last part.
+        for back in [1, 4, 5] {
+            let mut altered = bytes.clone();
+            let at = altered.len() - back;
+            altered[at] ^= 1;
+            let (_directory, source) = crate::source("a.tar", &altered);
+            assert_eq!(to_image(&source).unwrap_err().code(), "archive_damaged");
+        }
     }
 }
 
