@@ -36,7 +36,8 @@ impl Tar {
     fn member(self, kind: u8, name: &[u8], target: &[u8], content: &[u8]) -> Self {
         let mut header = Header::new_gnu();
         header.set_entry_type(EntryType::new(kind));
-        header.set_mode(0o644);
+        // Directories are made like this too, and an ordinary user has to look into them.
+        header.set_mode(0o755);
         header.set_uid(1000);
         header.set_gid(1000);
         header.set_mtime(1_700_000_000);
