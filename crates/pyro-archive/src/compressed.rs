@@ -26,16 +26,21 @@ pub(crate) fn open<'a>(file: &'a File, meter: Meter<'a>) -> io::Result<Box<dyn R
     let mut raw = BufReader::with_capacity(BUFFER, raw);
     let start = raw.fill_buf()?;
     Ok(if start.starts_with(GZIP) {
-        Box::new(MultiGzDecoder::new(raw))
+        Box::new(buffered(MultiGzDecoder::new(raw)))
     } else if start.starts_with(ZSTD) {
-        Box::new(Frames {
+        Box::new(buffered(Frames {
             input: raw,
             decoder: FrameDecoder::new(),
             inside: false,
-        })
+        }))
     } else {
         Box::new(raw)
     })
+}
+
+/// Headers are read in pieces of 512 bytes, for which unpackers are slow.
+fn buffered<R: Read>(unpacked: R) -> BufReader<R> {
+    BufReader::with_capacity(BUFFER, unpacked)
 }
 
 /// A file from its beginning, whatever its own position is.

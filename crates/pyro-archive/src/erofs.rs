@@ -181,3 +181,49 @@ fn fitting(entries: &[Dirent<'_>]) -> usize {
 fn room(entry: &Dirent<'_>) -> usize {
     DIRENT + entry.name.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inode_has_a_size_of_64_bits_and_a_time_before_1970() {
+        let inode = Inode {
+            file_type: FileType::Regular,
+            mode: 0o4755,
+            modified: Time {
+                seconds: -2,
+                nanoseconds: 5,
+            },
+            links: 3,
+            size: 5 << 32,
+            layout: Layout::Plain(7),
+            short_number: 9,
+        };
+        let bytes = inode.encode();
+        assert_eq!(bytes[..2], [1, 0]);
+        assert_eq!(bytes[4..6], 0o104_755_u16.to_le_bytes());
+        assert_eq!(bytes[8..16], (5_u64 << 32).to_le_bytes());
+        assert_eq!(bytes[16..20], 7_u32.to_le_bytes());
+        assert_eq!(bytes[32..40], (-2_i64).to_le_bytes());
+        assert_eq!(bytes[44..48], 3_u32.to_le_bytes());
+    }
+
+    #[test]
+    fn a_directory_is_as_large_as_it_was_said_to_be() {
+        let names: Vec<String> = (0..500)
+            .map(|number| format!("{number:03}{}", "n".repeat(number % 253)))
+            .collect();
+        for count in [0, 1, 15, 16, 17, 100, 500] {
+            let entries: Vec<_> = names[..count]
+                .iter()
+                .map(|name| Dirent {
+                    name: name.as_bytes(),
+                    inode: 7,
+                    file_type: FileType::Regular,
+                })
+                .collect();
+            assert_eq!(directory(&entries).len(), directory_size(&entries));
+        }
+    }
+}

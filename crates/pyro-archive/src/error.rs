@@ -1,6 +1,5 @@
 //! The *error* of reading an archive or of writing what becomes of it.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -203,12 +202,6 @@ impl Refusal {
             }
             _ => "Leave the entry out or rename it, then try again.",
         }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message("…"))
     }
 }
 

@@ -335,3 +335,24 @@ fn fault(source: io::Error) -> Error {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn blocks_are_counted_up_to_16_tib() {
+        let mut blocks = Blocks::after_superblock(Cursor::new(Vec::new())).unwrap();
+        assert_eq!(blocks.next().unwrap(), 1);
+        blocks.flushed = 5 << 30;
+        assert_eq!(blocks.next().unwrap(), 5 << 18);
+        blocks.flushed = (1 << 44) - BLOCK as u64;
+        assert_eq!(blocks.next().unwrap(), u32::MAX);
+        blocks.flushed = 1 << 44;
+        assert!(matches!(blocks.next(), Err(Error::TooLarge)));
+        blocks.write(&vec![1; BUFFER]).unwrap();
+        assert!(matches!(blocks.flush(), Err(Error::TooLarge)));
+    }
+}

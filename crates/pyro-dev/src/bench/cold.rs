@@ -1,6 +1,7 @@
 //! *Cold starts*: everything from the call to the end of `true` in a machine that was booted for
 //! it and thrown away, once by calling the engine and once as a user does, as a process.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -57,6 +58,9 @@ pub fn measure(
     })
 }
 
+/// What was done, and how long it took.
+type Step = (Cow<'static, str>, Duration);
+
 /// Measures one call of the engine, step by step.
 async fn call(
     engine: &Engine,
@@ -64,7 +68,7 @@ async fn call(
     environment: &str,
     table: &mut Table,
 ) -> Result<(), Error> {
-    let steps: Arc<Mutex<Vec<(&'static str, Duration)>>> = Arc::default();
+    let steps: Arc<Mutex<Vec<Step>>> = Arc::default();
     let heard = Arc::clone(&steps);
     let listener = Listener::new(move |event| {
         if let Event::Timing { name, duration } = event {

@@ -1,0 +1,50 @@
+//! Memory does not grow with the size of files. A program of its own, because what is measured is
+//! the whole process.
+
+#![expect(clippy::unwrap_used, reason = "a failed test says where")]
+
+use std::fs::{self, File};
+use std::io::Write;
+
+use pyro_archive::{Source, write_image, write_tar};
+
+const SIZE: u64 = 512 << 20;
+const MOST_MIB: u64 = 48;
+
+#[test]
+fn a_large_file_passes_through() {
+    let place = tempfile::tempdir().unwrap();
+    let tree = place.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    let large = File::create(tree.join("large")).unwrap();
+    large.set_len(SIZE).unwrap();
+    let packed = place.path().join("large.tar");
+    let mut header = tar::Header::new_gnu();
+    header.set_path("large").unwrap();
+    header.set_size(SIZE);
+    header.set_mode(0o644);
+    header.set_cksum();
+    let mut file = File::create(&packed).unwrap();
+    file.write_all(header.as_bytes()).unwrap();
+    file.set_len(SIZE + 3 * 512).unwrap();
+
+    for path in [&tree, &packed] {
+        let source = Source::open("seed_path", path).unwrap();
+        let image = tempfile::tempfile().unwrap();
+        let counts = write_image(&source, &image, "workspace", &|_| ()).unwrap();
+        assert_eq!(counts.bytes_written, SIZE);
+        let counts = write_tar(&source, std::io::sink(), &|_| ()).unwrap();
+        assert_eq!(counts.bytes_written, SIZE);
+    }
+    let peak = peak_mib();
+    assert!(peak < MOST_MIB, "{peak} MiB");
+}
+
+fn peak_mib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib = line
+        .and_then(|line| line.split_whitespace().nth(1))
+        .unwrap();
+    kib.parse::<u64>().unwrap() >> 10
+}
