@@ -89,7 +89,8 @@ fn run(
     let (plan, totals, _lock) = match commit(step) {
         Ok(committed) => committed,
         Err(error) => {
-            staging.remove()?;
+            // What cannot be removed now, the next one removes.
+            drop(staging.remove());
             return Err(error);
         }
     };

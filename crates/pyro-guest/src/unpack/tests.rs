@@ -251,6 +251,11 @@ fn what_is_not_whole_changes_nothing() {
     for length in (0..whole.len() - 1024 - 511).step_by(100) {
         root.refusal(&whole[..length]);
     }
+    let cut = Tar::new().file("half", "contents").without_end();
+    assert_eq!(
+        root.refusal(&cut[..512 + 3]),
+        "cannot unpack half: the stream ended in it"
+    );
     let more = next().file(".pyro-end", r#"{"entries":7,"bytes":9}"#);
     assert!(
         root.refusal(&more.file("z", "").without_end())

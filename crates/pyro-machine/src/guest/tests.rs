@@ -52,6 +52,9 @@ impl Agent {
 
 fn pair() -> (UnixStream, Agent) {
     let (host, guest) = UnixStream::pair().unwrap();
+    // A message that never comes fails the test.
+    let patience = std::time::Duration::from_secs(30);
+    guest.set_read_timeout(Some(patience)).unwrap();
     (
         host,
         Agent {
