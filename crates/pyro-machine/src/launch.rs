@@ -121,7 +121,8 @@ impl Machines {
         Ok(machine)
     }
 
-    /// Makes the template for machines of this kind unless there is one, or somebody is at it.
+    /// Makes the templates for machines of this kind, for new ones and for those that have their
+    /// disks, unless they are there, or somebody is at it.
     ///
     /// # Errors
     /// When it cannot be made; machines are then booted.
@@ -131,12 +132,13 @@ impl Machines {
             // The first machine has yet to show what templates are made with.
             return Ok(());
         }
-        let stage = Stage::Assembled;
-        let key = template::key(&platform, spec, stage)?;
-        match self.templates(&platform).find(&key) {
-            Found::Nothing(maker) => self.make(maker, &platform, spec, stage).await.map(|_| ()),
-            Found::Template(_) | Found::Unavailable => Ok(()),
+        for stage in [Stage::Assembled, Stage::Bare] {
+            let key = template::key(&platform, spec, stage)?;
+            if let Found::Nothing(maker) = self.templates(&platform).find(&key) {
+                self.make(maker, &platform, spec, stage).await?;
+            }
         }
+        Ok(())
     }
 
     /// Finds out what guests run on here, and whether that is proved to work.
