@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::relay::{read_frame, write_frame};
-use super::{ADDRESS, GATEWAY, NAME_SERVER, PREFIX_LENGTH};
+use super::{ADDRESS, GATEWAY, PREFIX_LENGTH};
 use crate::console;
 use crate::process::{OwnedProcess, find_program};
 
@@ -70,7 +70,7 @@ impl Passt {
 /// the host through the gateway's address. The connection's number comes after.
 fn arguments() -> Vec<String> {
     let (address, gateway) = (ADDRESS.to_string(), GATEWAY.to_string());
-    let (prefix_length, name_server) = (PREFIX_LENGTH.to_string(), NAME_SERVER.to_string());
+    let prefix_length = PREFIX_LENGTH.to_string();
     [
         "--foreground",
         "--quiet",
@@ -90,8 +90,9 @@ fn arguments() -> Vec<String> {
         &prefix_length,
         "--gateway",
         &gateway,
-        "--dns-forward",
-        &name_server,
+        // It need not know the host's name servers.
+        "--dns",
+        "none",
         // Not the host's own, which it would use else.
         "--mac-addr",
         "02:00:00:00:00:02",
