@@ -34,7 +34,7 @@ const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
 
 /// passt throws away what its connection to us has no room for, and is slow to send it again: a
 /// guest asks for no more at a time than there is room for.
-const TCP_WINDOW_BYTES: u32 = 64 * 1024;
+const TCP_WINDOW_BYTES: u32 = 32 * 1024;
 
 /// How long passt may take to answer.
 const START_LIMIT: Duration = Duration::from_secs(10);

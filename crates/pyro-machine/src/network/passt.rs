@@ -9,12 +9,16 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::net::sockopt::set_socket_send_buffer_size;
+
 use super::relay::{read_frame, write_frame};
 use super::{ADDRESS, GATEWAY, PREFIX_LENGTH};
 use crate::console;
 use crate::process::{OwnedProcess, find_program};
 
 const PROGRAM: &str = "passt";
+/// What may be under way from it to us.
+const SEND_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// What it writes to the system's log and cannot, where there is none.
 const NOISE: &str = "to syslog";
 
@@ -34,6 +38,8 @@ impl Passt {
     /// Starts the program with one end of a connection, and returns the other.
     pub(super) fn start(program: &Path, directory: &Path) -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
+        // It throws away what does not fit; the kernel gives as much as it may.
+        set_socket_send_buffer_size(&theirs, SEND_BUFFER_BYTES)?;
         let log = directory.join("passt.log");
         let mut command = Command::new(program);
         command
