@@ -51,10 +51,10 @@ fn judge_arp(packet: &[u8]) -> Verdict {
 }
 
 fn judge_ip(packet: &[u8], reach: &Reach) -> Verdict {
-    let Some(packet) = Packet::read(packet) else {
+    let Some(packet) = Packet::outgoing(packet) else {
         return Verdict::Drop;
     };
-    let (to, port) = (packet.destination, packet.port());
+    let (to, port) = (packet.peer, packet.port);
     let allowed = match packet.protocol {
         UDP if to == NAME_SERVER && port == Some(DNS) => return Verdict::Ask,
         TCP | UDP => reach.includes(to, port),
@@ -69,6 +69,19 @@ fn judge_ip(packet: &[u8], reach: &Reach) -> Verdict {
         Verdict::Drop
     } else {
         Verdict::Refuse
+    }
+}
+
+/// Whether a frame for the guest comes from where it may send. passt takes UDP from everybody for
+/// a port that the guest has sent from, the host's own programs included.
+pub(super) fn may_come_in(frame: &[u8], reach: &Reach) -> bool {
+    match frame.get(12..14) {
+        Some([0x08, 0x06]) => true,
+        Some([0x08, 0x00]) => {
+            let packet = Packet::incoming(&frame[ETHERNET_BYTES..]);
+            packet.is_some_and(|packet| reach.includes(packet.peer, packet.port))
+        }
+        _ => false,
     }
 }
 

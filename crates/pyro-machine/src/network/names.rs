@@ -41,7 +41,7 @@ async fn look_up_at(frame: &[u8], servers: &[SocketAddr]) -> Option<Vec<u8>> {
 
 /// The port a question comes from, and the question.
 fn read_question(frame: &[u8]) -> Option<([u8; 2], &[u8])> {
-    let content = Packet::read(frame.get(ETHERNET_BYTES..)?)?.content;
+    let content = Packet::outgoing(frame.get(ETHERNET_BYTES..)?)?.content;
     let length = usize::from(u16::from_be_bytes([*content.get(4)?, *content.get(5)?]));
     let question = content.get(UDP_BYTES..length)?;
     // Every message has a header of twelve bytes.
@@ -141,6 +141,9 @@ mod tests {
         assert!(read_question(&frame(QUESTION)).is_some());
         assert!(read_question(&frame(&QUESTION[..11])).is_none());
         let mut frame = frame(QUESTION);
+        for length in 0..frame.len() {
+            assert!(read_question(&frame[..length]).is_none(), "{length} bytes");
+        }
         for length in [0, 7, 60] {
             frame[39] = length;
             assert!(read_question(&frame).is_none(), "{length}");

@@ -11,19 +11,32 @@ pub(super) const ICMP: u8 = 1;
 pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
 
-/// What a guest sent: a whole packet, without options.
+/// A whole packet without options, and the end of its way that is not the guest.
 pub(super) struct Packet<'a> {
     pub(super) protocol: u8,
-    pub(super) destination: Ipv4Addr,
+    pub(super) peer: Ipv4Addr,
+    /// The peer's, for those protocols that have ports.
+    pub(super) port: Option<u16>,
     /// What follows the header. It begins with a header of its own if the protocol is known here.
     pub(super) content: &'a [u8],
 }
 
 impl<'a> Packet<'a> {
-    /// Reads what a frame carries. `None` if it is no packet of the guest's own, if it is only a
-    /// part of one, which may be put together in more than one way, or if it has options, one of
-    /// which is a route of its own.
-    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+    /// Reads what a guest sends. `None` if it is no packet of its own, if it is only a part of one,
+    /// which may be put together in more than one way, or if it has options, one of which is a
+    /// route of its own.
+    pub(super) fn outgoing(bytes: &'a [u8]) -> Option<Self> {
+        Self::read(bytes, 12, 16, 2)
+    }
+
+    /// Reads what a guest is sent, as strictly.
+    pub(super) fn incoming(bytes: &'a [u8]) -> Option<Self> {
+        Self::read(bytes, 16, 12, 0)
+    }
+
+    /// Reads a packet with the guest's address at `own` and the peer's at `peer`, whose port is at
+    /// `port` in the content.
+    fn read(bytes: &'a [u8], own: usize, peer: usize, port: usize) -> Option<Self> {
         const VERSION_4_WITHOUT_OPTIONS: u8 = 0x45;
         const DO_NOT_FRAGMENT: u8 = 0x40;
         let header = bytes.get(..IP_BYTES)?;
@@ -31,28 +44,26 @@ impl<'a> Packet<'a> {
         let whole = matches!(header[6..8], [0 | DO_NOT_FRAGMENT, 0]);
         let address =
             |at: usize| Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]);
-        if header[0] != VERSION_4_WITHOUT_OPTIONS || !whole || address(12) != ADDRESS {
+        if header[0] != VERSION_4_WITHOUT_OPTIONS || !whole || address(own) != ADDRESS {
             return None;
         }
-        let packet = Self {
-            protocol: header[9],
-            destination: address(16),
-            content: bytes.get(IP_BYTES..length)?,
-        };
-        let least = match packet.protocol {
+        let content = bytes.get(IP_BYTES..length)?;
+        let protocol = header[9];
+        let least = match protocol {
             TCP => 20,
             UDP | ICMP => 8,
             _ => 0,
         };
-        (packet.content.len() >= least).then_some(packet)
-    }
-
-    /// Where it goes, for those protocols that have ports.
-    pub(super) fn port(&self) -> Option<u16> {
-        match (self.protocol, self.content) {
-            (TCP | UDP, [_, _, high, low, ..]) => Some(u16::from_be_bytes([*high, *low])),
-            _ => None,
+        if content.len() < least {
+            return None;
         }
+        let has_ports = matches!(protocol, TCP | UDP);
+        Some(Self {
+            protocol,
+            peer: address(peer),
+            port: has_ports.then(|| u16::from_be_bytes([content[port], content[port + 1]])),
+            content,
+        })
     }
 
     pub(super) fn is_echo_request(&self) -> bool {

@@ -1,5 +1,5 @@
 //! The *relay* carries frames between a machine's network card and passt, and lets the filter
-//! judge each one that goes out. Both sides send a length of four bytes, then the frame.
+//! judge each one. Both sides send a length of four bytes, then the frame.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::addresses::Reach;
-use super::filter::{Verdict, judge, refusal};
+use super::filter::{Verdict, judge, may_come_in, refusal};
 use super::names::look_up;
 
 /// No honest frame is longer: what an Ethernet header and a packet can have.
@@ -36,9 +36,10 @@ pub(super) async fn carry(card: UnixStream, passt: UnixStream, reach: Reach) -> 
         room: Arc::new(Semaphore::new(WAITING_BYTES)),
     };
     let answers = queue.clone();
+    let sources = reach.clone();
     tokio::select! {
         ended = outwards(from_card, to_passt, reach, answers) => ended,
-        ended = inwards(from_passt, queue) => ended,
+        ended = inwards(from_passt, queue, sources) => ended,
         ended = deliver(waiting, to_card) => ended,
     }
 }
@@ -107,10 +108,14 @@ async fn outwards(
     }
 }
 
-async fn inwards(passt: ReadHalf<UnixStream>, queue: Queue) -> io::Result<()> {
+async fn inwards(passt: ReadHalf<UnixStream>, queue: Queue, mut reach: Reach) -> io::Result<()> {
     let mut passt = BufReader::with_capacity(BUFFER_BYTES, passt);
     loop {
-        queue.put(read_frame(&mut passt).await?).await;
+        let frame = read_frame(&mut passt).await?;
+        reach.refresh();
+        if may_come_in(&frame[LENGTH_BYTES..], &reach) {
+            queue.put(frame).await;
+        }
     }
 }
 
@@ -200,9 +205,14 @@ mod tests {
 
         let refused = read_frame(&mut card).await.unwrap();
         assert_eq!(refused[LENGTH_BYTES..][26..30], GATEWAY.octets());
-        write_frame(&mut passt, b"anything").await.unwrap();
+        let mut answer = outside.clone();
+        answer[26..30].copy_from_slice(&[10, 0, 0, 1]);
+        answer[30..34].copy_from_slice(&ADDRESS.octets());
+        write_frame(&mut passt, &answer).await.unwrap();
+        answer[26..30].copy_from_slice(&[151, 101, 2, 132]);
+        write_frame(&mut passt, &answer).await.unwrap();
         let received = read_frame(&mut card).await.unwrap();
-        assert_eq!(&received[LENGTH_BYTES..], b"anything");
+        assert_eq!(received[LENGTH_BYTES..], answer);
     }
 
     #[tokio::test]

@@ -127,6 +127,32 @@ fn what_is_unclear_stays_in() {
 }
 
 #[test]
+fn what_comes_in_is_from_where_the_guest_may_send() {
+    let from = |sender: Ipv4Addr, port: u16| {
+        let mut frame = packet(UDP, ADDRESS, 0x9c40);
+        frame[26..30].copy_from_slice(&sender.octets());
+        frame[34..36].copy_from_slice(&port.to_be_bytes());
+        frame
+    };
+    let comes = |frame: &[u8]| may_come_in(frame, &reach());
+    assert!(comes(&from(OUTSIDE, 443)));
+    assert!(comes(&from(Ipv4Addr::new(192, 168, 1, 7), 443)));
+    assert!(!comes(&from(Ipv4Addr::new(192, 168, 1, 7), 80)));
+    // What the host's own programs send is from the gateway, as passt says it.
+    for inside in [GATEWAY, METADATA, Ipv4Addr::LOCALHOST] {
+        assert!(!comes(&from(inside, 443)), "{inside}");
+    }
+    assert!(comes(&arp(2, ADDRESS)));
+    let good = from(OUTSIDE, 443);
+    for length in 0..good.len() {
+        assert!(!comes(&good[..length]), "{length} bytes");
+    }
+    let mut elsewhere = good;
+    elsewhere[12..14].copy_from_slice(&[0x86, 0xdd]);
+    assert!(!comes(&elsewhere));
+}
+
+#[test]
 fn a_refusal_quotes_what_was_refused() {
     let frame = packet(TCP, METADATA, 80);
     let answer = refusal(&frame).unwrap();
@@ -142,6 +168,7 @@ fn a_refusal_quotes_what_was_refused() {
 proptest! {
     #[test]
     fn any_bytes_are_judged(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        let _ = may_come_in(&bytes, &reach());
         if verdict(&bytes) == Verdict::Refuse {
             prop_assert!(refusal(&bytes).is_some());
         }
