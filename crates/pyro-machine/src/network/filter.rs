@@ -24,6 +24,8 @@ pub(super) enum Verdict {
 const QUOTED_BYTES: usize = IP_BYTES + 8;
 
 const DNS: u16 = 53;
+/// passt takes a datagram's own port on the host too. Those below are for services.
+const FIRST_OWN_PORT: u16 = 32_768;
 
 /// Judges a frame.
 pub(super) fn judge(frame: &[u8], reach: &Reach) -> Verdict {
@@ -57,6 +59,7 @@ fn judge_ip(packet: &[u8], reach: &Reach) -> Verdict {
     let (to, port) = (packet.peer, packet.port);
     let allowed = match packet.protocol {
         UDP if to == NAME_SERVER && port == Some(DNS) => return Verdict::Ask,
+        UDP if packet.own_port < Some(FIRST_OWN_PORT) => false,
         TCP | UDP => reach.includes(to, port),
         // Errors and the like are no way to reach anything, and are not answered.
         ICMP if !packet.is_echo_request() => return Verdict::Drop,

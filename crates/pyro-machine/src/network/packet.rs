@@ -17,6 +17,8 @@ pub(super) struct Packet<'a> {
     pub(super) peer: Ipv4Addr,
     /// The peer's, for those protocols that have ports.
     pub(super) port: Option<u16>,
+    /// The guest's own, likewise.
+    pub(super) own_port: Option<u16>,
     /// What follows the header. It begins with a header of its own if the protocol is known here.
     pub(super) content: &'a [u8],
 }
@@ -57,11 +59,13 @@ impl<'a> Packet<'a> {
         if content.len() < least {
             return None;
         }
+        let port_at = |at: usize| u16::from_be_bytes([content[at], content[at + 1]]);
         let has_ports = matches!(protocol, TCP | UDP);
         Some(Self {
             protocol,
             peer: address(peer),
-            port: has_ports.then(|| u16::from_be_bytes([content[port], content[port + 1]])),
+            port: has_ports.then(|| port_at(port)),
+            own_port: has_ports.then(|| port_at(2 - port)),
             content,
         })
     }

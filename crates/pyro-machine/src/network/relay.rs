@@ -176,7 +176,7 @@ mod tests {
         frame.extend([8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0]);
         frame.extend(ADDRESS.octets());
         frame.extend(to);
-        frame.extend([0, 9, 0, 9, 0, 8, 0, 0]);
+        frame.extend([0x9c, 0x40, 0, 9, 0, 8, 0, 0]);
         frame
     }
 

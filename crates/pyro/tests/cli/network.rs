@@ -59,7 +59,7 @@ fn own_address() -> Option<IpAddr> {
 }
 
 /// Why no guest can have a network here.
-fn missing() -> Option<&'static str> {
+pub(crate) fn missing() -> Option<&'static str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     if !std::env::split_paths(&path).any(|directory| directory.join("passt").exists()) {
         return Some("passt is not installed");
@@ -106,6 +106,44 @@ fn the_host_is_out_of_reach_with_a_network_and_without() {
     let other_port = format!("{own}:{}", if port == 1 { 2 } else { 1 });
     assert_eq!(run(&["--network"], &other_port), "tried\n");
     service.had(0);
+}
+
+#[test]
+fn what_the_host_sends_itself_reaches_no_guest() {
+    const TEST: &str = "what_the_host_sends_itself_reaches_no_guest";
+    // Sends a datagram from a port, and prints the first that comes back there.
+    const SEND: &str = "use IO::Socket::INET; my ($own, $to, $port) = @ARGV; \
+                        my $s = IO::Socket::INET->new(Proto => 'udp', LocalPort => $own) or die; \
+                        send $s, 'question', 0, sockaddr_in($port, inet_aton($to)) or die; \
+                        recv $s, my $got, 99, 0; print $got";
+    if let Some(why) = missing() {
+        skip!(TEST, "{why}");
+    }
+    let context = TestContext::with("debian:12");
+    let own = own_address().unwrap();
+    let service = UdpSocket::bind((own, 0)).unwrap();
+    service
+        .set_read_timeout(Some(Duration::from_secs(120)))
+        .unwrap();
+    let to = service.local_addr().unwrap();
+    let run = context.debian(&["--network", "--timeout-seconds", "120", "--", "perl", "-e"]);
+    let run = run
+        .args(&[SEND, "45678", &own.to_string(), &to.port().to_string()])
+        .env("PYRO_NETWORK_ALLOW", to.to_string())
+        .start();
+    let mut question = [0; 99];
+    let (length, guest) = service.recv_from(&mut question).unwrap();
+    assert_eq!(&question[..length], b"question");
+    assert_eq!(guest.port(), 45678, "passt takes the port on the host");
+    // To that port, but not from where the guest may send.
+    let local = UdpSocket::bind("127.0.0.1:0").unwrap();
+    local
+        .send_to(b"secret", ("127.0.0.1", guest.port()))
+        .unwrap();
+    let other = UdpSocket::bind((own, 0)).unwrap();
+    other.send_to(b"secret", guest).unwrap();
+    service.send_to(b"answer", guest).unwrap();
+    run.finish().expect(0).out_is("answer");
 }
 
 #[test]

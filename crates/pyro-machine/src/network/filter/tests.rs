@@ -61,6 +61,23 @@ fn the_name_server_is_asked_for_names_only() {
 }
 
 #[test]
+fn a_guest_takes_no_service_port_of_the_host() {
+    let from = |protocol: u8, port: u16| {
+        let mut frame = packet(protocol, OUTSIDE, 443);
+        frame[34..36].copy_from_slice(&port.to_be_bytes());
+        verdict(&frame)
+    };
+    assert_eq!(from(UDP, 53), Verdict::Refuse);
+    assert_eq!(from(UDP, 32_767), Verdict::Refuse);
+    assert_eq!(from(UDP, 32_768), Verdict::Pass);
+    assert_eq!(
+        from(TCP, 53),
+        Verdict::Pass,
+        "of TCP it has ports of its own"
+    );
+}
+
+#[test]
 fn of_icmp_only_echo_requests_go_out() {
     let mut frame = packet(ICMP, OUTSIDE, 0);
     for (kind, expected) in [(8, Verdict::Pass), (0, Verdict::Drop), (5, Verdict::Drop)] {
@@ -198,7 +215,9 @@ proptest! {
         let to = Ipv4Addr::new(ip[16], ip[17], ip[18], ip[19]);
         let port = u16::from_be_bytes([ip[22], ip[23]]);
         let asks = to == NAME_SERVER && ip[9] == UDP && port == 53;
-        let reachable = reach().includes(to, (ip[9] != ICMP).then_some(port));
+        let own_port = u16::from_be_bytes([ip[20], ip[21]]);
+        let reachable = reach().includes(to, (ip[9] != ICMP).then_some(port))
+            && (ip[9] != UDP || own_port >= FIRST_OWN_PORT);
         prop_assert_eq!((verdict == Verdict::Ask, verdict == Verdict::Pass), (asks, reachable));
     }
 }
