@@ -122,7 +122,10 @@ impl Engine {
             return;
         }
         let parked = Parked {
-            spec: spec.clone(),
+            spec: MachineSpec {
+                network: false,
+                ..spec.clone()
+            },
             config: self.config.clone(),
         };
         let Ok(description) = serde_json::to_string(&parked) else {

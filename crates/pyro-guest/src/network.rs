@@ -61,9 +61,14 @@ pub(crate) fn connect(mac: Option<&str>, network: Option<&Network>) -> Result<()
         .with(2, &address);
     kernel.ask(own).step("set the machine's address")?;
     // To anywhere, in the main table, set at boot, valid everywhere, through a gateway.
-    let route = Request::new(NEW_ROUTE, &[2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0])
+    let mut route = Request::new(NEW_ROUTE, &[2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0])
         .with(5, &network.gateway.octets())
         .with(4, &index.to_ne_bytes());
+    if let Some(window) = network.tcp_window_bytes {
+        // An attribute in an attribute, the route's metrics.
+        let header = [8_u16.to_ne_bytes(), 3_u16.to_ne_bytes()].concat();
+        route = route.with(8, &[&header[..], &window.to_ne_bytes()].concat());
+    }
     kernel.ask(route).step("set the default route")
 }
 
@@ -190,6 +195,7 @@ mod tests {
             gateway: [10, 0, 2, 2].into(),
             name_servers: vec![[10, 0, 2, 3].into(), [10, 0, 2, 4].into()],
             mtu: None,
+            tcp_window_bytes: None,
         };
         assert_eq!(
             resolver(&network),

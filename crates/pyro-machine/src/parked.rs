@@ -109,7 +109,8 @@ impl Machines {
     ) -> Option<Machine> {
         let clock = PhaseClock::start();
         let (platform, proved) = self.platform().ok()?;
-        if start != Start::Restore || !proved {
+        // Those that are parked have no network.
+        if start != Start::Restore || !proved || spec.network {
             return None;
         }
         let key = template::key(&platform, spec, Stage::Assembled).ok()?;

@@ -119,6 +119,9 @@ pub struct Network {
     /// The longest packet, in bytes; the default is the card's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u32>,
+    /// The most bytes of one TCP connection that may be under way to the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_window_bytes: Option<u32>,
 }
 
 /// What the agent says.

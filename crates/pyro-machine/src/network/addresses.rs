@@ -153,7 +153,7 @@ impl HostRoutes {
 }
 
 /// Decides which addresses a guest may reach.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reach {
     allowed: AllowList,
     routes: HostRoutes,

@@ -4,28 +4,28 @@
 use std::net::Ipv4Addr;
 
 use super::addresses::Reach;
-use super::{ADDRESS, GATEWAY, NAME_SERVER};
+use super::packet::{ETHERNET_BYTES, ICMP, IP_BYTES, Packet, TCP, UDP, answer, checksum};
+use super::{GATEWAY, NAME_SERVER};
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verdict {
     /// It goes out.
     Pass,
+    /// It is a question for the name server.
+    Ask,
     /// It does not.
     Drop,
     /// It does not, and its sender is told, so that a program fails instead of waiting.
     Refuse,
 }
 
-const ETHERNET_BYTES: usize = 14;
-const IP_BYTES: usize = 20;
 /// What is quoted of a refused packet: its header and its ports.
 const QUOTED_BYTES: usize = IP_BYTES + 8;
 
-const ICMP: u8 = 1;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 const DNS: u16 = 53;
+/// passt takes a datagram's own port on the host too. Those below are for services.
+const FIRST_OWN_PORT: u16 = 32_768;
 
 /// Judges a frame.
 pub(super) fn judge(frame: &[u8], reach: &Reach) -> Verdict {
@@ -53,68 +53,38 @@ fn judge_arp(packet: &[u8]) -> Verdict {
 }
 
 fn judge_ip(packet: &[u8], reach: &Reach) -> Verdict {
-    let Some(packet) = Packet::read(packet) else {
+    let Some(packet) = Packet::outgoing(packet) else {
         return Verdict::Drop;
     };
-    let to = packet.destination;
+    let (to, port) = (packet.peer, packet.port);
     let allowed = match packet.protocol {
-        // Only this is carried to the host's own name server.
-        UDP if to == NAME_SERVER => packet.port == Some(DNS),
-        TCP | UDP => packet
-            .port
-            .is_some_and(|port| reach.includes(to, Some(port))),
+        UDP if to == NAME_SERVER && port == Some(DNS) => return Verdict::Ask,
+        UDP if packet.own_port < Some(FIRST_OWN_PORT) => false,
+        TCP | UDP => reach.includes(to, port),
         // Errors and the like are no way to reach anything, and are not answered.
-        ICMP if !packet.is_echo_request => return Verdict::Drop,
+        ICMP if !packet.is_echo_request() => return Verdict::Drop,
         ICMP => reach.includes(to, None),
         _ => false,
     };
-    match allowed {
-        true => Verdict::Pass,
-        false if to.is_multicast() || to.is_broadcast() => Verdict::Drop,
-        false => Verdict::Refuse,
+    if allowed {
+        Verdict::Pass
+    } else if to.is_multicast() || to.is_broadcast() {
+        Verdict::Drop
+    } else {
+        Verdict::Refuse
     }
 }
 
-/// What the filter looks at in a packet.
-struct Packet {
-    protocol: u8,
-    destination: Ipv4Addr,
-    /// The destination's, where the protocol has ports.
-    port: Option<u16>,
-    is_echo_request: bool,
-}
-
-impl Packet {
-    /// Reads a whole packet. `None` if it is none, if it is only a part of one, which may be put
-    /// together in more than one way, or if it has options, one of which is a route of its own.
-    fn read(bytes: &[u8]) -> Option<Self> {
-        const VERSION_4_WITHOUT_OPTIONS: u8 = 0x45;
-        const DO_NOT_FRAGMENT: u8 = 0x40;
-        let header = bytes.get(..IP_BYTES)?;
-        let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        let whole = matches!(header[6..8], [0 | DO_NOT_FRAGMENT, 0]);
-        let address =
-            |at: usize| Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]);
-        if header[0] != VERSION_4_WITHOUT_OPTIONS || !whole || address(12) != ADDRESS {
-            return None;
+/// Whether a frame for the guest comes from where it may send. passt takes UDP from everybody for
+/// a port that the guest has sent from, the host's own programs included.
+pub(super) fn may_come_in(frame: &[u8], reach: &Reach) -> bool {
+    match frame.get(12..14) {
+        Some([0x08, 0x06]) => true,
+        Some([0x08, 0x00]) => {
+            let packet = Packet::incoming(&frame[ETHERNET_BYTES..]);
+            packet.is_some_and(|packet| reach.includes(packet.peer, packet.port))
         }
-        let content = bytes.get(IP_BYTES..length)?;
-        let protocol = header[9];
-        let least = match protocol {
-            TCP => 20,
-            UDP | ICMP => 8,
-            _ => 0,
-        };
-        if content.len() < least {
-            return None;
-        }
-        Some(Self {
-            protocol,
-            destination: address(16),
-            port: matches!(protocol, TCP | UDP)
-                .then(|| u16::from_be_bytes([content[2], content[3]])),
-            is_echo_request: protocol == ICMP && content[..2] == [8, 0],
-        })
+        _ => false,
     }
 }
 
@@ -128,31 +98,7 @@ pub(super) fn refusal(frame: &[u8]) -> Option<Vec<u8>> {
     let sum = checksum(&message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
 
-    let length = u16::try_from(IP_BYTES + message.len()).ok()?;
-    let mut header = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, ICMP, 0, 0];
-    header[2..4].copy_from_slice(&length.to_be_bytes());
-    header.extend(GATEWAY.octets());
-    header.extend(ADDRESS.octets());
-    let sum = checksum(&header);
-    header[10..12].copy_from_slice(&sum.to_be_bytes());
-
-    // Back to where it came from.
-    let mut answer = [&frame[6..12], &frame[..6], &[8, 0]].concat();
-    answer.extend(header);
-    answer.extend(message);
-    Some(answer)
-}
-
-/// The Internet's: the complement of the sum of all pairs of bytes, with carries added again.
-fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum: u32 = bytes
-        .chunks(2)
-        .map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)))
-        .sum();
-    while sum > 0xffff {
-        sum = (sum >> 16) + (sum & 0xffff);
-    }
-    !u16::try_from(sum).expect("what is above was added again")
+    answer(frame, GATEWAY, ICMP, &message)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 mod addresses;
 mod filter;
+mod names;
+mod packet;
 mod passt;
 mod relay;
 
@@ -29,6 +31,10 @@ const PREFIX_LENGTH: u8 = 24;
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 /// Who asks the host's name server for the guest.
 const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
+
+/// passt throws away what its connection to us has no room for, and is slow to send it again: a
+/// guest asks for no more at a time than there is room for.
+const TCP_WINDOW_BYTES: u32 = 32 * 1024;
 
 /// How long passt may take to answer.
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -159,6 +165,7 @@ impl Network {
             gateway: GATEWAY,
             name_servers: vec![NAME_SERVER],
             mtu: None,
+            tcp_window_bytes: Some(TCP_WINDOW_BYTES),
         }
     }
 }

@@ -9,12 +9,16 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::net::sockopt::set_socket_send_buffer_size;
+
 use super::relay::{read_frame, write_frame};
-use super::{ADDRESS, GATEWAY, NAME_SERVER, PREFIX_LENGTH};
+use super::{ADDRESS, GATEWAY, PREFIX_LENGTH};
 use crate::console;
 use crate::process::{OwnedProcess, find_program};
 
 const PROGRAM: &str = "passt";
+/// What may be under way from it to us.
+const SEND_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// What it writes to the system's log and cannot, where there is none.
 const NOISE: &str = "to syslog";
 
@@ -34,6 +38,8 @@ impl Passt {
     /// Starts the program with one end of a connection, and returns the other.
     pub(super) fn start(program: &Path, directory: &Path) -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
+        // It throws away what does not fit; the kernel gives as much as it may.
+        set_socket_send_buffer_size(&theirs, SEND_BUFFER_BYTES)?;
         let log = directory.join("passt.log");
         let mut command = Command::new(program);
         command
@@ -70,7 +76,7 @@ impl Passt {
 /// the host through the gateway's address. The connection's number comes after.
 fn arguments() -> Vec<String> {
     let (address, gateway) = (ADDRESS.to_string(), GATEWAY.to_string());
-    let (prefix_length, name_server) = (PREFIX_LENGTH.to_string(), NAME_SERVER.to_string());
+    let prefix_length = PREFIX_LENGTH.to_string();
     [
         "--foreground",
         "--quiet",
@@ -90,8 +96,9 @@ fn arguments() -> Vec<String> {
         &prefix_length,
         "--gateway",
         &gateway,
-        "--dns-forward",
-        &name_server,
+        // It need not know the host's name servers.
+        "--dns",
+        "none",
         // Not the host's own, which it would use else.
         "--mac-addr",
         "02:00:00:00:00:02",

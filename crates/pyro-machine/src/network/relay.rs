@@ -1,21 +1,27 @@
 //! The *relay* carries frames between a machine's network card and passt, and lets the filter
-//! judge each one that goes out. Both sides send a length of four bytes, then the frame.
+//! judge each one. Both sides send a length of four bytes, then the frame.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadHalf, WriteHalf,
 };
 use tokio::net::UnixStream;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use super::addresses::Reach;
-use super::filter::{Verdict, judge, refusal};
+use super::filter::{Verdict, judge, may_come_in, refusal};
+use super::names::look_up;
 
 /// No honest frame is longer: what an Ethernet header and a packet can have.
 const FRAME_LIMIT_BYTES: usize = 14 + 65_535;
-/// Frames that may wait for the card.
-const WAITING_FRAMES: usize = 64;
+/// What may wait for the card. passt throws away what we do not take at once, and is slow to send
+/// it again, so this has to hold all that a connection may have under way.
+const WAITING_BYTES: usize = 8 * 1024 * 1024;
+/// Names that are looked up at a time.
+const QUESTIONS: usize = 64;
 /// What is read, or written, at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 const LENGTH_BYTES: usize = 4;
@@ -24,12 +30,46 @@ const LENGTH_BYTES: usize = 4;
 pub(super) async fn carry(card: UnixStream, passt: UnixStream, reach: Reach) -> io::Result<()> {
     let (from_card, to_card) = tokio::io::split(card);
     let (from_passt, to_passt) = tokio::io::split(passt);
-    let (frames, waiting) = mpsc::channel(WAITING_FRAMES);
-    let refusals = frames.clone();
+    let (queue, waiting) = mpsc::unbounded_channel();
+    let queue = Queue {
+        frames: queue,
+        room: Arc::new(Semaphore::new(WAITING_BYTES)),
+    };
+    let answers = queue.clone();
+    let sources = reach.clone();
     tokio::select! {
-        ended = outwards(from_card, to_passt, reach, refusals) => ended,
-        ended = inwards(from_passt, frames) => ended,
+        ended = outwards(from_card, to_passt, reach, answers) => ended,
+        ended = inwards(from_passt, queue, sources) => ended,
         ended = deliver(waiting, to_card) => ended,
+    }
+}
+
+/// Frames that wait for the card.
+#[derive(Clone)]
+struct Queue {
+    frames: mpsc::UnboundedSender<Waiting>,
+    room: Arc<Semaphore>,
+}
+
+/// A frame, and the room it takes.
+type Waiting = (Vec<u8>, OwnedSemaphorePermit);
+
+impl Queue {
+    /// Queues a frame once there is room for it.
+    async fn put(&self, frame: Vec<u8>) {
+        let bytes = u32::try_from(frame.len()).expect("frames are bounded");
+        let room = Arc::clone(&self.room).acquire_many_owned(bytes).await;
+        let room = room.expect("it is never closed");
+        // Nobody takes frames when the relay ends.
+        let _ = self.frames.send((frame, room));
+    }
+
+    /// Queues a frame if there is room for it.
+    fn offer(&self, frame: Vec<u8>) {
+        let bytes = u32::try_from(frame.len()).expect("frames are bounded");
+        if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) {
+            let _ = self.frames.send((frame, room));
+        }
     }
 }
 
@@ -37,47 +77,59 @@ async fn outwards(
     card: ReadHalf<UnixStream>,
     mut passt: WriteHalf<UnixStream>,
     mut reach: Reach,
-    refusals: mpsc::Sender<Vec<u8>>,
+    answers: Queue,
 ) -> io::Result<()> {
     let mut card = BufReader::with_capacity(BUFFER_BYTES, card);
+    let mut questions = JoinSet::new();
     loop {
         let frame = read_frame(&mut card).await?;
         reach.refresh();
+        while questions.try_join_next().is_some() {}
         match judge(&frame[LENGTH_BYTES..], &reach) {
             Verdict::Pass => passt.write_all(&frame).await?,
-            Verdict::Drop => {}
+            Verdict::Ask if questions.len() < QUESTIONS => {
+                let answers = answers.clone();
+                questions.spawn(async move {
+                    if let Some(answer) = look_up(&frame[LENGTH_BYTES..]).await {
+                        answers.offer(with_length(&answer));
+                    }
+                });
+            }
+            // Who asks too much will ask again.
+            Verdict::Ask | Verdict::Drop => {}
             Verdict::Refuse => {
                 tracing::debug!("a packet to where guests may not send was refused");
                 if let Some(answer) = refusal(&frame[LENGTH_BYTES..]) {
                     // A card that takes nothing any more need not know.
-                    let _ = refusals.try_send(with_length(&answer));
+                    answers.offer(with_length(&answer));
                 }
             }
         }
     }
 }
 
-async fn inwards(passt: ReadHalf<UnixStream>, frames: mpsc::Sender<Vec<u8>>) -> io::Result<()> {
+async fn inwards(passt: ReadHalf<UnixStream>, queue: Queue, mut reach: Reach) -> io::Result<()> {
     let mut passt = BufReader::with_capacity(BUFFER_BYTES, passt);
     loop {
         let frame = read_frame(&mut passt).await?;
-        if frames.send(frame).await.is_err() {
-            return Ok(());
+        reach.refresh();
+        if may_come_in(&frame[LENGTH_BYTES..], &reach) {
+            queue.put(frame).await;
         }
     }
 }
 
 /// Gives the card what waits for it, as much as there is at once.
 async fn deliver(
-    mut waiting: mpsc::Receiver<Vec<u8>>,
+    mut waiting: mpsc::UnboundedReceiver<Waiting>,
     mut card: WriteHalf<UnixStream>,
 ) -> io::Result<()> {
     let mut together = Vec::new();
-    while let Some(frame) = waiting.recv().await {
+    while let Some((frame, _room)) = waiting.recv().await {
         together.clear();
         together.extend(frame);
         while together.len() < BUFFER_BYTES
-            && let Ok(frame) = waiting.try_recv()
+            && let Ok((frame, _room)) = waiting.try_recv()
         {
             together.extend(frame);
         }
@@ -124,7 +176,7 @@ mod tests {
         frame.extend([8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0]);
         frame.extend(ADDRESS.octets());
         frame.extend(to);
-        frame.extend([0, 9, 0, 9, 0, 8, 0, 0]);
+        frame.extend([0x9c, 0x40, 0, 9, 0, 8, 0, 0]);
         frame
     }
 
@@ -153,9 +205,14 @@ mod tests {
 
         let refused = read_frame(&mut card).await.unwrap();
         assert_eq!(refused[LENGTH_BYTES..][26..30], GATEWAY.octets());
-        write_frame(&mut passt, b"anything").await.unwrap();
+        let mut answer = outside.clone();
+        answer[26..30].copy_from_slice(&[10, 0, 0, 1]);
+        answer[30..34].copy_from_slice(&ADDRESS.octets());
+        write_frame(&mut passt, &answer).await.unwrap();
+        answer[26..30].copy_from_slice(&[151, 101, 2, 132]);
+        write_frame(&mut passt, &answer).await.unwrap();
         let received = read_frame(&mut card).await.unwrap();
-        assert_eq!(&received[LENGTH_BYTES..], b"anything");
+        assert_eq!(received[LENGTH_BYTES..], answer);
     }
 
     #[tokio::test]

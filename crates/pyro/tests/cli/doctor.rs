@@ -37,10 +37,8 @@ fn it_passes_where_guests_run() {
         lines[3],
         format!("Environment cache: {}", context.cache().display())
     );
-    assert_eq!(
-        lines[4],
-        "Capabilities: vm_boot=yes guest_exec=yes guest_network=no"
-    );
+    let network = lines[4].strip_prefix("Capabilities: vm_boot=yes guest_exec=yes guest_network=");
+    assert!(matches!(network, Some("yes" | "no")), "{out}");
     assert!(lines[8].contains("debian:12"), "{out}");
     assert!(!context.base().join("vms").exists(), "it started nothing");
 }

@@ -26,6 +26,7 @@ mod host_compat;
 mod hostile;
 mod leftovers;
 mod messages;
+mod network;
 mod parked;
 mod process;
 mod run;

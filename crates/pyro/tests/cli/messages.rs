@@ -70,11 +70,6 @@ const CASES: &[(&[&str], &str, &str)] = &[
         "command_required",
     ),
     (
-        &["run", "--network", "debian:12", "--", "true"],
-        "guest networking is not available in this version",
-        "network_unavailable",
-    ),
-    (
         &["doctor", "--platform", "beos-ppc"],
         "unknown platform 'beos-ppc'; expected linux-x86_64",
         "invalid_input",

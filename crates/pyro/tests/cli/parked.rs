@@ -46,6 +46,8 @@ fn what_is_parked_is_for_those_who_want_the_same() {
         &["--cold"][..],
         &["--mem-mib", "768"],
         &["--vcpu-count", "2"],
+        // Those that wait have no network.
+        &["--network"],
     ] {
         let run = context.debian(&["--trace"]).args(options);
         let run = run.args(&["--", "true"]).run().expect(0);

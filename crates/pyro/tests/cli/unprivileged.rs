@@ -159,6 +159,11 @@ fn an_ordinary_user_can_do_it_all_or_skip() {
     .expect(0)
     .out_is("no\n");
 
+    if crate::network::missing().is_none() {
+        let finished = run(&["--network"], "cat /etc/resolv.conf").run();
+        finished.expect(0).out_is("nameserver 10.0.2.3\n");
+    }
+
     let killed = run(&[], "echo ready; sleep 100");
     let mut killed = killed.start();
     killed.wait_for_stdout("ready");

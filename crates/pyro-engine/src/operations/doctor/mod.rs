@@ -118,6 +118,7 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
             kernels.last().map(|kernel| kernel.version.clone()),
         ),
     ];
+    let passt = network(engine, &mut findings);
     let can_run = !findings.fatal;
     Ok(Report {
         platform: PLATFORM.into(),
@@ -129,7 +130,7 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
         },
         accelerator,
         qemu,
-        networking: networking(&engine.machines.search_path),
+        networking: networking(&engine.machines.search_path, passt.as_deref().ok()),
         runtime: Runtime {
             bundle_root: None,
             manifest_path: None,
@@ -147,12 +148,12 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
             capabilities: Capabilities {
                 supports_vm_boot: can_run,
                 supports_guest_exec: can_run,
-                supports_guest_network: false,
-                reason: Some(if can_run {
-                    "guest networking is not available in this version".into()
+                supports_guest_network: can_run && passt.is_ok(),
+                reason: if can_run {
+                    passt.err()
                 } else {
-                    findings.issues.join("; ")
-                }),
+                    Some(findings.issues.join("; "))
+                },
             },
             catalog_version: pyro_environment::CATALOG_VERSION.into(),
             cache_dir,
@@ -217,6 +218,16 @@ fn qemu(engine: &Engine, findings: &mut Findings) -> QemuReport {
             }
         }
     }
+}
+
+/// Where the program is that guests with a network need, or why they cannot have one. Guests
+/// without one run all the same.
+fn network(engine: &Engine, findings: &mut Findings) -> Result<PathBuf, String> {
+    engine.machines.check_network().map_err(|error| {
+        findings.note(&error.to_string());
+        findings.advise(&error.remedy());
+        error.to_string()
+    })
 }
 
 fn accelerator(engine: &Engine) -> (Option<Accelerator>, AcceleratorReport) {
@@ -300,7 +311,7 @@ fn disk(purpose: &str, path: &Path, findings: &mut Findings) -> DiskReport {
     }
 }
 
-fn networking(search_path: &std::ffi::OsStr) -> Networking {
+fn networking(search_path: &std::ffi::OsStr, passt: Option<&Path>) -> Networking {
     let find = |name: &str| {
         std::env::split_paths(search_path)
             .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
@@ -310,6 +321,7 @@ fn networking(search_path: &std::ffi::OsStr) -> Networking {
     };
     Networking {
         enabled_by_default: false,
+        passt_binary: passt.map(display),
         tun_available: Path::new("/dev/net/tun").exists(),
         ip_binary: find("ip"),
         nft_binary: find("nft"),

@@ -24,7 +24,7 @@ pub struct Report {
     pub accelerator: AcceleratorReport,
     /// The VMM.
     pub qemu: QemuReport,
-    /// What networking would need.
+    /// What networking needs, or might need.
     pub networking: Networking,
     /// What guests consist of.
     pub runtime: Runtime,
@@ -72,11 +72,13 @@ pub struct QemuReport {
     pub minimum_version: String,
 }
 
-/// What networking would need.
+/// What networking needs, or might need.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Networking {
     /// Whether guests have a network without being given one.
     pub enabled_by_default: bool,
+    /// Where `passt` is, which guests with a network need; null also if the host has no way out.
+    pub passt_binary: Option<String>,
     /// Whether there is a TUN device.
     pub tun_available: bool,
     /// Where `ip` is.

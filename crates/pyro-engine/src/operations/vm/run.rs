@@ -203,7 +203,9 @@ impl Operation for Run {
             match start(engine, &request, &context.listener).await {
                 Ok((machine, spec)) => {
                     let finished = in_guest(machine, &request, context).await?;
-                    engine.park_successor(&spec);
+                    if !spec.network {
+                        engine.park_successor(&spec);
+                    }
                     finished
                 }
                 Err(error) if error.means_no_guest() && allow_host_compat => {

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::ADDRESS;
 use super::super::addresses::HostRoutes;
 use super::*;
 
@@ -53,10 +54,27 @@ fn packets_go_where_they_may() {
 
 #[test]
 fn the_name_server_is_asked_for_names_only() {
-    assert_eq!(verdict(&packet(UDP, NAME_SERVER, 53)), Verdict::Pass);
+    assert_eq!(verdict(&packet(UDP, NAME_SERVER, 53)), Verdict::Ask);
     assert_eq!(verdict(&packet(UDP, NAME_SERVER, 54)), Verdict::Refuse);
     assert_eq!(verdict(&packet(TCP, NAME_SERVER, 53)), Verdict::Refuse);
     assert_eq!(verdict(&packet(ICMP, NAME_SERVER, 0)), Verdict::Drop);
+}
+
+#[test]
+fn a_guest_takes_no_service_port_of_the_host() {
+    let from = |protocol: u8, port: u16| {
+        let mut frame = packet(protocol, OUTSIDE, 443);
+        frame[34..36].copy_from_slice(&port.to_be_bytes());
+        verdict(&frame)
+    };
+    assert_eq!(from(UDP, 53), Verdict::Refuse);
+    assert_eq!(from(UDP, 32_767), Verdict::Refuse);
+    assert_eq!(from(UDP, 32_768), Verdict::Pass);
+    assert_eq!(
+        from(TCP, 53),
+        Verdict::Pass,
+        "of TCP it has ports of its own"
+    );
 }
 
 #[test]
@@ -126,6 +144,32 @@ fn what_is_unclear_stays_in() {
 }
 
 #[test]
+fn what_comes_in_is_from_where_the_guest_may_send() {
+    let from = |sender: Ipv4Addr, port: u16| {
+        let mut frame = packet(UDP, ADDRESS, 0x9c40);
+        frame[26..30].copy_from_slice(&sender.octets());
+        frame[34..36].copy_from_slice(&port.to_be_bytes());
+        frame
+    };
+    let comes = |frame: &[u8]| may_come_in(frame, &reach());
+    assert!(comes(&from(OUTSIDE, 443)));
+    assert!(comes(&from(Ipv4Addr::new(192, 168, 1, 7), 443)));
+    assert!(!comes(&from(Ipv4Addr::new(192, 168, 1, 7), 80)));
+    // What the host's own programs send is from the gateway, as passt says it.
+    for inside in [GATEWAY, METADATA, Ipv4Addr::LOCALHOST] {
+        assert!(!comes(&from(inside, 443)), "{inside}");
+    }
+    assert!(comes(&arp(2, ADDRESS)));
+    let good = from(OUTSIDE, 443);
+    for length in 0..good.len() {
+        assert!(!comes(&good[..length]), "{length} bytes");
+    }
+    let mut elsewhere = good;
+    elsewhere[12..14].copy_from_slice(&[0x86, 0xdd]);
+    assert!(!comes(&elsewhere));
+}
+
+#[test]
 fn a_refusal_quotes_what_was_refused() {
     let frame = packet(TCP, METADATA, 80);
     let answer = refusal(&frame).unwrap();
@@ -141,6 +185,7 @@ fn a_refusal_quotes_what_was_refused() {
 proptest! {
     #[test]
     fn any_bytes_are_judged(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        let _ = may_come_in(&bytes, &reach());
         if verdict(&bytes) == Verdict::Refuse {
             prop_assert!(refusal(&bytes).is_some());
         }
@@ -158,7 +203,8 @@ proptest! {
         for (at, byte) in bent {
             frame[at] = byte;
         }
-        if verdict(&frame) != Verdict::Pass || frame[12..14] == [8, 6] {
+        let verdict = verdict(&frame);
+        if !matches!(verdict, Verdict::Pass | Verdict::Ask) || frame[12..14] == [8, 6] {
             return Ok(());
         }
         let ip = &frame[ETHERNET_BYTES..];
@@ -169,7 +215,9 @@ proptest! {
         let to = Ipv4Addr::new(ip[16], ip[17], ip[18], ip[19]);
         let port = u16::from_be_bytes([ip[22], ip[23]]);
         let asks = to == NAME_SERVER && ip[9] == UDP && port == 53;
-        let reachable = reach().includes(to, (ip[9] != ICMP).then_some(port));
-        prop_assert!(asks || reachable, "{:?}", frame);
+        let own_port = u16::from_be_bytes([ip[20], ip[21]]);
+        let reachable = reach().includes(to, (ip[9] != ICMP).then_some(port))
+            && (ip[9] != UDP || own_port >= FIRST_OWN_PORT);
+        prop_assert_eq!((verdict == Verdict::Ask, verdict == Verdict::Pass), (asks, reachable));
     }
 }
