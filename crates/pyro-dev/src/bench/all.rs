@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::containers::{Container, RootFileSystem};
 use super::phases::Phases;
-use super::{Host, Table, engine, idle};
+use super::{Host, Table, engine, idle, workspaces};
 use crate::Error;
 use crate::finished::Finished;
 use crate::program::Program;
@@ -88,6 +88,9 @@ pub fn measure(count: u32, path: &Path, tell: impl Fn(&str)) -> Result<String, E
     environments[0].parking.settle()?;
     let idle = idle::measure(&restoring, &environments[0].parking, EVERYDAY)?;
 
+    tell("workspaces");
+    let workspaces = workspaces::measure(&restoring, EVERYDAY, count)?;
+
     let mut report = String::new();
     write!(
         report,
@@ -102,6 +105,11 @@ pub fn measure(count: u32, path: &Path, tell: impl Fn(&str)) -> Result<String, E
     for workload in &entries {
         workload.describe(&phases[2], &mut report)?;
     }
+    write!(
+        report,
+        "\n## Workspaces in `{EVERYDAY}`\n\nEach round makes two, works in one of them, and \
+         deletes both.\n\n{workspaces}"
+    )?;
     describe_containers(&environments, &not_measured, &scratch, &mut report)?;
     write!(
         report,

@@ -172,7 +172,7 @@ fn disk_bytes(directory: &Path) -> Result<u64, Error> {
 }
 
 /// How much of a processor the VMM of a machine takes, in words.
-fn usage(machine: &Path) -> Result<String, Error> {
+pub(super) fn usage(machine: &Path) -> Result<String, Error> {
     let id = fs::read_to_string(machine.join("vmm.lock"))?;
     let id: u32 = id.trim_matches(|c: char| !c.is_ascii_digit()).parse()?;
     let before = ticks(id)?;

@@ -12,6 +12,7 @@ mod host;
 mod idle;
 mod phases;
 mod statistics;
+mod workspaces;
 
 pub use host::Host;
 pub use statistics::{Samples, Table};

@@ -1,0 +1,160 @@
+//! What is done in *workspaces*: making one, with a seed and without, running a command in it,
+//! copying files into it, and what one costs while nobody uses it.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::Table;
+use super::idle::usage;
+use crate::Error;
+use crate::finished::Finished;
+use crate::program::Program;
+
+const LIMIT: Duration = Duration::from_secs(120);
+/// Nothing is left to flush, and the machine is paused, this long after the last use.
+const UNTIL_IDLE: Duration = Duration::from_secs(5);
+/// As large a project as many are.
+const SEED_FILES: u64 = 4191;
+const SEED_FILE_BYTES: u64 = 25 * 1024;
+const FEW_FILES: u64 = 20;
+const FEW_FILES_BYTES: u64 = 3 * 1024;
+const LARGE_FILE_BYTES: u64 = 100 * 1024 * 1024;
+const MIB: f64 = 1024.0 * 1024.0;
+
+const EMPTY: &str = "`workspace create`";
+const SEEDED: &str = "`workspace create --seed-path`, 4191 files of 25 KiB";
+const TRUE: &str = "`workspace exec -- true`";
+const FEW: &str = "`workspace sync push`, 20 files of 3 KiB";
+const LARGE: &str = "`workspace sync push`, one file of 100 MiB";
+const DELETE: &str = "`workspace delete`";
+
+/// Measures `count` rounds and returns a section in Markdown.
+///
+/// # Errors
+/// When something fails.
+pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Result<String, Error> {
+    let files = Files::make()?;
+    let mut table = Table::default();
+    for round in 0..=count {
+        // The first round warms up.
+        let counts = round > 0;
+        let mut run = |step: &str, words: &[&str]| -> Result<Finished, Error> {
+            let mut command = program.command(words.iter().copied());
+            let finished = Finished::success(&mut command, LIMIT)?;
+            if counts {
+                table.add(step, finished.wall);
+            }
+            Ok(finished)
+        };
+        let empty = run(EMPTY, &["workspace", "create", environment, "--json"])?;
+        let seed = ["workspace", "create", environment, "--json", "--seed-path"];
+        let seeded = run(SEEDED, &[&seed[..], &[&files.seed]].concat())?;
+        let id = id(&empty)?;
+        // As an agent works: one command after the other.
+        for _ in 0..4 {
+            run(TRUE, &["workspace", "exec", &id, "-q", "--", "true"])?;
+        }
+        let push = ["workspace", "sync", "push", &id];
+        run(FEW, &[&push[..], &[&files.few]].concat())?;
+        run(LARGE, &[&push[..], &[&files.large]].concat())?;
+        run(DELETE, &["workspace", "delete", &id])?;
+        run(DELETE, &["workspace", "delete", &self::id(&seeded)?])?;
+    }
+
+    let mut report = format!("{table}\n");
+    if let Some(time) = table.median(LARGE) {
+        let rate = LARGE_FILE_BYTES as f64 / MIB / time.as_secs_f64();
+        writeln!(report, "* a large push: {rate:.0} MiB/s")?;
+    }
+    if let (Some(seeded), Some(empty)) = (table.median(SEEDED), table.median(EMPTY)) {
+        let more = seeded.saturating_sub(empty).as_secs_f64() * 1e3;
+        writeln!(report, "* the seed adds {more:.0} ms")?;
+    }
+    report.push_str(&idle(program, environment)?);
+    Ok(report)
+}
+
+/// What one costs that nobody uses.
+fn idle(program: &Program, environment: &str) -> Result<String, Error> {
+    let words = ["workspace", "create", environment, "--json"];
+    let made = Finished::success(&mut program.command(words), LIMIT)?;
+    let id = id(&made)?;
+    let exec = ["workspace", "exec", &id, "-q", "--", "true"];
+    Finished::success(&mut program.command(exec), LIMIT)?;
+    std::thread::sleep(UNTIL_IDLE);
+    let lock = program
+        .base()
+        .join("workspaces")
+        .join(&id)
+        .join("owner.lock");
+    let supervisor = fs::read_to_string(lock)?;
+    let status = fs::read_to_string(format!("/proc/{supervisor}/status"))?;
+    let line = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name));
+        line.map_or("unknown".into(), |line| {
+            line[name.len()..].trim().to_owned()
+        })
+    };
+    let machines = program.machines();
+    let machine = machines.first().ok_or("no machine is there")?;
+    let report = format!(
+        "* idle: its supervisor has {} in memory ({} of it its own), its machine uses {} of the \
+         processor\n",
+        line("VmRSS:"),
+        line("RssAnon:"),
+        usage(machine)?
+    );
+    Finished::success(&mut program.command(["workspace", "delete", &id]), LIMIT)?;
+    Ok(report)
+}
+
+fn id(created: &Finished) -> Result<String, Error> {
+    let value: Value = serde_json::from_str(&created.stdout)?;
+    let id = value["workspace_id"].as_str();
+    Ok(id.ok_or("a workspace has no id")?.to_owned())
+}
+
+/// What is copied.
+struct Files {
+    _directory: TempDir,
+    seed: String,
+    few: String,
+    large: String,
+}
+
+impl Files {
+    fn make() -> Result<Self, Error> {
+        let directory = tempfile::Builder::new().prefix("pyro-dev-").tempdir()?;
+        let below = |name: &str| directory.path().join(name);
+        for number in 0..SEED_FILES {
+            let path = below("seed").join(format!("d{}/f{number}", number / 40));
+            random_file(&path, SEED_FILE_BYTES)?;
+        }
+        for number in 0..FEW_FILES {
+            random_file(&below("few").join(format!("f{number}")), FEW_FILES_BYTES)?;
+        }
+        random_file(&below("large").join("file"), LARGE_FILE_BYTES)?;
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        Ok(Self {
+            seed: text(below("seed")),
+            few: text(below("few")),
+            large: text(below("large")),
+            _directory: directory,
+        })
+    }
+}
+
+fn random_file(path: &Path, bytes: u64) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut random = File::open("/dev/urandom")?.take(bytes);
+    io::copy(&mut random, &mut File::create(path)?)?;
+    Ok(())
+}
