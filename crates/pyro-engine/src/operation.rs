@@ -71,6 +71,11 @@ pub trait Operation:
     const COMMAND: &'static [&'static str];
     /// What it does to the world.
     const EFFECT: Effect;
+    /// Whether doing it again with the same request changes nothing more. What only reads never
+    /// changes anything.
+    const IDEMPOTENT: bool = false;
+    /// Whether it may reach, or let a guest reach, what is neither ours nor on this machine.
+    const OPEN_WORLD: bool = false;
     /// What comes of it.
     type Output: Serialize + DeserializeOwned + JsonSchema + 'static;
 
@@ -96,6 +101,10 @@ pub struct Entry {
     pub command: &'static [&'static str],
     /// See [`Operation::EFFECT`].
     pub effect: Effect,
+    /// See [`Operation::IDEMPOTENT`].
+    pub idempotent: bool,
+    /// See [`Operation::OPEN_WORLD`].
+    pub open_world: bool,
     /// The schema of the request.
     pub input_schema: fn() -> Schema,
     /// The schema of the response.
@@ -114,7 +123,13 @@ impl Entry {
             name: T::NAME,
             command: T::COMMAND,
             effect: T::EFFECT,
-            input_schema: || schema_for!(T),
+            idempotent: T::IDEMPOTENT || matches!(T::EFFECT, Effect::ReadOnly),
+            open_world: T::OPEN_WORLD,
+            input_schema: || {
+                let mut schema = schema_for!(T);
+                require_what_has_no_default(&mut schema);
+                schema
+            },
             output_schema: || {
                 // Of what is written: a key that is always there is required, be it null.
                 let settings = SchemaSettings::default().for_serialize();
@@ -148,6 +163,38 @@ impl Entry {
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned()
+    }
+}
+
+/// A property whose default its own type does not take has none: it has to be given. This is how
+/// a request says so whose absence has an error of its own.
+fn require_what_has_no_default(schema: &mut Schema) {
+    let definitions = schema.get("$defs").cloned().unwrap_or_default();
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else {
+        return;
+    };
+    let mut names = Vec::new();
+    for (name, property) in properties {
+        let reference = property["$ref"].as_str().unwrap_or_default();
+        let definition = &definitions[reference.trim_start_matches("#/$defs/")];
+        let is_text = property["type"] == "string" || definition["type"] == "string";
+        if let Some(property) = property.as_object_mut()
+            && is_text
+            && property.get("default") == Some(&Value::Null)
+        {
+            property.remove("default");
+            names.push(Value::from(name.as_str()));
+        }
+    }
+    if names.is_empty() {
+        return;
+    }
+    let required = schema
+        .ensure_object()
+        .entry("required")
+        .or_insert_with(|| Value::Array(Vec::new()));
+    if let Value::Array(required) = required {
+        required.extend(names);
     }
 }
 
@@ -193,6 +240,19 @@ mod tests {
             assert_eq!(properties, arguments, "{}", entry.name);
             assert!(!entry.description().is_empty(), "{}", entry.name);
         }
+    }
+
+    #[test]
+    fn what_must_be_given_is_required_and_has_no_default() {
+        let run = find("vm_run").unwrap();
+        let schema = (run.input_schema)().to_value();
+        assert_eq!(
+            schema["required"],
+            serde_json::json!(["environment", "command"])
+        );
+        assert!(schema["properties"]["command"].get("default").is_none());
+        let list = find("vm_list_environments").unwrap();
+        assert!((list.input_schema)().get("required").is_none());
     }
 
     #[test]

@@ -24,6 +24,8 @@ macro_rules! variables {
 }
 
 variables! {
+    CODEX_HOME = "CODEX_HOME", "$HOME/.codex",
+        "Where Codex has its configuration, for `pyro mcp config codex --write`.";
     HOME = "HOME", "none",
         "The user's home directory, from which the other directories are derived.";
     NO_COLOR = "NO_COLOR", "not set",
@@ -44,6 +46,8 @@ variables! {
         "What is logged to standard error, for example `debug` or `pyro_machine=trace`.";
     MAX_ACTIVE_VMS = "PYRO_MAX_ACTIVE_VMS", "4 for each processor",
         "How many machines of this user may be active at a time; later ones wait in line.";
+    MCP_TOKEN = "PYRO_MCP_TOKEN", "made when the server starts",
+        "The bearer token that `pyro mcp serve --transport http` asks its clients for.";
     NETWORK_ALLOW = "PYRO_NETWORK_ALLOW", "nothing",
         "What guests with a network may reach besides the Internet: IPv4 addresses or blocks of \
          them, each with all ports or one, separated by commas, for example \
@@ -54,6 +58,8 @@ variables! {
          whole seconds; 0 keeps none.";
     XDG_CACHE_HOME = "XDG_CACHE_HOME", "$HOME/.cache",
         "The user's directory for what can be made again.";
+    XDG_CONFIG_HOME = "XDG_CONFIG_HOME", "$HOME/.config",
+        "The user's directory for configuration, for `pyro mcp config --write`.";
     XDG_STATE_HOME = "XDG_STATE_HOME", "$HOME/.local/state",
         "The user's directory for what should survive a restart.";
 }

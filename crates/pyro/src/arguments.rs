@@ -6,6 +6,8 @@ use clap::{Arg, ArgAction, Command, ValueHint};
 use pyro_engine::operation::{Entry, OPERATIONS};
 use pyro_engine::{PARK_COMMAND, SUPERVISE_COMMAND, VERSION, variables};
 
+use crate::mcp;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -29,6 +31,7 @@ const EXAMPLES: &str = "Examples:
                                            a microVM with these files, to run many commands in
   pyro env pull debian:12-build            install an environment ahead of time
   pyro doctor --boot                       prove that this machine can run guests
+  pyro mcp config claude-code              let an agent use it
 
 Exit status: the command's own for `run` and `exec`, 124 if it was ended at its time limit; 1 for errors of
 pyro, 2 for wrong usage.";
@@ -52,6 +55,7 @@ pub fn command() -> Command {
         command = command.subcommand(subcommand);
     }
     command
+        .subcommand(mcp::command())
         .subcommand(completions())
         .subcommand(manual())
         .subcommand(hidden(PARK_COMMAND))
@@ -170,7 +174,13 @@ mod tests {
     }
 
     /// What only a command line has.
-    const OURS: [&str; 4] = ["completions", "manual", PARK_COMMAND, SUPERVISE_COMMAND];
+    const OURS: [&str; 5] = [
+        "completions",
+        "manual",
+        "mcp",
+        PARK_COMMAND,
+        SUPERVISE_COMMAND,
+    ];
 
     #[test]
     fn every_operation_has_its_command_and_every_command_its_operation() {

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod json;
+mod mcp;
 mod news;
 mod render;
 mod terminal;

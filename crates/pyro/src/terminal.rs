@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::news::{ERROR, News, Verbosity};
 use crate::render::{self, Part, Rendered};
 use crate::trace::Trace;
-use crate::{arguments, json};
+use crate::{arguments, json, mcp};
 
 /// Exit status of a program that lost the reader of its output: 128 + SIGPIPE.
 const READER_GONE: u8 = 128 + 13;
@@ -43,6 +43,7 @@ pub(crate) fn main() -> ExitCode {
     match first {
         "completions" => return completions(matches),
         "manual" => return manual(),
+        "mcp" => return mcp::main(matches),
         PARK_COMMAND => return keep_parked(matches),
         SUPERVISE_COMMAND => return supervise(matches),
         _ => {}
@@ -114,7 +115,8 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     shown.unwrap_or(READER_GONE)
 }
 
-fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error> {
+/// What the engine is to be, from variables and global options.
+pub(crate) fn configuration(matches: &ArgMatches) -> Result<Config, Error> {
     let mut config = Config::from_variables(|name| std::env::var_os(name))?;
     config.program = std::env::current_exe().ok();
     if let Some(choice) = matches.get_one::<String>("accel") {
@@ -123,6 +125,11 @@ fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error
     if matches.get_flag("cold") {
         config.start = Start::Boot;
     }
+    Ok(config)
+}
+
+fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error> {
+    let config = configuration(matches)?;
     let request = (entry.read_arguments)(matches).unwrap_or_else(|error| error.exit());
     Ok((config, request))
 }
@@ -264,7 +271,7 @@ fn status(done: bool) -> ExitCode {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -5,6 +5,7 @@ mod command_line;
 mod environments;
 mod manual;
 mod operations;
+mod tools;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub fn pages() -> Result<BTreeMap<String, String>, Error> {
         ("cli.md".into(), command_line::page()),
         ("environment-variables.md".into(), variables::page()),
         ("environments.md".into(), environments::page()?),
+        ("mcp-tools.md".into(), tools::page()),
         ("operations.json".into(), operations::schemas()),
         ("operations.md".into(), operations::page()),
     ]);

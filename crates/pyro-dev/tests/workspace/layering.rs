@@ -9,9 +9,9 @@ use serde_json::Value;
 /// engine, the engine uses what makes environments and machines, and those do not know each
 /// other. The guest shares nothing with the host but the protocol.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("pyro", &["pyro-engine"]),
+    ("pyro", &["pyro-engine", "pyro-mcp"]),
     ("pyro-archive", &[]),
-    ("pyro-dev", &["pyro", "pyro-engine"]),
+    ("pyro-dev", &["pyro", "pyro-engine", "pyro-mcp"]),
     (
         "pyro-engine",
         &[
@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pyro-environment", &["pyro-store"]),
     ("pyro-guest", &["pyro-protocol"]),
     ("pyro-machine", &["pyro-protocol", "pyro-store"]),
+    ("pyro-mcp", &["pyro-engine"]),
     ("pyro-protocol", &[]),
     ("pyro-store", &[]),
 ];

@@ -25,6 +25,8 @@ mod host;
 mod host_compat;
 mod hostile;
 mod leftovers;
+mod mcp;
+mod mcp_client;
 mod messages;
 mod network;
 mod parked;

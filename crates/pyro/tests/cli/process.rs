@@ -157,8 +157,18 @@ impl Running {
 
     /// Writes to a standard input that is silent otherwise.
     pub(crate) fn say(&mut self, text: &str) {
+        self.say_bytes(text.as_bytes());
+    }
+
+    /// Writes bytes that need not be text.
+    pub(crate) fn say_bytes(&mut self, bytes: &[u8]) {
         let stdin = self.stdin.as_mut().unwrap();
-        stdin.write_all(text.as_bytes()).unwrap();
+        stdin.write_all(bytes).unwrap();
+    }
+
+    /// Ends the standard input.
+    pub(crate) fn say_no_more(&mut self) {
+        self.stdin = None;
     }
 
     pub(crate) fn wait_for_stdout(&mut self, text: &str) {
@@ -169,6 +179,11 @@ impl Running {
                 .map(Stream::text)
                 .unwrap_or_default()
         });
+    }
+
+    /// What it has written to standard error so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.text()
     }
 
     pub(crate) fn wait_for_stderr(&mut self, text: &str) {

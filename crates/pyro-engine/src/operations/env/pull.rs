@@ -42,6 +42,8 @@ impl Operation for Pull {
     const NAME: &'static str = "env_pull";
     const COMMAND: &'static [&'static str] = &["env", "pull"];
     const EFFECT: Effect = Effect::Mutating;
+    const IDEMPOTENT: bool = true;
+    const OPEN_WORLD: bool = true;
     type Output = Pulled;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pulled, Error> {

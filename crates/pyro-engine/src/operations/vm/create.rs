@@ -54,6 +54,7 @@ impl Operation for Create {
     const NAME: &'static str = "vm_create";
     const COMMAND: &'static [&'static str] = &["vm", "create"];
     const EFFECT: Effect = Effect::Mutating;
+    const OPEN_WORLD: bool = true;
     type Output = Vm;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Vm, Error> {

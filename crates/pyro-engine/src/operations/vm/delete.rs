@@ -31,6 +31,7 @@ impl Operation for Delete {
     const NAME: &'static str = "vm_delete";
     const COMMAND: &'static [&'static str] = &["vm", "delete"];
     const EFFECT: Effect = Effect::Destructive;
+    const IDEMPOTENT: bool = true;
     type Output = Deleted;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Deleted, Error> {

@@ -34,6 +34,7 @@ impl Operation for Exec {
     const NAME: &'static str = "vm_exec";
     const COMMAND: &'static [&'static str] = &["vm", "exec"];
     const EFFECT: Effect = Effect::Destructive;
+    const OPEN_WORLD: bool = true;
     type Output = RunResult;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {

@@ -28,6 +28,7 @@ impl Operation for ReapExpired {
     const NAME: &'static str = "vm_reap_expired";
     const COMMAND: &'static [&'static str] = &["vm", "reap-expired"];
     const EFFECT: Effect = Effect::Destructive;
+    const IDEMPOTENT: bool = true;
     type Output = Reaped;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Reaped, Error> {

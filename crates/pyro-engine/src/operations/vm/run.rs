@@ -190,6 +190,7 @@ impl Operation for Run {
     const NAME: &'static str = "vm_run";
     const COMMAND: &'static [&'static str] = &["run"];
     const EFFECT: Effect = Effect::Mutating;
+    const OPEN_WORLD: bool = true;
     type Output = RunResult;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {

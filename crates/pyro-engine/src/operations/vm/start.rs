@@ -21,6 +21,7 @@ impl Operation for Start {
     const NAME: &'static str = "vm_start";
     const COMMAND: &'static [&'static str] = &["vm", "start"];
     const EFFECT: Effect = Effect::Mutating;
+    const IDEMPOTENT: bool = true;
     type Output = Vm;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Vm, Error> {

@@ -21,6 +21,7 @@ impl Operation for Stop {
     const NAME: &'static str = "vm_stop";
     const COMMAND: &'static [&'static str] = &["vm", "stop"];
     const EFFECT: Effect = Effect::Mutating;
+    const IDEMPOTENT: bool = true;
     type Output = Vm;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Vm, Error> {

@@ -62,6 +62,7 @@ impl Operation for Create {
     const NAME: &'static str = "workspace_create";
     const COMMAND: &'static [&'static str] = &["workspace", "create"];
     const EFFECT: Effect = Effect::Mutating;
+    const OPEN_WORLD: bool = true;
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {

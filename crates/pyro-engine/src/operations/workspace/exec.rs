@@ -81,6 +81,7 @@ impl Operation for Exec {
     const NAME: &'static str = "workspace_exec";
     const COMMAND: &'static [&'static str] = &["workspace", "exec"];
     const EFFECT: Effect = Effect::Mutating;
+    const OPEN_WORLD: bool = true;
     type Output = ExecResult;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<ExecResult, Error> {

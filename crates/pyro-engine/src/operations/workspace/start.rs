@@ -21,6 +21,7 @@ impl Operation for Start {
     const NAME: &'static str = "workspace_start";
     const COMMAND: &'static [&'static str] = &["workspace", "start"];
     const EFFECT: Effect = Effect::Mutating;
+    const IDEMPOTENT: bool = true;
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {

@@ -21,6 +21,7 @@ impl Operation for Stop {
     const NAME: &'static str = "workspace_stop";
     const COMMAND: &'static [&'static str] = &["workspace", "stop"];
     const EFFECT: Effect = Effect::Mutating;
+    const IDEMPOTENT: bool = true;
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Workspace, Error> {

@@ -66,6 +66,7 @@ impl Operation for SyncPush {
     const NAME: &'static str = "workspace_sync_push";
     const COMMAND: &'static [&'static str] = &["workspace", "sync", "push"];
     const EFFECT: Effect = Effect::Mutating;
+    const IDEMPOTENT: bool = true;
     type Output = Pushed;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pushed, Error> {

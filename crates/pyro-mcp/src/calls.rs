@@ -1,0 +1,107 @@
+//! *Calls* are the operations under way. They have a thread of their own: a VMM dies with the
+//! thread that started it, so this one lives as long as the server, and whatever an operation
+//! does there, messages are read and answered elsewhere.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyro_engine::operation::Entry;
+use pyro_engine::{Config, Context, Engine, Error, Kind, Listener};
+use serde_json::Value;
+use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+/// How long cancelled operations may take to end what they started.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// All calls of one server.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    engine: Arc<Engine>,
+    thread: Handle,
+    under_way: TaskTracker,
+    cancel: CancellationToken,
+    /// Ends the thread, and with it whatever is left on it.
+    _end: DropGuard,
+}
+
+/// One call. The operation is cancelled when this is dropped.
+pub(crate) struct Call {
+    result: JoinHandle<Result<Value, Error>>,
+    cancel: DropGuard,
+}
+
+impl Calls {
+    pub(crate) fn start(config: Config) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let thread = runtime.handle().clone();
+        let end = CancellationToken::new();
+        let ended = end.clone();
+        std::thread::Builder::new()
+            .name("calls".into())
+            .spawn(move || {
+                runtime.block_on(ended.cancelled());
+                runtime.shutdown_background();
+            })?;
+        Ok(Self {
+            engine: Arc::new(Engine::open(config)),
+            thread,
+            under_way: TaskTracker::new(),
+            cancel: CancellationToken::new(),
+            _end: end.drop_guard(),
+        })
+    }
+
+    /// Starts an operation.
+    pub(crate) fn call(&self, entry: &'static Entry, request: Value, listener: Listener) -> Call {
+        let cancel = self.cancel.child_token();
+        // A command has no input: ours is the client's messages.
+        let context = Context {
+            listener,
+            cancel: cancel.clone(),
+            ..Context::default()
+        };
+        let engine = Arc::clone(&self.engine);
+        let work = async move { engine.call(entry, request, context).await };
+        Call {
+            result: self.under_way.spawn_on(work, &self.thread),
+            cancel: cancel.drop_guard(),
+        }
+    }
+
+    /// Cancels all calls and waits until everything they started has ended.
+    pub(crate) async fn end(&self) {
+        self.cancel.cancel();
+        self.under_way.close();
+        let ended = tokio::time::timeout(END_LIMIT, self.under_way.wait()).await;
+        if ended.is_err() {
+            tracing::warn!("operations did not end within {END_LIMIT:?}");
+        }
+    }
+}
+
+impl Call {
+    /// Waits for the result.
+    pub(crate) async fn result(&mut self) -> Result<Value, Error> {
+        (&mut self.result).await.unwrap_or_else(|failure| {
+            Err(Error {
+                kind: Kind::Failed,
+                code: "internal_error".into(),
+                message: "the operation broke off".into(),
+                cause: Some(failure.to_string()),
+                remedy: Some("report this with what the server wrote to standard error".into()),
+                retry_safe: false,
+            })
+        })
+    }
+
+    /// Cancels the operation and waits until everything it started has ended.
+    pub(crate) async fn cancel(self) {
+        drop(self.cancel);
+        // What it would have returned interests nobody any more.
+        let _ = self.result.await;
+    }
+}

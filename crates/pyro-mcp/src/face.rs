@@ -1,0 +1,232 @@
+//! The *face* towards a client: it answers what the protocol asks, out of the table of operations
+//! and the calls under way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyro_engine::operation::Entry;
+use pyro_engine::{Error, VERSION};
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
+    ContentBlock, CreateTaskResult, DiscoverResult, ErrorData, GetTaskParams, GetTaskResult,
+    Implementation, ListToolsResult, MetaObject, PaginatedRequestParams, ServerCapabilities,
+    ServerConfig, Tool, UpdateTaskParams,
+};
+use rmcp::service::RequestContext;
+use rmcp::task_manager::{TaskExit, TaskManager, TaskOptions};
+use rmcp::{RoleServer, ServerHandler};
+use serde_json::Value;
+
+use crate::calls::{Call, Calls};
+use crate::news::News;
+use crate::{Profile, output, tool};
+
+const NAME: &str = "pyro_mcp";
+/// Where in a result's metadata programs find an error's parts.
+const ERROR_KEY: &str = "pyro/error";
+/// How long a client may keep what only another version of this program would change.
+const UNCHANGED_MS: u64 = 60 * 60 * 1000;
+/// How long a call may take before a client that has tasks gets one: less than the shortest limit
+/// that hosts set for a call.
+const TASK_AFTER: Duration = Duration::from_secs(10);
+/// How long a task may run: longer than any machine may live.
+const TASK_LIMIT_MS: u64 = 2 * 60 * 60 * 1000;
+
+/// What clients talk to. Clones are the same face, for another client.
+#[derive(Clone)]
+pub(crate) struct Face {
+    calls: Arc<Calls>,
+    tools: Arc<[(&'static Entry, Tool)]>,
+    instructions: Arc<str>,
+    tasks: TaskManager,
+}
+
+impl Face {
+    pub(crate) fn new(calls: Arc<Calls>, profile: Profile) -> Self {
+        let operations = profile.operations();
+        let instructions = instructions(&operations);
+        let tools = operations.into_iter();
+        Self {
+            calls,
+            tools: tools
+                .map(|entry| (entry, tool::definition(entry)))
+                .collect(),
+            instructions: instructions.into(),
+            tasks: TaskManager::new(),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&'static Entry> {
+        let found = self.tools.iter().find(|(entry, _)| entry.name == name);
+        found.map(|(entry, _)| *entry)
+    }
+
+    /// Lets a call go on as a task, whose result the client asks for when it likes.
+    fn as_task(&self, mut call: Call, news: News) -> CallToolResponse {
+        let options = TaskOptions::new().with_ttl_ms(TASK_LIMIT_MS);
+        let task = self.tasks.spawn(options, |task| {
+            Box::pin(async move {
+                tokio::select! {
+                    result = call.result() => return Ok(outcome(result, &news)),
+                    () = task.cancelled() => {}
+                    never = news.each(|line| task.set_status_message(line)) => match never {},
+                }
+                call.cancel().await;
+                Err(TaskExit::Cancelled)
+            })
+        });
+        CallToolResponse::Task(CreateTaskResult::new(task))
+    }
+}
+
+impl ServerHandler for Face {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tasks()
+            .build();
+        ServerConfig::new(capabilities)
+            .with_server_info(Implementation::new(NAME, VERSION).with_title("pyro"))
+            .with_instructions(&*self.instructions)
+    }
+
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(DiscoverResult::from_server_info(versions, self.get_info())
+            .with_ttl_ms(UNCHANGED_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tools = self.tools.iter().map(|(_, tool)| tool.clone()).collect();
+        Ok(ListToolsResult::with_all_items(tools)
+            .with_ttl_ms(UNCHANGED_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        let found = self.tools.iter().find(|(entry, _)| entry.name == name);
+        found.map(|(_, tool)| tool.clone())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let Some(entry) = self.find(&request.name) else {
+            let message = format!("unknown tool '{}'", request.name);
+            return Err(ErrorData::invalid_params(message, None));
+        };
+        let has_tasks = context
+            .client_capabilities()
+            .is_some_and(|client| client.supports_tasks());
+        let news = News::new(entry.name);
+        let arguments = Value::Object(request.arguments.unwrap_or_default());
+        let mut call = self.calls.call(entry, arguments, news.listener());
+        tokio::select! {
+            result = call.result() => return Ok(outcome(result, &news).into()),
+            () = context.ct.cancelled() => {}
+            () = tokio::time::sleep(TASK_AFTER), if has_tasks => {
+                return Ok(self.as_task(call, news));
+            }
+            never = news.notify(&context.peer, context.meta.get_progress_token()) => match never {},
+        }
+        call.cancel().await;
+        Err(ErrorData::internal_error("the call was cancelled", None))
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.tasks
+            .get_task(&request.task_id)
+            .map(GetTaskResult::new)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tasks
+            .update_task(&request.task_id, request.input_responses)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tasks.cancel_task(&request.task_id)
+    }
+}
+
+/// What a client gets of a call.
+fn outcome(result: Result<Value, Error>, news: &News) -> CallToolResult {
+    let mut outcome = match result {
+        Ok(mut value) => {
+            output::bound(&mut value);
+            CallToolResult::structured(value)
+        }
+        Err(error) => failure(&error),
+    };
+    let warnings = news.warnings();
+    let warnings = warnings.iter().map(|text| format!("warning: {text}"));
+    outcome.content.extend(warnings.map(ContentBlock::text));
+    outcome
+}
+
+/// An error, for the model to read and for programs to branch on.
+fn failure(error: &Error) -> CallToolResult {
+    let mut lines = vec![error.message.clone()];
+    for (word, part) in [("caused by", &error.cause), ("hint", &error.remedy)] {
+        lines.extend(part.iter().map(|part| format!("{word}: {part}")));
+    }
+    let retry = if error.retry_safe {
+        "yes, no command was started"
+    } else {
+        "unknown, a command may have run"
+    };
+    lines.push(format!("code: {} (safe to retry: {retry})", error.code));
+    let structured = serde_json::to_value(error).expect("an error is a plain struct");
+    let meta = MetaObject([(ERROR_KEY.to_owned(), structured)].into_iter().collect());
+    // Not as structured content: that has to conform to the tool's schema, and there are clients
+    // that check it before they look whether it is an error.
+    CallToolResult::error(vec![ContentBlock::text(lines.join("\n"))]).with_meta(Some(meta))
+}
+
+/// What a model should know before it chooses among the tools it has.
+fn instructions(operations: &[&Entry]) -> String {
+    let has = |name: &str| operations.iter().any(|entry| entry.name == name);
+    let mut text = String::from(
+        "pyro runs commands in microVMs: virtual machines of their own, from which nothing \
+         reaches this machine. ",
+    );
+    if has("vm_run") {
+        text.push_str(
+            "For one command use vm_run: it starts a fresh Debian guest (environment \
+             \"debian:12\"), runs the command in a shell, returns output and exit code, and throws \
+             the guest away with all its files. ",
+        );
+    }
+    if has("workspace_create") {
+        text.push_str(
+            "For several commands on the same files use a workspace: workspace_create, then \
+             workspace_sync_push to bring files in, workspace_exec as often as needed, \
+             workspace_logs to read what was run before, and workspace_delete at the end. ",
+        );
+    }
+    text.push_str(
+        "A command that fails is a result with a non-zero exit_code, not an error. Of each \
+         stream 64 KiB are returned; have long output filtered, or written to a file. The first \
+         use of an environment builds it, which takes a minute or so.",
+    );
+    text
+}

@@ -1,0 +1,315 @@
+//! The *HTTP* transport: any client that knows the token, at one address.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pyro_engine::Config;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::calls::Calls;
+use crate::face::Face;
+use crate::{Error, Profile};
+
+/// The only path.
+const PATH: &str = "/mcp";
+const TOKEN_LEAST_BYTES: usize = 16;
+/// How many clients may be connected at a time.
+const CONNECTION_LIMIT: usize = 128;
+/// How long a client may take to say what it wants.
+const HEADER_LIMIT: Duration = Duration::from_secs(10);
+/// How long answers may take once the server is to end.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
+type Body = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
+
+/// Where and for whom a server is.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The address to listen on; port 0 takes any.
+    pub listen: SocketAddr,
+    /// What clients must present; without it one is made.
+    pub token: Option<String>,
+    /// Names by which clients may call the server, besides its address and those of this machine.
+    pub hosts: Vec<String>,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Endpoint")
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct HttpServer {
+    listener: TcpListener,
+    address: SocketAddr,
+    endpoint: Endpoint,
+    token: Token,
+}
+
+/// What clients must present. It is not shown by accident.
+#[derive(Clone)]
+struct Token(Arc<str>);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token")
+    }
+}
+
+impl HttpServer {
+    /// Listens.
+    ///
+    /// # Errors
+    /// When the address cannot be had, or others could reach it without knowing a token that
+    /// somebody chose to give them.
+    pub async fn bind(endpoint: Endpoint) -> Result<Self, Error> {
+        let token = match &endpoint.token {
+            Some(token) => token.clone(),
+            None if !endpoint.listen.ip().is_loopback() => {
+                return Err(Error::Exposed {
+                    address: endpoint.listen,
+                });
+            }
+            None => random_token()?,
+        };
+        if token.len() < TOKEN_LEAST_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::Token {
+                least: TOKEN_LEAST_BYTES,
+            });
+        }
+        let failed = |source| Error::Listen {
+            address: endpoint.listen,
+            source,
+        };
+        let listener = TcpListener::bind(endpoint.listen).await.map_err(failed)?;
+        Ok(Self {
+            address: listener.local_addr().map_err(failed)?,
+            listener,
+            endpoint,
+            token: Token(token.into()),
+        })
+    }
+
+    /// Where clients find it.
+    pub fn url(&self) -> String {
+        format!("http://{}{PATH}", self.address)
+    }
+
+    /// The token, if it was made here.
+    pub fn made_token(&self) -> Option<&str> {
+        self.endpoint.token.is_none().then_some(&*self.token.0)
+    }
+
+    /// Serves clients until `stop` is cancelled. When this returns, every call has ended.
+    ///
+    /// # Errors
+    /// When the process cannot have what a server needs.
+    pub async fn serve(
+        self,
+        config: Config,
+        profile: Profile,
+        stop: CancellationToken,
+    ) -> Result<(), Error> {
+        let calls = Calls::start(config).map_err(|source| Error::Resource {
+            action: "start a thread",
+            source,
+        })?;
+        let calls = Arc::new(calls);
+        let face = Face::new(Arc::clone(&calls), profile);
+        let service = StreamableHttpService::new(
+            move || Ok(face.clone()),
+            Arc::new(LocalSessionManager::default()),
+            self.rules(stop.clone()),
+        );
+        let connections = TaskTracker::new();
+        let places = Arc::new(Semaphore::new(CONNECTION_LIMIT));
+        loop {
+            let place = Arc::clone(&places).acquire_owned();
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = async { (place.await, self.listener.accept().await) } => accepted,
+            };
+            let stream = match accepted.1 {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    wait_after(&error).await;
+                    continue;
+                }
+            };
+            let (service, token) = (service.clone(), self.token.clone());
+            connections.spawn(async move {
+                converse(stream, service, token).await;
+                drop(accepted.0);
+            });
+        }
+        calls.end().await;
+        connections.close();
+        // Who does not take the answer by then does not want it.
+        let _ = tokio::time::timeout(END_LIMIT, connections.wait()).await;
+        Ok(())
+    }
+
+    /// Which requests are taken at all. A web page can have a browser send requests here, but
+    /// cannot hide whose they are.
+    fn rules(&self, stop: CancellationToken) -> StreamableHttpServerConfig {
+        let mut hosts = vec!["localhost".into(), "127.0.0.1".into(), "::1".into()];
+        if !self.address.ip().is_unspecified() {
+            hosts.push(match self.address.ip() {
+                IpAddr::V4(address) => address.to_string(),
+                IpAddr::V6(address) => format!("[{address}]"),
+            });
+        }
+        hosts.extend(self.endpoint.hosts.iter().cloned());
+        let origins: Vec<_> = hosts
+            .iter()
+            .flat_map(|host| [format!("http://{host}:*"), format!("https://{host}:*")])
+            .filter(|origin| !origin.contains("//::1"))
+            .collect();
+        StreamableHttpServerConfig::default()
+            .with_allowed_hosts(hosts)
+            .with_allowed_origins(origins)
+            .with_cancellation_token(stop)
+    }
+}
+
+/// Answers one client's requests, one after the other.
+async fn converse(
+    stream: TcpStream,
+    service: StreamableHttpService<Face, LocalSessionManager>,
+    token: Token,
+) {
+    let answer = service_fn(|request: Request<Incoming>| {
+        let (service, token) = (service.clone(), token.clone());
+        async move {
+            Ok::<_, std::convert::Infallible>(match refusal(&request, &token.0) {
+                Some(refusal) => refusal,
+                None => service.handle(request).await,
+            })
+        }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT)
+        .serve_connection(TokioIo::new(stream), answer)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Why a request is not even looked at.
+fn refusal(request: &Request<Incoming>, token: &str) -> Option<Response<Body>> {
+    let presented = request.headers().get(AUTHORIZATION);
+    let presented = presented.and_then(|value| {
+        let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
+        scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
+    });
+    let (status, text) = if !presented.is_some_and(|presented| same(presented, token.as_bytes())) {
+        let text = "the header `Authorization: Bearer TOKEN` is missing, or its token is wrong\n";
+        (StatusCode::UNAUTHORIZED, text)
+    } else if request.uri().path() != PATH {
+        (StatusCode::NOT_FOUND, "the server is at /mcp\n")
+    } else {
+        return None;
+    };
+    let mut response = Response::new(Full::from(text).boxed());
+    *response.status_mut() = status;
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = http::HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    Some(response)
+}
+
+/// Compares without telling by its duration where the difference is.
+fn same(left: &[u8], right: &[u8]) -> bool {
+    let differences = left.iter().zip(right).fold(0, |all, (l, r)| all | (l ^ r));
+    left.len() == right.len() && std::hint::black_box(differences) == 0
+}
+
+fn random_token() -> Result<String, Error> {
+    let mut bytes = [0_u8; 32];
+    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    filled.map_err(|error| Error::Resource {
+        action: "make a token",
+        source: error.into(),
+    })?;
+    let digits = bytes.map(|byte| format!("{byte:02x}"));
+    Ok(digits.concat())
+}
+
+/// Waits where trying again at once would only keep the processor busy.
+async fn wait_after(error: &io::Error) {
+    let client_gone = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset];
+    if !client_gone.contains(&error.kind()) {
+        tracing::warn!(%error, "no connection can be accepted");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(listen: &str, token: Option<&str>) -> Endpoint {
+        Endpoint {
+            listen: listen.parse().unwrap(),
+            token: token.map(Into::into),
+            hosts: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_chosen_token_opens_the_server_to_others() {
+        let exposed = HttpServer::bind(endpoint("0.0.0.0:0", None)).await;
+        assert!(matches!(exposed, Err(Error::Exposed { .. })), "{exposed:?}");
+        let chosen = HttpServer::bind(endpoint("0.0.0.0:0", Some("0123456789abcdef"))).await;
+        assert_eq!(chosen.unwrap().made_token(), None);
+        for weak in ["", "short", "0123456789 abcdef", "0123456789abcde\u{fc}"] {
+            let weak = HttpServer::bind(endpoint("127.0.0.1:0", Some(weak))).await;
+            assert!(matches!(weak, Err(Error::Token { .. })), "{weak:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn tokens_differ_and_are_not_shown_by_accident() {
+        let server = || async {
+            HttpServer::bind(endpoint("127.0.0.1:0", None))
+                .await
+                .unwrap()
+        };
+        let (one, other) = (server().await, server().await);
+        assert_eq!(one.made_token().unwrap().len(), 64);
+        assert_ne!(one.made_token(), other.made_token());
+        let shown = format!("{one:?}");
+        assert!(!shown.contains(one.made_token().unwrap()), "{shown}");
+    }
+
+    #[test]
+    fn tokens_are_compared_whole() {
+        assert!(same(b"abc", b"abc"));
+        for other in ["ab", "abcd", "abd", ""] {
+            assert!(!same(other.as_bytes(), b"abc"), "{other}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The *MCP face*: the engine's operations as the tools of an agent. What a tool is called, takes,
+//! returns and does comes from the [table](pyro_engine::operation::OPERATIONS); what is decided
+//! here is only what the protocol has and other faces have not: which tools a client is shown,
+//! how much output it can take, and how news of a call reaches it.
+//!
+//! The library prints nothing and reads no variable; a program hands it its streams and settings.
+
+mod calls;
+mod error;
+mod face;
+mod http_transport;
+mod news;
+mod output;
+mod profile;
+mod registration;
+mod stdio;
+mod tool;
+
+pub use error::Error;
+pub use http_transport::{Endpoint, HttpServer};
+pub use profile::Profile;
+pub use registration::{Directories, Host, Registration, Scope};
+pub use stdio::{Stdio, serve_stdio};
+pub use tool::definitions;

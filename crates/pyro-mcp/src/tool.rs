@@ -1,0 +1,206 @@
+//! A *tool* is how a client sees an operation: its definition says in the protocol's words what
+//! the table says.
+
+use std::sync::Arc;
+
+use pyro_engine::operation::{Effect, Entry};
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use serde_json::Value;
+
+use crate::Profile;
+
+/// The definitions of a profile's tools, as a client gets them.
+pub fn definitions(profile: Profile) -> Vec<Value> {
+    let tools = profile.operations().into_iter().map(definition);
+    tools.map(|tool| serde_json::json!(tool)).collect()
+}
+
+/// What a client is told about an operation.
+pub(crate) fn definition(entry: &'static Entry) -> Tool {
+    let description = entry.description();
+    // The first paragraph of a doc comment is a headline.
+    let title = description.split("\n\n").next().unwrap_or_default();
+    let annotations = ToolAnnotations::new()
+        .read_only(entry.effect == Effect::ReadOnly)
+        .destructive(entry.effect == Effect::Destructive)
+        .idempotent(entry.idempotent)
+        .open_world(entry.open_world);
+    Tool::new(
+        entry.name,
+        description.clone(),
+        portable((entry.input_schema)().to_value()),
+    )
+    .with_title(title)
+    .with_raw_output_schema(portable((entry.output_schema)().to_value()))
+    .with_annotations(annotations)
+}
+
+/// A schema without what not every client understands, or what it is told elsewhere.
+fn portable(mut schema: Value) -> Arc<JsonObject> {
+    if let Some(Value::Object(definitions)) = schema.as_object_mut().and_then(|s| s.remove("$defs"))
+    {
+        inline(&mut schema, &definitions);
+    }
+    simplify(&mut schema);
+    let mut schema = match schema {
+        Value::Object(schema) => schema,
+        // `true` or `false`, which no struct has.
+        _ => JsonObject::new(),
+    };
+    for told_elsewhere in ["$schema", "title", "description"] {
+        schema.remove(told_elsewhere);
+    }
+    // An object without properties must say that it has none.
+    schema
+        .entry("properties")
+        .or_insert_with(|| JsonObject::new().into());
+    Arc::new(schema)
+}
+
+/// Puts definitions where they are referred to, as not every reader follows references. Requests
+/// and responses do not contain themselves, so this comes to an end.
+fn inline(schema: &mut Value, definitions: &JsonObject) {
+    match schema {
+        Value::Object(object) => {
+            let reference = object.get("$ref").and_then(Value::as_str);
+            let name = reference.and_then(|reference| reference.strip_prefix("#/$defs/"));
+            let definition = name.and_then(|name| definitions.get(name));
+            if let Some(Value::Object(definition)) = definition {
+                object.remove("$ref");
+                for (key, value) in definition {
+                    // What the place says about itself is closer than what its type says.
+                    object.entry(key.clone()).or_insert_with(|| value.clone());
+                }
+            }
+            for value in object.values_mut() {
+                inline(value, definitions);
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                inline(value, definitions);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Rewrites what strict readers refuse: formats of numbers, such as `uint32`, which JSON Schema
+/// does not know, and several types at once.
+fn simplify(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            let number = |name: &Value| name == "integer" || name == "number";
+            let is_number = match object.get("type") {
+                Some(Value::Array(types)) => types.iter().any(number),
+                Some(one) => number(one),
+                None => false,
+            };
+            if is_number {
+                object.remove("format");
+            }
+            if object.get("type").is_some_and(Value::is_array) {
+                split_types(object);
+            }
+            object.values_mut().for_each(simplify);
+        }
+        Value::Array(values) => values.iter_mut().for_each(simplify),
+        _ => {}
+    }
+}
+
+/// Says `anyOf` where a schema has several types: each has its own, and what limits a value
+/// stands beside the type it is about.
+fn split_types(schema: &mut JsonObject) {
+    let about_the_whole = ["description", "default", "title"];
+    let (whole, rest): (JsonObject, JsonObject) = std::mem::take(schema)
+        .into_iter()
+        .partition(|(key, _)| about_the_whole.contains(&key.as_str()));
+    let types = rest.get("type").and_then(Value::as_array);
+    let branches = types.into_iter().flatten().map(|name| {
+        let mut branch = rest.clone();
+        if name == "null" {
+            branch.clear();
+        }
+        branch.insert("type".into(), name.clone());
+        Value::Object(branch)
+    });
+    let branches = branches.collect();
+    *schema = whole;
+    schema.insert("anyOf".into(), branches);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn definitions_stand_alone() {
+        for tool in definitions(Profile::WorkspaceFull) {
+            let text = tool.to_string();
+            for foreign in ["$ref", "$defs", "$schema", "\"format\"", "nullable"] {
+                assert!(!text.contains(foreign), "{} has {foreign}", tool["name"]);
+            }
+            assert_eq!(tool["inputSchema"]["type"], "object");
+            assert_eq!(tool["inputSchema"]["additionalProperties"], false);
+            assert_eq!(tool["outputSchema"]["type"], "object");
+            let title = tool["title"].as_str().unwrap();
+            assert!((1..=80).contains(&title.len()), "{title}");
+        }
+    }
+
+    #[test]
+    fn effects_are_annotated() {
+        let tools = definitions(Profile::WorkspaceFull);
+        let of = |name: &str| {
+            let tool = tools.iter().find(|tool| tool["name"] == name);
+            tool.unwrap()["annotations"].clone()
+        };
+        let expected = |read_only, idempotent, open_world| {
+            json!({
+                "readOnlyHint": read_only,
+                "destructiveHint": false,
+                "idempotentHint": idempotent,
+                "openWorldHint": open_world,
+            })
+        };
+        assert_eq!(of("vm_list_environments"), expected(true, true, false));
+        assert_eq!(of("env_pull"), expected(false, true, true));
+        assert_eq!(of("vm_run"), expected(false, false, true));
+    }
+
+    #[test]
+    fn definitions_are_put_where_they_are_referred_to() {
+        let schema = portable(json!({
+            "type": "object",
+            "properties": {"a": {"$ref": "#/$defs/A", "description": "here"}},
+            "$defs": {
+                "A": {"type": "array", "items": {"$ref": "#/$defs/B"}, "description": "there"},
+                "B": {"type": "integer", "format": "uint8"},
+            },
+        }));
+        let expected = json!({
+            "type": "object",
+            "properties": {
+                "a": {"type": "array", "items": {"type": "integer"}, "description": "here"},
+            },
+        });
+        assert_eq!(Value::Object((*schema).clone()), expected);
+    }
+
+    #[test]
+    fn schemas_are_simplified() {
+        let mut schema = json!({
+            "a": {"type": ["integer", "null"], "format": "uint64", "minimum": 0, "default": null},
+            "b": {"type": "string", "format": "uri"},
+        });
+        simplify(&mut schema);
+        let expected = json!({
+            "a": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}], "default": null},
+            "b": {"type": "string", "format": "uri"},
+        });
+        assert_eq!(schema, expected);
+    }
+}

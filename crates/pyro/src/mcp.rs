@@ -1,0 +1,329 @@
+//! `pyro mcp`: starting the server of the other face, and telling hosts how to start it.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+use pyro_engine::{Config, variables};
+use pyro_mcp::{
+    Directories, Endpoint, Host, HttpServer, Profile, Registration, Scope, Stdio, serve_stdio,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::news::ERROR;
+use crate::terminal::{configuration, runtime};
+
+const LISTEN: &str = "127.0.0.1:8765";
+
+/// The commands.
+pub(crate) fn command() -> Command {
+    Command::new("mcp")
+        .about("Offer the operations to agents, as an MCP server")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(serve())
+        .subcommand(config())
+}
+
+fn serve() -> Command {
+    Command::new("serve")
+        .about("Serve one client on standard input and output, or many over HTTP")
+        .long_about(
+            "Serve one client on standard input and output, or many over HTTP\n\n\
+             When its client closes a stream, or at a signal, the server ends, and with it every \
+             command it is running.",
+        )
+        .after_help(
+            "Examples:\n  pyro mcp serve\n  pyro mcp serve --profile vm-run\n  \
+             pyro mcp serve --transport http --listen 127.0.0.1:8765",
+        )
+        .arg(profile())
+        .arg(
+            Arg::new("transport")
+                .long("transport")
+                .value_name("TRANSPORT")
+                .value_parser(["stdio", "http"])
+                .default_value("stdio")
+                .help("How clients reach the server"),
+        )
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("ADDRESS:PORT")
+                .value_parser(clap::value_parser!(SocketAddr))
+                .default_value(LISTEN)
+                .help("Where the server listens for HTTP; port 0 takes any that is free"),
+        )
+        .arg(
+            Arg::new("token-file")
+                .long("token-file")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .value_hint(ValueHint::FilePath)
+                .help(format!(
+                    "File with the bearer token that HTTP clients must present; one is made and \
+                     printed if there is none [environment variable: {}]",
+                    variables::MCP_TOKEN
+                )),
+        )
+        .arg(
+            Arg::new("allow-host")
+                .long("allow-host")
+                .value_name("NAME")
+                .action(ArgAction::Append)
+                .value_hint(ValueHint::Hostname)
+                .help("Name by which HTTP clients may call the server, besides its own address"),
+        )
+}
+
+fn config() -> Command {
+    let hosts = Host::ALL.iter().map(|host| host.name());
+    Command::new("config")
+        .about("Print what makes a host start the server, or put it where that host reads it")
+        .after_help(
+            "Examples:\n  pyro mcp config claude-code\n  pyro mcp config codex --write\n  \
+             pyro mcp config vscode --project --write --profile workspace-core",
+        )
+        .arg(
+            Arg::new("host")
+                .required(true)
+                .value_name("HOST")
+                .value_parser(PossibleValuesParser::new(hosts))
+                .help("Program that runs the agent"),
+        )
+        .arg(profile())
+        .arg(
+            Arg::new("project")
+                .long("project")
+                .action(ArgAction::SetTrue)
+                .help("For work in the current directory only, instead of all the user does"),
+        )
+        .arg(
+            Arg::new("write")
+                .long("write")
+                .action(ArgAction::SetTrue)
+                .help("Put it into the host's own file, where everything else stays as it is"),
+        )
+}
+
+fn profile() -> Arg {
+    let names = Profile::ALL.iter().map(|profile| profile.name());
+    Arg::new("profile")
+        .long("profile")
+        .value_name("PROFILE")
+        .value_parser(PossibleValuesParser::new(names))
+        .default_value(Profile::default().name())
+        .help("Which tools agents are shown")
+}
+
+/// Why it did not work, for people.
+struct Failure {
+    message: String,
+    cause: Option<String>,
+    remedy: Option<String>,
+}
+
+impl From<pyro_engine::Error> for Failure {
+    fn from(error: pyro_engine::Error) -> Self {
+        Self {
+            message: error.message,
+            cause: error.cause,
+            remedy: error.remedy,
+        }
+    }
+}
+
+impl From<pyro_mcp::Error> for Failure {
+    fn from(error: pyro_mcp::Error) -> Self {
+        let cause = std::error::Error::source(&error);
+        Self {
+            message: error.to_string(),
+            cause: cause.map(ToString::to_string),
+            remedy: Some(error.remedy().into()),
+        }
+    }
+}
+
+/// Does what the command says.
+pub(crate) fn main(matches: &ArgMatches) -> ExitCode {
+    let done = match matches.subcommand() {
+        Some(("serve", matches)) => run_server(matches),
+        Some(("config", matches)) => register(matches),
+        _ => unreachable!("clap requires one of the subcommands"),
+    };
+    let Err(failure) = done else {
+        return ExitCode::SUCCESS;
+    };
+    let mut lines = vec![format!("{ERROR}[error]{ERROR:#} {}", failure.message)];
+    let cause = failure.cause.map(|cause| cause.replace('\n', "\n    "));
+    lines.extend(cause.map(|cause| format!("  caused by: {cause}")));
+    lines.extend(failure.remedy.map(|remedy| format!("  hint: {remedy}")));
+    // There is nowhere to report that standard error is gone.
+    let _ = writeln!(anstream::stderr(), "{}", lines.join("\n"));
+    ExitCode::FAILURE
+}
+
+fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
+    let config = configuration(matches)?;
+    let profile = chosen_profile(matches);
+    let runtime = runtime();
+    let stop = CancellationToken::new();
+    let served = if text(matches, "transport") == "http" {
+        let endpoint = endpoint(matches)?;
+        runtime.block_on(serve_http(config, profile, endpoint, stop))
+    } else {
+        if std::io::stdin().is_terminal() {
+            note("an MCP client is expected on standard input; see `pyro mcp config --help`");
+        }
+        let stdio = Stdio::take()?;
+        runtime.block_on(async {
+            stop_on_signals(&stop);
+            serve_stdio(config, profile, stdio, stop).await
+        })
+    };
+    // A thread may still wait for the client's next message.
+    runtime.shutdown_background();
+    Ok(served?)
+}
+
+async fn serve_http(
+    config: Config,
+    profile: Profile,
+    endpoint: Endpoint,
+    stop: CancellationToken,
+) -> Result<(), pyro_mcp::Error> {
+    stop_on_signals(&stop);
+    let server = HttpServer::bind(endpoint).await?;
+    note(&format!("listening on {}", server.url()));
+    if let Some(token) = server.made_token() {
+        note(&format!(
+            "clients must send `Authorization: Bearer {token}`"
+        ));
+    }
+    server.serve(config, profile, stop).await
+}
+
+fn endpoint(matches: &ArgMatches) -> Result<Endpoint, Failure> {
+    let token = match matches.get_one::<PathBuf>("token-file") {
+        Some(path) => {
+            let token = std::fs::read_to_string(path).map_err(|error| Failure {
+                message: format!("cannot read the token in {}", path.display()),
+                cause: Some(error.to_string()),
+                remedy: None,
+            })?;
+            Some(token.trim_end().to_owned())
+        }
+        None => std::env::var(variables::MCP_TOKEN).ok(),
+    };
+    let hosts = matches.get_many("allow-host").unwrap_or_default();
+    Ok(Endpoint {
+        listen: *matches.get_one("listen").expect("it has a default"),
+        token,
+        hosts: hosts.cloned().collect(),
+    })
+}
+
+fn stop_on_signals(stop: &CancellationToken) {
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
+        let Ok(mut arrivals) = signal(kind) else {
+            continue;
+        };
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            arrivals.recv().await;
+            stop.cancel();
+        });
+    }
+}
+
+fn register(matches: &ArgMatches) -> Result<(), Failure> {
+    let host = Host::find(text(matches, "host")).expect("clap lets only these values through");
+    let profile = chosen_profile(matches);
+    let program = std::env::current_exe().map_err(|error| Failure {
+        message: "cannot find out where this program is".into(),
+        cause: Some(error.to_string()),
+        remedy: None,
+    })?;
+    let mut arguments = vec!["mcp".to_owned(), "serve".to_owned()];
+    if profile != Profile::default() {
+        arguments.extend(["--profile".to_owned(), profile.to_string()]);
+    }
+    let registration = Registration {
+        host,
+        program: program.to_string_lossy().into_owned(),
+        arguments,
+    };
+    let scope = if matches.get_flag("project") {
+        Scope::Project
+    } else {
+        Scope::User
+    };
+    let file = host.file(scope, &directories(scope)?);
+    if !matches.get_flag("write") {
+        print(&registration.text());
+        note(&format!(
+            "this goes into {}; --write puts it there",
+            file.display()
+        ));
+        return Ok(());
+    }
+    let changed = registration.write(&file)?;
+    let done = if changed { "wrote" } else { "already in" };
+    print(&format!("{done} {}\n", file.display()));
+    Ok(())
+}
+
+fn directories(scope: Scope) -> Result<Directories, Failure> {
+    let path = |name| {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty());
+        value.map(PathBuf::from)
+    };
+    let home = match (path(variables::HOME), scope) {
+        (Some(home), _) => home,
+        // Which is relative to the project, wherever home is.
+        (None, Scope::Project) => PathBuf::new(),
+        (None, Scope::User) => {
+            return Err(Failure {
+                message: "there is no home directory".into(),
+                cause: None,
+                remedy: Some("set HOME, or use --project".into()),
+            });
+        }
+    };
+    Ok(Directories {
+        config: path(variables::XDG_CONFIG_HOME)
+            .filter(|path| path.is_absolute())
+            .unwrap_or_else(|| home.join(".config")),
+        codex: path(variables::CODEX_HOME).unwrap_or_else(|| home.join(".codex")),
+        home,
+    })
+}
+
+fn chosen_profile(matches: &ArgMatches) -> Profile {
+    let name = text(matches, "profile");
+    name.parse().expect("clap lets only these values through")
+}
+
+fn text<'a>(matches: &'a ArgMatches, name: &str) -> &'a str {
+    matches
+        .get_one::<String>(name)
+        .expect("it is required or has a default")
+}
+
+fn print(text: &str) {
+    // Whoever closed our output does not want it.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn note(text: &str) {
+    // There is nowhere to report that standard error is gone.
+    let _ = writeln!(anstream::stderr(), "note: {text}");
+}

@@ -1,0 +1,555 @@
+//! The MCP server, as clients have it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::context::TestContext;
+use crate::mcp_client::{Client, Era, on_debian};
+
+/// How many messages without sense are sent.
+const NONSENSE: usize = 1000;
+
+const ERAS: [Era; 2] = [Era::Modern, Era::Legacy];
+
+/// How many machines there are.
+fn machines(context: &TestContext) -> usize {
+    let entries = fs::read_dir(context.base().join("vms"));
+    let entries = entries.into_iter().flatten().flatten();
+    entries.filter(|entry| entry.path().is_dir()).count()
+}
+
+fn wait_for_machines(context: &TestContext, count: usize) {
+    let begun = Instant::now();
+    while machines(context) != count {
+        let limit = Duration::from_secs(100);
+        assert!(begun.elapsed() < limit, "{} machines", machines(context));
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn clients_of_both_eras_find_the_tools_and_run_a_command() {
+    let context = TestContext::with("debian:12");
+    for era in ERAS {
+        let mut client = Client::start(&context, era, &[]);
+        let tools = client.ask("tools/list", json!({}))["tools"].clone();
+        let tools = tools.as_array().unwrap();
+        assert_eq!(tools[0]["name"], "vm_run");
+        assert!(tools.iter().all(|tool| tool["name"] != "doctor"));
+        let input = &tools[0]["inputSchema"];
+        assert_eq!(input["required"], json!(["environment", "command"]));
+        assert_eq!(input["properties"]["vcpu_count"]["maximum"], 8);
+
+        let id = client.call("vm_run", &on_debian("echo out; echo err >&2; exit 3"));
+        let response = client.response(id);
+        let result = &response["result"];
+        assert_eq!(result["isError"], false, "{result}");
+        let structured = &result["structuredContent"];
+        assert_eq!(structured["exit_code"], 3);
+        assert_eq!(
+            (&structured["stdout"], &structured["stderr"]),
+            (&json!("out\n"), &json!("err\n"))
+        );
+        let text = result["content"][0]["text"].as_str().unwrap();
+        assert_eq!(&serde_json::from_str::<Value>(text).unwrap(), structured);
+        let properties = tools[0]["outputSchema"]["properties"].as_object().unwrap();
+        for key in structured.as_object().unwrap().keys() {
+            assert!(properties.contains_key(key), "{key}");
+        }
+        for key in tools[0]["outputSchema"]["required"].as_array().unwrap() {
+            assert!(structured.get(key.as_str().unwrap()).is_some(), "{key}");
+        }
+
+        let progress: Vec<_> = client
+            .rest()
+            .iter()
+            .filter(|message| message["method"] == "notifications/progress")
+            .map(|message| message["params"]["progress"].as_f64().unwrap())
+            .collect();
+        assert!(!progress.is_empty());
+        assert!(
+            progress.is_sorted_by(|one, next| one < next),
+            "{progress:?}"
+        );
+        client.finish().expect(0);
+        context.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_call_is_said_so_that_a_model_can_act() {
+    let context = TestContext::new();
+    let mut client = Client::start(&context, Era::Legacy, &["--profile", "vm-run"]);
+    let tools = client.ask("tools/list", json!({}))["tools"].clone();
+    assert_eq!(tools.as_array().unwrap().len(), 1);
+    for unknown in ["nope", "doctor", "vm_list_environments"] {
+        let id = client.call(unknown, &json!({}));
+        assert_eq!(client.response(id)["error"]["code"], -32602, "{unknown}");
+    }
+    let bad = [
+        (
+            json!({"environment": "debian:12", "command": "true", "vcpu_count": 99}),
+            "vcpu_count must be between 1 and 8",
+        ),
+        (json!({"environment": "no:1", "command": "true"}), "no:1"),
+        (
+            json!({"environment": "debian:12", "command": "true", "colour": 1}),
+            "unknown field `colour`",
+        ),
+        (
+            json!({"environment": "debian:12", "command": 7}),
+            "invalid type",
+        ),
+        (json!({"command": "true"}), "missing field `environment`"),
+        (json!({}), "missing field"),
+    ];
+    for (arguments, expected) in bad {
+        let id = client.call("vm_run", &arguments);
+        let result = client.response(id)["result"].clone();
+        assert_eq!(result["isError"], true, "{result}");
+        let text = result["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains(expected) && text.contains("code: "), "{text}");
+        let error = &result["_meta"]["pyro/error"];
+        assert_eq!(error["retry_safe"], true, "{result}");
+        assert!(
+            error["code"].is_string() && error["error"].is_string(),
+            "{result}"
+        );
+        assert!(result.get("structuredContent").is_none(), "{result}");
+    }
+    client.finish().expect(0);
+}
+
+#[test]
+fn calls_run_at_once_and_the_server_answers_meanwhile() {
+    let context = TestContext::with("debian:12");
+    let mut client = Client::start(&context, Era::Legacy, &[]);
+    let calls: Vec<_> = (0..3)
+        .map(|_| client.call("vm_run", &on_debian("sleep 1000")))
+        .collect();
+    wait_for_machines(&context, 3);
+    let ping = client.send("ping", json!({}));
+    client.response(ping);
+    for id in &calls {
+        client.notify("notifications/cancelled", &json!({"requestId": id}));
+    }
+    wait_for_machines(&context, 0);
+    let run = client.run("echo still here");
+    assert_eq!(run["stdout"], "still here\n");
+    let answered = client.rest();
+    assert!(
+        answered
+            .iter()
+            .all(|message| !calls.iter().any(|id| message["id"] == *id)),
+        "what was cancelled is not answered: {answered:?}"
+    );
+    client.finish().expect(0);
+}
+
+type Ending = fn(&mut Client);
+
+#[test]
+fn however_the_server_ends_its_machines_end_too() {
+    let context = TestContext::with("debian:12");
+    let endings: [(&str, Ending, i32); 4] = [
+        ("hanging up", |client| client.server.say_no_more(), 0),
+        ("SIGTERM", |client| client.server.signal(Signal::TERM), 0),
+        ("SIGINT", |client| client.server.signal(Signal::INT), 0),
+        ("SIGKILL", |client| client.server.signal(Signal::KILL), -9),
+    ];
+    for (name, end, code) in endings {
+        let mut client = Client::start(&context, Era::Modern, &[]);
+        client.call("vm_run", &on_debian("sleep 1000"));
+        client.wait_for_news("execute");
+        let ended = Instant::now();
+        end(&mut client);
+        let finished = client.server.finish().expect(code);
+        // Not what it takes, but whether it waited for the command.
+        assert!(ended.elapsed() < Duration::from_secs(60), "{name}");
+        drop(finished.err_lacks("panicked"));
+        if code != 0 {
+            // Its directory is removed by the next one.
+            context.pyro(&["env", "list"]).run().expect(0);
+        }
+        context.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn long_output_is_cut_and_says_so() {
+    let context = TestContext::with("debian:12");
+    let mut client = Client::start(&context, Era::Modern, &[]);
+    let run = client.run("seq 100000; echo short >&2");
+    assert_eq!(run["stdout_truncated_from_bytes"], 588_895);
+    assert_eq!(run["stderr"], "short\n");
+    let stdout = run["stdout"].as_str().unwrap();
+    assert!(stdout.len() < 66_000, "{}", stdout.len());
+    assert!(stdout.starts_with("1\n2\n") && stdout.ends_with("\n99999\n100000\n"));
+    assert!(stdout.contains("bytes of 588895 are left out here]"));
+    client.finish().expect(0);
+}
+
+#[test]
+fn a_workspace_outlives_what_is_cancelled_in_it_and_the_server() {
+    let context = TestContext::with("debian:12");
+    let mut client = Client::start(&context, Era::Legacy, &["--profile", "workspace-core"]);
+    let created = client.tool("workspace_create", &json!({"environment": "debian:12"}));
+    let id = created["workspace_id"].as_str().unwrap().to_owned();
+    let exec =
+        |command: &str| json!({"workspace_id": id, "command": command, "timeout_seconds": 600});
+
+    let long = client.tool("workspace_exec", &exec("echo kept > note; seq 100000"));
+    let stdout = long["stdout"].as_str().unwrap();
+    let place = format!(
+        "workspace_id {id}, sequence {}, offset 32768]",
+        long["sequence"]
+    );
+    assert!(stdout.contains(&place), "{place}");
+    let logs = client.tool(
+        "workspace_logs",
+        &json!({"workspace_id": id, "sequence": long["sequence"], "offset": 32_768, "limit": 10}),
+    );
+    let (head, _) = stdout.split_once("\n[pyro: ").unwrap();
+    assert_eq!(head.len(), 32_768);
+    let whole: Vec<_> = (1..=100_000).map(|number| format!("{number}\n")).collect();
+    assert_eq!(logs["entries"][0]["stdout"], whole.concat()[32_768..][..10]);
+
+    let endless = client.call("workspace_exec", &exec("sleep 1234567"));
+    // The brackets keep the search from finding itself.
+    let sleeping = r"cat /proc/[0-9]*/cmdline | tr '\0' ' ' | grep -c '[s]leep 1234567'; true";
+    let count = |client: &mut Client| {
+        let seen = client.tool("workspace_exec", &exec(sleeping));
+        let count = seen["stdout"].as_str().unwrap().trim();
+        count.parse::<u32>().unwrap()
+    };
+    let begun = Instant::now();
+    while count(&mut client) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(100));
+    }
+    client.notify("notifications/cancelled", &json!({"requestId": endless}));
+    let begun = Instant::now();
+    while count(&mut client) > 0 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(100),
+            "it goes on in the guest"
+        );
+    }
+    client.finish().expect(0);
+
+    let kept = context
+        .pyro(&["workspace", "exec", &id, "--", "cat", "note"])
+        .run();
+    kept.expect(0).out_is("kept\n");
+    context.pyro(&["workspace", "delete", &id]).run().expect(0);
+}
+
+#[test]
+fn long_work_becomes_a_task_where_the_client_has_tasks() {
+    let context = TestContext::with("debian:12");
+    let server = context
+        .pyro(&["mcp", "serve"])
+        .silent_stdin()
+        .start_unread();
+    let capabilities = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
+    let mut client = Client::of(server, Era::Modern, capabilities);
+    let arguments = |command| json!({"name": "vm_run", "arguments": on_debian(command)});
+    let short = client.ask("tools/call", arguments("true"));
+    assert_eq!(short["resultType"], "complete", "{short}");
+
+    let long = client.send("tools/call", arguments("sleep 14; echo done"));
+    let endless = client.send("tools/call", arguments("sleep 1000"));
+    let mut tasks = [long, endless].map(|id| {
+        let task = client.response(id)["result"].clone();
+        assert_eq!(task["resultType"], "task", "{task}");
+        json!({"taskId": task["taskId"]})
+    });
+    let [long, endless] = &mut tasks;
+    client.ask("tasks/cancel", endless.clone());
+    let settled = |client: &mut Client, task: &Value| {
+        loop {
+            let state = client.ask("tasks/get", task.clone());
+            if state["status"] != "working" {
+                return state;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    };
+    assert_eq!(settled(&mut client, endless)["status"], "cancelled");
+    let state = settled(&mut client, long);
+    assert_eq!(state["status"], "completed", "{state}");
+    assert_eq!(state["result"]["structuredContent"]["stdout"], "done\n");
+    assert_eq!(machines(&context), 0);
+    client.finish().expect(0);
+}
+
+#[test]
+fn nonsense_ends_nothing() {
+    let context = TestContext::new();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    let seeds = [
+        r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"vm_run","arguments":{"environment":"no:1","command":"x"}}}"#,
+        r#"{"jsonrpc":"2.0","id":"a","method":"tools/list","params":{"cursor":"x"}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#,
+        r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
+        r#"{"jsonrpc":"2.0","id":null,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":9,"error":{"code":1,"message":"no"}}"#,
+    ];
+    for era in ERAS {
+        let server = context
+            .pyro(&["mcp", "serve"])
+            .silent_stdin()
+            .start_unread();
+        let mut client = Client::of(server, Era::Modern, json!({}));
+        // Before anything else, too.
+        client.notify("notifications/nothing", &json!({}));
+        client
+            .server
+            .say("[]\n{}\nnull\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
+        if era == Era::Legacy {
+            client.server.say(concat!(
+                r#"{"jsonrpc":"2.0","id":"open","method":"initialize","params":"#,
+                r#"{"protocolVersion":"2025-11-25","capabilities":{},"#,
+                r#""clientInfo":{"name":"t","version":"1"}}}"#,
+                "\n"
+            ));
+        }
+        for _ in 0..NONSENSE {
+            let mut line = seeds[random(seeds.len())].as_bytes().to_vec();
+            for _ in 0..random(4) {
+                let at = random(line.len());
+                match random(3) {
+                    0 => line[at] = u8::try_from(random(256)).unwrap(),
+                    1 => line.truncate(at + 1),
+                    _ => line.insert(at, b"{}[]\",:0\\"[random(9)]),
+                }
+            }
+            line.retain(|byte| *byte != b'\n');
+            line.push(b'\n');
+            client.server.say_bytes(&line);
+        }
+        client
+            .server
+            .say_bytes(&[vec![b'x'; 5 * 1024 * 1024], b"\n".to_vec()].concat());
+        let tools = client.ask("tools/list", json!({}));
+        assert_eq!(tools["tools"][0]["name"], "vm_run", "{era:?}");
+        client.finish().expect(0).err_lacks("panicked");
+    }
+}
+
+#[test]
+fn a_command_on_the_host_does_not_read_the_clients_messages() {
+    let context = TestContext::with("debian:12");
+    let server = context
+        .pyro(&["mcp", "serve"])
+        .env("PATH", context.path("nowhere"))
+        .silent_stdin()
+        .start_unread();
+    let mut client = Client::of(server, Era::Legacy, json!({}));
+    let mut arguments = on_debian("cat; echo end");
+    arguments["allow_host_compat"] = true.into();
+    let id = client.call("vm_run", &arguments);
+    let result = client.response(id)["result"].clone();
+    assert_eq!(
+        result["structuredContent"]["execution_mode"], "host_compat",
+        "{result}"
+    );
+    assert_eq!(result["structuredContent"]["stdout"], "end\n");
+    let warning = result["content"][1]["text"].as_str().unwrap();
+    assert!(warning.contains("WITHOUT ISOLATION"), "{warning}");
+    let ping = client.send("ping", json!({}));
+    client.response(ping);
+    client.finish().expect(0);
+}
+
+/// Sends a request by HTTP and returns the status and what follows.
+fn post(address: &str, headers: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "POST /mcp HTTP/1.1\r\n{headers}Content-Type: application/json\r\nConnection: close\r\n\
+         Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest).unwrap();
+    (status, rest)
+}
+
+#[test]
+fn http_is_for_those_who_know_the_token_and_come_from_here() {
+    let context = TestContext::with("debian:12");
+    let mut server = context
+        .pyro(&[
+            "mcp",
+            "serve",
+            "--transport",
+            "http",
+            "--listen",
+            "127.0.0.1:0",
+        ])
+        .start();
+    server.wait_for_stderr("Bearer ");
+    let said = server.stderr();
+    let after = |text: &str| {
+        let (_, rest) = said.split_once(text).unwrap();
+        rest.split(['/', '`', '\n']).next().unwrap().to_owned()
+    };
+    let (address, token) = (after("http://"), after("Bearer "));
+    let known = format!("Authorization: Bearer {token}\r\n");
+    let local = format!("Host: {address}\r\n");
+
+    let body = |command: &str| {
+        json!({
+            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": "vm_run", "arguments": on_debian(command), "_meta": {
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+                "io.modelcontextprotocol/clientCapabilities": {},
+            }},
+        })
+        .to_string()
+    };
+    let era = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: vm_run\r\n";
+    let refused = [
+        (local.clone(), 401),
+        (
+            format!("{local}Authorization: Bearer {}\r\n", "0".repeat(64)),
+            401,
+        ),
+        (
+            format!("{local}Authorization: Bearer {}\r\n", &token[1..]),
+            401,
+        ),
+        (format!("Host: evil.example\r\n{known}"), 403),
+        (
+            format!("{local}{known}Origin: http://evil.example\r\n"),
+            403,
+        ),
+    ];
+    for (headers, expected) in refused {
+        let (status, rest) = post(&address, &format!("{headers}{era}"), &body("true"));
+        assert_eq!(status, expected, "{headers}: {rest}");
+    }
+    let headers = format!("{local}{known}{era}");
+    let (status, rest) = post(&address, &headers, &body("echo by HTTP"));
+    assert_eq!(status, 200, "{rest}");
+    assert!(rest.contains(r#""stdout":"by HTTP\n""#), "{rest}");
+    for nonsense in ["", "{", "[]", "\u{fffd}", &"[".repeat(5 * 1024 * 1024)] {
+        let (status, rest) = post(&address, &headers, nonsense);
+        assert!((400..500).contains(&status), "{status}: {rest}");
+    }
+
+    // Who hangs up does not want the result.
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let body = body("sleep 1000");
+    write!(
+        stream,
+        "POST /mcp HTTP/1.1\r\n{headers}Content-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    wait_for_machines(&context, 1);
+    drop(stream);
+    wait_for_machines(&context, 0);
+
+    server.signal(Signal::TERM);
+    server.finish().expect(0).out_is("").err_lacks("panicked");
+}
+
+#[test]
+fn nobody_else_is_let_in_without_a_token_that_was_chosen() {
+    let context = TestContext::new();
+    let listen = [
+        "mcp",
+        "serve",
+        "--transport",
+        "http",
+        "--listen",
+        "0.0.0.0:0",
+    ];
+    let refused = context.pyro(&listen).run().expect(1);
+    refused
+        .err_has("no token was given")
+        .err_has("hint: ")
+        .out_is("");
+    let short = context.pyro(&listen).env("PYRO_MCP_TOKEN", "short");
+    short.run().expect(1).err_has("the token must be");
+    fs::write(context.path("token"), "0123456789abcdef-chosen\n").unwrap();
+    let mut server = context
+        .pyro(&listen)
+        .args(&["--token-file", context.path("token").to_str().unwrap()])
+        .start();
+    server.wait_for_stderr("listening on ");
+    server.signal(Signal::TERM);
+    server.finish().expect(0).err_lacks("chosen");
+}
+
+#[test]
+fn hosts_are_told_how_to_start_the_server() {
+    let context = TestContext::new();
+    for host in [
+        "claude-code",
+        "codex",
+        "opencode",
+        "cursor",
+        "vscode",
+        "gemini",
+    ] {
+        let shown = context.pyro(&["mcp", "config", host]).run().expect(0);
+        let write = ["mcp", "config", host, "--write"];
+        let answer = context.pyro(&write).run().expect(0).out();
+        let path = answer.strip_prefix("wrote ").unwrap().trim_end();
+        assert!(
+            path.starts_with(context.path("home").to_str().unwrap()),
+            "{path}"
+        );
+        assert_eq!(fs::read_to_string(path).unwrap(), shown.out(), "{host}");
+        assert!(shown.out().contains("\"serve\""), "{host}");
+        shown.err_has(path);
+        let again = context.pyro(&write).run().expect(0);
+        assert_eq!(again.out(), format!("already in {path}\n"));
+
+        fs::write(path, "{broken").unwrap();
+        let refused = context.pyro(&write).run().expect(1);
+        refused
+            .err_has(path)
+            .err_has("nothing was changed")
+            .out_is("");
+        assert_eq!(fs::read_to_string(path).unwrap(), "{broken");
+    }
+    let project = [
+        "mcp",
+        "config",
+        "vscode",
+        "--project",
+        "--write",
+        "--profile",
+        "vm-run",
+    ];
+    let wrote = context.pyro(&project).run().expect(0);
+    assert_eq!(wrote.out(), "wrote .vscode/mcp.json\n");
+    let file = fs::read_to_string(context.path("home/.vscode/mcp.json")).unwrap();
+    let file: Value = serde_json::from_str(&file).unwrap();
+    assert_eq!(
+        file["servers"]["pyro"]["args"],
+        json!(["mcp", "serve", "--profile", "vm-run"])
+    );
+}

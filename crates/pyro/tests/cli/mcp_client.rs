@@ -1,0 +1,183 @@
+//! A *client* of the MCP server, which believes nothing: every line it is sent must be a message.
+
+use std::io::{BufRead, BufReader};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::context::TestContext;
+use crate::process::{Finished, Running};
+
+/// Against hanging, not a claim on time.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// How a client opens, and what it sends with every request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Era {
+    /// With a handshake.
+    Legacy,
+    /// Without one: each request says all there is to know.
+    Modern,
+}
+
+/// A client, and the server it has started.
+pub(crate) struct Client {
+    pub(crate) server: Running,
+    messages: Receiver<Value>,
+    era: Era,
+    capabilities: Value,
+    last_id: u64,
+    /// What came while something else was waited for.
+    pub(crate) passed_over: Vec<Value>,
+}
+
+impl Client {
+    pub(crate) fn start(context: &TestContext, era: Era, arguments: &[&str]) -> Self {
+        let server = context.pyro(&["mcp", "serve"]).args(arguments);
+        Self::of(server.silent_stdin().start_unread(), era, json!({}))
+    }
+
+    /// A client with these capabilities, of a server that runs.
+    pub(crate) fn of(mut server: Running, era: Era, capabilities: Value) -> Self {
+        let stdout = BufReader::new(server.take_stdout());
+        let (sender, messages) = channel();
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let message = serde_json::from_str(&line).unwrap_or_else(
+                    |error| json!({"not a message": line, "error": error.to_string()}),
+                );
+                if sender.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut client = Self {
+            server,
+            messages,
+            era,
+            capabilities,
+            last_id: 0,
+            passed_over: Vec::new(),
+        };
+        if era == Era::Legacy {
+            let opened = client.ask(
+                "initialize",
+                json!({
+                    "protocolVersion": "2025-11-25",
+                    "capabilities": client.capabilities,
+                    "clientInfo": {"name": "test", "version": "1"},
+                }),
+            );
+            assert_eq!(opened["protocolVersion"], "2025-11-25", "{opened}");
+            assert_eq!(opened["serverInfo"]["name"], "pyro_mcp", "{opened}");
+            client.notify("notifications/initialized", &json!({}));
+        }
+        client
+    }
+
+    /// Sends a request and returns its id.
+    pub(crate) fn send(&mut self, method: &str, mut params: Value) -> u64 {
+        if self.era == Era::Modern {
+            let meta = &mut params["_meta"];
+            meta["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
+            meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "test", "version": "1"});
+            meta["io.modelcontextprotocol/clientCapabilities"] = self.capabilities.clone();
+        }
+        self.last_id += 1;
+        let message =
+            json!({"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params});
+        self.server.say(&format!("{message}\n"));
+        self.last_id
+    }
+
+    /// Calls a tool, asks for news, and returns the request's id.
+    pub(crate) fn call(&mut self, tool: &str, arguments: &Value) -> u64 {
+        let token = format!("news-{}", self.last_id);
+        let params =
+            json!({"name": tool, "arguments": arguments, "_meta": {"progressToken": token}});
+        self.send("tools/call", params)
+    }
+
+    pub(crate) fn notify(&mut self, method: &str, params: &Value) {
+        let message = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        self.server.say(&format!("{message}\n"));
+    }
+
+    /// Waits for a message and fails if it is none.
+    pub(crate) fn next(&mut self) -> Value {
+        let message = self
+            .messages
+            .recv_timeout(LIMIT)
+            .expect("the server answers");
+        assert_eq!(message["jsonrpc"], "2.0", "{message}");
+        message
+    }
+
+    /// Waits for the response to a request.
+    pub(crate) fn response(&mut self, id: u64) -> Value {
+        loop {
+            let message = self.next();
+            if message["id"] == id {
+                return message;
+            }
+            self.passed_over.push(message);
+        }
+    }
+
+    /// Waits until news of a call has this in it.
+    pub(crate) fn wait_for_news(&mut self, text: &str) {
+        loop {
+            let message = self.next();
+            let news = message["params"]["message"].as_str();
+            let found = news.is_some_and(|news| news.contains(text));
+            self.passed_over.push(message);
+            if found {
+                return;
+            }
+        }
+    }
+
+    /// Sends a request and returns its result.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
+        let id = self.send(method, params);
+        let response = self.response(id);
+        assert!(response.get("error").is_none(), "{response}");
+        response["result"].clone()
+    }
+
+    /// Runs a command in a fresh machine.
+    #[track_caller]
+    pub(crate) fn run(&mut self, command: &str) -> Value {
+        self.tool("vm_run", &on_debian(command))
+    }
+
+    /// Calls a tool and returns what it returns.
+    #[track_caller]
+    pub(crate) fn tool(&mut self, name: &str, arguments: &Value) -> Value {
+        let id = self.call(name, arguments);
+        let result = self.response(id)["result"].clone();
+        assert_eq!(result["isError"], false, "{result}");
+        result["structuredContent"].clone()
+    }
+
+    /// Hangs up, and returns what became of the server.
+    pub(crate) fn finish(mut self) -> Finished {
+        self.server.say_no_more();
+        self.server.finish()
+    }
+
+    /// What came since the last look, and was not waited for.
+    pub(crate) fn rest(&mut self) -> Vec<Value> {
+        let mut rest = std::mem::take(&mut self.passed_over);
+        rest.extend(self.messages.try_iter());
+        rest
+    }
+}
+
+/// The arguments of `vm_run` for a command.
+pub(crate) fn on_debian(command: &str) -> Value {
+    json!({"environment": "debian:12", "command": command, "timeout_seconds": 600})
+}
