@@ -275,41 +275,32 @@ async fn until(end: Option<f64>) {
 /// Ends the VM as it should end, and writes down how.
 async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
-    let stopped = || Error::stopped(noun, id);
-    let (state, reason, error) = match end {
-        End::Stop { discard } => {
-            if !discard {
-                supervisor.shut_down().await;
-            }
-            (State::Stopped, None, Some(stopped()))
-        }
-        End::Terminated => {
-            supervisor.shut_down().await;
-            let reason = "its supervisor was told to end (SIGTERM)".to_owned();
-            (State::Stopped, Some(reason), Some(stopped()))
-        }
+    // Those whose commands do not come to their end hear of this, and not of what follows from it.
+    match &end {
+        End::Stop { .. } | End::Terminated => supervisor.say_last(Error::stopped(noun, id)),
         End::Expired => {
             let ttl = object
                 .record()
                 .map_or(0, |record: VmRecord| record.ttl_seconds);
-            (State::Expired, None, Some(Error::expired(noun, id, ttl)))
+            supervisor.say_last(Error::expired(noun, id, ttl));
         }
-        // Those whose commands ran know better what it was.
-        End::Died => {
-            let (status, tails) = supervisor.machine.last_words().await;
-            let last = [tails.console.lines().last(), tails.vmm.lines().last()];
-            let said: Vec<_> = last.into_iter().flatten().collect();
-            let mut reason = format!("the machine ended: {status}");
-            if !said.is_empty() {
-                reason = format!("{reason} ({})", said.join("; "));
-            }
-            (State::Stopped, Some(reason), None)
-        }
-        End::Unusable(error) => (State::Stopped, Some(error.message), None),
-    };
-    if let Some(error) = error {
-        let _ = supervisor.last_words.set(error);
+        End::Died | End::Unusable(_) => {}
     }
+    let (state, reason) = match end {
+        End::Stop { discard: true } => (State::Stopped, None),
+        End::Stop { discard: false } => {
+            supervisor.shut_down().await;
+            (State::Stopped, None)
+        }
+        End::Terminated => {
+            supervisor.shut_down().await;
+            let reason = "its supervisor was told to end (SIGTERM)";
+            (State::Stopped, Some(reason.to_owned()))
+        }
+        End::Expired => (State::Expired, None),
+        End::Died => (State::Stopped, Some(supervisor.cause_of_death().await)),
+        End::Unusable(error) => (State::Stopped, Some(error.message)),
+    };
     // The VMM is gone before anything says so.
     let _ = supervisor.machine.last_words().await;
     supervisor.see_commands_end().await;
@@ -539,6 +530,21 @@ impl Supervisor {
         if let Err(error) = done.await {
             tracing::warn!(%error, "the guest was not shut down in order");
         }
+    }
+
+    fn say_last(&self, error: Error) {
+        let _ = self.last_words.set(error);
+    }
+
+    /// Why the VM ended by itself, in a line.
+    async fn cause_of_death(&self) -> String {
+        let (status, tails) = self.machine.last_words().await;
+        let last = [tails.console.lines().last(), tails.vmm.lines().last()];
+        let said: Vec<_> = last.into_iter().flatten().collect();
+        if said.is_empty() {
+            return format!("the machine ended: {status}");
+        }
+        format!("the machine ended: {status} ({})", said.join("; "))
     }
 
     /// Waits until all commands are written down as ended, which they are once the VM is.

@@ -164,6 +164,29 @@ fn an_ordinary_user_can_do_it_all_or_skip() {
         finished.expect(0).out_is("nameserver 10.0.2.3\n");
     }
 
+    let seed = context.path("seed");
+    fs::create_dir(&seed).unwrap();
+    fs::write(seed.join("file"), "seeded\n").unwrap();
+    let seed = seed.to_str().unwrap();
+    let create = [
+        "workspace",
+        "create",
+        "debian:12-base",
+        "--json",
+        "--seed-path",
+        seed,
+    ];
+    let created = user.pyro(&context, &create).run().expect(0).json();
+    let id = created["workspace_id"].as_str().unwrap();
+    let push = ["workspace", "sync", "push", id, seed, "--dest", "pushed"];
+    user.pyro(&context, &push).run().expect(0);
+    let list = "cat file pushed/file; stat -c %U pushed/file";
+    let exec = ["workspace", "exec", id, "-q", "--", "sh", "-c", list];
+    let finished = user.pyro(&context, &exec).run().expect(0);
+    finished.out_is("seeded\nseeded\nroot\n");
+    let delete = ["workspace", "delete", id];
+    user.pyro(&context, &delete).run().expect(0);
+
     let killed = run(&[], "echo ready; sleep 100");
     let mut killed = killed.start();
     killed.wait_for_stdout("ready");
