@@ -67,11 +67,12 @@ pub enum HostMessage {
     /// stream of its own and answered like [`Exec`](Self::Exec). All of it appears below the
     /// destination, or nothing.
     ///
-    /// Parents come before their children, every path once; there are directories, files,
-    /// symbolic links, and hard links to earlier files. The last member is the file `.pyro-end`
-    /// with the JSON `{"entries":N,"bytes":M}`: how many members came before it, and how many
-    /// bytes their files have. The agent's program prints the same to standard output and exits
-    /// with 0, or prints what was wrong to standard error and exits with 1.
+    /// Parents come before their children; of several members with one path the last counts.
+    /// There are directories, files, symbolic links, and hard links to earlier files. The last
+    /// member is the file `.pyro-end` with the JSON `{"entries":N,"bytes":M}`: how many members
+    /// came before it, and how many bytes their files have. The agent's program prints the same to
+    /// standard output and exits with 0, or prints what was wrong to standard error and exits
+    /// with 1.
     Unpack {
         /// An absolute path that passes through no symbolic link. What is missing of it is made.
         destination: String,

@@ -15,7 +15,11 @@ pub(super) fn pages() -> Result<Vec<(String, String)>, Error> {
 }
 
 fn add(pages: &mut Vec<(String, String)>, command: Command) -> Result<(), Error> {
-    for command in command.get_subcommands() {
+    // What is hidden is not for people.
+    for command in command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+    {
         add(pages, command.clone())?;
     }
     let page = Man::new(command);

@@ -109,32 +109,49 @@ impl Staged<'_> {
         if !parent.is_empty() && !self.entry(parent).is_some_and(Entry::is_directory) {
             return Err(invalid("its directory was not before it"));
         }
-        let number = self.entries.len();
-        if self.numbers.insert(path.to_vec(), number).is_some() {
-            return Err(invalid("it is there twice"));
-        }
         let mode = member.header().mode()? & 0o7777;
-        let kind = match member.header().entry_type() {
-            EntryType::Directory => Kind::Directory { mode, modified },
-            EntryType::Regular => {
-                self.write_file(&number.to_string(), member, mode, modified)?;
-                Kind::Staged
+        let kind = member.header().entry_type();
+        let number = self.number(path, kind == EntryType::Directory)?;
+        let name = number.to_string();
+        match kind {
+            EntryType::Directory => {
+                self.entries[number].kind = Kind::Directory { mode, modified };
             }
-            EntryType::Symlink => {
-                self.make_link(&number.to_string(), member, modified)?;
-                Kind::Staged
-            }
-            EntryType::Link => {
-                self.link(&number.to_string(), member)?;
-                Kind::Staged
-            }
+            EntryType::Regular => self.write_file(&name, member, mode, modified)?,
+            EntryType::Symlink => self.make_link(&name, member, modified)?,
+            EntryType::Link => self.link(&name, member)?,
             _ => return Err(invalid("it is neither file, directory nor link")),
+        }
+        Ok(())
+    }
+
+    /// Returns the number of the entry with this path. Of several members with one path the last
+    /// wins, as for `tar`; but a directory and something else do not replace each other.
+    fn number(&mut self, path: &[u8], is_directory: bool) -> std::io::Result<usize> {
+        if let Some(&number) = self.numbers.get(path) {
+            if self.entries[number].is_directory() != is_directory {
+                return Err(invalid("it is there twice"));
+            }
+            if !is_directory {
+                rustix::fs::unlinkat(self.staging, number.to_string(), AtFlags::empty())?;
+            }
+            return Ok(number);
+        }
+        let number = self.entries.len();
+        self.numbers.insert(path.to_vec(), number);
+        let kind = if is_directory {
+            Kind::Directory {
+                mode: 0,
+                modified: Timespec::default(),
+            }
+        } else {
+            Kind::Staged
         };
         self.entries.push(Entry {
             path: path.to_vec(),
             kind,
         });
-        Ok(())
+        Ok(number)
     }
 
     fn entry(&self, path: &[u8]) -> Option<&Entry> {
@@ -188,7 +205,8 @@ impl Staged<'_> {
                 let path = plan::clean(&path)?;
                 let number = *self.numbers.get(path)?;
                 let entry = self.entries.get(number)?;
-                (!entry.is_directory()).then(|| number.to_string())
+                let other = number.to_string();
+                (!entry.is_directory() && other != name).then_some(other)
             })
             .ok_or_else(|| invalid("it is a link to no file before it"))?;
         let flags = AtFlags::empty();

@@ -174,6 +174,31 @@ fn next() -> Tar {
 }
 
 #[test]
+fn of_several_members_with_one_path_the_last_wins() {
+    let root = Root::new();
+    let archive = Tar::new()
+        .file("x", "one")
+        .link("y", "x")
+        .file("x", "two")
+        .add("d", EntryType::Directory, 0o755, "", "")
+        .file("d/f", "")
+        .add("d", EntryType::Directory, 0o700, "", "")
+        .symlink("s", "x")
+        .file("s", "no link");
+    root.unpack(&archive.end()).unwrap();
+    let read = |name: &str| fs::read_to_string(root.path("workspace").join(name)).unwrap();
+    assert_eq!(
+        (read("x"), read("y"), read("s")),
+        ("two".into(), "one".into(), "no link".into())
+    );
+    let mode = fs::metadata(root.path("workspace/d"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o7777, 0o700);
+}
+
+#[test]
 fn everything_arrives_as_it_was() {
     let root = Root::used();
     let long = format!("{}/{}", "d".repeat(150), "f".repeat(250));
@@ -281,6 +306,11 @@ fn names_that_lead_elsewhere_are_refused() {
             "its directory was not before it",
         ),
         (Tar::new().file("x", "").directory("x"), "it is there twice"),
+        (Tar::new().directory("x").file("x", ""), "it is there twice"),
+        (
+            Tar::new().file("x", "").link("x", "x"),
+            "it is a link to no file before it",
+        ),
         (
             Tar::new().link("x", "a"),
             "it is a link to no file before it",
