@@ -7,7 +7,7 @@
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use tar::{EntryType, Header, PaxExtensions};
+use tar::{EntryType, Header};
 
 use crate::error::{Error, Refusal};
 use crate::member::{Content, Member, MemberPath, What};
@@ -181,11 +181,12 @@ impl Content for TarContent<'_, '_> {
 
 impl Extensions {
     /// Takes what matters from pax attributes, the last of each. None if they are broken.
-    fn read(&mut self, attributes: &[u8]) -> Option<()> {
-        for attribute in PaxExtensions::new(attributes) {
-            let attribute = attribute.ok()?;
-            let value = Some(attribute.value_bytes().to_vec());
-            match attribute.key_bytes() {
+    fn read(&mut self, mut attributes: &[u8]) -> Option<()> {
+        while !attributes.is_empty() {
+            let (key, value, rest) = attribute(attributes)?;
+            attributes = rest;
+            let value = Some(value.to_vec());
+            match key {
                 b"path" => self.name = value,
                 b"linkpath" => self.target = value,
                 b"size" => self.size = value,
@@ -196,6 +197,17 @@ impl Extensions {
         }
         Some(())
     }
+}
+
+/// Returns the first pax attribute's key and value, and what follows it. Its length, which counts
+/// itself, says where it ends: names may contain newlines.
+fn attribute(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = bytes.iter().position(|byte| *byte == b' ')?;
+    let length: usize = std::str::from_utf8(&bytes[..space]).ok()?.parse().ok()?;
+    let (attribute, rest) = bytes.split_at_checked(length)?;
+    let attribute = attribute.get(space + 1..)?.strip_suffix(b"\n")?;
+    let equals = attribute.iter().position(|byte| *byte == b'=')?;
+    Some((&attribute[..equals], &attribute[equals + 1..], rest))
 }
 
 /// Returns the member that a header and what came before it describe, and the size of what

@@ -2,6 +2,7 @@
 //! later as a stream that it unpacks.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use pyro_archive::{Counts, Kind, Source, write_image, write_tar};
@@ -38,7 +39,13 @@ pub(crate) async fn seed(
 }
 
 fn write_seed(source: &Source, image: &PathBuf, listener: &Listener) -> Result<Counts, Error> {
-    let file = File::create_new(image).map_err(|error| Error::transfer(&error))?;
+    let mut options = File::options();
+    let file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(image)
+        .map_err(|error| Error::transfer(&error))?;
     let progress = tell("seed", listener);
     let counts = write_image(source, &file, &WORKSPACE[1..], &progress)?;
     file.sync_all().map_err(|error| Error::transfer(&error))?;

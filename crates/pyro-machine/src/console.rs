@@ -40,11 +40,15 @@ impl Console {
         Ok(Self { tail, reader })
     }
 
-    /// Waits until the other end is closed, for a moment at most, and returns the last lines.
+    /// Waits until the other end is closed, for a moment at most, and returns the last lines. May
+    /// be asked by many, one after the other.
     pub(crate) async fn last_words(&mut self) -> String {
         let limit = std::time::Duration::from_millis(500);
-        // A reader that is not done yet has still read nearly everything.
-        let _ = tokio::time::timeout(limit, &mut self.reader).await;
+        // A task that is done must not be waited for again. A reader that is not done yet has
+        // still read nearly everything.
+        if !self.reader.is_finished() {
+            let _ = tokio::time::timeout(limit, &mut self.reader).await;
+        }
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes: Vec<u8> = tail.iter().copied().collect();
         last_lines(&String::from_utf8_lossy(&bytes))

@@ -3,11 +3,12 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::objects::read_small;
+use crate::objects::{read_small, remove_drafts};
 use crate::{Error, create_private_directory, write_record};
 
 const ENTRY: &str = "command.json";
@@ -110,7 +111,7 @@ impl History {
         create_private_directory(&new)?;
         write_record(&new.join(ENTRY), &entry)?;
         let output = |name: &str| {
-            File::create_new(new.join(name)).map_err(|source| Error::new("create", &new, source))
+            create_private(&new.join(name)).map_err(|source| Error::new("create", &new, source))
         };
         let (stdout, stderr) = (output(STDOUT)?, output(STDERR)?);
         fs::rename(&new, &directory).map_err(|source| Error::new("rename", &new, source))?;
@@ -120,6 +121,30 @@ impl History {
             stdout,
             stderr,
         })
+    }
+
+    /// Writes down why those commands have no end that began under an earlier owner. Only the owner
+    /// may, before it begins the first of its own.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn close(&self, reason: &str) -> Result<(), Error> {
+        for sequence in self.sequences() {
+            // One that cannot be read is told about by whoever wants to see it.
+            let Ok(mut entry) = self.entry(sequence) else {
+                continue;
+            };
+            if entry.exit.is_none() {
+                let directory = self.path(sequence);
+                remove_drafts(&directory);
+                entry.exit = Some(Exit {
+                    interrupted: Some(reason.into()),
+                    ..Exit::default()
+                });
+                write_record(&directory.join(ENTRY), &entry)?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads what is written down about a command.
@@ -146,6 +171,12 @@ impl History {
     fn path(&self, sequence: u64) -> PathBuf {
         self.directory.join(format!("{sequence:06}"))
     }
+}
+
+/// Creates a file for its owner's eyes only, like all of what is private.
+fn create_private(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600).open(path)
 }
 
 impl Log {

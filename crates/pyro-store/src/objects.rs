@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::lock::{End, end_holder, is_free, open_lock, take};
+use crate::lock::{End, end_holder, is_free, note_holder, open_lock, take, take_if_free};
 use crate::{Error, VmId, create_private_directory, write_record};
 
 const RECORD: &str = "record.json";
@@ -49,7 +49,7 @@ pub struct Object {
 /// The right to be an object's owner, as long as it is held.
 #[derive(Debug)]
 pub struct Ownership {
-    _lock: File,
+    lock: File,
 }
 
 /// Why a record cannot be used.
@@ -253,23 +253,39 @@ impl Object {
         lock.lock()
             .map_err(|source| Error::new("lock", &lock_path, source))?;
         let mut record = self.record()?;
+        remove_drafts(&self.path);
         change(&mut record);
         write_record(&self.path.join(RECORD), &record)?;
         Ok(record)
     }
 
-    /// Becomes its owner, unless somebody is.
+    /// Becomes its owner, unless somebody is. This process is ended when somebody wants the object
+    /// to have no owner.
     ///
     /// # Errors
     /// When the lock cannot be opened.
     pub fn own(&self) -> Result<Option<Ownership>, Error> {
+        let Some(ownership) = self.hold()? else {
+            return Ok(None);
+        };
+        note_holder(&ownership.lock, &self.path.join(OWNER_LOCK))?;
+        Ok(Some(ownership))
+    }
+
+    /// Keeps it without an owner for a moment, unless it has one.
+    ///
+    /// # Errors
+    /// When the lock cannot be opened.
+    pub fn hold(&self) -> Result<Option<Ownership>, Error> {
         let path = self.path.join(OWNER_LOCK);
         let lock = open_lock(&path)?;
-        if lock.try_lock().is_err() {
+        if !take_if_free(&lock) {
             return Ok(None);
         }
-        crate::lock::note_holder(&lock, &path)?;
-        Ok(Some(Ownership { _lock: lock }))
+        // The last owner's id is nobody's now.
+        lock.set_len(0)
+            .map_err(|source| Error::new("write", &path, source))?;
+        Ok(Some(Ownership { lock }))
     }
 
     /// Whether somebody owns it: then it lives.
@@ -282,11 +298,25 @@ impl Object {
         !matches!(end_holder(&self.path.join(OWNER_LOCK), limit), End::Alive)
     }
 
-    /// Deletes it with everything in it. It must not have an owner.
+    /// Deletes it with everything in it, after ending its owner, if it has one.
     ///
     /// # Errors
-    /// When it cannot be moved out of the way.
-    pub fn delete(self) -> Result<(), Error> {
+    /// When the owner does not end in time, or it cannot be moved out of the way.
+    pub fn delete(self, limit: Duration) -> Result<(), Error> {
+        // Held, because nobody may become the owner of what is being deleted.
+        let _held = loop {
+            match self.hold() {
+                Ok(Some(held)) => break held,
+                Ok(None) if self.end_owner(limit) => {}
+                Ok(None) => {
+                    let late = std::io::ErrorKind::TimedOut;
+                    return Err(Error::new("end the owner of", &self.path, late));
+                }
+                // Somebody else has deleted it.
+                Err(_) if !self.path.exists() => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        };
         let trash = self
             .path
             .with_file_name(format!("{TRASH}{}", VmId::random()));
@@ -301,6 +331,20 @@ impl Object {
         // What cannot be removed now is removed by the next sweep.
         let _ = fs::remove_dir_all(&trash);
         Ok(())
+    }
+}
+
+/// Removes records that somebody began to write and died. Nobody may be writing one.
+pub(crate) fn remove_drafts(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(NEW.as_bytes())
+        {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -357,7 +401,7 @@ mod tests {
         assert_eq!(objects.all().len(), 1);
 
         drop(objects.create().unwrap());
-        object.delete().unwrap();
+        object.delete(Duration::ZERO).unwrap();
         assert!(objects.all().is_empty());
         let left: Vec<_> = objects.names().collect();
         assert_eq!(left, [GATE]);

@@ -202,6 +202,13 @@ fn table() -> Vec<(&'static str, Tar, Expected)> {
             tar().symlink("l", "d").file("l/a", "1"),
             refused("l/a", Refusal::ThroughSymlink),
         ),
+        (
+            "a newline by pax",
+            tar()
+                .pax(&[("path", b"a\n9 path=b"), ("comment", b"\n\n")])
+                .file("x", "1"),
+            Ok(&["a\n9 path=b"]),
+        ),
         // Hard links.
         (
             "a hard link",

@@ -228,10 +228,13 @@ async fn pass_on(
     let history = lasting.history();
     let mut tail = Tail::open(&history, sequence)?;
     let Outputs { stdout, stderr } = outputs;
+    // Who follows a command later is not told of what it had printed before.
+    tail.pass_on(stdout, stderr).await?;
     loop {
-        let reply = reply(lasting, reader).await?;
+        let reply = reply(lasting, reader).await;
+        // Also what was printed before the supervisor died.
         tail.pass_on(stdout, stderr).await?;
-        match reply {
+        match reply? {
             Reply::Grown => {}
             Reply::Ended(entry) => return Ok(entry),
             Reply::Failed(error) => return Err(error.into()),

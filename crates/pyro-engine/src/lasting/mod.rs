@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pyro_machine::NetworkInfo;
+use pyro_machine::{Machines, NetworkInfo};
 use pyro_store::{History, Object, Objects, RecordError};
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,9 @@ impl Kind {
 
 /// How long a supervisor that was killed may take to go.
 const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why a command has no end whose VM did not outlive it.
+pub(crate) const INTERRUPTED: &str = "the workspace ended while it ran";
 
 /// Where a workspace's files are in the guest.
 pub(crate) const WORKSPACE: &str = "/workspace";
@@ -142,7 +145,7 @@ impl Lasting {
         if self.object.is_owned() {
             stop(&self, true).await?;
         }
-        Ok(self.object.delete()?)
+        Ok(self.object.delete(END_LIMIT)?)
     }
 
     /// Ends it in order, and returns when it is stopped.
@@ -151,7 +154,7 @@ impl Lasting {
             return stop(self, false).await;
         }
         // It may have died without having been able to write that down.
-        if let Ok(Some(_owner)) = self.object.own() {
+        if let Ok(Some(_held)) = self.object.hold() {
             let written = self.object.update(|record: &mut VmRecord| {
                 record.state = State::Stopped;
             });
@@ -241,34 +244,38 @@ pub(crate) async fn delete(engine: &Engine, kind: Kind, id: &str) -> Result<(), 
     match Lasting::read(kind, object.clone()) {
         Ok(lasting) => lasting.delete().await,
         Err(RecordError::Missing { .. }) => Err(missing()),
-        Err(_) => {
-            object.end_owner(END_LIMIT);
-            Ok(object.delete()?)
-        }
+        Err(_) => Ok(object.delete(END_LIMIT)?),
     }
 }
 
 /// One that is not what was asked for yet, or any more: deleted if it is dropped as such.
 #[derive(Debug)]
-pub(crate) struct Unfinished(Option<Object>);
+pub(crate) struct Unfinished {
+    object: Option<Object>,
+    machines: Machines,
+}
 
 impl Unfinished {
-    pub(crate) fn new(object: Object) -> Self {
-        Self(Some(object))
+    pub(crate) fn new(engine: &Engine, object: Object) -> Self {
+        Self {
+            object: Some(object),
+            machines: engine.machines.clone(),
+        }
     }
 
     pub(crate) fn disarm(mut self) {
-        self.0 = None;
+        self.object = None;
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if let Some(object) = self.0.take() {
-            object.end_owner(END_LIMIT);
-            if let Err(error) = object.delete() {
+        if let Some(object) = self.object.take() {
+            if let Err(error) = object.delete(END_LIMIT) {
                 tracing::warn!(%error, "a VM could not be deleted");
             }
+            // What its supervisor, which was killed, could not remove.
+            self.machines.sweep();
         }
     }
 }
@@ -292,7 +299,7 @@ impl Lasting {
     /// Does what its supervisor would have done at the end of its time.
     fn expire(&self) {
         // Nobody may start it meanwhile.
-        if let Ok(Some(_owner)) = self.object.own() {
+        if let Ok(Some(_held)) = self.object.hold() {
             supervisor::discard(&self.object);
             let _ = self
                 .object

@@ -22,7 +22,7 @@ use super::log::LogWriter;
 use super::power::Power;
 use super::start::Description;
 use super::wire::{News, Reply, Request, SOCKET, hear, line, say};
-use super::{Kind, State, VmRecord, disk, history, now, seed_in};
+use super::{INTERRUPTED, Kind, State, VmRecord, disk, history, now, seed_in};
 use crate::config::SUPERVISE_COMMAND;
 use crate::operations::vm::{exit_code, milliseconds};
 use crate::{Engine, Error};
@@ -31,7 +31,7 @@ use crate::{Engine, Error};
 /// lasting VMs do not.
 const PATIENCE: Duration = Duration::from_secs(5);
 const SIGKILL: i32 = 9;
-/// How long the last lines of a command's log may take to be written.
+/// How long the ends of commands may take to be written down, and their clients to be told.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// What all connections share.
@@ -43,6 +43,8 @@ struct Supervisor {
     power: Arc<Power>,
     commands: Mutex<Commands>,
     ends: mpsc::Sender<End>,
+    /// Has a receiver in everything that is under way: commands, and answers to clients.
+    under_way: watch::Sender<()>,
     /// What those are told whose commands do not come to their end.
     last_words: OnceLock<Error>,
 }
@@ -190,6 +192,7 @@ async fn launch(
         });
     }
     let history = history(object);
+    history.close(INTERRUPTED)?;
     let (ends_sender, ends) = mpsc::channel(4);
     let commands = Commands {
         last: history.last(),
@@ -202,6 +205,7 @@ async fn launch(
         power: Arc::default(),
         commands: Mutex::new(commands),
         ends: ends_sender,
+        under_way: watch::Sender::new(()),
         last_words: OnceLock::new(),
     };
     Ok((Arc::new(supervisor), listener, ends))
@@ -235,7 +239,8 @@ async fn serve(
         loop {
             match listener.accept().await {
                 Ok((connection, _)) => {
-                    tokio::spawn(Arc::clone(supervisor).answer(connection));
+                    let under_way = supervisor.under_way.subscribe();
+                    tokio::spawn(Arc::clone(supervisor).answer(connection, under_way));
                 }
                 // No descriptors left, say. Those who have one will give it back.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -303,7 +308,8 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     };
     // The VMM is gone before anything says so.
     let _ = supervisor.machine.last_words().await;
-    supervisor.see_commands_end().await;
+    // Commands are written down as ended once the VM is, and their clients told.
+    let _ = tokio::time::timeout(END_LIMIT, supervisor.under_way.closed()).await;
     if state == State::Expired {
         discard(object);
     }
@@ -326,7 +332,7 @@ pub(crate) fn discard(object: &Object) {
 
 impl Supervisor {
     /// Answers one connection.
-    async fn answer(self: Arc<Self>, connection: UnixStream) {
+    async fn answer(self: Arc<Self>, connection: UnixStream, under_way: watch::Receiver<()>) {
         let (reader, mut writer) = connection.into_split();
         let mut reader = BufReader::new(reader);
         let request = match hear(&mut reader).await {
@@ -349,14 +355,13 @@ impl Supervisor {
             }
             Request::Follow { sequence } => self.follow(sequence, &mut writer).await,
             Request::Kill { sequence } => {
-                if let Some(running) = self.commands().running.get(&sequence) {
-                    running.kill.notify_one();
-                }
+                self.end_command(sequence);
                 Ok(Reply::Done)
             }
             Request::Push { destination } => self.push(destination, reader).await,
             Request::Stop { discard } => {
                 // The end of the connection, with this process, says when it is over.
+                drop(under_way);
                 let _ = self.ends.send(End::Stop { discard }).await;
                 return std::future::pending().await;
             }
@@ -397,6 +402,7 @@ impl Supervisor {
         };
         let (grown, ended) = self.subscribe(sequence).expect("it was just inserted");
         let this = Arc::clone(self);
+        let under_way = self.under_way.subscribe();
         tokio::spawn(async move {
             let command = Command {
                 argv: vec!["/bin/sh".into(), "-c".into(), command],
@@ -405,10 +411,12 @@ impl Supervisor {
                 ..Command::default()
             };
             this.run(log, &command, input).await;
-            drop(on);
+            drop((on, under_way));
         });
         let begun = say(writer, &Reply::Started { sequence }).await;
         if begun.is_err() {
+            // Who lost interest before it began could not say so.
+            self.end_command(sequence);
             return Ok(Reply::Done);
         }
         Ok(self.pass_on(grown, ended, writer).await)
@@ -498,6 +506,12 @@ impl Supervisor {
         }
     }
 
+    fn end_command(&self, sequence: u64) {
+        if let Some(running) = self.commands().running.get(&sequence) {
+            running.kill.notify_one();
+        }
+    }
+
     fn subscribe(
         &self,
         sequence: u64,
@@ -545,19 +559,6 @@ impl Supervisor {
             return format!("the machine ended: {status}");
         }
         format!("the machine ended: {status} ({})", said.join("; "))
-    }
-
-    /// Waits until all commands are written down as ended, which they are once the VM is.
-    async fn see_commands_end(&self) {
-        let waiting: Vec<_> = self
-            .commands()
-            .running
-            .values()
-            .map(|running| running.ended.subscribe())
-            .collect();
-        for mut ended in waiting {
-            let _ = tokio::time::timeout(END_LIMIT, ended.wait_for(Option::is_some)).await;
-        }
     }
 
     fn commands(&self) -> MutexGuard<'_, Commands> {

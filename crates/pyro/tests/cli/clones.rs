@@ -36,7 +36,7 @@ fn full() -> bool {
     std::env::var_os("PYRO_TEST_FULL").is_some()
 }
 
-fn count(usual: usize, all: usize) -> usize {
+pub(crate) fn count(usual: usize, all: usize) -> usize {
     if full() {
         return all;
     }

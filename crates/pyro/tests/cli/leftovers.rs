@@ -1,4 +1,5 @@
-//! What a test has left: processes that have anything to do with its directory, and machines.
+//! What a test has left: processes that have anything to do with its directory, machines, and
+//! what outlives a call.
 
 use std::fs;
 use std::path::Path;
@@ -23,10 +24,16 @@ pub(crate) fn find(directory: &Path) -> Vec<String> {
 
 fn look(directory: &Path) -> Vec<String> {
     let mut found = processes(directory);
-    for place in ["base/vms", "tmp"] {
+    let places = [
+        "base/vms",
+        "base/workspaces",
+        "base/virtual-machines",
+        "tmp",
+    ];
+    for place in places {
         let entries = fs::read_dir(directory.join(place));
         let names = entries.into_iter().flatten().flatten();
-        // The directory of machines has a file of its own, which is a lock nobody holds.
+        // The directories of machines have a file of their own, which is a lock nobody holds.
         found.extend(
             names
                 .filter(|entry| place == "tmp" || entry.path().is_dir())

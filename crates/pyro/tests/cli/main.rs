@@ -24,18 +24,29 @@ mod guest;
 mod host;
 mod host_compat;
 mod hostile;
+mod idle;
+mod lasting;
 mod leftovers;
+mod many_clients;
 mod mcp;
 mod mcp_client;
 mod messages;
 mod network;
 mod parked;
 mod process;
+mod pushes;
+mod records;
 mod run;
+mod seeds;
 mod signals;
 mod streams;
+mod sudden_deaths;
 mod templates;
+mod time_to_live;
 mod unprivileged;
+mod vanishing;
+mod vms;
+mod workspaces;
 
 /// Says loudly that a test could not be done here.
 macro_rules! skip {

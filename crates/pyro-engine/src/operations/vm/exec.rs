@@ -40,10 +40,10 @@ impl Operation for Exec {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
         let timeout = positive_seconds("timeout_seconds", self.timeout_seconds)?;
         let line = self.command.line()?;
-        let found: Lasting = status::find(engine, &self.vm_id)?;
+        let found: Lasting = status::find(engine, &self.vm_id).await?;
         found.require_started("execution")?;
         // From here on the VM is used up, however this ends.
-        let used = Unfinished::new(found.object.clone());
+        let used = Unfinished::new(engine, found.object.clone());
         let (entry, [stdout, stderr]) = lasting::exec(&found, &line, timeout, context).await?;
         let record = found.record.clone();
         found.delete().await?;

@@ -58,7 +58,7 @@ impl Operation for NetworkInfo {
     type Output = VmNetwork;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<VmNetwork, Error> {
-        let found = status::find(engine, &self.vm_id)?;
+        let found = status::find(engine, &self.vm_id).await?;
         let Some(network) = found.network() else {
             let reason = "network configuration is unavailable for this VM";
             return Ok(VmNetwork {

@@ -25,7 +25,7 @@ impl Operation for Start {
     type Output = Vm;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Vm, Error> {
-        let found = status::find(engine, &self.vm_id)?;
+        let found = status::find(engine, &self.vm_id).await?;
         if matches!(found.state, State::Started | State::Starting) {
             return Err(Error::cannot_start("vm", &self.vm_id, found.state.name()));
         }

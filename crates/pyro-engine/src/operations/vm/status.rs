@@ -83,11 +83,11 @@ impl From<&Lasting> for Vm {
 }
 
 /// Finds a VM. One whose time is over is reported once, and then there is none any more.
-pub(super) fn find(engine: &Engine, vm_id: &str) -> Result<Lasting, Error> {
+pub(super) async fn find(engine: &Engine, vm_id: &str) -> Result<Lasting, Error> {
     let lasting = engine.lasting(Kind::Vm, vm_id)?;
     if lasting.state == State::Expired {
         let error = Error::expired("vm", vm_id, lasting.record.ttl_seconds);
-        lasting.object.delete()?;
+        lasting.delete().await?;
         return Err(error);
     }
     Ok(lasting)
@@ -100,6 +100,6 @@ impl Operation for Status {
     type Output = Vm;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Vm, Error> {
-        Ok(Vm::from(&find(engine, &self.vm_id)?))
+        Ok(Vm::from(&find(engine, &self.vm_id).await?))
     }
 }

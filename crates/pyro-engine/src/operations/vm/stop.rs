@@ -25,7 +25,7 @@ impl Operation for Stop {
     type Output = Vm;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Vm, Error> {
-        let found = status::find(engine, &self.vm_id)?;
+        let found = status::find(engine, &self.vm_id).await?;
         found.stop().await?;
         Ok(Vm::from(&engine.lasting(Kind::Vm, &self.vm_id)?))
     }

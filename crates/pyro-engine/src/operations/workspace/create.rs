@@ -95,7 +95,7 @@ impl Operation for Create {
         };
         let made = lasting::create(object, &new, seed)?;
         // Nobody knows its id before it runs, so it must not stay if it does not.
-        let unfinished = Unfinished::new(made.object.clone());
+        let unfinished = Unfinished::new(engine, made.object.clone());
         lasting::start(engine, &made, listener).await?;
         unfinished.disarm();
         Ok(Workspace::from(

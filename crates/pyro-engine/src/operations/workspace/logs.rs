@@ -206,7 +206,7 @@ fn log_entry(found: &Lasting, entry: Entry, [stdout, stderr]: [Captured; 2]) -> 
     let interrupted = match (&entry.exit, found.state) {
         (Some(exit), _) => exit.interrupted.clone(),
         (None, State::Started) => Some("running".into()),
-        (None, _) => Some("the workspace ended while it ran".into()),
+        (None, _) => Some(lasting::INTERRUPTED.into()),
     };
     let exit = entry.exit.unwrap_or_default();
     LogEntry {

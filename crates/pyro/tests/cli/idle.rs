@@ -1,0 +1,104 @@
+//! What a workspace costs in which nothing runs.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::context::TestContext;
+use crate::lasting::Lasting;
+use crate::templates::wait_until;
+
+/// How long to watch that nothing happens.
+const WATCHED: Duration = Duration::from_secs(2);
+/// How far a guest's clock may be from the host's.
+const CLOCK_TOLERANCE: f64 = 1.0;
+/// The most that a supervisor may need of the host's memory, in KiB. What it has of its own is
+/// small; this is a debug build with all its pages.
+const SUPERVISOR_KIB: u64 = 64 * 1024;
+
+#[test]
+fn an_idle_workspace_is_paused_and_wakes_with_the_right_time() {
+    let context = TestContext::with("debian:12");
+    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    workspace.ask("echo kept > file");
+    let (supervisor, vmm) = (workspace.supervisor().unwrap(), workspace.vmm().unwrap());
+    wait_until("it is paused", || {
+        let before = (ticks(supervisor), ticks(vmm));
+        thread::sleep(WATCHED);
+        (ticks(supervisor), ticks(vmm)) == before
+    });
+    let memory = resident_kib(supervisor);
+    assert!(memory < SUPERVISOR_KIB, "{memory} KiB");
+    // Long enough that a clock which stood still would be seen.
+    thread::sleep(Duration::from_secs(3));
+    let times = workspace.ask("date +%s.%N; cat file");
+    let guest: f64 = times.lines().next().unwrap().parse().unwrap();
+    let off = now() - guest;
+    assert!(
+        (0.0..CLOCK_TOLERANCE).contains(&(off + CLOCK_TOLERANCE / 2.0)),
+        "{off} s"
+    );
+    assert!(times.ends_with("kept\n"));
+    assert_eq!(workspace.vmm(), Some(vmm), "it is the same machine");
+}
+
+#[test]
+fn what_is_left_running_goes_on() {
+    let context = TestContext::with("debian:12");
+    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let counter = "nohup sh -c 'while :; do echo >> ticks; sleep 0.2; done' >/dev/null 2>&1 &";
+    workspace.ask(counter);
+    wait_until("it counts", || {
+        workspace.ask("[ -e ticks ] && echo yes || true") == "yes\n"
+    });
+    let count = || -> u64 { workspace.ask("wc -l < ticks").trim().parse().unwrap() };
+    let begun = count();
+    // Longer than the supervisor waits before it looks whether it may pause the machine.
+    thread::sleep(Duration::from_secs(7));
+    let counted = count() - begun;
+    // It was paused after two seconds if it was paused at all.
+    assert!(counted > 20, "{counted}");
+    workspace.ask("pkill -f '[t]icks;'; true");
+    let (supervisor, vmm) = (workspace.supervisor().unwrap(), workspace.vmm().unwrap());
+    wait_until("it is paused", || {
+        let before = (ticks(supervisor), ticks(vmm));
+        thread::sleep(WATCHED);
+        (ticks(supervisor), ticks(vmm)) == before
+    });
+}
+
+/// How much processor time a process has used.
+#[track_caller]
+fn ticks(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = text.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = fields.split(' ').collect();
+    // utime and stime are the 14th and 15th, counted from 1, and this begins with the third.
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+/// How much memory a process has, shared pages included.
+#[track_caller]
+pub(crate) fn resident_kib(pid: u32) -> u64 {
+    memory_kib(pid, "VmRSS:")
+}
+
+/// The most it ever had.
+#[track_caller]
+pub(crate) fn peak_kib(pid: u32) -> u64 {
+    memory_kib(pid, "VmHWM:")
+}
+
+#[track_caller]
+fn memory_kib(pid: u32, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs_f64()
+}

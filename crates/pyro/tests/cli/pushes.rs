@@ -1,0 +1,225 @@
+//! `sync push`: all of it or nothing, of any size, and only what may be.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::context::TestContext;
+use crate::idle::peak_kib;
+use crate::lasting::{Lasting, is_alive, kill};
+use crate::templates::wait_until;
+
+const NO_OPTIONS: &[&str] = &[];
+/// The most memory that client and supervisor may need for a transfer of any size, in KiB.
+const MEMORY_KIB: u64 = 64 * 1024;
+const BIG_MIB: u64 = 200;
+
+#[test]
+fn a_push_that_is_cut_changes_nothing() {
+    let context = TestContext::with("debian:12");
+    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    workspace.ask("echo old > file; mkdir directory; echo old > directory/file");
+    let source = context.path("source");
+    fs::create_dir_all(source.join("directory")).unwrap();
+    fs::write(source.join("directory/file"), "new\n").unwrap();
+    fs::write(source.join("file"), "new\n").unwrap();
+    // What comes first is there long before the rest.
+    sparse(&source.join("zeros"), BIG_MIB);
+    let tree = "find . | LC_ALL=C sort; cat file directory/file";
+    let before = workspace.ask(tree);
+    let unpacking = || workspace.ask("pgrep -f 'unpack [/]workspace' || true");
+    for way in ["client", "client asked", "guest"] {
+        let push = workspace.push(&source).start();
+        wait_until("it is under way", || !unpacking().is_empty());
+        match way {
+            "client" => push.signal(Signal::KILL),
+            "client asked" => push.signal(Signal::INT),
+            _ => drop(workspace.ask("pkill -KILL -f 'unpack [/]workspace' || true")),
+        }
+        let push = push.finish();
+        assert_ne!(push.code, 0, "{way}: {push:?}");
+        assert!(
+            push.code < 0 || way != "client asked" || push.code == 130,
+            "{push:?}"
+        );
+        wait_until("nothing unpacks", || unpacking().is_empty());
+        assert_eq!(workspace.ask(tree), before, "{way}: {push:?}");
+    }
+    let push = workspace.push(&source).start();
+    wait_until("it is under way", || !unpacking().is_empty());
+    kill(workspace.supervisor().unwrap());
+    push.finish().expect(1).err_has("code: supervisor_gone");
+    workspace.call(&["start"]).run().expect(0);
+    assert_eq!(workspace.ask(tree), before);
+    // Nothing of it takes the place of what comes.
+    fs::remove_file(source.join("zeros")).unwrap();
+    workspace.push(&source).run().expect(0);
+    assert_eq!(workspace.ask("cat file directory/file"), "new\nnew\n");
+    assert_eq!(workspace.ask("ls -A /.pyro | grep staging || true"), "");
+}
+
+#[test]
+fn a_big_push_takes_no_memory() {
+    let context = TestContext::with("debian:12");
+    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    let source = context.path("source");
+    fs::create_dir(&source).unwrap();
+    sparse(&source.join("big"), BIG_MIB);
+    let mut marked = File::options()
+        .write(true)
+        .open(source.join("big"))
+        .unwrap();
+    marked.write_all(b"begin").unwrap();
+    let supervisor = workspace.supervisor().unwrap();
+    let push = workspace.push(&source).start();
+    let mut peak = 0;
+    while is_alive(push.pid()) {
+        // It may end while it is looked at.
+        let seen = std::panic::catch_unwind(|| peak_kib(push.pid())).unwrap_or(0);
+        peak = peak.max(seen);
+        thread::sleep(Duration::from_millis(20));
+    }
+    push.finish().expect(0);
+    let memory = (peak, peak_kib(supervisor));
+    assert!(
+        peak > 0 && memory.0 < MEMORY_KIB && memory.1 < MEMORY_KIB,
+        "{memory:?} KiB"
+    );
+    let out = workspace.ask("head -c 5 big; stat -c ' %s' big");
+    assert_eq!(out, format!("begin {}\n", BIG_MIB << 20));
+}
+
+#[test]
+fn what_may_not_be_is_refused_by_name_and_changes_nothing() {
+    let context = TestContext::with("debian:12");
+    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    workspace.ask("mkdir -p taken; echo old > first");
+    let before = workspace.ask("find . | sort; cat first");
+    let first = Member::file("first", "new");
+    let cases: &[(&str, Member)] = &[
+        ("/etc/passwd", Member::file("/etc/passwd", "x")),
+        ("a/../../b", Member::file("a/../../b", "x")),
+        ("device", Member::of_kind("device", b'3', "")),
+        ("pipe", Member::of_kind("pipe", b'6', "")),
+        ("out", Member::of_kind("out", b'2', "/etc")),
+        ("up", Member::of_kind("up", b'2', "../etc")),
+        ("stray", Member::of_kind("stray", b'1', "nowhere")),
+        // In the guest's way.
+        ("taken", Member::file("taken", "x")),
+        ("first", Member::file("first/below", "x")),
+    ];
+    for (name, member) in cases {
+        let archive = tar(&context, &[first.clone(), member.clone()]);
+        let push = workspace.push(&archive).run().expect(1);
+        push.err_has(name);
+        assert_eq!(workspace.ask("find . | sort; cat first"), before, "{name}");
+    }
+    // A seed is refused before there is a workspace.
+    let archive = tar(&context, &[first, Member::file("../b", "x")]);
+    let run = context.pyro(&["workspace", "create", "debian:12", "--seed-path"]);
+    run.args(&[&archive]).run().expect(1).err_has("../b");
+    let list = context
+        .pyro(&["workspace", "list", "--json"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(list["count"], 1);
+}
+
+#[test]
+fn of_members_with_one_name_the_last_wins() {
+    let context = TestContext::with("debian:12");
+    let archive = tar(
+        &context,
+        &[
+            Member::file("twice", "first"),
+            Member::of_kind("other-name", b'1', "twice"),
+            Member::of_kind("directory", b'5', ""),
+            Member::file("directory/file", "first"),
+            Member::of_kind("directory", b'5', ""),
+            Member::file("directory/file", "second"),
+            Member::of_kind("twice", b'2', "other-name"),
+            Member::file("twice", "last"),
+            Member::file("link", "file"),
+            Member::of_kind("link", b'2', "directory/file"),
+        ],
+    );
+    let look = "cat twice other-name directory/file link; ls; stat -c %h other-name";
+    let expected =
+        "lastfirstsecondsecond\ndirectory\nlink\nother-name\ntwice\n1\n".replacen('\n', "", 1);
+    let workspace = Lasting::workspace(&context, &["--seed-path", archive.to_str().unwrap()]);
+    assert_eq!(workspace.ask(look), expected);
+    workspace.ask("rm -r *");
+    workspace.push(&archive).run().expect(0);
+    assert_eq!(workspace.ask(look), expected);
+}
+
+/// A file of so many MiB that takes no room.
+fn sparse(path: &Path, mebibytes: u64) {
+    File::create(path)
+        .unwrap()
+        .set_len(mebibytes << 20)
+        .unwrap();
+}
+
+/// A member of a tar file, as no program would write it.
+#[derive(Clone, Debug)]
+struct Member {
+    name: String,
+    kind: u8,
+    target: String,
+    content: String,
+}
+
+impl Member {
+    fn file(name: &str, content: &str) -> Self {
+        let content = content.into();
+        Self {
+            content,
+            ..Self::of_kind(name, b'0', "")
+        }
+    }
+
+    fn of_kind(name: &str, kind: u8, target: &str) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            target: target.into(),
+            content: String::new(),
+        }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut header = vec![0; 512];
+        let mut put =
+            |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
+        put(0, &self.name);
+        put(100, "0000644\0");
+        put(108, "0000000\0");
+        put(116, "0000000\0");
+        put(124, &format!("{:011o}\0", self.content.len()));
+        put(136, "14000000000\0");
+        put(148, "        ");
+        put(157, &self.target);
+        put(257, "ustar\x0000");
+        header[156] = self.kind;
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        header.extend(self.content.bytes());
+        header.resize(header.len().next_multiple_of(512), 0);
+        header
+    }
+}
+
+/// Writes a tar file of these members.
+fn tar(context: &TestContext, members: &[Member]) -> PathBuf {
+    let mut bytes: Vec<u8> = members.iter().flat_map(Member::bytes).collect();
+    bytes.resize(bytes.len() + 1024, 0);
+    let path = context.path("made.tar");
+    fs::write(&path, bytes).unwrap();
+    path
+}

@@ -1,0 +1,84 @@
+//! The end of a lasting VM's time.
+
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::context::TestContext;
+use crate::lasting::{Lasting, is_alive};
+
+/// The shortest there is.
+const SECONDS: f64 = 60.0;
+/// How long what its supervisor does at the end may take.
+const GRACE: f64 = 5.0;
+
+#[test]
+fn nobody_calls_and_it_ends_all_the_same() {
+    let context = TestContext::with("debian:12");
+    let options = ["--ttl-seconds", "60"];
+    let workspace = Lasting::workspace(&context, &options);
+    let vm = Lasting::vm(&context, &options);
+    vm.call(&["start"]).run().expect(0);
+    let idle_vm = Lasting::vm(&context, &options);
+    workspace.ask("echo printed before the end");
+    let mut client = workspace
+        .shell_with(&["--timeout-seconds", "100"], "echo begun; sleep 90")
+        .start();
+    client.wait_for_stdout("begun");
+    let processes = [&workspace, &vm].map(|lasting| lasting.supervisor().unwrap());
+    let made = idle_vm.status()["created_at"].as_f64().unwrap();
+
+    let client = client.finish().expect(1);
+    let expired =
+        |noun: &str, id: &str| format!("{noun} '{id}' expired and was automatically deleted");
+    client.err_has(&expired("workspace", &workspace.id));
+    thread::sleep(Duration::from_secs_f64(
+        (made + SECONDS + GRACE - now()).max(0.0),
+    ));
+    assert!(!processes.into_iter().any(is_alive));
+    for lasting in [&workspace, &vm] {
+        let record = std::fs::read_to_string(lasting.directory().join("record.json")).unwrap();
+        assert!(record.contains("\"state\": \"expired\""), "{record}");
+        assert!(!lasting.directory().join("disk.ext4").exists());
+    }
+
+    let id = &workspace.id;
+    let message = expired("workspace", id);
+    let exec = workspace.shell_with(&["--json"], "true").run();
+    assert_eq!(exec.json_error("vm_expired", false)["error"], message);
+    workspace.push(".").run().expect(1).err_has(&message);
+    workspace.call(&["start"]).run().expect(1).err_has(&message);
+    assert_eq!(workspace.state(), "expired");
+    let logs = workspace.logs();
+    assert_eq!(logs[0]["stdout"], "printed before the end\n");
+    assert_eq!(logs[1]["stdout"], "begun\n");
+    assert_eq!(logs[1]["interrupted"], message);
+    workspace.call(&["delete"]).run().expect(0);
+
+    // Reported once.
+    let message = expired("vm", &vm.id);
+    vm.call(&["status"]).run().expect(1).err_has(&message);
+    vm.call(&["status"])
+        .run()
+        .expect(1)
+        .err_has("does not exist");
+    let reaped = context
+        .pyro(&["vm", "reap-expired", "--json"])
+        .run()
+        .expect(0)
+        .json();
+    let expected = serde_json::json!({"count": 1, "deleted_vm_ids": [idle_vm.id]});
+    assert_eq!(reaped, expected);
+    let nothing = context
+        .pyro(&["vm", "reap-expired", "--json"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(nothing["count"], 0);
+}
+
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs_f64()
+}
