@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import functools
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -15,7 +14,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from pyro_mcp import results
 from pyro_mcp._manager import VmManager, Wanted
 from pyro_mcp._operations import AsyncOperations
-from pyro_mcp._pyro import GONE, OnBytes, Pyro
+from pyro_mcp._pyro import GONE, OnBytes, Pyro, method_like
 from pyro_mcp._server import DEFAULT_PROFILE, Profile, Server
 from pyro_mcp._stream import Chunk, Stream
 from pyro_mcp.errors import PyroError
@@ -88,7 +87,7 @@ class AsyncWorkspace:
     """One workspace. As an asynchronous context manager it makes the workspace at its beginning
     and deletes it at its end, unless the workspace was there before."""
 
-    def __init__(self, pyro: AsyncPyro, make: Callable[[], Coroutine[Any, Any, str]] | str) -> None:
+    def __init__(self, pyro: AsyncPyro, make: Callable[[], Made] | str) -> None:
         self._pyro = pyro
         self._make = make
         self.id = make if isinstance(make, str) else ""
@@ -147,7 +146,7 @@ class AsyncWorkspace:
 
     async def __aenter__(self) -> AsyncWorkspace:
         if not isinstance(self._make, str):
-            self.id = await self._make()
+            self.id = (await self._make())["workspace_id"]
         return self
 
     async def __aexit__(
@@ -165,21 +164,26 @@ class AsyncWorkspace:
                 raise
 
 
-def _opening(
-    create: Callable[Concatenate[AsyncPyro, P], Coroutine[Any, Any, results.Workspace]],
-) -> Callable[Concatenate[AsyncPyro, P], AsyncWorkspace]:
-    """A method with the parameters of one that makes a workspace."""
+Made = Coroutine[Any, Any, results.Workspace]
 
-    @functools.wraps(create)
-    def workspace(self: AsyncPyro, /, *args: P.args, **kwargs: P.kwargs) -> AsyncWorkspace:
-        async def make() -> str:
-            return (await create(self, *args, **kwargs))["workspace_id"]
 
-        return AsyncWorkspace(self, make)
+def _like(
+    create: Callable[Concatenate[AsyncPyro, P], Made],
+) -> Callable[
+    [Callable[[AsyncPyro, Callable[[], Made]], AsyncWorkspace]],
+    Callable[Concatenate[AsyncPyro, P], AsyncWorkspace],
+]:
+    """Gives a method the parameters of one that makes a workspace."""
 
-    workspace.__name__ = "workspace"
-    workspace.__doc__ = "Makes a workspace for the time of an `async with` statement."
-    return workspace
+    def decorate(
+        opened: Callable[[AsyncPyro, Callable[[], Made]], AsyncWorkspace],
+    ) -> Callable[Concatenate[AsyncPyro, P], AsyncWorkspace]:
+        def method(self: AsyncPyro, /, *args: P.args, **kwargs: P.kwargs) -> AsyncWorkspace:
+            return opened(self, lambda: create(self, *args, **kwargs))
+
+        return method_like(method, opened, create)
+
+    return decorate
 
 
 class AsyncPyro(AsyncOperations):
@@ -208,7 +212,10 @@ class AsyncPyro(AsyncOperations):
         """Where it runs them."""
         return self.plain.manager
 
-    workspace = _opening(AsyncOperations.create_workspace)
+    @_like(AsyncOperations.create_workspace)
+    def workspace(self, make: Callable[[], Made]) -> AsyncWorkspace:
+        """Makes a workspace, as `create_workspace`, for the time of an `async with` statement."""
+        return AsyncWorkspace(self, make)
 
     def attach_workspace(self, workspace_id: str) -> AsyncWorkspace:
         """A workspace that exists. It is not deleted at the end of an `async with` statement."""

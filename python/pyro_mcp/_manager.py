@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -60,6 +61,17 @@ class VmManager:
             active_limit=max_active_vms,
             program=program(),
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process has it with the same settings.
+        make = functools.partial(
+            VmManager,
+            backend_name=self.backend_name,
+            base_dir=self.base_dir,
+            cache_dir=self.cache_dir,
+            max_active_vms=self.max_active_vms,
+        )
+        return make, ()
 
     @property
     def base_dir(self) -> Path:

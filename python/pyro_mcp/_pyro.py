@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import os
 from collections.abc import Callable
 from types import TracebackType
@@ -102,19 +103,34 @@ class Workspace:
 GONE = ("not_found", "vm_expired")
 
 
-def _opening(
+def _like(
     create: Callable[Concatenate[Pyro, P], results.Workspace],
-) -> Callable[Concatenate[Pyro, P], Workspace]:
-    """A method with the parameters of one that makes a workspace."""
+) -> Callable[
+    [Callable[[Pyro, results.Workspace], Workspace]], Callable[Concatenate[Pyro, P], Workspace]
+]:
+    """Gives a method the parameters of one that makes a workspace."""
 
-    @functools.wraps(create)
-    def workspace(self: Pyro, /, *args: P.args, **kwargs: P.kwargs) -> Workspace:
-        made = create(self, *args, **kwargs)
-        return Workspace(self, made["workspace_id"], made=True)
+    def decorate(
+        opened: Callable[[Pyro, results.Workspace], Workspace],
+    ) -> Callable[Concatenate[Pyro, P], Workspace]:
+        def method(self: Pyro, /, *args: P.args, **kwargs: P.kwargs) -> Workspace:
+            return opened(self, create(self, *args, **kwargs))
 
-    workspace.__name__ = "workspace"
-    workspace.__doc__ = "Makes a workspace; deletes it at the end of a `with` statement."
-    return workspace
+        return method_like(method, opened, create)
+
+    return decorate
+
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def method_like(method: M, named: Callable[..., Any], parameters: Callable[..., Any]) -> M:
+    """Lets a method show the name and words of one function and the parameters of another."""
+    functools.update_wrapper(method, named)
+    signature = inspect.signature(parameters)
+    returned = inspect.signature(named).return_annotation
+    setattr(method, "__signature__", signature.replace(return_annotation=returned))
+    return method
 
 
 class Pyro(Operations):
@@ -148,7 +164,10 @@ class Pyro(Operations):
         """Where it runs them."""
         return self._manager
 
-    workspace = _opening(Operations.create_workspace)
+    @_like(Operations.create_workspace)
+    def workspace(self, made: results.Workspace) -> Workspace:
+        """Makes a workspace, as `create_workspace`; deletes it at the end of a `with` statement."""
+        return Workspace(self, made["workspace_id"], made=True)
 
     def attach_workspace(self, workspace_id: str) -> Workspace:
         """A workspace that exists. It is not deleted at the end of a `with` statement."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -91,7 +91,7 @@ class Server:
         }
 
     @asynccontextmanager
-    async def _client(self) -> AsyncIterator[_Client]:
+    async def _client(self) -> AsyncGenerator[_Client, None]:
         process = await asyncio.create_subprocess_exec(
             *self._command(),
             env=self._variables(),

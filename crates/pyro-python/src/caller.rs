@@ -75,18 +75,13 @@ impl Caller {
         }
     }
 
-    /// Passes output on. Fails once the call is cancelled.
-    fn print(&self, stream: &str, bytes: &[u8]) -> io::Result<()> {
+    fn print(&self, stream: &str, bytes: &[u8]) {
         if let Some(on_output) = &self.on_output {
             self.with_python(|py| {
                 let bytes = PyBytes::new(py, bytes);
                 on_output.call1(py, (stream, bytes)).map(drop)
             });
         }
-        if self.cancel.is_cancelled() {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        Ok(())
     }
 
     /// Calls Python; what it raises cancels the call, and so does an interpreter that is about
@@ -122,8 +117,13 @@ impl AsyncWrite for Output {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let printed = self.caller.print(self.stream, bytes);
-        Poll::Ready(printed.map(|()| bytes.len()))
+        self.caller.print(self.stream, bytes);
+        if self.caller.cancel.is_cancelled() {
+            // Nothing more is wanted. An error would say that the reader is gone, which a command
+            // may survive; this waits for the end of the call.
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
