@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
+use pyro_engine::variables::{BASE_DIR, CACHE_DIR};
 use pyro_engine::{Config, Error, Kind, VERSION, operation};
 
 use crate::caller::Caller;
@@ -46,14 +47,13 @@ impl Engine {
             let value = variables.call_method1("get", (name,)).ok()?;
             value.extract::<Option<OsString>>().ok().flatten()
         };
-        let given = |name: &str, directory: Option<&PathBuf>| {
-            let given = directory.map(|path| path.clone().into_os_string());
-            given.or_else(|| variable(name))
-        };
-        let config = Config::from_variables(|name| match name {
-            pyro_engine::variables::BASE_DIR => given(name, base_dir.as_ref()),
-            pyro_engine::variables::CACHE_DIR => given(name, cache_dir.as_ref()),
-            _ => variable(name),
+        let given = [(BASE_DIR, base_dir), (CACHE_DIR, cache_dir)];
+        let config = Config::from_variables(|name| {
+            let given = given.iter().find(|(known, _)| *known == name);
+            match given {
+                Some((_, Some(directory))) => Some(directory.clone().into_os_string()),
+                _ => variable(name),
+            }
         })
         .map_err(|error| exception(variables.py(), &error))?;
         Ok(Self {
