@@ -115,6 +115,7 @@ def _absolute(path: str | os.PathLike[str] | None) -> str | None:
 
 def _tell(level: Literal["info", "warning"], text: str) -> None:
     if level == "warning":
-        warnings.warn(text, PyroWarning, stacklevel=4)
+        # From here through `call`, `_call` and the method to whoever called that.
+        warnings.warn(text, PyroWarning, stacklevel=5)
     else:
         logging.getLogger("pyro_mcp").info(text)

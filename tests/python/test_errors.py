@@ -107,9 +107,10 @@ def test_a_run_without_isolation_is_warned_of(
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(PyroError, match="Set allow_host_compat=True"):
         Pyro().run_in_vm(**RUN)
-    with pytest.warns(PyroWarning, match="WITHOUT ISOLATION"):
+    with pytest.warns(PyroWarning, match="WITHOUT ISOLATION") as warned:
         ran = Pyro().run_in_vm(**RUN, allow_host_compat=True)
     assert ran["execution_mode"] == "host_compat"
+    assert warned[0].filename == __file__
 
 
 def test_a_program_that_is_missing_is_named(
