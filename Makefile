@@ -14,7 +14,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 target = $(or $(CARGO_TARGET_DIR),target)
 built = $(target)/release/pyro
 
-.PHONY: help host-packages build run test check generate bench soak install clean
+.PHONY: help host-packages build run test test-python check generate bench soak wheel sdist install clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -31,10 +31,13 @@ run: build ## build everything, then run git in a microVM
 test: host-packages ## run all tests; the last line is their sum
 	@scripts/test
 
+test-python: host-packages ## test the Python package alone; PYTHON=python3 chooses the interpreter
+	@scripts/test-python
+
 check: host-packages ## check form, lints, generated pages, licences of dependencies
 	@scripts/check
 
-generate: ## write docs/reference from the definitions in the code
+generate: ## write docs/reference and Python's methods from the definitions in the code
 	$(CARGO) run --locked -p pyro-dev -- generate
 
 bench: build ## measure whole runs, beside podman and runsc, into docs/benchmarks.md; COUNT=20
@@ -44,6 +47,12 @@ soak: host-packages ## run many commands at once and look for what is left; SOAK
 	$(CARGO) build --locked -p pyro
 	$(CARGO) run --locked -p pyro-dev -- soak --count $(SOAK) --pyro $(target)/debug/pyro
 
+wheel: host-packages ## build the Python package, program included, into dist/
+	@scripts/wheel
+
+sdist: ## pack the sources of the Python package into dist/
+	@scripts/wheel --sdist
+
 install: build ## install the program, its manual pages and completions; PREFIX=/usr/local
 	install -D -m 755 $(built) $(DESTDIR)$(PREFIX)/bin/pyro
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
@@ -52,3 +61,4 @@ install: build ## install the program, its manual pages and completions; PREFIX=
 
 clean: ## remove what was built
 	$(CARGO) clean
+	rm -rf dist

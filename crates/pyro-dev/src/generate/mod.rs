@@ -1,10 +1,11 @@
-//! *Generating* the reference: pages that repeat what the code defines, so that nobody has to
-//! write it twice and nobody can forget to.
+//! *Generating* what repeats what the code defines, so that nobody has to write it twice and nobody
+//! can forget to: the reference, and the methods of the Python package.
 
 mod command_line;
 mod environments;
 mod manual;
 mod operations;
+mod python;
 mod tools;
 mod variables;
 
@@ -18,12 +19,12 @@ use crate::Error;
 const DIRECTORY: &str = "docs/reference";
 const COMMAND: &str = "cargo run -p pyro-dev -- generate";
 
-/// Returns every page: its path below `docs/reference`, and its contents.
+/// Returns every file: its path below the root of the source tree, and its contents.
 ///
 /// # Errors
 /// When the engine cannot list its environments.
 pub fn pages() -> Result<BTreeMap<String, String>, Error> {
-    let mut pages = BTreeMap::from([
+    let mut pages: BTreeMap<String, String> = BTreeMap::from([
         ("cli.md".into(), command_line::page()),
         ("environment-variables.md".into(), variables::page()),
         ("environments.md".into(), environments::page()?),
@@ -34,61 +35,56 @@ pub fn pages() -> Result<BTreeMap<String, String>, Error> {
     for (name, page) in manual::pages()? {
         pages.insert(format!("man/{name}"), page);
     }
-    Ok(pages)
+    let below = |(name, page)| (format!("{DIRECTORY}/{name}"), page);
+    let mut files: BTreeMap<_, _> = pages.into_iter().map(below).collect();
+    files.extend(python::files());
+    Ok(files)
 }
 
-/// Writes the reference of the source tree at `root` and returns the paths of what changed.
+/// Writes what is generated in the source tree at `root` and returns the paths of what changed.
 ///
 /// # Errors
 /// When a page cannot be made or written.
 pub fn write(root: &Path) -> Result<Vec<String>, Error> {
     let pages = pages()?;
-    let directory = root.join(DIRECTORY);
-    let changed = differences(&directory, &pages)?;
+    let changed = differences(root, &pages)?;
     for name in &changed {
-        let path = directory.join(name);
+        let path = root.join(name);
         match pages.get(name) {
             Some(page) => {
-                fs::create_dir_all(path.parent().unwrap_or(&directory))?;
+                fs::create_dir_all(path.parent().unwrap_or(root))?;
                 fs::write(path, page)?;
             }
             None => fs::remove_file(path)?,
         }
     }
-    Ok(changed
-        .iter()
-        .map(|name| format!("{DIRECTORY}/{name}"))
-        .collect())
+    Ok(changed)
 }
 
-/// Checks that the reference of the source tree at `root` is what the code says.
+/// Checks that what is generated in the source tree at `root` is what the code says.
 ///
 /// # Errors
 /// When it is not: the error names the files that differ and the command that writes them.
 pub fn check(root: &Path) -> Result<(), Error> {
-    let changed = differences(&root.join(DIRECTORY), &pages()?)?;
+    let changed = differences(root, &pages()?)?;
     if changed.is_empty() {
         return Ok(());
     }
-    let list: Vec<String> = changed
-        .iter()
-        .map(|name| format!("  {DIRECTORY}/{name}"))
-        .collect();
-    let list = list.join("\n");
-    Err(format!("these differ from what the code defines:\n{list}\nrun: {COMMAND}").into())
+    let list = changed.join("\n  ");
+    Err(format!("these differ from what the code defines:\n  {list}\nrun: {COMMAND}").into())
 }
 
-/// Returns the names of the pages that are missing, differ, or describe something that is gone.
-fn differences(directory: &Path, pages: &BTreeMap<String, String>) -> Result<Vec<String>, Error> {
+/// Returns the paths of the files that are missing, differ, or describe something that is gone.
+fn differences(root: &Path, pages: &BTreeMap<String, String>) -> Result<Vec<String>, Error> {
     let mut names: Vec<String> = pages
         .iter()
-        .filter(|(name, page)| fs::read_to_string(directory.join(name)).ok().as_ref() != Some(page))
+        .filter(|(name, page)| fs::read_to_string(root.join(name)).ok().as_ref() != Some(page))
         .map(|(name, _)| name.clone())
         .collect();
-    let manual = directory.join("man");
+    let manual = root.join(DIRECTORY).join("man");
     if manual.is_dir() {
         for entry in fs::read_dir(manual)? {
-            let name = format!("man/{}", entry?.file_name().to_string_lossy());
+            let name = format!("{DIRECTORY}/man/{}", entry?.file_name().to_string_lossy());
             if !pages.contains_key(&name) {
                 names.push(name);
             }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// What `cli` stands for in these documents.
-const CLI: &str = "pyro/tests/cli";
+/// What these stand for in the documents; other places are crates.
+const PLACES: &[(&str, &str)] = &[("cli", "crates/pyro/tests/cli"), ("python", "tests/python")];
 
 #[test]
 fn tests_that_are_named_exist() {
@@ -17,12 +17,16 @@ fn tests_that_are_named_exist() {
         // Every other part of a text is between backticks.
         for (place, test) in text.split('`').skip(1).step_by(2).filter_map(test) {
             named += 1;
-            let directory = root.join("crates").join(place);
+            let known = PLACES.iter().find(|(name, _)| *name == place);
+            let directory = match known {
+                Some((_, path)) => root.join(path),
+                None => root.join("crates").join(place),
+            };
             let source = sources
                 .entry(place.to_owned())
                 .or_insert_with(|| text_of_all(&directory));
             assert!(
-                source.contains(&format!("fn {test}(")),
+                source.contains(&format!("fn {test}(")) || source.contains(&format!("def {test}(")),
                 "{document} names {test}, which {place} does not have"
             );
         }
@@ -33,7 +37,6 @@ fn tests_that_are_named_exist() {
 /// The crate and the function of `crate::function`.
 fn test(code: &str) -> Option<(&str, &str)> {
     let (place, name) = code.split_once("::")?;
-    let place = if place == "cli" { CLI } else { place };
     name.contains('_').then_some((place, name))
 }
 
@@ -44,7 +47,10 @@ fn text_of_all(directory: &Path) -> String {
         let path = entry.unwrap().path();
         if path.is_dir() {
             text += &text_of_all(&path);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "rs" || extension == "py")
+        {
             text += &fs::read_to_string(path).unwrap();
         }
     }

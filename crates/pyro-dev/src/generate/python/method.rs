@@ -1,0 +1,215 @@
+//! A *method*: how Python calls one operation.
+
+use std::fmt::Write;
+
+use pyro_engine::operation::Entry;
+use serde_json::Value;
+
+use super::result::Results;
+use super::{documentation, name};
+
+/// One method.
+pub(super) struct Method {
+    name: String,
+    operation: &'static str,
+    description: String,
+    parameters: Vec<Parameter>,
+    returns: Returns,
+}
+
+struct Returns {
+    annotation: String,
+    description: String,
+    /// The key of the response that is returned; `None` for the response itself.
+    key: Option<&'static str>,
+}
+
+struct Parameter {
+    name: String,
+    annotation: String,
+    /// As Python writes it; `None` if it has to be given.
+    default: Option<String>,
+    positional: bool,
+    description: String,
+}
+
+impl Method {
+    /// The methods of an operation: one, or two where the first promises not to have everything.
+    pub(super) fn of(entry: &'static Entry, results: &Results) -> Vec<Self> {
+        let method = |name: String, only: Option<&[&str]>| Self {
+            name,
+            operation: entry.name,
+            description: entry.description(),
+            parameters: parameters(entry, only),
+            returns: returns(entry, results),
+        };
+        let first = name::of(entry.name);
+        match name::EXACT.iter().find(|(known, ..)| *known == entry.name) {
+            None => vec![method(first, None)],
+            Some((_, only, full)) => {
+                vec![method(first, Some(only)), method((*full).to_owned(), None)]
+            }
+        }
+    }
+
+    /// The method's definition, in a class.
+    pub(super) fn text(&self, keyword: &str) -> String {
+        let mut text = format!("\n    {keyword}def {}(self", self.name);
+        let mut keywords = false;
+        for parameter in &self.parameters {
+            if !parameter.positional && !keywords {
+                text.push_str(", *");
+                keywords = true;
+            }
+            let _ = write!(text, ", {}: {}", parameter.name, parameter.annotation);
+            if let Some(default) = &parameter.default {
+                let _ = write!(text, " = {default}");
+            }
+        }
+        let Returns {
+            annotation, key, ..
+        } = &self.returns;
+        let _ = writeln!(text, ") -> {annotation}:");
+        text.push_str(&self.documentation());
+        let request: Vec<String> = self
+            .parameters
+            .iter()
+            .map(|parameter| format!("\"{0}\": {0}", parameter.name))
+            .collect();
+        let wait = if keyword.is_empty() { "" } else { "await " };
+        let call = format!(
+            "{wait}self._call(\"{}\", {{{}}})",
+            self.operation,
+            request.join(", ")
+        );
+        let value = match key {
+            Some(key) => format!("({call})[\"{key}\"]"),
+            None => call,
+        };
+        let _ = write!(
+            text,
+            "        response: {annotation} = {value}\n        return response\n"
+        );
+        text
+    }
+
+    fn documentation(&self) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        lines.extend(self.description.lines().map(str::to_owned));
+        if !self.parameters.is_empty() {
+            lines.extend([String::new(), "Args:".into()]);
+        }
+        for Parameter {
+            name, description, ..
+        } in &self.parameters
+        {
+            lines.push(format!("    {name}: {description}"));
+        }
+        lines.extend([String::new(), "Returns:".into()]);
+        let returned = self.returns.description.lines();
+        lines.extend(returned.map(|line| format!("    {line}")));
+        lines.push(String::new());
+        lines.extend(RAISES.map(str::to_owned));
+        let mut text = String::from("        \"\"\"");
+        for (number, line) in lines.iter().enumerate() {
+            let indent = if number == 0 || line.is_empty() {
+                ""
+            } else {
+                "        "
+            };
+            let _ = writeln!(text, "{indent}{}", documentation(line));
+        }
+        text.push_str("        \"\"\"\n");
+        text
+    }
+}
+
+const RAISES: [&str; 3] = [
+    "Raises:",
+    "    PyroValueError: The request cannot be meant, or names what does not exist.",
+    "    PyroRuntimeError: The request is sound, but was not carried out.",
+];
+
+/// The parameters of an operation, in the order in which its struct has them: those by position,
+/// those that have to be given, the others.
+fn parameters(entry: &'static Entry, only: Option<&[&str]>) -> Vec<Parameter> {
+    let schema = (entry.input_schema)().to_value();
+    let command = (entry.add_arguments)(clap::Command::new(entry.name));
+    let names = command
+        .get_arguments()
+        .map(|argument| argument.get_id().as_str().replace('-', "_"));
+    let mut parameters: Vec<Parameter> = names
+        .filter(|name| only.is_none_or(|only| only.contains(&name.as_str())))
+        .map(|name| parameter(entry, name, &schema))
+        .collect();
+    parameters.sort_by_key(|parameter| (!parameter.positional, parameter.default.is_some()));
+    parameters
+}
+
+fn parameter(entry: &Entry, name: String, schema: &Value) -> Parameter {
+    let property = &schema["properties"][&name];
+    let mut annotation = super::result::annotation(property, schema, &|_, _| unreachable_class());
+    if name::is_host_path(&name) {
+        annotation = annotation.replace("str", "str | os.PathLike[str]");
+    }
+    let optional = annotation.ends_with("| None");
+    let default = match property.get("default") {
+        Some(Value::Bool(value)) => Some(if *value { "True" } else { "False" }.to_owned()),
+        Some(value) if !value.is_null() => Some(value.to_string()),
+        _ => optional.then(|| "None".to_owned()),
+    };
+    Parameter {
+        positional: name::is_positional(entry, &name),
+        description: property["description"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        name,
+        annotation,
+        default,
+    }
+}
+
+/// Requests are flat so far.
+fn unreachable_class() -> String {
+    "dict[str, object]".into()
+}
+
+fn returns(entry: &'static Entry, results: &Results) -> Returns {
+    let schema = (entry.output_schema)().to_value();
+    let unwrapped = name::UNWRAPPED
+        .iter()
+        .find(|(known, _)| *known == entry.name);
+    match unwrapped {
+        Some((_, key)) => {
+            let property = &schema["properties"][*key];
+            Returns {
+                annotation: results.annotation(property, &schema),
+                description: described(property, property, &schema),
+                key: Some(key),
+            }
+        }
+        None => Returns {
+            annotation: results.class(&schema),
+            description: described(&schema, &schema, &schema),
+            key: None,
+        },
+    }
+}
+
+/// A response in words: what it is, and its keys.
+fn described(whole: &Value, keyed: &Value, root: &Value) -> String {
+    let mut text = whole["description"].as_str().unwrap_or_default().to_owned();
+    let keyed = match keyed["items"]["$ref"].as_str() {
+        Some(reference) => {
+            let name = reference.rsplit('/').next().unwrap_or_default();
+            &root["$defs"][name]
+        }
+        None => keyed,
+    };
+    for (name, property) in keyed["properties"].as_object().into_iter().flatten() {
+        let description = property["description"].as_str().unwrap_or_default();
+        let _ = write!(text, "\n    {name}: {description}");
+    }
+    text
+}

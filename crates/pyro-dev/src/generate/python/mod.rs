@@ -1,0 +1,56 @@
+//! The Python package's methods, one for each operation, and the types of their results.
+
+mod method;
+mod name;
+mod result;
+
+use pyro_engine::operation::OPERATIONS;
+
+use super::COMMAND;
+use method::Method;
+use result::Results;
+
+/// Returns the path and contents of every generated file.
+pub(super) fn files() -> [(String, String); 2] {
+    let results = Results::of(OPERATIONS);
+    let file = |name| format!("python/pyro_mcp/{name}.py");
+    [
+        (file("_operations"), operations(&results)),
+        (file("results"), results.module(&header())),
+    ]
+}
+
+fn operations(results: &Results) -> String {
+    let methods: Vec<Method> = OPERATIONS
+        .iter()
+        .flat_map(|entry| Method::of(entry, results))
+        .collect();
+    let class = |name: &str, what: &str, keyword: &str| {
+        let methods: String = methods.iter().map(|method| method.text(keyword)).collect();
+        format!(
+            "\n\nclass {name}:\n    \"\"\"{what}\"\"\"\n\n    \
+             {keyword}def _call(self, operation: str, request: dict[str, object]) -> Any:\n        \
+             raise NotImplementedError\n{methods}"
+        )
+    };
+    let plain = class("Operations", "Every operation as a method.", "");
+    let asynchronous = class(
+        "AsyncOperations",
+        "Every operation as a method to await.",
+        "async ",
+    );
+    format!(
+        "{}\"\"\"The operations as methods.\"\"\"\n\nfrom __future__ import annotations\n\n\
+         import os\nfrom typing import Any\n\nfrom pyro_mcp import results\n{plain}{asynchronous}",
+        header()
+    )
+}
+
+fn header() -> String {
+    format!("# Written by `{COMMAND}` from the table of operations; edit that instead.\n")
+}
+
+/// Text as the part of a docstring: nothing in it may end the string or escape anything.
+fn documentation(text: &str) -> String {
+    text.replace('\\', "\\\\").replace("\"\"\"", "'''")
+}

@@ -1,0 +1,88 @@
+//! What a method is called and which parameters it takes by position. This is the one place where
+//! names of operations become names of methods.
+
+use pyro_engine::operation::Entry;
+
+/// Methods that the rule of [`of`] does not name.
+const NAMES: &[(&str, &str)] = &[
+    ("vm_list_environments", "list_environments"),
+    ("vm_network_info", "network_info_vm"),
+    ("vm_reap_expired", "reap_expired"),
+    ("vm_run", "run_in_vm"),
+];
+
+/// Parameters by position that are no ids: what the operation is about.
+const BY_POSITION: &[(&str, &[&str])] = &[
+    ("env_inspect", &["environment"]),
+    ("env_pull", &["environment"]),
+    ("workspace_sync_push", &["source_path"]),
+];
+
+/// Parameters that are paths on this host.
+const HOST_PATHS: &[&str] = &["output_path", "seed_path", "source_path"];
+
+/// Methods that promise fewer parameters than their operation has, and the name of a second
+/// method that has all of them.
+pub(super) const EXACT: &[(&str, &[&str], &str)] =
+    &[("workspace_logs", &["workspace_id"], "read_workspace_logs")];
+
+/// Methods that return one key of the response.
+pub(super) const UNWRAPPED: &[(&str, &str)] = &[("vm_list_environments", "environments")];
+
+/// The method of an operation. Operations say the noun first, methods the verb; what acts on all
+/// things of a kind has the plural.
+pub(super) fn of(operation: &str) -> String {
+    if let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == operation) {
+        return (*name).to_owned();
+    }
+    let Some((noun, verb)) = operation.rsplit_once('_') else {
+        return operation.to_owned();
+    };
+    let noun = noun
+        .strip_prefix("env")
+        .map_or_else(|| noun.to_owned(), |rest| format!("environment{rest}"));
+    let plural = if matches!(verb, "list" | "prune") && !noun.ends_with("disk") {
+        "s"
+    } else {
+        ""
+    };
+    format!("{verb}_{noun}{plural}")
+}
+
+/// Whether a parameter is taken by position: ids, and what [`BY_POSITION`] has.
+pub(super) fn is_positional(entry: &Entry, parameter: &str) -> bool {
+    let listed = BY_POSITION
+        .iter()
+        .any(|(name, parameters)| *name == entry.name && parameters.contains(&parameter));
+    listed || parameter.ends_with("_id")
+}
+
+pub(super) fn is_host_path(parameter: &str) -> bool {
+    HOST_PATHS.contains(&parameter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_have_the_promised_names() {
+        for (operation, method) in [
+            ("doctor", "doctor"),
+            ("env_inspect", "inspect_environment"),
+            ("env_prune", "prune_environments"),
+            ("env_pull", "pull_environment"),
+            ("snapshot_list", "list_snapshots"),
+            ("vm_create", "create_vm"),
+            ("vm_list", "list_vms"),
+            ("vm_run", "run_in_vm"),
+            ("workspace_disk_list", "list_workspace_disk"),
+            ("workspace_exec", "exec_workspace"),
+            ("workspace_file_list", "list_workspace_files"),
+            ("workspace_patch_apply", "apply_workspace_patch"),
+            ("workspace_sync_push", "push_workspace_sync"),
+        ] {
+            assert_eq!(of(operation), method);
+        }
+    }
+}

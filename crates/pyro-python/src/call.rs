@@ -1,0 +1,74 @@
+//! One *call*, on this thread, from its request to its response.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::PyResult;
+use pyro_engine::operation::Entry;
+use pyro_engine::{Config, Context, Engine, Error, Event, Listener, OutputStreams};
+use serde_json::Value;
+use tokio::time::MissedTickBehavior;
+
+use crate::caller::{Caller, Output};
+
+/// How often the caller is asked whether the call should go on.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// How long a thread of a cancelled call may take to notice. One that waits in line for a machine
+/// does not notice before its turn.
+const REST_LIMIT: Duration = Duration::from_millis(500);
+
+/// Runs an operation. The thread must not hold the interpreter.
+///
+/// # Errors
+/// The outer one when there can be no call, the inner one when the operation failed.
+pub(crate) fn run(
+    config: &Config,
+    entry: &'static Entry,
+    request: &str,
+    caller: &Arc<Caller>,
+) -> PyResult<Result<String, Error>> {
+    let request: Value = serde_json::from_str(request)
+        .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(async {
+        let engine = Engine::open(config.clone());
+        let call = engine.call(entry, request, context(caller));
+        tokio::pin!(call);
+        let mut looks = tokio::time::interval(LOOK_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first comes at once.
+        looks.tick().await;
+        loop {
+            tokio::select! {
+                result = &mut call => return result,
+                _ = looks.tick() => caller.look(),
+            }
+        }
+    });
+    runtime.shutdown_timeout(REST_LIMIT);
+    Ok(result.map(|response| response.to_string()))
+}
+
+fn context(caller: &Arc<Caller>) -> Context {
+    let listener = Arc::clone(caller);
+    let listen = move |event| match event {
+        Event::Warning(text) => listener.tell("warning", &text),
+        Event::Notice(text) => listener.tell("info", &text),
+        Event::Phase { .. }
+        | Event::Building { .. }
+        | Event::Transfer { .. }
+        | Event::Timing { .. } => {}
+    };
+    let output = |stream| Box::new(Output::new(Arc::clone(caller), stream));
+    Context {
+        listener: Listener::new(listen),
+        cancel: caller.cancel.clone(),
+        stdin: None,
+        output: caller.wants_output().then(|| OutputStreams {
+            stdout: output("stdout"),
+            stderr: output("stderr"),
+        }),
+    }
+}

@@ -1,0 +1,128 @@
+//! The Python *face*: one class, [`Engine`], whose `call` takes an operation's name and its
+//! request as JSON and returns the response as JSON. Everything that a Python programmer sees is
+//! Python, in `python/pyro_mcp`, and most of that is generated from the table of operations.
+//!
+//! A call runs on the thread that makes it, in a runtime of its own: a VMM dies with the thread
+//! that started it, and a forked process has only the thread that forked.
+
+mod call;
+mod caller;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::PyAny;
+use pyro_engine::variables::{BASE_DIR, CACHE_DIR};
+use pyro_engine::{Config, Error, Kind, VERSION, operation};
+
+use crate::caller::Caller;
+
+/// The module `pyro_mcp._native`.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", VERSION)?;
+    module.add_class::<Engine>()
+}
+
+/// What calls are made on. It holds settings and nothing else: no thread, no open file.
+#[pyclass(frozen, module = "pyro_mcp._native")]
+struct Engine {
+    config: Config,
+}
+
+#[pymethods]
+impl Engine {
+    /// Reads the settings from a mapping of environment variables; what is given beside it wins.
+    #[new]
+    #[pyo3(signature = (variables, *, base_dir=None, cache_dir=None, active_limit=None, program=None))]
+    fn new(
+        variables: &Bound<'_, PyAny>,
+        base_dir: Option<PathBuf>,
+        cache_dir: Option<PathBuf>,
+        active_limit: Option<usize>,
+        program: Option<PathBuf>,
+    ) -> PyResult<Self> {
+        let variable = |name: &str| {
+            let value = variables.call_method1("get", (name,)).ok()?;
+            value.extract::<Option<OsString>>().ok().flatten()
+        };
+        let given = [(BASE_DIR, base_dir), (CACHE_DIR, cache_dir)];
+        let config = Config::from_variables(|name| {
+            let given = given.iter().find(|(known, _)| *known == name);
+            match given {
+                Some((_, Some(directory))) => Some(directory.clone().into_os_string()),
+                _ => variable(name),
+            }
+        })
+        .map_err(|error| exception(variables.py(), &error))?;
+        Ok(Self {
+            config: Config {
+                active_limit: active_limit.unwrap_or(config.active_limit),
+                program,
+                ..config
+            },
+        })
+    }
+
+    /// Runs an operation and returns its response. Where `on_output` is given, it gets the name of
+    /// a stream and the bytes a command prints, as they come. `on_news` gets a level of the module
+    /// logging and a text. `wanted` is asked now and then; once it is false, or one of the three
+    /// raises, or a signal handler does, the call is cancelled and what it started ended.
+    #[pyo3(signature = (operation, request, *, on_output=None, on_news=None, wanted=None))]
+    fn call(
+        &self,
+        py: Python<'_>,
+        operation: &str,
+        request: &str,
+        on_output: Option<Py<PyAny>>,
+        on_news: Option<Py<PyAny>>,
+        wanted: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let entry = operation::find(operation).ok_or_else(|| {
+            pyo3::exceptions::PyValueError::new_err(format!("no operation '{operation}'"))
+        })?;
+        let caller = Caller::new(on_output, on_news, wanted);
+        let result = py.detach(|| call::run(&self.config, entry, request, &caller))?;
+        if let Some(failure) = caller.failure() {
+            return Err(failure);
+        }
+        result.map_err(|error| exception(py, &error))
+    }
+
+    /// The environment cache.
+    #[getter]
+    fn cache_dir(&self) -> &PathBuf {
+        &self.config.cache_dir
+    }
+
+    /// The directory for machines.
+    #[getter]
+    fn base_dir(&self) -> &PathBuf {
+        &self.config.base_dir
+    }
+
+    /// How many machines may be active at a time.
+    #[getter]
+    fn active_limit(&self) -> usize {
+        self.config.active_limit
+    }
+}
+
+/// The exception for an error of the engine, whose classes are Python's.
+fn exception(py: Python<'_>, error: &Error) -> PyErr {
+    let class = match error.kind {
+        Kind::InvalidInput => "PyroValueError",
+        Kind::Failed | Kind::Cancelled | Kind::OutputClosed => "PyroRuntimeError",
+    };
+    let made = py.import("pyro_mcp.errors").and_then(|errors| {
+        errors.getattr(class)?.call1((
+            &error.message,
+            &*error.code,
+            &error.cause,
+            &error.remedy,
+            error.retry_safe,
+        ))
+    });
+    made.map_or_else(|failure| failure, PyErr::from_value)
+}

@@ -1,0 +1,246 @@
+"""`AsyncPyro`: what `Pyro` has, to be awaited. A call that is cancelled ends what it started
+before the cancellation goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from pyro_mcp import results
+from pyro_mcp._manager import VmManager, Wanted
+from pyro_mcp._operations import AsyncOperations
+from pyro_mcp._pyro import GONE, OnBytes, Pyro, method_like
+from pyro_mcp._server import DEFAULT_PROFILE, Profile, Server
+from pyro_mcp._stream import Chunk, Stream
+from pyro_mcp.errors import PyroError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def _on_thread(work: Callable[[Wanted], R]) -> R:
+    """Does the work on a thread of its own: as many calls may wait as there are."""
+    cancelled = threading.Event()
+    future: concurrent.futures.Future[R] = concurrent.futures.Future()
+
+    def wanted() -> bool:
+        # An interpreter that ends waits for this thread.
+        return not cancelled.is_set() and threading.main_thread().is_alive()
+
+    def run() -> None:
+        try:
+            future.set_result(work(wanted))
+        except BaseException as error:  # noqa: BLE001 - whoever awaits it gets it
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="pyro-call").start()
+    waiting = asyncio.wrap_future(future)
+    try:
+        return await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        cancelled.set()
+        await asyncio.wait([waiting])
+        # Nobody is to be told what became of it.
+        waiting.exception()
+        raise
+
+
+class AsyncStream(AsyncIterator[Chunk], Generic[R]):
+    """Iterates over what a call prints, as `Stream` does."""
+
+    def __init__(self, stream: Stream[R]) -> None:
+        self._stream = stream
+
+    async def __anext__(self) -> Chunk:
+        chunk = await _on_thread(self._stream.next)
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    @property
+    def result(self) -> R:
+        """What the call returned, once the stream is exhausted."""
+        return self._stream.result
+
+    async def close(self) -> None:
+        """Cancels the call unless it has ended, and waits until what it started is gone."""
+        await _on_thread(lambda _: self._stream.close())
+
+    async def __aenter__(self) -> AsyncStream[R]:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class AsyncWorkspace:
+    """One workspace. As an asynchronous context manager it makes the workspace at its beginning
+    and deletes it at its end, unless the workspace was there before."""
+
+    def __init__(self, pyro: AsyncPyro, make: Callable[[], Made] | str) -> None:
+        self._pyro = pyro
+        self._make = make
+        self.id = make if isinstance(make, str) else ""
+
+    async def exec(
+        self,
+        command: str,
+        *,
+        timeout_seconds: int = 30,
+        on_stdout: OnBytes | None = None,
+        on_stderr: OnBytes | None = None,
+    ) -> results.ExecResult:
+        """Runs a command. With a callback for either output, both go to callbacks, which are
+        called on another thread, and the result has neither."""
+        pyro = self._pyro
+        if on_stdout is not None or on_stderr is not None:
+            pyro = pyro.with_output(on_stdout, on_stderr)
+        return await pyro.exec_workspace(
+            self.id, command=command, timeout_seconds=timeout_seconds
+        )
+
+    def stream(
+        self, command: str, *, timeout_seconds: int = 30
+    ) -> AsyncStream[results.ExecResult]:
+        """Runs a command and iterates over what it prints."""
+        workspace = self._pyro.plain.attach_workspace(self.id)
+        return AsyncStream(workspace.stream(command, timeout_seconds=timeout_seconds))
+
+    async def push(
+        self, source_path: str | os.PathLike[str], *, dest: str = "/workspace"
+    ) -> results.Pushed:
+        """Copies files into it."""
+        return await self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
+
+    async def logs(
+        self, *, sequence: int | None = None, tail: int | None = None
+    ) -> results.WorkspaceLogs:
+        """What was run in it."""
+        return await self._pyro.read_workspace_logs(self.id, sequence=sequence, tail=tail)
+
+    async def status(self) -> results.Workspace:
+        """What is known of it."""
+        return await self._pyro.status_workspace(self.id)
+
+    async def stop(self) -> results.Workspace:
+        """Stops it; its files are kept."""
+        return await self._pyro.stop_workspace(self.id)
+
+    async def start(self) -> results.Workspace:
+        """Starts it again."""
+        return await self._pyro.start_workspace(self.id)
+
+    async def delete(self) -> results.WorkspaceDeleted:
+        """Deletes it with everything in it."""
+        return await self._pyro.delete_workspace(self.id)
+
+    async def __aenter__(self) -> AsyncWorkspace:
+        if not isinstance(self._make, str):
+            self.id = (await self._make())["workspace_id"]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(self._make, str):
+            return
+        try:
+            await self.delete()
+        except PyroError as failure:
+            if failure.code not in GONE:
+                raise
+
+
+Made = Coroutine[Any, Any, results.Workspace]
+
+
+def _like(
+    create: Callable[Concatenate[AsyncPyro, P], Made],
+) -> Callable[
+    [Callable[[AsyncPyro, Callable[[], Made]], AsyncWorkspace]],
+    Callable[Concatenate[AsyncPyro, P], AsyncWorkspace],
+]:
+    """Gives a method the parameters of one that makes a workspace."""
+
+    def decorate(
+        opened: Callable[[AsyncPyro, Callable[[], Made]], AsyncWorkspace],
+    ) -> Callable[Concatenate[AsyncPyro, P], AsyncWorkspace]:
+        def method(self: AsyncPyro, /, *args: P.args, **kwargs: P.kwargs) -> AsyncWorkspace:
+            return opened(self, lambda: create(self, *args, **kwargs))
+
+        return method_like(method, opened, create)
+
+    return decorate
+
+
+class AsyncPyro(AsyncOperations):
+    """Runs commands in microVMs, as `Pyro` does, with methods to await. Each call has a thread of
+    its own while it lasts."""
+
+    def __init__(
+        self,
+        manager: VmManager | None = None,
+        *,
+        backend_name: str | None = None,
+        base_dir: str | os.PathLike[str] | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        max_active_vms: int | None = 4,
+    ) -> None:
+        self.plain = Pyro(
+            manager,
+            backend_name=backend_name,
+            base_dir=base_dir,
+            cache_dir=cache_dir,
+            max_active_vms=max_active_vms,
+        )
+
+    @property
+    def manager(self) -> VmManager:
+        """Where it runs them."""
+        return self.plain.manager
+
+    @_like(AsyncOperations.create_workspace)
+    def workspace(self, make: Callable[[], Made]) -> AsyncWorkspace:
+        """Makes a workspace, as `create_workspace`, for the time of an `async with` statement."""
+        return AsyncWorkspace(self, make)
+
+    def attach_workspace(self, workspace_id: str) -> AsyncWorkspace:
+        """A workspace that exists. It is not deleted at the end of an `async with` statement."""
+        return AsyncWorkspace(self, workspace_id)
+
+    def with_output(
+        self, on_stdout: OnBytes | None = None, on_stderr: OnBytes | None = None
+    ) -> AsyncPyro:
+        """Returns one whose commands pass their output on, as it comes, instead of returning it.
+        The callbacks are called on another thread."""
+        other = AsyncPyro(self.manager)
+        other.plain = self.plain.with_output(on_stdout, on_stderr)
+        return other
+
+    def stream(self, call: Callable[[Pyro], R]) -> AsyncStream[R]:
+        """Makes a call, as `Pyro.stream`, and iterates over what its command prints."""
+        return AsyncStream(self.plain.stream(call))
+
+    def create_server(self, *, profile: Profile = DEFAULT_PROFILE) -> Server:
+        """Returns an MCP server of the same operations."""
+        return self.plain.create_server(profile=profile)
+
+    async def _call(self, operation: str, request: dict[str, object]) -> Any:
+        def call(wanted: Wanted) -> Any:
+            on_output = self.plain.on_output
+            return self.manager.call(operation, request, on_output=on_output, wanted=wanted)
+
+        return await _on_thread(call)

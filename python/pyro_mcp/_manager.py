@@ -1,0 +1,121 @@
+"""The manager: the settings of an engine, and its calls."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from pyro_mcp import _native
+from pyro_mcp._program import program
+from pyro_mcp.errors import PyroValueError, PyroWarning
+
+StreamName = Literal["stdout", "stderr"]
+OnOutput = Callable[[StreamName, bytes], object]
+Wanted = Callable[[], bool]
+
+_BACKENDS = ("qemu",)
+
+
+class VmManager:
+    """Where machines are and how many there may be. It holds no process, thread or open file: many
+    threads may share one, and a forked process may go on using it.
+
+    Args:
+        backend_name: What runs the machines; `qemu`, or None for the default, which is the same.
+        base_dir: Directory for machines; None for that of the program `pyro`.
+        cache_dir: Directory for environments; None for that of the program `pyro`.
+        max_active_vms: How many machines of this user may be active when a call needs one more,
+            those of other processes included; a call that finds so many waits in line. None for
+            the program's own limit, the variable PYRO_MAX_ACTIVE_VMS or 4 for each processor.
+    """
+
+    def __init__(
+        self,
+        *,
+        backend_name: str | None = None,
+        base_dir: str | os.PathLike[str] | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        max_active_vms: int | None = 4,
+    ) -> None:
+        if backend_name is not None and backend_name not in _BACKENDS:
+            expected = ", ".join(_BACKENDS)
+            raise PyroValueError(
+                f"invalid backend; expected one of: {expected}", "invalid_input", retry_safe=True
+            )
+        if max_active_vms is not None and max_active_vms < 1:
+            raise PyroValueError(
+                "max_active_vms must be positive", "invalid_input", retry_safe=True
+            )
+        self.backend_name = backend_name or _BACKENDS[0]
+        self._engine = _native.Engine(
+            os.environ,
+            # It may be used from another directory.
+            base_dir=_absolute(base_dir),
+            cache_dir=_absolute(cache_dir),
+            active_limit=max_active_vms,
+            program=program(),
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process has it with the same settings.
+        make = functools.partial(
+            VmManager,
+            backend_name=self.backend_name,
+            base_dir=self.base_dir,
+            cache_dir=self.cache_dir,
+            max_active_vms=self.max_active_vms,
+        )
+        return make, ()
+
+    @property
+    def base_dir(self) -> Path:
+        """Directory for machines."""
+        return Path(self._engine.base_dir)
+
+    @property
+    def cache_dir(self) -> Path:
+        """Directory for environments."""
+        return Path(self._engine.cache_dir)
+
+    @property
+    def max_active_vms(self) -> int:
+        """How many machines may be active at a time."""
+        return self._engine.active_limit
+
+    def call(
+        self,
+        operation: str,
+        request: dict[str, object],
+        *,
+        on_output: OnOutput | None = None,
+        wanted: Wanted | None = None,
+    ) -> Any:
+        """Runs the operation of this name and returns its response. Where `on_output` is given, it
+        gets what a command prints as it comes, and the response does not have it. The call is
+        cancelled once `wanted`, which is asked every now and then, returns False."""
+        response = self._engine.call(
+            operation,
+            json.dumps(request, default=os.fspath),
+            on_output=on_output,
+            on_news=_tell,
+            wanted=wanted,
+        )
+        return json.loads(response)
+
+
+def _absolute(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.path.abspath(path)
+
+
+def _tell(level: Literal["info", "warning"], text: str) -> None:
+    if level == "warning":
+        # From here through `call`, `_call` and the method to whoever called that.
+        warnings.warn(text, PyroWarning, stacklevel=5)
+    else:
+        logging.getLogger("pyro_mcp").info(text)

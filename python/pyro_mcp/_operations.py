@@ -1,0 +1,1511 @@
+# Written by `cargo run -p pyro-dev -- generate` from the table of operations; edit that instead.
+"""The operations as methods."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pyro_mcp import results
+
+
+class Operations:
+    """Every operation as a method."""
+
+    def _call(self, operation: str, request: dict[str, object]) -> Any:
+        raise NotImplementedError
+
+    def list_environments(self) -> list[results.Environment]:
+        """List the environments that can be booted and whether each is installed
+
+        Returns:
+            The environments, by name.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: list[results.Environment] = (self._call("vm_list_environments", {}))["environments"]
+        return response
+
+    def pull_environment(self, environment: str) -> results.Pulled:
+        """Install an environment, or check that it is installed
+
+        It is built from the Debian archive that the machine's apt is configured for, which takes
+        about half a minute. An installed environment that is complete and unaltered is left as it is.
+
+        Args:
+            environment: Environment to install, for example `debian:12`
+
+        Returns:
+            An installed environment.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                kernel_image: Its kernel.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                rootfs_image: The image of its root file system.
+                source: Where it came from.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pulled = self._call("env_pull", {"environment": environment})
+        return response
+
+    def inspect_environment(self, environment: str) -> results.Environment:
+        """Show what an environment consists of and where it is installed
+
+        Args:
+            environment: Environment to show, for example `debian:12`
+
+        Returns:
+            What is known about one environment.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Environment = self._call("env_inspect", {"environment": environment})
+        return response
+
+    def prune_environments(self) -> results.Pruned:
+        """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
+
+        A complete environment of the current catalog is never removed.
+
+        Returns:
+            What was removed.
+                count: How many they are.
+                deleted_environment_dirs: Names of the removed directories, sorted.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pruned = self._call("env_prune", {})
+        return response
+
+    def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
+        """Run one command in a fresh microVM, then throw the microVM away
+
+        The command's output is passed on as it comes and its exit code is returned: 124 if it was
+        ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
+        unless it is a terminal.
+
+        Args:
+            environment: Environment to boot, for example `debian:12`
+            command: Shell command to run, for example `git --version`
+            vcpu_count: Virtual processors, 1 to 8
+            mem_mib: Memory in MiB, 256 to 32768
+            timeout_seconds: Seconds after which the command is ended
+            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600
+            network: Let the guest reach the Internet, but neither this host nor private networks
+            allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if no guest can be had
+
+        Returns:
+            What came of a command.
+                cleanup: What became of the microVM.
+                command: The command.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                vm_id: The microVM it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        return response
+
+    def create_vm(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.Vm:
+        """Make a VM that outlives this call; it is not started yet
+
+        It lives until it is deleted or its time is over, whatever comes first; its id is all that is
+        needed to use it, from any process of the same user.
+
+        Args:
+            environment: Environment to boot, for example `debian:12`
+            vcpu_count: Virtual processors, 1 to 8
+            mem_mib: Memory in MiB, 256 to 32768
+            ttl_seconds: Seconds after which the VM is deleted, whatever happens in it; 60 to 3600
+            network: Give the guest access to the network
+            allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
+
+        Returns:
+            A VM that outlives the call that made it.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch.
+                guest_ip: Its address, if it has access to the network.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds.
+                vcpu_count: Virtual processors.
+                vm_id: Its id.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vm = self._call("vm_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        return response
+
+    def start_vm(self, vm_id: str) -> results.Vm:
+        """Start a VM
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+
+        Returns:
+            A VM that outlives the call that made it.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch.
+                guest_ip: Its address, if it has access to the network.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds.
+                vcpu_count: Virtual processors.
+                vm_id: Its id.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vm = self._call("vm_start", {"vm_id": vm_id})
+        return response
+
+    def exec_vm(self, vm_id: str, *, command: str, timeout_seconds: int = 30) -> results.RunResult:
+        """Run one command in a started VM, then delete the VM
+
+        The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
+        ended it. For many commands in one place use a workspace.
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+            command: Shell command to run, for example `git --version`
+            timeout_seconds: Seconds after which the command is ended
+
+        Returns:
+            What came of a command.
+                cleanup: What became of the microVM.
+                command: The command.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                vm_id: The microVM it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.RunResult = self._call("vm_exec", {"vm_id": vm_id, "command": command, "timeout_seconds": timeout_seconds})
+        return response
+
+    def stop_vm(self, vm_id: str) -> results.Vm:
+        """Stop a VM in order; its files are kept and it can be started again
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+
+        Returns:
+            A VM that outlives the call that made it.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch.
+                guest_ip: Its address, if it has access to the network.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds.
+                vcpu_count: Virtual processors.
+                vm_id: Its id.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vm = self._call("vm_stop", {"vm_id": vm_id})
+        return response
+
+    def delete_vm(self, vm_id: str) -> results.Deleted:
+        """Delete a VM with everything in it, whatever it is doing
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+
+        Returns:
+            A VM that is gone.
+                deleted: Whether it is gone.
+                reason: Why.
+                vm_id: The VM.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Deleted = self._call("vm_delete", {"vm_id": vm_id})
+        return response
+
+    def status_vm(self, vm_id: str) -> results.Vm:
+        """Show what a VM is doing
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+
+        Returns:
+            A VM that outlives the call that made it.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch.
+                guest_ip: Its address, if it has access to the network.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds.
+                vcpu_count: Virtual processors.
+                vm_id: Its id.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vm = self._call("vm_status", {"vm_id": vm_id})
+        return response
+
+    def list_vms(self) -> results.Vms:
+        """List the VMs that outlive their calls
+
+        Returns:
+            All VMs.
+                count: How many there are.
+                vms: The VMs, the newest first.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vms = self._call("vm_list", {})
+        return response
+
+    def network_info_vm(self, vm_id: str) -> results.VmNetwork:
+        """Show the network of a VM
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+
+        Returns:
+            The network of a VM. Without one there are no addresses, but a reason.
+                dns_servers: Its name servers.
+                gateway_ip: Its way out.
+                guest_ip: Its own address.
+                mac_address: The hardware address of its network card.
+                network_enabled: Whether it has access to the network.
+                outbound_connectivity_expected: Whether connections to the outside should work.
+                reason: Why there is no network.
+                subnet_cidr: Its network.
+                tap_name: Always null: no device of the host is needed.
+                vm_id: The VM.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.VmNetwork = self._call("vm_network_info", {"vm_id": vm_id})
+        return response
+
+    def reap_expired(self) -> results.Reaped:
+        """Delete what is left of the VMs whose time is over
+
+        They have ended by themselves, and their disks are gone; this removes their records.
+
+        Returns:
+            The VMs that were deleted.
+                count: How many there were.
+                deleted_vm_ids: Their ids.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Reaped = self._call("vm_reap_expired", {})
+        return response
+
+    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None) -> results.Workspace:
+        """Make a workspace and start it: a microVM to run many commands in
+
+        Its files are in /workspace, which begins empty or with what --seed-path names. It lives until
+        it is deleted or its time is over; while nothing runs in it, it is paused and costs nothing. Its
+        id is all that is needed to use it, from any process of the same user.
+
+        Args:
+            environment: Environment to boot, for example `debian:12`
+            vcpu_count: Virtual processors, 1 to 8
+            mem_mib: Memory in MiB, 256 to 32768
+            ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
+            network: Let the guest reach the Internet, but neither this host nor private networks
+            allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
+            seed_path: Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), that the workspace begins with
+
+        Returns:
+            A workspace.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path})
+        return response
+
+    def list_workspaces(self) -> results.Workspaces:
+        """List the workspaces, the last used first
+
+        Returns:
+            All workspaces.
+                count: How many there are.
+                workspaces: The workspaces, the last used first.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspaces = self._call("workspace_list", {})
+        return response
+
+    def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+        """Run a command in a workspace, in /workspace
+
+        Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
+        124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
+        once. One whose caller dies goes on; `workspace logs` shows it.
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+            command: Shell command to run, for example `make test`
+            timeout_seconds: Seconds after which the command is ended
+
+        Returns:
+            What came of a command.
+                command: The command.
+                cwd: Its working directory.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                sequence: Its number in the workspace's log.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                workspace_id: The workspace it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "timeout_seconds": timeout_seconds})
+        return response
+
+    def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace") -> results.Pushed:
+        """Copy files into a started workspace
+
+        All of them appear, or none: they are unpacked beside and moved into their places. Files that
+        are there and not in the source stay.
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+            source_path: Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), to copy
+            dest: Directory in the workspace to copy into, absolute or relative to /workspace
+
+        Returns:
+            What was done.
+                execution_mode: Where it runs.
+                workspace_id: The workspace.
+                workspace_sync: What was copied.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pushed = self._call("workspace_sync_push", {"workspace_id": workspace_id, "source_path": source_path, "dest": dest})
+        return response
+
+    def status_workspace(self, workspace_id: str) -> results.Workspace:
+        """Show what a workspace is doing
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+
+        Returns:
+            A workspace.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspace = self._call("workspace_status", {"workspace_id": workspace_id})
+        return response
+
+    def stop_workspace(self, workspace_id: str) -> results.Workspace:
+        """Stop a workspace in order; its files and logs are kept
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+
+        Returns:
+            A workspace.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspace = self._call("workspace_stop", {"workspace_id": workspace_id})
+        return response
+
+    def start_workspace(self, workspace_id: str) -> results.Workspace:
+        """Start a stopped workspace again, with its files
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+
+        Returns:
+            A workspace.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspace = self._call("workspace_start", {"workspace_id": workspace_id})
+        return response
+
+    def logs_workspace(self, workspace_id: str) -> results.WorkspaceLogs:
+        """Show what was run in a workspace, with its output
+
+        Logs are kept until the workspace is deleted, also when it has stopped or its time is over.
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+
+        Returns:
+            What was run in a workspace.
+                count: How many commands there are in this answer.
+                entries: The commands, the first first.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.WorkspaceLogs = self._call("workspace_logs", {"workspace_id": workspace_id})
+        return response
+
+    def read_workspace_logs(self, workspace_id: str, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
+        """Show what was run in a workspace, with its output
+
+        Logs are kept until the workspace is deleted, also when it has stopped or its time is over.
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+            sequence: Show only the command with this number
+            tail: Show only the last N commands
+            follow: Pass the output of one command on as it comes, from its beginning until the command ends:
+of that with --sequence, or of the newest
+            offset: Skip so many bytes of each output
+            limit: Show at most so many bytes of each output
+
+        Returns:
+            What was run in a workspace.
+                count: How many commands there are in this answer.
+                entries: The commands, the first first.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.WorkspaceLogs = self._call("workspace_logs", {"workspace_id": workspace_id, "sequence": sequence, "tail": tail, "follow": follow, "offset": offset, "limit": limit})
+        return response
+
+    def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
+        """Delete a workspace with its files and logs, whatever it is doing
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+
+        Returns:
+            A workspace that is gone.
+                deleted: Whether it is gone.
+                reason: Why.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.WorkspaceDeleted = self._call("workspace_delete", {"workspace_id": workspace_id})
+        return response
+
+    def doctor(self, *, platform: str = "linux-x86_64", boot: bool = False) -> results.Report:
+        """Check whether this machine can run guests, and say what is missing
+
+        Exits with 0 only if a guest can run. `--boot` proves it by booting one.
+
+        Args:
+            platform: Platform to check
+            boot: Boot a guest, building its environment first if need be
+
+        Returns:
+            What was found.
+                accelerator: What runs the guests.
+                boot: The guest that was booted, if one was asked for.
+                build_requirements: Programs that environments are built with.
+                disk: Directories and their free space.
+                issues: What is wrong or could be better.
+                kernels: Kernels in the cache.
+                kvm: The KVM device.
+                networking: What networking needs, or might need.
+                parked_machines: Machines that are kept ahead of their use at this moment.
+                platform: The platform.
+                qemu: The VMM.
+                remedies: What to do about it, command by command.
+                runtime: What guests consist of.
+                runtime_ok: Whether a guest can run.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Report = self._call("doctor", {"platform": platform, "boot": boot})
+        return response
+
+
+class AsyncOperations:
+    """Every operation as a method to await."""
+
+    async def _call(self, operation: str, request: dict[str, object]) -> Any:
+        raise NotImplementedError
+
+    async def list_environments(self) -> list[results.Environment]:
+        """List the environments that can be booted and whether each is installed
+
+        Returns:
+            The environments, by name.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: list[results.Environment] = (await self._call("vm_list_environments", {}))["environments"]
+        return response
+
+    async def pull_environment(self, environment: str) -> results.Pulled:
+        """Install an environment, or check that it is installed
+
+        It is built from the Debian archive that the machine's apt is configured for, which takes
+        about half a minute. An installed environment that is complete and unaltered is left as it is.
+
+        Args:
+            environment: Environment to install, for example `debian:12`
+
+        Returns:
+            An installed environment.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                kernel_image: Its kernel.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                rootfs_image: The image of its root file system.
+                source: Where it came from.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pulled = await self._call("env_pull", {"environment": environment})
+        return response
+
+    async def inspect_environment(self, environment: str) -> results.Environment:
+        """Show what an environment consists of and where it is installed
+
+        Args:
+            environment: Environment to show, for example `debian:12`
+
+        Returns:
+            What is known about one environment.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Environment = await self._call("env_inspect", {"environment": environment})
+        return response
+
+    async def prune_environments(self) -> results.Pruned:
+        """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
+
+        A complete environment of the current catalog is never removed.
+
+        Returns:
+            What was removed.
+                count: How many they are.
+                deleted_environment_dirs: Names of the removed directories, sorted.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pruned = await self._call("env_prune", {})
+        return response
+
+    async def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
+        """Run one command in a fresh microVM, then throw the microVM away
+
+        The command's output is passed on as it comes and its exit code is returned: 124 if it was
+        ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
+        unless it is a terminal.
+
+        Args:
+            environment: Environment to boot, for example `debian:12`
+            command: Shell command to run, for example `git --version`
+            vcpu_count: Virtual processors, 1 to 8
+            mem_mib: Memory in MiB, 256 to 32768
+            timeout_seconds: Seconds after which the command is ended
+            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600
+            network: Let the guest reach the Internet, but neither this host nor private networks
+            allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if no guest can be had
+
+        Returns:
+            What came of a command.
+                cleanup: What became of the microVM.
+                command: The command.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                vm_id: The microVM it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        return response
+
+    async def create_vm(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.Vm:
+        """Make a VM that outlives this call; it is not started yet
+
+        It lives until it is deleted or its time is over, whatever comes first; its id is all that is
+        needed to use it, from any process of the same user.
+
+        Args:
+            environment: Environment to boot, for example `debian:12`
+            vcpu_count: Virtual processors, 1 to 8
+            mem_mib: Memory in MiB, 256 to 32768
+            ttl_seconds: Seconds after which the VM is deleted, whatever happens in it; 60 to 3600
+            network: Give the guest access to the network
+            allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
+
+        Returns:
+            A VM that outlives the call that made it.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch.
+                guest_ip: Its address, if it has access to the network.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds.
+                vcpu_count: Virtual processors.
+                vm_id: Its id.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vm = await self._call("vm_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        return response
+
+    async def start_vm(self, vm_id: str) -> results.Vm:
+        """Start a VM
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+
+        Returns:
+            A VM that outlives the call that made it.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch.
+                guest_ip: Its address, if it has access to the network.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds.
+                vcpu_count: Virtual processors.
+                vm_id: Its id.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vm = await self._call("vm_start", {"vm_id": vm_id})
+        return response
+
+    async def exec_vm(self, vm_id: str, *, command: str, timeout_seconds: int = 30) -> results.RunResult:
+        """Run one command in a started VM, then delete the VM
+
+        The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
+        ended it. For many commands in one place use a workspace.
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+            command: Shell command to run, for example `git --version`
+            timeout_seconds: Seconds after which the command is ended
+
+        Returns:
+            What came of a command.
+                cleanup: What became of the microVM.
+                command: The command.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                vm_id: The microVM it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.RunResult = await self._call("vm_exec", {"vm_id": vm_id, "command": command, "timeout_seconds": timeout_seconds})
+        return response
+
+    async def stop_vm(self, vm_id: str) -> results.Vm:
+        """Stop a VM in order; its files are kept and it can be started again
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+
+        Returns:
+            A VM that outlives the call that made it.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch.
+                guest_ip: Its address, if it has access to the network.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds.
+                vcpu_count: Virtual processors.
+                vm_id: Its id.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vm = await self._call("vm_stop", {"vm_id": vm_id})
+        return response
+
+    async def delete_vm(self, vm_id: str) -> results.Deleted:
+        """Delete a VM with everything in it, whatever it is doing
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+
+        Returns:
+            A VM that is gone.
+                deleted: Whether it is gone.
+                reason: Why.
+                vm_id: The VM.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Deleted = await self._call("vm_delete", {"vm_id": vm_id})
+        return response
+
+    async def status_vm(self, vm_id: str) -> results.Vm:
+        """Show what a VM is doing
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+
+        Returns:
+            A VM that outlives the call that made it.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch.
+                guest_ip: Its address, if it has access to the network.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds.
+                vcpu_count: Virtual processors.
+                vm_id: Its id.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vm = await self._call("vm_status", {"vm_id": vm_id})
+        return response
+
+    async def list_vms(self) -> results.Vms:
+        """List the VMs that outlive their calls
+
+        Returns:
+            All VMs.
+                count: How many there are.
+                vms: The VMs, the newest first.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vms = await self._call("vm_list", {})
+        return response
+
+    async def network_info_vm(self, vm_id: str) -> results.VmNetwork:
+        """Show the network of a VM
+
+        Args:
+            vm_id: Id of the VM, as `vm create` returned it
+
+        Returns:
+            The network of a VM. Without one there are no addresses, but a reason.
+                dns_servers: Its name servers.
+                gateway_ip: Its way out.
+                guest_ip: Its own address.
+                mac_address: The hardware address of its network card.
+                network_enabled: Whether it has access to the network.
+                outbound_connectivity_expected: Whether connections to the outside should work.
+                reason: Why there is no network.
+                subnet_cidr: Its network.
+                tap_name: Always null: no device of the host is needed.
+                vm_id: The VM.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.VmNetwork = await self._call("vm_network_info", {"vm_id": vm_id})
+        return response
+
+    async def reap_expired(self) -> results.Reaped:
+        """Delete what is left of the VMs whose time is over
+
+        They have ended by themselves, and their disks are gone; this removes their records.
+
+        Returns:
+            The VMs that were deleted.
+                count: How many there were.
+                deleted_vm_ids: Their ids.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Reaped = await self._call("vm_reap_expired", {})
+        return response
+
+    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None) -> results.Workspace:
+        """Make a workspace and start it: a microVM to run many commands in
+
+        Its files are in /workspace, which begins empty or with what --seed-path names. It lives until
+        it is deleted or its time is over; while nothing runs in it, it is paused and costs nothing. Its
+        id is all that is needed to use it, from any process of the same user.
+
+        Args:
+            environment: Environment to boot, for example `debian:12`
+            vcpu_count: Virtual processors, 1 to 8
+            mem_mib: Memory in MiB, 256 to 32768
+            ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
+            network: Let the guest reach the Internet, but neither this host nor private networks
+            allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
+            seed_path: Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), that the workspace begins with
+
+        Returns:
+            A workspace.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path})
+        return response
+
+    async def list_workspaces(self) -> results.Workspaces:
+        """List the workspaces, the last used first
+
+        Returns:
+            All workspaces.
+                count: How many there are.
+                workspaces: The workspaces, the last used first.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspaces = await self._call("workspace_list", {})
+        return response
+
+    async def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+        """Run a command in a workspace, in /workspace
+
+        Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
+        124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
+        once. One whose caller dies goes on; `workspace logs` shows it.
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+            command: Shell command to run, for example `make test`
+            timeout_seconds: Seconds after which the command is ended
+
+        Returns:
+            What came of a command.
+                command: The command.
+                cwd: Its working directory.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                sequence: Its number in the workspace's log.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                workspace_id: The workspace it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "timeout_seconds": timeout_seconds})
+        return response
+
+    async def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace") -> results.Pushed:
+        """Copy files into a started workspace
+
+        All of them appear, or none: they are unpacked beside and moved into their places. Files that
+        are there and not in the source stay.
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+            source_path: Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), to copy
+            dest: Directory in the workspace to copy into, absolute or relative to /workspace
+
+        Returns:
+            What was done.
+                execution_mode: Where it runs.
+                workspace_id: The workspace.
+                workspace_sync: What was copied.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pushed = await self._call("workspace_sync_push", {"workspace_id": workspace_id, "source_path": source_path, "dest": dest})
+        return response
+
+    async def status_workspace(self, workspace_id: str) -> results.Workspace:
+        """Show what a workspace is doing
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+
+        Returns:
+            A workspace.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspace = await self._call("workspace_status", {"workspace_id": workspace_id})
+        return response
+
+    async def stop_workspace(self, workspace_id: str) -> results.Workspace:
+        """Stop a workspace in order; its files and logs are kept
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+
+        Returns:
+            A workspace.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspace = await self._call("workspace_stop", {"workspace_id": workspace_id})
+        return response
+
+    async def start_workspace(self, workspace_id: str) -> results.Workspace:
+        """Start a stopped workspace again, with its files
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+
+        Returns:
+            A workspace.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspace = await self._call("workspace_start", {"workspace_id": workspace_id})
+        return response
+
+    async def logs_workspace(self, workspace_id: str) -> results.WorkspaceLogs:
+        """Show what was run in a workspace, with its output
+
+        Logs are kept until the workspace is deleted, also when it has stopped or its time is over.
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+
+        Returns:
+            What was run in a workspace.
+                count: How many commands there are in this answer.
+                entries: The commands, the first first.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.WorkspaceLogs = await self._call("workspace_logs", {"workspace_id": workspace_id})
+        return response
+
+    async def read_workspace_logs(self, workspace_id: str, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
+        """Show what was run in a workspace, with its output
+
+        Logs are kept until the workspace is deleted, also when it has stopped or its time is over.
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+            sequence: Show only the command with this number
+            tail: Show only the last N commands
+            follow: Pass the output of one command on as it comes, from its beginning until the command ends:
+of that with --sequence, or of the newest
+            offset: Skip so many bytes of each output
+            limit: Show at most so many bytes of each output
+
+        Returns:
+            What was run in a workspace.
+                count: How many commands there are in this answer.
+                entries: The commands, the first first.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.WorkspaceLogs = await self._call("workspace_logs", {"workspace_id": workspace_id, "sequence": sequence, "tail": tail, "follow": follow, "offset": offset, "limit": limit})
+        return response
+
+    async def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
+        """Delete a workspace with its files and logs, whatever it is doing
+
+        Args:
+            workspace_id: Id of the workspace, as `workspace create` returned it
+
+        Returns:
+            A workspace that is gone.
+                deleted: Whether it is gone.
+                reason: Why.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.WorkspaceDeleted = await self._call("workspace_delete", {"workspace_id": workspace_id})
+        return response
+
+    async def doctor(self, *, platform: str = "linux-x86_64", boot: bool = False) -> results.Report:
+        """Check whether this machine can run guests, and say what is missing
+
+        Exits with 0 only if a guest can run. `--boot` proves it by booting one.
+
+        Args:
+            platform: Platform to check
+            boot: Boot a guest, building its environment first if need be
+
+        Returns:
+            What was found.
+                accelerator: What runs the guests.
+                boot: The guest that was booted, if one was asked for.
+                build_requirements: Programs that environments are built with.
+                disk: Directories and their free space.
+                issues: What is wrong or could be better.
+                kernels: Kernels in the cache.
+                kvm: The KVM device.
+                networking: What networking needs, or might need.
+                parked_machines: Machines that are kept ahead of their use at this moment.
+                platform: The platform.
+                qemu: The VMM.
+                remedies: What to do about it, command by command.
+                runtime: What guests consist of.
+                runtime_ok: Whether a guest can run.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Report = await self._call("doctor", {"platform": platform, "boot": boot})
+        return response

@@ -1,0 +1,210 @@
+"""`Pyro`: the operations as methods, and what is made of them."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from pyro_mcp import results
+from pyro_mcp._manager import OnOutput, StreamName, VmManager, Wanted
+from pyro_mcp._operations import Operations
+from pyro_mcp._server import DEFAULT_PROFILE, Profile, Server, create_server
+from pyro_mcp._stream import Stream
+from pyro_mcp.errors import PyroError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+OnBytes = Callable[[bytes], object]
+
+
+class Workspace:
+    """One workspace. As a context manager it deletes the workspace at its end, if it made it."""
+
+    def __init__(self, pyro: Pyro, workspace_id: str, *, made: bool = False) -> None:
+        self._pyro = pyro
+        self._made = made
+        self.id = workspace_id
+
+    def exec(
+        self,
+        command: str,
+        *,
+        timeout_seconds: int = 30,
+        on_stdout: OnBytes | None = None,
+        on_stderr: OnBytes | None = None,
+    ) -> results.ExecResult:
+        """Runs a command, as `Pyro.exec_workspace`. With a callback for either output, both go to
+        callbacks as they come and the result has neither."""
+        pyro = self._pyro
+        if on_stdout is not None or on_stderr is not None:
+            pyro = pyro.with_output(on_stdout, on_stderr)
+        return pyro.exec_workspace(self.id, command=command, timeout_seconds=timeout_seconds)
+
+    def stream(self, command: str, *, timeout_seconds: int = 30) -> Stream[results.ExecResult]:
+        """Runs a command and iterates over what it prints."""
+        return self._pyro.stream(
+            lambda pyro: pyro.exec_workspace(
+                self.id, command=command, timeout_seconds=timeout_seconds
+            )
+        )
+
+    def push(
+        self, source_path: str | os.PathLike[str], *, dest: str = "/workspace"
+    ) -> results.Pushed:
+        """Copies files into it, as `Pyro.push_workspace_sync`."""
+        return self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
+
+    def logs(
+        self, *, sequence: int | None = None, tail: int | None = None
+    ) -> results.WorkspaceLogs:
+        """What was run in it, as `Pyro.read_workspace_logs`."""
+        return self._pyro.read_workspace_logs(self.id, sequence=sequence, tail=tail)
+
+    def status(self) -> results.Workspace:
+        """What is known of it."""
+        return self._pyro.status_workspace(self.id)
+
+    def stop(self) -> results.Workspace:
+        """Stops it; its files are kept."""
+        return self._pyro.stop_workspace(self.id)
+
+    def start(self) -> results.Workspace:
+        """Starts it again."""
+        return self._pyro.start_workspace(self.id)
+
+    def delete(self) -> results.WorkspaceDeleted:
+        """Deletes it with everything in it."""
+        return self._pyro.delete_workspace(self.id)
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._made:
+            return
+        try:
+            self.delete()
+        except PyroError as failure:
+            # Gone before its end is gone all the same.
+            if failure.code not in GONE:
+                raise
+
+
+GONE = ("not_found", "vm_expired")
+
+
+def _like(
+    create: Callable[Concatenate[Pyro, P], results.Workspace],
+) -> Callable[
+    [Callable[[Pyro, results.Workspace], Workspace]], Callable[Concatenate[Pyro, P], Workspace]
+]:
+    """Gives a method the parameters of one that makes a workspace."""
+
+    def decorate(
+        opened: Callable[[Pyro, results.Workspace], Workspace],
+    ) -> Callable[Concatenate[Pyro, P], Workspace]:
+        def method(self: Pyro, /, *args: P.args, **kwargs: P.kwargs) -> Workspace:
+            return opened(self, create(self, *args, **kwargs))
+
+        return method_like(method, opened, create)
+
+    return decorate
+
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def method_like(method: M, named: Callable[..., Any], parameters: Callable[..., Any]) -> M:
+    """Lets a method show the name and words of one function and the parameters of another."""
+    functools.update_wrapper(method, named)
+    signature = inspect.signature(parameters)
+    returned = inspect.signature(named).return_annotation
+    setattr(method, "__signature__", signature.replace(return_annotation=returned))
+    return method
+
+
+class Pyro(Operations):
+    """Runs commands in microVMs.
+
+    Args:
+        manager: Where to run them; if it is given, the other arguments mean nothing.
+        backend_name, base_dir, cache_dir, max_active_vms: As those of `VmManager`.
+    """
+
+    def __init__(
+        self,
+        manager: VmManager | None = None,
+        *,
+        backend_name: str | None = None,
+        base_dir: str | os.PathLike[str] | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        max_active_vms: int | None = 4,
+    ) -> None:
+        self._manager = manager or VmManager(
+            backend_name=backend_name,
+            base_dir=base_dir,
+            cache_dir=cache_dir,
+            max_active_vms=max_active_vms,
+        )
+        self.on_output: OnOutput | None = None
+        self._wanted: Wanted | None = None
+
+    @property
+    def manager(self) -> VmManager:
+        """Where it runs them."""
+        return self._manager
+
+    @_like(Operations.create_workspace)
+    def workspace(self, made: results.Workspace) -> Workspace:
+        """Makes a workspace, as `create_workspace`; deletes it at the end of a `with` statement."""
+        return Workspace(self, made["workspace_id"], made=True)
+
+    def attach_workspace(self, workspace_id: str) -> Workspace:
+        """A workspace that exists. It is not deleted at the end of a `with` statement."""
+        return Workspace(self, workspace_id)
+
+    def with_output(
+        self, on_stdout: OnBytes | None = None, on_stderr: OnBytes | None = None
+    ) -> Pyro:
+        """Returns one whose commands pass their output on, as it comes, instead of returning it.
+        What a callback raises cancels the command and is raised by the call."""
+
+        def on_output(stream: StreamName, data: bytes) -> None:
+            callback = on_stdout if stream == "stdout" else on_stderr
+            if callback is not None:
+                callback(data)
+
+        return self._with(on_output, self._wanted)
+
+    def stream(self, call: Callable[[Pyro], R]) -> Stream[R]:
+        """Makes a call on a thread of its own and iterates over what its command prints:
+
+            for chunk in pyro.stream(lambda pyro: pyro.exec_vm(vm_id, command="make")):
+                print(chunk.stream, chunk.data)
+        """
+        return Stream(lambda on_output, wanted: call(self._with(on_output, wanted)))
+
+    def create_server(self, *, profile: Profile = DEFAULT_PROFILE) -> Server:
+        """Returns an MCP server of the same operations."""
+        return create_server(self._manager, profile=profile)
+
+    def _with(self, on_output: OnOutput | None, wanted: Wanted | None) -> Pyro:
+        other = copy.copy(self)
+        other.on_output = on_output
+        other._wanted = wanted
+        return other
+
+    def _call(self, operation: str, request: dict[str, object]) -> Any:
+        return self._manager.call(
+            operation, request, on_output=self.on_output, wanted=self._wanted
+        )

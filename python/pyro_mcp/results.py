@@ -1,0 +1,896 @@
+# Written by `cargo run -p pyro-dev -- generate` from the table of operations; edit that instead.
+"""What the operations return: dictionaries with these keys."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class AcceleratorReport(TypedDict):
+    """What runs the guests."""
+
+    reason: str
+    """Why."""
+
+    selected: str | None
+    """`kvm` or `tcg`; null if what was asked for cannot be had."""
+
+
+class Boot(TypedDict):
+    """A guest that was booted."""
+
+    environment: str
+    """What it is."""
+
+    error: str | None
+    """Why it did not answer."""
+
+    kernel: str | None
+    """Its kernel, if it answered."""
+
+    ok: bool
+    """Whether it answered."""
+
+    total_ms: int
+    """From the start of the operation to the answer, in milliseconds."""
+
+
+class BuildRequirement(TypedDict):
+    """A program that environments are built with."""
+
+    package: str
+    """The Debian package it is in."""
+
+    path: str | None
+    """Where it is."""
+
+    purpose: str
+    """What it is for."""
+
+    tool: str
+    """Its name."""
+
+
+class Capabilities(TypedDict):
+    """What guests can do."""
+
+    reason: str | None
+    """Why not, where one of them is false."""
+
+    supports_guest_exec: bool
+    """Run commands."""
+
+    supports_guest_network: bool
+    """Use the network."""
+
+    supports_vm_boot: bool
+    """Boot."""
+
+
+class Cleanup(TypedDict):
+    """What became of a microVM."""
+
+    deleted: bool
+    """Whether it is gone."""
+
+    reason: str
+    """Why."""
+
+    vm_id: str
+    """The microVM."""
+
+
+class Deleted(TypedDict):
+    """A VM that is gone."""
+
+    deleted: bool
+    """Whether it is gone."""
+
+    reason: str
+    """Why."""
+
+    vm_id: str
+    """The VM."""
+
+
+class DiskReport(TypedDict):
+    """A directory and its free space."""
+
+    free_mib: int | None
+    """Free space, in MiB."""
+
+    path: str
+    """The directory."""
+
+    purpose: str
+    """What it is for: `environments` or `machines`."""
+
+    writable: bool
+    """Whether this user may write there."""
+
+
+class _EnvironmentAlways(TypedDict):
+    """What is known about one environment. These keys are always there."""
+
+    cache_dir: str
+    """The environment cache."""
+
+    catalog_version: str
+    """Version of the catalog it is in."""
+
+    compatibility: str
+    """Versions of pyro that can use it."""
+
+    default_packages: list[str]
+    """The packages it promises."""
+
+    description: str
+    """What it is for."""
+
+    distribution: str
+    """The distribution."""
+
+    distribution_version: str
+    """The distribution's version."""
+
+    install_dir: str
+    """Where it is, or would be, installed."""
+
+    installed: bool
+    """Whether it is installed."""
+
+    name: str
+    """Its name."""
+
+    oci_reference: str | None
+    """Reference of a published image."""
+
+    oci_registry: str | None
+    """Registry of a published image; null: it is built from the distribution's archive."""
+
+    oci_repository: str | None
+    """Repository of a published image."""
+
+    platform: str
+    """The platform it runs on."""
+
+    source_digest: str
+    """SHA-256 of its recipe, in hexadecimal."""
+
+    version: str
+    """Its version."""
+
+
+class Environment(_EnvironmentAlways, total=False):
+    """What is known about one environment."""
+
+    install_manifest: str | None
+    """The record of its installation, if it is installed."""
+
+
+class EnvironmentList(TypedDict):
+    """The environments."""
+
+    catalog_version: str
+    """Version of the catalog."""
+
+    environments: list[Environment]
+    """The environments, by name."""
+
+
+class _ExecResultAlways(TypedDict):
+    """What came of a command. These keys are always there."""
+
+    command: str
+    """The command."""
+
+    cwd: str
+    """Its working directory."""
+
+    duration_ms: int
+    """How long it ran, in milliseconds."""
+
+    environment: str
+    """The environment."""
+
+    environment_version: str | None
+    """The environment's version."""
+
+    execution_mode: str
+    """Where it ran."""
+
+    exit_code: int
+    """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it."""
+
+    sequence: int
+    """Its number in the workspace's log."""
+
+    stderr: str
+    """Its standard error, unless that was streamed."""
+
+    stdout: str
+    """Its standard output, unless that was streamed."""
+
+    workspace_id: str
+    """The workspace it ran in."""
+
+
+class ExecResult(_ExecResultAlways, total=False):
+    """What came of a command."""
+
+    signal: int | None
+    """Present if a signal ended the command: its number."""
+
+    stderr_lossy: bool
+    """Present if bytes in `stderr` that are not UTF-8 were replaced."""
+
+    stderr_truncated_from_bytes: int | None
+    """Present if `stderr` was cut: how many bytes there were."""
+
+    stdout_lossy: bool
+    """Present if bytes in `stdout` that are not UTF-8 were replaced."""
+
+    stdout_truncated_from_bytes: int | None
+    """Present if `stdout` was cut: how many bytes there were."""
+
+    timed_out: bool
+    """Present if the command was ended at its time limit."""
+
+
+class Kvm(TypedDict):
+    """The KVM device."""
+
+    exists: bool
+    """It exists."""
+
+    readable: bool
+    """This user may read it."""
+
+    writable: bool
+    """This user may write it."""
+
+
+class LastCommand(TypedDict):
+    """A command that has ended."""
+
+    command: str
+    """The command."""
+
+    cwd: str
+    """Its working directory."""
+
+    duration_ms: int
+    """How long it ran, in milliseconds."""
+
+    execution_mode: str
+    """Where it ran."""
+
+    exit_code: int | None
+    """Its exit code; null if it was interrupted."""
+
+    sequence: int
+    """Its number."""
+
+
+class Listed(TypedDict):
+    """A workspace in a list."""
+
+    command_count: int
+    """How many commands were run in it."""
+
+    created_at: float
+    """When it was made, in seconds since the Unix epoch."""
+
+    environment: str
+    """Its environment."""
+
+    expires_at: float | None
+    """When its time is over, in seconds since the Unix epoch; null for never."""
+
+    last_activity_at: float
+    """When it was made or a command was started in it, in seconds since the Unix epoch."""
+
+    state: str
+    """`starting`, `started`, `stopped`, `failed` or `expired`."""
+
+    workspace_id: str
+    """Its id."""
+
+
+class _LogEntryAlways(TypedDict):
+    """One command. These keys are always there."""
+
+    command: str
+    """The command."""
+
+    cwd: str
+    """Its working directory."""
+
+    duration_ms: int
+    """How long it ran, in milliseconds."""
+
+    execution_mode: str
+    """Where it ran."""
+
+    exit_code: int | None
+    """Its exit code; null if it runs, or was interrupted."""
+
+    recorded_at: float
+    """When it was started, in seconds since the Unix epoch."""
+
+    sequence: int
+    """Its number."""
+
+    stderr: str
+    """Its standard error."""
+
+    stderr_file: str
+    """The file with its standard error, with exact bytes."""
+
+    stdout: str
+    """Its standard output."""
+
+    stdout_file: str
+    """The file with its standard output, with exact bytes."""
+
+
+class LogEntry(_LogEntryAlways, total=False):
+    """One command."""
+
+    dropped_bytes: int | None
+    """Present if the command printed more than is kept: how many bytes were dropped."""
+
+    interrupted: str | None
+    """Present if it has no exit code: `running`, or why it was interrupted."""
+
+    stderr_lossy: bool
+    """Present if bytes in `stderr` that are not UTF-8 were replaced."""
+
+    stderr_truncated_from_bytes: int | None
+    """Present if not all of the standard error is in `stderr`: how many bytes there are."""
+
+    stdout_lossy: bool
+    """Present if bytes in `stdout` that are not UTF-8 were replaced."""
+
+    stdout_truncated_from_bytes: int | None
+    """Present if not all of the standard output is in `stdout`: how many bytes there are."""
+
+    timed_out: bool
+    """Present if the command was ended at its time limit."""
+
+
+class Networking(TypedDict):
+    """What networking needs, or might need."""
+
+    enabled_by_default: bool
+    """Whether guests have a network without being given one."""
+
+    ip_binary: str | None
+    """Where `ip` is."""
+
+    ip_forward_enabled: bool
+    """Whether this host forwards IPv4."""
+
+    iptables_binary: str | None
+    """Where `iptables` is."""
+
+    nft_binary: str | None
+    """Where `nft` is."""
+
+    passt_binary: str | None
+    """Where `passt` is, which guests with a network need; null also if the host has no way out."""
+
+    tun_available: bool
+    """Whether there is a TUN device."""
+
+
+class Pruned(TypedDict):
+    """What was removed."""
+
+    count: int
+    """How many they are."""
+
+    deleted_environment_dirs: list[str]
+    """Names of the removed directories, sorted."""
+
+
+class _PulledAlways(TypedDict):
+    """An installed environment. These keys are always there."""
+
+    cache_dir: str
+    """The environment cache."""
+
+    catalog_version: str
+    """Version of the catalog it is in."""
+
+    compatibility: str
+    """Versions of pyro that can use it."""
+
+    default_packages: list[str]
+    """The packages it promises."""
+
+    description: str
+    """What it is for."""
+
+    distribution: str
+    """The distribution."""
+
+    distribution_version: str
+    """The distribution's version."""
+
+    install_dir: str
+    """Where it is, or would be, installed."""
+
+    installed: bool
+    """Whether it is installed."""
+
+    kernel_image: str
+    """Its kernel."""
+
+    name: str
+    """Its name."""
+
+    oci_reference: str | None
+    """Reference of a published image."""
+
+    oci_registry: str | None
+    """Registry of a published image; null: it is built from the distribution's archive."""
+
+    oci_repository: str | None
+    """Repository of a published image."""
+
+    platform: str
+    """The platform it runs on."""
+
+    rootfs_image: str
+    """The image of its root file system."""
+
+    source: str
+    """Where it came from."""
+
+    source_digest: str
+    """SHA-256 of its recipe, in hexadecimal."""
+
+    version: str
+    """Its version."""
+
+
+class Pulled(_PulledAlways, total=False):
+    """An installed environment."""
+
+    install_manifest: str | None
+    """The record of its installation, if it is installed."""
+
+
+class Pushed(TypedDict):
+    """What was done."""
+
+    execution_mode: str
+    """Where it runs."""
+
+    workspace_id: str
+    """The workspace."""
+
+    workspace_sync: Sync
+    """What was copied."""
+
+
+class QemuReport(TypedDict):
+    """The VMM."""
+
+    minimum_version: str
+    """The oldest version that is supported."""
+
+    path: str | None
+    """Where it is."""
+
+    version: str | None
+    """Its version."""
+
+
+class Reaped(TypedDict):
+    """The VMs that were deleted."""
+
+    count: int
+    """How many there were."""
+
+    deleted_vm_ids: list[str]
+    """Their ids."""
+
+
+class _ReportAlways(TypedDict):
+    """What was found. These keys are always there."""
+
+    accelerator: AcceleratorReport
+    """What runs the guests."""
+
+    build_requirements: list[BuildRequirement]
+    """Programs that environments are built with."""
+
+    disk: list[DiskReport]
+    """Directories and their free space."""
+
+    issues: list[str]
+    """What is wrong or could be better."""
+
+    kernels: list[str]
+    """Kernels in the cache."""
+
+    kvm: Kvm
+    """The KVM device."""
+
+    networking: Networking
+    """What networking needs, or might need."""
+
+    parked_machines: int
+    """Machines that are kept ahead of their use at this moment."""
+
+    platform: str
+    """The platform."""
+
+    qemu: QemuReport
+    """The VMM."""
+
+    remedies: list[str]
+    """What to do about it, command by command."""
+
+    runtime: Runtime
+    """What guests consist of."""
+
+    runtime_ok: bool
+    """Whether a guest can run."""
+
+
+class Report(_ReportAlways, total=False):
+    """What was found."""
+
+    boot: Boot | None
+    """The guest that was booted, if one was asked for."""
+
+
+class _RunResultAlways(TypedDict):
+    """What came of a command. These keys are always there."""
+
+    cleanup: Cleanup
+    """What became of the microVM."""
+
+    command: str
+    """The command."""
+
+    duration_ms: int
+    """How long it ran, in milliseconds."""
+
+    environment: str
+    """The environment."""
+
+    environment_version: str | None
+    """The environment's version."""
+
+    execution_mode: str
+    """Where it ran: `guest_vsock` in the microVM, `host_compat` on the host."""
+
+    exit_code: int
+    """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it."""
+
+    stderr: str
+    """Its standard error, unless that was streamed."""
+
+    stdout: str
+    """Its standard output, unless that was streamed."""
+
+    vm_id: str
+    """The microVM it ran in."""
+
+
+class RunResult(_RunResultAlways, total=False):
+    """What came of a command."""
+
+    signal: int | None
+    """Present if a signal ended the command: its number."""
+
+    stderr_lossy: bool
+    """Present if bytes in `stderr` that are not UTF-8 were replaced."""
+
+    stderr_truncated_from_bytes: int | None
+    """Present if `stderr` was cut: how many bytes there were."""
+
+    stdout_lossy: bool
+    """Present if bytes in `stdout` that are not UTF-8 were replaced."""
+
+    stdout_truncated_from_bytes: int | None
+    """Present if `stdout` was cut: how many bytes there were."""
+
+    timed_out: bool
+    """Present if the command was ended at its time limit."""
+
+
+class Runtime(TypedDict):
+    """What guests consist of."""
+
+    artifacts_dir: str
+    """Directory of the environments."""
+
+    artifacts_present: bool
+    """Whether that directory exists."""
+
+    bundle_root: str | None
+    """Directory of a runtime bundle; null: the guest agent is part of the program."""
+
+    bundle_version: str
+    """Version of the runtime."""
+
+    cache_dir: str
+    """The environment cache."""
+
+    capabilities: Capabilities
+    """What guests can do."""
+
+    catalog_version: str
+    """Version of the catalog."""
+
+    component_versions: dict[str, str]
+    """Versions of its parts."""
+
+    environments: list[Environment]
+    """The environments."""
+
+    firecracker_bin: str | None
+    """Firecracker, which is not used."""
+
+    guest_agent_path: str | None
+    """The guest agent's file; null: it is part of the program."""
+
+    jailer_bin: str | None
+    """Firecracker's jailer, which is not used."""
+
+    manifest_path: str | None
+    """Manifest of a runtime bundle."""
+
+    notice_path: str | None
+    """Notices of a runtime bundle."""
+
+
+class Seed(TypedDict):
+    """What a workspace began with."""
+
+    bytes_written: int
+    """How many bytes its files have."""
+
+    destination: str
+    """Where it is in the guest."""
+
+    entry_count: int
+    """How many files, directories and links it has."""
+
+    mode: str
+    """`empty`, `directory` or `tar_archive`."""
+
+    seed_path: str | None
+    """Where it came from; null if it began empty."""
+
+
+class Sync(TypedDict):
+    """What was copied into a workspace."""
+
+    bytes_written: int
+    """How many bytes its files have."""
+
+    destination: str
+    """Where it is in the guest."""
+
+    entry_count: int
+    """How many files, directories and links it has."""
+
+    mode: str
+    """`directory` or `tar_archive`."""
+
+    source_path: str
+    """Where it came from."""
+
+
+class _VmAlways(TypedDict):
+    """A VM that outlives the call that made it. These keys are always there."""
+
+    allow_host_compat: bool
+    """Whether commands were allowed to run on the host."""
+
+    created_at: float
+    """When it was made, in seconds since the Unix epoch."""
+
+    environment: str
+    """Its environment."""
+
+    environment_version: str | None
+    """The environment's version."""
+
+    execution_mode: str
+    """Where commands run."""
+
+    expires_at: float | None
+    """When its time is over, in seconds since the Unix epoch."""
+
+    guest_ip: str | None
+    """Its address, if it has access to the network."""
+
+    mem_mib: int
+    """Memory, in MiB."""
+
+    metadata: dict[str, str]
+    """More about it."""
+
+    network_enabled: bool
+    """Whether it has access to the network."""
+
+    state: str
+    """`created`, `starting`, `started`, `stopped`, `failed` or `expired`."""
+
+    tap_name: str | None
+    """Always null: no device of the host is needed."""
+
+    ttl_seconds: int
+    """How long it may exist, in seconds."""
+
+    vcpu_count: int
+    """Virtual processors."""
+
+    vm_id: str
+    """Its id."""
+
+
+class Vm(_VmAlways, total=False):
+    """A VM that outlives the call that made it."""
+
+    state_reason: str | None
+    """Present if it did not end in order: why."""
+
+
+class _VmNetworkAlways(TypedDict):
+    """The network of a VM. Without one there are no addresses, but a reason. These keys are always there."""
+
+    network_enabled: bool
+    """Whether it has access to the network."""
+
+    outbound_connectivity_expected: bool
+    """Whether connections to the outside should work."""
+
+    vm_id: str
+    """The VM."""
+
+
+class VmNetwork(_VmNetworkAlways, total=False):
+    """The network of a VM. Without one there are no addresses, but a reason."""
+
+    dns_servers: list[str]
+    """Its name servers."""
+
+    gateway_ip: str
+    """Its way out."""
+
+    guest_ip: str
+    """Its own address."""
+
+    mac_address: str
+    """The hardware address of its network card."""
+
+    reason: str | None
+    """Why there is no network."""
+
+    subnet_cidr: str
+    """Its network."""
+
+    tap_name: str | None
+    """Always null: no device of the host is needed."""
+
+
+class Vms(TypedDict):
+    """All VMs."""
+
+    count: int
+    """How many there are."""
+
+    vms: list[Vm]
+    """The VMs, the newest first."""
+
+
+class _WorkspaceAlways(TypedDict):
+    """A workspace. These keys are always there."""
+
+    allow_host_compat: bool
+    """Whether commands were allowed to run on the host."""
+
+    command_count: int
+    """How many commands were run in it."""
+
+    created_at: float
+    """When it was made, in seconds since the Unix epoch."""
+
+    environment: str
+    """Its environment."""
+
+    environment_version: str | None
+    """The environment's version."""
+
+    execution_mode: str
+    """Where commands run."""
+
+    expires_at: float | None
+    """When its time is over, in seconds since the Unix epoch; null for never."""
+
+    guest_ip: str | None
+    """Its address, if it has access to the network."""
+
+    last_command: LastCommand | None
+    """The last one that has ended."""
+
+    mem_mib: int
+    """Memory, in MiB."""
+
+    metadata: dict[str, str]
+    """More about it."""
+
+    network_enabled: bool
+    """Whether it has access to the network."""
+
+    state: str
+    """`starting`, `started`, `stopped`, `failed` or `expired`."""
+
+    tap_name: str | None
+    """Always null: no device of the host is needed."""
+
+    ttl_seconds: int
+    """How long it may exist, in seconds; 0 for no limit."""
+
+    vcpu_count: int
+    """Virtual processors."""
+
+    workspace_id: str
+    """Its id."""
+
+    workspace_path: str
+    """Where its files are in the guest."""
+
+    workspace_seed: Seed
+    """What it began with."""
+
+
+class Workspace(_WorkspaceAlways, total=False):
+    """A workspace."""
+
+    state_reason: str | None
+    """Present if it did not end in order: why."""
+
+
+class WorkspaceDeleted(TypedDict):
+    """A workspace that is gone."""
+
+    deleted: bool
+    """Whether it is gone."""
+
+    reason: str
+    """Why."""
+
+    workspace_id: str
+    """The workspace."""
+
+
+class WorkspaceLogs(TypedDict):
+    """What was run in a workspace."""
+
+    count: int
+    """How many commands there are in this answer."""
+
+    entries: list[LogEntry]
+    """The commands, the first first."""
+
+    workspace_id: str
+    """The workspace."""
+
+
+class Workspaces(TypedDict):
+    """All workspaces."""
+
+    count: int
+    """How many there are."""
+
+    workspaces: list[Listed]
+    """The workspaces, the last used first."""

@@ -1,0 +1,27 @@
+"""How pip builds the package from its source: the program with cargo, and then, with maturin, the
+extension and a wheel of both."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import maturin
+from maturin import (  # noqa: F401 - the rest of the interface
+    build_sdist,
+    get_requires_for_build_sdist,
+    get_requires_for_build_wheel,
+    prepare_metadata_for_build_wheel,
+)
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    subprocess.run(
+        [_ROOT / "scripts" / "wheel-data", "--release"],
+        check=True,
+        # What pip reads is on standard output.
+        stdout=2,
+        env={"CARGO": "cargo", **os.environ},
+    )
+    return maturin.build_wheel(directory, config_settings, metadata_directory)

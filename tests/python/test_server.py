@@ -1,0 +1,85 @@
+"""The MCP server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import ENVIRONMENT
+from pyro_mcp import Pyro, PyroValueError, ToolError, create_server
+from pyro_mcp._program import program
+
+
+@pytest.fixture(autouse=True)
+def a_program_that_serves() -> None:
+    helped = subprocess.run([program(), "mcp", "serve", "--help"], capture_output=True)
+    if helped.returncode != 0:
+        pytest.skip("SKIPPED: this program has no MCP server")
+
+
+def test_tools_are_those_of_the_program(base_dir: Path) -> None:
+    full = asyncio.run(create_server().list_tools())
+    assert {"vm_run", "workspace_create", "workspace_exec"} <= {tool["name"] for tool in full}
+    assert all(tool["inputSchema"]["type"] == "object" for tool in full)
+    few = asyncio.run(Pyro().create_server(profile="vm-run").list_tools())
+    assert [tool["name"] for tool in few] == ["vm_run"]
+
+
+def test_a_tool_returns_what_its_method_returns(pyro: Pyro) -> None:
+    server = pyro.create_server()
+    arguments = {"environment": ENVIRONMENT, "command": "echo hi"}
+    content, structured = asyncio.run(server.call_tool("vm_run", arguments))
+    ran = pyro.run_in_vm(environment=ENVIRONMENT, command="echo hi")
+    assert set(structured) == set(ran)
+    assert structured["stdout"] == "hi\n"
+    assert content[0]["type"] == "text"
+
+
+def test_a_server_has_the_settings_of_its_manager(base_dir: Path, tmp_path: Path) -> None:
+    server = Pyro(base_dir=tmp_path / "other").create_server()
+    Pyro(base_dir=tmp_path / "other").create_vm(environment=ENVIRONMENT)
+    _, structured = asyncio.run(server.call_tool("vm_list"))
+    assert structured["count"] == 1
+    assert Pyro().list_vms()["count"] == 0
+
+
+def test_a_failure_is_a_tool_error(pyro: Pyro) -> None:
+    server = pyro.create_server()
+    with pytest.raises(ToolError, match="Error executing tool vm_status: .*'x' does not exist"):
+        asyncio.run(server.call_tool("vm_status", {"vm_id": "x"}))
+    with pytest.raises(ToolError, match="Error executing tool nothing: "):
+        asyncio.run(server.call_tool("nothing"))
+
+
+def test_a_server_runs_over_stdio(base_dir: Path) -> None:
+    code = "from pyro_mcp import create_server; create_server(profile='vm-run').run()"
+    initialize = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(initialize) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer = json.loads(ran.stdout)
+    assert answer["id"] == 1
+    assert answer["result"]["serverInfo"]["name"]
+
+
+def test_an_unknown_transport_is_refused(base_dir: Path) -> None:
+    with pytest.raises(PyroValueError, match="expected one of: stdio, streamable-http"):
+        create_server().run("sse")  # type: ignore[arg-type]
