@@ -286,7 +286,9 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
             if !discard {
                 supervisor.shut_down().await;
             }
-            (State::Stopped, None, Some(stopped()))
+            // Seen only if whoever wanted to delete it did not get to it.
+            let reason = discard.then(|| "its deletion was begun".to_owned());
+            (State::Stopped, reason, Some(stopped()))
         }
         End::Terminated => {
             supervisor.shut_down().await;
