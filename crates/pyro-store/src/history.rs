@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::between_steps;
 use crate::objects::{read_small, remove_drafts};
 use crate::{Error, create_private_directory, write_record};
 
@@ -108,13 +109,17 @@ impl History {
         let new = self.directory.join(format!("{NEW}{}", entry.sequence));
         // Somebody who died may have left one.
         let _ = fs::remove_dir_all(&new);
+        between_steps();
         create_private_directory(&new)?;
+        between_steps();
         write_record(&new.join(ENTRY), &entry)?;
         let output = |name: &str| {
             create_private(&new.join(name)).map_err(|source| Error::new("create", &new, source))
         };
         let (stdout, stderr) = (output(STDOUT)?, output(STDERR)?);
+        between_steps();
         fs::rename(&new, &directory).map_err(|source| Error::new("rename", &new, source))?;
+        between_steps();
         Ok(Log {
             directory,
             entry,

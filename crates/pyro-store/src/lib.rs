@@ -4,6 +4,7 @@
 //! Liveness is a held lock, never a process id: a lock is gone the moment its last holder is,
 //! and cannot be mistaken for somebody else's.
 
+mod fault;
 mod history;
 mod id;
 mod lock;

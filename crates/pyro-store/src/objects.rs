@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::fault::between_steps;
 use crate::lock::{End, end_holder, is_free, note_holder, open_lock, take, take_if_free};
 use crate::{Error, VmId, create_private_directory, write_record};
 
@@ -102,20 +103,30 @@ impl Objects {
     /// When the directory cannot be written.
     pub fn create(&self) -> Result<NewObject, Error> {
         create_private_directory(&self.directory)?;
+        between_steps();
         let gate_path = self.directory.join(GATE);
         let gate = open_lock(&gate_path)?;
         gate.lock_shared()
             .map_err(|source| Error::new("lock", &gate_path, source))?;
         let id = VmId::random();
         let partial = self.directory.join(format!("{NEW}{id}"));
+        between_steps();
         create_private_directory(&partial)?;
+        between_steps();
         let lock = take(&partial.join(OWNER_LOCK))?;
+        between_steps();
         Ok(NewObject {
             id,
             directory: self.directory.clone(),
             partial,
             _lock: lock,
         })
+    }
+
+    /// Where they are.
+    #[cfg(test)]
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Finds an object by its id.
@@ -183,8 +194,10 @@ impl NewObject {
         let path = self.directory.join(self.id.as_str());
         write_record(&self.partial.join(RECORD), record)?;
         sync_directory(&self.partial)?;
+        between_steps();
         fs::rename(&self.partial, &path)
             .map_err(|source| Error::new("rename", &self.partial, source))?;
+        between_steps();
         sync_directory(&self.directory)?;
         Ok(Object {
             id: self.id.clone(),
@@ -253,7 +266,9 @@ impl Object {
         lock.lock()
             .map_err(|source| Error::new("lock", &lock_path, source))?;
         let mut record = self.record()?;
+        between_steps();
         remove_drafts(&self.path);
+        between_steps();
         change(&mut record);
         write_record(&self.path.join(RECORD), &record)?;
         Ok(record)
@@ -285,6 +300,7 @@ impl Object {
         // The last owner's id is nobody's now.
         lock.set_len(0)
             .map_err(|source| Error::new("write", &path, source))?;
+        between_steps();
         Ok(Some(Ownership { lock }))
     }
 
@@ -325,9 +341,11 @@ impl Object {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(Error::new("remove", &self.path, error)),
         }
+        between_steps();
         if let Some(parent) = self.path.parent() {
             sync_directory(parent)?;
         }
+        between_steps();
         // What cannot be removed now is removed by the next sweep.
         let _ = fs::remove_dir_all(&trash);
         Ok(())
@@ -417,6 +435,52 @@ mod tests {
         assert!(object.own().unwrap().is_none());
         drop(owner);
         assert!(!object.is_owned());
+    }
+
+    #[test]
+    fn those_who_look_are_nobodys_owner() {
+        let base = tempfile::tempdir().unwrap();
+        let objects = Objects::new(base.path().to_owned());
+        let object = objects.create().unwrap().commit(&note("")).unwrap();
+        drop(object.own().unwrap());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        assert!(!object.is_owned());
+                    }
+                });
+            }
+        });
+        // Those who look go on for a while, with pauses, as processes do.
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        object.is_owned();
+                        std::thread::sleep(Duration::from_micros(300));
+                    }
+                });
+            }
+            for _ in 0..20 {
+                assert!(object.own().unwrap().is_some());
+            }
+        });
+    }
+
+    #[test]
+    fn a_delete_does_not_kill_who_holds_it_for_a_moment() {
+        let base = tempfile::tempdir().unwrap();
+        let objects = Objects::new(base.path().to_owned());
+        let object = objects.create().unwrap().commit(&note("")).unwrap();
+        // Its id is there until somebody else takes the lock.
+        drop(object.own().unwrap());
+        let held = object.hold().unwrap().unwrap();
+        assert!(!object.end_owner(Duration::from_millis(10)), "and it lives");
+        assert!(object.clone().delete(Duration::from_millis(10)).is_err());
+        drop(held);
+        object.delete(Duration::from_millis(10)).unwrap();
+        assert!(objects.all().is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
+use crate::fault::between_steps;
 
 /// Replaces the file at `path` with `bytes`: temporary file, flush to disk, rename.
 ///
@@ -19,9 +20,13 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         .prefix(".new-")
         .tempfile_in(directory)
         .map_err(failed)?;
+    between_steps();
     file.write_all(bytes).map_err(failed)?;
+    between_steps();
     file.as_file().sync_all().map_err(failed)?;
+    between_steps();
     file.persist(path).map_err(|error| failed(error.error))?;
+    between_steps();
     Ok(())
 }
 

@@ -292,7 +292,8 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
         End::Died | End::Unusable(_) => {}
     }
     let (state, reason) = match end {
-        End::Stop { discard: true } => (State::Stopped, None),
+        // Seen only if whoever wanted to delete it did not get to it.
+        End::Stop { discard: true } => (State::Stopped, Some("its deletion was begun".to_owned())),
         End::Stop { discard: false } => {
             supervisor.shut_down().await;
             (State::Stopped, None)

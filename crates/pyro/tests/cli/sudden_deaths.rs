@@ -205,6 +205,13 @@ fn assert_whole(workspace: &Lasting, deed: &str, expected: &Expected) {
         at_once > 0 && found.windows(2).all(|pair| pair[0] == pair[1]),
         "{found:?}"
     );
+    // What its client's death left running comes to its end.
+    wait_until("nothing runs", || {
+        let entries = workspace.logs();
+        entries
+            .iter()
+            .all(|entry| entry["interrupted"] != "running")
+    });
     for entry in workspace.logs() {
         let text = entry["stdout"].as_str().unwrap();
         let command = entry["command"].as_str().unwrap();
@@ -213,7 +220,6 @@ fn assert_whole(workspace: &Lasting, deed: &str, expected: &Expected) {
             let ended = text.ends_with("ended\n") && entry["exit_code"] == 0;
             assert!(ended || entry["exit_code"] != 0, "{entry}");
         }
-        assert_ne!(entry["interrupted"], "running", "{entry}");
     }
 }
 
