@@ -26,8 +26,7 @@ fn tests_that_are_named_exist() {
                 .entry(place.to_owned())
                 .or_insert_with(|| text_of_all(&directory));
             assert!(
-                source.contains(&format!("fn {test}("))
-                    || source.contains(&format!("def {test}(")),
+                source.contains(&format!("fn {test}(")) || source.contains(&format!("def {test}(")),
                 "{document} names {test}, which {place} does not have"
             );
         }
