@@ -23,7 +23,8 @@ def prepare_metadata_for_build_wheel(directory, config_settings=None):
 
 def build_wheel(directory, config_settings=None, metadata_directory=None):
     subprocess.run(
-        [_ROOT / "scripts" / "wheel-data", "--release"],
+        # A packed source has lost which files may be run.
+        ["sh", _ROOT / "scripts" / "wheel-data", "--release"],
         check=True,
         # What pip reads is on standard output.
         stdout=2,
