@@ -10,15 +10,21 @@ from maturin import (  # noqa: F401 - the rest of the interface
     build_sdist,
     get_requires_for_build_sdist,
     get_requires_for_build_wheel,
-    prepare_metadata_for_build_wheel,
 )
 
 _ROOT = Path(__file__).resolve().parent.parent
 
 
+def prepare_metadata_for_build_wheel(directory, config_settings=None):
+    # Nothing is in it yet, but maturin wants it to be there.
+    (_ROOT / "target" / "wheel-data").mkdir(parents=True, exist_ok=True)
+    return maturin.prepare_metadata_for_build_wheel(directory, config_settings)
+
+
 def build_wheel(directory, config_settings=None, metadata_directory=None):
     subprocess.run(
-        [_ROOT / "scripts" / "wheel-data", "--release"],
+        # A packed source has lost which files may be run.
+        ["sh", _ROOT / "scripts" / "wheel-data", "--release"],
         check=True,
         # What pip reads is on standard output.
         stdout=2,

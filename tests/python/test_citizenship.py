@@ -8,13 +8,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from conftest import ENVIRONMENT, command_lines, no_machine_is_left, start_python
+from conftest import ENVIRONMENT, command_lines, no_machine_is_left
 from pyro_mcp import Pyro
+
+Start = Callable[[str], subprocess.Popen[str]]
 
 PARALLEL_THREADS = 8
 PARALLEL_PROCESSES = 4
@@ -82,7 +85,7 @@ def wait_until_started(process: subprocess.Popen[str]) -> None:
     assert line == "started\n", process.stderr.read()
 
 
-def test_ctrl_c_raises_and_leaves_nothing(base_dir: Path) -> None:
+def test_ctrl_c_raises_and_leaves_nothing(base_dir: Path, start_python: Start) -> None:
     code = f"""
 try:
     pyro.run_in_vm({LONG})
@@ -116,7 +119,9 @@ def test_what_a_handler_of_a_signal_raises_ends_the_call(pyro: Pyro) -> None:
 
 
 @pytest.mark.parametrize("how", ["thread", "stream", "task"])
-def test_an_interpreter_that_ends_waits_for_nothing(base_dir: Path, how: str) -> None:
+def test_an_interpreter_that_ends_waits_for_nothing(
+    base_dir: Path, start_python: Start, how: str
+) -> None:
     code = {
         "thread": f"""
 import threading, time
@@ -150,7 +155,9 @@ asyncio.run(main())
     no_machine_is_left(base_dir)
 
 
-def test_the_death_of_the_interpreter_ends_its_machine(base_dir: Path) -> None:
+def test_the_death_of_the_interpreter_ends_its_machine(
+    base_dir: Path, start_python: Start
+) -> None:
     process = start_python(ANNOUNCED + f"pyro.run_in_vm({LONG})")
     wait_until_started(process)
     process.kill()
