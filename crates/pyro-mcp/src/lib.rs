@@ -9,6 +9,7 @@ mod calls;
 mod error;
 mod face;
 mod http_transport;
+mod log;
 mod news;
 mod output;
 mod profile;
