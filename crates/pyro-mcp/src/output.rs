@@ -67,27 +67,26 @@ fn bound_stream(
     if text.len() <= LIMIT_BYTES {
         return None;
     }
-    let key = format!("{stream}_truncated_from_bytes");
-    let lossy = result.get(&format!("{stream}_lossy")) == Some(&true.into());
+    let truncated_key = format!("{stream}_truncated_from_bytes");
+    let lossy_key = format!("{stream}_lossy_from_bytes");
+    let count = |key: &str| result.get(key).and_then(Value::as_u64);
+    // The engine may have cut or changed it before, and knows how much there was.
+    let (truncated, lossy) = (count(&truncated_key), count(&lossy_key));
     let end = offset + text.len() as u64;
-    // The engine may have cut it before, and knows how much there was.
-    let total = result.get(&key).and_then(Value::as_u64).unwrap_or(end);
-    let cut = cut(text, offset, total, log.as_ref());
+    let total = truncated.or(lossy).unwrap_or(end);
+    let cut = match lossy {
+        Some(total) => cut_lossy(text, total, truncated.is_none(), log.as_ref()),
+        None => cut(text, offset, total, log.as_ref()),
+    };
     result.insert(stream.into(), cut.into());
-    result.insert(key, total.into());
-    log.map(|log| log.link(total, lossy))
+    result.insert(truncated_key, total.into());
+    log.map(|log| log.link(total, lossy.is_some()))
 }
 
 /// The beginning and the end of a text that is too long. It is the part at `offset` of a stream
 /// of `total` bytes, whose end is not there to be shown if it is not the text's.
 fn cut(text: &str, offset: u64, total: u64, log: Option<&Log>) -> String {
-    let ends_here = offset + text.len() as u64 >= total;
-    let tail_bytes = if ends_here { TAIL_BYTES } else { 0 };
-    let between = |at: &usize| text.is_char_boundary(*at);
-    let head_end = (0..=LIMIT_BYTES - tail_bytes).rev().find(between);
-    let tail_start = (text.len() - tail_bytes..=text.len()).find(between);
-    let head = &text[..head_end.unwrap_or(0)];
-    let tail = &text[tail_start.unwrap_or(text.len())..];
+    let (head, tail) = ends(text, offset + text.len() as u64 >= total);
     let next = offset + head.len() as u64;
     let left_out = total.saturating_sub(next + tail.len() as u64);
     let rest = log.map(|log| {
@@ -98,6 +97,33 @@ fn cut(text: &str, offset: u64, total: u64, log: Option<&Log>) -> String {
     });
     let rest = rest.unwrap_or_default();
     format!("{head}\n[pyro: {left_out} bytes of {total} are left out here{rest}]\n{tail}")
+}
+
+/// The same of a text in which bytes were replaced. Where in the stream a place in it is, nobody
+/// knows any more.
+fn cut_lossy(text: &str, total: u64, ends_here: bool, log: Option<&Log>) -> String {
+    let (head, tail) = ends(text, ends_here);
+    let whole = log.map(|log| {
+        format!(
+            "; all are in workspace_logs: workspace_id {}, sequence {}",
+            log.workspace_id, log.sequence
+        )
+    });
+    let whole = whole.unwrap_or_default();
+    format!(
+        "{head}\n[pyro: some of {total} bytes, not all of them text, are left out here{whole}]\n{tail}"
+    )
+}
+
+/// What is shown of a text that is too long: its beginning, and its end if that is the stream's.
+fn ends(text: &str, ends_here: bool) -> (&str, &str) {
+    let tail_bytes = if ends_here { TAIL_BYTES } else { 0 };
+    let between = |at: &usize| text.is_char_boundary(*at);
+    let head_end = (0..=LIMIT_BYTES - tail_bytes).rev().find(between);
+    let tail_start = (text.len() - tail_bytes..=text.len()).find(between);
+    let head = &text[..head_end.unwrap_or(0)];
+    let tail = &text[tail_start.unwrap_or(text.len())..];
+    (head, tail)
 }
 
 #[cfg(test)]
@@ -179,6 +205,42 @@ mod tests {
         bound(&mut result, 0);
         assert_eq!(result["stdout_truncated_from_bytes"], 5_000_000);
         assert!(result["stdout"].as_str().unwrap().len() < LIMIT_BYTES + 100);
+    }
+
+    #[test]
+    fn bytes_are_counted_as_they_were_printed() {
+        let lossy = json!({
+            "workspace_id": "0123456789ab",
+            "sequence": 7,
+            "stdout": "\u{fffd}".repeat(50_000),
+            "stdout_lossy": true,
+            "stdout_lossy_from_bytes": 50_000,
+        });
+        let mut result = lossy.clone();
+        let links = bound(&mut result, 0);
+        let expected = "[pyro: some of 50000 bytes, not all of them text, are left out here; all \
+                        are in workspace_logs: workspace_id 0123456789ab, sequence 7]\n\u{fffd}";
+        assert!(
+            result["stdout"].as_str().unwrap().contains(expected),
+            "{result}"
+        );
+        assert_eq!(result["stdout_truncated_from_bytes"], 50_000);
+        assert_eq!(links[0].size, Some(50_000));
+        assert_eq!(
+            links[0].mime_type.as_deref(),
+            Some("application/octet-stream")
+        );
+
+        let mut result = lossy;
+        result["stdout_truncated_from_bytes"] = 70_000.into();
+        result["stdout_lossy_from_bytes"] = 70_000.into();
+        bound(&mut result, 0);
+        assert!(
+            result["stdout"]
+                .as_str()
+                .unwrap()
+                .ends_with("sequence 7]\n")
+        );
     }
 
     proptest! {

@@ -127,6 +127,12 @@ pub struct RunResult {
     /// Present if bytes in `stderr` that are not UTF-8 were replaced.
     #[serde(default, skip_serializing_if = "is_false")]
     pub stderr_lossy: bool,
+    /// Present with `stdout_lossy`: how many bytes there were before some were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_lossy_from_bytes: Option<u64>,
+    /// Present with `stderr_lossy`: how many bytes there were before some were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_lossy_from_bytes: Option<u64>,
     /// Present if `stdout` was cut: how many bytes there were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout_truncated_from_bytes: Option<u64>,
@@ -232,8 +238,10 @@ impl Operation for Run {
             vm_id,
             timed_out: outcome.timed_out,
             signal: outcome.signal.filter(|_| !outcome.timed_out),
-            stdout_lossy: stdout.lossy,
-            stderr_lossy: stderr.lossy,
+            stdout_lossy: stdout.lossy_from_bytes.is_some(),
+            stderr_lossy: stderr.lossy_from_bytes.is_some(),
+            stdout_lossy_from_bytes: stdout.lossy_from_bytes,
+            stderr_lossy_from_bytes: stderr.lossy_from_bytes,
             stdout_truncated_from_bytes: stdout.truncated_from_bytes,
             stderr_truncated_from_bytes: stderr.truncated_from_bytes,
         })
