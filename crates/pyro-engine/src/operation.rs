@@ -118,7 +118,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    const fn of<T: Operation>() -> Self {
+    /// The line of an operation. A table may have others than ours.
+    ///
+    /// # Panics
+    /// What it holds does, if JSON cannot hold the operation's request or response.
+    pub const fn of<T: Operation>() -> Self {
         Self {
             name: T::NAME,
             command: T::COMMAND,

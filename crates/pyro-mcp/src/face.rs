@@ -28,11 +28,28 @@ const NAME: &str = "pyro_mcp";
 const ERROR_KEY: &str = "pyro/error";
 /// How long a client may keep what only another version of this program would change.
 const UNCHANGED_MS: u64 = 60 * 60 * 1000;
-/// How long a call may take before a client that has tasks gets one: less than the shortest limit
-/// that hosts set for a call.
+/// Less than the shortest limit that hosts set for a call.
 const TASK_AFTER: Duration = Duration::from_secs(10);
 /// How long a task may run: longer than any machine may live.
 const TASK_LIMIT_MS: u64 = 2 * 60 * 60 * 1000;
+
+/// What a server offers to its clients.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The operations that are its tools, in the order in which clients show them.
+    pub operations: Vec<&'static Entry>,
+    /// How long a call may take before a client that has tasks gets one.
+    pub task_after: Duration,
+}
+
+impl From<Profile> for Offer {
+    fn from(profile: Profile) -> Self {
+        Self {
+            operations: profile.operations(),
+            task_after: TASK_AFTER,
+        }
+    }
+}
 
 /// What clients talk to. Clones are the same face, for another client.
 #[derive(Clone)]
@@ -40,20 +57,21 @@ pub(crate) struct Face {
     calls: Arc<Calls>,
     tools: Arc<[(&'static Entry, Tool)]>,
     instructions: Arc<str>,
+    task_after: Duration,
     tasks: TaskManager,
 }
 
 impl Face {
-    pub(crate) fn new(calls: Arc<Calls>, profile: Profile) -> Self {
-        let operations = profile.operations();
-        let instructions = instructions(&operations);
-        let tools = operations.into_iter();
+    pub(crate) fn new(calls: Arc<Calls>, offer: Offer) -> Self {
+        let instructions = instructions(&offer.operations);
+        let tools = offer.operations.into_iter();
         Self {
             calls,
             tools: tools
                 .map(|entry| (entry, tool::definition(entry)))
                 .collect(),
             instructions: instructions.into(),
+            task_after: offer.task_after,
             tasks: TaskManager::new(),
         }
     }
@@ -69,7 +87,9 @@ impl Face {
         let task = self.tasks.spawn(options, |task| {
             Box::pin(async move {
                 tokio::select! {
-                    result = call.result() => return Ok(outcome(result, &news, offset)),
+                    result = call.result() => {
+                        return Ok(outcome(result, &news, offset)?);
+                    }
                     () = task.cancelled() => {}
                     never = news.each(|line| task.set_status_message(line)) => match never {},
                 }
@@ -135,9 +155,9 @@ impl ServerHandler for Face {
         let offset = arguments["offset"].as_u64().unwrap_or(0);
         let mut call = self.calls.call(entry, arguments, news.listener());
         tokio::select! {
-            result = call.result() => return Ok(outcome(result, &news, offset).into()),
+            result = call.result() => return Ok(outcome(result, &news, offset)?.into()),
             () = context.ct.cancelled() => {}
-            () = tokio::time::sleep(TASK_AFTER), if has_tasks => {
+            () = tokio::time::sleep(self.task_after), if has_tasks => {
                 return Ok(self.as_task(call, news, offset));
             }
             never = news.notify(&context.peer, context.meta.get_progress_token()) => match never {},
@@ -188,10 +208,14 @@ impl ServerHandler for Face {
                 return Err(ErrorData::internal_error("the call was cancelled", None));
             }
         };
-        let answer = answer.map_err(|error| match error.kind {
-            Kind::InvalidInput => ErrorData::resource_not_found(text(&error), Some(data.clone())),
-            _ => ErrorData::internal_error(text(&error), Some(data.clone())),
-        })?;
+        let answer = answer
+            .ok_or_else(broken_off)?
+            .map_err(|error| match error.kind {
+                Kind::InvalidInput => {
+                    ErrorData::resource_not_found(text(&error), Some(data.clone()))
+                }
+                _ => ErrorData::internal_error(text(&error), Some(data.clone())),
+            })?;
         let contents = part.contents(&request.uri, &answer).await;
         let contents = contents.map_err(|error| {
             ErrorData::internal_error(format!("cannot read the log: {error}"), Some(data))
@@ -228,8 +252,12 @@ impl ServerHandler for Face {
 }
 
 /// What a client gets of a call that asked for output from `offset` on.
-fn outcome(result: Result<Value, Error>, news: &News, offset: u64) -> CallToolResult {
-    let mut outcome = match result {
+fn outcome(
+    result: Option<Result<Value, Error>>,
+    news: &News,
+    offset: u64,
+) -> Result<CallToolResult, ErrorData> {
+    let mut outcome = match result.ok_or_else(broken_off)? {
         Ok(mut value) => {
             let links = output::bound(&mut value, offset);
             let mut outcome = CallToolResult::structured(value);
@@ -242,7 +270,14 @@ fn outcome(result: Result<Value, Error>, news: &News, offset: u64) -> CallToolRe
     let warnings = news.warnings();
     let warnings = warnings.iter().map(|text| format!("warning: {text}"));
     outcome.content.extend(warnings.map(ContentBlock::text));
-    outcome
+    Ok(outcome)
+}
+
+/// A defect of ours, with which a model can do nothing.
+fn broken_off() -> ErrorData {
+    let message = "the operation broke off; report this with what the server wrote to standard \
+                   error";
+    ErrorData::internal_error(message, None)
 }
 
 /// An error, for the model to read and for programs to branch on.
