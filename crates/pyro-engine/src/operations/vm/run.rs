@@ -28,6 +28,9 @@ const SIGNALLED: i32 = 128;
 /// The command's output is passed on as it comes and its exit code is returned: 124 if it was
 /// ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
 /// unless it is a terminal.
+///
+/// With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
+/// WITHOUT ISOLATION, and may destroy what is there.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -197,6 +200,7 @@ impl Operation for Run {
     const COMMAND: &'static [&'static str] = &["run"];
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
+    const ON_HOST: bool = true;
     type Output = RunResult;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {

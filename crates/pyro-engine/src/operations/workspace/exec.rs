@@ -12,7 +12,7 @@ use crate::{Context, Engine, Error};
 ///
 /// Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
 /// 124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
-/// once. One whose caller dies goes on; `workspace logs` shows it.
+/// once. One whose caller dies goes on; the workspace's log shows it.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
