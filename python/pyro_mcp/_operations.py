@@ -141,6 +141,9 @@ class Operations:
         ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
         unless it is a terminal.
 
+        With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
+        WITHOUT ISOLATION, and may destroy what is there.
+
         Args:
             environment: Environment to boot, for example `debian:12`
             command: Shell command to run, for example `git --version`
@@ -163,9 +166,11 @@ class Operations:
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
                 stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
                 stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
@@ -272,9 +277,11 @@ class Operations:
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
                 stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
                 stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
@@ -493,7 +500,7 @@ class Operations:
 
         Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
         124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
-        once. One whose caller dies goes on; `workspace logs` shows it.
+        once. One whose caller dies goes on; the workspace's log shows it.
 
         Args:
             workspace_id: Id of the workspace, as `workspace create` returned it
@@ -513,9 +520,11 @@ class Operations:
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
                 stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
                 stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 workspace_id: The workspace it ran in.
@@ -892,6 +901,9 @@ class AsyncOperations:
         ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
         unless it is a terminal.
 
+        With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
+        WITHOUT ISOLATION, and may destroy what is there.
+
         Args:
             environment: Environment to boot, for example `debian:12`
             command: Shell command to run, for example `git --version`
@@ -914,9 +926,11 @@ class AsyncOperations:
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
                 stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
                 stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
@@ -1023,9 +1037,11 @@ class AsyncOperations:
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
                 stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
                 stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
@@ -1244,7 +1260,7 @@ class AsyncOperations:
 
         Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
         124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
-        once. One whose caller dies goes on; `workspace logs` shows it.
+        once. One whose caller dies goes on; the workspace's log shows it.
 
         Args:
             workspace_id: Id of the workspace, as `workspace create` returned it
@@ -1264,9 +1280,11 @@ class AsyncOperations:
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
                 stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
                 stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 workspace_id: The workspace it ran in.

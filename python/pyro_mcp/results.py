@@ -224,11 +224,17 @@ class ExecResult(_ExecResultAlways, total=False):
     stderr_lossy: bool
     """Present if bytes in `stderr` that are not UTF-8 were replaced."""
 
+    stderr_lossy_from_bytes: int | None
+    """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
+
     stderr_truncated_from_bytes: int | None
     """Present if `stderr` was cut: how many bytes there were."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
+
+    stdout_lossy_from_bytes: int | None
+    """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
 
     stdout_truncated_from_bytes: int | None
     """Present if `stdout` was cut: how many bytes there were."""
@@ -346,11 +352,17 @@ class LogEntry(_LogEntryAlways, total=False):
     stderr_lossy: bool
     """Present if bytes in `stderr` that are not UTF-8 were replaced."""
 
+    stderr_lossy_from_bytes: int | None
+    """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
+
     stderr_truncated_from_bytes: int | None
     """Present if not all of the standard error is in `stderr`: how many bytes there are."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
+
+    stdout_lossy_from_bytes: int | None
+    """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
 
     stdout_truncated_from_bytes: int | None
     """Present if not all of the standard output is in `stdout`: how many bytes there are."""
@@ -591,11 +603,17 @@ class RunResult(_RunResultAlways, total=False):
     stderr_lossy: bool
     """Present if bytes in `stderr` that are not UTF-8 were replaced."""
 
+    stderr_lossy_from_bytes: int | None
+    """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
+
     stderr_truncated_from_bytes: int | None
     """Present if `stderr` was cut: how many bytes there were."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
+
+    stdout_lossy_from_bytes: int | None
+    """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
 
     stdout_truncated_from_bytes: int | None
     """Present if `stdout` was cut: how many bytes there were."""

@@ -21,8 +21,8 @@ pub(crate) struct Capture {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Captured {
     pub(crate) text: String,
-    /// Whether bytes that are not UTF-8 were replaced.
-    pub(crate) lossy: bool,
+    /// How many bytes there were, if some that are not UTF-8 were replaced.
+    pub(crate) lossy_from_bytes: Option<u64>,
     /// How many bytes there were, if not all of them were kept.
     pub(crate) truncated_from_bytes: Option<u64>,
 }
@@ -40,13 +40,16 @@ impl Captured {
         if truncated {
             drop_partial_character(&mut kept);
         }
-        let (text, lossy) = match String::from_utf8(kept) {
-            Ok(text) => (text, false),
-            Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
+        let (text, lossy_from_bytes) = match String::from_utf8(kept) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                (text, Some(total))
+            }
         };
         Self {
             text,
-            lossy,
+            lossy_from_bytes,
             truncated_from_bytes: truncated.then_some(total),
         }
     }
@@ -111,7 +114,8 @@ mod tests {
     #[tokio::test]
     async fn other_bytes_are_replaced_and_flagged() {
         let binary = captured(&[b"a\xffb"]).await;
-        assert_eq!((binary.text.as_str(), binary.lossy), ("a\u{fffd}b", true));
+        assert_eq!(binary.text, "a\u{fffd}b");
+        assert_eq!(binary.lossy_from_bytes, Some(3));
     }
 
     #[tokio::test]
@@ -120,7 +124,7 @@ mod tests {
         let long = "\u{fc}".repeat(CAPTURE_LIMIT_BYTES);
         let cut = captured(&[b"x", long.as_bytes()]).await;
         assert_eq!(cut.text.len(), CAPTURE_LIMIT_BYTES - 1);
-        assert!(!cut.lossy);
+        assert_eq!(cut.lossy_from_bytes, None);
         assert_eq!(cut.truncated_from_bytes, Some(1 + long.len() as u64));
     }
 }

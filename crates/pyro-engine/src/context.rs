@@ -68,7 +68,8 @@ impl Listener {
         Self(Arc::new(listen))
     }
 
-    pub(crate) fn tell(&self, event: Event) {
+    /// Tells about something.
+    pub fn tell(&self, event: Event) {
         (self.0)(event);
     }
 

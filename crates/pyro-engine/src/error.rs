@@ -81,7 +81,7 @@ impl Error {
             "command_required",
             "command is required after `--`",
         )
-        .remedy("for example: pyro run debian:12 -- git --version")
+        .remedy("give one, for example `git --version`: pyro run debian:12 -- git --version")
     }
 
     pub(crate) fn no_home(variable: &str) -> Self {
@@ -110,7 +110,7 @@ impl Error {
     pub(crate) fn expired(noun: &str, id: impl Display, ttl_seconds: u64) -> Self {
         let message = format!("{noun} '{id}' expired and was automatically deleted");
         let mut error = Self::new(Kind::Failed, "vm_expired", message).remedy(format!(
-            "its time to live was {ttl_seconds} s; ask for more with --ttl-seconds"
+            "its time to live was {ttl_seconds} s; ask for more with ttl_seconds (--ttl-seconds)"
         ));
         error.retry_safe = false;
         error
@@ -118,8 +118,9 @@ impl Error {
 
     pub(crate) fn no_such(noun: &str, id: &str) -> Self {
         let message = format!("{noun} '{id}' does not exist");
-        Self::new(Kind::InvalidInput, "not_found", message)
-            .remedy(format!("`pyro {noun} list` shows those that do"))
+        Self::new(Kind::InvalidInput, "not_found", message).remedy(format!(
+            "{noun}_list (`pyro {noun} list`) shows those that do"
+        ))
     }
 
     pub(crate) fn unreadable_record(noun: &str, id: &str, error: &RecordError) -> Self {
@@ -129,8 +130,9 @@ impl Error {
                 .remedy("use the version of pyro that made it, or a newer one"),
             RecordError::Store(_) => Self::new(Kind::Failed, "store_unusable", message)
                 .remedy("check the directory's owner and mode, and the free space"),
-            _ => Self::new(Kind::Failed, "broken_record", message)
-                .remedy(format!("`pyro {noun} delete {id}` removes it")),
+            _ => Self::new(Kind::Failed, "broken_record", message).remedy(format!(
+                "{noun}_delete (`pyro {noun} delete {id}`) removes it"
+            )),
         }
     }
 
@@ -162,8 +164,9 @@ impl Error {
 
     pub(crate) fn cannot_start(noun: &str, id: &str, state: &str) -> Self {
         let message = format!("{noun} {id} cannot be started from state '{state}'");
-        Self::new(Kind::Failed, "wrong_state", message)
-            .remedy(format!("`pyro {noun} status {id}` shows what it is doing"))
+        Self::new(Kind::Failed, "wrong_state", message).remedy(format!(
+            "{noun}_status (`pyro {noun} status {id}`) shows what it is doing"
+        ))
     }
 
     pub(crate) fn already_started(noun: &str, id: &str) -> Self {

@@ -76,6 +76,8 @@ pub trait Operation:
     const IDEMPOTENT: bool = false;
     /// Whether it may reach, or let a guest reach, what is neither ours nor on this machine.
     const OPEN_WORLD: bool = false;
+    /// Whether it can be asked to run a command on the host, without isolation.
+    const ON_HOST: bool = false;
     /// What comes of it.
     type Output: Serialize + DeserializeOwned + JsonSchema + 'static;
 
@@ -105,6 +107,8 @@ pub struct Entry {
     pub idempotent: bool,
     /// See [`Operation::OPEN_WORLD`].
     pub open_world: bool,
+    /// See [`Operation::ON_HOST`].
+    pub on_host: bool,
     /// The schema of the request.
     pub input_schema: fn() -> Schema,
     /// The schema of the response.
@@ -118,13 +122,18 @@ pub struct Entry {
 }
 
 impl Entry {
-    const fn of<T: Operation>() -> Self {
+    /// The line of an operation. A table may have others than ours.
+    ///
+    /// # Panics
+    /// What it holds does, if JSON cannot hold the operation's request or response.
+    pub const fn of<T: Operation>() -> Self {
         Self {
             name: T::NAME,
             command: T::COMMAND,
             effect: T::EFFECT,
             idempotent: T::IDEMPOTENT || matches!(T::EFFECT, Effect::ReadOnly),
             open_world: T::OPEN_WORLD,
+            on_host: T::ON_HOST,
             input_schema: || {
                 let mut schema = schema_for!(T);
                 require_what_has_no_default(&mut schema);

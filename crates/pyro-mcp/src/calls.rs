@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyro_engine::operation::Entry;
-use pyro_engine::{Config, Context, Engine, Error, Kind, Listener};
+use pyro_engine::{Config, Context, Engine, Error, Listener};
 use serde_json::Value;
 use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
@@ -84,18 +84,12 @@ impl Calls {
 }
 
 impl Call {
-    /// Waits for the result.
-    pub(crate) async fn result(&mut self) -> Result<Value, Error> {
-        (&mut self.result).await.unwrap_or_else(|failure| {
-            Err(Error {
-                kind: Kind::Failed,
-                code: "internal_error".into(),
-                message: "the operation broke off".into(),
-                cause: Some(failure.to_string()),
-                remedy: Some("report this with what the server wrote to standard error".into()),
-                retry_safe: false,
-            })
-        })
+    /// Waits for the result; there is none if the operation broke off, by a defect of ours.
+    pub(crate) async fn result(&mut self) -> Option<Result<Value, Error>> {
+        let result = (&mut self.result).await;
+        result
+            .inspect_err(|error| tracing::error!(%error, "an operation broke off"))
+            .ok()
     }
 
     /// Cancels the operation and waits until everything it started has ended.

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyro_engine::operation::Entry;
-use pyro_engine::{Error, VERSION};
+use pyro_engine::{Error, Kind, Listener, VERSION};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
     ContentBlock, CreateTaskResult, DiscoverResult, ErrorData, GetTaskParams, GetTaskResult,
-    Implementation, ListToolsResult, MetaObject, PaginatedRequestParams, ServerCapabilities,
-    ServerConfig, Tool, UpdateTaskParams,
+    Implementation, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    ServerCapabilities, ServerConfig, Tool, UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
 use rmcp::task_manager::{TaskExit, TaskManager, TaskOptions};
 use rmcp::{RoleServer, ServerHandler};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::calls::{Call, Calls};
+use crate::log::{self, Part};
 use crate::news::News;
 use crate::{Profile, output, tool};
 
@@ -26,11 +28,28 @@ const NAME: &str = "pyro_mcp";
 const ERROR_KEY: &str = "pyro/error";
 /// How long a client may keep what only another version of this program would change.
 const UNCHANGED_MS: u64 = 60 * 60 * 1000;
-/// How long a call may take before a client that has tasks gets one: less than the shortest limit
-/// that hosts set for a call.
+/// Less than the shortest limit that hosts set for a call.
 const TASK_AFTER: Duration = Duration::from_secs(10);
 /// How long a task may run: longer than any machine may live.
 const TASK_LIMIT_MS: u64 = 2 * 60 * 60 * 1000;
+
+/// What a server offers to its clients.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The operations that are its tools, in the order in which clients show them.
+    pub operations: Vec<&'static Entry>,
+    /// How long a call may take before a client that has tasks gets one.
+    pub task_after: Duration,
+}
+
+impl From<Profile> for Offer {
+    fn from(profile: Profile) -> Self {
+        Self {
+            operations: profile.operations(),
+            task_after: TASK_AFTER,
+        }
+    }
+}
 
 /// What clients talk to. Clones are the same face, for another client.
 #[derive(Clone)]
@@ -38,20 +57,21 @@ pub(crate) struct Face {
     calls: Arc<Calls>,
     tools: Arc<[(&'static Entry, Tool)]>,
     instructions: Arc<str>,
+    task_after: Duration,
     tasks: TaskManager,
 }
 
 impl Face {
-    pub(crate) fn new(calls: Arc<Calls>, profile: Profile) -> Self {
-        let operations = profile.operations();
-        let instructions = instructions(&operations);
-        let tools = operations.into_iter();
+    pub(crate) fn new(calls: Arc<Calls>, offer: Offer) -> Self {
+        let instructions = instructions(&offer.operations);
+        let tools = offer.operations.into_iter();
         Self {
             calls,
             tools: tools
                 .map(|entry| (entry, tool::definition(entry)))
                 .collect(),
             instructions: instructions.into(),
+            task_after: offer.task_after,
             tasks: TaskManager::new(),
         }
     }
@@ -62,12 +82,14 @@ impl Face {
     }
 
     /// Lets a call go on as a task, whose result the client asks for when it likes.
-    fn as_task(&self, mut call: Call, news: News) -> CallToolResponse {
+    fn as_task(&self, mut call: Call, news: News, offset: u64) -> CallToolResponse {
         let options = TaskOptions::new().with_ttl_ms(TASK_LIMIT_MS);
         let task = self.tasks.spawn(options, |task| {
             Box::pin(async move {
                 tokio::select! {
-                    result = call.result() => return Ok(outcome(result, &news)),
+                    result = call.result() => {
+                        return Ok(outcome(result, &news, offset)?);
+                    }
                     () = task.cancelled() => {}
                     never = news.each(|line| task.set_status_message(line)) => match never {},
                 }
@@ -81,10 +103,13 @@ impl Face {
 
 impl ServerHandler for Face {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
-            .enable_tools()
-            .enable_tasks()
-            .build();
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_tasks();
+        // Logs are the only resources.
+        let capabilities = if self.find(log::OPERATION).is_some() {
+            capabilities.enable_resources().build()
+        } else {
+            capabilities.build()
+        };
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new(NAME, VERSION).with_title("pyro"))
             .with_instructions(&*self.instructions)
@@ -127,17 +152,75 @@ impl ServerHandler for Face {
             .is_some_and(|client| client.supports_tasks());
         let news = News::new(entry.name);
         let arguments = Value::Object(request.arguments.unwrap_or_default());
+        let offset = arguments["offset"].as_u64().unwrap_or(0);
         let mut call = self.calls.call(entry, arguments, news.listener());
         tokio::select! {
-            result = call.result() => return Ok(outcome(result, &news).into()),
+            result = call.result() => return Ok(outcome(result, &news, offset)?.into()),
             () = context.ct.cancelled() => {}
-            () = tokio::time::sleep(TASK_AFTER), if has_tasks => {
-                return Ok(self.as_task(call, news));
+            () = tokio::time::sleep(self.task_after), if has_tasks => {
+                return Ok(self.as_task(call, news, offset));
             }
             never = news.notify(&context.peer, context.meta.get_progress_token()) => match never {},
         }
         call.cancel().await;
         Err(ErrorData::internal_error("the call was cancelled", None))
+    }
+
+    /// Lists none: there may be thousands, and results link to those that matter.
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(Vec::new())
+            .with_ttl_ms(UNCHANGED_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let templates = self.find(log::OPERATION).map(|_| log::template());
+        let templates = templates.into_iter().collect();
+        Ok(ListResourceTemplatesResult::with_all_items(templates)
+            .with_ttl_ms(UNCHANGED_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let data = json!({"uri": request.uri});
+        let found = self.find(log::OPERATION).zip(Part::at(&request.uri));
+        let Some((entry, part)) = found else {
+            let message = format!("there is no resource '{}'", request.uri);
+            return Err(ErrorData::resource_not_found(message, Some(data)));
+        };
+        let mut call = self.calls.call(entry, part.request(), Listener::default());
+        let answer = tokio::select! {
+            result = call.result() => result,
+            () = context.ct.cancelled() => {
+                call.cancel().await;
+                return Err(ErrorData::internal_error("the call was cancelled", None));
+            }
+        };
+        let answer = answer
+            .ok_or_else(broken_off)?
+            .map_err(|error| match error.kind {
+                Kind::InvalidInput => {
+                    ErrorData::resource_not_found(text(&error), Some(data.clone()))
+                }
+                _ => ErrorData::internal_error(text(&error), Some(data.clone())),
+            })?;
+        let contents = part.contents(&request.uri, &answer).await;
+        let contents = contents.map_err(|error| {
+            ErrorData::internal_error(format!("cannot read the log: {error}"), Some(data))
+        })?;
+        Ok(ReadResourceResult::new(vec![contents]).into())
     }
 
     async fn get_task(
@@ -168,23 +251,46 @@ impl ServerHandler for Face {
     }
 }
 
-/// What a client gets of a call.
-fn outcome(result: Result<Value, Error>, news: &News) -> CallToolResult {
-    let mut outcome = match result {
+/// What a client gets of a call that asked for output from `offset` on.
+fn outcome(
+    result: Option<Result<Value, Error>>,
+    news: &News,
+    offset: u64,
+) -> Result<CallToolResult, ErrorData> {
+    let mut outcome = match result.ok_or_else(broken_off)? {
         Ok(mut value) => {
-            output::bound(&mut value);
-            CallToolResult::structured(value)
+            let links = output::bound(&mut value, offset);
+            let mut outcome = CallToolResult::structured(value);
+            let links = links.into_iter().map(ContentBlock::resource_link);
+            outcome.content.extend(links);
+            outcome
         }
         Err(error) => failure(&error),
     };
     let warnings = news.warnings();
     let warnings = warnings.iter().map(|text| format!("warning: {text}"));
     outcome.content.extend(warnings.map(ContentBlock::text));
-    outcome
+    Ok(outcome)
+}
+
+/// A defect of ours, with which a model can do nothing.
+fn broken_off() -> ErrorData {
+    let message = "the operation broke off; report this with what the server wrote to standard \
+                   error";
+    ErrorData::internal_error(message, None)
 }
 
 /// An error, for the model to read and for programs to branch on.
 fn failure(error: &Error) -> CallToolResult {
+    let structured = serde_json::to_value(error).expect("an error is a plain struct");
+    let meta = MetaObject([(ERROR_KEY.to_owned(), structured)].into_iter().collect());
+    // Not as structured content: that has to conform to the tool's schema, and there are clients
+    // that check it before they look whether it is an error.
+    CallToolResult::error(vec![ContentBlock::text(text(error))]).with_meta(Some(meta))
+}
+
+/// All there is to say about an error.
+fn text(error: &Error) -> String {
     let mut lines = vec![error.message.clone()];
     for (word, part) in [("caused by", &error.cause), ("hint", &error.remedy)] {
         lines.extend(part.iter().map(|part| format!("{word}: {part}")));
@@ -195,11 +301,7 @@ fn failure(error: &Error) -> CallToolResult {
         "unknown, a command may have run"
     };
     lines.push(format!("code: {} (safe to retry: {retry})", error.code));
-    let structured = serde_json::to_value(error).expect("an error is a plain struct");
-    let meta = MetaObject([(ERROR_KEY.to_owned(), structured)].into_iter().collect());
-    // Not as structured content: that has to conform to the tool's schema, and there are clients
-    // that check it before they look whether it is an error.
-    CallToolResult::error(vec![ContentBlock::text(lines.join("\n"))]).with_meta(Some(meta))
+    lines.join("\n")
 }
 
 /// What a model should know before it chooses among the tools it has.

@@ -21,9 +21,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::Error;
 use crate::calls::Calls;
-use crate::face::Face;
-use crate::{Error, Profile};
+use crate::face::{Face, Offer};
 
 /// The only path.
 const PATH: &str = "/mcp";
@@ -127,7 +127,7 @@ impl HttpServer {
     pub async fn serve(
         self,
         config: Config,
-        profile: Profile,
+        offer: Offer,
         stop: CancellationToken,
     ) -> Result<(), Error> {
         let calls = Calls::start(config).map_err(|source| Error::Resource {
@@ -135,7 +135,7 @@ impl HttpServer {
             source,
         })?;
         let calls = Arc::new(calls);
-        let face = Face::new(Arc::clone(&calls), profile);
+        let face = Face::new(Arc::clone(&calls), offer);
         let service = StreamableHttpService::new(
             move || Ok(face.clone()),
             Arc::new(LocalSessionManager::default()),

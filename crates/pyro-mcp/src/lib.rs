@@ -9,6 +9,7 @@ mod calls;
 mod error;
 mod face;
 mod http_transport;
+mod log;
 mod news;
 mod output;
 mod profile;
@@ -17,6 +18,7 @@ mod stdio;
 mod tool;
 
 pub use error::Error;
+pub use face::Offer;
 pub use http_transport::{Endpoint, HttpServer};
 pub use profile::Profile;
 pub use registration::{Directories, Host, Registration, Scope};

@@ -1,73 +1,129 @@
-//! *Output* of commands as a model can take it: of each stream a beginning and an end, and in
-//! between how much was left out.
+//! *Output* of commands as a model can take it: of each stream a beginning and an end, in between
+//! how much was left out, and a link to all there is.
 
-use std::fmt::Write;
-
-use rmcp::model::JsonObject;
+use rmcp::model::{JsonObject, Resource};
 use serde_json::Value;
+
+use crate::log::{Log, STREAMS};
 
 /// The most that is shown of one stream of one command: some twenty thousand tokens.
 const LIMIT_BYTES: usize = 64 * 1024;
 /// Of that, what is taken from the end, where errors are.
 const TAIL_BYTES: usize = LIMIT_BYTES / 2;
 
-const STREAMS: [&str; 2] = ["stdout", "stderr"];
+/// Cuts every stream of output in a result to what a model can take, and returns links to what is
+/// logged of it. The result still conforms to its schema; `stdout_truncated_from_bytes` and its
+/// like say how many bytes there were. `offset` is where in the streams the result begins.
+pub(crate) fn bound(result: &mut Value, offset: u64) -> Vec<Resource> {
+    let mut links = Vec::new();
+    bound_within(result, offset, None, &mut links);
+    links
+}
 
-/// Cuts every stream of output in a result to what a model can take. The result still conforms
-/// to its schema; `stdout_truncated_from_bytes` and its like say how many bytes there were.
-pub(crate) fn bound(result: &mut Value) {
+fn bound_within(
+    result: &mut Value,
+    offset: u64,
+    workspace: Option<&str>,
+    links: &mut Vec<Resource>,
+) {
     match result {
         Value::Object(object) => {
-            let logged = logged(object);
-            for name in STREAMS {
-                let Some(Value::String(text)) = object.get_mut(name) else {
-                    continue;
-                };
-                if text.len() <= LIMIT_BYTES {
-                    continue;
-                }
-                let length = text.len();
-                let total_key = format!("{name}_truncated_from_bytes");
-                let cut = text_within(text, logged.as_deref());
-                object.insert(name.into(), cut.into());
-                // The engine may have cut it before, and knows better how much there was.
-                object.entry(total_key).or_insert_with(|| length.into());
+            let own = object.get("workspace_id").and_then(Value::as_str);
+            let workspace = own.or(workspace).map(ToOwned::to_owned);
+            for stream in STREAMS {
+                let log = logged(object, workspace.as_deref(), stream);
+                links.extend(bound_stream(object, stream, offset, log));
             }
-            object.values_mut().for_each(bound);
+            for value in object.values_mut() {
+                bound_within(value, offset, workspace.as_deref(), links);
+            }
         }
-        Value::Array(values) => values.iter_mut().for_each(bound),
+        Value::Array(values) => {
+            for value in values {
+                bound_within(value, offset, workspace, links);
+            }
+        }
         _ => {}
     }
 }
 
-/// Where the whole output of a command is, if it is the result of one that was logged.
-fn logged(result: &JsonObject) -> Option<String> {
-    let workspace = result.get("workspace_id")?.as_str()?;
-    let sequence = result.get("sequence")?.as_u64()?;
-    Some(format!(
-        "they are in workspace_logs: workspace_id {workspace}, sequence {sequence}"
-    ))
+/// Where a stream is logged, if it is one of a command in a workspace.
+fn logged(result: &JsonObject, workspace: Option<&str>, stream: &'static str) -> Option<Log> {
+    Some(Log {
+        workspace_id: workspace?.to_owned(),
+        sequence: result.get("sequence")?.as_u64()?,
+        stream,
+    })
 }
 
-/// The beginning and the end of a text that is too long.
-fn text_within(text: &str, logged: Option<&str>) -> String {
+/// Cuts one stream if it is too long.
+fn bound_stream(
+    result: &mut JsonObject,
+    stream: &str,
+    offset: u64,
+    log: Option<Log>,
+) -> Option<Resource> {
+    let text = result.get(stream)?.as_str()?;
+    if text.len() <= LIMIT_BYTES {
+        return None;
+    }
+    let truncated_key = format!("{stream}_truncated_from_bytes");
+    let lossy_key = format!("{stream}_lossy_from_bytes");
+    let count = |key: &str| result.get(key).and_then(Value::as_u64);
+    // The engine may have cut or changed it before, and knows how much there was.
+    let (truncated, lossy) = (count(&truncated_key), count(&lossy_key));
+    let end = offset + text.len() as u64;
+    let total = truncated.or(lossy).unwrap_or(end);
+    let cut = match lossy {
+        Some(total) => cut_lossy(text, total, truncated.is_none(), log.as_ref()),
+        None => cut(text, offset, total, log.as_ref()),
+    };
+    result.insert(stream.into(), cut.into());
+    result.insert(truncated_key, total.into());
+    log.map(|log| log.link(total, lossy.is_some()))
+}
+
+/// The beginning and the end of a text that is too long. It is the part at `offset` of a stream
+/// of `total` bytes, whose end is not there to be shown if it is not the text's.
+fn cut(text: &str, offset: u64, total: u64, log: Option<&Log>) -> String {
+    let (head, tail) = ends(text, offset + text.len() as u64 >= total);
+    let next = offset + head.len() as u64;
+    let left_out = total.saturating_sub(next + tail.len() as u64);
+    let rest = log.map(|log| {
+        format!(
+            "; they are in workspace_logs: workspace_id {}, sequence {}, offset {next}",
+            log.workspace_id, log.sequence
+        )
+    });
+    let rest = rest.unwrap_or_default();
+    format!("{head}\n[pyro: {left_out} bytes of {total} are left out here{rest}]\n{tail}")
+}
+
+/// The same of a text in which bytes were replaced. Where in the stream a place in it is, nobody
+/// knows any more.
+fn cut_lossy(text: &str, total: u64, ends_here: bool, log: Option<&Log>) -> String {
+    let (head, tail) = ends(text, ends_here);
+    let whole = log.map(|log| {
+        format!(
+            "; all are in workspace_logs: workspace_id {}, sequence {}",
+            log.workspace_id, log.sequence
+        )
+    });
+    let whole = whole.unwrap_or_default();
+    format!(
+        "{head}\n[pyro: some of {total} bytes, not all of them text, are left out here{whole}]\n{tail}"
+    )
+}
+
+/// What is shown of a text that is too long: its beginning, and its end if that is the stream's.
+fn ends(text: &str, ends_here: bool) -> (&str, &str) {
+    let tail_bytes = if ends_here { TAIL_BYTES } else { 0 };
     let between = |at: &usize| text.is_char_boundary(*at);
-    let head_end = (0..=LIMIT_BYTES - TAIL_BYTES).rev().find(between);
-    let tail_start = (text.len() - TAIL_BYTES..text.len()).find(between);
+    let head_end = (0..=LIMIT_BYTES - tail_bytes).rev().find(between);
+    let tail_start = (text.len() - tail_bytes..=text.len()).find(between);
     let head = &text[..head_end.unwrap_or(0)];
     let tail = &text[tail_start.unwrap_or(text.len())..];
-    let left_out = text.len() - head.len() - tail.len();
-    let rest = logged.map(|place| format!("; {place}, offset {}", head.len()));
-    let mut cut = String::with_capacity(LIMIT_BYTES + 200);
-    cut.push_str(head);
-    let _ = write!(
-        cut,
-        "\n[pyro: {left_out} bytes of {} are left out here{}]\n",
-        text.len(),
-        rest.unwrap_or_default()
-    );
-    cut.push_str(tail);
-    cut
+    (head, tail)
 }
 
 #[cfg(test)]
@@ -81,7 +137,8 @@ mod tests {
     fn short_output_is_left_alone() {
         let result = json!({"stdout": "x".repeat(LIMIT_BYTES), "stderr": "", "exit_code": 0});
         let mut bounded = result.clone();
-        bound(&mut bounded);
+        let links = bound(&mut bounded, 0);
+        assert_eq!(links, []);
         assert_eq!(bounded, result);
     }
 
@@ -89,7 +146,7 @@ mod tests {
     fn long_output_keeps_both_ends_wherever_it_is() {
         let text = format!("first{}last", "-".repeat(200_000));
         let mut result = json!({"entries": [{"stdout": text, "stderr": "ok"}]});
-        bound(&mut result);
+        bound(&mut result, 0);
         let entry = &result["entries"][0];
         assert_eq!(entry["stdout_truncated_from_bytes"], 200_009);
         assert_eq!(entry["stderr"], "ok");
@@ -106,22 +163,84 @@ mod tests {
     fn what_is_left_out_of_a_logged_command_can_be_found() {
         let text = "x".repeat(100_000);
         let mut result = json!({"workspace_id": "0123456789ab", "sequence": 7, "stdout": text});
-        bound(&mut result);
+        let links = bound(&mut result, 0);
         let expected = "left out here; they are in workspace_logs: workspace_id 0123456789ab, \
                         sequence 7, offset 32768]";
         assert!(
             result["stdout"].as_str().unwrap().contains(expected),
             "{result}"
         );
+        assert_eq!(links.len(), 1);
+        assert_eq!(links[0].uri, "pyro://workspace/0123456789ab/log/7/stdout");
+        assert_eq!(links[0].size, Some(100_000));
+    }
+
+    #[test]
+    fn a_part_of_a_log_says_where_the_rest_is() {
+        let entry = json!({
+            "sequence": 7,
+            "stdout": "x".repeat(100_000),
+            "stdout_truncated_from_bytes": 250_000,
+            "stderr": "x".repeat(200_000),
+            "stderr_truncated_from_bytes": 250_000,
+        });
+        let mut result = json!({"workspace_id": "0123456789ab", "entries": [entry]});
+        let links = bound(&mut result, 50_000);
+        let entry = &result["entries"][0];
+        let place = "they are in workspace_logs: workspace_id 0123456789ab, sequence 7, offset";
+        let stdout = entry["stdout"].as_str().unwrap();
+        let end = format!("x\n[pyro: 134464 bytes of 250000 are left out here; {place} 115536]\n");
+        assert!(stdout.ends_with(&end), "{}", &stdout[LIMIT_BYTES..]);
+        let stderr = entry["stderr"].as_str().unwrap();
+        let middle = format!("[pyro: 134464 bytes of 250000 are left out here; {place} 82768]");
+        assert!(stderr.contains(&middle) && stderr.ends_with('x'));
+        assert_eq!(links.len(), 2);
+        assert_eq!(links[1].size, Some(250_000));
     }
 
     #[test]
     fn the_engines_own_count_stays() {
         let mut result =
             json!({"stdout": "x".repeat(70_000), "stdout_truncated_from_bytes": 5_000_000});
-        bound(&mut result);
+        bound(&mut result, 0);
         assert_eq!(result["stdout_truncated_from_bytes"], 5_000_000);
         assert!(result["stdout"].as_str().unwrap().len() < LIMIT_BYTES + 100);
+    }
+
+    #[test]
+    fn bytes_are_counted_as_they_were_printed() {
+        let lossy = json!({
+            "workspace_id": "0123456789ab",
+            "sequence": 7,
+            "stdout": "\u{fffd}".repeat(50_000),
+            "stdout_lossy": true,
+            "stdout_lossy_from_bytes": 50_000,
+        });
+        let mut result = lossy.clone();
+        let links = bound(&mut result, 0);
+        let expected = "[pyro: some of 50000 bytes, not all of them text, are left out here; all \
+                        are in workspace_logs: workspace_id 0123456789ab, sequence 7]\n\u{fffd}";
+        assert!(
+            result["stdout"].as_str().unwrap().contains(expected),
+            "{result}"
+        );
+        assert_eq!(result["stdout_truncated_from_bytes"], 50_000);
+        assert_eq!(links[0].size, Some(50_000));
+        assert_eq!(
+            links[0].mime_type.as_deref(),
+            Some("application/octet-stream")
+        );
+
+        let mut result = lossy;
+        result["stdout_truncated_from_bytes"] = 70_000.into();
+        result["stdout_lossy_from_bytes"] = 70_000.into();
+        bound(&mut result, 0);
+        assert!(
+            result["stdout"]
+                .as_str()
+                .unwrap()
+                .ends_with("sequence 7]\n")
+        );
     }
 
     proptest! {
@@ -129,7 +248,7 @@ mod tests {
         fn no_character_is_torn(unit in "\\PC{1,4}", times in 20_000_usize..40_000) {
             let text = unit.repeat(times);
             prop_assume!(text.len() > LIMIT_BYTES);
-            let cut = text_within(&text, None);
+            let cut = cut(&text, 0, text.len() as u64, None);
             let (head, rest) = cut.split_once("\n[pyro: ").unwrap();
             let (_, tail) = rest.split_once("here]\n").unwrap();
             prop_assert!(text.starts_with(head) && text.ends_with(tail));

@@ -19,9 +19,9 @@ use rustix::io::fcntl_dupfd_cloexec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
+use crate::Error;
 use crate::calls::Calls;
-use crate::face::Face;
-use crate::{Error, Profile};
+use crate::face::{Face, Offer};
 
 /// The longest message: more than any request can need, less than would hurt.
 const MESSAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
@@ -66,7 +66,7 @@ impl Stdio {
 /// When the process cannot have what a server needs.
 pub async fn serve_stdio(
     config: Config,
-    profile: Profile,
+    offer: Offer,
     stdio: Stdio,
     stop: CancellationToken,
 ) -> Result<(), Error> {
@@ -86,7 +86,7 @@ pub async fn serve_stdio(
         transport,
         opened: Arc::clone(&opened),
     };
-    let face = Face::new(Arc::clone(&calls), profile);
+    let face = Face::new(Arc::clone(&calls), offer);
     match serve_server_with_ct(face, transport, stop.clone()).await {
         Ok(running) => {
             opened.store(true, Ordering::Relaxed);

@@ -22,7 +22,8 @@ pub(crate) fn definition(entry: &'static Entry) -> Tool {
     let title = description.split("\n\n").next().unwrap_or_default();
     let annotations = ToolAnnotations::new()
         .read_only(entry.effect == Effect::ReadOnly)
-        .destructive(entry.effect == Effect::Destructive)
+        // On the host a command can remove anything, and the hint is about all a tool may do.
+        .destructive(entry.effect == Effect::Destructive || entry.on_host)
         .idempotent(entry.idempotent)
         .open_world(entry.open_world);
     Tool::new(
@@ -158,17 +159,21 @@ mod tests {
             let tool = tools.iter().find(|tool| tool["name"] == name);
             tool.unwrap()["annotations"].clone()
         };
-        let expected = |read_only, idempotent, open_world| {
+        let expected = |read_only, destructive, idempotent, open_world| {
             json!({
                 "readOnlyHint": read_only,
-                "destructiveHint": false,
+                "destructiveHint": destructive,
                 "idempotentHint": idempotent,
                 "openWorldHint": open_world,
             })
         };
-        assert_eq!(of("vm_list_environments"), expected(true, true, false));
-        assert_eq!(of("env_pull"), expected(false, true, true));
-        assert_eq!(of("vm_run"), expected(false, false, true));
+        assert_eq!(
+            of("vm_list_environments"),
+            expected(true, false, true, false)
+        );
+        assert_eq!(of("env_pull"), expected(false, false, true, true));
+        assert_eq!(of("vm_run"), expected(false, true, false, true));
+        assert_eq!(of("workspace_exec"), expected(false, false, false, true));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use pyro_engine::{Config, variables};
 use pyro_mcp::{
-    Directories, Endpoint, Host, HttpServer, Profile, Registration, Scope, Stdio, serve_stdio,
+    Directories, Endpoint, Host, HttpServer, Offer, Profile, Registration, Scope, Stdio,
+    serve_stdio,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -174,7 +175,7 @@ fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let served = if text(matches, "transport") == "http" {
         let endpoint = endpoint(matches)?;
-        runtime.block_on(serve_http(config, profile, endpoint, stop))
+        runtime.block_on(serve_http(config, profile.into(), endpoint, stop))
     } else {
         if std::io::stdin().is_terminal() {
             note("an MCP client is expected on standard input; see `pyro mcp config --help`");
@@ -182,7 +183,7 @@ fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
         let stdio = Stdio::take()?;
         runtime.block_on(async {
             stop_on_signals(&stop);
-            serve_stdio(config, profile, stdio, stop).await
+            serve_stdio(config, profile.into(), stdio, stop).await
         })
     };
     // A thread may still wait for the client's next message.
@@ -192,7 +193,7 @@ fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
 
 async fn serve_http(
     config: Config,
-    profile: Profile,
+    offer: Offer,
     endpoint: Endpoint,
     stop: CancellationToken,
 ) -> Result<(), pyro_mcp::Error> {
@@ -204,7 +205,7 @@ async fn serve_http(
             "clients must send `Authorization: Bearer {token}`"
         ));
     }
-    server.serve(config, profile, stop).await
+    server.serve(config, offer, stop).await
 }
 
 fn endpoint(matches: &ArgMatches) -> Result<Endpoint, Failure> {

@@ -249,6 +249,108 @@ fn a_workspace_outlives_what_is_cancelled_in_it_and_the_server() {
     context.pyro(&["workspace", "delete", &id]).run().expect(0);
 }
 
+/// Reads a resource and returns its only part.
+fn part(client: &mut Client, uri: &Value) -> Value {
+    let read = client.ask("resources/read", json!({"uri": uri}));
+    assert_eq!(read["contents"].as_array().unwrap().len(), 1, "{read}");
+    assert_eq!(&read["contents"][0]["uri"], uri);
+    read["contents"][0].clone()
+}
+
+#[test]
+fn what_a_result_leaves_out_is_a_resource() {
+    let context = TestContext::with("debian:12");
+    let created = context
+        .pyro(&["workspace", "create", "debian:12", "--json"])
+        .run();
+    let created: Value = serde_json::from_str(&created.expect(0).out()).unwrap();
+    let id = created["workspace_id"].as_str().unwrap();
+    let whole: Vec<_> = (1..=300_000).map(|number| format!("{number}\n")).collect();
+    let whole = whole.concat();
+    // Bytes that are no text, where a part begins.
+    let command = r"seq 300000; printf 'a\377z' >&2; head -c 99997 /dev/zero >&2";
+
+    for era in ERAS {
+        let mut client = Client::start(&context, era, &[]);
+        let templates = client.ask("resources/templates/list", json!({}));
+        let template = templates["resourceTemplates"][0]["uriTemplate"].as_str();
+        assert!(
+            template
+                .unwrap()
+                .starts_with("pyro://workspace/{workspace_id}/log/")
+        );
+        assert_eq!(
+            client.ask("resources/list", json!({}))["resources"],
+            json!([])
+        );
+
+        let arguments = json!({"workspace_id": id, "command": command, "timeout_seconds": 600});
+        let call = client.call("workspace_exec", &arguments);
+        let result = client.response(call)["result"].clone();
+        let sequence = &result["structuredContent"]["sequence"];
+        let uri = |stream| format!("pyro://workspace/{id}/log/{sequence}/{stream}");
+        let links = &result["content"].as_array().unwrap()[1..];
+        assert_eq!(links.len(), 2, "{links:?}");
+        assert_eq!(links[0]["type"], "resource_link");
+        assert_eq!(links[0]["uri"], uri("stdout"));
+        assert_eq!(links[0]["size"], whole.len());
+        assert_eq!(links[1]["uri"], uri("stderr"));
+
+        let first = part(&mut client, &links[0]["uri"]);
+        assert_eq!(first["text"], whole[..1024 * 1024]);
+        assert_eq!(first["mimeType"], "text/plain");
+        let second = part(&mut client, &first["_meta"]["pyro/next"]);
+        assert_eq!(second["text"], whole[1024 * 1024..]);
+        assert!(
+            second["_meta"].get("pyro/next").is_none(),
+            "{}",
+            second["_meta"]
+        );
+        let middle = part(
+            &mut client,
+            &format!("{}?offset=2&limit=3", uri("stdout")).into(),
+        );
+        assert_eq!(middle["text"], whole[2..5]);
+        let bytes = part(&mut client, &format!("{}?limit=3", uri("stderr")).into());
+        assert_eq!((&bytes["blob"], bytes.get("text")), (&json!("Yf96"), None));
+        assert_eq!(bytes["_meta"]["pyro/total_bytes"], 100_000);
+
+        let logs = json!({"workspace_id": id, "sequence": sequence, "offset": 1000});
+        let call = client.call("workspace_logs", &logs);
+        let result = client.response(call)["result"].clone();
+        assert_eq!(result["content"][1]["uri"], uri("stdout"));
+        let stdout = result["structuredContent"]["entries"][0]["stdout"].clone();
+        let left_out = whole.len() - 1000 - 64 * 1024;
+        let marker = format!(
+            "[pyro: {left_out} bytes of {} are left out here; they are in workspace_logs: \
+             workspace_id {id}, sequence {sequence}, offset {}]",
+            whole.len(),
+            1000 + 32 * 1024
+        );
+        assert!(stdout.as_str().unwrap().contains(&marker), "{marker}");
+
+        let code = if era == Era::Modern { -32602 } else { -32002 };
+        for unknown in [
+            "pyro://workspace/0123456789ab/log/1/stdout".to_owned(),
+            format!("pyro://workspace/{id}/log/99/stdout"),
+            uri("stdin"),
+            "file:///etc/passwd".to_owned(),
+        ] {
+            let call = client.send("resources/read", json!({"uri": unknown}));
+            let error = client.response(call)["error"].clone();
+            assert_eq!(error["code"], code, "{error}");
+            assert_eq!(error["data"]["uri"], unknown);
+        }
+        client.finish().expect(0);
+    }
+    context.pyro(&["workspace", "delete", id]).run().expect(0);
+
+    let mut client = Client::start(&context, Era::Legacy, &["--profile", "vm-run"]);
+    let call = client.send("resources/read", json!({"uri": "pyro://x"}));
+    assert_eq!(client.response(call)["error"]["code"], -32002);
+    client.finish().expect(0);
+}
+
 #[test]
 fn long_work_becomes_a_task_where_the_client_has_tasks() {
     let context = TestContext::with("debian:12");

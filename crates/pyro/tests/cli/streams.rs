@@ -93,8 +93,10 @@ fn binary_output_is_passed_on_and_flagged_in_json() {
         .json();
     assert_eq!(result["stdout"], "a\u{fffd}\0b");
     assert_eq!(result["stdout_lossy"], true);
+    assert_eq!(result["stdout_lossy_from_bytes"], 4);
     assert_eq!(result["stderr"], "\u{fffd}(");
     assert_eq!(result["stderr_lossy"], true);
+    assert_eq!(result["stderr_lossy_from_bytes"], 2);
 }
 
 #[test]

@@ -66,8 +66,10 @@ impl Operation for Exec {
             vm_id: self.vm_id,
             timed_out: exit.timed_out,
             signal: exit.signal,
-            stdout_lossy: stdout.lossy,
-            stderr_lossy: stderr.lossy,
+            stdout_lossy: stdout.lossy_from_bytes.is_some(),
+            stderr_lossy: stderr.lossy_from_bytes.is_some(),
+            stdout_lossy_from_bytes: stdout.lossy_from_bytes,
+            stderr_lossy_from_bytes: stderr.lossy_from_bytes,
             stdout_truncated_from_bytes: stdout.truncated_from_bytes,
             stderr_truncated_from_bytes: stderr.truncated_from_bytes,
         })

@@ -28,6 +28,9 @@ const SIGNALLED: i32 = 128;
 /// The command's output is passed on as it comes and its exit code is returned: 124 if it was
 /// ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
 /// unless it is a terminal.
+///
+/// With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
+/// WITHOUT ISOLATION, and may destroy what is there.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -127,6 +130,12 @@ pub struct RunResult {
     /// Present if bytes in `stderr` that are not UTF-8 were replaced.
     #[serde(default, skip_serializing_if = "is_false")]
     pub stderr_lossy: bool,
+    /// Present with `stdout_lossy`: how many bytes there were before some were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_lossy_from_bytes: Option<u64>,
+    /// Present with `stderr_lossy`: how many bytes there were before some were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_lossy_from_bytes: Option<u64>,
     /// Present if `stdout` was cut: how many bytes there were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout_truncated_from_bytes: Option<u64>,
@@ -191,6 +200,7 @@ impl Operation for Run {
     const COMMAND: &'static [&'static str] = &["run"];
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
+    const ON_HOST: bool = true;
     type Output = RunResult;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
@@ -232,8 +242,10 @@ impl Operation for Run {
             vm_id,
             timed_out: outcome.timed_out,
             signal: outcome.signal.filter(|_| !outcome.timed_out),
-            stdout_lossy: stdout.lossy,
-            stderr_lossy: stderr.lossy,
+            stdout_lossy: stdout.lossy_from_bytes.is_some(),
+            stderr_lossy: stderr.lossy_from_bytes.is_some(),
+            stdout_lossy_from_bytes: stdout.lossy_from_bytes,
+            stderr_lossy_from_bytes: stderr.lossy_from_bytes,
             stdout_truncated_from_bytes: stdout.truncated_from_bytes,
             stderr_truncated_from_bytes: stderr.truncated_from_bytes,
         })

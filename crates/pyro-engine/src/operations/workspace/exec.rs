@@ -12,7 +12,7 @@ use crate::{Context, Engine, Error};
 ///
 /// Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
 /// 124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
-/// once. One whose caller dies goes on; `workspace logs` shows it.
+/// once. One whose caller dies goes on; the workspace's log shows it.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -69,6 +69,12 @@ pub struct ExecResult {
     /// Present if bytes in `stderr` that are not UTF-8 were replaced.
     #[serde(default, skip_serializing_if = "is_false")]
     pub stderr_lossy: bool,
+    /// Present with `stdout_lossy`: how many bytes there were before some were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_lossy_from_bytes: Option<u64>,
+    /// Present with `stderr_lossy`: how many bytes there were before some were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_lossy_from_bytes: Option<u64>,
     /// Present if `stdout` was cut: how many bytes there were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout_truncated_from_bytes: Option<u64>,
@@ -105,8 +111,10 @@ impl Operation for Exec {
             cwd: entry.cwd,
             timed_out: exit.timed_out,
             signal: exit.signal,
-            stdout_lossy: stdout.lossy,
-            stderr_lossy: stderr.lossy,
+            stdout_lossy: stdout.lossy_from_bytes.is_some(),
+            stderr_lossy: stderr.lossy_from_bytes.is_some(),
+            stdout_lossy_from_bytes: stdout.lossy_from_bytes,
+            stderr_lossy_from_bytes: stderr.lossy_from_bytes,
             stdout_truncated_from_bytes: stdout.truncated_from_bytes,
             stderr_truncated_from_bytes: stderr.truncated_from_bytes,
         })

@@ -105,6 +105,12 @@ pub struct LogEntry {
     /// Present if bytes in `stderr` that are not UTF-8 were replaced.
     #[serde(default, skip_serializing_if = "is_false")]
     pub stderr_lossy: bool,
+    /// Present with `stdout_lossy`: how many bytes there were before some were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_lossy_from_bytes: Option<u64>,
+    /// Present with `stderr_lossy`: how many bytes there were before some were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_lossy_from_bytes: Option<u64>,
     /// Present if not all of the standard output is in `stdout`: how many bytes there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout_truncated_from_bytes: Option<u64>,
@@ -223,8 +229,10 @@ fn log_entry(found: &Lasting, entry: Entry, [stdout, stderr]: [Captured; 2]) -> 
         stderr: stderr.text,
         interrupted,
         timed_out: exit.timed_out,
-        stdout_lossy: stdout.lossy,
-        stderr_lossy: stderr.lossy,
+        stdout_lossy: stdout.lossy_from_bytes.is_some(),
+        stderr_lossy: stderr.lossy_from_bytes.is_some(),
+        stdout_lossy_from_bytes: stdout.lossy_from_bytes,
+        stderr_lossy_from_bytes: stderr.lossy_from_bytes,
         stdout_truncated_from_bytes: stdout.truncated_from_bytes,
         stderr_truncated_from_bytes: stderr.truncated_from_bytes,
         dropped_bytes: (exit.dropped_bytes > 0).then_some(exit.dropped_bytes),
