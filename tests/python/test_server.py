@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,14 +11,6 @@ import pytest
 
 from conftest import ENVIRONMENT
 from pyro_mcp import Pyro, PyroValueError, ToolError, create_server
-from pyro_mcp._program import program
-
-
-@pytest.fixture(autouse=True)
-def a_program_that_serves() -> None:
-    helped = subprocess.run([program(), "mcp", "serve", "--help"], capture_output=True)
-    if helped.returncode != 0:
-        pytest.skip("SKIPPED: this program has no MCP server")
 
 
 def test_tools_are_those_of_the_program(base_dir: Path) -> None:
