@@ -114,14 +114,14 @@ mod tests {
             .env(PLACE, place)
             .env(STEPS, steps.to_string());
         let output = child.output().unwrap();
-        let died = output.status.signal() == Some(9);
-        assert!(died || output.status.success(), "{output:?}");
-        died
+        let killed = output.status.signal() == Some(9);
+        assert!(killed || output.status.success(), "{output:?}");
+        killed
     }
 
     #[test]
     fn whenever_it_dies_everything_is_whole_or_absent() {
-        let deeds = [
+        let table = [
             ("create", 10),
             ("update", 6),
             ("delete", 3),
@@ -129,7 +129,7 @@ mod tests {
             ("command", 12),
             ("close", 4),
         ];
-        for (deed, at_least) in deeds {
+        for (deed, at_least) in table {
             let mut steps = 0;
             loop {
                 steps += 1;
@@ -141,9 +141,9 @@ mod tests {
                         drop(history(&object).begin(entry(1)).unwrap());
                     }
                 }
-                let died = dies(deed, &base.path().join("things"), steps);
-                check(deed, died, &objects);
-                if !died {
+                let killed = dies(deed, &base.path().join("things"), steps);
+                check(deed, killed, &objects);
+                if !killed {
                     break;
                 }
             }
@@ -151,7 +151,7 @@ mod tests {
         }
     }
 
-    fn check(deed: &str, died: bool, objects: &Objects) {
+    fn check(deed: &str, killed: bool, objects: &Objects) {
         let found = objects.all();
         objects.sweep();
         assert_eq!(objects.sweep(), 0, "{deed}");
@@ -166,7 +166,7 @@ mod tests {
             .flatten();
         let hidden = names.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"."));
         assert!(hidden.count() <= 1, "{deed}: nothing but the gate is left");
-        if !died {
+        if !killed {
             assert_eq!(found.len(), usize::from(deed != "delete"));
         }
         for object in found {
@@ -177,7 +177,7 @@ mod tests {
                 text == "old" || (deed == "update" && text == "new"),
                 "{deed}: {text}"
             );
-            assert!(died || deed != "update" || text == "new");
+            assert!(killed || deed != "update" || text == "new");
             check_history(&object);
             // It can be gone on with, and what was begun does not stay.
             object

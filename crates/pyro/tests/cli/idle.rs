@@ -55,9 +55,9 @@ fn what_is_left_running_goes_on() {
     let begun = count();
     // Longer than the supervisor waits before it looks whether it may pause the machine.
     thread::sleep(Duration::from_secs(7));
-    let counted = count() - begun;
+    let more = count() - begun;
     // It was paused after two seconds if it was paused at all.
-    assert!(counted > 20, "{counted}");
+    assert!(more > 20, "{more}");
     workspace.ask("pkill -f '[t]icks;'; true");
     let (supervisor, vmm) = (workspace.supervisor().unwrap(), workspace.vmm().unwrap());
     wait_until("it is paused", || {

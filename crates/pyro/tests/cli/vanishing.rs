@@ -28,8 +28,8 @@ fn a_command_outlives_its_client_and_others_see_the_rest() {
     let mut follower = workspace.call(&["logs", "--follow"]).start();
     follower.wait_for_stdout("begun");
     workspace.ask("touch told");
-    let followed = follower.finish().expect(0).out_is("begun\nended\n");
-    followed.err_has("#1 exit_code=7 ");
+    let rest = follower.finish().expect(0).out_is("begun\nended\n");
+    rest.err_has("#1 exit_code=7 ");
     let entry = workspace.logs().remove(0);
     assert_eq!(entry["stdout"], "begun\nended\n");
     assert_eq!(entry["exit_code"], 7);
