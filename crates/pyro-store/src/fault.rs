@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn whenever_it_dies_everything_is_whole_or_absent() {
-        let deeds = [
+        let table = [
             ("create", 10),
             ("update", 6),
             ("delete", 3),
@@ -129,7 +129,7 @@ mod tests {
             ("command", 12),
             ("close", 4),
         ];
-        for (deed, at_least) in deeds {
+        for (deed, at_least) in table {
             let mut steps = 0;
             loop {
                 steps += 1;

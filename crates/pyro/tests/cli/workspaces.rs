@@ -128,6 +128,18 @@ fn the_story_of_a_repository() {
     assert_eq!(list["workspaces"][0]["workspace_id"], id);
     assert_eq!(list["workspaces"][0]["command_count"], 3);
 
+    assert_stops_and_starts(&workspace);
+    let deleted = workspace.call(&["delete"]).run().expect(0);
+    deleted.out_is(&format!("Deleted workspace: {id}\n"));
+    assert!(!workspace.directory().exists());
+    let list = context.pyro(&["workspace", "list"]).run().expect(0);
+    list.out_is("No workspaces found.\n");
+}
+
+/// Files and logs are there while it is stopped, and when it was started again.
+#[track_caller]
+fn assert_stops_and_starts(workspace: &Lasting) {
+    let id = &workspace.id;
     let (supervisor, vmm) = (workspace.supervisor().unwrap(), workspace.vmm().unwrap());
     let stopped = workspace.call(&["stop", "--json"]).run().expect(0).json();
     assert_eq!(keys(&stopped), KEYS);
@@ -140,17 +152,12 @@ fn the_story_of_a_repository() {
     assert_eq!(refused["error"], message);
     let refused = workspace.push("repository").run().expect(1);
     refused.err_has("must be in 'started' state before workspace_sync_push");
-    assert_logs(&workspace);
+    assert_logs(workspace);
 
     workspace.call(&["start"]).run().expect(0);
     let files = workspace.ask("cat app.py new/copy/app.py README");
     assert_eq!(files, "print('fixed')\nprint('fixed')\nread me\n");
     assert_eq!(workspace.logs()[3]["sequence"], 4);
-    let deleted = workspace.call(&["delete"]).run().expect(0);
-    deleted.out_is(&format!("Deleted workspace: {id}\n"));
-    assert!(!workspace.directory().exists());
-    let list = context.pyro(&["workspace", "list"]).run().expect(0);
-    list.out_is("No workspaces found.\n");
 }
 
 /// The first of three commands, for people and for programs.
