@@ -33,7 +33,6 @@ const KEYS: &[&str] = &[
 ];
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 fn the_story_of_a_repository() {
     let context = TestContext::with("debian:12");
     let repository = context.path("home/repository");
