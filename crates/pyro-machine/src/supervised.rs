@@ -180,14 +180,19 @@ impl SupervisedMachine {
     /// # Errors
     /// When it does not in time.
     pub async fn shut_down(&self) -> Result<(), Error> {
-        if let Err(failure) = self.guest.shut_down().await {
-            return Err(self.error(failure).await);
-        }
-        tokio::time::timeout(SHUT_DOWN_LIMIT, self.ended())
-            .await
-            .map_err(|_| Error::NotShutDown {
+        // A guest that does not read is not told either.
+        let done = tokio::time::timeout(SHUT_DOWN_LIMIT, async {
+            self.guest.shut_down().await?;
+            self.ended().await;
+            Ok(())
+        });
+        match done.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(failure)) => Err(self.error(failure).await),
+            Err(_) => Err(Error::NotShutDown {
                 seconds: SHUT_DOWN_LIMIT.as_secs(),
-            })
+            }),
+        }
     }
 
     /// Waits until the VMM is gone.
