@@ -76,7 +76,9 @@ def start_python(base_dir: Path) -> Iterator[Callable[[str], subprocess.Popen[st
 
     def start(code: str) -> subprocess.Popen[str]:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        command = [sys.executable, "-c", code]
+        # Whoever runs the tests in the background may have had SIGINT ignored, for all children.
+        heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        command = [sys.executable, "-c", heard + code]
         process = subprocess.Popen(command, text=True, start_new_session=True, **pipes)
         started.append(process)
         return process
