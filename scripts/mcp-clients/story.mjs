@@ -33,6 +33,16 @@ async function tell(who, client, transport, callTool) {
   assert.match(result.content[0].text, /no:1/);
   assert.equal(result._meta["pyro/error"].retry_safe, true);
 
+  const { prompts } = await client.listPrompts();
+  assert.deepEqual(prompts.map((prompt) => prompt.name), ["workspace"]);
+  const asked = await client.getPrompt({ name: "workspace", arguments: { directory: "/src" } });
+  assert.match(asked.messages[0].content.text, /workspace_exec.*"\/src"/);
+  const { completion } = await client.complete({
+    ref: { type: "ref/prompt", name: "workspace" },
+    argument: { name: "environment", value: environment },
+  });
+  assert.ok(completion.values.includes(environment), String(completion.values));
+
   const controller = new AbortController();
   setTimeout(() => controller.abort(), 5000);
   await assert.rejects(run("sleep 1000", { signal: controller.signal }));

@@ -73,6 +73,10 @@ async def tell(who, agent):
     check(result["stdout_truncated_from_bytes"] == 588_895, text[:200])
     check(result["stdout"].endswith("100000\n") and result["stderr"] == "end\n", text[:200])
 
+    asked = await agent.client.get_prompt("workspace", {"directory": "/src"})
+    text = asked.messages[0].content.text
+    check('"/src"' in text and "workspace_exec" in text, text)
+
     if "workspace_exec" in names:
         await tell_of_workspace(agent)
     print(f"{who}: {len(names)} tools, {len(news)} pieces of news: ok")

@@ -8,10 +8,12 @@ use pyro_engine::operation::Entry;
 use pyro_engine::{Error, Kind, Listener, VERSION};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
-    ContentBlock, CreateTaskResult, DiscoverResult, ErrorData, GetTaskParams, GetTaskResult,
-    Implementation, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
-    ServerCapabilities, ServerConfig, Tool, UpdateTaskParams,
+    CompleteRequestParams, CompleteResult, ContentBlock, CreateTaskResult, DiscoverResult,
+    ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
+    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, MetaObject, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, Reference, ServerCapabilities, ServerConfig,
+    UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
 use rmcp::task_manager::{TaskExit, TaskManager, TaskOptions};
@@ -19,9 +21,10 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
 
 use crate::calls::{Call, Calls};
-use crate::log::{self, Part};
+use crate::completion::{self, Source};
+use crate::log::LOGS;
 use crate::news::News;
-use crate::{Profile, output, tool};
+use crate::{Profile, Prompt, Resources, Tool, guidance, output};
 
 const NAME: &str = "pyro_mcp";
 /// Where in a result's metadata programs find an error's parts.
@@ -36,16 +39,23 @@ const TASK_LIMIT_MS: u64 = 2 * 60 * 60 * 1000;
 /// What a server offers to its clients.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// The operations that are its tools, in the order in which clients show them.
-    pub operations: Vec<&'static Entry>,
+    /// Its tools, in the order in which clients show them.
+    pub tools: Vec<Tool>,
+    /// What can be read.
+    pub resources: Vec<Resources>,
+    /// What a person can ask for.
+    pub prompts: Vec<Prompt>,
     /// How long a call may take before a client that has tasks gets one.
     pub task_after: Duration,
 }
 
 impl From<Profile> for Offer {
     fn from(profile: Profile) -> Self {
+        let operations = profile.operations();
         Self {
-            operations: profile.operations(),
+            prompts: guidance::prompts(&operations),
+            tools: operations.into_iter().map(Tool::from).collect(),
+            resources: vec![LOGS],
             task_after: TASK_AFTER,
         }
     }
@@ -55,30 +65,43 @@ impl From<Profile> for Offer {
 #[derive(Clone)]
 pub(crate) struct Face {
     calls: Arc<Calls>,
-    tools: Arc<[(&'static Entry, Tool)]>,
+    offer: Arc<Offer>,
     instructions: Arc<str>,
-    task_after: Duration,
     tasks: TaskManager,
 }
 
 impl Face {
-    pub(crate) fn new(calls: Arc<Calls>, offer: Offer) -> Self {
-        let instructions = instructions(&offer.operations);
-        let tools = offer.operations.into_iter();
+    pub(crate) fn new(calls: Arc<Calls>, mut offer: Offer) -> Self {
+        let operations: Vec<_> = offer.tools.iter().map(|tool| tool.operation).collect();
+        let has = |name| operations.iter().any(|operation| operation.name == name);
+        offer.resources.retain(|resources| has(resources.operation));
         Self {
             calls,
-            tools: tools
-                .map(|entry| (entry, tool::definition(entry)))
-                .collect(),
-            instructions: instructions.into(),
-            task_after: offer.task_after,
+            instructions: guidance::instructions(&operations).into(),
+            offer: Arc::new(offer),
             tasks: TaskManager::new(),
         }
     }
 
-    fn find(&self, name: &str) -> Option<&'static Entry> {
-        let found = self.tools.iter().find(|(entry, _)| entry.name == name);
-        found.map(|(entry, _)| *entry)
+    fn find(&self, name: &str) -> Option<&Tool> {
+        let mut tools = self.offer.tools.iter();
+        tools.find(|tool| tool.operation.name == name)
+    }
+
+    /// Does what it takes to answer something other than a call.
+    async fn ask(
+        &self,
+        operation: &'static Entry,
+        request: Value,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Result<Value, Error>, ErrorData> {
+        let mut call = self.calls.call(operation, request, Listener::default());
+        tokio::select! {
+            result = call.result() => return result.ok_or_else(broken_off),
+            () = context.ct.cancelled() => {}
+        }
+        call.cancel().await;
+        Err(cancelled())
     }
 
     /// Lets a call go on as a task, whose result the client asks for when it likes.
@@ -103,13 +126,13 @@ impl Face {
 
 impl ServerHandler for Face {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_tasks();
-        // Logs are the only resources.
-        let capabilities = if self.find(log::OPERATION).is_some() {
-            capabilities.enable_resources().build()
-        } else {
-            capabilities.build()
-        };
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tasks()
+            .enable_resources()
+            .enable_prompts()
+            .enable_completions()
+            .build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new(NAME, VERSION).with_title("pyro"))
             .with_instructions(&*self.instructions)
@@ -127,15 +150,15 @@ impl ServerHandler for Face {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = self.tools.iter().map(|(_, tool)| tool.clone()).collect();
+        let tools = self.offer.tools.iter();
+        let tools = tools.map(|tool| tool.definition.clone()).collect();
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(UNCHANGED_MS)
             .with_cache_scope(CacheScope::Public))
     }
 
-    fn get_tool(&self, name: &str) -> Option<Tool> {
-        let found = self.tools.iter().find(|(entry, _)| entry.name == name);
-        found.map(|(_, tool)| tool.clone())
+    fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
+        self.find(name).map(|tool| tool.definition.clone())
     }
 
     async fn call_tool(
@@ -143,27 +166,86 @@ impl ServerHandler for Face {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(entry) = self.find(&request.name) else {
+        let Some(Tool { operation, .. }) = self.find(&request.name) else {
             let message = format!("unknown tool '{}'", request.name);
             return Err(ErrorData::invalid_params(message, None));
         };
         let has_tasks = context
             .client_capabilities()
             .is_some_and(|client| client.supports_tasks());
-        let news = News::new(entry.name);
+        let news = News::new(operation.name);
         let arguments = Value::Object(request.arguments.unwrap_or_default());
         let offset = arguments["offset"].as_u64().unwrap_or(0);
-        let mut call = self.calls.call(entry, arguments, news.listener());
+        let mut call = self.calls.call(operation, arguments, news.listener());
         tokio::select! {
             result = call.result() => return Ok(outcome(result, &news, offset)?.into()),
             () = context.ct.cancelled() => {}
-            () = tokio::time::sleep(self.task_after), if has_tasks => {
+            () = tokio::time::sleep(self.offer.task_after), if has_tasks => {
                 return Ok(self.as_task(call, news, offset));
             }
             never = news.notify(&context.peer, context.meta.get_progress_token()) => match never {},
         }
         call.cancel().await;
-        Err(ErrorData::internal_error("the call was cancelled", None))
+        Err(cancelled())
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let prompts = self.offer.prompts.iter();
+        let prompts = prompts.map(|prompt| prompt.definition.clone()).collect();
+        Ok(ListPromptsResult::with_all_items(prompts)
+            .with_ttl_ms(UNCHANGED_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let mut prompts = self.offer.prompts.iter();
+        let Some(prompt) = prompts.find(|prompt| prompt.definition.name == request.name) else {
+            let message = format!("there is no prompt '{}'", request.name);
+            return Err(ErrorData::invalid_params(message, None));
+        };
+        Ok(prompt.get(request.arguments)?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let Offer {
+            resources, prompts, ..
+        } = &*self.offer;
+        let argument = &request.argument;
+        let known = match &request.r#ref {
+            Reference::Prompt(one) => prompts
+                .iter()
+                .any(|prompt| prompt.definition.name == one.name && prompt.takes(&argument.name)),
+            Reference::Resource(one) => resources
+                .iter()
+                .any(|resources| (resources.template)().uri_template == one.uri),
+            _ => false,
+        };
+        if !known {
+            let message = format!("nothing of that name has an argument '{}'", argument.name);
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        let completion = match Source::of(&argument.name) {
+            Source::Fixed(values) => completion::matching(values, &argument.value),
+            Source::Listed(operation, place) => {
+                let answer = self.ask(operation, json!({}), &context).await?;
+                let answer =
+                    answer.map_err(|error| ErrorData::internal_error(text(&error), None))?;
+                completion::matching(&completion::values(&answer, place), &argument.value)
+            }
+        };
+        Ok(CompleteResult::new(completion))
     }
 
     /// Lists none: there may be thousands, and results link to those that matter.
@@ -182,8 +264,8 @@ impl ServerHandler for Face {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        let templates = self.find(log::OPERATION).map(|_| log::template());
-        let templates = templates.into_iter().collect();
+        let resources = self.offer.resources.iter();
+        let templates = resources.map(|resources| (resources.template)()).collect();
         Ok(ListResourceTemplatesResult::with_all_items(templates)
             .with_ttl_ms(UNCHANGED_MS)
             .with_cache_scope(CacheScope::Public))
@@ -195,30 +277,22 @@ impl ServerHandler for Face {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let data = json!({"uri": request.uri});
-        let found = self.find(log::OPERATION).zip(Part::at(&request.uri));
-        let Some((entry, part)) = found else {
+        let found = self.offer.resources.iter().find_map(|resources| {
+            let readable = (resources.at)(&request.uri)?;
+            Some((self.find(resources.operation)?.operation, readable))
+        });
+        let Some((operation, readable)) = found else {
             let message = format!("there is no resource '{}'", request.uri);
             return Err(ErrorData::resource_not_found(message, Some(data)));
         };
-        let mut call = self.calls.call(entry, part.request(), Listener::default());
-        let answer = tokio::select! {
-            result = call.result() => result,
-            () = context.ct.cancelled() => {
-                call.cancel().await;
-                return Err(ErrorData::internal_error("the call was cancelled", None));
-            }
-        };
-        let answer = answer
-            .ok_or_else(broken_off)?
-            .map_err(|error| match error.kind {
-                Kind::InvalidInput => {
-                    ErrorData::resource_not_found(text(&error), Some(data.clone()))
-                }
-                _ => ErrorData::internal_error(text(&error), Some(data.clone())),
-            })?;
-        let contents = part.contents(&request.uri, &answer).await;
+        let answer = self.ask(operation, readable.request(), &context).await?;
+        let answer = answer.map_err(|error| match error.kind {
+            Kind::InvalidInput => ErrorData::resource_not_found(text(&error), Some(data.clone())),
+            _ => ErrorData::internal_error(text(&error), Some(data.clone())),
+        })?;
+        let contents = readable.contents(&request.uri, &answer).await;
         let contents = contents.map_err(|error| {
-            ErrorData::internal_error(format!("cannot read the log: {error}"), Some(data))
+            ErrorData::internal_error(format!("cannot read it: {error}"), Some(data))
         })?;
         Ok(ReadResourceResult::new(vec![contents]).into())
     }
@@ -273,6 +347,11 @@ fn outcome(
     Ok(outcome)
 }
 
+/// Nobody reads it: who cancels is not answered.
+fn cancelled() -> ErrorData {
+    ErrorData::internal_error("the call was cancelled", None)
+}
+
 /// A defect of ours, with which a model can do nothing.
 fn broken_off() -> ErrorData {
     let message = "the operation broke off; report this with what the server wrote to standard \
@@ -302,33 +381,4 @@ fn text(error: &Error) -> String {
     };
     lines.push(format!("code: {} (safe to retry: {retry})", error.code));
     lines.join("\n")
-}
-
-/// What a model should know before it chooses among the tools it has.
-fn instructions(operations: &[&Entry]) -> String {
-    let has = |name: &str| operations.iter().any(|entry| entry.name == name);
-    let mut text = String::from(
-        "pyro runs commands in microVMs: virtual machines of their own, from which nothing \
-         reaches this machine. ",
-    );
-    if has("vm_run") {
-        text.push_str(
-            "For one command use vm_run: it starts a fresh Debian guest (environment \
-             \"debian:12\"), runs the command in a shell, returns output and exit code, and throws \
-             the guest away with all its files. ",
-        );
-    }
-    if has("workspace_create") {
-        text.push_str(
-            "For several commands on the same files use a workspace: workspace_create, then \
-             workspace_sync_push to bring files in, workspace_exec as often as needed, \
-             workspace_logs to read what was run before, and workspace_delete at the end. ",
-        );
-    }
-    text.push_str(
-        "A command that fails is a result with a non-zero exit_code, not an error. Of each \
-         stream 64 KiB are returned; have long output filtered, or written to a file. The first \
-         use of an environment builds it, which takes a minute or so.",
-    );
-    text
 }

@@ -6,14 +6,18 @@
 //! The library prints nothing and reads no variable; a program hands it its streams and settings.
 
 mod calls;
+mod completion;
 mod error;
 mod face;
+mod guidance;
 mod http_transport;
 mod log;
 mod news;
 mod output;
 mod profile;
+mod prompt;
 mod registration;
+mod resources;
 mod stdio;
 mod tool;
 
@@ -21,6 +25,8 @@ pub use error::Error;
 pub use face::Offer;
 pub use http_transport::{Endpoint, HttpServer};
 pub use profile::Profile;
+pub use prompt::{Arguments, Prompt};
 pub use registration::{Directories, Host, Registration, Scope};
+pub use resources::{Contents, Readable, Resources};
 pub use stdio::{Stdio, serve_stdio};
-pub use tool::definitions;
+pub use tool::{Tool, definitions};

@@ -10,8 +10,14 @@ use serde_json::{Value, json};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-/// The operation that reads logs.
-pub(crate) const OPERATION: &str = "workspace_logs";
+use crate::resources::{Contents, Readable, Resources};
+
+/// All logs.
+pub(crate) const LOGS: Resources = Resources {
+    operation: "workspace_logs",
+    template,
+    at: |uri| Some(Box::new(Part::at(uri)?)),
+};
 
 const ROOT: &str = "pyro://workspace/";
 const TEMPLATE: &str = "pyro://workspace/{workspace_id}/log/{sequence}/{stream}{?offset,limit}";
@@ -35,14 +41,14 @@ pub(crate) struct Log {
 
 /// What is read of a log at once.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) struct Part {
+struct Part {
     log: Log,
     offset: u64,
     limit: u64,
 }
 
 /// How clients make addresses of logs.
-pub(crate) fn template() -> ResourceTemplate {
+fn template() -> ResourceTemplate {
     ResourceTemplate::new(TEMPLATE, "log")
         .with_title("Output of a command in a workspace")
         .with_description(
@@ -72,7 +78,7 @@ impl Log {
 
 impl Part {
     /// What is at an address; nothing if it is not one of ours.
-    pub(crate) fn at(uri: &str) -> Option<Self> {
+    fn at(uri: &str) -> Option<Self> {
         let rest = uri.strip_prefix(ROOT)?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let [workspace_id, "log", sequence, stream] = path.split('/').collect::<Vec<_>>()[..]
@@ -99,18 +105,8 @@ impl Part {
         Some(part)
     }
 
-    /// What [`OPERATION`] is asked for.
-    pub(crate) fn request(&self) -> Value {
-        json!({
-            "workspace_id": self.log.workspace_id,
-            "sequence": self.log.sequence,
-            "offset": self.offset,
-            "limit": self.limit,
-        })
-    }
-
     /// What is there, by the operation's answer: text, or bytes if it is none.
-    pub(crate) async fn contents(&self, uri: &str, answer: &Value) -> io::Result<ResourceContents> {
+    async fn read(&self, uri: &str, answer: &Value) -> io::Result<ResourceContents> {
         let entry = answer["entries"].get(0).ok_or(io::ErrorKind::NotFound)?;
         let of_stream = |key: &str| &entry[format!("{}{key}", self.log.stream)];
         let text = of_stream("").as_str().unwrap_or_default();
@@ -140,6 +136,21 @@ impl Part {
         let mut bytes = Vec::new();
         file.take(self.limit).read_to_end(&mut bytes).await?;
         Ok(bytes)
+    }
+}
+
+impl Readable for Part {
+    fn request(&self) -> Value {
+        json!({
+            "workspace_id": self.log.workspace_id,
+            "sequence": self.log.sequence,
+            "offset": self.offset,
+            "limit": self.limit,
+        })
+    }
+
+    fn contents<'a>(&'a self, uri: &'a str, answer: &'a Value) -> Contents<'a> {
+        Box::pin(self.read(uri, answer))
     }
 }
 

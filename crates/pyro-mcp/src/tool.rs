@@ -4,10 +4,28 @@
 use std::sync::Arc;
 
 use pyro_engine::operation::{Effect, Entry};
-use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use rmcp::model::{JsonObject, ToolAnnotations};
 use serde_json::Value;
 
 use crate::Profile;
+
+/// An operation, and what clients are told about it.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    /// What a call of it does.
+    pub operation: &'static Entry,
+    /// How clients see it.
+    pub definition: rmcp::model::Tool,
+}
+
+impl From<&'static Entry> for Tool {
+    fn from(operation: &'static Entry) -> Self {
+        Self {
+            operation,
+            definition: definition(operation),
+        }
+    }
+}
 
 /// The definitions of a profile's tools, as a client gets them.
 pub fn definitions(profile: Profile) -> Vec<Value> {
@@ -16,7 +34,7 @@ pub fn definitions(profile: Profile) -> Vec<Value> {
 }
 
 /// What a client is told about an operation.
-pub(crate) fn definition(entry: &'static Entry) -> Tool {
+fn definition(entry: &'static Entry) -> rmcp::model::Tool {
     let description = entry.description();
     // The first paragraph of a doc comment is a headline.
     let title = description.split("\n\n").next().unwrap_or_default();
@@ -26,7 +44,7 @@ pub(crate) fn definition(entry: &'static Entry) -> Tool {
         .destructive(entry.effect == Effect::Destructive || entry.on_host)
         .idempotent(entry.idempotent)
         .open_world(entry.open_world);
-    Tool::new(
+    rmcp::model::Tool::new(
         entry.name,
         description.clone(),
         portable((entry.input_schema)().to_value()),

@@ -28,7 +28,7 @@ const OF_THE_BUILD: &[(&str, &[&str])] = &[
 const READERS: &[&str] = &[
     "crates/pyro-dev/src/bench/mod.rs",
     "crates/pyro-environment/build.rs",
-    "crates/pyro-mcp/examples/conformance_server.rs",
+    "crates/pyro-mcp/examples/conformance_server/main.rs",
     "crates/pyro/src/mcp.rs",
     "crates/pyro/src/terminal.rs",
 ];

@@ -1,27 +1,22 @@
-//! The *conformance server* is the MCP server with other operations: the tools that the protocol's
-//! conformance suite calls. All else, transports, dispatch, progress, errors, tasks, is what the
-//! real one has, so that the suite examines that.
-//!
-//! `conformance_server ADDRESS:PORT TOKEN`
+//! The tools that the suite calls.
 
-use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use pyro_engine::operation::{Effect, Entry, Operation};
-use pyro_engine::{Config, Context, Engine, Error, Event, Kind};
-use pyro_mcp::{Endpoint, HttpServer, Offer};
-use schemars::JsonSchema;
+use pyro_engine::{Context, Engine, Error, Event, Kind};
+use pyro_mcp::Tool;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
+use serde_json::{Map, Value};
 
-/// Less than what the suite calls slow takes.
-const TASK_AFTER: Duration = Duration::from_millis(500);
+use crate::resources;
 
 /// What all of them return.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-struct Answer {
-    text: String,
+pub(crate) struct Answer {
+    pub(crate) text: String,
 }
 
 /// Defines an operation: its tool's name, its request, and what it does.
@@ -123,6 +118,75 @@ fixture!("protocol_error_job", BrokenJob {}, |_this, _context| {
     Ok(number.to_string())
 });
 
+// Nothing is asked before something is deleted either. An answer that a client gives all the same
+// is acknowledged.
+fixture!(
+    "confirm_delete",
+    ConfirmDelete { filename: String },
+    |this, _context| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(format!("deleted {}", this.filename))
+    }
+);
+
+fixture!(
+    "read_resource",
+    ReadResource { uri: String },
+    |this, _context| { resources::text(&this.uri) }
+);
+
+/// Do what the suite expects of `json_schema_2020_12_tool`
+#[derive(Clone, Debug, Args, Deserialize, Serialize)]
+struct Contact {
+    #[arg(skip)]
+    #[serde(flatten)]
+    given: Map<String, Value>,
+}
+
+impl JsonSchema for Contact {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Contact".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "Do what the suite expects of json_schema_2020_12_tool",
+            "$defs": {
+                "address": {
+                    "$anchor": "addressDef",
+                    "type": "object",
+                    "properties": {"street": {"type": "string"}, "city": {"type": "string"}},
+                },
+            },
+            "properties": {
+                "name": {"type": "string"},
+                "address": {"$ref": "#/$defs/address"},
+                "contactMethod": {"type": "string", "enum": ["phone", "email"]},
+                "phone": {"type": "string"},
+                "email": {"type": "string"},
+            },
+            "allOf": [{"anyOf": [{"required": ["phone"]}, {"required": ["email"]}]}],
+            "if": {"properties": {"contactMethod": {"const": "phone"}}, "required": ["contactMethod"]},
+            "then": {"required": ["phone"]},
+            "else": {"required": ["email"]},
+            "additionalProperties": false,
+        })
+    }
+}
+
+impl Operation for Contact {
+    const NAME: &'static str = "json_schema_2020_12_tool";
+    const COMMAND: &'static [&'static str] = &[Self::NAME];
+    const EFFECT: Effect = Effect::ReadOnly;
+    type Output = Answer;
+
+    async fn run(self, _: &Engine, _: &mut Context) -> Result<Answer, Error> {
+        let text = Value::from(self.given).to_string();
+        Ok(Answer { text })
+    }
+}
+
 static OPERATIONS: &[Entry] = &[
     Entry::of::<SimpleText>(),
     Entry::of::<ErrorHandling>(),
@@ -134,7 +198,23 @@ static OPERATIONS: &[Entry] = &[
     Entry::of::<SlowCompute>(),
     Entry::of::<FailingJob>(),
     Entry::of::<BrokenJob>(),
+    Entry::of::<ConfirmDelete>(),
+    Entry::of::<ReadResource>(),
 ];
+
+static CONTACT: Entry = Entry::of::<Contact>();
+
+/// All of them.
+pub(crate) fn all() -> Vec<Tool> {
+    let mut tools: Vec<_> = OPERATIONS.iter().map(Tool::from).collect();
+    // The schemas of ours are put in the plainest form; this is about one that is not.
+    let mut contact = Tool::from(&CONTACT);
+    if let Value::Object(schema) = (CONTACT.input_schema)().to_value() {
+        contact.definition.input_schema = Arc::new(schema);
+    }
+    tools.push(contact);
+    tools
+}
 
 fn failure() -> Error {
     Error {
@@ -145,31 +225,4 @@ fn failure() -> Error {
         remedy: None,
         retry_safe: true,
     }
-}
-
-fn main() -> Result<(), Box<dyn StdError>> {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(address), Some(token)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: conformance_server ADDRESS:PORT TOKEN".into());
-    };
-    let endpoint = Endpoint {
-        listen: address.parse()?,
-        token: Some(token),
-        hosts: Vec::new(),
-    };
-    let config = Config::from_variables(|name| std::env::var_os(name))?;
-    // Resources come with the operation that reads them.
-    let logs = pyro_engine::operation::find("workspace_logs");
-    let offer = Offer {
-        operations: OPERATIONS.iter().chain(logs).collect(),
-        task_after: TASK_AFTER,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let server = HttpServer::bind(endpoint).await?;
-        server.serve(config, offer, CancellationToken::new()).await
-    })?;
-    Ok(())
 }

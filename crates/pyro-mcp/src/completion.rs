@@ -1,0 +1,75 @@
+//! *Completions* are what an argument of a prompt or an address can be, for a person who fills it
+//! in.
+
+use pyro_engine::operation::{self, Entry};
+use rmcp::model::CompletionInfo;
+use serde_json::Value;
+
+use crate::log::STREAMS;
+
+/// Where the values that an argument can have come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// They are always the same; none if nobody can know them.
+    Fixed(&'static [&'static str]),
+    /// An operation lists them.
+    Listed(&'static Entry, Place),
+}
+
+/// Where in the answer of an operation values are: the name of the list, and of the value in each
+/// of its items.
+type Place = (&'static str, &'static str);
+
+impl Source {
+    /// An argument's source. The same thing has the same name everywhere.
+    pub(crate) fn of(argument: &str) -> Self {
+        let (operation, place) = match argument {
+            "stream" => return Self::Fixed(&STREAMS),
+            "environment" => ("vm_list_environments", ("environments", "name")),
+            "workspace_id" => ("workspace_list", ("workspaces", "workspace_id")),
+            _ => return Self::Fixed(&[]),
+        };
+        // Whether a model is shown the operation makes no difference to a person.
+        match operation::find(operation) {
+            Some(entry) => Self::Listed(entry, place),
+            None => Self::Fixed(&[]),
+        }
+    }
+}
+
+/// The values in an operation's answer.
+pub(crate) fn values(answer: &Value, (list, key): Place) -> Vec<&str> {
+    let items = answer[list].as_array().into_iter().flatten();
+    items.filter_map(|item| item[key].as_str()).collect()
+}
+
+/// Those that begin as the person did, as many as the protocol allows.
+pub(crate) fn matching(values: &[&str], begun: &str) -> CompletionInfo {
+    let matching = values.iter().filter(|value| value.starts_with(begun));
+    let mut completion = CompletionInfo::default();
+    completion.values = matching.map(|value| (*value).to_owned()).collect();
+    completion.total = completion.values.len().try_into().ok();
+    completion.has_more = Some(completion.values.len() > CompletionInfo::MAX_VALUES);
+    completion.values.truncate(CompletionInfo::MAX_VALUES);
+    completion
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_come_than_the_protocol_allows() {
+        let ids: Vec<_> = (0..250).map(|number| format!("{number:03}")).collect();
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        let some = matching(&ids, "1");
+        assert_eq!((some.values.len(), some.total), (100, Some(100)));
+        assert_eq!(
+            (some.values[0].as_str(), some.has_more),
+            ("100", Some(false))
+        );
+        let all = matching(&ids, "");
+        assert_eq!((all.values.len(), all.total), (100, Some(250)));
+        assert_eq!(all.has_more, Some(true));
+    }
+}
