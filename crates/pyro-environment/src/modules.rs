@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the agent needs: a transport, the two disks with their file systems, the channel to the
-/// host, a network card and entropy. What these depend on is found out.
+/// host and a network card. What these depend on is found out.
 pub(crate) const WANTED: &[&str] = &[
     "virtio_mmio",
     "virtio_console",
@@ -11,7 +11,6 @@ pub(crate) const WANTED: &[&str] = &[
     "erofs",
     "overlay",
     "virtio_net",
-    "virtio_rng",
 ];
 
 /// Returns the name as the kernel uses it: `-` and `_` are the same in a file name.

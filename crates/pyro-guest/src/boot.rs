@@ -13,7 +13,7 @@ use rustix::time::ClockId;
 use crate::console;
 use crate::devices;
 use crate::error::Error;
-use crate::identity;
+use crate::identity::{self, Identity};
 use crate::power;
 use crate::reaper;
 use crate::root::{self, Root};
@@ -33,6 +33,7 @@ pub fn init() -> ! {
         kernel: Duration::try_from(kernel).unwrap_or_default(),
         started,
         root: None,
+        identity: None,
     };
     // A panic must not end PID 1: the kernel would only say that it did.
     std::panic::set_hook(Box::new(|panic| {
@@ -52,6 +53,8 @@ pub fn init() -> ! {
         End::Closed => console::log("the host closed the port"),
         End::Broken(reason) => console::log(&reason),
     }
+    // Its files are open for writing, which keeps a disk from becoming read-only.
+    drop(vm.identity.take());
     power::shut_down(vm.root.as_ref().map(|root| &root.private))
 }
 
@@ -80,6 +83,7 @@ struct Vm {
     kernel: Duration,
     started: Instant,
     root: Option<Root>,
+    identity: Option<Identity>,
 }
 
 impl Machine for Vm {
@@ -92,11 +96,15 @@ impl Machine for Vm {
 
     fn prepare(&mut self, disk: Disk, seed: bool) -> Result<(), Error> {
         self.root = Some(root::assemble(disk, seed)?);
+        self.identity = Some(Identity::prepare()?);
         Ok(())
     }
 
     fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error> {
-        identity::adopt(adoption)
+        match &mut self.identity {
+            Some(identity) => identity.adopt(adoption),
+            None => Err(Error::new("adopt it", io::ErrorKind::NotFound)),
+        }
     }
 
     fn set_clock(&mut self, unix_time_ns: u64) -> Result<(), Error> {

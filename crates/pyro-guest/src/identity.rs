@@ -2,15 +2,14 @@
 //! same memory.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 
 use rustix::fs::OFlags;
 use rustix::time::{ClockId, Timespec};
 
 use crate::error::{Error, Step as _};
-use crate::network;
+use crate::network::{self, Devices};
 use crate::server::Adoption;
 use crate::sys::{self, MAX_ENTROPY_BYTES};
 
@@ -20,55 +19,100 @@ const MACHINE_ID: &str = "/etc/machine-id";
 const DBUS_MACHINE_ID: &str = "/var/lib/dbus/machine-id";
 const RESOLVER: &str = "/etc/resolv.conf";
 
+/// A bigger `/etc/hosts` is not read.
+const MAX_HOSTS_BYTES: usize = 64 * 1024;
+
 const MIN_ENTROPY_BYTES: usize = 32;
 const NANOSECONDS: u64 = 1_000_000_000;
 
-/// The name of a machine that was not adopted yet.
-const PLACEHOLDER_NAME: &str = "localhost";
+/// The identity of a machine that was not adopted yet: as long as the host's names are, so that
+/// the files need not become shorter, which is slow.
+const PLACEHOLDER_NAME: &str = "pyro-000000000000";
+const PLACEHOLDER_ID: &str = "00000000000000000000000000000000";
 
-/// Puts the files of the identity on the private disk, so that [`adopt`], which every clone has
-/// to wait for, only overwrites their contents.
-pub(crate) fn write_placeholders() -> Result<(), Error> {
-    rustix::system::sethostname(PLACEHOLDER_NAME.as_bytes()).step("set the host name")?;
-    write(HOSTNAME, &format!("{PLACEHOLDER_NAME}\n"))?;
-    // systemd's word for "not yet known".
-    write(MACHINE_ID, "uninitialized\n")?;
-    write(HOSTS, &hosts(&existing_hosts(), PLACEHOLDER_NAME))?;
-    // Without a name server the resolver asks 127.0.0.1, where nobody listens: it fails at once.
-    write(RESOLVER, "# no name server\n")
+/// What makes a machine its own. What every clone has to wait for is short, because all that can
+/// be done before is: the files are there, and open.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    random: File,
+    devices: Devices,
+    hostname: Kept,
+    hosts: Kept,
+    /// What else there is in `/etc/hosts`.
+    other_hosts: String,
+    machine_id: Kept,
+    /// D-Bus's copy of it, where there is one.
+    dbus_machine_id: Option<Kept>,
+    resolver: Kept,
 }
 
-/// Makes the machine its own.
-pub(crate) fn adopt(adoption: &Adoption) -> Result<(), Error> {
-    // Entropy first: nothing random may be drawn before.
-    let entropy = decode_hex(&adoption.entropy_hex)
-        .filter(|bytes| (MIN_ENTROPY_BYTES..=MAX_ENTROPY_BYTES).contains(&bytes.len()))
-        .ok_or_else(|| invalid("read the entropy"))?;
-    File::open("/dev/urandom")
-        .and_then(|random| sys::reseed(&random, &entropy))
-        .step("add entropy")?;
+impl Identity {
+    /// Puts the files of the identity on the private disk.
+    pub(crate) fn prepare() -> Result<Self, Error> {
+        let devices = Devices::prepare()?;
+        let random = File::open("/dev/urandom").step("open the source of entropy")?;
+        rustix::system::sethostname(PLACEHOLDER_NAME.as_bytes()).step("set the host name")?;
+        let hosts = Kept::claim(HOSTS)?;
+        let other_hosts = other_hosts(&hosts.contents());
+        let mut identity = Self {
+            random,
+            devices,
+            hostname: Kept::claim(HOSTNAME)?,
+            hosts,
+            other_hosts,
+            machine_id: Kept::claim(MACHINE_ID)?,
+            dbus_machine_id: Kept::open(DBUS_MACHINE_ID, false).ok(),
+            resolver: Kept::claim(RESOLVER)?,
+        };
+        identity.write_name(PLACEHOLDER_NAME)?;
+        identity.write_id(PLACEHOLDER_ID)?;
+        // Without a name server the resolver asks 127.0.0.1, where nobody listens: it fails at
+        // once.
+        identity.resolver.overwrite("# no name server\n")?;
+        Ok(identity)
+    }
 
-    set_clock(adoption.unix_time_ns)?;
+    /// Makes the machine its own. It is for machines in which no command has changed the files.
+    pub(crate) fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error> {
+        // Entropy first: nothing random may be drawn before.
+        let entropy = decode_hex(&adoption.entropy_hex)
+            .filter(|bytes| (MIN_ENTROPY_BYTES..=MAX_ENTROPY_BYTES).contains(&bytes.len()))
+            .ok_or_else(|| invalid("read the entropy"))?;
+        sys::reseed(&self.random, &entropy).step("add entropy")?;
 
-    let (name, id) = (&adoption.hostname, &adoption.machine_id);
-    if !is_hostname(name) {
-        return Err(invalid("read the host name"));
+        set_clock(adoption.unix_time_ns)?;
+
+        let (name, id) = (&adoption.hostname, &adoption.machine_id);
+        if !is_hostname(name) {
+            return Err(invalid("read the host name"));
+        }
+        if !(id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit())) {
+            return Err(invalid("read the machine-id"));
+        }
+        rustix::system::sethostname(name.as_bytes()).step("set the host name")?;
+        self.write_name(name)?;
+        self.write_id(&id.to_ascii_lowercase())?;
+        let network = adoption.network.as_ref();
+        self.devices.connect(adoption.mac.as_deref(), network)?;
+        match network {
+            Some(network) => self.resolver.overwrite(&network::resolver(network)),
+            None => Ok(()),
+        }
     }
-    if !(id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit())) {
-        return Err(invalid("read the machine-id"));
+
+    fn write_name(&mut self, name: &str) -> Result<(), Error> {
+        self.hostname.overwrite(&format!("{name}\n"))?;
+        // Debian's way to know oneself by name without a network.
+        let hosts = format!("{}127.0.1.1\t{name}\n", self.other_hosts);
+        self.hosts.overwrite(&hosts)
     }
-    rustix::system::sethostname(name.as_bytes()).step("set the host name")?;
-    write(HOSTNAME, &format!("{name}\n"))?;
-    write(HOSTS, &hosts(&existing_hosts(), name))?;
-    let id = format!("{}\n", id.to_ascii_lowercase());
-    write(MACHINE_ID, &id)?;
-    if fs::symlink_metadata(DBUS_MACHINE_ID).is_ok_and(|found| found.is_file()) {
-        write(DBUS_MACHINE_ID, &id)?;
-    }
-    network::connect(adoption.mac.as_deref(), adoption.network.as_ref())?;
-    match &adoption.network {
-        Some(network) => write(RESOLVER, &network::resolver(network)),
-        None => Ok(()),
+
+    fn write_id(&mut self, id: &str) -> Result<(), Error> {
+        let id = format!("{id}\n");
+        if let Some(file) = &mut self.dbus_machine_id {
+            file.overwrite(&id)?;
+        }
+        self.machine_id.overwrite(&id)
     }
 }
 
@@ -85,61 +129,95 @@ fn invalid(step: &str) -> Error {
     Error::new(step, io::ErrorKind::InvalidInput)
 }
 
-/// Sets a file's contents.
-///
-/// An existing file is overwritten rather than replaced: that needs no free space, so that a
-/// workspace whose disk is full can still be opened, and it is faster. Whatever else a command
-/// may have put there (a link, a pipe) is removed.
-fn write(path: &str, contents: &str) -> Result<(), Error> {
-    let failed = |cause: io::Error| Error::new(format!("write {path}"), cause);
-    let file = open(path).or_else(|_| {
-        fs::remove_file(path)?;
-        open(path)
-    });
-    let mut file = file.map_err(failed)?;
-    file.write_all(contents.as_bytes()).map_err(failed)?;
-    file.set_len(contents.len() as u64).map_err(failed)
+/// An open file, its path, and how long it is.
+#[derive(Debug)]
+struct Kept {
+    path: &'static str,
+    file: File,
+    length: u64,
 }
 
-fn open(path: &str) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o644)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
-}
+impl Kept {
+    /// Opens a file, which is made if there is none. Whatever else a command of an earlier machine
+    /// may have put there (a link, a pipe) is removed.
+    fn claim(path: &'static str) -> Result<Self, Error> {
+        Self::open(path, true)
+            .or_else(|_| {
+                fs::remove_file(path)?;
+                Self::open(path, true)
+            })
+            .map_err(|cause| Error::new(format!("open {path}"), cause))
+    }
 
-/// Returns `/etc/hosts`, if it is a file of reasonable size.
-fn existing_hosts() -> String {
-    match fs::symlink_metadata(Path::new(HOSTS)) {
-        Ok(found) if found.is_file() && found.len() < 64 * 1024 => {
-            fs::read_to_string(HOSTS).unwrap_or_default()
+    fn open(path: &'static str, create: bool) -> io::Result<Self> {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(create)
+            .truncate(false)
+            .mode(0o644)
+            .custom_flags(flags.bits().cast_signed())
+            .open(path)?;
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
         }
-        _ => String::new(),
+        let length = found.len();
+        Ok(Self { path, file, length })
+    }
+
+    /// Returns the contents, if they are a text of reasonable size.
+    fn contents(&self) -> String {
+        let length = usize::try_from(self.length).unwrap_or(usize::MAX);
+        if length > MAX_HOSTS_BYTES {
+            return String::new();
+        }
+        let mut bytes = vec![0; length];
+        let read = self.file.read_exact_at(&mut bytes, 0);
+        read.ok()
+            .and_then(|()| String::from_utf8(bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// Sets the contents.
+    ///
+    /// The file is overwritten rather than replaced: that needs no free space, so that a workspace
+    /// whose disk is full can still be opened, and it is faster.
+    fn overwrite(&mut self, contents: &str) -> Result<(), Error> {
+        self.try_overwrite(contents)
+            .map_err(|cause| Error::new(format!("write {}", self.path), cause))
+    }
+
+    fn try_overwrite(&mut self, contents: &str) -> io::Result<()> {
+        self.file.write_all_at(contents.as_bytes(), 0)?;
+        let length = contents.len() as u64;
+        // Nothing else that a clone does makes a file shorter.
+        if self.length > length {
+            self.file.set_len(length)?;
+        }
+        self.length = length;
+        Ok(())
     }
 }
 
-/// Returns what `/etc/hosts` must hold: localhost, the machine's own name at 127.0.1.1 as Debian
-/// does it, and whatever else is there already.
-fn hosts(existing: &str, name: &str) -> String {
+/// Returns what `/etc/hosts` must hold besides the machine's own name: localhost, and whatever
+/// else is there already.
+fn other_hosts(existing: &str) -> String {
+    let address = |line: &str| line.split_ascii_whitespace().next().map(str::to_owned);
     let mut lines = String::new();
-    let is_own = |line: &str| line.split_ascii_whitespace().next() == Some("127.0.1.1");
-    let knows_localhost = existing
+    if !existing
         .lines()
-        .any(|line| line.split_ascii_whitespace().next() == Some("127.0.0.1"));
-    if !knows_localhost {
+        .any(|line| address(line).as_deref() == Some("127.0.0.1"))
+    {
         lines.push_str("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
     }
-    for line in existing.lines().filter(|line| !is_own(line)) {
-        lines.push_str(line);
-        lines.push('\n');
+    for line in existing.lines() {
+        if address(line).as_deref() != Some("127.0.1.1") {
+            lines.push_str(line);
+            lines.push('\n');
+        }
     }
-    lines.push_str("127.0.1.1\t");
-    lines.push_str(name);
-    lines.push('\n');
     lines
 }
 
@@ -180,15 +258,14 @@ mod tests {
 
     #[test]
     fn the_own_name_is_replaced_and_the_users_lines_stay() {
-        let first = hosts("", "one");
+        let first = other_hosts("");
         assert!(first.starts_with("127.0.0.1\tlocalhost\n"));
-        assert!(first.ends_with("127.0.1.1\tone\n"));
-        let edited = format!("{first}10.0.0.5 db\n");
-        let second = hosts(&edited, "two");
+        let edited = format!("{first}127.0.1.1\tone\n10.0.0.5 db\n");
+        let second = other_hosts(&edited);
         assert!(second.contains("10.0.0.5 db\n"));
         assert!(!second.contains("one"));
         assert_eq!(second.matches("localhost\n").count(), 1);
-        assert_eq!(hosts(&second, "two"), second);
+        assert_eq!(other_hosts(&second), second);
     }
 
     #[test]
@@ -203,16 +280,20 @@ mod tests {
     fn a_file_is_overwritten_and_a_link_replaced() {
         let directory = std::env::temp_dir().join(format!("pyro-guest-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
-        let path = directory.join("file");
-        let path = path.to_str().unwrap();
-        write(path, "something long\n").unwrap();
-        write(path, "short\n").unwrap();
-        assert_eq!(fs::read_to_string(path).unwrap(), "short\n");
+        let path: &'static str = directory.join("file").to_str().unwrap().to_owned().leak();
+        let read = || fs::read_to_string(path).unwrap();
+        let mut file = Kept::claim(path).unwrap();
+        for contents in ["short\n", "something long\n", "own\n"] {
+            file.overwrite(contents).unwrap();
+            assert_eq!(read(), contents);
+        }
+        assert_eq!(Kept::claim(path).unwrap().contents(), "own\n");
         fs::remove_file(path).unwrap();
+        assert!(Kept::open(path, false).is_err());
         std::os::unix::fs::symlink("/nonexistent/target", path).unwrap();
-        write(path, "own\n").unwrap();
+        Kept::claim(path).unwrap().overwrite("own\n").unwrap();
         assert!(fs::symlink_metadata(path).unwrap().is_file());
-        assert_eq!(fs::read_to_string(path).unwrap(), "own\n");
+        assert_eq!(read(), "own\n");
         fs::remove_dir_all(&directory).unwrap();
     }
 }

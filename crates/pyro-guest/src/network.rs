@@ -1,6 +1,7 @@
 //! The *network* of a machine is its loopback device and one card, which stays down unless the
 //! host says what it is connected to.
 
+use std::io;
 use std::os::fd::OwnedFd;
 
 use pyro_protocol::Network;
@@ -10,6 +11,7 @@ use rustix::net::{
 };
 
 use crate::error::{Error, Step as _};
+use crate::sys;
 
 /// The card's name.
 const CARD: &str = "eth0";
@@ -20,56 +22,77 @@ const NEW_LINK: u16 = 16;
 const NEW_ADDRESS: u16 = 20;
 const NEW_ROUTE: u16 = 24;
 
-/// Brings `lo` up, so that 127.0.0.1 answers; without a name server in `/etc/resolv.conf` that is
-/// also what makes looking up a name fail at once. The kernel gives it its addresses by itself.
-pub(crate) fn raise_loopback() -> Result<(), Error> {
-    let step = "bring up the loopback device";
-    let kernel = Kernel::connect().step(step)?;
-    kernel.ask(link(LOOPBACK, true)).step(step)
+/// The machine's network, as the agent sets it up.
+#[derive(Debug)]
+pub(crate) struct Devices {
+    kernel: Kernel,
+    /// The card's number, if there is one.
+    card: Option<u32>,
 }
 
-/// Gives the card its own address, `mac`, and connects it to `network` or leaves it down.
-pub(crate) fn connect(mac: Option<&str>, network: Option<&Network>) -> Result<(), Error> {
-    if mac.is_none() && network.is_none() {
-        return Ok(());
+impl Devices {
+    /// Brings `lo` up, so that 127.0.0.1 answers; without a name server in `/etc/resolv.conf` that
+    /// is also what makes looking up a name fail at once. The kernel gives it its addresses by
+    /// itself.
+    pub(crate) fn prepare() -> Result<Self, Error> {
+        let kernel = Kernel::connect().step("connect to the kernel's netlink")?;
+        kernel
+            .ask(link(LOOPBACK, true))
+            .step("bring up the loopback device")?;
+        let card = netdevice::name_to_index(&kernel.0, CARD).ok();
+        Ok(Self { kernel, card })
     }
-    let kernel = Kernel::connect().step("connect to the kernel's netlink")?;
-    let index = match netdevice::name_to_index(&kernel.0, CARD) {
-        Ok(index) => index,
-        // A machine without a card has no network; only one that was to have it is broken.
-        Err(_) if network.is_none() => return Ok(()),
-        Err(error) => return Err(Error::new("find the network card", error)),
-    };
-    let mut card = link(index, network.is_some());
-    if let Some(mac) = mac {
-        let mac = parse_mac(mac).ok_or(Errno::INVAL);
-        card = card.with(1, &mac.step("read the network card's address")?);
+
+    /// Gives the card its own address, `mac`, and connects it to `network` or leaves it down.
+    pub(crate) fn connect(
+        &self,
+        mac: Option<&str>,
+        network: Option<&Network>,
+    ) -> Result<(), Error> {
+        let kernel = &self.kernel;
+        let Some(index) = self.card else {
+            // A machine without a card has no network; only one that was to have it is broken.
+            return match network {
+                None => Ok(()),
+                Some(_) => Err(Error::new("find the network card", io::ErrorKind::NotFound)),
+            };
+        };
+        let mac = mac.map(|mac| parse_mac(mac).ok_or(Errno::INVAL));
+        let mac = mac.transpose().step("read the network card's address")?;
+        let Some(network) = network else {
+            // The shorter way: every clone of a template goes it.
+            let set = |mac| sys::set_hardware_address(&kernel.0, CARD, mac);
+            return mac
+                .map_or(Ok(()), set)
+                .step("set the network card's address");
+        };
+        let mut card = link(index, true);
+        if let Some(mac) = mac {
+            card = card.with(1, &mac);
+        }
+        if let Some(mtu) = network.mtu {
+            card = card.with(4, &mtu.to_ne_bytes());
+        }
+        kernel.ask(card).step("set up the network card")?;
+        let address = network.address.octets();
+        // An address of the Internet's fourth version, valid everywhere.
+        let mut header = vec![2, network.prefix_length, 0, 0];
+        header.extend(index.to_ne_bytes());
+        let own = Request::new(NEW_ADDRESS, &header)
+            .with(1, &address)
+            .with(2, &address);
+        kernel.ask(own).step("set the machine's address")?;
+        // To anywhere, in the main table, set at boot, valid everywhere, through a gateway.
+        let mut route = Request::new(NEW_ROUTE, &[2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0])
+            .with(5, &network.gateway.octets())
+            .with(4, &index.to_ne_bytes());
+        if let Some(window) = network.tcp_window_bytes {
+            // An attribute in an attribute, the route's metrics.
+            let header = [8_u16.to_ne_bytes(), 3_u16.to_ne_bytes()].concat();
+            route = route.with(8, &[&header[..], &window.to_ne_bytes()].concat());
+        }
+        kernel.ask(route).step("set the default route")
     }
-    if let Some(mtu) = network.and_then(|network| network.mtu) {
-        card = card.with(4, &mtu.to_ne_bytes());
-    }
-    kernel.ask(card).step("set up the network card")?;
-    let Some(network) = network else {
-        return Ok(());
-    };
-    let address = network.address.octets();
-    // An address of the Internet's fourth version, valid everywhere.
-    let mut header = vec![2, network.prefix_length, 0, 0];
-    header.extend(index.to_ne_bytes());
-    let own = Request::new(NEW_ADDRESS, &header)
-        .with(1, &address)
-        .with(2, &address);
-    kernel.ask(own).step("set the machine's address")?;
-    // To anywhere, in the main table, set at boot, valid everywhere, through a gateway.
-    let mut route = Request::new(NEW_ROUTE, &[2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0])
-        .with(5, &network.gateway.octets())
-        .with(4, &index.to_ne_bytes());
-    if let Some(window) = network.tcp_window_bytes {
-        // An attribute in an attribute, the route's metrics.
-        let header = [8_u16.to_ne_bytes(), 3_u16.to_ne_bytes()].concat();
-        route = route.with(8, &[&header[..], &window.to_ne_bytes()].concat());
-    }
-    kernel.ask(route).step("set the default route")
 }
 
 /// What `/etc/resolv.conf` says in such a network.
@@ -121,6 +144,7 @@ impl Request {
 }
 
 /// The kernel's side of routing.
+#[derive(Debug)]
 struct Kernel(OwnedFd);
 
 impl Kernel {

@@ -14,8 +14,6 @@ use rustix::mount::MountFlags;
 use crate::console;
 use crate::devices;
 use crate::error::{Error, Step as _};
-use crate::identity;
-use crate::network;
 use crate::unpack;
 
 /// Mount points in the initramfs. When the new root is moved over it they, and all that is
@@ -116,8 +114,7 @@ fn furnish() -> Result<(), Error> {
     // Minimal images may lack it.
     make_directory(Path::new("/etc"), 0o755)?;
     optional(link("/proc/self/mounts", "/etc/mtab"));
-    network::raise_loopback()?;
-    identity::write_placeholders()
+    Ok(())
 }
 
 /// Passes over a failure. On a disk that was used before, the disk may be full, or something else

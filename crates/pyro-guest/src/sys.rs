@@ -2,12 +2,14 @@
 
 #![expect(
     unsafe_code,
-    reason = "ioctls of the random device and real-time signals have no safe form"
+    reason = "ioctls of devices and real-time signals have no safe form"
 )]
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 
+use rustix::io::Errno;
 use rustix::ioctl::{self, NoArg, Opcode, Setter, opcode};
 use rustix::process::Signal;
 
@@ -51,6 +53,40 @@ pub(crate) fn reseed(random: &File, entropy: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// The kernel's `struct ifreq` with a hardware address.
+#[repr(C)]
+struct HardwareAddress {
+    name: [u8; 16],
+    family: u16,
+    address: [u8; 6],
+    unused: [u8; 16],
+}
+
+const SIOCSIFHWADDR: Opcode = 0x8924;
+/// Ethernet, among the kinds of addresses.
+const ARPHRD_ETHER: u16 = 1;
+
+/// Gives the network card `name` the hardware address `mac`.
+///
+/// # Errors
+/// When there is no such card, or the kernel refuses.
+pub(crate) fn set_hardware_address(
+    socket: impl AsFd,
+    name: &str,
+    mac: [u8; 6],
+) -> Result<(), Errno> {
+    let mut request = HardwareAddress {
+        name: [0; 16],
+        family: ARPHRD_ETHER,
+        address: mac,
+        unused: [0; 16],
+    };
+    let room = request.name.get_mut(..name.len()).ok_or(Errno::INVAL)?;
+    room.copy_from_slice(name.as_bytes());
+    // SAFETY: SIOCSIFHWADDR reads a `struct ifreq`, which this is; it writes nothing.
+    unsafe { ioctl::ioctl(socket, Setter::<SIOCSIFHWADDR, _>::new(request)) }
+}
+
 /// Returns the signal with that number, real-time signals included.
 pub(crate) fn signal(number: i32) -> Option<Signal> {
     match number {
@@ -70,6 +106,7 @@ mod tests {
     fn the_numbers_of_the_ioctls_are_the_kernels() {
         assert_eq!(RNDADDENTROPY, 0x4008_5203);
         assert_eq!(RNDRESEEDCRNG, 0x5207);
+        assert_eq!(size_of::<HardwareAddress>(), 40);
     }
 
     #[test]

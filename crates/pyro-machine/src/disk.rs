@@ -13,7 +13,7 @@ use crate::Error;
 pub const PRIVATE_DISK_MIB: u64 = 8 * 1024;
 
 /// Part of the blank disk's file name; to be raised when the way it is formatted changes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Size of a seed's disk as the guest sees it, in bytes. A template has looked at its size, so all
 /// have the same; on the host it takes what the seed does.
@@ -90,6 +90,8 @@ fn format(scratch: &Path) -> io::Result<PathBuf> {
             "-E",
             "root_owner=0:0,lazy_itable_init=1,lazy_journal_init=1",
         ])
+        // It never grows: without room for that there is next to nothing to copy.
+        .args(["-O", "^resize_inode"])
         // A small journal: it is written when the disk is first mounted.
         .args(["-J", "size=8"])
         .arg(&image)
@@ -199,7 +201,7 @@ mod tests {
         assert_eq!(copy.len(), original.len());
         assert!(copy.blocks() <= original.blocks());
         assert!(
-            original.blocks() * 512 < 16 * 1024 * 1024,
+            original.blocks() * 512 < 1024 * 1024,
             "{} blocks",
             original.blocks()
         );

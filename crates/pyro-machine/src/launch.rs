@@ -330,6 +330,7 @@ impl Machines {
             }
             Stage::Bare => machine.await_agent(self.boot_limit).await?,
         }
+        tokio::time::sleep(template::SETTLE).await;
         maker.finish(machine, self.boot_limit).await
     }
 

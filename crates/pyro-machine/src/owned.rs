@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Command as ProcessCommand, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyro_store::{MachineDirectory, VmId};
 use serde_json::json;
@@ -200,11 +200,13 @@ impl OwnedMachine {
     ) -> Result<(), Error> {
         let mut step = "the restored machine to resume";
         let result = tokio::time::timeout(limit, async {
-            // The agent reads it as soon as it runs. The time it is told must be that of telling.
+            // The agent reads all of it as soon as it runs, and is told the time again later.
+            let told = Instant::now();
             self.guest.say_hello().await?;
             if let Some(seed) = seed {
                 self.guest.send_prepare(seed).await?;
             }
+            self.guest.send_identity(&self.name).await?;
             self.feed_state(state).await?;
             self.control
                 .wait_for("RESUME", |_| true)
@@ -220,7 +222,8 @@ impl OwnedMachine {
                 self.clock.end("root_file_system");
             }
             step = "its identity";
-            self.guest.adopt(&self.name).await?;
+            self.guest.expect_identity().await?;
+            self.guest.correct_clock(told).await?;
             self.clock.end("identity");
             Ok(())
         })

@@ -33,6 +33,10 @@ const WARM_UP: &str = "for program in true sh cat ls env uname id; do $program <
                        git --version; python3 -c 1; sh -c 'sh -c true'; true";
 const WARM_UP_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long the guest does nothing before it is saved: what the kernel puts off until later,
+/// such as freeing what belonged to commands, every clone would otherwise do first.
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
+
 const RECORD: &str = "template.json";
 const MEMORY: &str = "memory";
 const STATE: &str = "state";

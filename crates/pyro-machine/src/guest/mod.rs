@@ -21,9 +21,7 @@ pub use run::{Command, Outcome, Streams};
 pub use unpack::Unpacked;
 
 /// How late the guest's clock may be without being told the time again.
-const CLOCK_TOLERANCE: Duration = Duration::from_millis(40);
-/// How often it is told at most: on a host that is too busy, it will not get better.
-const ADOPTIONS: u32 = 3;
+const CLOCK_TOLERANCE: Duration = Duration::from_millis(10);
 
 /// Why the guest does not answer, or not as it should.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -191,19 +189,20 @@ impl Guest {
     }
 
     /// Makes a machine whose agent has answered its own, with the right time.
-    ///
-    /// The guest's clock is behind by what this takes, so it is told again if that was long: a
-    /// restored agent takes much longer the first time than the second.
     pub(crate) async fn adopt(&mut self, id: &VmId) -> Result<(), Failure> {
-        for _ in 0..ADOPTIONS {
-            let told = Instant::now();
-            self.send_identity(id).await?;
-            self.expect_identity().await?;
-            if told.elapsed() < CLOCK_TOLERANCE {
-                break;
-            }
+        let told = Instant::now();
+        self.send_identity(id).await?;
+        self.expect_identity().await?;
+        self.correct_clock(told).await
+    }
+
+    /// Tells the time again if the guest may have set its clock late. It has done so before then,
+    /// so that it takes much less time than at first, and comes before every command.
+    pub(crate) async fn correct_clock(&self, told: Instant) -> Result<(), Failure> {
+        if told.elapsed() < CLOCK_TOLERANCE {
+            return Ok(());
         }
-        Ok(())
+        self.set_clock().await
     }
 
     /// Has the guest write everything to its disk and power off.
@@ -218,10 +217,7 @@ impl Guest {
         self.send_identity(id).await?;
         self.expect_hello().await?;
         self.expect_identity().await?;
-        if told.elapsed() < CLOCK_TOLERANCE {
-            return Ok(());
-        }
-        self.adopt(id).await
+        self.correct_clock(told).await
     }
 }
 
