@@ -30,6 +30,7 @@ mod leftovers;
 mod many_clients;
 mod mcp;
 mod mcp_client;
+mod mcp_nonsense;
 mod mcp_prompts;
 mod messages;
 mod network;

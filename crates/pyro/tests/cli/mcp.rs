@@ -12,10 +12,7 @@ use serde_json::{Value, json};
 use crate::context::TestContext;
 use crate::mcp_client::{Client, Era, on_debian};
 
-/// How many messages without sense are sent.
-const NONSENSE: usize = 1000;
-
-const ERAS: [Era; 2] = [Era::Modern, Era::Legacy];
+pub(crate) const ERAS: [Era; 2] = [Era::Modern, Era::Legacy];
 
 /// How many machines there are.
 fn machines(context: &TestContext) -> usize {
@@ -391,66 +388,6 @@ fn long_work_becomes_a_task_where_the_client_has_tasks() {
 }
 
 #[test]
-fn nonsense_ends_nothing() {
-    let context = TestContext::new();
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % below as u64).unwrap()
-    };
-    let seeds = [
-        r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"vm_run","arguments":{"environment":"no:1","command":"x"}}}"#,
-        r#"{"jsonrpc":"2.0","id":"a","method":"tools/list","params":{"cursor":"x"}}"#,
-        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#,
-        r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
-        r#"{"jsonrpc":"2.0","id":null,"result":{}}"#,
-        r#"{"jsonrpc":"2.0","id":9,"error":{"code":1,"message":"no"}}"#,
-    ];
-    for era in ERAS {
-        let server = context
-            .pyro(&["mcp", "serve"])
-            .silent_stdin()
-            .start_unread();
-        let mut client = Client::of(server, Era::Modern, json!({}));
-        // Before anything else, too.
-        client.notify("notifications/nothing", &json!({}));
-        client
-            .server
-            .say("[]\n{}\nnull\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
-        if era == Era::Legacy {
-            client.server.say(concat!(
-                r#"{"jsonrpc":"2.0","id":"open","method":"initialize","params":"#,
-                r#"{"protocolVersion":"2025-11-25","capabilities":{},"#,
-                r#""clientInfo":{"name":"t","version":"1"}}}"#,
-                "\n"
-            ));
-        }
-        for _ in 0..NONSENSE {
-            let mut line = seeds[random(seeds.len())].as_bytes().to_vec();
-            for _ in 0..random(4) {
-                let at = random(line.len());
-                match random(3) {
-                    0 => line[at] = u8::try_from(random(256)).unwrap(),
-                    1 => line.truncate(at + 1),
-                    _ => line.insert(at, b"{}[]\",:0\\"[random(9)]),
-                }
-            }
-            line.retain(|byte| *byte != b'\n');
-            line.push(b'\n');
-            client.server.say_bytes(&line);
-        }
-        client
-            .server
-            .say_bytes(&[vec![b'x'; 5 * 1024 * 1024], b"\n".to_vec()].concat());
-        let tools = client.ask("tools/list", json!({}));
-        assert_eq!(tools["tools"][0]["name"], "vm_run", "{era:?}");
-        client.finish().expect(0).err_lacks("panicked");
-    }
-}
-
-#[test]
 fn a_command_on_the_host_does_not_read_the_clients_messages() {
     let context = TestContext::with("debian:12");
     let server = context
@@ -476,21 +413,24 @@ fn a_command_on_the_host_does_not_read_the_clients_messages() {
 }
 
 /// Sends a request by HTTP and returns the status and what follows.
-fn post(address: &str, headers: &str, body: &str) -> (u16, String) {
+pub(crate) fn post(address: &str, headers: &str, body: impl AsRef<[u8]>) -> (u16, String) {
+    let body = body.as_ref();
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
         "POST /mcp HTTP/1.1\r\n{headers}Content-Type: application/json\r\nConnection: close\r\n\
-         Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n{body}",
+         Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n",
         body.len()
     )
     .unwrap();
+    // Who refuses by the head alone hangs up.
+    let _unread = stream.write_all(body);
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
     let status = line.split(' ').nth(1).unwrap().parse().unwrap();
     let mut rest = String::new();
-    reader.read_to_string(&mut rest).unwrap();
+    let _cut = reader.read_to_string(&mut rest);
     (status, rest)
 }
 
@@ -546,11 +486,11 @@ fn http_is_for_those_who_know_the_token_and_come_from_here() {
         ),
     ];
     for (headers, expected) in refused {
-        let (status, rest) = post(&address, &format!("{headers}{era}"), &body("true"));
+        let (status, rest) = post(&address, &format!("{headers}{era}"), body("true"));
         assert_eq!(status, expected, "{headers}: {rest}");
     }
     let headers = format!("{local}{known}{era}");
-    let (status, rest) = post(&address, &headers, &body("echo by HTTP"));
+    let (status, rest) = post(&address, &headers, body("echo by HTTP"));
     assert_eq!(status, 200, "{rest}");
     assert!(rest.contains(r#""stdout":"by HTTP\n""#), "{rest}");
     for nonsense in ["", "{", "[]", "\u{fffd}", &"[".repeat(5 * 1024 * 1024)] {
