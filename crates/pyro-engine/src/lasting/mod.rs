@@ -3,6 +3,7 @@
 //! process is that one's client.
 
 mod client;
+mod flushes;
 mod log;
 mod power;
 mod record;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use pyro_machine::SupervisedMachine;
 use tokio::sync::{Mutex, Notify};
 
+use super::flushes::Flushes;
 use crate::Error;
 
 /// How long nobody must have used it before it is paused: longer than the pauses between the
@@ -22,6 +23,7 @@ pub(super) struct Power {
     users: AtomicUsize,
     paused: Mutex<bool>,
     changed: Notify,
+    flushes: Flushes,
 }
 
 /// Keeps a machine on.
@@ -39,6 +41,17 @@ impl Power {
             *paused = false;
         }
         Ok(on)
+    }
+
+    /// Returns when everything that was written in the machine until now is on its disk. The caller
+    /// keeps it on.
+    pub(super) async fn flush(&self, machine: &SupervisedMachine) {
+        let flush = async || match machine.flush().await {
+            Ok(_) => {}
+            // Like on any machine whose disk is full or broken: who must know asks for it himself.
+            Err(error) => tracing::warn!(%error, "what was written is not on the disk"),
+        };
+        self.flushes.join(flush).await;
     }
 
     /// Pauses the machine whenever it is idle; returns when that fails.

@@ -412,7 +412,10 @@ impl Supervisor {
                 ..Command::default()
             };
             this.run(log, &command, input).await;
-            drop((on, under_way));
+            drop(under_way);
+            // Only now: its client is not kept waiting. And before the machine may be paused.
+            this.power.flush(&this.machine).await;
+            drop(on);
         });
         let begun = say(writer, &Reply::Started { sequence }).await;
         if begun.is_err() {

@@ -18,6 +18,7 @@ mod context;
 mod contract;
 mod damage;
 mod doctor;
+mod durability;
 mod environments;
 mod full;
 mod guest;
