@@ -3,6 +3,7 @@
 //! process is that one's client.
 
 mod client;
+mod commands;
 mod flushes;
 mod log;
 mod power;
