@@ -8,6 +8,7 @@ mod flushes;
 mod log;
 mod power;
 mod record;
+mod rehearsal;
 mod start;
 mod supervisor;
 mod wire;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pyro_machine::{KeptFiles, LaunchEvent, SupervisedMachine, Unpacked};
+use pyro_machine::{Accelerator, KeptFiles, LaunchEvent, SupervisedMachine, Unpacked};
 use pyro_store::Object;
 use tokio::io::BufReader;
 use tokio::net::unix::OwnedReadHalf;
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::commands::Commands;
 use super::power::Power;
+use super::rehearsal::rehearse;
 use super::start::Description;
 use super::wire::{News, Reply, Request, SOCKET, hear, line, say};
 use super::{INTERRUPTED, Kind, State, VmRecord, disk, history, now, seed_in};
@@ -78,6 +79,10 @@ pub(crate) async fn supervise(description: &str, news: impl Write + Send) -> Res
     };
     tell(&News::Ready);
     drop(news);
+    if description.kind == Kind::Workspace && supervisor.machine.accelerator() == Accelerator::Tcg {
+        let (machine, power) = (supervisor.machine.clone(), supervisor.power.clone());
+        tokio::spawn(async move { rehearse(&machine, &power).await });
+    }
     let end = serve(&supervisor, &listener, ends, &object).await;
     tracing::info!(?end, "the VM ends");
     finish(&supervisor, &object, end).await;

@@ -37,6 +37,7 @@ mod parked;
 mod process;
 mod pushes;
 mod records;
+mod rehearsals;
 mod run;
 mod seeds;
 mod signals;
