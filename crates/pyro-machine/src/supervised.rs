@@ -147,10 +147,14 @@ impl SupervisedMachine {
     /// those that always do.
     ///
     /// # Errors
-    /// When the machine stopped meanwhile.
+    /// When the machine stopped meanwhile, or its disk does not take everything; then it runs on.
     pub async fn flush(&self) -> Result<u32, Error> {
         match self.guest.sync().await {
             Ok(processes) => Ok(processes),
+            Err(Failure::Setup(message)) => Err(Error::GuestSetup {
+                message,
+                tails: Tails::default(),
+            }),
             Err(failure) => Err(self.error(failure).await),
         }
     }

@@ -3,9 +3,12 @@
 //! process is that one's client.
 
 mod client;
+mod commands;
+mod flushes;
 mod log;
 mod power;
 mod record;
+mod rehearsal;
 mod start;
 mod supervisor;
 mod wire;

@@ -2,12 +2,12 @@
 //! otherwise. An idle guest costs a little of a processor all the time, a paused one nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pyro_machine::SupervisedMachine;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 
+use super::flushes::Flushes;
 use crate::Error;
 
 /// How long nobody must have used it before it is paused: longer than the pauses between the
@@ -19,9 +19,10 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Turns a machine off and on.
 #[derive(Debug, Default)]
 pub(super) struct Power {
-    users: AtomicUsize,
+    users: watch::Sender<usize>,
     paused: Mutex<bool>,
     changed: Notify,
+    flushes: Flushes,
 }
 
 /// Keeps a machine on.
@@ -31,7 +32,7 @@ pub(super) struct On(Arc<Power>);
 impl Power {
     /// Turns the machine on for as long as the result lives.
     pub(super) async fn on(self: &Arc<Self>, machine: &SupervisedMachine) -> Result<On, Error> {
-        self.users.fetch_add(1, Ordering::SeqCst);
+        self.users.send_modify(|users| *users += 1);
         let on = On(Arc::clone(self));
         let mut paused = self.paused.lock().await;
         if *paused {
@@ -39,6 +40,17 @@ impl Power {
             *paused = false;
         }
         Ok(on)
+    }
+
+    /// Returns when everything that was written in the machine until now is on its disk. The caller
+    /// keeps it on.
+    pub(super) async fn flush(&self, machine: &SupervisedMachine) {
+        let flush = async || match machine.flush().await {
+            Ok(_) => {}
+            // Like on any machine whose disk is full or broken: who must know asks for it himself.
+            Err(error) => tracing::warn!(%error, "what was written is not on the disk"),
+        };
+        self.flushes.join(flush).await;
     }
 
     /// Pauses the machine whenever it is idle; returns when that fails.
@@ -73,14 +85,21 @@ impl Power {
         Ok(false)
     }
 
+    /// Waits until nobody uses the machine.
+    pub(super) async fn unused(&self) {
+        let mut users = self.users.subscribe();
+        // It fails only when this is gone.
+        let _ = users.wait_for(|users| *users == 0).await;
+    }
+
     fn in_use(&self) -> bool {
-        self.users.load(Ordering::SeqCst) > 0
+        *self.users.borrow() > 0
     }
 }
 
 impl Drop for On {
     fn drop(&mut self) {
-        self.0.users.fetch_sub(1, Ordering::SeqCst);
+        self.0.users.send_modify(|users| *users -= 1);
         self.0.changed.notify_one();
     }
 }

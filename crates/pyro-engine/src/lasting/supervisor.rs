@@ -1,36 +1,32 @@
 //! The *supervisor* is the process that holds a lasting VM: it starts it, serves whoever wants
 //! something of it, keeps its time, and ends it. However it ends itself, the VM goes with it.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use pyro_machine::{
-    Command, KeptFiles, LaunchEvent, Outcome, Streams, SupervisedMachine, Unpacked,
-};
-use pyro_store::{Entry, Exit, History, Object};
-use tokio::io::{AsyncRead, BufReader};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use pyro_machine::{Accelerator, KeptFiles, LaunchEvent, SupervisedMachine, Unpacked};
+use pyro_store::Object;
+use tokio::io::BufReader;
+use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::log::LogWriter;
+use super::commands::Commands;
 use super::power::Power;
+use super::rehearsal::rehearse;
 use super::start::Description;
 use super::wire::{News, Reply, Request, SOCKET, hear, line, say};
 use super::{INTERRUPTED, Kind, State, VmRecord, disk, history, now, seed_in};
 use crate::config::SUPERVISE_COMMAND;
-use crate::operations::vm::{exit_code, milliseconds};
 use crate::{Engine, Error};
 
 /// How long to wait for a place among the active VMs. Short runs give theirs back within this;
 /// lasting VMs do not.
 const PATIENCE: Duration = Duration::from_secs(5);
-const SIGKILL: i32 = 9;
 /// How long the ends of commands may take to be written down, and their clients to be told.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
@@ -38,29 +34,12 @@ const END_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 struct Supervisor {
     kind: Kind,
-    machine: SupervisedMachine,
-    history: History,
+    machine: Arc<SupervisedMachine>,
     power: Arc<Power>,
-    commands: Mutex<Commands>,
+    commands: Arc<Commands>,
     ends: mpsc::Sender<End>,
     /// Has a receiver in everything that is under way: commands, and answers to clients.
     under_way: watch::Sender<()>,
-    /// What those are told whose commands do not come to their end.
-    last_words: OnceLock<Error>,
-}
-
-#[derive(Debug, Default)]
-struct Commands {
-    last: u64,
-    running: HashMap<u64, Arc<Running>>,
-}
-
-/// A command that runs.
-#[derive(Debug)]
-struct Running {
-    grown: watch::Sender<()>,
-    ended: watch::Sender<Option<Reply>>,
-    kill: Notify,
 }
 
 /// Why it is over.
@@ -100,6 +79,10 @@ pub(crate) async fn supervise(description: &str, news: impl Write + Send) -> Res
     };
     tell(&News::Ready);
     drop(news);
+    if description.kind == Kind::Workspace && supervisor.machine.accelerator() == Accelerator::Tcg {
+        let (machine, power) = (supervisor.machine.clone(), supervisor.power.clone());
+        tokio::spawn(async move { rehearse(&machine, &power).await });
+    }
     let end = serve(&supervisor, &listener, ends, &object).await;
     tracing::info!(?end, "the VM ends");
     finish(&supervisor, &object, end).await;
@@ -194,19 +177,15 @@ async fn launch(
     let history = history(object);
     history.close(INTERRUPTED)?;
     let (ends_sender, ends) = mpsc::channel(4);
-    let commands = Commands {
-        last: history.last(),
-        running: HashMap::new(),
-    };
+    let (machine, power) = (Arc::new(machine), Arc::<Power>::default());
+    let commands = Commands::new(kind, Arc::clone(&machine), Arc::clone(&power), history);
     let supervisor = Supervisor {
         kind,
         machine,
-        history,
-        power: Arc::default(),
-        commands: Mutex::new(commands),
+        power,
+        commands: Arc::new(commands),
         ends: ends_sender,
         under_way: watch::Sender::new(()),
-        last_words: OnceLock::new(),
     };
     Ok((Arc::new(supervisor), listener, ends))
 }
@@ -282,12 +261,14 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
     // Those whose commands do not come to their end hear of this, and not of what follows from it.
     match &end {
-        End::Stop { .. } | End::Terminated => supervisor.say_last(Error::stopped(noun, id)),
+        End::Stop { .. } | End::Terminated => {
+            supervisor.commands.say_last(Error::stopped(noun, id));
+        }
         End::Expired => {
             let ttl = object
                 .record()
                 .map_or(0, |record: VmRecord| record.ttl_seconds);
-            supervisor.say_last(Error::expired(noun, id, ttl));
+            supervisor.commands.say_last(Error::expired(noun, id, ttl));
         }
         End::Died | End::Unusable(_) => {}
     }
@@ -352,11 +333,14 @@ impl Supervisor {
                 stdin,
             } => {
                 let input = stdin.then_some(reader);
-                self.exec(command, timeout_ms, input, &mut writer).await
+                let going_on = under_way.clone();
+                self.commands
+                    .exec(command, timeout_ms, input, &mut writer, going_on)
+                    .await
             }
-            Request::Follow { sequence } => self.follow(sequence, &mut writer).await,
+            Request::Follow { sequence } => self.commands.follow(sequence, &mut writer).await,
             Request::Kill { sequence } => {
-                self.end_command(sequence);
+                self.commands.end(sequence);
                 Ok(Reply::Done)
             }
             Request::Push { destination } => self.push(destination, reader).await,
@@ -370,156 +354,6 @@ impl Supervisor {
         let reply = answered.unwrap_or_else(|error| Reply::Failed(error.into()));
         // A client that went away does not want it.
         let _ = say(&mut writer, &reply).await;
-    }
-
-    /// Starts a command, which goes on whatever becomes of the client, and follows it.
-    async fn exec(
-        self: &Arc<Self>,
-        command: String,
-        timeout_ms: u64,
-        input: Option<BufReader<OwnedReadHalf>>,
-        writer: &mut OwnedWriteHalf,
-    ) -> Result<Reply, Error> {
-        let on = self.power.on(&self.machine).await?;
-        let (sequence, log) = {
-            let mut commands = self.commands();
-            let sequence = commands.last + 1;
-            let log = self.history.begin(Entry {
-                sequence,
-                command: command.clone(),
-                cwd: self.kind.working_directory().unwrap_or("/root").into(),
-                execution_mode: "guest_vsock".into(),
-                recorded_at: now(),
-                exit: None,
-            })?;
-            commands.last = sequence;
-            let running = Running {
-                grown: watch::Sender::new(()),
-                ended: watch::Sender::new(None),
-                kill: Notify::new(),
-            };
-            commands.running.insert(sequence, Arc::new(running));
-            (sequence, log)
-        };
-        let (grown, ended) = self.subscribe(sequence).expect("it was just inserted");
-        let this = Arc::clone(self);
-        let under_way = self.under_way.subscribe();
-        tokio::spawn(async move {
-            let command = Command {
-                argv: vec!["/bin/sh".into(), "-c".into(), command],
-                cwd: this.kind.working_directory().map(str::to_owned),
-                timeout: Some(Duration::from_millis(timeout_ms)),
-                ..Command::default()
-            };
-            this.run(log, &command, input).await;
-            drop((on, under_way));
-        });
-        let begun = say(writer, &Reply::Started { sequence }).await;
-        if begun.is_err() {
-            // Who lost interest before it began could not say so.
-            self.end_command(sequence);
-            return Ok(Reply::Done);
-        }
-        Ok(self.pass_on(grown, ended, writer).await)
-    }
-
-    /// Runs a command to its end and writes down what came of it.
-    async fn run(
-        &self,
-        log: pyro_store::Log,
-        command: &Command,
-        mut input: Option<BufReader<OwnedReadHalf>>,
-    ) {
-        let sequence = log.entry().sequence;
-        let Some(running) = self.commands().running.get(&sequence).cloned() else {
-            return;
-        };
-        let (outcome, dropped_bytes) = {
-            let mut stdout = LogWriter::new(&log.stdout, &running.grown);
-            let mut stderr = LogWriter::new(&log.stderr, &running.grown);
-            let streams = Streams {
-                stdin: input
-                    .as_mut()
-                    .map(|input| input as &mut (dyn AsyncRead + Send + Unpin)),
-                stdout: &mut stdout,
-                stderr: &mut stderr,
-            };
-            let started = Instant::now();
-            let outcome = tokio::select! {
-                outcome = self.machine.run(command, streams) => outcome,
-                // Nobody waits for it any more, so the guest ends it.
-                () = running.kill.notified() => Ok(Outcome {
-                    code: None,
-                    signal: Some(SIGKILL),
-                    timed_out: false,
-                    duration: started.elapsed(),
-                }),
-            };
-            (outcome, stdout.dropped_bytes() + stderr.dropped_bytes())
-        };
-        let (exit, error) = match outcome {
-            Ok(outcome) => (exit(&outcome, dropped_bytes), None),
-            Err(error) => {
-                let error = self.last_words.get().cloned().unwrap_or(error.into());
-                let exit = Exit {
-                    interrupted: Some(error.message.clone()),
-                    ..Exit::default()
-                };
-                (exit, Some(error))
-            }
-        };
-        let ended = log.end(exit);
-        let reply = match (error, ended) {
-            (Some(error), _) => Reply::Failed(error.into()),
-            (None, Ok(entry)) => Reply::Ended(entry),
-            (None, Err(error)) => Reply::Failed(Error::from(error).into()),
-        };
-        self.commands().running.remove(&sequence);
-        running.ended.send_replace(Some(reply));
-    }
-
-    async fn follow(&self, sequence: u64, writer: &mut OwnedWriteHalf) -> Result<Reply, Error> {
-        let Some((grown, ended)) = self.subscribe(sequence) else {
-            return Ok(Reply::Ended(self.history.entry(sequence)?));
-        };
-        Ok(self.pass_on(grown, ended, writer).await)
-    }
-
-    /// Says when a command's output grows; returns what is to be said when it has ended.
-    async fn pass_on(
-        &self,
-        mut grown: watch::Receiver<()>,
-        mut ended: watch::Receiver<Option<Reply>>,
-        writer: &mut OwnedWriteHalf,
-    ) -> Reply {
-        loop {
-            tokio::select! {
-                biased;
-                _ = ended.changed() => {
-                    return ended.borrow().clone().unwrap_or(Reply::Done);
-                }
-                changed = grown.changed() => {
-                    if changed.is_err() || say(writer, &Reply::Grown).await.is_err() {
-                        return Reply::Done;
-                    }
-                }
-            }
-        }
-    }
-
-    fn end_command(&self, sequence: u64) {
-        if let Some(running) = self.commands().running.get(&sequence) {
-            running.kill.notify_one();
-        }
-    }
-
-    fn subscribe(
-        &self,
-        sequence: u64,
-    ) -> Option<(watch::Receiver<()>, watch::Receiver<Option<Reply>>)> {
-        let commands = self.commands();
-        let running = commands.running.get(&sequence)?;
-        Some((running.grown.subscribe(), running.ended.subscribe()))
     }
 
     /// Unpacks what the client sends.
@@ -547,10 +381,6 @@ impl Supervisor {
         }
     }
 
-    fn say_last(&self, error: Error) {
-        let _ = self.last_words.set(error);
-    }
-
     /// Why the VM ended by itself, in a line.
     async fn cause_of_death(&self) -> String {
         let (status, tails) = self.machine.last_words().await;
@@ -560,20 +390,5 @@ impl Supervisor {
             return format!("the machine ended: {status}");
         }
         format!("the machine ended: {status} ({})", said.join("; "))
-    }
-
-    fn commands(&self) -> MutexGuard<'_, Commands> {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn exit(outcome: &Outcome, dropped_bytes: u64) -> Exit {
-    Exit {
-        exit_code: Some(exit_code(outcome)),
-        duration_ms: milliseconds(outcome.duration),
-        signal: outcome.signal.filter(|_| !outcome.timed_out),
-        timed_out: outcome.timed_out,
-        interrupted: None,
-        dropped_bytes,
     }
 }

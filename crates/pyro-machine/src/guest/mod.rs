@@ -103,15 +103,17 @@ impl Guest {
         self.send(&HostMessage::Sync).await?;
         answers.flushes += 1;
         loop {
-            match next_answer(&self.link, &mut answers).await? {
-                GuestMessage::Synced { processes } => {
-                    answers.flushes -= 1;
-                    // The others are older than the question.
-                    if answers.flushes == 0 {
-                        return Ok(processes);
-                    }
-                }
-                other => return Err(unexpected(&other)),
+            let answer = match next_answer(&self.link, &mut answers).await {
+                Ok(GuestMessage::Synced { processes }) => Ok(processes),
+                Ok(other) => return Err(unexpected(&other)),
+                // That is an answer too.
+                Err(Failure::Setup(message)) => Err(Failure::Setup(message)),
+                Err(failure) => return Err(failure),
+            };
+            answers.flushes -= 1;
+            // The others are older than the question.
+            if answers.flushes == 0 {
+                return answer;
             }
         }
     }

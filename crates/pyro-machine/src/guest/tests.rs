@@ -282,6 +282,27 @@ async fn flushes_at_once_get_their_own_answers() {
 }
 
 #[tokio::test]
+async fn a_flush_that_failed_is_answered_too() {
+    let (host, mut agent) = pair();
+    let guest = Guest::connect(host).unwrap();
+    let player = std::thread::spawn(move || {
+        agent.next();
+        let message = "the disk is full".to_owned();
+        let failed = GuestMessage::Failed { message };
+        agent.say(&Frame::control(CONNECTION, &failed).unwrap());
+        agent.next();
+        agent.say_synced(2);
+        agent
+    });
+    let failed = guest.sync().await;
+    assert_eq!(failed, Err(Failure::Setup("the disk is full".into())));
+    let patience = std::time::Duration::from_secs(5);
+    let next = tokio::time::timeout(patience, guest.sync()).await;
+    assert_eq!(next, Ok(Ok(2)));
+    player.join().unwrap();
+}
+
+#[tokio::test]
 async fn an_answer_that_nobody_waited_for_is_not_the_next_ones() {
     let (host, mut agent) = pair();
     let guest = Guest::connect(host).unwrap();

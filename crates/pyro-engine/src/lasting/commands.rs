@@ -1,0 +1,250 @@
+//! The *commands* of a supervised VM: numbered, run, written down, and followed by whoever wants
+//! to know of them. They go on whatever becomes of those.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyro_machine::{Command, Outcome, Streams, SupervisedMachine};
+use pyro_store::{Entry, Exit, History};
+use tokio::io::{AsyncRead, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{Notify, watch};
+
+use super::log::LogWriter;
+use super::power::Power;
+use super::wire::{Reply, say};
+use super::{Kind, now};
+use crate::Error;
+use crate::operations::vm::{exit_code, milliseconds};
+
+const SIGKILL: i32 = 9;
+
+/// All commands of one VM.
+#[derive(Debug)]
+pub(super) struct Commands {
+    kind: Kind,
+    machine: Arc<SupervisedMachine>,
+    power: Arc<Power>,
+    history: History,
+    known: Mutex<Known>,
+    /// What those are told whose commands do not come to their end.
+    last_words: OnceLock<Error>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// The number of the newest.
+    last: u64,
+    running: HashMap<u64, Arc<Running>>,
+}
+
+/// A command that runs.
+#[derive(Debug)]
+struct Running {
+    grown: watch::Sender<()>,
+    ended: watch::Sender<Option<Reply>>,
+    kill: Notify,
+}
+
+impl Commands {
+    /// Goes on with a history in which nothing runs.
+    pub(super) fn new(
+        kind: Kind,
+        machine: Arc<SupervisedMachine>,
+        power: Arc<Power>,
+        history: History,
+    ) -> Self {
+        let known = Known {
+            last: history.last(),
+            running: HashMap::new(),
+        };
+        Self {
+            kind,
+            machine,
+            power,
+            history,
+            known: Mutex::new(known),
+            last_words: OnceLock::new(),
+        }
+    }
+
+    /// Says what those are told whose commands do not come to their end any more.
+    pub(super) fn say_last(&self, error: Error) {
+        let _ = self.last_words.set(error);
+    }
+
+    /// Starts a command, which goes on whatever becomes of the client, and follows it.
+    pub(super) async fn exec(
+        self: &Arc<Self>,
+        command: String,
+        timeout_ms: u64,
+        input: Option<BufReader<OwnedReadHalf>>,
+        writer: &mut OwnedWriteHalf,
+        under_way: watch::Receiver<()>,
+    ) -> Result<Reply, Error> {
+        let on = self.power.on(&self.machine).await?;
+        let (sequence, log) = {
+            let mut known = self.known();
+            let sequence = known.last + 1;
+            let log = self.history.begin(Entry {
+                sequence,
+                command: command.clone(),
+                cwd: self.kind.working_directory().unwrap_or("/root").into(),
+                execution_mode: "guest_vsock".into(),
+                recorded_at: now(),
+                exit: None,
+            })?;
+            known.last = sequence;
+            let running = Running {
+                grown: watch::Sender::new(()),
+                ended: watch::Sender::new(None),
+                kill: Notify::new(),
+            };
+            known.running.insert(sequence, Arc::new(running));
+            (sequence, log)
+        };
+        let (grown, ended) = self.subscribe(sequence).expect("it was just inserted");
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            let command = Command {
+                argv: vec!["/bin/sh".into(), "-c".into(), command],
+                cwd: this.kind.working_directory().map(str::to_owned),
+                timeout: Some(Duration::from_millis(timeout_ms)),
+                ..Command::default()
+            };
+            this.run(log, &command, input).await;
+            drop(under_way);
+            // Only now: its client is not kept waiting. And before the machine may be paused.
+            this.power.flush(&this.machine).await;
+            drop(on);
+        });
+        let begun = say(writer, &Reply::Started { sequence }).await;
+        if begun.is_err() {
+            // Who lost interest before it began could not say so.
+            self.end(sequence);
+            return Ok(Reply::Done);
+        }
+        Ok(self.pass_on(grown, ended, writer).await)
+    }
+
+    /// Runs a command to its end and writes down what came of it.
+    async fn run(
+        &self,
+        log: pyro_store::Log,
+        command: &Command,
+        mut input: Option<BufReader<OwnedReadHalf>>,
+    ) {
+        let sequence = log.entry().sequence;
+        let Some(running) = self.known().running.get(&sequence).cloned() else {
+            return;
+        };
+        let (outcome, dropped_bytes) = {
+            let mut stdout = LogWriter::new(&log.stdout, &running.grown);
+            let mut stderr = LogWriter::new(&log.stderr, &running.grown);
+            let streams = Streams {
+                stdin: input
+                    .as_mut()
+                    .map(|input| input as &mut (dyn AsyncRead + Send + Unpin)),
+                stdout: &mut stdout,
+                stderr: &mut stderr,
+            };
+            let started = Instant::now();
+            let outcome = tokio::select! {
+                outcome = self.machine.run(command, streams) => outcome,
+                // Nobody waits for it any more, so the guest ends it.
+                () = running.kill.notified() => Ok(Outcome {
+                    code: None,
+                    signal: Some(SIGKILL),
+                    timed_out: false,
+                    duration: started.elapsed(),
+                }),
+            };
+            (outcome, stdout.dropped_bytes() + stderr.dropped_bytes())
+        };
+        let (exit, error) = match outcome {
+            Ok(outcome) => (exit(&outcome, dropped_bytes), None),
+            Err(error) => {
+                let error = self.last_words.get().cloned().unwrap_or(error.into());
+                let exit = Exit {
+                    interrupted: Some(error.message.clone()),
+                    ..Exit::default()
+                };
+                (exit, Some(error))
+            }
+        };
+        let ended = log.end(exit);
+        let reply = match (error, ended) {
+            (Some(error), _) => Reply::Failed(error.into()),
+            (None, Ok(entry)) => Reply::Ended(entry),
+            (None, Err(error)) => Reply::Failed(Error::from(error).into()),
+        };
+        self.known().running.remove(&sequence);
+        running.ended.send_replace(Some(reply));
+    }
+
+    /// Follows a command, or says how it ended.
+    pub(super) async fn follow(
+        &self,
+        sequence: u64,
+        writer: &mut OwnedWriteHalf,
+    ) -> Result<Reply, Error> {
+        let Some((grown, ended)) = self.subscribe(sequence) else {
+            return Ok(Reply::Ended(self.history.entry(sequence)?));
+        };
+        Ok(self.pass_on(grown, ended, writer).await)
+    }
+
+    /// Says when a command's output grows; returns what is to be said when it has ended.
+    async fn pass_on(
+        &self,
+        mut grown: watch::Receiver<()>,
+        mut ended: watch::Receiver<Option<Reply>>,
+        writer: &mut OwnedWriteHalf,
+    ) -> Reply {
+        loop {
+            tokio::select! {
+                biased;
+                _ = ended.changed() => {
+                    return ended.borrow().clone().unwrap_or(Reply::Done);
+                }
+                changed = grown.changed() => {
+                    if changed.is_err() || say(writer, &Reply::Grown).await.is_err() {
+                        return Reply::Done;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends a command, if it runs.
+    pub(super) fn end(&self, sequence: u64) {
+        if let Some(running) = self.known().running.get(&sequence) {
+            running.kill.notify_one();
+        }
+    }
+
+    fn subscribe(
+        &self,
+        sequence: u64,
+    ) -> Option<(watch::Receiver<()>, watch::Receiver<Option<Reply>>)> {
+        let known = self.known();
+        let running = known.running.get(&sequence)?;
+        Some((running.grown.subscribe(), running.ended.subscribe()))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn exit(outcome: &Outcome, dropped_bytes: u64) -> Exit {
+    Exit {
+        exit_code: Some(exit_code(outcome)),
+        duration_ms: milliseconds(outcome.duration),
+        signal: outcome.signal.filter(|_| !outcome.timed_out),
+        timed_out: outcome.timed_out,
+        interrupted: None,
+        dropped_bytes,
+    }
+}
