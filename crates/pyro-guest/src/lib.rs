@@ -13,6 +13,7 @@
 
 mod boot;
 mod command;
+mod commands;
 mod console;
 mod devices;
 mod error;

@@ -1,10 +1,8 @@
 //! The *server* answers the host: one loop over the port and the pipes of all commands.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyro_protocol::{
@@ -15,14 +13,14 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::command::{Command, OUTPUT_CHUNK_BYTES, milliseconds};
+use crate::command::{OUTPUT_CHUNK_BYTES, milliseconds};
+use crate::commands::Commands;
 use crate::console;
 use crate::error::Error;
 use crate::flush::Flushes;
 use crate::outbox::Outbox;
-use crate::reaper::{self, Mailbox};
-use crate::spawn::{self, Request};
-use crate::streams::StreamSet;
+use crate::reaper;
+use crate::spawn::Request;
 use crate::unpack;
 
 /// What the agent does to the machine it runs in.
@@ -127,7 +125,7 @@ enum Stage {
 
 /// Where something happened.
 #[derive(Clone, Copy, Debug)]
-enum Source {
+pub(crate) enum Source {
     Port,
     Bell,
     Flush,
@@ -141,15 +139,8 @@ struct Server<'a> {
     stage: Stage,
     decoder: Decoder,
     outbox: Outbox,
-    mailbox: Arc<Mailbox>,
-    used: StreamSet,
-    commands: BTreeMap<u32, Command>,
+    commands: Commands,
     flushes: Flushes,
-    /// Output pipes of ended commands that daemons hold open; read so that these do not die of
-    /// SIGPIPE. `None` once closed, until the end of the turn.
-    leftovers: Vec<Option<OwnedFd>>,
-    /// The stream whose output was sent last; the others come first in the next turn.
-    served: u32,
     scratch: Vec<u8>,
 }
 
@@ -164,12 +155,8 @@ impl<'a> Server<'a> {
             stage: Stage::Booted,
             decoder: Decoder::new(),
             outbox: Outbox::default(),
-            mailbox: Arc::new(Mailbox::new()?),
-            used: StreamSet::default(),
-            commands: BTreeMap::new(),
+            commands: Commands::new()?,
             flushes: Flushes::new()?,
-            leftovers: Vec::new(),
-            served: 0,
             scratch: vec![0; OUTPUT_CHUNK_BYTES],
         })
     }
@@ -182,15 +169,14 @@ impl<'a> Server<'a> {
                 // It takes more: the next turn begins with that.
                 Source::Port if happened == PollFlags::OUT => {}
                 Source::Port => self.read_port()?,
-                Source::Bell => self.collect_ended(),
+                Source::Bell => self.commands.collect_ended(),
                 Source::Flush => self.report_flushed(),
                 Source::Command(stream, kind) => self.pump(stream, kind)?,
-                Source::Leftover(index) => self.discard(index),
+                Source::Leftover(index) => self.commands.discard(index, &mut self.scratch),
             }
         }
-        self.leftovers.retain(Option::is_some);
-        self.kill_overdue();
-        self.report_ended();
+        self.commands.kill_overdue();
+        self.commands.report_ended(&mut self.outbox);
         Ok(())
     }
 
@@ -207,35 +193,10 @@ impl<'a> Server<'a> {
         port.set(PollFlags::IN, !self.outbox.is_congested());
         port.set(PollFlags::OUT, !self.outbox.is_empty());
         watch(Source::Port, self.port.as_fd(), port);
-        watch(Source::Bell, self.mailbox.bell.as_fd(), PollFlags::IN);
         watch(Source::Flush, self.flushes.bell.as_fd(), PollFlags::IN);
-        let after = self.commands.range(self.served.saturating_add(1)..);
-        let before = self.commands.range(..=self.served);
-        for (&stream, command) in after.chain(before) {
-            if let Some(pipe) = command.stdin.writable() {
-                watch(
-                    Source::Command(stream, Kind::Stdin),
-                    pipe.as_fd(),
-                    PollFlags::OUT,
-                );
-            }
-            let outputs = [
-                (Kind::Stdout, &command.stdout),
-                (Kind::Stderr, &command.stderr),
-            ];
-            for (kind, output) in outputs.into_iter().filter(|_| self.outbox.has_room()) {
-                if let Some(pipe) = output.readable() {
-                    watch(Source::Command(stream, kind), pipe.as_fd(), PollFlags::IN);
-                }
-            }
-        }
-        for (index, pipe) in self.leftovers.iter().enumerate() {
-            if let Some(pipe) = pipe {
-                watch(Source::Leftover(index), pipe.as_fd(), PollFlags::IN);
-            }
-        }
+        self.commands.watch(self.outbox.has_room(), watch);
 
-        let timeout = self.next_deadline().map(|deadline| {
+        let timeout = self.commands.next_deadline().map(|deadline| {
             let left = deadline.saturating_duration_since(Instant::now());
             Timespec::try_from(left).unwrap_or(Timespec {
                 tv_sec: i64::MAX,
@@ -302,9 +263,9 @@ impl<'a> Server<'a> {
             }
             return Ok(());
         }
-        let Some(command) = self.commands.get_mut(&frame.stream) else {
+        let Some(command) = self.commands.get(frame.stream) else {
             // The host cannot know yet that the command has ended, or was never started.
-            return if self.used.contains(frame.stream) {
+            return if self.commands.knew(frame.stream) {
                 Ok(())
             } else {
                 Err(unexpected("data", frame.stream))
@@ -358,7 +319,9 @@ impl<'a> Server<'a> {
                 self.exec(stream, &request, None);
             }
             HostMessage::Signal { signal } if stream != CONNECTION => {
-                self.signal(stream, signal)?;
+                if !self.commands.signal(stream, signal) {
+                    return Err(unexpected("signal", stream));
+                }
             }
             HostMessage::Hello { generation } if stream == CONNECTION => self.hello(generation),
             HostMessage::Prepare { disk, seed } if stream == CONNECTION => {
@@ -395,9 +358,7 @@ impl<'a> Server<'a> {
     /// this machine may be a clone of the one that answered last. So it is nobody's own any more,
     /// and all stream numbers are free again.
     fn hello(&mut self, generation: u32) {
-        if self.commands.is_empty() {
-            self.used = StreamSet::default();
-        }
+        self.commands.forget_streams();
         if self.stage == Stage::Adopted {
             self.stage = Stage::Prepared;
         }
@@ -484,43 +445,17 @@ impl<'a> Server<'a> {
     }
 
     fn exec(&mut self, stream: u32, request: &Request, timeout_ms: Option<u64>) {
-        if let Err((failure, message)) = self.try_exec(stream, request, timeout_ms) {
-            let answer = GuestMessage::ExecFailed { failure, message };
-            self.outbox.say(stream, &answer);
-        }
-    }
-
-    fn try_exec(
-        &mut self,
-        stream: u32,
-        request: &Request,
-        timeout_ms: Option<u64>,
-    ) -> Result<(), spawn::Failure> {
-        if stream == CONNECTION || !self.used.insert(stream) {
-            let message = "the stream number is in use, or was".to_owned();
-            return Err((ExecFailure::BadStream, message));
-        }
-        if self.stage != Stage::Adopted {
+        let answer = if self.stage == Stage::Adopted {
+            self.commands.start(stream, request, timeout_ms)
+        } else {
             let message = "the machine was not adopted yet".to_owned();
-            return Err((ExecFailure::NotReady, message));
-        }
-        let started = Instant::now();
-        let spawned = spawn::spawn(request, &self.mailbox)?;
-        let pid = spawned.pid.as_raw_pid();
-        self.outbox.say(stream, &GuestMessage::Started { pid });
-        let command = Command::new(spawned, started, timeout_ms);
-        self.commands.insert(stream, command);
-        Ok(())
-    }
-
-    fn signal(&self, stream: u32, number: i32) -> Result<(), End> {
-        match (self.commands.get(&stream), crate::sys::signal(number)) {
-            (Some(command), Some(signal)) => reaper::signal_group(command.pid, signal),
-            (None, _) if !self.used.contains(stream) => return Err(unexpected("signal", stream)),
-            (None, _) => {}
-            (Some(_), None) => console::log(&format!("there is no signal {number} to send")),
-        }
-        Ok(())
+            Err((ExecFailure::NotReady, message))
+        };
+        let answer = match answer {
+            Ok(pid) => GuestMessage::Started { pid },
+            Err((failure, message)) => GuestMessage::ExecFailed { failure, message },
+        };
+        self.outbox.say(stream, &answer);
     }
 
     /// Moves what one pipe of a command has or takes.
@@ -531,80 +466,14 @@ impl<'a> Server<'a> {
                 return Ok(());
             }
         }
-        let Some(command) = self.commands.get_mut(&stream) else {
-            return Ok(());
-        };
-        let output = match kind {
-            Kind::Stdout => &mut command.stdout,
-            Kind::Stderr => &mut command.stderr,
-            _ => {
-                command.stdin.pump();
-                if let Some(credit) = command.stdin.take_grant() {
-                    self.outbox.push(&Frame::credit(stream, credit));
-                }
-                return Ok(());
-            }
-        };
-        if output.pump(stream, &mut self.scratch, &mut self.outbox) {
-            self.served = stream;
-        }
+        let Self {
+            commands,
+            scratch,
+            outbox,
+            ..
+        } = self;
+        commands.pump(stream, kind, scratch, outbox);
         Ok(())
-    }
-
-    /// Notes which commands have ended.
-    fn collect_ended(&mut self) {
-        for ended in self.mailbox.take() {
-            let mut commands = self.commands.values_mut();
-            if let Some(command) = commands.find(|command| command.pid == ended.pid) {
-                command.end(ended);
-            }
-        }
-    }
-
-    /// Reports the ended commands whose output was sent completely.
-    fn report_ended(&mut self) {
-        let mut finished = Vec::new();
-        for (&stream, command) in &self.commands {
-            if let Some(exit) = command.exit() {
-                self.outbox.say(stream, &exit);
-                finished.push(stream);
-            }
-        }
-        for stream in finished {
-            if let Some(command) = self.commands.remove(&stream) {
-                self.leftovers.extend(command.into_leftovers().map(Some));
-            }
-        }
-    }
-
-    /// Throws away what a daemon of an ended command has written.
-    fn discard(&mut self, index: usize) {
-        let Some(Some(pipe)) = self.leftovers.get(index) else {
-            return;
-        };
-        match rustix::io::read(pipe, &mut self.scratch) {
-            Ok(1..) | Err(Errno::AGAIN | Errno::INTR) => {}
-            Ok(0) | Err(_) => self.leftovers[index] = None,
-        }
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        self.commands.values().filter_map(Command::deadline).min()
-    }
-
-    fn kill_overdue(&mut self) {
-        let Some(deadline) = self.next_deadline() else {
-            return;
-        };
-        let now = Instant::now();
-        if deadline > now {
-            return;
-        }
-        for command in self.commands.values_mut() {
-            if command.deadline().is_some_and(|deadline| deadline <= now) {
-                command.time_out();
-            }
-        }
     }
 }
 

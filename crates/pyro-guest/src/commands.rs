@@ -1,0 +1,200 @@
+//! The host's *commands*, by the streams on which it talks to them.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use pyro_protocol::{CONNECTION, ExecFailure, Frame, Kind};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+
+use crate::command::Command;
+use crate::console;
+use crate::outbox::Outbox;
+use crate::reaper::{self, Mailbox};
+use crate::server::Source;
+use crate::spawn::{self, Request};
+use crate::streams::StreamSet;
+
+/// All commands that run, and what is left of those that ran.
+pub(crate) struct Commands {
+    mailbox: Arc<Mailbox>,
+    used: StreamSet,
+    running: BTreeMap<u32, Command>,
+    /// Output pipes of ended commands that daemons hold open; read so that these do not die of
+    /// SIGPIPE. `None` once closed, until the end of the turn.
+    leftovers: Vec<Option<OwnedFd>>,
+    /// The stream whose output was sent last; the others come first in the next turn.
+    served: u32,
+}
+
+impl Commands {
+    pub(crate) fn new() -> Result<Self, Errno> {
+        Ok(Self {
+            mailbox: Arc::new(Mailbox::new()?),
+            used: StreamSet::default(),
+            running: BTreeMap::new(),
+            leftovers: Vec::new(),
+            served: 0,
+        })
+    }
+
+    /// Starts a command and returns its pid.
+    pub(crate) fn start(
+        &mut self,
+        stream: u32,
+        request: &Request,
+        timeout_ms: Option<u64>,
+    ) -> Result<i32, spawn::Failure> {
+        if stream == CONNECTION || !self.used.insert(stream) {
+            let message = "the stream number is in use, or was".to_owned();
+            return Err((ExecFailure::BadStream, message));
+        }
+        let started = Instant::now();
+        let spawned = spawn::spawn(request, &self.mailbox)?;
+        let pid = spawned.pid.as_raw_pid();
+        let command = Command::new(spawned, started, timeout_ms);
+        self.running.insert(stream, command);
+        Ok(pid)
+    }
+
+    /// Returns the command that runs on a stream.
+    pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Command> {
+        self.running.get_mut(&stream)
+    }
+
+    /// Whether a stream belongs to a command, or did.
+    pub(crate) fn knew(&self, stream: u32) -> bool {
+        self.used.contains(stream)
+    }
+
+    /// Makes all stream numbers free again, if nothing runs.
+    pub(crate) fn forget_streams(&mut self) {
+        if self.running.is_empty() {
+            self.used = StreamSet::default();
+        }
+    }
+
+    /// Sends a signal to a command, unless it has ended. Returns whether there ever was one.
+    pub(crate) fn signal(&self, stream: u32, number: i32) -> bool {
+        match (self.running.get(&stream), crate::sys::signal(number)) {
+            (Some(command), Some(signal)) => reaper::signal_group(command.pid, signal),
+            (Some(_), None) => console::log(&format!("there is no signal {number} to send")),
+            (None, _) => return self.knew(stream),
+        }
+        true
+    }
+
+    /// Tells what to watch, in the order in which it is to be dealt with; output only if there is
+    /// room for it.
+    pub(crate) fn watch<'a>(
+        &'a self,
+        has_room: bool,
+        mut watch: impl FnMut(Source, BorrowedFd<'a>, PollFlags),
+    ) {
+        watch(Source::Bell, self.mailbox.bell.as_fd(), PollFlags::IN);
+        let after = self.running.range(self.served.saturating_add(1)..);
+        let before = self.running.range(..=self.served);
+        for (&stream, command) in after.chain(before) {
+            if let Some(pipe) = command.stdin.writable() {
+                let source = Source::Command(stream, Kind::Stdin);
+                watch(source, pipe.as_fd(), PollFlags::OUT);
+            }
+            let outputs = [
+                (Kind::Stdout, &command.stdout),
+                (Kind::Stderr, &command.stderr),
+            ];
+            for (kind, output) in outputs.into_iter().filter(|_| has_room) {
+                if let Some(pipe) = output.readable() {
+                    watch(Source::Command(stream, kind), pipe.as_fd(), PollFlags::IN);
+                }
+            }
+        }
+        for (index, pipe) in self.leftovers.iter().enumerate() {
+            if let Some(pipe) = pipe {
+                watch(Source::Leftover(index), pipe.as_fd(), PollFlags::IN);
+            }
+        }
+    }
+
+    /// Moves what one pipe of a command has or takes. There must be room for output.
+    pub(crate) fn pump(
+        &mut self,
+        stream: u32,
+        kind: Kind,
+        scratch: &mut [u8],
+        outbox: &mut Outbox,
+    ) {
+        let Some(command) = self.running.get_mut(&stream) else {
+            return;
+        };
+        let output = match kind {
+            Kind::Stdout => &mut command.stdout,
+            Kind::Stderr => &mut command.stderr,
+            _ => {
+                command.stdin.pump();
+                if let Some(credit) = command.stdin.take_grant() {
+                    outbox.push(&Frame::credit(stream, credit));
+                }
+                return;
+            }
+        };
+        if output.pump(stream, scratch, outbox) {
+            self.served = stream;
+        }
+    }
+
+    /// Notes which commands have ended.
+    pub(crate) fn collect_ended(&mut self) {
+        for ended in self.mailbox.take() {
+            let mut commands = self.running.values_mut();
+            if let Some(command) = commands.find(|command| command.pid == ended.pid) {
+                command.end(ended);
+            }
+        }
+    }
+
+    /// Reports the ended commands whose output was sent completely.
+    pub(crate) fn report_ended(&mut self, outbox: &mut Outbox) {
+        self.leftovers.retain(Option::is_some);
+        let mut finished = Vec::new();
+        for (&stream, command) in &self.running {
+            if let Some(exit) = command.exit() {
+                outbox.say(stream, &exit);
+                finished.push(stream);
+            }
+        }
+        for stream in finished {
+            if let Some(command) = self.running.remove(&stream) {
+                self.leftovers.extend(command.into_leftovers().map(Some));
+            }
+        }
+    }
+
+    /// Throws away what a daemon of an ended command has written.
+    pub(crate) fn discard(&mut self, index: usize, scratch: &mut [u8]) {
+        let Some(Some(pipe)) = self.leftovers.get(index) else {
+            return;
+        };
+        match rustix::io::read(pipe, scratch) {
+            Ok(1..) | Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(0) | Err(_) => self.leftovers[index] = None,
+        }
+    }
+
+    /// When the next command's time is over.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.running.values().filter_map(Command::deadline).min()
+    }
+
+    /// Ends the commands whose time is over.
+    pub(crate) fn kill_overdue(&mut self) {
+        let now = Instant::now();
+        for command in self.running.values_mut() {
+            if command.deadline().is_some_and(|deadline| deadline <= now) {
+                command.time_out();
+            }
+        }
+    }
+}
