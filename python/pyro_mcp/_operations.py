@@ -167,11 +167,11 @@ class Operations:
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
                 stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
                 stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
 
@@ -278,11 +278,11 @@ class Operations:
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
                 stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
                 stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
 
@@ -521,11 +521,11 @@ class Operations:
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
                 stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
                 stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 workspace_id: The workspace it ran in.
 
@@ -927,11 +927,11 @@ class AsyncOperations:
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
                 stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
                 stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
 
@@ -1038,11 +1038,11 @@ class AsyncOperations:
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
                 stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
                 stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
 
@@ -1281,11 +1281,11 @@ class AsyncOperations:
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
                 stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if `stderr` was cut: how many bytes there were.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
                 stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if `stdout` was cut: how many bytes there were.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
                 timed_out: Present if the command was ended at its time limit.
                 workspace_id: The workspace it ran in.
 

@@ -228,7 +228,7 @@ class ExecResult(_ExecResultAlways, total=False):
     """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
 
     stderr_truncated_from_bytes: int | None
-    """Present if `stderr` was cut: how many bytes there were."""
+    """Present if not all of it is in `stderr`: how many bytes there were."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
@@ -237,7 +237,7 @@ class ExecResult(_ExecResultAlways, total=False):
     """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
 
     stdout_truncated_from_bytes: int | None
-    """Present if `stdout` was cut: how many bytes there were."""
+    """Present if not all of it is in `stdout`: how many bytes there were."""
 
     timed_out: bool
     """Present if the command was ended at its time limit."""
@@ -328,13 +328,13 @@ class _LogEntryAlways(TypedDict):
     """Its number."""
 
     stderr: str
-    """Its standard error."""
+    """Its standard error, unless that was streamed."""
 
     stderr_file: str
     """The file with its standard error, with exact bytes."""
 
     stdout: str
-    """Its standard output."""
+    """Its standard output, unless that was streamed."""
 
     stdout_file: str
     """The file with its standard output, with exact bytes."""
@@ -356,7 +356,7 @@ class LogEntry(_LogEntryAlways, total=False):
     """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
 
     stderr_truncated_from_bytes: int | None
-    """Present if not all of the standard error is in `stderr`: how many bytes there are."""
+    """Present if not all of it is in `stderr`: how many bytes there were."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
@@ -365,7 +365,7 @@ class LogEntry(_LogEntryAlways, total=False):
     """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
 
     stdout_truncated_from_bytes: int | None
-    """Present if not all of the standard output is in `stdout`: how many bytes there are."""
+    """Present if not all of it is in `stdout`: how many bytes there were."""
 
     timed_out: bool
     """Present if the command was ended at its time limit."""
@@ -607,7 +607,7 @@ class RunResult(_RunResultAlways, total=False):
     """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
 
     stderr_truncated_from_bytes: int | None
-    """Present if `stderr` was cut: how many bytes there were."""
+    """Present if not all of it is in `stderr`: how many bytes there were."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
@@ -616,7 +616,7 @@ class RunResult(_RunResultAlways, total=False):
     """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
 
     stdout_truncated_from_bytes: int | None
-    """Present if `stdout` was cut: how many bytes there were."""
+    """Present if not all of it is in `stdout`: how many bytes there were."""
 
     timed_out: bool
     """Present if the command was ended at its time limit."""

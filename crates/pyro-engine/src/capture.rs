@@ -5,7 +5,11 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
+
+use crate::request::is_false;
 
 /// The most that is kept of one output of one command.
 pub(crate) const CAPTURE_LIMIT_BYTES: usize = 16 * 1024 * 1024;
@@ -25,6 +29,48 @@ pub(crate) struct Captured {
     pub(crate) lossy_from_bytes: Option<u64>,
     /// How many bytes there were, if not all of them were kept.
     pub(crate) truncated_from_bytes: Option<u64>,
+}
+
+/// What a command printed, as results have it.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+pub struct Printed {
+    /// Its standard output, unless that was streamed.
+    pub stdout: String,
+    /// Its standard error, unless that was streamed.
+    pub stderr: String,
+    /// Present if bytes in `stdout` that are not UTF-8 were replaced.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stdout_lossy: bool,
+    /// Present if bytes in `stderr` that are not UTF-8 were replaced.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stderr_lossy: bool,
+    /// Present with `stdout_lossy`: how many bytes there were before some were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_lossy_from_bytes: Option<u64>,
+    /// Present with `stderr_lossy`: how many bytes there were before some were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_lossy_from_bytes: Option<u64>,
+    /// Present if not all of it is in `stdout`: how many bytes there were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_truncated_from_bytes: Option<u64>,
+    /// Present if not all of it is in `stderr`: how many bytes there were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_truncated_from_bytes: Option<u64>,
+}
+
+impl From<[Captured; 2]> for Printed {
+    fn from([stdout, stderr]: [Captured; 2]) -> Self {
+        Self {
+            stdout: stdout.text,
+            stderr: stderr.text,
+            stdout_lossy: stdout.lossy_from_bytes.is_some(),
+            stderr_lossy: stderr.lossy_from_bytes.is_some(),
+            stdout_lossy_from_bytes: stdout.lossy_from_bytes,
+            stderr_lossy_from_bytes: stderr.lossy_from_bytes,
+            stdout_truncated_from_bytes: stdout.truncated_from_bytes,
+            stderr_truncated_from_bytes: stderr.truncated_from_bytes,
+        }
+    }
 }
 
 impl Capture {

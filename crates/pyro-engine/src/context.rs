@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use pyro_environment::Progress;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -85,6 +86,14 @@ impl Listener {
             operation,
             phase,
             subject,
+        });
+    }
+
+    /// Tells how long something took that began at `begun` and is done.
+    pub(crate) fn took(&self, name: &'static str, begun: Instant) {
+        self.tell(Event::Timing {
+            name: name.into(),
+            duration: begun.elapsed(),
         });
     }
 }

@@ -24,6 +24,7 @@ mod request;
 mod transfer;
 pub mod variables;
 
+pub use capture::Printed;
 pub use config::{Config, PARK_COMMAND, SUPERVISE_COMMAND};
 pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};

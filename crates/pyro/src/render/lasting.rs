@@ -104,8 +104,8 @@ pub(super) fn logs(logs: &WorkspaceLogs) -> Vec<Part> {
 fn log_entry(entry: &LogEntry) -> [Part; 3] {
     [
         Part::Stdout(format!("{}$ {}\n", log_header(entry), entry.command)),
-        Part::Stdout(whole_lines(&entry.stdout)),
-        Part::Stderr(whole_lines(&entry.stderr)),
+        Part::Stdout(whole_lines(&entry.printed.stdout)),
+        Part::Stderr(whole_lines(&entry.printed.stderr)),
     ]
 }
 

@@ -342,7 +342,9 @@ async fn boot(engine: &Engine, listener: &Listener) -> Boot {
     let result = request.run(engine, &mut context).await;
     let total_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (kernel, error) = match result {
-        Ok(result) if result.exit_code == 0 => (Some(result.stdout.trim().to_owned()), None),
+        Ok(result) if result.exit_code == 0 => {
+            (Some(result.printed.stdout.trim().to_owned()), None)
+        }
         Ok(result) => (
             None,
             Some(format!("uname exited with {}", result.exit_code)),

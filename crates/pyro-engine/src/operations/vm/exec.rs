@@ -44,7 +44,7 @@ impl Operation for Exec {
         found.require_started("execution")?;
         // From here on the VM is used up, however this ends.
         let used = Unfinished::new(engine, found.object.clone());
-        let (entry, [stdout, stderr]) = lasting::exec(&found, &line, timeout, context).await?;
+        let (entry, printed) = lasting::exec(&found, &line, timeout, context).await?;
         let record = found.record.clone();
         found.delete().await?;
         used.disarm();
@@ -53,8 +53,7 @@ impl Operation for Exec {
             environment: record.environment,
             environment_version: Some(record.environment_version),
             command: line,
-            stdout: stdout.text,
-            stderr: stderr.text,
+            printed: printed.into(),
             exit_code: exit.exit_code.unwrap_or(1),
             duration_ms: exit.duration_ms,
             execution_mode: entry.execution_mode,
@@ -66,12 +65,6 @@ impl Operation for Exec {
             vm_id: self.vm_id,
             timed_out: exit.timed_out,
             signal: exit.signal,
-            stdout_lossy: stdout.lossy_from_bytes.is_some(),
-            stderr_lossy: stderr.lossy_from_bytes.is_some(),
-            stdout_lossy_from_bytes: stdout.lossy_from_bytes,
-            stderr_lossy_from_bytes: stderr.lossy_from_bytes,
-            stdout_truncated_from_bytes: stdout.truncated_from_bytes,
-            stderr_truncated_from_bytes: stderr.truncated_from_bytes,
         })
     }
 }

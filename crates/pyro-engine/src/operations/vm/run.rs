@@ -1,6 +1,6 @@
 //! `run`
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyro_environment::Ready;
 use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Outcome, Start, Streams};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
 
 use super::host_compat;
-use crate::capture::{Capture, Captured};
+use crate::capture::{Capture, Captured, Printed};
 use crate::operation::{Effect, Operation};
 use crate::operations::env;
 use crate::request::{
@@ -106,10 +106,9 @@ pub struct RunResult {
     pub environment_version: Option<String>,
     /// The command.
     pub command: String,
-    /// Its standard output, unless that was streamed.
-    pub stdout: String,
-    /// Its standard error, unless that was streamed.
-    pub stderr: String,
+    /// What it printed.
+    #[serde(flatten)]
+    pub printed: Printed,
     /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
     pub exit_code: i32,
     /// How long it ran, in milliseconds.
@@ -124,24 +123,6 @@ pub struct RunResult {
     /// Present if a signal ended the command: its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Present if bytes in `stdout` that are not UTF-8 were replaced.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub stdout_lossy: bool,
-    /// Present if bytes in `stderr` that are not UTF-8 were replaced.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub stderr_lossy: bool,
-    /// Present with `stdout_lossy`: how many bytes there were before some were replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stdout_lossy_from_bytes: Option<u64>,
-    /// Present with `stderr_lossy`: how many bytes there were before some were replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stderr_lossy_from_bytes: Option<u64>,
-    /// Present if `stdout` was cut: how many bytes there were.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stdout_truncated_from_bytes: Option<u64>,
-    /// Present if `stderr` was cut: how many bytes there were.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stderr_truncated_from_bytes: Option<u64>,
 }
 
 /// What became of a microVM.
@@ -210,12 +191,14 @@ impl Operation for Run {
         if request.network {
             engine.machines.check_network()?;
         }
-        let (vm_id, outcome, [stdout, stderr], execution_mode) =
+        let (vm_id, outcome, printed, execution_mode) =
             match start(engine, &request, &context.listener).await {
                 Ok((machine, spec)) => {
                     let finished = in_guest(machine, &request, context).await?;
                     if !spec.network {
+                        let begun = Instant::now();
                         engine.park_successor(&spec);
+                        context.listener.took("successor", begun);
                     }
                     finished
                 }
@@ -229,8 +212,7 @@ impl Operation for Run {
             environment: request.environment,
             environment_version: Some(environment.version.into()),
             command: request.line,
-            stdout: stdout.text,
-            stderr: stderr.text,
+            printed: printed.into(),
             exit_code: exit_code(&outcome),
             duration_ms: milliseconds(outcome.duration),
             execution_mode: execution_mode.into(),
@@ -242,12 +224,6 @@ impl Operation for Run {
             vm_id,
             timed_out: outcome.timed_out,
             signal: outcome.signal.filter(|_| !outcome.timed_out),
-            stdout_lossy: stdout.lossy_from_bytes.is_some(),
-            stderr_lossy: stderr.lossy_from_bytes.is_some(),
-            stdout_lossy_from_bytes: stdout.lossy_from_bytes,
-            stderr_lossy_from_bytes: stderr.lossy_from_bytes,
-            stdout_truncated_from_bytes: stdout.truncated_from_bytes,
-            stderr_truncated_from_bytes: stderr.truncated_from_bytes,
         })
     }
 }
@@ -261,13 +237,10 @@ async fn start(
     request: &Checked,
     listener: &Listener,
 ) -> Result<(Machine, MachineSpec), Error> {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     listener.phase("run", "create", ("environment", &request.environment));
     let ready = env::ready(engine, listener, &request.environment).await?;
-    listener.tell(Event::Timing {
-        name: "lookup".into(),
-        duration: begun.elapsed(),
-    });
+    listener.took("lookup", begun);
     let spec = MachineSpec {
         network: request.network,
         ..spec(&ready, request.vcpu_count, request.mem_mib)
@@ -326,7 +299,7 @@ async fn in_guest(
         ..Command::default()
     };
     let mut captures = [Capture::default(), Capture::default()];
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let outcome = {
         let (stdin, stdout, stderr) = streams(context, &mut captures);
         let stdin = stdin.map(|stdin| stdin as _);
@@ -342,16 +315,10 @@ async fn in_guest(
             .await
             .map_err(|_| Error::expired("vm", &vm_id, request.ttl.as_secs()))??
     };
-    context.listener.tell(Event::Timing {
-        name: "command".into(),
-        duration: begun.elapsed(),
-    });
-    let begun = std::time::Instant::now();
+    context.listener.took("command", begun);
+    let begun = Instant::now();
     drop(machine);
-    context.listener.tell(Event::Timing {
-        name: "teardown".into(),
-        duration: begun.elapsed(),
-    });
+    context.listener.took("teardown", begun);
     Ok((vm_id, outcome, captures.map(Capture::finish), "guest_vsock"))
 }
 

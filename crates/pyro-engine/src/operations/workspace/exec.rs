@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::capture::Printed;
 use crate::lasting::{self, Kind};
 use crate::operation::{Effect, Operation};
 use crate::request::{ShellCommand, half_a_minute, is_false, positive_seconds};
@@ -43,10 +44,9 @@ pub struct ExecResult {
     pub environment_version: Option<String>,
     /// The command.
     pub command: String,
-    /// Its standard output, unless that was streamed.
-    pub stdout: String,
-    /// Its standard error, unless that was streamed.
-    pub stderr: String,
+    /// What it printed.
+    #[serde(flatten)]
+    pub printed: Printed,
     /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
     pub exit_code: i32,
     /// How long it ran, in milliseconds.
@@ -63,24 +63,6 @@ pub struct ExecResult {
     /// Present if a signal ended the command: its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Present if bytes in `stdout` that are not UTF-8 were replaced.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub stdout_lossy: bool,
-    /// Present if bytes in `stderr` that are not UTF-8 were replaced.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub stderr_lossy: bool,
-    /// Present with `stdout_lossy`: how many bytes there were before some were replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stdout_lossy_from_bytes: Option<u64>,
-    /// Present with `stderr_lossy`: how many bytes there were before some were replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stderr_lossy_from_bytes: Option<u64>,
-    /// Present if `stdout` was cut: how many bytes there were.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stdout_truncated_from_bytes: Option<u64>,
-    /// Present if `stderr` was cut: how many bytes there were.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stderr_truncated_from_bytes: Option<u64>,
 }
 
 impl Operation for Exec {
@@ -95,15 +77,14 @@ impl Operation for Exec {
         let line = self.command.line()?;
         let found = engine.lasting(Kind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_exec")?;
-        let (entry, [stdout, stderr]) = lasting::exec(&found, &line, timeout, context).await?;
+        let (entry, printed) = lasting::exec(&found, &line, timeout, context).await?;
         let exit = entry.exit.unwrap_or_default();
         Ok(ExecResult {
             workspace_id: self.workspace_id,
             environment: found.record.environment,
             environment_version: Some(found.record.environment_version),
             command: line,
-            stdout: stdout.text,
-            stderr: stderr.text,
+            printed: printed.into(),
             exit_code: exit.exit_code.unwrap_or(1),
             duration_ms: exit.duration_ms,
             execution_mode: entry.execution_mode,
@@ -111,12 +92,6 @@ impl Operation for Exec {
             cwd: entry.cwd,
             timed_out: exit.timed_out,
             signal: exit.signal,
-            stdout_lossy: stdout.lossy_from_bytes.is_some(),
-            stderr_lossy: stderr.lossy_from_bytes.is_some(),
-            stdout_lossy_from_bytes: stdout.lossy_from_bytes,
-            stderr_lossy_from_bytes: stderr.lossy_from_bytes,
-            stdout_truncated_from_bytes: stdout.truncated_from_bytes,
-            stderr_truncated_from_bytes: stderr.truncated_from_bytes,
         })
     }
 }

@@ -8,7 +8,7 @@ use pyro_store::{Entry, History};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::capture::{CAPTURE_LIMIT_BYTES, Capture, Captured};
+use crate::capture::{CAPTURE_LIMIT_BYTES, Capture, Captured, Printed};
 use crate::lasting::{self, Kind, Lasting, Outputs, State};
 use crate::operation::{Effect, Operation};
 use crate::operations::vm::streams;
@@ -89,34 +89,15 @@ pub struct LogEntry {
     pub stdout_file: String,
     /// The file with its standard error, with exact bytes.
     pub stderr_file: String,
-    /// Its standard output.
-    pub stdout: String,
-    /// Its standard error.
-    pub stderr: String,
+    /// What it printed.
+    #[serde(flatten)]
+    pub printed: Printed,
     /// Present if it has no exit code: `running`, or why it was interrupted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
     /// Present if the command was ended at its time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub timed_out: bool,
-    /// Present if bytes in `stdout` that are not UTF-8 were replaced.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub stdout_lossy: bool,
-    /// Present if bytes in `stderr` that are not UTF-8 were replaced.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub stderr_lossy: bool,
-    /// Present with `stdout_lossy`: how many bytes there were before some were replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stdout_lossy_from_bytes: Option<u64>,
-    /// Present with `stderr_lossy`: how many bytes there were before some were replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stderr_lossy_from_bytes: Option<u64>,
-    /// Present if not all of the standard output is in `stdout`: how many bytes there are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stdout_truncated_from_bytes: Option<u64>,
-    /// Present if not all of the standard error is in `stderr`: how many bytes there are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stderr_truncated_from_bytes: Option<u64>,
     /// Present if the command printed more than is kept: how many bytes were dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped_bytes: Option<u64>,
@@ -206,7 +187,7 @@ async fn follow(found: &Lasting, sequence: u64, context: &mut Context) -> Result
     Ok(log_entry(found, entry, captures.map(Capture::finish)))
 }
 
-fn log_entry(found: &Lasting, entry: Entry, [stdout, stderr]: [Captured; 2]) -> LogEntry {
+fn log_entry(found: &Lasting, entry: Entry, printed: [Captured; 2]) -> LogEntry {
     let history = found.history();
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let interrupted = match (&entry.exit, found.state) {
@@ -225,16 +206,9 @@ fn log_entry(found: &Lasting, entry: Entry, [stdout, stderr]: [Captured; 2]) -> 
         recorded_at: entry.recorded_at,
         stdout_file: text(&history.stdout(entry.sequence)),
         stderr_file: text(&history.stderr(entry.sequence)),
-        stdout: stdout.text,
-        stderr: stderr.text,
+        printed: printed.into(),
         interrupted,
         timed_out: exit.timed_out,
-        stdout_lossy: stdout.lossy_from_bytes.is_some(),
-        stderr_lossy: stderr.lossy_from_bytes.is_some(),
-        stdout_lossy_from_bytes: stdout.lossy_from_bytes,
-        stderr_lossy_from_bytes: stderr.lossy_from_bytes,
-        stdout_truncated_from_bytes: stdout.truncated_from_bytes,
-        stderr_truncated_from_bytes: stderr.truncated_from_bytes,
         dropped_bytes: (exit.dropped_bytes > 0).then_some(exit.dropped_bytes),
     }
 }
