@@ -12,13 +12,15 @@ pub(super) struct Flushes {
 }
 
 impl Flushes {
-    /// Returns when a flush is over that began after this was called: `flush`, or another's.
-    pub(super) async fn join(&self, flush: impl AsyncFnOnce()) {
+    /// Returns when a flush is over that began after this was called: `flush`, or another's. It
+    /// begins after `pause`, in which others may join it.
+    pub(super) async fn join(&self, pause: impl Future<Output = ()>, flush: impl AsyncFnOnce()) {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let mut served = self.served.lock().await;
         if *served >= number {
             return;
         }
+        pause.await;
         let all = self.asked.load(Ordering::SeqCst);
         flush().await;
         *served = all;
@@ -46,7 +48,7 @@ mod tests {
                     begun.fetch_add(1, Ordering::SeqCst);
                     gate.acquire().await.unwrap().forget();
                 };
-                flushes.join(flush).await;
+                flushes.join(tokio::task::yield_now(), flush).await;
                 let after = begun.load(Ordering::SeqCst);
                 assert!(after > before, "it is not an older one");
             })
@@ -54,7 +56,8 @@ mod tests {
         let mut asked = Vec::new();
         for _ in 0..10 {
             asked.push(ask());
-            // It runs until it waits: there is one thread.
+            // It runs until it waits: there is one thread. The first waits for the others first.
+            tokio::task::yield_now().await;
             tokio::task::yield_now().await;
         }
         assert_eq!(begun.load(Ordering::SeqCst), 1);

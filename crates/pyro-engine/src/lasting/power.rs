@@ -13,6 +13,9 @@ use crate::Error;
 /// How long nobody must have used it before it is paused: longer than the pauses between the
 /// commands of a program that works in it.
 const IDLE: Duration = Duration::from_secs(2);
+/// How long a flush waits for more to flush. Under software emulation one takes as long as a small
+/// command, which the next command would have to wait for.
+const COLLECT: Duration = Duration::from_millis(50);
 /// How long to wait before looking again when something was left running in it.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -50,7 +53,7 @@ impl Power {
             // Like on any machine whose disk is full or broken: who must know asks for it himself.
             Err(error) => tracing::warn!(%error, "what was written is not on the disk"),
         };
-        self.flushes.join(flush).await;
+        self.flushes.join(tokio::time::sleep(COLLECT), flush).await;
     }
 
     /// Pauses the machine whenever it is idle; returns when that fails.
