@@ -203,7 +203,7 @@ class Operations:
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
@@ -211,7 +211,7 @@ class Operations:
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -235,7 +235,7 @@ class Operations:
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
@@ -243,7 +243,7 @@ class Operations:
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -306,7 +306,7 @@ class Operations:
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
@@ -314,7 +314,7 @@ class Operations:
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -357,7 +357,7 @@ class Operations:
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
@@ -365,7 +365,7 @@ class Operations:
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -464,7 +464,7 @@ class Operations:
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
                 network_enabled: Whether it has access to the network.
-                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
                 ttl_seconds: How long it may exist, in seconds; 0 for no limit.
@@ -580,7 +580,7 @@ class Operations:
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
                 network_enabled: Whether it has access to the network.
-                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
                 ttl_seconds: How long it may exist, in seconds; 0 for no limit.
@@ -616,7 +616,7 @@ class Operations:
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
                 network_enabled: Whether it has access to the network.
-                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
                 ttl_seconds: How long it may exist, in seconds; 0 for no limit.
@@ -652,7 +652,7 @@ class Operations:
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
                 network_enabled: Whether it has access to the network.
-                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
                 ttl_seconds: How long it may exist, in seconds; 0 for no limit.
@@ -963,7 +963,7 @@ class AsyncOperations:
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
@@ -971,7 +971,7 @@ class AsyncOperations:
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -995,7 +995,7 @@ class AsyncOperations:
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
@@ -1003,7 +1003,7 @@ class AsyncOperations:
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -1066,7 +1066,7 @@ class AsyncOperations:
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
@@ -1074,7 +1074,7 @@ class AsyncOperations:
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -1117,7 +1117,7 @@ class AsyncOperations:
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
@@ -1125,7 +1125,7 @@ class AsyncOperations:
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -1224,7 +1224,7 @@ class AsyncOperations:
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
                 network_enabled: Whether it has access to the network.
-                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
                 ttl_seconds: How long it may exist, in seconds; 0 for no limit.
@@ -1340,7 +1340,7 @@ class AsyncOperations:
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
                 network_enabled: Whether it has access to the network.
-                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
                 ttl_seconds: How long it may exist, in seconds; 0 for no limit.
@@ -1376,7 +1376,7 @@ class AsyncOperations:
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
                 network_enabled: Whether it has access to the network.
-                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
                 ttl_seconds: How long it may exist, in seconds; 0 for no limit.
@@ -1412,7 +1412,7 @@ class AsyncOperations:
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
                 network_enabled: Whether it has access to the network.
-                state: `starting`, `started`, `stopped`, `failed` or `expired`.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
                 ttl_seconds: How long it may exist, in seconds; 0 for no limit.

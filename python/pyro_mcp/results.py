@@ -725,7 +725,7 @@ class _VmAlways(TypedDict):
     """Where commands run."""
 
     expires_at: float | None
-    """When its time is over, in seconds since the Unix epoch."""
+    """When its time is over, in seconds since the Unix epoch; null for never."""
 
     guest_ip: str | None
     """Its address, if it has access to the network."""
@@ -746,7 +746,7 @@ class _VmAlways(TypedDict):
     """Always null: no device of the host is needed."""
 
     ttl_seconds: int
-    """How long it may exist, in seconds."""
+    """How long it may exist, in seconds; 0 for no limit."""
 
     vcpu_count: int
     """Virtual processors."""
@@ -850,7 +850,7 @@ class _WorkspaceAlways(TypedDict):
     """Whether it has access to the network."""
 
     state: str
-    """`starting`, `started`, `stopped`, `failed` or `expired`."""
+    """`created`, `starting`, `started`, `stopped`, `failed` or `expired`."""
 
     tap_name: str | None
     """Always null: no device of the host is needed."""

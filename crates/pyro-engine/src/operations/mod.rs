@@ -2,5 +2,8 @@
 
 pub mod doctor;
 pub mod env;
+mod machine;
 pub mod vm;
 pub mod workspace;
+
+pub use machine::Machine;

@@ -12,9 +12,9 @@ use super::Part;
 pub(super) fn workspace(workspace: &Workspace) -> String {
     let mut text = String::new();
     line!(text, "Workspace ID: {}", workspace.workspace_id);
-    line!(text, "Environment: {}", workspace.environment);
-    line!(text, "State: {}", workspace.state);
-    if let Some(reason) = &workspace.state_reason {
+    line!(text, "Environment: {}", workspace.machine.environment);
+    line!(text, "State: {}", workspace.machine.state);
+    if let Some(reason) = &workspace.machine.state_reason {
         line!(text, "Reason: {reason}");
     }
     line!(text, "Workspace: {}", workspace.workspace_path);
@@ -23,12 +23,12 @@ pub(super) fn workspace(workspace: &Workspace) -> String {
         Some(path) => line!(text, "Workspace seed: {} from {path}", seed.mode),
         None => line!(text, "Workspace seed: {}", seed.mode),
     }
-    line!(text, "Execution mode: {}", workspace.execution_mode);
+    line!(text, "Execution mode: {}", workspace.machine.execution_mode);
     line!(
         text,
         "Resources: {} vCPU / {} MiB",
-        workspace.vcpu_count,
-        workspace.mem_mib
+        workspace.machine.vcpu_count,
+        workspace.machine.mem_mib
     );
     line!(text, "Command count: {}", workspace.command_count);
     if let Some(last) = &workspace.last_command {
@@ -145,17 +145,17 @@ fn code(exit_code: Option<i32>) -> String {
 pub(super) fn vm(vm: &Vm) -> String {
     let mut text = String::new();
     line!(text, "VM ID: {}", vm.vm_id);
-    line!(text, "Environment: {}", vm.environment);
-    line!(text, "State: {}", vm.state);
-    if let Some(reason) = &vm.state_reason {
+    line!(text, "Environment: {}", vm.machine.environment);
+    line!(text, "State: {}", vm.machine.state);
+    if let Some(reason) = &vm.machine.state_reason {
         line!(text, "Reason: {reason}");
     }
-    line!(text, "Execution mode: {}", vm.execution_mode);
+    line!(text, "Execution mode: {}", vm.machine.execution_mode);
     line!(
         text,
         "Resources: {} vCPU / {} MiB",
-        vm.vcpu_count,
-        vm.mem_mib
+        vm.machine.vcpu_count,
+        vm.machine.mem_mib
     );
     text
 }
@@ -166,7 +166,13 @@ pub(super) fn vms(list: &Vms) -> String {
     }
     let mut text = String::new();
     for vm in &list.vms {
-        line!(text, "{} [{}] {}", vm.vm_id, vm.state, vm.environment);
+        line!(
+            text,
+            "{} [{}] {}",
+            vm.vm_id,
+            vm.machine.state,
+            vm.machine.environment
+        );
     }
     text
 }

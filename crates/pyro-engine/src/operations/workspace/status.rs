@@ -1,12 +1,11 @@
 //! What every operation on a workspace returns, and `workspace status` alone.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lasting::{Kind, Lasting, WORKSPACE};
 use crate::operation::{Effect, Operation};
+use crate::operations::Machine;
 use crate::{Context, Engine, Error};
 
 /// Show what a workspace is doing
@@ -23,32 +22,9 @@ pub struct Status {
 pub struct Workspace {
     /// Its id.
     pub workspace_id: String,
-    /// Its environment.
-    pub environment: String,
-    /// The environment's version.
-    pub environment_version: Option<String>,
-    /// Virtual processors.
-    pub vcpu_count: u32,
-    /// Memory, in MiB.
-    pub mem_mib: u32,
-    /// How long it may exist, in seconds; 0 for no limit.
-    pub ttl_seconds: u64,
-    /// When it was made, in seconds since the Unix epoch.
-    pub created_at: f64,
-    /// When its time is over, in seconds since the Unix epoch; null for never.
-    pub expires_at: Option<f64>,
-    /// `starting`, `started`, `stopped`, `failed` or `expired`.
-    pub state: String,
-    /// Whether it has access to the network.
-    pub network_enabled: bool,
-    /// Whether commands were allowed to run on the host.
-    pub allow_host_compat: bool,
-    /// Its address, if it has access to the network.
-    pub guest_ip: Option<String>,
-    /// Always null: no device of the host is needed.
-    pub tap_name: Option<String>,
-    /// Where commands run.
-    pub execution_mode: String,
+    /// What it runs in.
+    #[serde(flatten)]
+    pub machine: Machine,
     /// Where its files are in the guest.
     pub workspace_path: String,
     /// What it began with.
@@ -57,11 +33,6 @@ pub struct Workspace {
     pub command_count: usize,
     /// The last one that has ended.
     pub last_command: Option<LastCommand>,
-    /// More about it.
-    pub metadata: BTreeMap<String, String>,
-    /// Present if it did not end in order: why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_reason: Option<String>,
 }
 
 /// What a workspace began with.
@@ -98,29 +69,13 @@ pub struct LastCommand {
 
 impl From<&Lasting> for Workspace {
     fn from(lasting: &Lasting) -> Self {
-        let record = &lasting.record;
-        let network = lasting.network();
         Self {
             workspace_id: lasting.id().to_owned(),
-            environment: record.environment.clone(),
-            environment_version: Some(record.environment_version.clone()),
-            vcpu_count: record.spec.vcpu_count,
-            mem_mib: record.spec.mem_mib,
-            ttl_seconds: record.ttl_seconds,
-            created_at: record.created_at,
-            expires_at: record.expires_at,
-            state: lasting.state.name().into(),
-            network_enabled: record.spec.network,
-            allow_host_compat: record.allow_host_compat,
-            guest_ip: network.map(|network| network.guest_ip.to_string()),
-            tap_name: None,
-            execution_mode: "guest_vsock".into(),
+            machine: lasting.into(),
             workspace_path: WORKSPACE.into(),
             workspace_seed: seed(lasting),
             command_count: lasting.history().sequences().len(),
             last_command: last_command(lasting),
-            metadata: lasting.metadata(),
-            state_reason: lasting.reason.clone(),
         }
     }
 }
