@@ -169,7 +169,9 @@ impl Host {
             match self.socket.read(&mut buffer) {
                 Ok(0) => panic!("the agent closed the port"),
                 Ok(count) => self.decoder.push(&buffer[..count]),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                // A process that was stopped and goes on hears of it in reads with a time limit.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => panic!("{error}"),
             }
         }

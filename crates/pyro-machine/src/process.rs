@@ -17,7 +17,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{FdFlags, fcntl_setfd, write};
+use rustix::io::{FdFlags, fcntl_setfd, retry_on_intr, write};
 use rustix::process::{
     Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, set_parent_process_death_signal,
 };
@@ -82,7 +82,7 @@ impl OwnedProcess {
         let pidfd = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty())?;
         let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
         let waited = tokio::task::spawn_blocking(move || {
-            poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit))
+            retry_on_intr(|| poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit)))
         });
         waited.await.map_err(io::Error::other)??;
         Ok(())
