@@ -74,12 +74,8 @@ impl Identity {
 
     /// Makes the machine its own. It is for machines in which no command has changed the files.
     pub(crate) fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error> {
-        // Entropy first: nothing random may be drawn before.
-        let entropy = decode_hex(&adoption.entropy_hex)
-            .filter(|bytes| (MIN_ENTROPY_BYTES..=MAX_ENTROPY_BYTES).contains(&bytes.len()))
-            .ok_or_else(|| invalid("read the entropy"))?;
-        sys::reseed(&self.random, &entropy).step("add entropy")?;
-
+        // First: nothing random may be drawn before.
+        add_entropy(&self.random, &adoption.entropy_hex)?;
         set_clock(adoption.unix_time_ns)?;
 
         let (name, id) = (&adoption.hostname, &adoption.machine_id);
@@ -114,6 +110,14 @@ impl Identity {
         }
         self.machine_id.overwrite(&id)
     }
+}
+
+/// Makes what is random from now on depend on the host's entropy.
+fn add_entropy(random: &File, hex: &str) -> Result<(), Error> {
+    let entropy = decode_hex(hex)
+        .filter(|bytes| (MIN_ENTROPY_BYTES..=MAX_ENTROPY_BYTES).contains(&bytes.len()))
+        .ok_or_else(|| invalid("read the entropy"))?;
+    sys::reseed(random, &entropy).step("add entropy")
 }
 
 /// Sets the clock.
@@ -247,6 +251,26 @@ fn decode_hex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entropy_that_is_not_taken_is_an_error() {
+        let not_random = File::open("/dev/null").unwrap();
+        for (hex, expected) in [
+            ("5a".repeat(MIN_ENTROPY_BYTES), "cannot add entropy"),
+            (
+                "5a".repeat(MIN_ENTROPY_BYTES - 1),
+                "cannot read the entropy",
+            ),
+            (
+                "5a".repeat(MAX_ENTROPY_BYTES + 1),
+                "cannot read the entropy",
+            ),
+            ("no".repeat(MIN_ENTROPY_BYTES), "cannot read the entropy"),
+        ] {
+            let error = add_entropy(&not_random, &hex).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
 
     #[test]
     fn hexadecimal_is_decoded() {

@@ -331,6 +331,12 @@ impl Machines {
             Stage::Bare => machine.await_agent(self.boot_limit).await?,
         }
         tokio::time::sleep(template::SETTLE).await;
+        if stage == Stage::Assembled {
+            // What a clone does first is then done shortly before: its files are in the memory, and
+            // about to be written already. And the kernel does not reseed itself in the clone, which
+            // would hide it if the agent did not.
+            machine.renew(self.boot_limit).await?;
+        }
         maker.finish(machine, self.boot_limit).await
     }
 
