@@ -15,7 +15,7 @@ use crate::Error;
 const IDLE: Duration = Duration::from_secs(2);
 /// How long a flush waits for more to flush. Under software emulation one takes as long as a small
 /// command, which the next command would have to wait for.
-const COLLECT: Duration = Duration::from_millis(50);
+const COLLECT: Duration = Duration::from_millis(200);
 /// How long to wait before looking again when something was left running in it.
 const BUSY: Duration = Duration::from_secs(10);
 

@@ -53,6 +53,10 @@ pub(super) async fn rehearse(machine: &SupervisedMachine, power: &Power) {
         let stderr = String::from_utf8_lossy(&stderr);
         tracing::debug!(?step, ?outcome, %stderr, "rehearsed");
     }
+    // Every command is followed by one, which the next would have to wait for.
+    power.unused().await;
+    let flushed = machine.flush().await;
+    tracing::debug!(?flushed, "rehearsed");
 }
 
 /// What a small push consists of.

@@ -8,7 +8,7 @@ use crate::lasting::{Lasting, kill};
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];
-/// What "soon" is here: twenty times what it takes, and much less than the half minute after
+/// What "soon" is here: many times what it takes, and much less than the half minute after
 /// which a kernel writes by itself.
 const SOON: Duration = Duration::from_secs(2);
 
