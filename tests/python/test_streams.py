@@ -81,6 +81,21 @@ def test_what_a_callback_raises_ends_the_command(workspace: Workspace) -> None:
     ended_in_guest(workspace, pid)
 
 
+def test_a_callback_that_raised_is_not_called_again(pyro: Pyro) -> None:
+    refused: list[bytes] = []
+
+    def refuse(data: bytes) -> None:
+        refused.append(data)
+        raise LookupError(data)
+
+    # Which of its ends a call looks at first is drawn.
+    for _ in range(12):
+        with pytest.raises(LookupError):
+            pyro.with_output(refuse).run_in_vm(environment=ENVIRONMENT, command="echo x; sleep 1000")
+        assert refused == [b"x\n"]
+        refused.clear()
+
+
 def test_an_attached_workspace_outlives_its_with(workspace: Workspace, pyro: Pyro) -> None:
     with pyro.attach_workspace(workspace.id) as same:
         assert same.exec("true")["exit_code"] == 0
@@ -118,14 +133,14 @@ def test_asynchronous_streams_and_workspaces(base_dir: Path, tmp_path: Path) -> 
 def test_a_cancelled_task_ends_its_command_first(base_dir: Path) -> None:
     async def work() -> None:
         pyro = AsyncPyro()
-        before = threading.active_count()
+        before = set(threading.enumerate())
         run = pyro.run_in_vm(environment=ENVIRONMENT, command="sleep 1000", timeout_seconds=1000)
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(run, timeout=2)
         deadline = time.monotonic() + 10
-        while threading.active_count() > before and time.monotonic() < deadline:
+        while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
-        assert threading.active_count() == before
+        assert not left
 
     asyncio.run(work())
 

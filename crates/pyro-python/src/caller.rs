@@ -117,7 +117,10 @@ impl AsyncWrite for Output {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.caller.print(self.stream, bytes);
+        // A cancelled call may ask again with the same bytes.
+        if !self.caller.cancel.is_cancelled() {
+            self.caller.print(self.stream, bytes);
+        }
         if self.caller.cancel.is_cancelled() {
             // Nothing more is wanted. An error would say that the reader is gone, which a command
             // may survive; this waits for the end of the call.
