@@ -28,6 +28,7 @@ const OPEN_FILES: u64 = 524_288;
 /// SIGKILL included.
 pub fn init() -> ! {
     let started = Instant::now();
+    keep_freed_memory();
     let kernel = rustix::time::clock_gettime(ClockId::Boottime);
     let mut vm = Vm {
         kernel: Duration::try_from(kernel).unwrap_or_default(),
@@ -56,6 +57,14 @@ pub fn init() -> ! {
     // Its files are open for writing, which keeps a disk from becoming read-only.
     drop(vm.identity.take());
     power::shut_down(vm.root.as_ref().map(|root| &root.private))
+}
+
+/// Has the allocator keep what the agent frees, for the next time. Otherwise it gives everything
+/// above 128 KiB back, and whatever comes through the port in large pieces has the kernel map and
+/// unmap memory. It learns from the largest piece that was freed: see `M_TRIM_THRESHOLD` in
+/// mallopt(3).
+fn keep_freed_memory() {
+    drop(std::hint::black_box(vec![0_u8; 1024 * 1024]));
 }
 
 fn boot() -> Result<OwnedFd, Error> {
@@ -116,11 +125,6 @@ impl Machine for Vm {
             Some(root) => root.private.try_clone(),
             None => Err(io::ErrorKind::NotFound.into()),
         }
-    }
-
-    fn program(&self) -> &Path {
-        // The file itself is gone with the initramfs.
-        Path::new("/proc/self/exe")
     }
 
     fn root(&self) -> &Path {

@@ -196,7 +196,7 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    fn new(pipe: Option<OwnedFd>) -> Self {
+    pub(crate) fn new(pipe: Option<OwnedFd>) -> Self {
         Self {
             pipe,
             queue: VecDeque::new(),
@@ -252,7 +252,7 @@ impl Input {
     }
 
     /// Gives up the pipe and what was queued for it.
-    fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.pipe = None;
         self.pass_on(self.queue.len());
         self.queue = VecDeque::new();

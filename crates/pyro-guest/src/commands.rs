@@ -1,27 +1,38 @@
-//! The host's *commands*, by the streams on which it talks to them.
+//! The host's *commands* and unpackings, by the streams on which it talks to them.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
 
-use pyro_protocol::{CONNECTION, ExecFailure, Frame, Kind};
+use pyro_protocol::{CONNECTION, ExecFailure, Frame, GuestMessage, Kind};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
-use crate::command::Command;
+use crate::command::{Command, Input};
 use crate::console;
 use crate::outbox::Outbox;
 use crate::reaper::{self, Mailbox};
 use crate::server::Source;
 use crate::spawn::{self, Request};
 use crate::streams::StreamSet;
+use crate::unpack::{self, Order};
+use crate::workers::Workers;
+
+/// The stream of an unpacking, and how it ended.
+type Unpacked = (u32, GuestMessage);
 
 /// All commands that run, and what is left of those that ran.
 pub(crate) struct Commands {
     mailbox: Arc<Mailbox>,
     used: StreamSet,
     running: BTreeMap<u32, Command>,
+    /// What goes to unpackings whose end was not reported to the host yet.
+    unpackings: BTreeMap<u32, Input>,
+    /// Where their ends are told, and heard of.
+    tell: Sender<Unpacked>,
+    unpacked: Receiver<Unpacked>,
     /// Output pipes of ended commands that daemons hold open; read so that these do not die of
     /// SIGPIPE. `None` once closed, until the end of the turn.
     leftovers: Vec<Option<OwnedFd>>,
@@ -31,10 +42,14 @@ pub(crate) struct Commands {
 
 impl Commands {
     pub(crate) fn new() -> Result<Self, Errno> {
+        let (tell, unpacked) = mpsc::channel();
         Ok(Self {
             mailbox: Arc::new(Mailbox::new()?),
             used: StreamSet::default(),
             running: BTreeMap::new(),
+            unpackings: BTreeMap::new(),
+            tell,
+            unpacked,
             leftovers: Vec::new(),
             served: 0,
         })
@@ -47,10 +62,7 @@ impl Commands {
         request: &Request,
         timeout_ms: Option<u64>,
     ) -> Result<i32, spawn::Failure> {
-        if stream == CONNECTION || !self.used.insert(stream) {
-            let message = "the stream number is in use, or was".to_owned();
-            return Err((ExecFailure::BadStream, message));
-        }
+        self.use_stream(stream)?;
         let started = Instant::now();
         let spawned = spawn::spawn(request, &self.mailbox)?;
         let pid = spawned.pid.as_raw_pid();
@@ -59,9 +71,63 @@ impl Commands {
         Ok(pid)
     }
 
+    /// Begins to unpack what the host will send.
+    pub(crate) fn start_unpacking(
+        &mut self,
+        stream: u32,
+        workers: &Workers,
+        order: Order,
+    ) -> Result<(), spawn::Failure> {
+        self.use_stream(stream)?;
+        let tell = self.tell.clone();
+        let mailbox = Arc::clone(&self.mailbox);
+        let done = move |answer| {
+            // It fails when the server is gone, with all who could be told.
+            let _sent = tell.send((stream, answer));
+            mailbox.ring();
+        };
+        let archive = unpack::start(workers, order, done)
+            .map_err(|error| (ExecFailure::Refused, error.to_string()))?;
+        self.unpackings.insert(stream, archive);
+        Ok(())
+    }
+
+    fn use_stream(&mut self, stream: u32) -> Result<(), spawn::Failure> {
+        if stream == CONNECTION || !self.used.insert(stream) {
+            let message = "the stream number is in use, or was".to_owned();
+            return Err((ExecFailure::BadStream, message));
+        }
+        Ok(())
+    }
+
     /// Returns the command that runs on a stream.
     pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Command> {
         self.running.get_mut(&stream)
+    }
+
+    /// Returns where the data goes that the host sends on a stream.
+    pub(crate) fn input(&mut self, stream: u32) -> Option<&mut Input> {
+        let command = self.running.get_mut(&stream);
+        let archive = self.unpackings.get_mut(&stream);
+        command.map(|command| &mut command.stdin).or(archive)
+    }
+
+    /// Ends who was sent more than was granted.
+    pub(crate) fn punish(&mut self, stream: u32) {
+        console::log(&format!(
+            "stream {stream}: more input than was granted; ending what runs there"
+        ));
+        match self.running.get_mut(&stream) {
+            Some(command) => command.punish(),
+            None => self.abandon(stream),
+        }
+    }
+
+    /// Ends an unpacking, unless it is committed.
+    fn abandon(&mut self, stream: u32) {
+        if let Some(archive) = self.unpackings.get_mut(&stream) {
+            archive.close();
+        }
     }
 
     /// Whether a stream belongs to a command, or did.
@@ -71,13 +137,15 @@ impl Commands {
 
     /// Makes all stream numbers free again, if nothing runs.
     pub(crate) fn forget_streams(&mut self) {
-        if self.running.is_empty() {
+        if self.running.is_empty() && self.unpackings.is_empty() {
             self.used = StreamSet::default();
         }
     }
 
-    /// Sends a signal to a command, unless it has ended. Returns whether there ever was one.
-    pub(crate) fn signal(&self, stream: u32, number: i32) -> bool {
+    /// Sends a signal to a command, unless it has ended. Any signal ends an unpacking. Returns
+    /// whether there ever was one.
+    pub(crate) fn signal(&mut self, stream: u32, number: i32) -> bool {
+        self.abandon(stream);
         match (self.running.get(&stream), crate::sys::signal(number)) {
             (Some(command), Some(signal)) => reaper::signal_group(command.pid, signal),
             (Some(_), None) => console::log(&format!("there is no signal {number} to send")),
@@ -111,6 +179,12 @@ impl Commands {
                 }
             }
         }
+        for (&stream, archive) in &self.unpackings {
+            if let Some(pipe) = archive.writable() {
+                let source = Source::Command(stream, Kind::Stdin);
+                watch(source, pipe.as_fd(), PollFlags::OUT);
+            }
+        }
         for (index, pipe) in self.leftovers.iter().enumerate() {
             if let Some(pipe) = pipe {
                 watch(Source::Leftover(index), pipe.as_fd(), PollFlags::IN);
@@ -126,19 +200,22 @@ impl Commands {
         scratch: &mut [u8],
         outbox: &mut Outbox,
     ) {
+        if kind == Kind::Stdin {
+            if let Some(input) = self.input(stream) {
+                input.pump();
+                if let Some(credit) = input.take_grant() {
+                    outbox.push(&Frame::credit(stream, credit));
+                }
+            }
+            return;
+        }
         let Some(command) = self.running.get_mut(&stream) else {
             return;
         };
-        let output = match kind {
-            Kind::Stdout => &mut command.stdout,
-            Kind::Stderr => &mut command.stderr,
-            _ => {
-                command.stdin.pump();
-                if let Some(credit) = command.stdin.take_grant() {
-                    outbox.push(&Frame::credit(stream, credit));
-                }
-                return;
-            }
+        let output = if kind == Kind::Stderr {
+            &mut command.stderr
+        } else {
+            &mut command.stdout
         };
         if output.pump(stream, scratch, outbox) {
             self.served = stream;
@@ -155,8 +232,12 @@ impl Commands {
         }
     }
 
-    /// Reports the ended commands whose output was sent completely.
+    /// Reports the unpackings that ended, and the ended commands whose output was sent completely.
     pub(crate) fn report_ended(&mut self, outbox: &mut Outbox) {
+        for (stream, answer) in self.unpacked.try_iter() {
+            outbox.say(stream, &answer);
+            self.unpackings.remove(&stream);
+        }
         self.leftovers.retain(Option::is_some);
         let mut finished = Vec::new();
         for (&stream, command) in &self.running {
@@ -195,6 +276,15 @@ impl Commands {
             if command.deadline().is_some_and(|deadline| deadline <= now) {
                 command.time_out();
             }
+        }
+    }
+}
+
+impl Drop for Commands {
+    /// Ends the unpackings that are not committed yet.
+    fn drop(&mut self) {
+        for archive in self.unpackings.values_mut() {
+            archive.close();
         }
     }
 }

@@ -1,14 +1,15 @@
-//! A *flush* writes what is cached to the private disk. It may take seconds, so it has a thread
-//! of its own; commands are served meanwhile.
+//! A *flush* writes what is cached to the private disk. It may take seconds, so a worker does it;
+//! commands are served meanwhile.
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, Receiver};
 
 use rustix::event::EventfdFlags;
 use rustix::io::Errno;
 
 use crate::process_tree;
+use crate::workers::Workers;
 
 /// The flushes that were asked for. One runs at a time, so that their order is kept: each begins
 /// after it was asked for.
@@ -16,7 +17,7 @@ use crate::process_tree;
 pub(crate) struct Flushes {
     /// An eventfd, readable when the one that runs has ended.
     pub(crate) bell: OwnedFd,
-    running: Option<JoinHandle<io::Result<u32>>>,
+    running: Option<Receiver<io::Result<u32>>>,
     waiting: usize,
 }
 
@@ -30,23 +31,25 @@ impl Flushes {
     }
 
     /// Begins a flush of the file system of `disk`, now or after those before it.
-    pub(crate) fn ask(&mut self, disk: io::Result<OwnedFd>) -> io::Result<()> {
+    pub(crate) fn ask(&mut self, workers: &Workers, disk: io::Result<OwnedFd>) -> io::Result<()> {
         if self.running.is_some() {
             self.waiting += 1;
             return Ok(());
         }
         let disk = disk?;
         let bell = self.bell.try_clone()?;
+        let (done, result) = mpsc::channel();
         let flush = move || {
-            let result = rustix::fs::syncfs(&disk)
+            let flushed = rustix::fs::syncfs(&disk)
                 .map(|()| process_tree::count())
                 .map_err(io::Error::from);
+            // It fails when the server is gone.
+            let _sent = done.send(flushed);
             // It fails only when the counter is full, and then the bell is ringing already.
             let _rung = rustix::io::write(&bell, &1u64.to_ne_bytes());
-            result
         };
-        let thread = std::thread::Builder::new().stack_size(64 * 1024);
-        self.running = Some(thread.spawn(flush)?);
+        workers.start(flush)?;
+        self.running = Some(result);
         Ok(())
     }
 
@@ -54,8 +57,8 @@ impl Flushes {
     pub(crate) fn take(&mut self) -> Option<io::Result<u32>> {
         // It fails when the bell did not ring.
         rustix::io::read(&self.bell, &mut [0; 8]).ok()?;
-        // A thread that panics ends the agent.
-        self.running.take()?.join().ok()
+        // A worker that panics ends the agent.
+        self.running.take()?.recv().ok()
     }
 
     /// Whether the next one is to be asked for again.

@@ -6,10 +6,10 @@
 //! neither privileges nor PID 1.
 //!
 //! One thread serves the port and all commands with `poll`, a second one reaps; nothing blocks on
-//! anything but `poll`. What takes long has a thread (writing to disk) or a process (unpacking) of
-//! its own. Memory is bounded by the protocol's windows, whatever commands print. The
-//! code is kept small on purpose: under software emulation every instruction that runs for the
-//! first time costs a translation, and most of what a short command costs is first times.
+//! anything but `poll`. What takes long has a thread of its own: a flush, an unpacking. Memory is
+//! bounded by the protocol's windows, whatever commands print. The code is kept small on purpose:
+//! under software emulation every instruction that runs for the first time costs a translation,
+//! and most of what a short command costs is first times.
 
 mod boot;
 mod command;
@@ -30,8 +30,8 @@ mod spawn;
 mod streams;
 mod sys;
 mod unpack;
+mod workers;
 
 pub use boot::init;
 pub use error::Error;
 pub use server::{Adoption, Age, End, Machine, serve};
-pub use unpack::{UNPACK, unpack};

@@ -1,4 +1,4 @@
-//! The guest agent; `/init` of the initramfs. The agent starts it again to unpack archives.
+//! The guest agent; `/init` of the initramfs.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -6,14 +6,6 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     if rustix::process::getpid().is_init() {
         pyro_guest::init()
-    }
-    let mut arguments = std::env::args_os().skip(1);
-    if arguments
-        .next()
-        .is_some_and(|verb| verb == pyro_guest::UNPACK)
-        && let Some(destination) = arguments.next()
-    {
-        return pyro_guest::unpack(&destination.to_string_lossy());
     }
     // Nobody can be told if this fails.
     drop(writeln!(

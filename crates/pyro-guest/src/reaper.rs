@@ -66,6 +66,11 @@ impl Mailbox {
 
     fn put(&self, ended: Ended) {
         lock(&self.ends).push(ended);
+        self.ring();
+    }
+
+    /// Has the owner look what has ended.
+    pub(crate) fn ring(&self) {
         // It fails only when the counter is full, and then the bell is ringing already.
         let _rung = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
     }

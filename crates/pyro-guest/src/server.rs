@@ -20,8 +20,9 @@ use crate::error::Error;
 use crate::flush::Flushes;
 use crate::outbox::Outbox;
 use crate::reaper;
-use crate::spawn::Request;
-use crate::unpack;
+use crate::spawn::{self, Request};
+use crate::unpack::Order;
+use crate::workers::Workers;
 
 /// What the agent does to the machine it runs in.
 pub trait Machine {
@@ -51,9 +52,6 @@ pub trait Machine {
     /// # Errors
     /// When there is none yet.
     fn disk(&self) -> io::Result<OwnedFd>;
-
-    /// Returns the file of the agent's program.
-    fn program(&self) -> &Path;
 
     /// Returns the root of the file system that commands see.
     fn root(&self) -> &Path;
@@ -141,11 +139,14 @@ struct Server<'a> {
     outbox: Outbox,
     commands: Commands,
     flushes: Flushes,
+    /// Dropped after those they work for, and waited for: a disk to which one writes cannot be made
+    /// read-only.
+    workers: Workers,
     scratch: Vec<u8>,
 }
 
 impl<'a> Server<'a> {
-    fn new(port: OwnedFd, machine: &'a mut dyn Machine) -> Result<Self, Errno> {
+    fn new(port: OwnedFd, machine: &'a mut dyn Machine) -> io::Result<Self> {
         let flags = rustix::fs::fcntl_getfl(&port)?;
         rustix::fs::fcntl_setfl(&port, flags | OFlags::NONBLOCK)?;
         reaper::start();
@@ -157,6 +158,7 @@ impl<'a> Server<'a> {
             outbox: Outbox::default(),
             commands: Commands::new()?,
             flushes: Flushes::new()?,
+            workers: Workers::new()?,
             scratch: vec![0; OUTPUT_CHUNK_BYTES],
         })
     }
@@ -263,37 +265,47 @@ impl<'a> Server<'a> {
             }
             return Ok(());
         }
-        let Some(command) = self.commands.get(frame.stream) else {
-            // The host cannot know yet that the command has ended, or was never started.
-            return if self.commands.knew(frame.stream) {
-                Ok(())
-            } else {
-                Err(unexpected("data", frame.stream))
-            };
-        };
-        match frame.kind {
-            Kind::Stdin => {
-                if !command.stdin.receive(&frame.payload) {
-                    console::log(&format!(
-                        "stream {}: more standard input than was granted; killing the command",
-                        frame.stream
-                    ));
-                    command.punish();
-                }
-                if let Some(credit) = command.stdin.take_grant() {
-                    self.outbox.push(&Frame::credit(frame.stream, credit));
-                }
-            }
-            Kind::Credit => match frame.as_credit() {
-                Ok(credit) if credit.channel == Kind::Stdout => command.stdout.grant(credit.bytes),
-                Ok(credit) if credit.channel == Kind::Stderr => command.stderr.grant(credit.bytes),
-                _ => return Err(unexpected("credit", frame.stream)),
-            },
+        let wanted = match frame.kind {
+            Kind::Stdin => self.receive(frame.stream, &frame.payload),
+            Kind::Credit => self.grant(frame)?,
             Kind::Control | Kind::Stdout | Kind::Stderr => {
                 return Err(unexpected("output", frame.stream));
             }
+        };
+        // The host cannot know yet that the command has ended, or was never started.
+        if wanted || self.commands.knew(frame.stream) {
+            Ok(())
+        } else {
+            Err(unexpected("data", frame.stream))
         }
-        Ok(())
+    }
+
+    /// Takes what is to be passed on to a command or an unpacking; returns whether there is one.
+    fn receive(&mut self, stream: u32, bytes: &[u8]) -> bool {
+        let Some(input) = self.commands.input(stream) else {
+            return false;
+        };
+        let granted = input.receive(bytes);
+        if let Some(credit) = input.take_grant() {
+            self.outbox.push(&Frame::credit(stream, credit));
+        }
+        if !granted {
+            self.commands.punish(stream);
+        }
+        true
+    }
+
+    /// Takes what a command may print; returns whether there is one.
+    fn grant(&mut self, frame: &Frame) -> Result<bool, End> {
+        let Some(command) = self.commands.get(frame.stream) else {
+            return Ok(false);
+        };
+        match frame.as_credit() {
+            Ok(credit) if credit.channel == Kind::Stdout => command.stdout.grant(credit.bytes),
+            Ok(credit) if credit.channel == Kind::Stderr => command.stderr.grant(credit.bytes),
+            _ => return Err(unexpected("credit", frame.stream)),
+        }
+        Ok(true)
     }
 
     fn handle_message(&mut self, stream: u32, message: HostMessage) -> Result<(), End> {
@@ -306,7 +318,6 @@ impl<'a> Server<'a> {
                 stdin,
             } => {
                 let request = Request {
-                    program: None,
                     argv,
                     env,
                     cwd,
@@ -314,10 +325,7 @@ impl<'a> Server<'a> {
                 };
                 self.exec(stream, &request, timeout_ms);
             }
-            HostMessage::Unpack { destination } => {
-                let request = self.unpacking(destination);
-                self.exec(stream, &request, None);
-            }
+            HostMessage::Unpack { destination } => self.unpack(stream, destination),
             HostMessage::Signal { signal } if stream != CONNECTION => {
                 if !self.commands.signal(stream, signal) {
                     return Err(unexpected("signal", stream));
@@ -409,7 +417,7 @@ impl<'a> Server<'a> {
     }
 
     fn flush_disk(&mut self) {
-        if let Err(error) = self.flushes.ask(self.machine.disk()) {
+        if let Err(error) = self.flushes.ask(&self.workers, self.machine.disk()) {
             self.fail(&format!("cannot flush the private disk: {error}"));
         }
     }
@@ -429,33 +437,35 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Returns the command that unpacks: the agent's program, with nothing of the agent's.
-    fn unpacking(&self, destination: String) -> Request {
-        Request {
-            program: Some(self.machine.program().to_owned()),
-            argv: vec![
-                "pyro-guest".to_owned(),
-                unpack::UNPACK.to_owned(),
-                destination,
-            ],
-            env: Vec::new(),
-            cwd: Some(self.machine.root().to_string_lossy().into_owned()),
-            stdin: true,
-        }
-    }
-
     fn exec(&mut self, stream: u32, request: &Request, timeout_ms: Option<u64>) {
-        let answer = if self.stage == Stage::Adopted {
-            self.commands.start(stream, request, timeout_ms)
-        } else {
-            let message = "the machine was not adopted yet".to_owned();
-            Err((ExecFailure::NotReady, message))
-        };
-        let answer = match answer {
+        let started = self
+            .is_adopted()
+            .and_then(|()| self.commands.start(stream, request, timeout_ms));
+        let answer = match started {
             Ok(pid) => GuestMessage::Started { pid },
             Err((failure, message)) => GuestMessage::ExecFailed { failure, message },
         };
         self.outbox.say(stream, &answer);
+    }
+
+    fn unpack(&mut self, stream: u32, destination: String) {
+        let root = self.machine.root().to_owned();
+        let order = Order { root, destination };
+        let started = self
+            .is_adopted()
+            .and_then(|()| self.commands.start_unpacking(stream, &self.workers, order));
+        if let Err((failure, message)) = started {
+            let answer = GuestMessage::ExecFailed { failure, message };
+            self.outbox.say(stream, &answer);
+        }
+    }
+
+    fn is_adopted(&self) -> Result<(), spawn::Failure> {
+        if self.stage == Stage::Adopted {
+            return Ok(());
+        }
+        let message = "the machine was not adopted yet".to_owned();
+        Err((ExecFailure::NotReady, message))
     }
 
     /// Moves what one pipe of a command has or takes.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use pyro_protocol::ExecFailure;
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Resource, Rlimit};
 
@@ -26,8 +27,7 @@ const COMMAND_OPEN_FILES: u64 = 1024;
 /// The command to start.
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// The program's file; the first argument is searched in `PATH` if not set.
-    pub(crate) program: Option<PathBuf>,
+    /// Program and arguments; the program is searched in `PATH`.
     pub(crate) argv: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) cwd: Option<String>,
@@ -54,8 +54,7 @@ pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned
     let (stdout, child_stdout) = pipe_from_child()?;
     let (stderr, child_stderr) = pipe_from_child()?;
     let (stdin, child_stdin) = if request.stdin {
-        let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(refused)?;
-        set_nonblocking(&write)?;
+        let (read, write) = pipe_to_child().map_err(refused)?;
         (Some(write), Stdio::from(read))
     } else {
         (None, Stdio::from(File::open("/dev/null").map_err(refused)?))
@@ -69,8 +68,7 @@ pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned
         let _limit = LoweredLimit::new();
         let _directory = enter(request.cwd.as_deref(), variable("HOME"))?;
         let name = request.argv.first().map_or("", String::as_str);
-        let found = || find_program(name, variable("PATH"));
-        let program = request.program.clone().or_else(found).ok_or_else(|| {
+        let program = find_program(name, variable("PATH")).ok_or_else(|| {
             let message = format!("{}: command not found", shortened(name));
             (ExecFailure::NotFound, message)
         })?;
@@ -201,12 +199,15 @@ impl Drop for LoweredLimit {
 /// Returns the agent's end, which does not block, and the child's end, which does.
 fn pipe_from_child() -> Result<(OwnedFd, OwnedFd), Failure> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(refused)?;
-    set_nonblocking(&read)?;
+    rustix::fs::fcntl_setfl(&read, OFlags::NONBLOCK).map_err(refused)?;
     Ok((read, write))
 }
 
-fn set_nonblocking(pipe: &OwnedFd) -> Result<(), Failure> {
-    rustix::fs::fcntl_setfl(pipe, OFlags::NONBLOCK).map_err(refused)
+/// Returns the reader's end, which blocks, and the agent's end, which does not.
+pub(crate) fn pipe_to_child() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::fs::fcntl_setfl(&write, OFlags::NONBLOCK)?;
+    Ok((read, write))
 }
 
 fn start_failure(name: &str, error: &io::Error) -> Failure {

@@ -54,10 +54,6 @@ impl Machine for NoMachine {
         disk.try_clone()
     }
 
-    fn program(&self) -> &Path {
-        Path::new(env!("CARGO_BIN_EXE_pyro-guest"))
-    }
-
     fn root(&self) -> &Path {
         &self.root
     }
@@ -224,17 +220,21 @@ impl Host {
         ran
     }
 
-    /// Sends an archive to be unpacked to `/workspace`.
-    fn unpack(&mut self, archive: &[u8]) -> Ran {
+    /// Says that an archive is to be unpacked to `/workspace`; returns its stream.
+    fn begin_to_unpack(&mut self) -> u32 {
         self.streams += 1;
-        let stream = self.streams;
         let destination = "/workspace".to_owned();
-        self.say(stream, &HostMessage::Unpack { destination });
-        self.started(stream);
+        self.say(self.streams, &HostMessage::Unpack { destination });
+        self.streams
+    }
+
+    /// Sends an archive to be unpacked to `/workspace`.
+    fn unpack(&mut self, archive: &[u8]) -> GuestMessage {
+        let stream = self.begin_to_unpack();
         assert!(archive.len() <= WINDOW);
         self.send(&Frame::data(stream, Kind::Stdin, archive));
         self.send(&Frame::data(stream, Kind::Stdin, Vec::new()));
-        self.finish(stream)
+        self.answer(stream)
     }
 
     fn run(&mut self, command: Exec) -> Ran {
@@ -711,41 +711,93 @@ fn archive(entries: u32) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
+const UNPACKED: GuestMessage = GuestMessage::Unpacked {
+    entries: 1,
+    bytes: 5,
+};
+
 #[test]
-fn an_archive_is_unpacked_like_a_command_runs() {
+fn an_archive_is_unpacked_or_what_is_wrong_is_said() {
     let mut host = Host::new();
-    let destination = "/workspace".to_owned();
-    host.say(7, &HostMessage::Unpack { destination });
-    let answer = host.answer(7);
+    let stream = host.begin_to_unpack();
+    let answer = host.answer(stream);
     let failure = ExecFailure::NotReady;
     assert!(matches!(answer, GuestMessage::ExecFailed { failure: f, .. } if f == failure));
 
     let mut host = Host::adopted();
-    let ran = host.unpack(&archive(1));
-    assert_eq!(ran.text(), "{\"entries\":1,\"bytes\":5}\n");
-    assert_eq!(ran.exit().code, Some(0));
+    assert_eq!(host.unpack(&archive(1)), UNPACKED);
     let file = host.root.path().join("workspace/file");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "hello");
 
-    let ran = host.unpack(&archive(2));
-    assert_eq!(ran.exit().code, Some(1));
+    let message = "cannot read the archive: it is not what its end says".to_owned();
     assert_eq!(
-        ran.stderr,
-        b"cannot read the archive: it is not what its end says\n"
+        host.unpack(&archive(2)),
+        GuestMessage::NotUnpacked { message }
     );
-    assert_eq!(ran.text(), "");
 }
 
 #[test]
 fn an_unpacking_can_be_ended() {
     let mut host = Host::adopted();
-    let destination = "/workspace".to_owned();
-    host.say(7, &HostMessage::Unpack { destination });
-    host.started(7);
-    host.say(7, &HostMessage::Signal { signal: 9 });
-    assert_eq!(host.finish(7).exit().signal, Some(9));
-    host.streams = 7;
-    assert_eq!(host.unpack(&archive(1)).exit().code, Some(0));
+    let stream = host.begin_to_unpack();
+    host.say(stream, &HostMessage::Signal { signal: 9 });
+    let message = "cannot read the archive: its end is missing".to_owned();
+    assert_eq!(host.answer(stream), GuestMessage::NotUnpacked { message });
+    assert_eq!(host.unpack(&archive(1)), UNPACKED);
+}
+
+#[test]
+fn unpackings_and_commands_go_on_side_by_side() {
+    let mut host = Host::adopted();
+    let [first, second] = [host.begin_to_unpack(), host.begin_to_unpack()];
+    assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+    let archive = archive(1);
+    let (begin, end) = archive.split_at(700);
+    for part in [begin, end, &[]] {
+        for stream in [first, second] {
+            host.send(&Frame::data(stream, Kind::Stdin, part));
+        }
+        assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+    }
+    for stream in [first, second] {
+        assert_eq!(host.answer(stream), UNPACKED);
+        // It has ended, which the host of a signal cannot know.
+        host.say(stream, &HostMessage::Signal { signal: 9 });
+    }
+    assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+}
+
+#[test]
+fn more_of_an_archive_than_was_granted_ends_its_unpacking() {
+    let mut host = Host::adopted();
+    let stream = host.begin_to_unpack();
+    host.send(&Frame::data(stream, Kind::Stdin, vec![0; WINDOW + 1]));
+    let answer = host.answer(stream);
+    assert!(
+        matches!(answer, GuestMessage::NotUnpacked { .. }),
+        "{answer:?}"
+    );
+    assert_eq!(host.unpack(&archive(1)), UNPACKED);
+}
+
+#[test]
+fn a_server_that_ends_leaves_no_half_of_an_unpacking() {
+    let mut host = Host::adopted();
+    let stream = host.begin_to_unpack();
+    host.send(&Frame::data(stream, Kind::Stdin, &archive(1)[..700]));
+    assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+    let Host {
+        socket,
+        agent,
+        root,
+        ..
+    } = host;
+    drop(socket);
+    agent.join().unwrap();
+    let left: Vec<_> = std::fs::read_dir(root.path().join(".pyro"))
+        .unwrap()
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::Error;
 pub const PRIVATE_DISK_MIB: u64 = 8 * 1024;
 
 /// Part of the blank disk's file name; to be raised when the way it is formatted changes.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Size of a seed's disk as the guest sees it, in bytes. A template has looked at its size, so all
 /// have the same; on the host it takes what the seed does.
@@ -73,9 +73,10 @@ fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Formats an image that holds the two directories of an overlay's upper layer. They are made in
-/// the image, not copied into it: a copy would belong to the user who runs this, and the upper
-/// layer's owner is the owner of the guest's root directory.
+/// Formats an image that holds the two directories of an overlay's upper layer, and the one in
+/// which the agent stages what it unpacks. They are made in the image, not copied into it: a copy
+/// would belong to the user who runs this, and the upper layer's owner is the owner of the guest's
+/// root directory.
 fn format(scratch: &Path) -> io::Result<PathBuf> {
     fs::create_dir(scratch)?;
     let image = scratch.join("image");
@@ -97,11 +98,14 @@ fn format(scratch: &Path) -> io::Result<PathBuf> {
         .arg(&image)
         .arg(format!("{PRIVATE_DISK_MIB}M"));
     run(mke2fs)?;
-    for directory in ["upper", "work"] {
+    for request in [
+        "mkdir upper",
+        "mkdir work",
+        "mkdir upper/.pyro",
+        "set_inode_field upper/.pyro mode 040700",
+    ] {
         let mut debugfs = Command::new(system_program("debugfs"));
-        debugfs
-            .args(["-w", "-R", &format!("mkdir {directory}")])
-            .arg(&image);
+        debugfs.args(["-w", "-R", request]).arg(&image);
         run(debugfs)?;
     }
     Ok(image)

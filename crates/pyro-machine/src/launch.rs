@@ -327,6 +327,7 @@ impl Machines {
                         path: self.template_dir.clone(),
                         detail: error.to_string(),
                     })?;
+                machine.rehearse().await;
             }
             Stage::Bare => machine.await_agent(self.boot_limit).await?,
         }

@@ -71,6 +71,14 @@ impl OwnedMachine {
         Err(Error::Stopped { status, tails })
     }
 
+    /// Has the guest do once what its clones may do first. It may fail: then they do more.
+    pub(crate) async fn rehearse(&self) {
+        let unpacked = self.guest.rehearse_unpacking().await;
+        let ran = self.guest.rehearse_command().await;
+        let flushed = self.guest.sync().await;
+        tracing::debug!(?unpacked, ?ran, ?flushed, "rehearsed");
+    }
+
     /// Starts the VMM. Everything about how its process is confined is decided here.
     pub(crate) async fn spawn(
         platform: &Platform,

@@ -137,8 +137,31 @@ impl SupervisedMachine {
         destination: &str,
         archive: &mut (dyn AsyncRead + Send + Unpin),
     ) -> Result<Unpacked, Error> {
-        match self.guest.unpack(destination, archive, None).await {
+        match self.guest.unpack(destination, archive).await {
             Ok(unpacked) => Ok(unpacked),
+            Err(failure) => Err(self.error(failure).await),
+        }
+    }
+
+    /// Has the guest unpack what nobody needs, where no command looks, so that the next time takes
+    /// less.
+    ///
+    /// # Errors
+    /// When the machine stopped meanwhile.
+    pub async fn rehearse_unpacking(&self) -> Result<(), Error> {
+        match self.guest.rehearse_unpacking().await {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(self.error(failure).await),
+        }
+    }
+
+    /// Has the guest run a command that removes what was unpacked.
+    ///
+    /// # Errors
+    /// When the machine stopped meanwhile, or has no shell.
+    pub async fn rehearse_command(&self) -> Result<(), Error> {
+        match self.guest.rehearse_command().await {
+            Ok(()) => Ok(()),
             Err(failure) => Err(self.error(failure).await),
         }
     }

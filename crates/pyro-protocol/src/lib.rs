@@ -23,7 +23,7 @@ pub use frame::{Credit, Decoder, Error, Frame, HEADER_BYTES, Kind, MAX_PAYLOAD_B
 pub use message::{Disk, ExecFailure, Exit, GuestMessage, HostMessage, Network};
 
 /// The newest generation of the protocol this crate speaks.
-pub const GENERATION: u32 = 1;
+pub const GENERATION: u32 = 2;
 
 /// The stream that carries messages about the connection and the machine as a whole.
 pub const CONNECTION: u32 = 0;
@@ -34,6 +34,11 @@ pub const INITIAL_WINDOW: u32 = 256 * 1024;
 /// The most bytes a sender puts into one data frame; small enough that the frames of concurrent
 /// commands interleave.
 pub const DATA_CHUNK_BYTES: usize = 64 * 1024;
+
+/// The name of the last member of an archive that is unpacked. Its content is a line of JSON,
+/// `{"entries":N,"bytes":M}`: how many members came before it, and how many bytes their regular
+/// files have. An archive without it was cut.
+pub const ARCHIVE_END: &str = ".pyro-end";
 
 /// The name of the virtio-serial port on which the agent listens.
 pub const PORT_NAME: &str = "pyro.agent";

@@ -64,20 +64,19 @@ pub enum HostMessage {
         stdin: bool,
     },
     /// Unpacks the tar stream that follows as [`Kind::Stdin`](crate::Kind::Stdin) frames, on a
-    /// stream of its own and answered like [`Exec`](Self::Exec). All of it appears below the
-    /// destination, or nothing.
+    /// stream of its own. All of it appears below the destination, or nothing. Answered by
+    /// [`GuestMessage::Unpacked`] or [`GuestMessage::NotUnpacked`], or by
+    /// [`GuestMessage::ExecFailed`].
     ///
     /// Parents come before their children; of several members with one path the last counts.
     /// There are directories, files, symbolic links, and hard links to earlier files. The last
-    /// member is the file `.pyro-end` with the JSON `{"entries":N,"bytes":M}`: how many members
-    /// came before it, and how many bytes their files have. The agent's program prints the same to
-    /// standard output and exits with 0, or prints what was wrong to standard error and exits
-    /// with 1.
+    /// member is the file [`ARCHIVE_END`](crate::ARCHIVE_END).
     Unpack {
         /// An absolute path that passes through no symbolic link. What is missing of it is made.
         destination: String,
     },
-    /// Sends a signal to the process group of the stream's command.
+    /// Sends a signal to the process group of the stream's command. Any signal ends an unpacking
+    /// of which not everything has arrived.
     Signal {
         /// The signal's number.
         signal: i32,
@@ -158,7 +157,20 @@ pub enum GuestMessage {
     },
     /// The command ended and all its output was sent.
     Exited(Exit),
-    /// The command could not be started.
+    /// Everything is in its place, and on the disk.
+    Unpacked {
+        /// Members of the archive, but for the last.
+        entries: u64,
+        /// Contents of its regular files.
+        bytes: u64,
+    },
+    /// Nothing was changed, unless commands changed the same directories at the same time, or the
+    /// disk is full.
+    NotUnpacked {
+        /// The cause, for people; at most 5000 characters.
+        message: String,
+    },
+    /// The command or the unpacking could not be started.
     ExecFailed {
         /// What kind of failure.
         failure: ExecFailure,

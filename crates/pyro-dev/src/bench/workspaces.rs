@@ -31,6 +31,7 @@ const EMPTY: &str = "`workspace create`";
 const SEEDED: &str = "`workspace create --seed-path`, 4191 files of 25 KiB";
 const TRUE: &str = "`workspace exec -- true`";
 const FEW: &str = "`workspace sync push`, 20 files of 3 KiB";
+const AT_ONCE: &str = "the same push, as a workspace's first use";
 const LARGE: &str = "`workspace sync push`, one file of 100 MiB";
 const DELETE: &str = "`workspace delete`";
 
@@ -64,6 +65,11 @@ pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Resul
         run(FEW, &[&push[..], &[&files.few]].concat())?;
         run(LARGE, &[&push[..], &[&files.large]].concat())?;
         run(DELETE, &["workspace", "delete", &id])?;
+        let unused = run(EMPTY, &["workspace", "create", environment, "--json"])?;
+        let unused = self::id(&unused)?;
+        let push = ["workspace", "sync", "push", &unused, &files.few];
+        run(AT_ONCE, &push)?;
+        run(DELETE, &["workspace", "delete", &unused])?;
         run(DELETE, &["workspace", "delete", &self::id(&seeded)?])?;
     }
 

@@ -366,7 +366,6 @@ impl Supervisor {
         match self.machine.unpack(&destination, &mut stream).await? {
             Unpacked::Whole { .. } => Ok(Reply::Pushed),
             Unpacked::Refused { message } => Err(Error::not_unpacked(&message)),
-            Unpacked::TimedOut => Err(Error::not_unpacked("it took too long")),
         }
     }
 

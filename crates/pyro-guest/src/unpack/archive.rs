@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Write as _};
 use std::os::fd::OwnedFd;
 
+use pyro_protocol::ARCHIVE_END;
 use rustix::fs::{AtFlags, Mode, Timespec, Timestamps, UTIME_OMIT};
 use tar::EntryType;
 
@@ -13,8 +14,6 @@ use super::plan::{self, Entry, Kind};
 use super::staging::create_file;
 use crate::error::{Error, Step as _};
 
-/// The path of the last member.
-const END: &[u8] = b".pyro-end";
 const MAX_END_BYTES: u64 = 1024;
 
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -50,7 +49,7 @@ pub(super) fn stage(
             return Err(Error::refused(reading, "there is something after its end"));
         }
         let name = member.path_bytes().into_owned();
-        if name == END {
+        if name == ARCHIVE_END.as_bytes() {
             announced = Some(read_end(&mut member)?);
             continue;
         }

@@ -9,8 +9,6 @@
 //! The archive comes from the host and is trusted to be harmless, not to be complete. The tree
 //! below the destination belongs to the guest's commands, which may put symbolic links anywhere:
 //! nothing is followed, and nothing outside of the destination's file system is touched.
-//!
-//! It is a process of its own, because it takes long: the agent's program, started by the agent.
 
 mod archive;
 mod place;
@@ -18,18 +16,16 @@ mod plan;
 mod staging;
 #[cfg(test)]
 mod tests;
+mod thread;
 
-use std::io::{self, Read, Write as _};
+use std::io::Read;
 use std::path::Path;
-use std::process::ExitCode;
 
 use crate::error::Error;
 use archive::Totals;
 use plan::Plan;
 use staging::{Ground, Staging};
-
-/// The first argument of the agent's program that makes it unpack.
-pub const UNPACK: &str = "unpack";
+pub(crate) use thread::{Order, start};
 
 /// How far an unpacking is; what tests interrupt it at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,31 +38,28 @@ enum Step {
     Unmarked,
 }
 
-/// Unpacks standard input below `destination`, in the file system whose root is the working
-/// directory. Says on standard output how much it was, or on standard error why it was not done.
-pub fn unpack(destination: &str) -> ExitCode {
-    rustix::process::umask(rustix::fs::Mode::empty());
-    let result = run(Path::new("."), destination, io::stdin().lock(), &mut |_| {});
-    // Nobody can be told if saying it fails.
-    match result {
-        Ok(Totals { entries, bytes }) => {
-            let line = format!("{{\"entries\":{entries},\"bytes\":{bytes}}}\n");
-            drop(io::stdout().write_all(line.as_bytes()));
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            drop(io::stderr().write_all(format!("{error}\n").as_bytes()));
-            ExitCode::FAILURE
-        }
+/// An unpacking that is done.
+#[derive(Debug)]
+struct Unpacked {
+    totals: Totals,
+    staging: Staging,
+}
+
+impl Unpacked {
+    /// Removes what is left. What cannot be removed now, the next one removes.
+    fn clean_up(self) {
+        drop(self.staging.remove());
     }
 }
 
+/// Unpacks an archive below `destination`, in the file system whose root is `root`. What is left
+/// to do then is nobody's wait.
 fn run(
     root: &Path,
     destination: &str,
     input: impl Read,
     step: &mut dyn FnMut(Step),
-) -> Result<Totals, Error> {
+) -> Result<Unpacked, Error> {
     let destination = plan::destination(destination)?;
     let ground = Ground::open(root)?;
     let staging = {
@@ -94,8 +87,15 @@ fn run(
             return Err(error);
         }
     };
-    finish(&ground, &staging, &plan, step)?;
-    Ok(totals)
+    let misfit = finish(&ground, &staging, &plan, step)?;
+    let unpacked = Unpacked { totals, staging };
+    match misfit {
+        None => Ok(unpacked),
+        Some(error) => {
+            unpacked.clean_up();
+            Err(error)
+        }
+    }
 }
 
 /// Deals with what unpackings left that were ended in the middle: finishes those that were
@@ -115,24 +115,30 @@ pub(crate) fn recover(root: &Path) -> Result<(), Error> {
 /// The same for who has the lock.
 fn recover_all(ground: &Ground) -> Result<(), Error> {
     for staging in Staging::abandoned(ground)? {
-        match staging.committed()? {
+        let misfit = match staging.committed()? {
             Some(plan) => finish(ground, &staging, &plan, &mut |_| {})?,
-            None => staging.remove()?,
+            None => None,
+        };
+        staging.remove()?;
+        if let Some(error) = misfit {
+            return Err(error);
         }
     }
     Ok(())
 }
 
-/// Puts into place what was committed.
+/// Puts into place what was committed. Returns the first of what did not fit.
+///
+/// # Errors
+/// When it is to be tried again the next time.
 fn finish(
     ground: &Ground,
     staging: &Staging,
     plan: &Plan,
     step: &mut dyn FnMut(Step),
-) -> Result<(), Error> {
+) -> Result<Option<Error>, Error> {
     let misfit = place::place(&ground.root, &staging.directory, plan, step)?;
     staging.unmark()?;
     step(Step::Unmarked);
-    staging.remove()?;
-    misfit.map_or(Ok(()), Err)
+    Ok(misfit)
 }

@@ -11,7 +11,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::rand::GetRandomFlags;
 
@@ -155,11 +155,12 @@ impl Staging {
         Ok(Plan::parse(&bytes))
     }
 
-    /// Takes the commit back, or notes that it was carried out.
+    /// Takes the commit back, or notes that it was carried out. It is renamed and not removed,
+    /// which takes longer and is nobody's wait.
     pub(super) fn unmark(&self) -> Result<(), Error> {
-        match rustix::fs::unlinkat(&self.directory, COMMIT, AtFlags::empty()) {
+        match rustix::fs::renameat(&self.directory, COMMIT, &self.directory, COMMIT_DRAFT) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(Error::new("remove a commit", error)),
+            Err(error) => Err(Error::new("take a commit back", error)),
         }
     }
 

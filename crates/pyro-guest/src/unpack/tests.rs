@@ -41,7 +41,10 @@ impl Root {
     }
 
     fn unpack_to(&self, destination: &str, archive: &[u8]) -> Result<Totals, Error> {
-        run(self.0.path(), destination, archive, &mut |_| {})
+        let unpacked = run(self.0.path(), destination, archive, &mut |_| {})?;
+        let totals = unpacked.totals;
+        unpacked.clean_up();
+        Ok(totals)
     }
 
     fn refusal(&self, archive: &[u8]) -> String {
@@ -527,7 +530,10 @@ fn a_living_one_is_not_taken_for_abandoned() {
         }
     };
     let archive = next().end();
-    run(root.0.path(), "/workspace", &*archive, &mut meanwhile).unwrap();
+    let unpacked = run(root.0.path(), "/workspace", &*archive, &mut meanwhile).unwrap();
+    // Nor is one that is done.
+    root.recover().unwrap();
+    unpacked.clean_up();
     assert_eq!(root.tree()[Path::new("workspace/a")], "new");
     assert_eq!(root.tree()[Path::new("workspace/other")], "x");
     assert!(root.is_clean());

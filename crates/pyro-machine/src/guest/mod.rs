@@ -2,6 +2,7 @@
 //! at a time over one connection.
 
 mod connection;
+mod rehearsal;
 mod run;
 mod unpack;
 

@@ -92,32 +92,13 @@ impl Guest {
         let limit = command
             .timeout
             .map(|limit| limit.saturating_add(AGENT_GRACE));
-        self.run_stream(&opening, limit, streams).await
-    }
-
-    /// Opens a stream with `opening` and passes its input and output on until it ends. After
-    /// `limit` nobody waits for it any more.
-    pub(super) async fn run_stream(
-        &self,
-        opening: &HostMessage,
-        limit: Option<Duration>,
-        streams: Streams<'_>,
-    ) -> Result<Outcome, Failure> {
         let started = Instant::now();
-        let number = self.link.next_stream();
-        let mut events = self.link.open(number, INITIAL_WINDOW);
-        let mut ending = Ending {
-            link: &self.link,
+        let Stream {
             number,
-            runs: false,
-        };
-        let credit = self
-            .link
-            .stdin_credit(number)
-            .ok_or_else(|| self.link.failure())?;
-        self.link.send_control(number, opening).await?;
-        ending.runs = true;
-
+            mut events,
+            credit,
+            mut ending,
+        } = self.open(&opening).await?;
         let Streams {
             stdin,
             stdout,
@@ -151,14 +132,45 @@ impl Guest {
             }
         }
     }
+
+    /// Opens a stream of which `opening` says what it is for.
+    pub(super) async fn open(&self, opening: &HostMessage) -> Result<Stream<'_>, Failure> {
+        let number = self.link.next_stream();
+        let events = self.link.open(number, INITIAL_WINDOW);
+        let mut ending = Ending {
+            link: &self.link,
+            number,
+            runs: false,
+        };
+        let credit = self
+            .link
+            .stdin_credit(number)
+            .ok_or_else(|| self.link.failure())?;
+        self.link.send_control(number, opening).await?;
+        ending.runs = true;
+        Ok(Stream {
+            number,
+            events,
+            credit,
+            ending,
+        })
+    }
 }
 
-/// Closes a stream when it is dropped, and ends the command if it still runs: whoever waited for
-/// it does not wait any more.
-struct Ending<'a> {
+/// An open stream.
+pub(super) struct Stream<'a> {
+    pub(super) number: u32,
+    pub(super) events: mpsc::UnboundedReceiver<Event>,
+    pub(super) credit: Arc<Semaphore>,
+    pub(super) ending: Ending<'a>,
+}
+
+/// Closes a stream when it is dropped, and ends what still runs there: whoever waited for it does
+/// not wait any more.
+pub(super) struct Ending<'a> {
     link: &'a Link,
     number: u32,
-    runs: bool,
+    pub(super) runs: bool,
 }
 
 impl Drop for Ending<'_> {
@@ -206,8 +218,8 @@ async fn pass_output<'a>(
 }
 
 /// Passes input on until it ends, as the guest grants credit.
-async fn pass_input(
-    link: &Arc<Link>,
+pub(super) async fn pass_input(
+    link: &Link,
     number: u32,
     credit: &Semaphore,
     stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,

@@ -338,12 +338,8 @@ async fn the_clock_is_told_without_waiting() {
     assert!(frame.stream == CONNECTION && unix_time_ns > 0 && unix_time_ns <= now);
 }
 
-/// Unpacks against an agent that reads the archive and then says `stdout` and `stderr`.
-async fn unpack_against(
-    code: i32,
-    stdout: &'static str,
-    stderr: &'static str,
-) -> Result<Unpacked, Failure> {
+/// Unpacks against an agent that reads the archive and then gives an answer.
+async fn unpack_against(answer: GuestMessage) -> Result<Unpacked, Failure> {
     let (host, mut agent) = pair();
     let guest = Guest::connect(host).unwrap();
     let player = std::thread::spawn(move || {
@@ -360,14 +356,11 @@ async fn unpack_against(
             archive.extend(frame.payload);
         }
         assert_eq!(archive, b"archive");
-        for (kind, text) in [(Kind::Stdout, stdout), (Kind::Stderr, stderr)] {
-            agent.say(&Frame::data(frame.stream, kind, text));
-        }
-        agent.say_exited_with(frame.stream, code);
+        agent.say(&Frame::control(frame.stream, &answer).unwrap());
         agent
     });
     let mut archive = &b"archive"[..];
-    let result = guest.unpack("/workspace/x", &mut archive, None).await;
+    let result = guest.unpack("/workspace/x", &mut archive).await;
     drop(guest);
     tokio::task::spawn_blocking(move || drop(player.join().unwrap()))
         .await
@@ -378,19 +371,20 @@ async fn unpack_against(
 #[tokio::test]
 async fn an_unpacking_says_how_it_ended() {
     let (entries, bytes) = (2, 5);
-    let whole = unpack_against(0, "{\"entries\":2,\"bytes\":5}\n", "");
+    let whole = unpack_against(GuestMessage::Unpacked { entries, bytes });
     assert_eq!(whole.await, Ok(Unpacked::Whole { entries, bytes }));
-    let message = "cannot unpack a: why".to_owned();
-    let refused = unpack_against(1, "", "cannot unpack a: why\n");
-    assert_eq!(refused.await, Ok(Unpacked::Refused { message }));
-    let nonsense = unpack_against(0, "hello", "");
+    let message = || "cannot unpack a: why".to_owned();
+    let refused = unpack_against(GuestMessage::NotUnpacked { message: message() });
+    assert_eq!(refused.await, Ok(Unpacked::Refused { message: message() }));
+    let nonsense = unpack_against(GuestMessage::Adopted);
     assert!(matches!(nonsense.await, Err(Failure::Protocol(_))));
 }
 
 #[tokio::test]
 async fn what_an_unpacking_says_is_bounded() {
-    let flood: &str = Box::leak("x".repeat(200_000).into_boxed_str());
-    let Ok(Unpacked::Refused { message }) = unpack_against(1, "", flood).await else {
+    let message = "x".repeat(200_000);
+    let refused = unpack_against(GuestMessage::NotUnpacked { message });
+    let Ok(Unpacked::Refused { message }) = refused.await else {
         panic!("it did not fail");
     };
     assert_eq!(message.len(), 16 * 1024);
