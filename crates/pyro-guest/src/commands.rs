@@ -279,12 +279,3 @@ impl Commands {
         }
     }
 }
-
-impl Drop for Commands {
-    /// Ends the unpackings that are not committed yet.
-    fn drop(&mut self) {
-        for archive in self.unpackings.values_mut() {
-            archive.close();
-        }
-    }
-}

@@ -139,8 +139,8 @@ struct Server<'a> {
     outbox: Outbox,
     commands: Commands,
     flushes: Flushes,
-    /// Dropped after those they work for, and waited for: a disk to which one writes cannot be made
-    /// read-only.
+    /// Dropped after the commands, whose archives end then, and waited for: a disk to which one
+    /// writes cannot be made read-only.
     workers: Workers,
     scratch: Vec<u8>,
 }
