@@ -20,7 +20,11 @@ impl Guest {
     /// Unpacks an archive.
     pub(crate) async fn rehearse_unpacking(&self) -> Result<(), Failure> {
         let archive = archive().map_err(|error| Failure::NotStarted(error.to_string()))?;
-        let unpacked = self.unpack(DESTINATION, &mut &archive[..]).await?;
+        let mut archive = &archive[..];
+        let unpacking = self.unpack(DESTINATION, &mut archive);
+        let unpacked = tokio::time::timeout(LIMIT, unpacking)
+            .await
+            .map_err(|_| Failure::NotStarted("the rehearsal took too long".to_owned()))??;
         tracing::debug!(?unpacked, "rehearsed");
         Ok(())
     }
