@@ -50,7 +50,7 @@ pub use error::{Error, Refusal};
 pub use image::write_image;
 pub use progress::{Counts, Progress};
 pub use source::{Kind, Source};
-pub use stream::write_tar;
+pub use stream::{END_MEMBER, write_tar};
 
 /// Most members that an archive may have.
 pub const MAX_ENTRIES: u64 = 1 << 21;

@@ -3,7 +3,6 @@
 
 use std::io::{self, Write};
 
-use pyro_protocol::ARCHIVE_END;
 use tar::{EntryType, Header};
 
 use crate::Counts;
@@ -13,6 +12,11 @@ use crate::progress::Progress;
 use crate::source::Source;
 use crate::time::Time;
 use crate::tree::{IMPLIED_MODE, Tree};
+
+/// The name of a stream's last member. Its content is a line of JSON,
+/// `{"entries":N,"bytes":M}`: how many members were before it, and how many bytes their regular
+/// files had. A stream without it was cut. The guest's agent has the same name for it.
+pub const END_MEMBER: &str = ".pyro-end";
 
 const BLOCK: usize = 512;
 const BUFFER: usize = 256 * 1024;
@@ -26,7 +30,7 @@ const LATEST: i64 = 0o777_7777_7777;
 /// several members with one name.
 ///
 /// Writes in pieces of up to 256 KiB, and keeps to the pace of the output. After an error the
-/// stream has no [`ARCHIVE_END`], and whoever receives it must not use what came.
+/// stream has no [`END_MEMBER`], and whoever receives it must not use what came.
 pub fn write_tar(
     source: &Source,
     output: impl Write,
@@ -41,7 +45,7 @@ pub fn write_tar(
         members: 0,
     };
     source.each(progress, &mut |member, content| {
-        if member.path.as_bytes() == ARCHIVE_END.as_bytes() {
+        if member.path.as_bytes() == END_MEMBER.as_bytes() {
             return Err(Error::refused(member.path.as_bytes(), Refusal::Reserved));
         }
         let added = tree.add(&member)?;
@@ -150,7 +154,7 @@ impl<W: Write> Stream<W> {
             nanoseconds: 0,
             ..now
         };
-        self.header(header, ARCHIVE_END.as_bytes(), b"", now)?;
+        self.header(header, END_MEMBER.as_bytes(), b"", now)?;
         self.write(content.as_bytes())?;
         self.pad(content.len() as u64)?;
         self.write(&[0; 2 * BLOCK])?;

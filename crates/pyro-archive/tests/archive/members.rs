@@ -386,7 +386,7 @@ fn every_member_is_taken_or_refused_as_promised() {
                 }
                 let into = tempfile::tempdir().unwrap();
                 let mut from_stream = crate::look(&unpack_tar(&stream, into.path()));
-                from_stream.remove(OsStr::new(pyro_protocol::ARCHIVE_END));
+                from_stream.remove(OsStr::new(pyro_archive::END_MEMBER));
                 assert!(unpacked.keys().eq(from_stream.keys()), "{what}");
             }
             Err((name, reason)) => {

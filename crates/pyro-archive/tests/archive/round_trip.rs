@@ -10,8 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use pyro_archive::Source;
-use pyro_protocol::ARCHIVE_END;
+use pyro_archive::{END_MEMBER, Source};
 
 use crate::{Known, Tar, look, run, to_image, to_tar, unpack_image, unpack_tar};
 
@@ -115,7 +114,7 @@ fn a_directory_arrives_as_it_was_by_stream() {
     check_counts(counts, &planted);
     let into = tempfile::tempdir().unwrap();
     let mut unpacked = look(&unpack_tar(&stream, into.path()));
-    let end = unpacked.remove(std::ffi::OsStr::new(ARCHIVE_END)).unwrap();
+    let end = unpacked.remove(std::ffi::OsStr::new(END_MEMBER)).unwrap();
     let expected = format!(
         "{{\"entries\":{},\"bytes\":{}}}\n",
         counts.entry_count, counts.bytes_written
@@ -133,7 +132,7 @@ fn a_directory_arrives_as_it_was_by_stream() {
         listed.lines().all(|line| line.contains(" 0/0 ")),
         "{listed}"
     );
-    assert!(listed.ends_with(&format!("{ARCHIVE_END}\n")), "{listed}");
+    assert!(listed.ends_with(&format!("{END_MEMBER}\n")), "{listed}");
 }
 
 #[test]
