@@ -1,8 +1,10 @@
-//! Builds the guest agent, which the crate embeds.
+//! Builds what runs in the guest, which the crate embeds: the agent and the library that the agent
+//! loads into shells.
 //!
-//! The agent is the workspace's `pyro-guest`, built by a cargo of its own, because it has another
-//! profile and is linked statically. Set `PYRO_GUEST_BINARY` to the path of a file to embed that
-//! file instead, for example an agent that was built elsewhere.
+//! They are the workspace's `pyro-guest` and `pyro-prestart`, built by a cargo of their own,
+//! because they have another profile and are linked in their own way. Set `PYRO_GUEST_BINARY` to
+//! the path of a file to embed that file as the agent instead, for example one that was built
+//! elsewhere.
 
 use std::env;
 use std::error::Error;
@@ -29,11 +31,17 @@ fn main() -> Result<()> {
             println!("cargo::rerun-if-changed={}", given.display());
             given
         }
-        None => build(&output)?,
+        None => build(&output, &AGENT)?,
     };
+    embed(&output, "PYRO_GUEST_AGENT", &agent)?;
+    embed(&output, "PYRO_GUEST_PRESTART", &build(&output, &PRESTART)?)
+}
+
+/// Hands a file to the crate by the variables `name`, for its path, and `name`_SHA256.
+fn embed(output: &Path, name: &str, file: &Path) -> Result<()> {
     let contents =
-        fs::read(&agent).map_err(|error| format!("cannot read {}: {error}", agent.display()))?;
-    let embedded = output.join("agent");
+        fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let embedded = output.join(name);
     fs::write(&embedded, &contents)?;
     let digest = Sha256::digest(&contents)
         .iter()
@@ -41,16 +49,46 @@ fn main() -> Result<()> {
             let _ = write!(text, "{byte:02x}");
             text
         });
-    println!("cargo::rustc-env=PYRO_GUEST_AGENT={}", embedded.display());
-    println!("cargo::rustc-env=PYRO_GUEST_AGENT_SHA256={digest}");
+    println!("cargo::rustc-env={name}={}", embedded.display());
+    println!("cargo::rustc-env={name}_SHA256={digest}");
     Ok(())
 }
 
-/// Builds the workspace's agent and returns its path.
-fn build(output: &Path) -> Result<PathBuf> {
+/// Something that is built for the guest.
+struct Artifact {
+    /// What is built, as arguments of `cargo rustc`.
+    arguments: &'static [&'static str],
+    /// How it is built.
+    rust_flags: &'static [&'static str],
+    /// The file that comes of it.
+    file: &'static str,
+}
+
+/// It runs before there is any file system with libraries.
+const AGENT: Artifact = Artifact {
+    arguments: &["--package=pyro-guest", "--bin=pyro-guest"],
+    rust_flags: &["-Ctarget-feature=+crt-static"],
+    file: "pyro-guest",
+};
+
+/// It is loaded into programs of any environment, so it needs nothing but a C library. That it
+/// says so has the dynamic linker initialise the C library first.
+const PRESTART: Artifact = Artifact {
+    arguments: &["--package=pyro-prestart", "--lib", "--crate-type=cdylib"],
+    rust_flags: &[
+        "--cfg=pyro_prestart_library",
+        "-Clink-arg=-nostartfiles",
+        "-Clink-arg=-lc",
+    ],
+    file: "libpyro_prestart.so",
+};
+
+/// Builds one of the workspace's and returns its path.
+fn build(output: &Path, artifact: &Artifact) -> Result<PathBuf> {
     let workspace = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../..");
     for source in [
         "crates/pyro-guest",
+        "crates/pyro-prestart",
         "crates/pyro-protocol/Cargo.toml",
         "crates/pyro-protocol/src",
     ] {
@@ -69,12 +107,8 @@ fn build(output: &Path) -> Result<PathBuf> {
         .current_dir(&workspace)
         // The cargo that runs us has brought the lock file up to date. Whether there is a network
         // is for the user's own settings, which are inherited, to say.
-        .args([
-            "build",
-            "--locked",
-            "--package=pyro-guest",
-            "--bin=pyro-guest",
-        ])
+        .args(["rustc", "--locked"])
+        .args(artifact.arguments)
         .args(["--profile=guest", "--target", TARGET, "--target-dir"])
         .arg(&target_directory);
     for (name, _) in env::vars_os() {
@@ -82,19 +116,22 @@ fn build(output: &Path) -> Result<PathBuf> {
             cargo.env_remove(name);
         }
     }
-    // The agent runs before there is any file system with libraries.
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", artifact.rust_flags.join("\x1f"));
     let status = cargo
         .status()
         .map_err(|error| format!("cannot run cargo: {error}"))?;
     if !status.success() {
         return Err(format!(
-            "building the guest agent failed ({status}); see above, or set {GIVEN} to an agent \
-             that was built elsewhere"
+            "building {} for the guest failed ({status}); see above, or set {GIVEN} to an agent \
+             that was built elsewhere",
+            artifact.file
         )
         .into());
     }
-    Ok(target_directory.join(TARGET).join("guest/pyro-guest"))
+    Ok(target_directory
+        .join(TARGET)
+        .join("guest")
+        .join(artifact.file))
 }
 
 /// Whether a variable describes the build that is running us, and would confuse another. Among

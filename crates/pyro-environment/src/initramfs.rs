@@ -14,10 +14,13 @@ use crate::manifest::{self, FileRecord, Stamp};
 /// The guest agent, built or chosen by the build script, and its digest.
 const AGENT: &[u8] = include_bytes!(env!("PYRO_GUEST_AGENT"));
 const AGENT_SHA256: &str = env!("PYRO_GUEST_AGENT_SHA256");
+/// What the agent loads into shells, and its digest.
+const PRESTART: &[u8] = include_bytes!(env!("PYRO_GUEST_PRESTART"));
+const PRESTART_SHA256: &str = env!("PYRO_GUEST_PRESTART_SHA256");
 
 /// Returns the file name, without extension, of the initramfs with these modules.
 pub(crate) fn key(modules: &FileRecord) -> String {
-    digest::of_bytes(format!("{}{AGENT_SHA256}", modules.sha256).as_bytes())
+    digest::of_bytes(format!("{}{AGENT_SHA256}{PRESTART_SHA256}", modules.sha256).as_bytes())
 }
 
 /// Returns the path of the initramfs, which is made if it is not there. The modules have been
@@ -66,6 +69,7 @@ fn agent_archive() -> Vec<u8> {
     }
     archive.character_device("dev/console", 0o600, 5, 1);
     archive.file("init", 0o755, AGENT);
+    archive.file("prestart.so", 0o755, PRESTART);
     archive.finish()
 }
 
@@ -115,5 +119,6 @@ mod tests {
     #[test]
     fn the_agent_is_the_one_the_digest_names() {
         assert_eq!(digest::of_bytes(AGENT), AGENT_SHA256);
+        assert_eq!(digest::of_bytes(PRESTART), PRESTART_SHA256);
     }
 }

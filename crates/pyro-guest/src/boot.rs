@@ -1,7 +1,8 @@
 //! *Boot* is the agent's way from the kernel's first process to serving the host.
 
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,7 @@ pub fn init() -> ! {
     let mut vm = Vm {
         kernel: Duration::try_from(kernel).unwrap_or_default(),
         started,
+        prestart_library: File::open("/prestart.so").ok(),
         root: None,
         identity: None,
     };
@@ -91,6 +93,8 @@ fn boot() -> Result<OwnedFd, Error> {
 struct Vm {
     kernel: Duration,
     started: Instant,
+    /// It has no path any more once there is a root file system.
+    prestart_library: Option<File>,
     root: Option<Root>,
     identity: Option<Identity>,
 }
@@ -129,5 +133,9 @@ impl Machine for Vm {
 
     fn root(&self) -> &Path {
         Path::new("/")
+    }
+
+    fn prestart_library(&self) -> Option<BorrowedFd<'_>> {
+        self.prestart_library.as_ref().map(AsFd::as_fd)
     }
 }

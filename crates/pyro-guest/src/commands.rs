@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use crate::command::{Command, Input};
 use crate::console;
 use crate::outbox::Outbox;
+use crate::prestart::Prestarted;
 use crate::reaper::{self, Mailbox};
 use crate::server::Source;
 use crate::spawn::{self, Request};
@@ -27,6 +28,8 @@ type Unpacked = (u32, GuestMessage);
 pub(crate) struct Commands {
     mailbox: Arc<Mailbox>,
     used: StreamSet,
+    /// The shell that waits for the next command.
+    prestarted: Option<Prestarted>,
     running: BTreeMap<u32, Command>,
     /// What goes to unpackings whose end was not reported to the host yet.
     unpackings: BTreeMap<u32, Input>,
@@ -46,6 +49,7 @@ impl Commands {
         Ok(Self {
             mailbox: Arc::new(Mailbox::new()?),
             used: StreamSet::default(),
+            prestarted: None,
             running: BTreeMap::new(),
             unpackings: BTreeMap::new(),
             tell,
@@ -64,11 +68,30 @@ impl Commands {
     ) -> Result<i32, spawn::Failure> {
         self.use_stream(stream)?;
         let started = Instant::now();
-        let spawned = spawn::spawn(request, &self.mailbox)?;
+        let prestarted = self.prestarted.take();
+        let spawned = match prestarted.and_then(|shell| shell.run(request)) {
+            Some(spawned) => spawned,
+            None => spawn::spawn(request, &self.mailbox)?,
+        };
         let pid = spawned.pid.as_raw_pid();
         let command = Command::new(spawned, started, timeout_ms);
         self.running.insert(stream, command);
         Ok(pid)
+    }
+
+    /// Starts a shell for the next command, and returns whether there is one then.
+    pub(crate) fn prestart(&mut self, library: BorrowedFd<'_>) -> bool {
+        if self.prestarted.is_none() {
+            self.prestarted = Prestarted::start(library, &self.mailbox)
+                .inspect_err(|error| console::log(&format!("no shell waits: {error}")))
+                .ok();
+        }
+        self.prestarted.is_some()
+    }
+
+    /// How many shells wait for a command.
+    pub(crate) fn waiting(&self) -> u32 {
+        u32::from(self.prestarted.is_some())
     }
 
     /// Begins to unpack what the host will send.

@@ -22,6 +22,7 @@ mod identity;
 mod network;
 mod outbox;
 mod power;
+mod prestart;
 mod process_tree;
 mod reaper;
 mod root;

@@ -90,7 +90,10 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
 /// Frees the memory of the initramfs. The running agent keeps its own pages.
 fn empty_initramfs() -> Result<(), Error> {
     fs::remove_dir_all("/modules").step("delete the kernel modules")?;
-    fs::remove_file("/init").step("delete the agent's file")
+    fs::remove_file("/init").step("delete the agent's file")?;
+    // An initramfs that was put together otherwise may lack it.
+    let _deleted = fs::remove_file("/prestart.so");
+    Ok(())
 }
 
 /// Makes the new root what programs expect of a Debian system.

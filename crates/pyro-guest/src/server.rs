@@ -1,7 +1,7 @@
 //! The *server* answers the host: one loop over the port and the pipes of all commands.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,10 @@ pub trait Machine {
 
     /// Returns the root of the file system that commands see.
     fn root(&self) -> &Path;
+
+    /// Returns the library that is loaded into shells which are started ahead of their command,
+    /// if there is one.
+    fn prestart_library(&self) -> Option<BorrowedFd<'_>>;
 }
 
 /// How long a machine has been running.
@@ -355,6 +359,7 @@ impl<'a> Server<'a> {
                     console::log(&error.to_string());
                 }
             }
+            HostMessage::Prestart if stream == CONNECTION => self.prestart(),
             HostMessage::Sync if stream == CONNECTION => self.flush_disk(),
             HostMessage::Shutdown if stream == CONNECTION => return Err(End::Shutdown),
             _ => return Err(unexpected("message", stream)),
@@ -426,6 +431,8 @@ impl<'a> Server<'a> {
     fn report_flushed(&mut self) {
         match self.flushes.take() {
             Some(Ok(processes)) => {
+                // A shell without a command is nobody's process.
+                let processes = processes.saturating_sub(self.commands.waiting());
                 let answer = GuestMessage::Synced { processes };
                 self.outbox.say(CONNECTION, &answer);
             }
@@ -446,6 +453,14 @@ impl<'a> Server<'a> {
             Err((failure, message)) => GuestMessage::ExecFailed { failure, message },
         };
         self.outbox.say(stream, &answer);
+    }
+
+    fn prestart(&mut self) {
+        let library = self.machine.prestart_library();
+        let library = library.filter(|_| self.stage != Stage::Booted);
+        let waits = library.is_some_and(|library| self.commands.prestart(library));
+        self.outbox
+            .say(CONNECTION, &GuestMessage::Prestarted { waits });
     }
 
     fn unpack(&mut self, stream: u32, destination: String) {

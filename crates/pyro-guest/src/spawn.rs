@@ -20,6 +20,9 @@ use crate::reaper::{self, Mailbox};
 /// What Debian's `login` gives root.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where a command starts, unless it is told otherwise.
+pub(crate) const DEFAULT_HOME: &str = "/root";
+
 /// The most open files a command starts with, as on every Debian system. The agent's own limit is
 /// higher, for its pipes.
 const COMMAND_OPEN_FILES: u64 = 1024;
@@ -48,7 +51,7 @@ pub(crate) type Failure = (ExecFailure, String);
 
 /// Starts the command in a process group of its own; its end will be reported to `mailbox`.
 pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned, Failure> {
-    let env = environment(&request.env);
+    let env = environment(&request.env, login_shell());
     let variable = |name| lookup(&env, name).unwrap_or_default();
 
     let (stdout, child_stdout) = pipe_from_child()?;
@@ -72,19 +75,16 @@ pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned
             let message = format!("{}: command not found", shortened(name));
             (ExecFailure::NotFound, message)
         })?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg0(name)
             .args(&request.argv[1..])
             .env_clear()
             .envs(env.iter().copied())
             .stdin(child_stdin)
             .stdout(child_stdout)
-            .stderr(child_stderr)
-            .process_group(0)
-            .spawn()
-            .map_err(|error| start_failure(name, &error))?;
-        Pid::from_raw(child.id().cast_signed())
-            .ok_or_else(|| (ExecFailure::Refused, "the command has no pid".to_owned()))
+            .stderr(child_stderr);
+        start(&mut command).map_err(|error| start_failure(name, &error))
     })?;
     Ok(Spawned {
         pid,
@@ -94,19 +94,23 @@ pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned
     })
 }
 
+/// Starts a command's main process, in a process group of its own.
+pub(crate) fn start(command: &mut Command) -> io::Result<Pid> {
+    let child = command.process_group(0).spawn()?;
+    Pid::from_raw(child.id().cast_signed()).ok_or_else(|| io::Error::other("it has no pid"))
+}
+
 /// The defaults of a root login without a terminal, overridden by what was asked for.
-fn environment(asked: &[(String, String)]) -> Vec<(&str, &str)> {
-    let shell = if std::fs::exists("/bin/bash").unwrap_or(false) {
-        "/bin/bash"
-    } else {
-        "/bin/sh"
-    };
+pub(crate) fn environment<'a>(
+    asked: &'a [(String, String)],
+    login_shell: &'a str,
+) -> Vec<(&'a str, &'a str)> {
     let mut env = vec![
         ("PATH", DEFAULT_PATH),
-        ("HOME", "/root"),
+        ("HOME", DEFAULT_HOME),
         ("USER", "root"),
         ("LOGNAME", "root"),
-        ("SHELL", shell),
+        ("SHELL", login_shell),
         // There is no terminal: programs that ask get the truth, and those that insist on the
         // variable are content.
         ("TERM", "dumb"),
@@ -120,8 +124,17 @@ fn environment(asked: &[(String, String)]) -> Vec<(&str, &str)> {
     env
 }
 
+/// What `SHELL` is: the environment's better shell.
+pub(crate) fn login_shell() -> &'static str {
+    if std::fs::exists("/bin/bash").unwrap_or(false) {
+        "/bin/bash"
+    } else {
+        "/bin/sh"
+    }
+}
+
 /// Returns the value that counts, which is the last.
-fn lookup<'a>(env: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
+pub(crate) fn lookup<'a>(env: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
     let mut backwards = env.iter().rev();
     backwards.find(|entry| entry.0 == name).map(|entry| entry.1)
 }
@@ -147,26 +160,22 @@ fn find_program(name: &str, search_path: &str) -> Option<PathBuf> {
 
 /// Changes into the command's working directory until the returned guard is dropped. A default
 /// that does not exist becomes `/`; a directory that was asked for must exist.
-fn enter(asked: Option<&str>, home: &str) -> Result<InDirectory, Failure> {
-    let guard = InDirectory;
+pub(crate) fn enter<'a>(asked: Option<&'a str>, home: &'a str) -> Result<InDirectory<'a>, Failure> {
     match asked {
         Some(directory) => rustix::process::chdir(directory).map_err(|error| {
             let message = format!("working directory {}: {error}", shortened(directory));
             (ExecFailure::Refused, message)
         })?,
-        None => {
-            if rustix::process::chdir(home).is_err() {
-                rustix::process::chdir("/").map_err(refused)?;
-            }
-        }
+        None if rustix::process::chdir(home).is_err() => return Ok(InDirectory("/")),
+        None => {}
     }
-    Ok(guard)
+    Ok(InDirectory(asked.unwrap_or(home)))
 }
 
 /// The agent goes back to `/` when this is dropped, so that it keeps no directory busy.
-struct InDirectory;
+pub(crate) struct InDirectory<'a>(pub(crate) &'a str);
 
-impl Drop for InDirectory {
+impl Drop for InDirectory<'_> {
     fn drop(&mut self) {
         // `/` is always there.
         let _entered = rustix::process::chdir("/");
@@ -174,10 +183,10 @@ impl Drop for InDirectory {
 }
 
 /// While this lives, the agent has the open-files limit its children shall inherit.
-struct LoweredLimit(Rlimit);
+pub(crate) struct LoweredLimit(Rlimit);
 
 impl LoweredLimit {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let own = rustix::process::getrlimit(Resource::Nofile);
         if own.current.is_none_or(|limit| limit > COMMAND_OPEN_FILES) {
             let current = Some(COMMAND_OPEN_FILES);
@@ -197,7 +206,7 @@ impl Drop for LoweredLimit {
 }
 
 /// Returns the agent's end, which does not block, and the child's end, which does.
-fn pipe_from_child() -> Result<(OwnedFd, OwnedFd), Failure> {
+pub(crate) fn pipe_from_child() -> Result<(OwnedFd, OwnedFd), Failure> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(refused)?;
     rustix::fs::fcntl_setfl(&read, OFlags::NONBLOCK).map_err(refused)?;
     Ok((read, write))
@@ -237,7 +246,7 @@ mod tests {
             ("PATH".to_owned(), "/a".to_owned()),
             ("PATH".to_owned(), "/b".to_owned()),
         ];
-        let env = environment(&asked);
+        let env = environment(&asked, "/bin/sh");
         assert_eq!(lookup(&env, "PATH"), Some("/b"));
         assert_eq!(lookup(&env, "HOME"), Some("/root"));
         assert_eq!(lookup(&env, "NOTHING"), None);

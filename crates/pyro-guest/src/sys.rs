@@ -2,15 +2,17 @@
 
 #![expect(
     unsafe_code,
-    reason = "ioctls of devices and real-time signals have no safe form"
+    reason = "ioctls of devices, real-time signals and mapped files have no safe form"
 )]
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::ptr;
 
 use rustix::io::Errno;
 use rustix::ioctl::{self, NoArg, Opcode, Setter, opcode};
+use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::Signal;
 
 /// The most entropy one call takes.
@@ -51,6 +53,40 @@ pub(crate) fn reseed(random: &File, entropy: &[u8]) -> io::Result<()> {
     // SAFETY: RNDRESEEDCRNG takes no argument.
     unsafe { ioctl::ioctl(random, NoArg::<RNDRESEEDCRNG>::new()) }?;
     Ok(())
+}
+
+/// The first page of a file, as memory that is shared with whoever reads the file.
+#[derive(Debug)]
+pub(crate) struct FirstPage(*mut u8);
+
+impl FirstPage {
+    /// What all pages have, at least.
+    pub(crate) const BYTES: usize = 4096;
+
+    pub(crate) fn map(file: &File) -> io::Result<Self> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the kernel chooses an address where nothing is.
+        let address = unsafe {
+            let flags = MapFlags::SHARED;
+            rustix::mm::mmap(ptr::null_mut(), Self::BYTES, protection, flags, file, 0)?
+        };
+        Ok(Self(address.cast()))
+    }
+
+    /// Writes to the file's beginning, which must be at least as long: whoever shortens it before
+    /// ends the agent. More than a page is not written.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let length = bytes.len().min(Self::BYTES);
+        // SAFETY: the page is mapped until `self` is dropped, and no reference to it exists.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.0, length) }
+    }
+}
+
+impl Drop for FirstPage {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped like this, and nobody else knows it.
+        let _unmapped = unsafe { rustix::mm::munmap(self.0.cast(), Self::BYTES) };
+    }
 }
 
 /// The kernel's `struct ifreq` with a hardware address.

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ struct NoMachine {
     root: PathBuf,
     disk: Option<OwnedFd>,
     clock: Arc<AtomicU64>,
+    library: Option<File>,
 }
 
 impl Machine for NoMachine {
@@ -56,6 +57,10 @@ impl Machine for NoMachine {
 
     fn root(&self) -> &Path {
         &self.root
+    }
+
+    fn prestart_library(&self) -> Option<BorrowedFd<'_>> {
+        self.library.as_ref().map(AsFd::as_fd)
     }
 }
 
@@ -104,6 +109,11 @@ struct Host {
 impl Host {
     /// Starts an agent that was not adopted.
     fn new() -> Self {
+        Self::with_library(None)
+    }
+
+    /// The same, with a library for shells that wait.
+    fn with_library(library: Option<File>) -> Self {
         let (socket, port) = UnixStream::pair().unwrap();
         let root = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicU64::new(0));
@@ -111,6 +121,7 @@ impl Host {
             root: root.path().to_owned(),
             disk: None,
             clock: Arc::clone(&clock),
+            library,
         };
         let agent = std::thread::spawn(move || serve(OwnedFd::from(port), &mut machine));
         Self {
@@ -126,17 +137,21 @@ impl Host {
 
     fn adopted() -> Self {
         let mut host = Self::new();
-        host.say(
+        host.adopt();
+        host
+    }
+
+    fn adopt(&mut self) {
+        self.say(
             CONNECTION,
             &HostMessage::Prepare {
                 disk: Disk::Private,
                 seed: false,
             },
         );
-        host.say(CONNECTION, &adopt());
-        assert_eq!(host.answer(CONNECTION), GuestMessage::Prepared);
-        assert_eq!(host.answer(CONNECTION), GuestMessage::Adopted);
-        host
+        self.say(CONNECTION, &adopt());
+        assert_eq!(self.answer(CONNECTION), GuestMessage::Prepared);
+        assert_eq!(self.answer(CONNECTION), GuestMessage::Adopted);
     }
 
     fn send(&mut self, frame: &Frame) {
@@ -833,6 +848,23 @@ fn every_flush_is_answered_and_counts_processes() {
     host.say(CONNECTION, &HostMessage::Sync);
     let answer = host.answer(CONNECTION);
     assert!(matches!(answer, GuestMessage::Failed { .. }), "{answer:?}");
+}
+
+#[test]
+fn where_no_shell_can_wait_commands_run_all_the_same() {
+    // The dynamic linker does not load this, and the shell goes on.
+    let mut host = Host::with_library(Some(File::open("/proc/version").unwrap()));
+    host.adopt();
+    for _ in 0..2 {
+        host.say(CONNECTION, &HostMessage::Prestart);
+        let answer = host.answer(CONNECTION);
+        assert_eq!(answer, GuestMessage::Prestarted { waits: false });
+        assert_eq!(host.run(argv(["/bin/sh", "-c", "echo on"])).text(), "on\n");
+    }
+    let mut host = Host::adopted();
+    host.say(CONNECTION, &HostMessage::Prestart);
+    let answer = host.answer(CONNECTION);
+    assert_eq!(answer, GuestMessage::Prestarted { waits: false });
 }
 
 #[test]

@@ -328,6 +328,7 @@ impl Machines {
                         detail: error.to_string(),
                     })?;
                 machine.rehearse().await;
+                machine.prestart(self.boot_limit).await?;
             }
             Stage::Bare => machine.await_agent(self.boot_limit).await?,
         }

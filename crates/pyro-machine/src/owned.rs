@@ -274,6 +274,22 @@ impl OwnedMachine {
         self.judge_start(result, limit, "its identity").await
     }
 
+    /// Has the guest start a shell for the next command. Under software emulation alone: with
+    /// hardware it gains next to nothing, and the shells of all clones would have the same layout
+    /// in memory, which is random there.
+    pub(crate) async fn prestart(&mut self, limit: Duration) -> Result<(), Error> {
+        if self.accelerator == Accelerator::Tcg {
+            let result = tokio::time::timeout(limit, async {
+                let waits = self.guest.prestart().await?;
+                tracing::debug!(waits, "prestarted");
+                Ok(())
+            })
+            .await;
+            self.judge_start(result, limit, "a waiting shell").await?;
+        }
+        Ok(())
+    }
+
     /// Stops the guest's processors.
     pub(crate) async fn pause(&mut self) -> Result<(), String> {
         let stopped = self.control.execute("stop", &json!({})).await;

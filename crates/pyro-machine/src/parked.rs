@@ -91,6 +91,7 @@ impl Machines {
         template::warm_up(&mut machine).await?;
         machine.renew(self.boot_limit).await?;
         template::warm_up(&mut machine).await?;
+        machine.prestart(self.boot_limit).await?;
         machine.pause().await.map_err(unusable)?;
         machine.offer(place, idle).await.map_err(io)
     }

@@ -86,6 +86,10 @@ pub enum HostMessage {
         /// The host's wall clock, in nanoseconds since the Unix epoch.
         unix_time_ns: u64,
     },
+    /// Has a shell started ahead of its command (stream 0); answered by
+    /// [`GuestMessage::Prestarted`]. The next [`Exec`](Self::Exec) of `/bin/sh -c LINE` becomes
+    /// that shell's, if it can; any other ends it.
+    Prestart,
     /// Writes what is cached to the private disk (stream 0); answered by
     /// [`GuestMessage::Synced`], in the order in which it was asked for.
     Sync,
@@ -144,6 +148,11 @@ pub enum GuestMessage {
     /// Answers [`HostMessage::Adopt`]: entropy was credited and the generator reseeded, the
     /// clock and the identity are set.
     Adopted,
+    /// Answers [`HostMessage::Prestart`].
+    Prestarted {
+        /// Whether a shell waits now. Not every shell can.
+        waits: bool,
+    },
     /// Answers [`HostMessage::Sync`].
     Synced {
         /// How many processes there are beside the agent and the kernel's, commands included;

@@ -22,6 +22,17 @@ const OF_THE_BUILD: &[(&str, &[&str])] = &[
             "crates/pyro-environment/src/initramfs.rs",
         ],
     ),
+    (
+        "PYRO_GUEST_PRESTART",
+        &[
+            "crates/pyro-environment/build.rs",
+            "crates/pyro-environment/src/initramfs.rs",
+        ],
+    ),
+    (
+        "PYRO_GUEST_PRESTART_SHA256",
+        &["crates/pyro-environment/src/initramfs.rs"],
+    ),
 ];
 
 /// Who may look into the environment of the process. Everybody else is handed what they need.

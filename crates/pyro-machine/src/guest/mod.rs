@@ -97,6 +97,16 @@ impl Guest {
         self.send(&HostMessage::SetClock { unix_time_ns }).await
     }
 
+    /// Has the guest start a shell for the next command. Returns whether there is one then.
+    pub(crate) async fn prestart(&self) -> Result<bool, Failure> {
+        let mut answers = self.answers.lock().await;
+        self.send(&HostMessage::Prestart).await?;
+        match next_answer(&self.link, &mut answers).await? {
+            GuestMessage::Prestarted { waits } => Ok(waits),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Has the guest write everything to its disk. Returns how many processes there are beside
     /// the agent, commands included.
     pub(crate) async fn sync(&self) -> Result<u32, Failure> {

@@ -29,10 +29,11 @@ impl Guest {
         Ok(())
     }
 
-    /// Runs a command, which removes what was unpacked.
+    /// Runs a command, which removes what was unpacked. Not one for a shell that waits: that it
+    /// starts one is what matters.
     pub(crate) async fn rehearse_command(&self) -> Result<(), Failure> {
         let remove = Command {
-            argv: ["/bin/sh", "-c", REMOVE].map(str::to_owned).into(),
+            argv: ["sh", "-c", REMOVE].map(str::to_owned).into(),
             timeout: Some(LIMIT),
             ..Command::default()
         };

@@ -36,6 +36,7 @@ mod mcp_prompts;
 mod messages;
 mod network;
 mod parked;
+mod prestarts;
 mod process;
 mod pushes;
 mod records;

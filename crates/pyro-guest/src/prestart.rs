@@ -1,0 +1,198 @@
+//! *Prestarting* is starting a shell ahead of its command: see [`pyro_prestart`], which is what
+//! the shell waits in.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use pyro_prestart::{Message, PLACEHOLDER, READY};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+use crate::reaper::{self, Mailbox};
+use crate::spawn::{self, DEFAULT_HOME, LoweredLimit, Request, Spawned};
+
+/// How long a shell may take until it waits.
+const START_LIMIT: Timespec = Timespec {
+    tv_sec: 5,
+    tv_nsec: 0,
+};
+
+/// What of the environment the dynamic linker and the C library read before the shell waits.
+const READ_EARLY: [&str; 3] = ["LD_", "GLIBC_", "MALLOC_"];
+
+/// A shell that waits for its command. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Prestarted {
+    pid: Pid,
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+    /// What a command's `SHELL` is.
+    login_shell: &'static str,
+}
+
+impl Prestarted {
+    /// Starts a shell and waits until it waits.
+    pub(crate) fn start(library: BorrowedFd<'_>, mailbox: &Arc<Mailbox>) -> io::Result<Self> {
+        let failed = |(_, message)| io::Error::other(message);
+        let (stdout, child_stdout) = spawn::pipe_from_child().map_err(failed)?;
+        let (stderr, child_stderr) = spawn::pipe_from_child().map_err(failed)?;
+        let (child_stdin, stdin) = spawn::pipe_to_child()?;
+        // It has no other path. By `/proc/self` it would be among what the kernel forgets of the
+        // shell when that ends, which costs more.
+        let (own, library) = (std::process::id(), library.as_raw_fd());
+        let [program, arguments @ ..] = PLACEHOLDER.map(|word| OsStr::from_bytes(word.to_bytes()));
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("LD_PRELOAD", format!("/proc/{own}/fd/{library}"))
+            .stdin(child_stdin)
+            .stdout(child_stdout)
+            .stderr(child_stderr);
+        let pid = reaper::spawn(mailbox, || {
+            let _limit = LoweredLimit::new();
+            let _directory = spawn::enter(None, DEFAULT_HOME).map_err(failed)?;
+            spawn::start(&mut command)
+        })?;
+        wait_for_ready(&stdout)?;
+        Ok(Self {
+            pid,
+            stdin,
+            stdout,
+            stderr,
+            login_shell: spawn::login_shell(),
+        })
+    }
+
+    /// Has the shell run the command that is asked for. Otherwise ends it: it cannot be what was
+    /// asked for.
+    pub(crate) fn run(self, request: &Request) -> Option<Spawned> {
+        let message = message(request, self.login_shell)?;
+        // A pipe that nobody has written to takes all of it.
+        let written = rustix::io::write(&self.stdin, &message).ok()?;
+        (written == message.len()).then_some(Spawned {
+            pid: self.pid,
+            stdin: Some(self.stdin).filter(|_| request.stdin),
+            stdout: self.stdout,
+            stderr: self.stderr,
+        })
+    }
+}
+
+/// Returns what a waiting shell is to be told, if it can do what is asked for.
+fn message(request: &Request, login_shell: &str) -> Option<Vec<u8>> {
+    let [program, option, line] = &request.argv[..] else {
+        return None;
+    };
+    let is_shell = program.as_bytes() == PLACEHOLDER[0].to_bytes()
+        && option.as_bytes() == PLACEHOLDER[1].to_bytes();
+    if !is_shell || line.contains('\0') {
+        return None;
+    }
+    // The last value of a name counts.
+    let env = spawn::environment(&request.env, login_shell);
+    let variables: BTreeMap<&str, &str> = env.into_iter().collect();
+    let mut environment = Vec::new();
+    for (name, value) in &variables {
+        let read_early = READ_EARLY.iter().any(|prefix| name.starts_with(prefix));
+        if read_early || name.contains(['\0', '=']) || value.contains('\0') {
+            return None;
+        }
+        environment.extend(format!("{name}={value}\0").into_bytes());
+    }
+    let arguments = format!("{program}\0{option}\0{line}\0");
+    let message = Message {
+        stdin: request.stdin,
+        directory: &directory(request.cwd.as_deref(), variables.get("HOME").copied())?,
+        arguments: arguments.as_bytes(),
+        environment: &environment,
+    };
+    message.encode()
+}
+
+/// Returns the directory to enter; it is empty if the shell is in it already. It is entered here
+/// first, because the agent can say that it does not work.
+fn directory(asked: Option<&str>, home: Option<&str>) -> Option<CString> {
+    if asked.is_none() && home == Some(DEFAULT_HOME) {
+        return Some(CString::default());
+    }
+    let entered = spawn::enter(asked, home.unwrap_or_default()).ok()?;
+    let directory = Path::new("/").join(entered.0);
+    CString::new(directory.into_os_string().into_vec()).ok()
+}
+
+fn wait_for_ready(stdout: &OwnedFd) -> io::Result<()> {
+    let mut descriptors = [PollFd::new(stdout, PollFlags::IN)];
+    loop {
+        match rustix::event::poll(&mut descriptors, Some(&START_LIMIT)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => break,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut first = [0];
+    match rustix::io::read(stdout, &mut first)? {
+        1 if first == [READY] => Ok(()),
+        _ => Err(io::Error::other("it does not load the library")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message_for(request: &Request) -> Option<Vec<u8>> {
+        message(request, "/bin/bash")
+    }
+
+    fn request(argv: [&str; 3]) -> Request {
+        Request {
+            argv: argv.map(str::to_owned).into(),
+            env: Vec::new(),
+            cwd: None,
+            stdin: false,
+        }
+    }
+
+    #[test]
+    fn only_lines_for_the_shell_are_told() {
+        assert!(message_for(&request(["/bin/sh", "-c", "true"])).is_some());
+        for other in [
+            ["/bin/bash", "-c", "true"],
+            ["/bin/sh", "-e", "true"],
+            ["/bin/sh", "-c", "true\0"],
+            ["/bin/sh", "-c", &"x".repeat(100_000)],
+        ] {
+            assert!(message_for(&request(other)).is_none());
+        }
+    }
+
+    #[test]
+    fn what_is_read_before_the_shell_waits_cannot_be_told() {
+        for (name, told) in [
+            ("A", true),
+            ("LD_PRELOAD", false),
+            ("MALLOC_PERTURB_", false),
+        ] {
+            let mut request = request(["/bin/sh", "-c", "true"]);
+            request.env = vec![(name.to_owned(), "x".to_owned())];
+            assert_eq!(message_for(&request).is_some(), told, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_told_to_nobody() {
+        let mut request = request(["/bin/sh", "-c", "true"]);
+        request.cwd = Some("/nowhere".to_owned());
+        assert!(message_for(&request).is_none());
+    }
+}
