@@ -17,6 +17,9 @@ const ARGUMENTS: usize = PLACEHOLDER.len();
 unsafe extern "C" {
     /// The C library's: see environ(7).
     static mut environ: *mut *mut c_char;
+    /// Nothing but the GNU C library has it. With another the library is not loaded: it would hand
+    /// `main` the array that the kernel has made, as a third argument.
+    safe fn gnu_get_libc_version() -> *const c_char;
 }
 
 /// The arguments of this process: the array that the kernel has put on its stack, and which the
@@ -26,6 +29,9 @@ pub(crate) struct Arguments(*mut *mut c_char);
 impl Arguments {
     /// Finds them, in a shell that was prestarted.
     pub(crate) fn of_this_process() -> Option<Self> {
+        if gnu_get_libc_version().is_null() {
+            return None;
+        }
         // SAFETY: the C library's constructor has run, because this library needs it, so the
         // variable is set; no other thread exists yet. Before the variables' array are the
         // arguments' terminating null and the arguments themselves, and before these is their
