@@ -25,16 +25,19 @@ fn main() -> Result<()> {
     let output = PathBuf::from(variable("OUT_DIR")?);
     println!("cargo::rerun-if-env-changed={GIVEN}");
     println!("cargo::rerun-if-changed=build.rs");
-    let agent = match env::var_os(GIVEN).filter(|path| !path.is_empty()) {
+    let (agent, library) = match env::var_os(GIVEN).filter(|path| !path.is_empty()) {
         Some(given) => {
             let given = PathBuf::from(given);
             println!("cargo::rerun-if-changed={}", given.display());
-            given
+            // Who cannot build the one cannot build the other. The agent does without.
+            let none = output.join("no-library");
+            fs::write(&none, [])?;
+            (given, none)
         }
-        None => build(&output, &AGENT)?,
+        None => (build(&output, &AGENT)?, build(&output, &PRESTART)?),
     };
     embed(&output, "PYRO_GUEST_AGENT", &agent)?;
-    embed(&output, "PYRO_GUEST_PRESTART", &build(&output, &PRESTART)?)
+    embed(&output, "PYRO_GUEST_PRESTART", &library)
 }
 
 /// Hands a file to the crate by the variables `name`, for its path, and `name`_SHA256.
@@ -56,26 +59,30 @@ fn embed(output: &Path, name: &str, file: &Path) -> Result<()> {
 
 /// Something that is built for the guest.
 struct Artifact {
-    /// What is built, as arguments of `cargo rustc`.
-    arguments: &'static [&'static str],
-    /// How it is built.
-    rust_flags: &'static [&'static str],
+    /// The crate, and what of it, as arguments of `cargo rustc`.
+    target: &'static [&'static str],
+    /// What the compiler is told for all crates.
+    all: &'static str,
+    /// What it is told for this one.
+    own: &'static [&'static str],
     /// The file that comes of it.
     file: &'static str,
 }
 
 /// It runs before there is any file system with libraries.
 const AGENT: Artifact = Artifact {
-    arguments: &["--package=pyro-guest", "--bin=pyro-guest"],
-    rust_flags: &["-Ctarget-feature=+crt-static"],
+    target: &["--package=pyro-guest", "--bin=pyro-guest"],
+    all: "-Ctarget-feature=+crt-static",
+    own: &[],
     file: "pyro-guest",
 };
 
 /// It is loaded into programs of any environment, so it needs nothing but a C library. That it
 /// says so has the dynamic linker initialise the C library first.
 const PRESTART: Artifact = Artifact {
-    arguments: &["--package=pyro-prestart", "--lib", "--crate-type=cdylib"],
-    rust_flags: &[
+    target: &["--package=pyro-prestart", "--lib", "--crate-type=cdylib"],
+    all: "",
+    own: &[
         "--cfg=pyro_prestart_library",
         "-Clink-arg=-nostartfiles",
         "-Clink-arg=-lc",
@@ -108,15 +115,17 @@ fn build(output: &Path, artifact: &Artifact) -> Result<PathBuf> {
         // The cargo that runs us has brought the lock file up to date. Whether there is a network
         // is for the user's own settings, which are inherited, to say.
         .args(["rustc", "--locked"])
-        .args(artifact.arguments)
+        .args(artifact.target)
         .args(["--profile=guest", "--target", TARGET, "--target-dir"])
-        .arg(&target_directory);
+        .arg(&target_directory)
+        .arg("--")
+        .args(artifact.own);
     for (name, _) in env::vars_os() {
         if is_of_this_build(&name) {
             cargo.env_remove(name);
         }
     }
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", artifact.rust_flags.join("\x1f"));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", artifact.all);
     let status = cargo
         .status()
         .map_err(|error| format!("cannot run cargo: {error}"))?;

@@ -14,7 +14,7 @@ use crate::manifest::{self, FileRecord, Stamp};
 /// The guest agent, built or chosen by the build script, and its digest.
 const AGENT: &[u8] = include_bytes!(env!("PYRO_GUEST_AGENT"));
 const AGENT_SHA256: &str = env!("PYRO_GUEST_AGENT_SHA256");
-/// What the agent loads into shells, and its digest.
+/// What the agent loads into shells, and its digest. It is empty if the agent was built elsewhere.
 const PRESTART: &[u8] = include_bytes!(env!("PYRO_GUEST_PRESTART"));
 const PRESTART_SHA256: &str = env!("PYRO_GUEST_PRESTART_SHA256");
 
@@ -69,7 +69,9 @@ fn agent_archive() -> Vec<u8> {
     }
     archive.character_device("dev/console", 0o600, 5, 1);
     archive.file("init", 0o755, AGENT);
-    archive.file("prestart.so", 0o755, PRESTART);
+    if !PRESTART.is_empty() {
+        archive.file("prestart.so", 0o755, PRESTART);
+    }
     archive.finish()
 }
 

@@ -102,6 +102,8 @@ impl Commands {
         order: Order,
     ) -> Result<(), spawn::Failure> {
         self.use_stream(stream)?;
+        // It may bring another shell, or what the one that waits would have found when it began.
+        self.prestarted = None;
         let tell = self.tell.clone();
         let mailbox = Arc::clone(&self.mailbox);
         let done = move |answer| {

@@ -44,6 +44,9 @@ pub(crate) struct Identity {
     /// D-Bus's copy of it, where there is one.
     dbus_machine_id: Option<Kept>,
     resolver: Kept,
+    /// Whether the machine was its own before: then it is about to become a template, or a clone
+    /// of one.
+    adopted: bool,
 }
 
 impl Identity {
@@ -63,6 +66,7 @@ impl Identity {
             machine_id: Kept::claim(MACHINE_ID)?,
             dbus_machine_id: Kept::open(DBUS_MACHINE_ID, false).ok(),
             resolver: Kept::claim(RESOLVER)?,
+            adopted: false,
         };
         identity.write_name(PLACEHOLDER_NAME)?;
         identity.write_id(PLACEHOLDER_ID)?;
@@ -90,6 +94,7 @@ impl Identity {
         self.write_id(&id.to_ascii_lowercase())?;
         let network = adoption.network.as_ref();
         self.devices.connect(adoption.mac.as_deref(), network)?;
+        self.adopted = true;
         match network {
             Some(network) => self.resolver.overwrite(&network::resolver(network)),
             None => Ok(()),
@@ -97,18 +102,19 @@ impl Identity {
     }
 
     fn write_name(&mut self, name: &str) -> Result<(), Error> {
-        self.hostname.overwrite(&format!("{name}\n"))?;
+        let again = self.adopted;
+        self.hostname.write(&format!("{name}\n"), again)?;
         // Debian's way to know oneself by name without a network.
         let hosts = format!("{}127.0.1.1\t{name}\n", self.other_hosts);
-        self.hosts.overwrite(&hosts)
+        self.hosts.write(&hosts, again)
     }
 
     fn write_id(&mut self, id: &str) -> Result<(), Error> {
         let id = format!("{id}\n");
         if let Some(file) = &mut self.dbus_machine_id {
-            file.overwrite(&id)?;
+            file.write(&id, self.adopted)?;
         }
-        self.machine_id.overwrite(&id)
+        self.machine_id.write(&id, self.adopted)
     }
 }
 
@@ -190,6 +196,17 @@ impl Kept {
             .unwrap_or_default()
     }
 
+    /// Sets the contents, `again` if they were set in this machine or its template before.
+    fn write(&mut self, contents: &str, again: bool) -> Result<(), Error> {
+        if again && self.length == contents.len() as u64 && contents.len() <= FirstPage::BYTES {
+            // The second time makes the page writable, before the template is saved. So the third
+            // time, in the clone, there is nothing for the kernel to do, or to refuse.
+            self.page.write(contents.as_bytes());
+            return Ok(());
+        }
+        self.overwrite(contents)
+    }
+
     /// Sets the contents.
     ///
     /// The file is overwritten rather than replaced: that needs no free space, so that a workspace
@@ -200,14 +217,8 @@ impl Kept {
     }
 
     fn try_overwrite(&mut self, contents: &str) -> io::Result<()> {
-        let length = contents.len() as u64;
-        if self.length == length && contents.len() <= FirstPage::BYTES {
-            // Shortly after it was done last the page is still writable, and about to be written
-            // to the disk: so the kernel has nothing to do in a clone.
-            self.page.write(contents.as_bytes());
-            return Ok(());
-        }
         self.file.write_all_at(contents.as_bytes(), 0)?;
+        let length = contents.len() as u64;
         // Nothing else that a clone does makes a file shorter.
         if self.length > length {
             self.file.set_len(length)?;
@@ -319,9 +330,11 @@ mod tests {
         let path: &'static str = directory.join("file").to_str().unwrap().to_owned().leak();
         let read = || fs::read_to_string(path).unwrap();
         let mut file = Kept::claim(path).unwrap();
-        for contents in ["short\n", "shore\n", "something long\n", "own\n"] {
-            file.overwrite(contents).unwrap();
-            assert_eq!(read(), contents);
+        for again in [false, true] {
+            for contents in ["short\n", "shore\n", "something long\n", "own\n"] {
+                file.write(contents, again).unwrap();
+                assert_eq!(read(), contents);
+            }
         }
         assert_eq!(Kept::claim(path).unwrap().contents(), "own\n");
         fs::remove_file(path).unwrap();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use pyro_prestart::{Message, PLACEHOLDER, READY};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 
 use crate::reaper::{self, Mailbox};
 use crate::spawn::{self, DEFAULT_HOME, LoweredLimit, Request, Spawned};
@@ -27,10 +27,10 @@ const START_LIMIT: Timespec = Timespec {
 /// What of the environment the dynamic linker and the C library read before the shell waits.
 const READ_EARLY: [&str; 3] = ["LD_", "GLIBC_", "MALLOC_"];
 
-/// A shell that waits for its command. It ends when this is dropped.
+/// A shell that waits for its command. It is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Prestarted {
-    pid: Pid,
+    shell: Shell,
     stdin: OwnedFd,
     stdout: OwnedFd,
     stderr: OwnedFd,
@@ -49,22 +49,23 @@ impl Prestarted {
         // shell when that ends, which costs more.
         let (own, library) = (std::process::id(), library.as_raw_fd());
         let [program, arguments @ ..] = PLACEHOLDER.map(|word| OsStr::from_bytes(word.to_bytes()));
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .env_clear()
-            .env("LD_PRELOAD", format!("/proc/{own}/fd/{library}"))
-            .stdin(child_stdin)
-            .stdout(child_stdout)
-            .stderr(child_stderr);
         let pid = reaper::spawn(mailbox, || {
             let _limit = LoweredLimit::new();
             let _directory = spawn::enter(None, DEFAULT_HOME).map_err(failed)?;
+            let mut command = Command::new(program);
+            command
+                .args(arguments)
+                .env_clear()
+                .env("LD_PRELOAD", format!("/proc/{own}/fd/{library}"))
+                .stdin(child_stdin)
+                .stdout(child_stdout)
+                .stderr(child_stderr);
             spawn::start(&mut command)
         })?;
+        let shell = Shell(Some(pid));
         wait_for_ready(&stdout)?;
         Ok(Self {
-            pid,
+            shell,
             stdin,
             stdout,
             stderr,
@@ -72,18 +73,33 @@ impl Prestarted {
         })
     }
 
-    /// Has the shell run the command that is asked for. Otherwise ends it: it cannot be what was
+    /// Has the shell run the command that is asked for. Otherwise kills it: it cannot be what was
     /// asked for.
-    pub(crate) fn run(self, request: &Request) -> Option<Spawned> {
+    pub(crate) fn run(mut self, request: &Request) -> Option<Spawned> {
         let message = message(request, self.login_shell)?;
         // A pipe that nobody has written to takes all of it.
         let written = rustix::io::write(&self.stdin, &message).ok()?;
-        (written == message.len()).then_some(Spawned {
-            pid: self.pid,
+        if written != message.len() {
+            return None;
+        }
+        Some(Spawned {
+            pid: self.shell.0.take()?,
             stdin: Some(self.stdin).filter(|_| request.stdin),
             stdout: self.stdout,
             stderr: self.stderr,
         })
+    }
+}
+
+/// The process, unless it has become a command's.
+#[derive(Debug)]
+struct Shell(Option<Pid>);
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            reaper::signal_group(pid, Signal::KILL);
+        }
     }
 }
 

@@ -9,8 +9,8 @@
 //! sends it a [`Message`].
 //!
 //! The library must work in whatever shell an environment has, and must not break any: where
-//! something is not as expected the constructor returns, and the shell runs [`placeholder`],
-//! which does nothing.
+//! something is not as expected the constructor returns, and the shell fails with what it was
+//! started for, the [`PLACEHOLDER`].
 
 #![cfg_attr(pyro_prestart_library, no_std)]
 // It exchanges the arguments of the process in which it runs.
@@ -25,10 +25,10 @@ use core::ffi::CStr;
 
 use crate::process::Arguments;
 
-/// How a shell is prestarted: it does nothing if the library does not wait in it. Its standard
-/// input is a pipe, from which the message comes and, after that, what the command reads. When it
-/// is closed without one, the shell is not wanted any more.
-pub const PLACEHOLDER: [&CStr; 3] = [c"/bin/sh", c"-c", c": pyro waits for a command"];
+/// How a shell is prestarted: it fails if the library does not wait in it, or not for long enough.
+/// Its standard input is a pipe, from which the message comes and, after that, what the command
+/// reads.
+pub const PLACEHOLDER: [&CStr; 3] = [c"/bin/sh", c"-c", c"exit 126 # waits for a command of pyro"];
 
 /// What the shell prints when it begins to wait.
 pub const READY: u8 = b'+';

@@ -127,13 +127,17 @@ mod tests {
         }
 
         #[test]
-        fn anything_else_is_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut bytes = bytes;
-            // Otherwise hardly any has the right length.
-            if let Some(length) = bytes.first_chunk_mut() {
-                *length = u32::try_from(length.len()).unwrap().to_ne_bytes();
+        fn what_is_taken_is_what_was_sent(
+            stdin in 0u32..=1,
+            rest in proptest::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 0..60),
+        ) {
+            let length = u32::try_from(HEADER_BYTES + rest.len()).unwrap();
+            let header = [length, stdin].map(u32::to_ne_bytes).concat();
+            let bytes = [&header[..], &rest].concat();
+            // Whatever is not is refused.
+            if let Some(message) = Message::parse(&bytes) {
+                prop_assert_eq!(message.encode(), Some(bytes.clone()));
             }
-            let _refused = Message::parse(&bytes);
         }
     }
 
