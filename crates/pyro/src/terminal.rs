@@ -67,10 +67,17 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         Verbosity::Normal
     });
     let trace = matches.get_flag("trace").then(|| Trace::start(begun));
+    let took = |step, begun| {
+        if let Some(trace) = &trace {
+            trace.took(step, begun);
+        }
+    };
+    let begun = Instant::now();
     let output = LineEnds::default();
     let signalled = Arc::new(AtomicI32::new(0));
 
     let mut asked = Value::Null;
+    let mut finished = begun;
     let result = request(entry, matches).and_then(|(config, request)| {
         asked = request.clone();
         let runtime = runtime();
@@ -93,7 +100,11 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
                 context.output = Some(output.streams());
             }
             cancel_on_signals(&context, &signalled);
-            Engine::open(config).call(entry, request, context).await
+            let engine = Engine::open(config);
+            took("setup", begun);
+            let result = engine.call(entry, request, context).await;
+            finished = Instant::now();
+            result
         });
         // A thread may still wait for standard input, which nobody will ever end.
         runtime.shutdown_background();
@@ -108,6 +119,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         }
         Err(error) => fail(error, as_json, &signalled, &output),
     };
+    took("result", finished);
     if let Some(trace) = trace {
         trace.print();
     }

@@ -29,11 +29,18 @@ impl Trace {
     /// Notes a step, if that is what the event is about.
     pub(crate) fn note(&self, event: &Event) {
         if let Event::Timing { name, duration } = event {
-            self.steps
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((name.clone(), *duration));
+            self.add(name.clone(), *duration);
         }
+    }
+
+    /// Notes a step that took from `begun` until now.
+    pub(crate) fn took(&self, name: &'static str, begun: Instant) {
+        self.add(name.into(), begun.elapsed());
+    }
+
+    fn add(&self, name: Cow<'static, str>, duration: Duration) {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.push((name, duration));
     }
 
     /// Prints the steps, what lies between them, and the sum.

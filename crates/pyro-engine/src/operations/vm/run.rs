@@ -249,10 +249,18 @@ async fn start(
         LaunchEvent::Starting(id) => listener.phase("run", "start", ("vm_id", id.as_str())),
         LaunchEvent::Notice(text) => listener.tell(Event::Notice(text)),
     };
+    let begun = Instant::now();
     let machine = engine
         .machines
         .launch(&spec, engine.config.start, &launch_listener)
         .await?;
+    // A place among the active machines, the platform, the search for a template or a machine.
+    let admission = begun.elapsed();
+    let phases = machine.phases().iter().map(|phase| phase.duration).sum();
+    listener.tell(Event::Timing {
+        name: "admission".into(),
+        duration: admission.saturating_sub(phases),
+    });
     for phase in machine.phases() {
         listener.tell(Event::Timing {
             name: phase.name.into(),
