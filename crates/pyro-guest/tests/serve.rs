@@ -912,7 +912,7 @@ fn a_shell_that_waits_gets_all_that_its_command_asks_for() {
     let (mut waiting_host, mark) = Host::with_waiting();
     let mut other = Host::adopted();
     // What the kernel shows of arguments and variables takes a privilege that root has in a guest.
-    let script = r#"echo "$0 $# $-"; env; pwd; ls /proc/$$/fd; ulimit -n; umask; cat; exit 7"#;
+    let script = r#"echo "$0 $# $-"; env; pwd; ls /proc/$$/fd; readlink /proc/$$/fd/0 | tr -d 0-9; ulimit -n; umask; cat; exit 7"#;
     let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     for command in [
         sh(script),
