@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pyro_machine::{AcceleratorChoice, AllowList, Start};
+use pyro_machine::{AcceleratorChoice, AllowList, Piece, Start};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, variables};
@@ -36,6 +36,8 @@ pub struct Config {
     pub active_limit: usize,
     /// What guests with a network may reach besides the Internet.
     pub network_allow: AllowList,
+    /// What must be in force around the VMM; without it no machine runs.
+    pub required_isolation: Vec<Piece>,
     /// Whether machines are restored from templates or booted.
     pub start: Start,
     /// How long a machine that was restored ahead of time is kept; zero: none is.
@@ -114,6 +116,14 @@ impl Config {
                         Error::bad_variable(variables::NETWORK_ALLOW, &value, wanted)
                     })?,
             },
+            required_isolation: match get(variables::REQUIRE_ISOLATION) {
+                None => Vec::new(),
+                Some(value) => value.to_str().and_then(pieces).ok_or_else(|| {
+                    let names = Piece::ALL.map(Piece::name).join(", ");
+                    let wanted = format!("names of these, separated by commas: {names}");
+                    Error::bad_variable(variables::REQUIRE_ISOLATION, &value, &wanted)
+                })?,
+            },
             program: None,
             boot_limit: number(variables::BOOT_TIMEOUT_SECONDS, 1)?
                 .map_or(DEFAULT_BOOT_LIMIT, Duration::from_secs),
@@ -121,6 +131,15 @@ impl Config {
                 .map_or(DEFAULT_PARKED_IDLE, Duration::from_secs),
         })
     }
+}
+
+/// Reads names of pieces, separated by commas; `all` is all of them.
+fn pieces(text: &str) -> Option<Vec<Piece>> {
+    if text == "all" {
+        return Some(Piece::ALL.into());
+    }
+    let names = text.split(',').map(str::trim);
+    names.map(|name| name.parse().ok()).collect()
 }
 
 /// Machines that wait for each other's output or for a clock need no processor, and those that do
@@ -174,6 +193,7 @@ mod tests {
         for (name, value) in [
             ("PYRO_ACCEL", "fast"),
             ("PYRO_NETWORK_ALLOW", "localhost"),
+            ("PYRO_REQUIRE_ISOLATION", "landlock,moat"),
             ("PYRO_BOOT_TIMEOUT_SECONDS", "0"),
         ] {
             let error = config(&[("HOME", "/h"), (name, value)]).unwrap_err();

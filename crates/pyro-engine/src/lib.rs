@@ -29,7 +29,7 @@ pub use config::{Config, PARK_COMMAND, SUPERVISE_COMMAND};
 pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};
 pub use pyro_environment::Progress;
-pub use pyro_machine::{AcceleratorChoice, AllowList, Start};
+pub use pyro_machine::{AcceleratorChoice, AllowList, Piece, Start};
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -71,6 +71,7 @@ impl Engine {
                 boot_limit: config.boot_limit,
                 active_limit: config.active_limit,
                 network_allow: config.network_allow.clone(),
+                required_isolation: config.required_isolation.clone(),
             },
             environments: Environments::new(config.cache_dir.clone()),
             config,
@@ -96,6 +97,9 @@ impl Engine {
         let parked: Parked = serde_json::from_str(description)
             .map_err(|error| Error::malformed(PARK_COMMAND, &error))?;
         let engine = Self::open(parked.config);
+        // While this process has one thread. What is parked has no network.
+        pyro_machine::confine_keeper(false)
+            .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")))?;
         let idle = engine.config.parked_idle;
         engine.machines.park(&parked.spec, idle).await?;
         Ok(())

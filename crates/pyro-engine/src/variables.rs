@@ -56,6 +56,10 @@ variables! {
     PARKED_SECONDS = "PYRO_PARKED_SECONDS", "60",
         "How long a machine that was restored ahead of time is kept for the next `pyro run`, in \
          whole seconds; 0 keeps none.";
+    REQUIRE_ISOLATION = "PYRO_REQUIRE_ISOLATION", "nothing",
+        "What must be in force around the VMM, or no machine runs: names of pieces that `pyro \
+         doctor` shows, separated by commas, or `all`. What is not named is in force where the \
+         host has it. The option `--require-isolation` wins over it.";
     XDG_CACHE_HOME = "XDG_CACHE_HOME", "$HOME/.cache",
         "The user's directory for what can be made again.";
     XDG_CONFIG_HOME = "XDG_CONFIG_HOME", "$HOME/.config",

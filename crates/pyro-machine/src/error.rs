@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cell::Piece;
 use crate::qemu::{MINIMUM_VERSION, PROGRAM};
 
 /// Why there is no machine, or why it stopped being one.
@@ -49,6 +50,14 @@ pub enum Error {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// A piece of the VMM's cell was required, and is not in force on this host.
+    #[error("{piece} is required for isolation and not in force here: {reason}")]
+    IsolationMissing {
+        /// The piece.
+        piece: Piece,
+        /// Why not.
+        reason: String,
     },
     /// The private disk could not be made.
     #[error("cannot make the private disk {}: {detail}", path.display())]
@@ -174,6 +183,7 @@ impl Error {
             Self::KvmUnavailable { .. } => "kvm_unavailable",
             Self::PasstMissing => "passt_missing",
             Self::NetworkUnavailable { .. } => "network_unavailable",
+            Self::IsolationMissing { .. } => "isolation_missing",
             Self::Disk { .. } => "disk_unavailable",
             Self::Template { .. } => "template_unusable",
             Self::NoSpace { .. } => "no_space",
@@ -208,6 +218,10 @@ impl Error {
             Self::NetworkUnavailable { .. } => {
                 "check that this host reaches the outside (`ip route`) and that its users may make \
                  user namespaces, which passt confines itself with; or leave out `--network`"
+                    .into()
+            }
+            Self::IsolationMissing { .. } => {
+                "`pyro doctor` shows what is in force; require less, or use a host that has it"
                     .into()
             }
             Self::Disk { .. } => {

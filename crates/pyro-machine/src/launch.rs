@@ -9,6 +9,7 @@ use pyro_store::{MachineDirectory, Slot, Slots, Swept, VmId, sweep};
 use serde::{Deserialize, Serialize};
 
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
+use crate::cell::Piece;
 use crate::files::Files;
 use crate::machine::Machine;
 use crate::network::AllowList;
@@ -62,6 +63,9 @@ pub struct Machines {
     pub active_limit: usize,
     /// What machines with a network may reach besides the Internet.
     pub network_allow: AllowList,
+    /// Pieces of the VMM's cell without which no machine runs. The others are in force where the
+    /// host has them.
+    pub required_isolation: Vec<Piece>,
 }
 
 impl Machines {
@@ -152,6 +156,7 @@ impl Machines {
             accelerator: judgement.accelerator,
             tsc_khz: facts.tsc_khz,
             boot_id: facts.boot_id().to_owned(),
+            required: self.required_isolation.clone(),
         };
         Ok((platform, judgement.proved))
     }
@@ -313,7 +318,7 @@ impl Machines {
             private: &disk,
             seed: seed.as_deref(),
         };
-        let memory = maker.memory();
+        let memory = maker.memory()?;
         let kept = Memory::Kept(&memory);
         let clock = PhaseClock::start();
         let mut machine =

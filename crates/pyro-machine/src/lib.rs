@@ -4,6 +4,7 @@
 //! QEMU's words stay in the module `qemu`, the protocol's in `guest`.
 
 mod accelerator;
+mod cell;
 mod console;
 mod disk;
 mod error;
@@ -23,6 +24,7 @@ mod template;
 mod tsc;
 
 pub use accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict};
+pub use cell::{Isolation, Piece, PieceReport, confine_keeper, examine as examine_isolation};
 pub use disk::{PRIVATE_DISK_MIB, SEED_DISK_BYTES};
 pub use error::{Error, Tails};
 pub use files::KeptFiles;

@@ -11,12 +11,13 @@ use tokio::io::AsyncWriteExt;
 
 use crate::Error;
 use crate::accelerator::Accelerator;
+use crate::cell::Cell;
 use crate::console::Console;
 use crate::error::Tails;
 use crate::guest::{Command, Failure, Guest, Outcome, Streams, run_error};
 use crate::network::{Access, Network};
 use crate::parked::{Place, until_released};
-use crate::process::{OwnedProcess, describe};
+use crate::process::{Lock, OwnedProcess, describe};
 use crate::qemu::{Channels, Disks, Memory, Qmp, command_line};
 use crate::spec::{MachineSpec, Phase, PhaseClock, Platform};
 use crate::supervised::{Last, Parts};
@@ -123,8 +124,13 @@ impl OwnedMachine {
             .stderr(Stdio::from(OwnedFd::from(messages_vmm)));
         let mut inherited = vec![channels.agent, channels.console, channels.control];
         inherited.extend(channels.network);
-        let lock = Some(directory.vmm_lock());
-        let vmm = OwnedProcess::spawn(command, &inherited, lock).map_err(failed)?;
+        let lock = Lock {
+            held: directory.vmm_lock(),
+            note: directory.vmm_note(),
+        };
+        let cell = Cell::vmm(program, spec, memory, disks, None).map_err(failed)?;
+        let vmm = OwnedProcess::spawn(command, &inherited, Some(lock), cell).map_err(failed)?;
+        platform.require(vmm.isolation())?;
 
         let in_directory = |name: &str| directory.path().join(name);
         let mut machine = Self {

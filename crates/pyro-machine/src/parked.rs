@@ -24,7 +24,7 @@ use crate::Error;
 use crate::files::Files;
 use crate::launch::{LaunchEvent, Listener, Machines, Start};
 use crate::machine::Machine;
-use crate::spec::{MachineSpec, PhaseClock};
+use crate::spec::{MachineSpec, PhaseClock, Platform};
 use crate::template::{self, Found, Stage};
 
 /// The most that one user keeps parked.
@@ -81,7 +81,7 @@ impl Machines {
         let Found::Template(template) = self.templates(&platform).find(&key) else {
             return Ok(false);
         };
-        let Some(place) = self.lot().place(&key).map_err(io)? else {
+        let Some(place) = self.lot().place(&kind(&key, &platform)).map_err(io)? else {
             return Ok(false);
         };
         let mut machine = self
@@ -115,7 +115,7 @@ impl Machines {
             return None;
         }
         let key = template::key(&platform, spec, Stage::Assembled).ok()?;
-        let claim = self.lot().claim(&key)?;
+        let claim = self.lot().claim(&kind(&key, &platform))?;
         let id = claim.id.clone();
         let vms = self.directory();
         Machine::take_over(claim, platform.accelerator, vms, clock, TAKE_OVER_LIMIT)
@@ -227,6 +227,18 @@ impl Place {
         hand_out(&lease, directory.id(), agent)?;
         Ok(Some(lease))
     }
+}
+
+/// What a parked machine has to be: it was started with what its user requires in force.
+fn kind(template: &str, platform: &Platform) -> String {
+    // A digit for each: the path of a socket may not be long.
+    let required = platform
+        .required
+        .iter()
+        .map(|piece| (*piece as u8).to_string());
+    std::iter::once(template.to_owned())
+        .chain(required)
+        .collect()
 }
 
 /// Waits until the other side lets go of the machine.

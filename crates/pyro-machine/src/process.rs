@@ -18,55 +18,83 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{FdFlags, fcntl_setfd, retry_on_intr, write};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, set_parent_process_death_signal,
-};
-use rustix::thread::set_no_new_privs;
+use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
 use tokio::io::unix::AsyncFd;
+
+use crate::cell::{Cell, Isolation};
+
+/// Where descriptors begin that are not a program's input, output and messages.
+const FIRST_DESCRIPTOR: libc::c_uint = 3;
+/// How many are looked at one by one, on kernels before 5.11.
+const DESCRIPTORS: libc::c_int = 4096;
 
 /// A process of a machine, its VMM for one; killed and reaped when dropped.
 #[derive(Debug)]
 pub(crate) struct OwnedProcess {
     child: Child,
+    isolation: Isolation,
+}
+
+/// The files with which a VMM shows that it lives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lock<'a> {
+    /// Held for as long as the process lives: it inherits it, for reading.
+    pub(crate) held: &'a File,
+    /// The same file, where the process writes its id before it becomes the VMM.
+    pub(crate) note: &'a File,
 }
 
 impl OwnedProcess {
-    /// Starts `command`. The child inherits `inherited` under the same numbers and, if there is
-    /// one, `lock`, into which it writes its process id; it dies when the calling thread does,
-    /// unless it changes its user, and can never gain privileges.
+    /// Starts `command` in `cell`. The child inherits `inherited` under the same numbers and, if
+    /// there is one, `lock`, and nothing else; it dies when the calling thread does, unless it
+    /// changes its user, and can never gain privileges.
     pub(crate) fn spawn(
         mut command: Command,
         inherited: &[RawFd],
-        lock: Option<&File>,
+        lock: Option<Lock<'_>>,
+        mut cell: Cell,
     ) -> io::Result<Self> {
-        let parent = getpid();
-        let lock = lock.map(AsRawFd::as_raw_fd);
-        let inherited: Vec<RawFd> = inherited.iter().copied().chain(lock).collect();
+        let held = lock.map(|lock| lock.held.as_raw_fd());
+        let note = lock.map(|lock| lock.note.as_raw_fd());
+        let inherited: Vec<RawFd> = inherited.iter().copied().chain(held).collect();
+        let progress = cell.progress();
+        let isolation = cell.isolation();
         let prepare = move || {
-            set_parent_process_death_signal(Some(Signal::KILL))?;
-            // The parent may have died before that call.
-            if getppid() != Some(parent) {
-                return Err(io::ErrorKind::NotFound.into());
-            }
-            set_no_new_privs(true)?;
+            close_all_on_exec()?;
             for number in &inherited {
                 // SAFETY: the parent holds these open while it spawns.
                 let fd = unsafe { BorrowedFd::borrow_raw(*number) };
                 fcntl_setfd(fd, FdFlags::empty())?;
             }
-            if let Some(lock) = lock {
+            if let Some(note) = note {
                 // SAFETY: as above.
-                let lock = unsafe { BorrowedFd::borrow_raw(lock) };
+                let note = unsafe { BorrowedFd::borrow_raw(note) };
                 let number = getpid().as_raw_nonzero().get().cast_unsigned();
-                write(lock, decimal(number, &mut [0; 10]))?;
+                write(note, decimal(number, &mut [0; 10]))?;
             }
-            Ok(())
+            cell.enter()
         };
         // SAFETY: the closure makes system calls only; it neither allocates nor takes locks.
         unsafe { command.pre_exec(prepare) };
         // A group of its own: a terminal's Ctrl-C is for us, who then end it in order.
-        let child = command.process_group(0).spawn()?;
-        Ok(Self { child })
+        let child = command.process_group(0).spawn().map_err(|error| {
+            let step = progress.failed_at();
+            io::Error::new(error.kind(), format!("{step}: {error}"))
+        })?;
+        Ok(Self {
+            child,
+            isolation: isolation.reached(&progress),
+        })
+    }
+
+    /// What is in force for it.
+    pub(crate) fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Waits until the process ends by itself, and returns how.
+    pub(crate) fn finish(mut self) -> io::Result<ExitStatus> {
+        self.child.wait()
     }
 
     /// Returns what tells when the process has ended.
@@ -141,6 +169,32 @@ pub(crate) fn describe(status: ExitStatus) -> String {
     }
 }
 
+/// Has no descriptor of this process's be the next program's: whoever started us may have left us
+/// any. Makes system calls only.
+fn close_all_on_exec() -> io::Result<()> {
+    // SAFETY: a system call that takes numbers.
+    let all = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            FIRST_DESCRIPTOR,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if all == 0 {
+        return Ok(());
+    }
+    for number in FIRST_DESCRIPTOR.cast_signed()..DESCRIPTORS {
+        // SAFETY: a call that takes numbers; those that are not open are refused.
+        let set = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        let error = io::Error::last_os_error();
+        if set != 0 && error.raw_os_error() != Some(libc::EBADF) {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
 /// Formats without allocating.
 fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
     let mut start = digits.len();
@@ -168,17 +222,26 @@ mod tests {
     #[test]
     fn the_child_gets_what_it_is_given_and_notes_its_pid() {
         let directory = tempfile::tempdir().unwrap();
-        let lock = File::create(directory.path().join("lock")).unwrap();
+        let note = File::create(directory.path().join("lock")).unwrap();
+        let held = File::open(directory.path().join("lock")).unwrap();
         let given = File::open("/dev/null").unwrap();
+        // As whoever started us may have left it to us.
         let kept = File::open("/dev/null").unwrap();
+        fcntl_setfd(&kept, FdFlags::empty()).unwrap();
         let list = directory.path().join("fds");
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!(
             "ls /proc/$$/fd > {list}; grep NoNewPrivs /proc/$$/status >> {list}; exec sleep 1000",
             list = list.display()
         ));
-        let mut process =
-            OwnedProcess::spawn(command, &[given.as_raw_fd()], Some(&lock)).expect("sh starts");
+        let lock = Lock {
+            held: &held,
+            note: &note,
+        };
+        // The one cell of the two in which a shell can start programs.
+        let cell = Cell::passt().unwrap();
+        let mut process = OwnedProcess::spawn(command, &[given.as_raw_fd()], Some(lock), cell)
+            .expect("sh starts");
         let seen = loop {
             let text = std::fs::read_to_string(&list).unwrap_or_default();
             if text.contains("NoNewPrivs") {
@@ -190,7 +253,8 @@ mod tests {
             seen.lines()
                 .any(|line| line == file.as_raw_fd().to_string())
         };
-        assert!(has(&given) && has(&lock) && !has(&kept), "{seen}");
+        assert!(has(&given) && has(&held), "{seen}");
+        assert!(!has(&kept) && !has(&note), "{seen}");
         assert!(seen.contains("NoNewPrivs:\t1"), "{seen}");
         let noted = std::fs::read_to_string(directory.path().join("lock")).unwrap();
         assert_eq!(noted, process.child.id().to_string());

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::accelerator::Accelerator;
-use crate::qemu;
+use crate::cell::{Isolation, Piece};
+use crate::{Error, qemu};
 
 /// What a machine is made of.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -34,6 +35,24 @@ pub(crate) struct Platform {
     pub(crate) tsc_khz: u64,
     /// The host's boot.
     pub(crate) boot_id: String,
+    /// Without these no machine runs.
+    pub(crate) required: Vec<Piece>,
+}
+
+impl Platform {
+    /// Checks that what is required is in force for a process.
+    pub(crate) fn require(&self, isolation: Isolation) -> Result<(), Error> {
+        let missing = isolation
+            .pieces()
+            .into_iter()
+            .find(|report| !report.in_force && self.required.contains(&report.piece));
+        missing.map_or(Ok(()), |report| {
+            Err(Error::IsolationMissing {
+                piece: report.piece,
+                reason: report.detail,
+            })
+        })
+    }
 }
 
 /// A step of a start and how long it took.

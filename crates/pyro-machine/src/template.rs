@@ -8,7 +8,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -259,9 +259,16 @@ impl Template {
 }
 
 impl Maker {
-    /// Where the machine shall keep its memory.
-    pub(crate) fn memory(&self) -> PathBuf {
-        self.partial.path().join(MEMORY)
+    /// Makes the file in which the machine shall keep its memory: it may open what is there.
+    pub(crate) fn memory(&self) -> Result<PathBuf, Error> {
+        let path = self.partial.path().join(MEMORY);
+        File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| failed(&path, &error))?;
+        Ok(path)
     }
 
     /// Where the machine's disk shall be.

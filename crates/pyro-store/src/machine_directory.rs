@@ -1,10 +1,9 @@
 //! A *machine directory* holds everything one virtual machine has on the host: its disk, its
 //! console, and two locks. `owner.lock` is held by the process that made it, `vmm.lock` by the
-//! VMM, which inherits it and whose process id stands in it. When nobody holds the first, the
+//! VMM, which inherits it for reading and whose process id stands in it. When nobody holds the first, the
 //! machine has no owner: its VMM is ended and the directory removed by whoever comes next.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,6 +24,7 @@ pub struct MachineDirectory {
     id: VmId,
     path: PathBuf,
     vmm_lock: File,
+    vmm_note: File,
     _owner_lock: File,
 }
 
@@ -47,11 +47,12 @@ impl MachineDirectory {
             .create(&path)
             .map_err(|source| Error::new("create the directory", &path, source))?;
         // Nothing may be left where the locks could not be made (no space, say).
-        match (take(&path.join(OWNER_LOCK)), take(&path.join(VMM_LOCK))) {
-            (Ok(owner_lock), Ok(vmm_lock)) => Ok(Self {
+        match (take(&path.join(OWNER_LOCK)), take_for_vmm(&path)) {
+            (Ok(owner_lock), Ok((vmm_lock, vmm_note))) => Ok(Self {
                 id,
                 path,
                 vmm_lock,
+                vmm_note,
                 _owner_lock: owner_lock,
             }),
             (Err(error), _) | (_, Err(error)) => {
@@ -71,20 +72,27 @@ impl MachineDirectory {
         &self.path
     }
 
-    /// The locked file that the VMM must inherit.
+    /// The locked file that the VMM must inherit, open for reading: who has broken out into the
+    /// VMM shall not write another process's id there, for a sweep to end.
     pub fn vmm_lock(&self) -> &File {
         &self.vmm_lock
     }
 
-    /// Notes the VMM's process id, for whoever has to end it if this process cannot.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn set_vmm_pid(&self, pid: u32) -> Result<(), Error> {
-        (&self.vmm_lock)
-            .write_all(pid.to_string().as_bytes())
-            .map_err(|source| Error::new("write", &self.path.join(VMM_LOCK), source))
+    /// The same file, open for writing, where the VMM's process id is noted before it runs, for
+    /// whoever has to end it if this process cannot.
+    pub fn vmm_note(&self) -> &File {
+        &self.vmm_note
     }
+}
+
+/// Makes the VMM's lock and takes it: a lock belongs to the opened file that it was taken with.
+fn take_for_vmm(directory: &Path) -> Result<(File, File), Error> {
+    let path = directory.join(VMM_LOCK);
+    let note = open_lock(&path)?;
+    let lock = File::open(&path).map_err(|source| Error::new("open the lock", &path, source))?;
+    lock.try_lock()
+        .map_err(|error| Error::new("lock", &path, error))?;
+    Ok((lock, note))
 }
 
 impl Drop for MachineDirectory {

@@ -4,7 +4,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, Command, ValueHint};
 use pyro_engine::operation::{Entry, OPERATIONS};
-use pyro_engine::{PARK_COMMAND, SUPERVISE_COMMAND, VERSION, variables};
+use pyro_engine::{PARK_COMMAND, Piece, SUPERVISE_COMMAND, VERSION, variables};
 
 use crate::mcp;
 
@@ -49,6 +49,7 @@ pub fn command() -> Command {
         .disable_help_subcommand(true)
         .arg(accelerator())
         .arg(cold())
+        .arg(require_isolation())
         .arg(trace())
         .arg(quiet());
     for subcommand in below(&[]) {
@@ -119,6 +120,23 @@ fn accelerator() -> Arg {
             variables::ACCELERATOR
         ))
         .hide_possible_values(false)
+}
+
+fn require_isolation() -> Arg {
+    let pieces = Piece::ALL.map(Piece::name);
+    Arg::new("require-isolation")
+        .long("require-isolation")
+        .value_name("PIECES")
+        .value_delimiter(',')
+        .value_parser(pieces)
+        .global(true)
+        .hide_possible_values(true)
+        .help(format!(
+            "Run no machine unless these are in force around the VMM: {} [environment variable: \
+             {}]",
+            pieces.join(", "),
+            variables::REQUIRE_ISOLATION
+        ))
 }
 
 fn cold() -> Arg {

@@ -258,6 +258,19 @@ fn doctor(report: &Report) -> String {
             report.qemu.minimum_version
         ),
     }
+    for piece in &report.isolation {
+        let state = if piece.in_force {
+            "in force"
+        } else {
+            "MISSING"
+        };
+        line!(
+            text,
+            "Isolation: {} {state} ({})",
+            piece.piece,
+            piece.detail
+        );
+    }
     let installed: Vec<&str> = report
         .runtime
         .environments

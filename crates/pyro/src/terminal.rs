@@ -131,6 +131,10 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
 pub(crate) fn configuration(matches: &ArgMatches) -> Result<Config, Error> {
     let mut config = Config::from_variables(|name| std::env::var_os(name))?;
     config.program = std::env::current_exe().ok();
+    if let Some(pieces) = matches.get_many::<String>("require-isolation") {
+        let parse = |piece: &String| piece.parse().expect("clap lets only these values through");
+        config.required_isolation = pieces.map(parse).collect();
+    }
     if let Some(choice) = matches.get_one::<String>("accel") {
         config.accelerator = choice.parse().expect("clap lets only these values through");
     }

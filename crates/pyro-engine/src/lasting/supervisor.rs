@@ -120,7 +120,13 @@ async fn begin(
             record.reason = None;
         })
         .map_err(unreadable)?;
-    let result = launch(engine, &record, kind, &object, tell).await;
+    // While this process has one thread.
+    let confined = pyro_machine::confine_keeper(record.spec.network)
+        .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")));
+    let result = match confined {
+        Ok(()) => launch(engine, &record, kind, &object, tell).await,
+        Err(error) => Err(error),
+    };
     let (supervisor, listener, ends) = match result {
         Ok(started) => started,
         Err(error) => {

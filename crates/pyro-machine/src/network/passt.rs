@@ -13,6 +13,7 @@ use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use super::relay::{read_frame, write_frame};
 use super::{ADDRESS, GATEWAY, PREFIX_LENGTH};
+use crate::cell::Cell;
 use crate::console;
 use crate::process::{OwnedProcess, find_program};
 
@@ -50,7 +51,7 @@ impl Passt {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log)?);
-        let process = OwnedProcess::spawn(command, &[theirs.as_raw_fd()], None)?;
+        let process = OwnedProcess::spawn(command, &[theirs.as_raw_fd()], None, Cell::passt()?)?;
         drop(OwnedFd::from(theirs));
         Ok((Self { process, log }, ours))
     }

@@ -261,6 +261,7 @@ mod tests {
             accelerator,
             tsc_khz: 2_000_000,
             boot_id: String::new(),
+            required: Vec::new(),
         };
         let spec = MachineSpec {
             vcpu_count: 2,

@@ -3,14 +3,14 @@
 mod report;
 
 pub use report::{
-    AcceleratorReport, Boot, BuildRequirement, Capabilities, DiskReport, Kvm, Networking,
-    QemuReport, Report, Runtime,
+    AcceleratorReport, Boot, BuildRequirement, Capabilities, DiskReport, IsolationReport, Kvm,
+    Networking, QemuReport, Report, Runtime,
 };
 
 use std::path::{Path, PathBuf};
 
 use pyro_environment::{PLATFORM, Requirement, requirements};
-use pyro_machine::{Accelerator, KvmDevice, MINIMUM_QEMU};
+use pyro_machine::{Accelerator, KvmDevice, MINIMUM_QEMU, PieceReport};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,7 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
     if accelerated.is_none() {
         findings.fail(&accelerator.reason);
     }
+    let isolation = isolation(engine, &mut findings);
     let environments: Vec<Environment> = engine
         .environments
         .statuses()?
@@ -130,6 +131,7 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
         },
         accelerator,
         qemu,
+        isolation,
         networking: networking(&engine.machines.search_path, passt.as_deref().ok()),
         runtime: Runtime {
             bundle_root: None,
@@ -218,6 +220,33 @@ fn qemu(engine: &Engine, findings: &mut Findings) -> QemuReport {
             }
         }
     }
+}
+
+/// What is in force around a process that is started as the VMM is.
+fn isolation(engine: &Engine, findings: &mut Findings) -> Vec<IsolationReport> {
+    let examined = match pyro_machine::examine_isolation(&engine.machines.search_path) {
+        Ok(examined) => examined,
+        Err(error) => {
+            findings.fail(&error);
+            return Vec::new();
+        }
+    };
+    let report = |report: PieceReport| {
+        if !report.in_force {
+            let lacking = format!("isolation lacks {}: {}", report.piece, report.detail);
+            if engine.machines.required_isolation.contains(&report.piece) {
+                findings.fail(&lacking);
+            } else {
+                findings.note(&lacking);
+            }
+        }
+        IsolationReport {
+            piece: report.piece.to_string(),
+            in_force: report.in_force,
+            detail: report.detail,
+        }
+    };
+    examined.pieces().into_iter().map(report).collect()
 }
 
 /// Where the program is that guests with a network need, or why they cannot have one. Guests

@@ -24,6 +24,8 @@ pub struct Report {
     pub accelerator: AcceleratorReport,
     /// The VMM.
     pub qemu: QemuReport,
+    /// What is between the VMM and the host, piece by piece.
+    pub isolation: Vec<IsolationReport>,
     /// What networking needs, or might need.
     pub networking: Networking,
     /// What guests consist of.
@@ -59,6 +61,17 @@ pub struct AcceleratorReport {
     pub selected: Option<String>,
     /// Why.
     pub reason: String,
+}
+
+/// A piece of what is between the VMM and the host.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct IsolationReport {
+    /// Its name, as for `--require-isolation`.
+    pub piece: String,
+    /// Whether it is in force on this host.
+    pub in_force: bool,
+    /// Its extent, or why it is not in force.
+    pub detail: String,
 }
 
 /// The VMM.
