@@ -258,19 +258,6 @@ fn doctor(report: &Report) -> String {
             report.qemu.minimum_version
         ),
     }
-    for piece in &report.isolation {
-        let state = if piece.in_force {
-            "in force"
-        } else {
-            "MISSING"
-        };
-        line!(
-            text,
-            "Isolation: {} {state} ({})",
-            piece.piece,
-            piece.detail
-        );
-    }
     let installed: Vec<&str> = report
         .runtime
         .environments
@@ -290,6 +277,19 @@ fn doctor(report: &Report) -> String {
             "Disk: {} writable={writable} free={free} ({})",
             disk.path,
             disk.purpose
+        );
+    }
+    for piece in &report.isolation {
+        let state = if piece.in_force {
+            "in force"
+        } else {
+            "MISSING"
+        };
+        line!(
+            text,
+            "Isolation: {} {state} ({})",
+            piece.piece,
+            piece.detail
         );
     }
     line!(text, "Parked machines: {}", report.parked_machines);

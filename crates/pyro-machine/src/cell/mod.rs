@@ -58,8 +58,10 @@ const OOM_SCORE: &[u8] = b"500";
 const NICENESS: i32 = 5;
 
 /// Where programs, what they are linked with and what they read are, on any distribution.
-const SYSTEM: [&str; 7] = [
+const SYSTEM: [&str; 9] = [
     "/usr",
+    "/bin",
+    "/sbin",
     "/lib",
     "/lib32",
     "/lib64",
@@ -106,8 +108,7 @@ impl Cell {
         add(disks.private, Access::Write);
         match memory {
             Memory::Anonymous => {}
-            Memory::Kept(file) => add(file, Access::Write),
-            Memory::Copied(file) => add(file, Access::Write),
+            Memory::Kept(file) | Memory::Copied(file) => add(file, Access::Write),
         }
         let guest_mib = u64::from(spec.mem_mib);
         let threads = u64::from(spec.vcpu_count);

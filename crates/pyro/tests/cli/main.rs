@@ -26,6 +26,7 @@ mod host;
 mod host_compat;
 mod hostile;
 mod idle;
+mod isolation;
 mod lasting;
 mod leftovers;
 mod many_clients;

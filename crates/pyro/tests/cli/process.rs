@@ -1,6 +1,8 @@
 //! A run of *pyro*, and what came of it. No run can go on for ever: each has a limit, after which
 //! it is killed and the test fails.
 
+#![expect(unsafe_code, reason = "a child that the kernel refuses something")]
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{Read, Write};
@@ -12,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use serde_json::Value;
 
 /// Against hanging, not a claim on time: an environment may have to be built first, by a machine
@@ -54,6 +57,32 @@ impl Pyro {
 
     pub(crate) fn user(mut self, uid: u32, gid: u32) -> Self {
         self.command.uid(uid).gid(gid);
+        self
+    }
+
+    /// Has the kernel refuse these system calls, each with this error, as it does in containers or
+    /// where it was built without them.
+    pub(crate) fn refused(mut self, calls: &[(i64, i32)]) -> Self {
+        let filters: Vec<_> = calls
+            .iter()
+            .map(|(call, error)| {
+                SeccompFilter::new(
+                    [(*call, Vec::new())].into(),
+                    SeccompAction::Allow,
+                    SeccompAction::Errno(error.cast_unsigned()),
+                    TargetArch::x86_64,
+                )
+            })
+            .map(|filter| BpfProgram::try_from(filter.unwrap()).unwrap())
+            .collect();
+        let refuse = move || {
+            for filter in &filters {
+                seccompiler::apply_filter(filter).map_err(std::io::Error::other)?;
+            }
+            Ok(())
+        };
+        // SAFETY: it makes system calls only, unless one fails.
+        unsafe { self.command.pre_exec(refuse) };
         self
     }
 
