@@ -159,7 +159,7 @@ impl Error {
 
     pub(crate) fn refused(entry: &[u8], refusal: Refusal) -> Self {
         Self::Refused {
-            entry: printable(entry),
+            entry: pyro_text::name(entry),
             refusal,
         }
     }
@@ -203,17 +203,4 @@ impl Refusal {
             _ => "Leave the entry out or rename it, then try again.",
         }
     }
-}
-
-/// Makes a name fit for a terminal: it comes from whoever made the archive.
-fn printable(name: &[u8]) -> String {
-    let mut shown = String::new();
-    for character in String::from_utf8_lossy(name).chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }

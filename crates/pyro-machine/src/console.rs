@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,10 +63,18 @@ impl Drop for Console {
 
 /// The last lines in a console's file, for those who do not read the stream.
 pub(crate) fn last_words_in(path: &Path) -> String {
-    let bytes = std::fs::read(path).unwrap_or_default();
-    last_lines(&String::from_utf8_lossy(
-        &bytes[bytes.len().saturating_sub(TAIL_LIMIT_BYTES)..],
-    ))
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(
+            length.saturating_sub(TAIL_LIMIT_BYTES as u64),
+        ))?;
+        file.take(TAIL_LIMIT_BYTES as u64).read_to_end(&mut bytes)
+    });
+    if let Err(error) = read {
+        tracing::debug!(%error, "messages cannot be read");
+    }
+    last_lines(&String::from_utf8_lossy(&bytes))
 }
 
 async fn read(mut stream: UnixStream, mut file: File, tail: Arc<Mutex<VecDeque<u8>>>) {
@@ -94,7 +102,7 @@ async fn read(mut stream: UnixStream, mut file: File, tail: Arc<Mutex<VecDeque<u
 fn last_lines(text: &str) -> String {
     let clean: String = text
         .chars()
-        .filter(|character| !character.is_control() || *character == '\n' || *character == '\t')
+        .filter(|character| matches!(character, '\n' | '\t') || !pyro_text::is_obeyed(*character))
         .collect();
     let lines: Vec<&str> = clean
         .lines()

@@ -1,5 +1,6 @@
 //! An *owned* machine is one whose VMM is a child of this process.
 
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Command as ProcessCommand, Stdio};
@@ -22,6 +23,8 @@ use crate::qemu::{Channels, Disks, Memory, Qmp, command_line};
 use crate::spec::{MachineSpec, Phase, PhaseClock, Platform};
 use crate::supervised::{Last, Parts};
 
+/// What the state of a machine's devices may take. It takes a third of a megabyte.
+const STATE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 /// How long a VMM whose guest is gone may take to exit.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
@@ -254,7 +257,13 @@ impl OwnedMachine {
             // All of it, until QEMU closes its end.
             let state = tokio::task::spawn_blocking(move || {
                 let mut state = Vec::new();
-                std::io::Read::read_to_end(&mut &ours, &mut state).map(|_| state)
+                let read = (&ours)
+                    .take(STATE_LIMIT_BYTES + 1)
+                    .read_to_end(&mut state)?;
+                if read as u64 > STATE_LIMIT_BYTES {
+                    return Err(std::io::ErrorKind::FileTooLarge.into());
+                }
+                Ok(state)
             });
             self.control
                 .wait_for("MIGRATION", |data| data["status"] == "completed")

@@ -89,7 +89,24 @@ fn below(words: &'static [&'static str]) -> Vec<Command> {
 }
 
 fn operation(entry: &Entry, name: &'static str) -> Command {
-    (entry.add_arguments)(Command::new(name)).arg(json())
+    let command = (entry.add_arguments)(Command::new(name)).arg(json());
+    if entry.name == LOGS {
+        command.arg(raw())
+    } else {
+        command
+    }
+}
+
+/// The operation that shows what a command printed to somebody else than who ran it.
+pub(crate) const LOGS: &str = "workspace_logs";
+/// The option that shows it as it is.
+pub(crate) const RAW: &str = "raw";
+
+fn raw() -> Arg {
+    Arg::new(RAW)
+        .long(RAW)
+        .action(ArgAction::SetTrue)
+        .help("Write control characters to a terminal as they are, instead of escaping them")
 }
 
 fn json() -> Arg {

@@ -6,6 +6,7 @@ mod arguments;
 mod json;
 mod mcp;
 mod news;
+mod plain;
 mod render;
 mod terminal;
 mod trace;

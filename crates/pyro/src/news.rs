@@ -105,6 +105,7 @@ impl News {
     }
 
     fn line(&self, text: &str) {
+        let text = pyro_text::escaped(text);
         let write = || {
             // There is nowhere to report that standard error is gone.
             let _ = writeln!(anstream::stderr(), "{text}");

@@ -20,6 +20,7 @@ use tokio::io::AsyncWrite;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::news::{ERROR, News, Verbosity};
+use crate::plain::Plain;
 use crate::render::{self, Part, Rendered};
 use crate::trace::Trace;
 use crate::{arguments, json, mcp};
@@ -76,6 +77,9 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let output = LineEnds::default();
     let signalled = Arc::new(AtomicI32::new(0));
 
+    // A log is read by somebody who did not run the command, and on purpose.
+    let harmless = entry.name == arguments::LOGS && !matches.get_flag(arguments::RAW);
+
     let mut asked = Value::Null;
     let mut finished = begun;
     let result = request(entry, matches).and_then(|(config, request)| {
@@ -97,7 +101,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
                 context.stdin = Some(Box::new(tokio::io::stdin()));
             }
             if !as_json {
-                context.output = Some(output.streams());
+                context.output = Some(output.streams(harmless));
             }
             cancel_on_signals(&context, &signalled);
             let engine = Engine::open(config);
@@ -115,7 +119,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         Ok(value) if as_json => print(&json::pretty(value), render::status(entry.name, value)),
         Ok(value) => {
             let rendered = render::human(entry.name, &asked, value);
-            show(&rendered, quiet, &output)
+            show(&rendered, quiet, harmless, &output)
         }
         Err(error) => fail(error, as_json, &signalled, &output),
     };
@@ -170,18 +174,36 @@ fn cancel_on_signals(context: &Context, signalled: &Arc<AtomicI32>) {
     }
 }
 
-fn show(rendered: &Rendered, quiet: bool, output: &LineEnds) -> std::io::Result<u8> {
+fn show(
+    rendered: &Rendered,
+    quiet: bool,
+    harmless: bool,
+    output: &LineEnds,
+) -> std::io::Result<u8> {
+    let plain = |text| {
+        if harmless {
+            pyro_text::escaped(text)
+        } else {
+            text.into()
+        }
+    };
     for part in &rendered.parts {
         match part {
-            Part::Stdout(text) => print(text, 0).map(|_| ())?,
-            Part::Stderr(text) => write!(std::io::stderr(), "{text}")?,
-        }
+            Part::Stdout(text) if std::io::stdout().is_terminal() => print(&plain(text), 0)?,
+            Part::Stdout(text) => print(text, 0)?,
+            Part::Stderr(text) if std::io::stderr().is_terminal() => warn(&plain(text))?,
+            Part::Stderr(text) => warn(text)?,
+        };
     }
     if !quiet && !rendered.footer.is_empty() {
         output.end_line()?;
         write!(std::io::stderr(), "{}", rendered.footer)?;
     }
     Ok(rendered.status)
+}
+
+fn warn(text: &str) -> std::io::Result<u8> {
+    write!(std::io::stderr(), "{text}").map(|()| 0)
 }
 
 fn fail(
@@ -202,9 +224,11 @@ fn fail(
     }
     output.end_line()?;
     let mut stderr = anstream::stderr();
-    writeln!(stderr, "{ERROR}[error]{ERROR:#} {}", error.message)?;
+    let message = pyro_text::escaped(&error.message);
+    writeln!(stderr, "{ERROR}[error]{ERROR:#} {message}")?;
     if let Some(cause) = &error.cause {
-        writeln!(stderr, "  caused by: {}", cause.replace('\n', "\n    "))?;
+        let cause = pyro_text::escaped(cause).replace('\n', "\n    ");
+        writeln!(stderr, "  caused by: {cause}")?;
     }
     if let Some(remedy) = &error.remedy {
         writeln!(stderr, "  hint: {remedy}")?;
@@ -320,16 +344,23 @@ struct LineEnds {
 impl LineEnds {
     /// Standard output and error for a command. An unended line matters on standard error, where
     /// our lines go too, and on standard output if both are one terminal.
-    fn streams(&self) -> OutputStreams {
+    /// What a `harmless` stream brings to a terminal cannot command it.
+    fn streams(&self, harmless: bool) -> OutputStreams {
         let shared = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         let watched = |watch: bool| watch.then(|| Arc::clone(&self.open));
         OutputStreams {
             stdout: Box::new(Watched {
-                inner: tokio::io::stdout(),
+                inner: Plain::new(
+                    tokio::io::stdout(),
+                    harmless && std::io::stdout().is_terminal(),
+                ),
                 open: watched(shared),
             }),
             stderr: Box::new(Watched {
-                inner: tokio::io::stderr(),
+                inner: Plain::new(
+                    tokio::io::stderr(),
+                    harmless && std::io::stderr().is_terminal(),
+                ),
                 open: watched(true),
             }),
         }

@@ -9,8 +9,8 @@ use serde_json::Value;
 /// engine, the engine uses what makes environments and machines, and those do not know each
 /// other. The guest shares nothing with the host but the protocol.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("pyro", &["pyro-engine", "pyro-mcp"]),
-    ("pyro-archive", &[]),
+    ("pyro", &["pyro-engine", "pyro-mcp", "pyro-text"]),
+    ("pyro-archive", &["pyro-text"]),
     ("pyro-dev", &["pyro", "pyro-engine", "pyro-mcp"]),
     (
         "pyro-engine",
@@ -19,16 +19,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pyro-environment",
             "pyro-machine",
             "pyro-store",
+            "pyro-text",
         ],
     ),
     ("pyro-environment", &["pyro-store"]),
     ("pyro-guest", &["pyro-prestart", "pyro-protocol"]),
-    ("pyro-machine", &["pyro-protocol", "pyro-store"]),
+    (
+        "pyro-machine",
+        &["pyro-protocol", "pyro-store", "pyro-text"],
+    ),
     ("pyro-mcp", &["pyro-engine"]),
     ("pyro-prestart", &[]),
     ("pyro-protocol", &[]),
     ("pyro-python", &["pyro-engine"]),
     ("pyro-store", &[]),
+    ("pyro-text", &[]),
 ];
 
 /// Crates of others whose words stay in one crate of ours.

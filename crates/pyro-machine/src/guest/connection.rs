@@ -15,6 +15,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use super::words::checked;
 use super::{Failure, control};
 
 /// Frames that may wait to be written.
@@ -191,10 +192,8 @@ impl Link {
                     return broken("too many messages on one stream");
                 };
                 stream.messages_left = left;
-                match frame.message() {
-                    Ok(message) => Event::Message(message),
-                    Err(error) => return Err(protocol(&error)),
-                }
+                let message = frame.message().map_err(|error| protocol(&error))?;
+                Event::Message(checked(message)?)
             }
             Kind::Credit => {
                 let credit = frame.as_credit().map_err(|error| protocol(&error))?;
@@ -233,7 +232,8 @@ impl Link {
 }
 
 fn protocol(error: &pyro_protocol::Error) -> Failure {
-    Failure::Protocol(error.to_string())
+    // It may quote the guest.
+    Failure::Protocol(pyro_text::line(&error.to_string()))
 }
 
 impl Stream {

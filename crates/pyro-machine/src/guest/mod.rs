@@ -5,6 +5,7 @@ mod connection;
 mod rehearsal;
 mod run;
 mod unpack;
+mod words;
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;

@@ -119,7 +119,11 @@ impl Guest {
                 result = &mut output => {
                     // Either it has ended, or nobody reads what it says.
                     ending.runs = matches!(result, Err(Failure::OutputClosed));
-                    break result.map(Outcome::from);
+                    // No command of a guest ran longer than its host waited.
+                    break result.map(Outcome::from).map(|outcome| Outcome {
+                        duration: outcome.duration.min(started.elapsed()),
+                        ..outcome
+                    });
                 }
                 () = &mut input, if !input_done => input_done = true,
                 // The agent, or whoever reads our output, hangs. What came so far was passed on.
@@ -190,12 +194,20 @@ async fn pass_output<'a>(
     stdout: &'a mut (dyn AsyncWrite + Send + Unpin),
     stderr: &'a mut (dyn AsyncWrite + Send + Unpin),
 ) -> Result<Exit, Failure> {
+    let mut started = false;
     loop {
         let (channel, bytes) = match events.recv().await {
-            Some(Event::Output { channel, bytes }) => (channel, bytes),
-            Some(Event::Message(GuestMessage::Started { .. })) => continue,
+            Some(Event::Output { channel, bytes }) => {
+                started = true;
+                (channel, bytes)
+            }
+            Some(Event::Message(GuestMessage::Started { .. })) if !started => {
+                started = true;
+                continue;
+            }
             Some(Event::Message(GuestMessage::Exited(exit))) => return Ok(exit),
-            Some(Event::Message(GuestMessage::ExecFailed { message, .. })) => {
+            // Of a command that has started nobody is made to believe that it has not.
+            Some(Event::Message(GuestMessage::ExecFailed { message, .. })) if !started => {
                 return Err(Failure::NotStarted(message));
             }
             Some(Event::Message(other)) => {

@@ -190,6 +190,68 @@ async fn a_flood_of_messages_ends_the_connection() {
     assert!(matches!(result, Err(Failure::Protocol(_))), "{result:?}");
 }
 
+/// Once a command has started, or has printed something, nobody is made to believe that it has
+/// not: that would be a reason to run it again.
+#[tokio::test]
+async fn a_command_that_started_cannot_be_said_not_to_have() {
+    let failed = GuestMessage::ExecFailed {
+        failure: pyro_protocol::ExecFailure::NotFound,
+        message: "no such program".into(),
+    };
+    let started = GuestMessage::Started { pid: 7 };
+    for printed in [false, true] {
+        let (failed, started) = (failed.clone(), started.clone());
+        let (result, _) = run_against(None, move |mut agent| {
+            let stream = agent.next().stream;
+            if printed {
+                agent.say(&Frame::data(stream, Kind::Stdout, *b"here I am"));
+            } else {
+                agent.say(&Frame::control(stream, &started).unwrap());
+            }
+            agent.say(&Frame::control(stream, &failed).unwrap());
+        })
+        .await;
+        let error = run_error(result.unwrap_err()).unwrap();
+        assert!(matches!(error, Error::Protocol { .. }), "{error:?}");
+        assert!(!error.before_dispatch());
+    }
+    let (result, _) = run_against(None, move |mut agent| {
+        let stream = agent.next().stream;
+        agent.say(&Frame::control(stream, &failed).unwrap());
+    })
+    .await;
+    assert!(matches!(result, Err(Failure::NotStarted(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_breaks_the_protocol() {
+    for code in [256, -1, i32::MIN] {
+        let (result, _) = run_against(None, move |mut agent| {
+            let stream = agent.next().stream;
+            agent.say_exited_with(stream, code);
+        })
+        .await;
+        assert!(matches!(result, Err(Failure::Protocol(_))), "{result:?}");
+    }
+}
+
+/// A guest's clock is its own; how long a command took is not more than its host waited.
+#[tokio::test]
+async fn no_command_takes_longer_than_it_was_waited_for() {
+    let (result, _) = run_against(None, move |mut agent| {
+        let stream = agent.next().stream;
+        let exit = Exit {
+            code: Some(0),
+            signal: None,
+            timed_out: false,
+            duration_ms: u64::MAX,
+        };
+        agent.say(&Frame::control(stream, &GuestMessage::Exited(exit)).unwrap());
+    })
+    .await;
+    assert!(result.unwrap().duration.as_secs() < 3600);
+}
+
 #[tokio::test]
 async fn a_guest_that_goes_away_is_noticed() {
     let (result, stdout) = run_against(None, |mut agent| {

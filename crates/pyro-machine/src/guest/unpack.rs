@@ -7,9 +7,6 @@ use super::connection::Event;
 use super::run::{Stream, pass_input};
 use super::{Failure, Guest};
 
-/// How much of what the guest says about it is kept. An honest one says less.
-const MAX_MESSAGE_CHARACTERS: usize = 16 * 1024;
-
 /// How an unpacking ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Unpacked {
@@ -59,7 +56,6 @@ impl Guest {
                 Ok(Unpacked::Whole { entries, bytes })
             }
             Some(Event::Message(GuestMessage::NotUnpacked { message })) => {
-                let message = message.chars().take(MAX_MESSAGE_CHARACTERS).collect();
                 Ok(Unpacked::Refused { message })
             }
             Some(Event::Message(GuestMessage::ExecFailed { message, .. })) => {

@@ -10,14 +10,19 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+/// A line of QEMU's is a few hundred bytes.
+const LINE_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// A control connection.
 #[derive(Debug)]
 pub(crate) struct Qmp {
-    lines: Lines<BufReader<OwnedReadHalf>>,
+    reader: BufReader<OwnedReadHalf>,
+    /// What there is of a line that has not ended.
+    line: Vec<u8>,
     writer: OwnedWriteHalf,
 }
 
@@ -30,7 +35,8 @@ impl Qmp {
         stream.set_nonblocking(true)?;
         let (reader, writer) = UnixStream::from_std(stream)?.into_split();
         let mut qmp = Self {
-            lines: BufReader::new(reader).lines(),
+            reader: BufReader::new(reader),
+            line: Vec::new(),
             writer,
         };
         qmp.execute("qmp_capabilities", &json!({})).await?;
@@ -79,16 +85,12 @@ impl Qmp {
         accept: impl Fn(&Value) -> bool,
     ) -> Result<(), Refusal> {
         loop {
-            let line = match self.lines.next_line().await {
-                Ok(Some(line)) => line,
-                Ok(None) => return Err("QEMU closed its control connection".into()),
-                Err(error) => return Err(error.to_string()),
-            };
-            tracing::trace!(line, "QMP");
-            let message: Value =
-                serde_json::from_str(&line).map_err(|_| format!("not QMP: {line}"))?;
+            let line = self.next_line().await?;
+            tracing::trace!(line = %String::from_utf8_lossy(&line), "QMP");
+            let message: Value = serde_json::from_slice(&line)
+                .map_err(|_| format!("not QMP: {}", plain(&String::from_utf8_lossy(&line))))?;
             if let Some(error) = message.get("error") {
-                return Err(error["desc"].as_str().unwrap_or("unknown error").to_owned());
+                return Err(plain(error["desc"].as_str().unwrap_or("unknown error")));
             }
             let data = &message["data"];
             if message["event"] == "MIGRATION" && data["status"] == "failed" {
@@ -99,6 +101,29 @@ impl Qmp {
             }
         }
     }
+
+    /// Reads a line. May be given up and asked for again.
+    async fn next_line(&mut self) -> Result<Vec<u8>, Refusal> {
+        loop {
+            let room = (LINE_LIMIT_BYTES - self.line.len()) as u64;
+            let mut limited = (&mut self.reader).take(room);
+            let read = limited.read_until(b'\n', &mut self.line).await;
+            if self.line.ends_with(b"\n") {
+                return Ok(std::mem::take(&mut self.line));
+            }
+            match read {
+                Ok(0) if room > 0 => return Err("QEMU closed its control connection".into()),
+                Ok(_) if self.line.len() < LINE_LIMIT_BYTES => {}
+                Ok(_) => return Err("QEMU sent a line without an end".into()),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+}
+
+/// QEMU's words, which a guest that has broken out may choose.
+fn plain(words: &str) -> String {
+    pyro_text::line(words)
 }
 
 #[cfg(test)]
@@ -135,5 +160,24 @@ mod tests {
         assert!(wait_against(failed).await.is_err());
         assert!(wait_against("").await.is_err());
         assert!(wait_against("nonsense\n").await.is_err());
+        let nested = format!("{}\n", "[".repeat(100_000));
+        assert!(wait_against(nested.leak()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_line_without_an_end_is_not_kept() {
+        let (ours, theirs) = StdUnixStream::pair().unwrap();
+        let mut qmp = Qmp::connect(ours).await.unwrap();
+        let flood = std::thread::spawn(move || {
+            let mut sent = 0;
+            while (&theirs).write_all(&[b'A'; 4096]).is_ok() && sent < 64 * LINE_LIMIT_BYTES {
+                sent += 4096;
+            }
+        });
+        let refusal = qmp.wait_for("RESUME", |_| true).await.unwrap_err();
+        assert!(refusal.contains("without an end"), "{refusal}");
+        assert!(qmp.line.capacity() <= 2 * LINE_LIMIT_BYTES);
+        drop(qmp);
+        flood.join().unwrap();
     }
 }

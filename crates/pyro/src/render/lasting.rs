@@ -103,10 +103,24 @@ pub(super) fn logs(logs: &WorkspaceLogs) -> Vec<Part> {
 
 fn log_entry(entry: &LogEntry) -> [Part; 3] {
     [
-        Part::Stdout(format!("{}$ {}\n", log_header(entry), entry.command)),
+        Part::Stdout(format!(
+            "{}{}",
+            log_header(entry),
+            command_lines(&entry.command)
+        )),
         Part::Stdout(whole_lines(&entry.printed.stdout)),
         Part::Stderr(whole_lines(&entry.printed.stderr)),
     ]
+}
+
+/// A command as it is shown: its lines cannot be taken for others of the log.
+fn command_lines(command: &str) -> String {
+    let shown = pyro_text::escaped(command);
+    let prompts = std::iter::once("$ ").chain(std::iter::repeat("> "));
+    let lines = shown.split('\n').zip(prompts);
+    lines
+        .flat_map(|(line, prompt)| [prompt, line, "\n"])
+        .collect()
 }
 
 /// What is said of a command whose output was passed on already.
@@ -123,7 +137,8 @@ fn log_header(entry: &LogEntry) -> String {
         entry.cwd
     );
     if let Some(interrupted) = &entry.interrupted {
-        write!(text, " ({interrupted})").expect("a string takes whatever is written");
+        write!(text, " ({})", pyro_text::line(interrupted))
+            .expect("a string takes whatever is written");
     }
     text.push('\n');
     text

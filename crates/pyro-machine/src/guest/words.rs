@@ -1,0 +1,106 @@
+//! The guest's *words* are chosen by whoever is root there. Before anything else sees a message, its
+//! texts are bounded and made fit to be shown, and its numbers are checked.
+
+use pyro_protocol::{Exit, GuestMessage};
+
+use super::Failure;
+
+/// What an unpacking says of why it was refused, in characters: names of members.
+const REFUSAL_CHARACTERS: usize = 5000;
+/// What a command can return to who waits for it.
+const CODES: std::ops::RangeInclusive<i32> = 0..=255;
+/// The signals there are.
+const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
+
+/// Returns the message as it may be passed on.
+pub(super) fn checked(message: GuestMessage) -> Result<GuestMessage, Failure> {
+    Ok(match message {
+        GuestMessage::Hello {
+            generation,
+            agent_version,
+            kernel_ms,
+            agent_ms,
+        } => GuestMessage::Hello {
+            generation,
+            agent_version: pyro_text::line(&agent_version),
+            kernel_ms,
+            agent_ms,
+        },
+        GuestMessage::Exited(exit) => GuestMessage::Exited(possible(exit)?),
+        GuestMessage::NotUnpacked { message } => GuestMessage::NotUnpacked {
+            message: pyro_text::lines(&message, REFUSAL_CHARACTERS),
+        },
+        GuestMessage::ExecFailed { failure, message } => GuestMessage::ExecFailed {
+            failure,
+            message: pyro_text::line(&message),
+        },
+        GuestMessage::Failed { message } => GuestMessage::Failed {
+            message: pyro_text::line(&message),
+        },
+        plain @ (GuestMessage::Prepared
+        | GuestMessage::Adopted
+        | GuestMessage::Prestarted { .. }
+        | GuestMessage::Synced { .. }
+        | GuestMessage::Started { .. }
+        | GuestMessage::Unpacked { .. }) => plain,
+    })
+}
+
+/// Checks that a command can have ended that way.
+fn possible(exit: Exit) -> Result<Exit, Failure> {
+    let sound = match (exit.code, exit.signal) {
+        (Some(code), None) => CODES.contains(&code),
+        (None, Some(signal)) => SIGNALS.contains(&signal),
+        (None, None) => exit.timed_out,
+        (Some(_), Some(_)) => false,
+    };
+    if sound {
+        Ok(exit)
+    } else {
+        Err(Failure::Protocol(format!(
+            "a command ended with code {:?} and signal {:?}",
+            exit.code, exit.signal
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exited(code: Option<i32>, signal: Option<i32>, timed_out: bool) -> bool {
+        let exit = Exit {
+            code,
+            signal,
+            timed_out,
+            duration_ms: 0,
+        };
+        checked(GuestMessage::Exited(exit)).is_ok()
+    }
+
+    #[test]
+    fn commands_end_as_commands_can() {
+        assert!(exited(Some(0), None, false) && exited(Some(255), None, true));
+        assert!(exited(None, Some(9), false) && exited(None, None, true));
+        for impossible in [
+            exited(Some(256), None, false),
+            exited(Some(-1), None, false),
+            exited(None, Some(0), false),
+            exited(None, Some(i32::MAX), true),
+            exited(None, None, false),
+            exited(Some(0), Some(9), false),
+        ] {
+            assert!(!impossible);
+        }
+    }
+
+    #[test]
+    fn texts_are_bounded_and_harmless() {
+        let text = "\x1b[2J\n[run] exit_code=0".repeat(10_000);
+        let message = GuestMessage::Failed { message: text };
+        let Ok(GuestMessage::Failed { message }) = checked(message) else {
+            panic!("another message");
+        };
+        assert!(message.len() < 5000 && !message.contains(['\x1b', '\n']));
+    }
+}
