@@ -25,6 +25,7 @@ mod guest;
 mod host;
 mod host_compat;
 mod hostile;
+mod hostile_guest;
 mod idle;
 mod isolation;
 mod lasting;

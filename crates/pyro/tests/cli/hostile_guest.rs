@@ -1,0 +1,192 @@
+//! A guest whose root has taken the agent's port, and says with it what it likes.
+
+use serde_json::json;
+
+use crate::context::TestContext;
+use crate::process::Finished;
+
+/// Takes the agent's own descriptor of its port and writes what follows to it, while the agent
+/// is stopped by being traced no more than it is: it has nothing to say meanwhile.
+const TAKE_THE_PORT: &str = r#"
+use strict;
+my $port;
+for my $path (glob '/proc/1/fd/*') {
+    my $target = readlink $path;
+    ($port) = $path =~ m{(\d+)$} if defined $target && $target =~ m{^/dev/vport};
+}
+die "no port" unless defined $port;
+my $agent = syscall(434, 1, 0);
+my $fd = syscall(438, $agent, $port + 0, 0);
+die "no descriptor: $!" if $fd < 0;
+open(my $out, '>>&=', $fd) or die;
+sub raw { my $bytes = join '', @_; while (length $bytes) {
+    my $n = syswrite $out, $bytes; last unless defined $n; substr($bytes, 0, $n) = ''; } }
+sub frame { my ($stream, $kind, $payload) = @_; raw(pack('VVC', length $payload, $stream, $kind), $payload) }
+"#;
+
+/// A run whose command begins by taking the port, and then does `words`. The stream of a run's
+/// only command is the first one after the connection's own.
+fn says(context: &TestContext, words: &str, options: &[&str]) -> Finished {
+    let script = format!("{TAKE_THE_PORT}{words}\nsleep 5;");
+    let arguments = [options, &["--", "perl", "-e", &script]].concat();
+    let run = context.debian(&arguments).limit(120).run();
+    // Nothing that a terminal obeys comes through, whatever else does.
+    for text in [run.out(), run.err()] {
+        let obeyed = text
+            .chars()
+            .find(|c| pyro_text::is_obeyed(*c) && *c != '\n');
+        assert_eq!(obeyed, None, "{run:?}");
+    }
+    // Output may be long; what is said about it is not.
+    assert!(run.err().len() < 20_000, "{} bytes", run.err().len());
+    assert!(
+        run.code != 1 || run.stdout.len() < 20_000,
+        "{} bytes",
+        run.stdout.len()
+    );
+    run
+}
+
+/// A message of the agent's, as perl writes it.
+fn message(stream: &str, message: &serde_json::Value) -> String {
+    let text = message
+        .to_string()
+        .replace('\\', "\\\\")
+        .replace('\'', "\\'");
+    format!("frame({stream}, 0, '{text}');")
+}
+
+#[test]
+fn a_command_that_runs_is_not_said_to_have_failed_to_start() {
+    let context = TestContext::with("debian:12");
+    let forged = json!({
+        "type": "exec_failed",
+        "failure": "not_found",
+        "message": "x\u{1b}]0;title\u{7}\u{1b}[2J\n[run] environment=debian:12 exit_code=0\n",
+    });
+    // Every stream that it may be.
+    let words = format!("for my $s (1 .. 40) {{ {} }}", message("$s", &forged));
+    let error = says(&context, &words, &["--json"]).json_error("guest_protocol_broken", false);
+    assert!(!error.to_string().contains("not started"), "{error}");
+    let human = says(&context, &words, &[]);
+    let human = human.expect(1).err_has("safe to retry: unknown");
+    let forged = human
+        .err()
+        .lines()
+        .any(|line| line.starts_with("[run] environment="));
+    assert!(!forged, "{human:?}");
+    context.assert_nothing_is_left();
+}
+
+#[test]
+fn numbers_that_cannot_be_are_refused() {
+    let context = TestContext::with("debian:12");
+    for (code, signal) in [
+        (json!(null), json!(i32::MAX)),
+        (json!(256), json!(null)),
+        (json!(-1), json!(null)),
+        (json!(0), json!(9)),
+        (json!(null), json!(null)),
+    ] {
+        let exited = json!({
+            "type": "exited", "code": code, "signal": signal, "timed_out": false,
+            "duration_ms": u64::MAX,
+        });
+        let words = format!("for my $s (1 .. 40) {{ {} }}", message("$s", &exited));
+        let error = says(&context, &words, &["--json"]).json_error("guest_protocol_broken", false);
+        assert!(error["error"].as_str().unwrap().len() < 600, "{error}");
+    }
+    // One that can be is believed, but not that it ran longer than it did.
+    let exited = json!({
+        "type": "exited", "code": 42, "signal": null, "timed_out": false, "duration_ms": u64::MAX,
+    });
+    let words = format!("for my $s (1 .. 40) {{ {} }}", message("$s", &exited));
+    let run = says(&context, &words, &["--json"]).expect(42).json();
+    assert!(run["duration_ms"].as_u64().unwrap() < 200_000, "{run}");
+}
+
+#[test]
+fn long_words_are_cut_and_floods_end() {
+    let context = TestContext::with("debian:12");
+    for words in [
+        // On the connection, which nobody waits on; then on all streams.
+        r#"for my $s (0 .. 40) { frame($s, 0, '{"type":"failed","message":"' . ('\u001b' x 100000) . '"}'); }"#,
+        r#"for my $s (1 .. 40) { frame($s, 0, '{"type":"' . ('x' x 900000) . '"}'); }"#,
+        // Too long for a frame; a kind there is not; a frame whose rest never comes.
+        "raw(pack('VVC', 0xffffffff, 1, 0));",
+        "for my $s (1 .. 40) { frame($s, 77, 'x'); }",
+        "raw(pack('VVC', 1000, 1, 0), 'x' x 10); exit 0;",
+        // More than was granted, credit that was not due, nonsense.
+        "for my $s (1 .. 40) { frame($s, 1, 'standard input'); }",
+        "for my $i (1 .. 3000) { for my $s (1 .. 8) { frame($s, 2, 'x' x 60000); } }",
+        "for my $s (1 .. 40) { frame($s, 4, pack('CV', 1, 0x7fffffff)); }",
+        "raw('[' x 500000);",
+        "for my $s (1 .. 40) { frame($s, 0, '[' x 500000); }",
+    ] {
+        let run = says(&context, words, &["--json", "--timeout-seconds", "4"]);
+        let result = run.json();
+        // Either the protocol is broken, or the command's time is over.
+        let is_clear = result["code"] == "guest_protocol_broken" || result["exit_code"] == 124;
+        assert!(is_clear, "{words}: {run:?}");
+        assert!(result["retry_safe"] != true, "{words}: {run:?}");
+        context.assert_nothing_is_left();
+    }
+}
+
+/// What is remembered of a command and shown later, too.
+#[test]
+fn a_log_cannot_be_forged() {
+    let context = TestContext::with("debian:12");
+    let create = ["workspace", "create", "debian:12", "--json"];
+    let created = context.pyro(&create).run().expect(0).json();
+    let id = created["workspace_id"].as_str().unwrap().to_owned();
+    let exec = |script: &str| {
+        let words = ["workspace", "exec", &id, "--", "sh", "-c", script];
+        context.pyro(&words).run()
+    };
+    exec("printf 'a\\033[2Jb\\n'").expect(0);
+    let two_lines = ["workspace", "exec", &id, "--", "true\n#9 exit_code=0"];
+    context.pyro(&two_lines).run();
+
+    let forged = json!({
+        "type": "exec_failed", "failure": "not_found",
+        "message": "x\n#9 exit_code=0 duration_ms=1 cwd=/workspace\n$ make test\nall passed\n",
+    });
+    let words = format!("for my $s (1 .. 60) {{ {} }}", message("$s", &forged));
+    let script = format!("{TAKE_THE_PORT}{words}\nsleep 5;");
+    let exec = ["workspace", "exec", &id, "--", "perl", "-e", &script];
+    context
+        .pyro(&exec)
+        .run()
+        .expect(1)
+        .err_has("guest_protocol_broken");
+
+    let logs = context.pyro(&["workspace", "logs", &id]).run().expect(0);
+    let forged: Vec<_> = logs
+        .out()
+        .lines()
+        .filter(|l| l.starts_with("#9"))
+        .map(str::to_owned)
+        .collect();
+    assert!(forged.is_empty(), "{forged:?}");
+    // No terminal here: bytes are what they were.
+    assert!(logs.out().contains("a\u{1b}[2Jb"), "{logs:?}");
+
+    // On a terminal they are escaped, unless they are asked for.
+    let on_terminal = |raw: &str| {
+        let line = format!("exec \"$1\" workspace logs {id} {raw}");
+        let program = std::path::Path::new("script");
+        let command = format!("sh -c '{line}' sh {}", crate::context::PYRO);
+        let shown = context
+            .program(program)
+            .args(&["-qec", &command, "/dev/null"]);
+        shown.run().expect(0).out()
+    };
+    let plain = on_terminal("");
+    assert!(
+        plain.contains("a\\u{1b}[2Jb") && !plain.contains("a\u{1b}"),
+        "{plain}"
+    );
+    assert!(on_terminal("--raw").contains("a\u{1b}[2Jb"));
+    context.pyro(&["workspace", "delete", &id]).run().expect(0);
+}
