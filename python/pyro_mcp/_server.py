@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -27,9 +27,21 @@ class Server:
     """An MCP server. Tools that are called through it run in a server of their own, and so does
     every client's."""
 
-    def __init__(self, manager: VmManager, profile: Profile) -> None:
+    def __init__(
+        self,
+        manager: VmManager,
+        profile: Profile,
+        *,
+        files: Sequence[str | os.PathLike[str]] = (),
+        allow_host_compat: bool = False,
+    ) -> None:
         self._manager = manager
         self.profile: Profile = profile
+        self._options: list[str] = []
+        for directory in files:
+            self._options += ["--files", os.fspath(directory)]
+        if allow_host_compat:
+            self._options.append("--allow-host-compat")
 
     def run(
         self, transport: Transport = "stdio", *, listen: str = "127.0.0.1:8765"
@@ -80,7 +92,7 @@ class Server:
         return content, result.get("structuredContent", {})
 
     def _command(self) -> list[str]:
-        return [str(program()), "mcp", "serve", "--profile", self.profile]
+        return [str(program()), "mcp", "serve", "--profile", self.profile, *self._options]
 
     def _variables(self) -> dict[str, str]:
         return {
@@ -149,7 +161,17 @@ class _Client:
 
 
 def create_server(
-    manager: VmManager | None = None, *, profile: Profile = DEFAULT_PROFILE
+    manager: VmManager | None = None,
+    *,
+    profile: Profile = DEFAULT_PROFILE,
+    files: Sequence[str | os.PathLike[str]] = (),
+    allow_host_compat: bool = False,
 ) -> Server:
-    """Returns an MCP server whose tools are the operations that the profile has."""
-    return Server(manager or VmManager(), profile)
+    """Returns an MCP server whose tools are the operations that the profile has.
+
+    Its clients may copy files into guests from the directories `files`, or from the current one
+    if there are none. Only with `allow_host_compat` can they ask for a command to run on this
+    host, without isolation, where no guest can ever run."""
+    return Server(
+        manager or VmManager(), profile, files=files, allow_host_compat=allow_host_compat
+    )

@@ -2,10 +2,10 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::error::Error;
 use crate::member::{Content, Member};
@@ -49,22 +49,37 @@ impl Source {
                 source,
             },
         };
+        // A device may do something when it is opened.
         let metadata = fs::metadata(&path).map_err(unreadable)?;
-        let kind = if metadata.is_dir() {
-            Kind::Directory
-        } else if metadata.is_file() && is_named_like_one(&path) {
-            Kind::TarArchive
-        } else {
+        if !metadata.is_dir() && !metadata.is_file() {
             return Err(Error::WrongKind { noun, path });
-        };
+        }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let flags = match kind {
-            Kind::Directory => flags | OFlags::DIRECTORY,
-            Kind::TarArchive => flags,
-        };
         let open = rustix::fs::open(&path, flags, Mode::empty())
             .map_err(|error| unreadable(error.into()))?;
+        Self::opened(noun, path, open)
+    }
+
+    /// As [`open`](Self::open), of what was opened already, for reading and without waiting.
+    pub fn opened(noun: &'static str, path: PathBuf, open: OwnedFd) -> Result<Self, Error> {
+        let stat = match rustix::fs::fstat(&open) {
+            Ok(stat) => stat,
+            Err(error) => {
+                let source = error.into();
+                return Err(Error::Unreadable { path, source });
+            }
+        };
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Kind::Directory,
+            FileType::RegularFile if is_named_like_one(&path) => Kind::TarArchive,
+            _ => return Err(Error::WrongKind { noun, path }),
+        };
         Ok(Self { path, open, kind })
+    }
+
+    /// Where what is open really is, which another path may name.
+    pub fn real_path(&self) -> io::Result<PathBuf> {
+        fs::read_link(format!("/proc/self/fd/{}", self.open.as_raw_fd()))
     }
 
     /// Returns its absolute path, without symbolic links.

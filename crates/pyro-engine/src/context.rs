@@ -10,6 +10,8 @@ use pyro_environment::Progress;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
+use crate::Permissions;
+
 /// News of a call under way.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -114,6 +116,8 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// A command's standard input; `/dev/null` if not set.
     pub stdin: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    /// What the caller may have of the host.
+    pub permissions: Permissions,
     /// Takes a command's output as it comes. If not set, it is collected into the result.
     pub output: Option<OutputStreams>,
 }

@@ -75,6 +75,36 @@ impl Error {
         .remedy("send the properties of the operation's input schema, and no others")
     }
 
+    /// A caller may not have what it asks for, whatever it is.
+    pub(crate) fn not_allowed(message: impl Display) -> Self {
+        Self::new(Kind::InvalidInput, "not_allowed_by_operator", message)
+            .remedy("send the request without it")
+    }
+
+    /// A path leads to where its caller may not read.
+    pub(crate) fn outside(message: impl Display) -> Self {
+        Self::new(Kind::InvalidInput, "outside_allowed_directories", message)
+    }
+
+    pub(crate) fn with_remedy(self, remedy: impl Display) -> Self {
+        self.remedy(remedy)
+    }
+
+    /// What a request names on the host cannot be opened.
+    pub(crate) fn unreadable_source(
+        noun: &'static str,
+        path: &str,
+        source: std::io::Error,
+    ) -> Self {
+        let path = path.into();
+        match source.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+                pyro_archive::Error::Missing { noun, path }.into()
+            }
+            _ => pyro_archive::Error::Unreadable { path, source }.into(),
+        }
+    }
+
     pub(crate) fn command_required() -> Self {
         Self::new(
             Kind::InvalidInput,
@@ -250,13 +280,20 @@ impl Error {
         .remedy("run `pyro doctor` to find out why there is no guest")
     }
 
-    /// Whether it means that no guest can be had, as opposed to a request that is wrong, a guest
-    /// that failed while it worked, or one that could be had without a network.
+    /// Whether it means that this host can never have a guest. Not sizes, time, disk, places or a
+    /// guest that failed: whoever asks for a command can bring those about.
     pub(crate) fn means_no_guest(&self) -> bool {
-        let only_a_network = matches!(&*self.code, "passt_missing" | "network_unavailable");
-        self.kind == Kind::Failed && self.retry_safe && !only_a_network
+        NO_GUEST.contains(&&*self.code)
     }
 }
+
+/// The codes of what keeps a host from ever having a guest.
+const NO_GUEST: [&str; 4] = [
+    "qemu_missing",
+    "qemu_too_old",
+    "qemu_unusable",
+    "platform_unsupported",
+];
 
 /// An error on its way from one process of ours to another.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -20,6 +20,7 @@ mod error;
 mod lasting;
 pub mod operation;
 pub mod operations;
+mod permissions;
 mod request;
 mod transfer;
 pub mod variables;
@@ -28,6 +29,7 @@ pub use capture::Printed;
 pub use config::{Config, PARK_COMMAND, SUPERVISE_COMMAND};
 pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};
+pub use permissions::{HOST_COMPAT, HostDirectories, Permissions};
 pub use pyro_environment::Progress;
 pub use pyro_machine::{AcceleratorChoice, AllowList, Piece, Start};
 
@@ -157,6 +159,7 @@ impl Engine {
         request: Value,
         mut context: Context,
     ) -> Result<Value, Error> {
+        context.permissions.check(&request)?;
         let cancelled = context.cancel.clone();
         tokio::select! {
             result = (entry.call)(self, request, &mut context) => result,

@@ -78,6 +78,8 @@ pub trait Operation:
     const OPEN_WORLD: bool = false;
     /// Whether it can be asked to run a command on the host, without isolation.
     const ON_HOST: bool = false;
+    /// Its properties that name files of the host, which it reads.
+    const HOST_PATHS: &'static [&'static str] = &[];
     /// What comes of it.
     type Output: Serialize + DeserializeOwned + JsonSchema + 'static;
 
@@ -109,6 +111,8 @@ pub struct Entry {
     pub open_world: bool,
     /// See [`Operation::ON_HOST`].
     pub on_host: bool,
+    /// See [`Operation::HOST_PATHS`].
+    pub host_paths: &'static [&'static str],
     /// The schema of the request.
     pub input_schema: fn() -> Schema,
     /// The schema of the response.
@@ -134,6 +138,7 @@ impl Entry {
             idempotent: T::IDEMPOTENT || matches!(T::EFFECT, Effect::ReadOnly),
             open_world: T::OPEN_WORLD,
             on_host: T::ON_HOST,
+            host_paths: T::HOST_PATHS,
             input_schema: || {
                 let mut schema = schema_for!(T);
                 require_what_has_no_default(&mut schema);

@@ -179,7 +179,8 @@ impl Error {
         match self {
             Self::QemuMissing => "qemu_missing",
             Self::QemuTooOld { .. } => "qemu_too_old",
-            Self::QemuUnusable { .. } | Self::Spawn { .. } => "qemu_unusable",
+            Self::QemuUnusable { .. } => "qemu_unusable",
+            Self::Spawn { .. } => "vmm_not_started",
             Self::KvmUnavailable { .. } => "kvm_unavailable",
             Self::PasstMissing => "passt_missing",
             Self::NetworkUnavailable { .. } => "network_unavailable",
@@ -208,8 +209,13 @@ impl Error {
                 "install QEMU {MINIMUM_VERSION} or newer (Debian 12 has it): \
                  sudo apt-get install qemu-system-x86"
             ),
-            Self::QemuUnusable { .. } | Self::Spawn { .. } => {
+            Self::QemuUnusable { .. } => {
                 "reinstall it: sudo apt-get install --reinstall qemu-system-x86".into()
+            }
+            Self::Spawn { .. } => {
+                "check the limits of this process (`ulimit -a`) and what `pyro doctor` says of \
+                 isolation"
+                    .into()
             }
             Self::KvmUnavailable { .. } => {
                 "leave out `--accel kvm` to run in software, or see `pyro doctor`".into()

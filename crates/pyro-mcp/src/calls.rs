@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyro_engine::operation::Entry;
-use pyro_engine::{Config, Context, Engine, Error, Listener};
+use pyro_engine::{Config, Context, Engine, Error, Listener, Permissions};
 use serde_json::Value;
 use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
@@ -56,11 +56,18 @@ impl Calls {
     }
 
     /// Starts an operation.
-    pub(crate) fn call(&self, entry: &'static Entry, request: Value, listener: Listener) -> Call {
+    pub(crate) fn call(
+        &self,
+        entry: &'static Entry,
+        request: Value,
+        listener: Listener,
+        permissions: Permissions,
+    ) -> Call {
         let cancel = self.cancel.child_token();
         // A command has no input: ours is the client's messages.
         let context = Context {
             listener,
+            permissions,
             cancel: cancel.clone(),
             ..Context::default()
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyro_engine::operation::Entry;
-use pyro_engine::{Error, Kind, Listener, VERSION};
+use pyro_engine::{Error, Kind, Listener, Permissions, VERSION};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
     CompleteRequestParams, CompleteResult, ContentBlock, CreateTaskResult, DiscoverResult,
@@ -24,7 +24,7 @@ use crate::calls::{Call, Calls};
 use crate::completion::{self, Source};
 use crate::log::LOGS;
 use crate::news::News;
-use crate::{Profile, Prompt, Resources, Tool, guidance, output};
+use crate::{Profile, Prompt, Resources, Tool, guidance, output, roots};
 
 const NAME: &str = "pyro_mcp";
 /// Where in a result's metadata programs find an error's parts.
@@ -47,16 +47,24 @@ pub struct Offer {
     pub prompts: Vec<Prompt>,
     /// How long a call may take before a client that has tasks gets one.
     pub task_after: Duration,
+    /// What clients may have of the host.
+    pub permissions: Permissions,
+    /// Whether a client may read files of its own roots, too.
+    pub client_roots: bool,
 }
 
-impl From<Profile> for Offer {
-    fn from(profile: Profile) -> Self {
+impl Offer {
+    /// What a profile has, with these permissions.
+    pub fn new(profile: Profile, permissions: Permissions) -> Self {
         let operations = profile.operations();
+        let tool = |operation| Tool::new(operation, permissions.host_compat);
         Self {
             prompts: guidance::prompts(&operations),
-            tools: operations.into_iter().map(Tool::from).collect(),
+            tools: operations.iter().copied().map(tool).collect(),
             resources: vec![LOGS],
             task_after: TASK_AFTER,
+            permissions,
+            client_roots: false,
         }
     }
 }
@@ -95,13 +103,45 @@ impl Face {
         request: Value,
         context: &RequestContext<RoleServer>,
     ) -> Result<Result<Value, Error>, ErrorData> {
-        let mut call = self.calls.call(operation, request, Listener::default());
+        let permissions = self.offer.permissions.clone();
+        let listener = Listener::default();
+        let mut call = self.calls.call(operation, request, listener, permissions);
         tokio::select! {
             result = call.result() => return result.ok_or_else(broken_off),
             () = context.ct.cancelled() => {}
         }
         call.cancel().await;
         Err(cancelled())
+    }
+
+    /// What a call may have of the host. A client that has roots is asked for them when it names a
+    /// file, as they may change.
+    async fn permissions(
+        &self,
+        operation: &Entry,
+        arguments: &Value,
+        context: &RequestContext<RoleServer>,
+    ) -> Permissions {
+        let mut permissions = self.offer.permissions.clone();
+        let names_files = operation
+            .host_paths
+            .iter()
+            .any(|name| arguments[name].is_string());
+        let has_roots = context
+            .client_capabilities()
+            .is_some_and(|client| client.roots.is_some());
+        if let Some(files) = &mut permissions.files
+            && self.offer.client_roots
+            && names_files
+            && has_roots
+        {
+            for root in roots::of(&context.peer).await {
+                if let Err(error) = files.add(&root) {
+                    tracing::debug!(%error, root = %root.display(), "a root cannot be opened");
+                }
+            }
+        }
+        permissions
     }
 
     /// Lets a call go on as a task, whose result the client asks for when it likes.
@@ -176,7 +216,10 @@ impl ServerHandler for Face {
         let news = News::new(operation.name);
         let arguments = Value::Object(request.arguments.unwrap_or_default());
         let offset = arguments["offset"].as_u64().unwrap_or(0);
-        let mut call = self.calls.call(operation, arguments, news.listener());
+        let permissions = self.permissions(operation, &arguments, &context).await;
+        let mut call = self
+            .calls
+            .call(operation, arguments, news.listener(), permissions);
         tokio::select! {
             result = call.result() => return Ok(outcome(result, &news, offset)?.into()),
             () = context.ct.cancelled() => {}

@@ -18,6 +18,7 @@ mod profile;
 mod prompt;
 mod registration;
 mod resources;
+mod roots;
 mod stdio;
 mod tool;
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use pyro_engine::HOST_COMPAT;
 use pyro_engine::operation::{Effect, Entry};
 use rmcp::model::{JsonObject, ToolAnnotations};
 use serde_json::Value;
@@ -18,40 +19,61 @@ pub struct Tool {
     pub definition: rmcp::model::Tool,
 }
 
-impl From<&'static Entry> for Tool {
-    fn from(operation: &'static Entry) -> Self {
+impl Tool {
+    /// The tool of an operation, for clients who may or may not have commands run on the host.
+    pub fn new(operation: &'static Entry, host_compat: bool) -> Self {
         Self {
             operation,
-            definition: definition(operation),
+            definition: definition(operation, host_compat),
         }
     }
 }
 
-/// The definitions of a profile's tools, as a client gets them.
+/// The definitions of a profile's tools, as a client gets them unless the operator says otherwise.
 pub fn definitions(profile: Profile) -> Vec<Value> {
-    let tools = profile.operations().into_iter().map(definition);
+    let operations = profile.operations().into_iter();
+    let tools = operations.map(|operation| definition(operation, false));
     tools.map(|tool| serde_json::json!(tool)).collect()
 }
 
-/// What a client is told about an operation.
-fn definition(entry: &'static Entry) -> rmcp::model::Tool {
-    let description = entry.description();
+/// What a client is told about an operation. Of what it may not have it is not told.
+fn definition(entry: &'static Entry, host_compat: bool) -> rmcp::model::Tool {
+    let description = description(entry, host_compat);
+    let mut input = (entry.input_schema)().to_value();
+    if !host_compat && let Some(properties) = input["properties"].as_object_mut() {
+        properties.remove(HOST_COMPAT);
+    }
     // The first paragraph of a doc comment is a headline.
     let title = description.split("\n\n").next().unwrap_or_default();
     let annotations = ToolAnnotations::new()
         .read_only(entry.effect == Effect::ReadOnly)
         // On the host a command can remove anything, and the hint is about all a tool may do.
-        .destructive(entry.effect == Effect::Destructive || entry.on_host)
+        .destructive(entry.effect == Effect::Destructive || (entry.on_host && host_compat))
         .idempotent(entry.idempotent)
         .open_world(entry.open_world);
-    rmcp::model::Tool::new(
-        entry.name,
-        description.clone(),
-        portable((entry.input_schema)().to_value()),
-    )
-    .with_title(title)
-    .with_raw_output_schema(portable((entry.output_schema)().to_value()))
-    .with_annotations(annotations)
+    rmcp::model::Tool::new(entry.name, description.clone(), portable(input))
+        .with_title(title)
+        .with_raw_output_schema(portable((entry.output_schema)().to_value()))
+        .with_annotations(annotations)
+}
+
+/// An operation's description, as it is true for a client of a server.
+fn description(entry: &Entry, host_compat: bool) -> String {
+    let all = entry.description();
+    let paragraphs = all.split("\n\n");
+    let mut told: Vec<String> = paragraphs
+        .filter(|paragraph| host_compat || !paragraph.contains(HOST_COMPAT))
+        .map(str::to_owned)
+        .collect();
+    if !entry.host_paths.is_empty() {
+        told.push(format!(
+            "{} names a directory or an archive on the machine of this server, whose files are \
+             copied into the guest. It must be in a directory that the server's operator allowed; \
+             a relative path begins in the first of these.",
+            entry.host_paths.join(" and ")
+        ));
+    }
+    told.join("\n\n")
 }
 
 /// A schema without what not every client understands, or what it is told elsewhere.
@@ -190,8 +212,30 @@ mod tests {
             expected(true, false, true, false)
         );
         assert_eq!(of("env_pull"), expected(false, false, true, true));
-        assert_eq!(of("vm_run"), expected(false, true, false, true));
+        assert_eq!(of("vm_run"), expected(false, false, false, true));
+        let allowed = Tool::new(pyro_engine::operation::find("vm_run").unwrap(), true);
+        let annotations = json!(allowed.definition)["annotations"].clone();
+        assert_eq!(annotations, expected(false, true, false, true));
         assert_eq!(of("workspace_exec"), expected(false, false, false, true));
+    }
+
+    /// Unless the operator allows it, a model does not learn that there is such a thing.
+    #[test]
+    fn the_host_is_no_ones_to_ask_for() {
+        for tool in definitions(Profile::WorkspaceFull) {
+            let text = tool.to_string().to_lowercase();
+            // Results say where a command ran.
+            let input = format!("{}{}", tool["inputSchema"], tool["description"]).to_lowercase();
+            assert!(!input.contains("host_compat"), "{text}");
+            assert!(!input.contains("isolation"), "{text}");
+        }
+        for entry in pyro_engine::operation::OPERATIONS {
+            let schema = (entry.input_schema)().to_value();
+            if schema["properties"].get(HOST_COMPAT).is_some() {
+                let tool = json!(Tool::new(entry, true).definition);
+                assert!(tool["inputSchema"]["properties"].get(HOST_COMPAT).is_some());
+            }
+        }
     }
 
     #[test]

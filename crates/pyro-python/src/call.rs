@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pyo3::PyResult;
 use pyro_engine::operation::Entry;
-use pyro_engine::{Config, Context, Engine, Error, Event, Listener, OutputStreams};
+use pyro_engine::{Config, Context, Engine, Error, Event, Listener, OutputStreams, Permissions};
 use serde_json::Value;
 use tokio::time::MissedTickBehavior;
 
@@ -66,6 +66,8 @@ fn context(caller: &Arc<Caller>) -> Context {
         listener: Listener::new(listen),
         cancel: caller.cancel.clone(),
         stdin: None,
+        // Python's caller is the user.
+        permissions: Permissions::default(),
         output: caller.wants_output().then(|| OutputStreams {
             stdout: output("stdout"),
             stderr: output("stderr"),

@@ -2,12 +2,12 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
-use pyro_engine::{Config, variables};
+use pyro_engine::{Config, HostDirectories, Permissions, variables};
 use pyro_mcp::{
     Directories, Endpoint, Host, HttpServer, Offer, Profile, Registration, Scope, Stdio,
     serve_stdio,
@@ -43,6 +43,28 @@ fn serve() -> Command {
              pyro mcp serve --transport http --listen 127.0.0.1:8765",
         )
         .arg(profile())
+        .arg(
+            Arg::new("files")
+                .long("files")
+                .value_name("DIRECTORY")
+                .value_parser(clap::value_parser!(PathBuf))
+                .value_hint(ValueHint::DirPath)
+                .action(ArgAction::Append)
+                .help(
+                    "Let agents copy files from this directory into guests, and from no other; \
+                     may be given several times [default: the current directory and, on standard \
+                     input, the client's roots]",
+                ),
+        )
+        .arg(
+            Arg::new("allow-host-compat")
+                .long("allow-host-compat")
+                .action(ArgAction::SetTrue)
+                .help(
+                    "Let agents ask for a command to run on this host, WITHOUT ISOLATION, where no \
+                     guest can ever run",
+                ),
+        )
         .arg(
             Arg::new("transport")
                 .long("transport")
@@ -170,12 +192,15 @@ pub(crate) fn main(matches: &ArgMatches) -> ExitCode {
 
 fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
     let config = configuration(matches)?;
-    let profile = chosen_profile(matches);
+    let over_http = text(matches, "transport") == "http";
+    let mut offer = Offer::new(chosen_profile(matches), permissions(matches)?);
+    // Over HTTP a client's roots need not be of this machine, nor its user's.
+    offer.client_roots = !over_http && matches.get_many::<PathBuf>("files").is_none();
     let runtime = runtime();
     let stop = CancellationToken::new();
-    let served = if text(matches, "transport") == "http" {
+    let served = if over_http {
         let endpoint = endpoint(matches)?;
-        runtime.block_on(serve_http(config, profile.into(), endpoint, stop))
+        runtime.block_on(serve_http(config, offer, endpoint, stop))
     } else {
         if std::io::stdin().is_terminal() {
             note("an MCP client is expected on standard input; see `pyro mcp config --help`");
@@ -183,12 +208,25 @@ fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
         let stdio = Stdio::take()?;
         runtime.block_on(async {
             stop_on_signals(&stop);
-            serve_stdio(config, profile.into(), stdio, stop).await
+            serve_stdio(config, offer, stdio, stop).await
         })
     };
     // A thread may still wait for the client's next message.
     runtime.shutdown_background();
     Ok(served?)
+}
+
+/// What agents may have of this host.
+fn permissions(matches: &ArgMatches) -> Result<Permissions, Failure> {
+    let named = matches.get_many::<PathBuf>("files").unwrap_or_default();
+    let mut directories: Vec<&Path> = named.map(PathBuf::as_path).collect();
+    if directories.is_empty() {
+        directories.push(Path::new("."));
+    }
+    Ok(Permissions {
+        host_compat: matches.get_flag("allow-host-compat"),
+        files: Some(HostDirectories::open_all(directories)?),
+    })
 }
 
 async fn serve_http(

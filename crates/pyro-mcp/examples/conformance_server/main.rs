@@ -11,7 +11,7 @@ mod tools;
 use std::error::Error;
 use std::time::Duration;
 
-use pyro_engine::Config;
+use pyro_engine::{Config, Permissions};
 use pyro_mcp::{Endpoint, HttpServer, Offer};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         resources: vec![resources::FIXTURES],
         prompts: prompts::all(),
         task_after: TASK_AFTER,
+        permissions: Permissions::default(),
+        client_roots: false,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -206,9 +206,12 @@ static CONTACT: Entry = Entry::of::<Contact>();
 
 /// All of them.
 pub(crate) fn all() -> Vec<Tool> {
-    let mut tools: Vec<_> = OPERATIONS.iter().map(Tool::from).collect();
+    let mut tools: Vec<_> = OPERATIONS
+        .iter()
+        .map(|entry| Tool::new(entry, false))
+        .collect();
     // The schemas of ours are put in the plainest form; this is about one that is not.
-    let mut contact = Tool::from(&CONTACT);
+    let mut contact = Tool::new(&CONTACT, false);
     if let Value::Object(schema) = (CONTACT.input_schema)().to_value() {
         contact.definition.input_schema = Arc::new(schema);
     }

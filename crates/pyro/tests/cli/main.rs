@@ -26,6 +26,7 @@ mod host;
 mod host_compat;
 mod hostile;
 mod hostile_guest;
+mod hostile_model;
 mod idle;
 mod isolation;
 mod lasting;

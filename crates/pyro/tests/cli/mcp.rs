@@ -391,7 +391,7 @@ fn long_work_becomes_a_task_where_the_client_has_tasks() {
 fn a_command_on_the_host_does_not_read_the_clients_messages() {
     let context = TestContext::with("debian:12");
     let server = context
-        .pyro(&["mcp", "serve"])
+        .pyro(&["mcp", "serve", "--allow-host-compat"])
         .env("PATH", context.path("nowhere"))
         .silent_stdin()
         .start_unread();

@@ -29,6 +29,8 @@ pub(crate) struct Client {
     era: Era,
     capabilities: Value,
     last_id: u64,
+    /// What it answers when it is asked for its roots.
+    pub(crate) roots: Vec<String>,
     /// What came while something else was waited for.
     pub(crate) passed_over: Vec<Value>,
 }
@@ -59,6 +61,7 @@ impl Client {
             era,
             capabilities,
             last_id: 0,
+            roots: Vec::new(),
             passed_over: Vec::new(),
         };
         if era == Era::Legacy {
@@ -119,8 +122,15 @@ impl Client {
     pub(crate) fn response(&mut self, id: u64) -> Value {
         loop {
             let message = self.next();
-            if message["id"] == id {
+            if message["id"] == id && message.get("method").is_none() {
                 return message;
+            }
+            if message["method"] == "roots/list" {
+                let roots: Vec<_> = self.roots.iter().map(|uri| json!({"uri": uri})).collect();
+                let result = json!({"roots": roots});
+                let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
+                self.server.say(&format!("{answer}\n"));
+                continue;
             }
             self.passed_over.push(message);
         }

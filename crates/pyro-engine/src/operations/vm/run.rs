@@ -205,7 +205,10 @@ impl Operation for Run {
                 Err(error) if error.means_no_guest() && allow_host_compat => {
                     host_compat::run(&request, &error, context).await?
                 }
-                Err(error) if error.means_no_guest() => return Err(error.guest_unavailable()),
+                // Who may not have the host is not told how to.
+                Err(error) if error.means_no_guest() && context.permissions.host_compat => {
+                    return Err(error.guest_unavailable());
+                }
                 Err(error) => return Err(error),
             };
         Ok(RunResult {

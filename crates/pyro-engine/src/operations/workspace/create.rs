@@ -1,8 +1,5 @@
 //! `workspace create`
 
-use std::path::Path;
-
-use pyro_archive::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +60,7 @@ impl Operation for Create {
     const COMMAND: &'static [&'static str] = &["workspace", "create"];
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
+    const HOST_PATHS: &'static [&'static str] = &["seed_path"];
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {
@@ -71,7 +69,7 @@ impl Operation for Create {
         let ttl_seconds = workspace_ttl(self.ttl_seconds)?;
         engine.environments.status(&self.environment)?;
         let source = match &self.seed_path {
-            Some(path) => Some(Source::open("seed_path", Path::new(path))?),
+            Some(path) => Some(context.permissions.open("seed_path", path)?),
             None => None,
         };
         if self.network {

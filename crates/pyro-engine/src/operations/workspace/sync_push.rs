@@ -1,8 +1,5 @@
 //! `workspace sync push`
 
-use std::path::Path;
-
-use pyro_archive::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -67,13 +64,14 @@ impl Operation for SyncPush {
     const COMMAND: &'static [&'static str] = &["workspace", "sync", "push"];
     const EFFECT: Effect = Effect::Mutating;
     const IDEMPOTENT: bool = true;
+    const HOST_PATHS: &'static [&'static str] = &["source_path"];
     type Output = Pushed;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pushed, Error> {
         let destination = workspace_path("workspace destination", &self.dest)?;
         let found = engine.lasting(Kind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_sync_push")?;
-        let source = Source::open("source_path", Path::new(&self.source_path))?;
+        let source = context.permissions.open("source_path", &self.source_path)?;
         let mode = transfer::mode(&source).to_owned();
         let source_path = source.path().to_string_lossy().into_owned();
         let counts = transfer::push(source, found, &destination, &context.listener).await?;

@@ -1,0 +1,282 @@
+//! *Permissions* are what a caller may have of the host. Who works at a terminal, or in Python, may
+//! have all that the user may. A model asks over MCP, and may have what the server's operator
+//! said.
+
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use pyro_archive::Source;
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
+use serde_json::Value;
+
+use crate::Error;
+
+/// The property by which a command may run on the host; see [`Permissions::host_compat`].
+pub const HOST_COMPAT: &str = "allow_host_compat";
+
+/// What a caller may have of the host.
+#[derive(Clone, Debug)]
+pub struct Permissions {
+    /// Whether a command may run on the host where no guest can be had.
+    pub host_compat: bool,
+    /// The directories from which files may be read; `None`: whatever the user may read.
+    pub files: Option<HostDirectories>,
+}
+
+impl Default for Permissions {
+    fn default() -> Self {
+        Self {
+            host_compat: true,
+            files: None,
+        }
+    }
+}
+
+impl Permissions {
+    /// Refuses a request that asks for what its caller may not have.
+    pub(crate) fn check(&self, request: &Value) -> Result<(), Error> {
+        if self.host_compat || request[HOST_COMPAT] != true {
+            return Ok(());
+        }
+        Err(Error::not_allowed(format!(
+            "{HOST_COMPAT} is not allowed by the operator of this server"
+        )))
+    }
+
+    /// Opens a directory or an archive of the host that a request names.
+    pub(crate) fn open(&self, noun: &'static str, path: &str) -> Result<Source, Error> {
+        match &self.files {
+            None => Ok(Source::open(noun, Path::new(path))?),
+            Some(directories) => directories.open(noun, path),
+        }
+    }
+}
+
+/// Directories of the host that somebody may read, each open, so that they stay those that were
+/// meant.
+#[derive(Clone, Debug, Default)]
+pub struct HostDirectories(Vec<Arc<HostDirectory>>);
+
+#[derive(Debug)]
+struct HostDirectory {
+    /// As it was named, and where that leads.
+    named: PathBuf,
+    real: PathBuf,
+    open: OwnedFd,
+}
+
+impl HostDirectories {
+    /// Opens the directories.
+    ///
+    /// # Errors
+    /// When one of them cannot be opened; its name is in the error.
+    pub fn open_all<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Self, Error> {
+        let mut directories = Self::default();
+        for path in paths {
+            directories.add(path).map_err(|error| {
+                Error::invalid(format!(
+                    "cannot open the directory {}: {error}",
+                    path.display()
+                ))
+            })?;
+        }
+        Ok(directories)
+    }
+
+    /// Adds one more.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn add(&mut self, path: &Path) -> std::io::Result<()> {
+        let named = std::path::absolute(path)?;
+        let real = named.canonicalize()?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = rustix::fs::open(&real, flags, Mode::empty())?;
+        self.0.push(Arc::new(HostDirectory { named, real, open }));
+        Ok(())
+    }
+
+    /// Opens what is at `path`, if it is in one of the directories, and stays there on the whole
+    /// way: links that lead out are not followed, whenever they are made. A relative path begins
+    /// in the first directory.
+    fn open(&self, noun: &'static str, path: &str) -> Result<Source, Error> {
+        for directory in &self.0 {
+            let Some(rest) = directory.below(Path::new(path)) else {
+                continue;
+            };
+            let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+            return match openat2(&directory.open, &rest, flags, Mode::empty(), how) {
+                Ok(open) => Ok(Source::opened(noun, directory.real.join(rest), open)?),
+                // It leads out.
+                Err(Errno::XDEV | Errno::LOOP) => Err(self.outside(noun, path)),
+                Err(error) => Err(Error::unreadable_source(noun, path, error.into())),
+            };
+        }
+        Err(self.outside(noun, path))
+    }
+
+    fn outside(&self, noun: &str, path: &str) -> Error {
+        let allowed: Vec<String> = self
+            .0
+            .iter()
+            .map(|d| d.named.display().to_string())
+            .collect();
+        let hint = if path.starts_with('~') {
+            "; ~ has no meaning here"
+        } else {
+            ""
+        };
+        Error::outside(format!(
+            "{noun} {} is in no directory that the operator of this server allowed{hint}",
+            pyro_text::line(path)
+        ))
+        .with_remedy(format!(
+            "use files in {}; a relative path begins in the first of these",
+            allowed.join(", ")
+        ))
+    }
+}
+
+impl HostDirectory {
+    /// The rest of a path that is in this directory, as it is written.
+    fn below(&self, path: &Path) -> Option<PathBuf> {
+        let rest = if path.is_absolute() {
+            let real = || path.strip_prefix(&self.real).ok();
+            path.strip_prefix(&self.named).ok().or_else(real)?
+        } else {
+            path
+        };
+        // The kernel counts the steps back; what is left is for it to judge.
+        let rest: PathBuf = rest
+            .components()
+            .filter(|part| *part != Component::CurDir)
+            .collect();
+        Some(if rest.as_os_str().is_empty() {
+            ".".into()
+        } else {
+            rest
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn code(result: Result<Source, Error>) -> String {
+        result.map_or_else(|error| error.code.into_owned(), |_| "opened".into())
+    }
+
+    #[test]
+    fn only_what_is_in_an_allowed_directory_is_opened() {
+        let place = tempfile::tempdir().unwrap();
+        let allowed = place.path().join("allowed");
+        fs::create_dir_all(allowed.join("sub/deeper")).unwrap();
+        fs::create_dir(place.path().join("secret")).unwrap();
+        fs::write(place.path().join("secret.tar"), "").unwrap();
+        fs::write(allowed.join("a.tar"), "").unwrap();
+        symlink("sub", allowed.join("inward")).unwrap();
+        symlink("../secret", allowed.join("outward")).unwrap();
+        symlink("/etc", allowed.join("absolute")).unwrap();
+        symlink("/proc/self/root", allowed.join("magic")).unwrap();
+        let files = HostDirectories::open_all([allowed.as_path()]).unwrap();
+        let open = |path: &str| code(files.open("seed_path", path));
+        let within = |path: &str| allowed.join(path).to_string_lossy().into_owned();
+        for path in [
+            ".",
+            "sub",
+            "./sub/deeper",
+            "sub/../sub",
+            "inward/deeper",
+            "a.tar",
+            "",
+        ] {
+            assert_eq!(open(path), "opened", "{path}");
+            assert_eq!(open(&within(path)), "opened", "{path}");
+        }
+        for path in [
+            "..",
+            "../secret",
+            "sub/../../secret",
+            "outward",
+            "absolute",
+            "absolute/passwd",
+            "magic/etc",
+            "/",
+            "/etc",
+            "~/.ssh",
+            "../secret.tar",
+        ] {
+            let refused = open(path);
+            assert!(
+                ["outside_allowed_directories", "archive_not_found"].contains(&&*refused),
+                "{path}: {refused}"
+            );
+        }
+        let beside = format!("{}-other", allowed.display());
+        fs::create_dir(&beside).unwrap();
+        assert_eq!(open(&beside), "outside_allowed_directories");
+        assert_eq!(open("no-such"), "archive_not_found");
+        fs::write(allowed.join("file"), "").unwrap();
+        assert_eq!(open("file"), "archive_wrong_kind");
+    }
+
+    /// Whatever a link is exchanged for while it is opened, nothing outside is.
+    #[test]
+    fn a_link_that_changes_leads_nowhere() {
+        let place = tempfile::tempdir().unwrap();
+        let allowed = place.path().join("allowed");
+        fs::create_dir_all(allowed.join("inside")).unwrap();
+        let secret = place.path().join("secret");
+        fs::create_dir(&secret).unwrap();
+        let secret = secret.canonicalize().unwrap();
+        let files = HostDirectories::open_all([allowed.as_path()]).unwrap();
+        let link = allowed.join("link");
+        let exchanging = {
+            let (link, spare) = (link, allowed.join("spare"));
+            std::thread::spawn(move || {
+                for turn in 0..4000 {
+                    let target = if turn % 2 == 0 { "../secret" } else { "inside" };
+                    symlink(target, &spare).unwrap();
+                    fs::rename(&spare, &link).unwrap();
+                }
+            })
+        };
+        let mut opened = 0;
+        while !exchanging.is_finished() {
+            if let Ok(source) = files.open("seed_path", "link") {
+                let real = source.real_path().unwrap();
+                assert!(!real.starts_with(&secret), "{}", real.display());
+                opened += 1;
+            }
+        }
+        exchanging.join().unwrap();
+        assert!(opened > 0, "it was never opened");
+    }
+
+    #[test]
+    fn who_may_not_have_the_host_is_told_so() {
+        let permissions = Permissions {
+            host_compat: false,
+            files: None,
+        };
+        let asks = json!({"allow_host_compat": true});
+        let error = permissions.check(&asks).unwrap_err();
+        assert_eq!(error.code, "not_allowed_by_operator");
+        assert!(
+            permissions
+                .check(&json!({"allow_host_compat": false}))
+                .is_ok()
+        );
+        assert!(permissions.check(&json!({})).is_ok());
+        assert!(Permissions::default().check(&asks).is_ok());
+    }
+}
