@@ -42,6 +42,9 @@ pub struct Config {
     pub start: Start,
     /// How long a machine that was restored ahead of time is kept; zero: none is.
     pub parked_idle: Duration,
+    /// Environment variables for a process of ours that outlives the call which starts it. It gets
+    /// no others: they may hold secrets, and it may live long.
+    pub passed_on: Vec<(String, OsString)>,
     /// The program `pyro`, which is run for whatever outlives a call: with [`PARK_COMMAND`] and
     /// with [`SUPERVISE_COMMAND`]. Without it there is nothing of the kind.
     pub program: Option<PathBuf>,
@@ -124,6 +127,10 @@ impl Config {
                     Error::bad_variable(variables::REQUIRE_ISOLATION, &value, &wanted)
                 })?,
             },
+            passed_on: variables::PASSED_ON
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), get(name)?)))
+                .collect(),
             program: None,
             boot_limit: number(variables::BOOT_TIMEOUT_SECONDS, 1)?
                 .map_or(DEFAULT_BOOT_LIMIT, Duration::from_secs),

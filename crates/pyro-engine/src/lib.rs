@@ -6,7 +6,7 @@
 //! # async fn example() -> Result<(), pyro_engine::Error> {
 //! use pyro_engine::{Config, Context, Engine};
 //!
-//! let engine = Engine::open(Config::from_variables(|name| std::env::var_os(name))?);
+//! let engine = Engine::open(Config::from_variables(|name| std::env::var_os(name))?)?;
 //! let run = pyro_engine::operation::find("vm_run").expect("the table has it");
 //! let request = serde_json::json!({"environment": "debian:12", "command": "uname -r"});
 //! let result = engine.call(run, request, Context::default()).await?;
@@ -31,8 +31,9 @@ pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};
 pub use permissions::{HOST_COMPAT, HostDirectories, Permissions};
 pub use pyro_environment::Progress;
-pub use pyro_machine::{AcceleratorChoice, AllowList, Piece, Start};
+pub use pyro_machine::{AcceleratorChoice, AllowList, Piece, Start, pass_nothing_on};
 
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -63,7 +64,13 @@ struct Parked {
 
 impl Engine {
     /// Opens the engine. Creates nothing; removes what machines without an owner have left.
-    pub fn open(config: Config) -> Self {
+    ///
+    /// # Errors
+    /// When somebody else can write the directories it works in.
+    pub fn open(config: Config) -> Result<Self, Error> {
+        for directory in [&config.base_dir, &config.cache_dir] {
+            pyro_store::check_private_directory(directory)?;
+        }
         let engine = Self {
             machines: Machines {
                 template_dir: config.cache_dir.join("templates"),
@@ -87,10 +94,10 @@ impl Engine {
             );
         }
         engine.sweep_lasting();
-        engine
+        Ok(engine)
     }
 
-    /// Keeps a machine ahead of its use, as [`PARK_COMMAND`]'s argument describes it, and returns
+    /// Keeps a machine ahead of its use, as what [`PARK_COMMAND`] reads describes it, and returns
     /// when it was used or nobody came for it.
     ///
     /// # Errors
@@ -98,7 +105,7 @@ impl Engine {
     pub async fn keep_parked(description: &str) -> Result<(), Error> {
         let parked: Parked = serde_json::from_str(description)
             .map_err(|error| Error::malformed(PARK_COMMAND, &error))?;
-        let engine = Self::open(parked.config);
+        let engine = Self::open(parked.config)?;
         // While this process has one thread. What is parked has no network.
         pyro_machine::confine_keeper(false)
             .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")))?;
@@ -107,7 +114,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Supervises a lasting VM, as [`SUPERVISE_COMMAND`]'s argument describes it, and returns when
+    /// Supervises a lasting VM, as what [`SUPERVISE_COMMAND`] reads describes it, and returns when
     /// it is over. News of its start is written to `news`, which is closed when it runs.
     ///
     /// # Errors
@@ -138,7 +145,13 @@ impl Engine {
         let Ok(description) = serde_json::to_string(&parked) else {
             return;
         };
-        match run_detached(program, PARK_COMMAND, &description, Stdio::null()) {
+        match run_detached(
+            &self.config,
+            program,
+            &[PARK_COMMAND],
+            &description,
+            Stdio::null(),
+        ) {
             Ok(keeper) => reap(keeper),
             Err(error) => tracing::debug!(%error, "no successor is parked"),
         }
@@ -168,21 +181,37 @@ impl Engine {
     }
 }
 
-/// Starts a process of ours that outlives this one, and is not of its terminal.
+/// Starts a process of ours that outlives this one, and is not of its terminal. What it is told
+/// goes through its standard input: command lines are for all users of the host to see. Of our
+/// environment it gets what it needs: the rest may hold secrets, and it may live long.
 fn run_detached(
+    config: &Config,
     program: &Path,
-    command: &str,
+    words: &[&str],
     description: &str,
     stdout: Stdio,
 ) -> std::io::Result<Child> {
-    Command::new(program)
-        .args([command, description])
+    let mut command = Command::new(program);
+    pyro_machine::inherit_nothing(&mut command);
+    let mut child = command
+        .args(words)
+        .env_clear()
+        .envs(config.passed_on.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(stdout)
         .stderr(Stdio::null())
         .process_group(0)
-        .spawn()
+        .spawn()?;
+    let told = child
+        .stdin
+        .take()
+        .map_or(Ok(()), |mut stdin| stdin.write_all(description.as_bytes()));
+    if let Err(error) = told {
+        // It has ended already, which its output says better.
+        tracing::debug!(%error, "a process was not told what to do");
+    }
+    Ok(child)
 }
 
 /// Waits, in the background, for a process that may or may not outlive this one: as long as this

@@ -68,6 +68,14 @@ variables! {
         "The user's directory for what should survive a restart.";
 }
 
+/// What a process of ours gets that outlives the call which started it. Directories and settings
+/// it is told otherwise.
+pub(crate) const PASSED_ON: &[&str] = &[HOME, PATH, TMPDIR, LOG, TEST_CELL];
+/// Where temporary files go.
+const TMPDIR: &str = "TMPDIR";
+/// For tests only, and read by programs that were built for them: see pyro-machine.
+const TEST_CELL: &str = "PYRO_TEST_CELL";
+
 #[cfg(test)]
 mod tests {
     use super::ALL;

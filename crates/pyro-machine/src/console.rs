@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pyro_store::create_private_file;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
@@ -32,7 +33,7 @@ pub(crate) struct Console {
 impl Console {
     /// Starts to read from `stream` into the file at `path`.
     pub(crate) fn start(stream: StdUnixStream, path: &Path) -> std::io::Result<Self> {
-        let file = File::create(path)?;
+        let file = create_private_file(path)?;
         stream.set_nonblocking(true)?;
         let stream = UnixStream::from_std(stream)?;
         let tail = Arc::new(Mutex::new(VecDeque::new()));

@@ -3,9 +3,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use pyro_store::create_private_file;
 
 use crate::Error;
 
@@ -22,7 +24,7 @@ pub const SEED_DISK_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 /// Makes the disk of a machine that has no seed, in its directory.
 pub(crate) fn no_seed(directory: &Path) -> Result<PathBuf, Error> {
     let path = directory.join("no-seed");
-    File::create(&path)
+    create_private_file(&path)
         .and_then(|file| file.set_len(SEED_DISK_BYTES))
         .map_err(|error| failed(&path, &error))?;
     Ok(path)
@@ -64,7 +66,9 @@ fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     let error = |error: &io::Error| failed(&path, error);
     // Two processes that come here at once both format; either one's result may stay.
     let made = format(scratch).and_then(|image| {
-        File::open(&image)?.sync_all()?;
+        let file = File::open(&image)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        file.sync_all()?;
         fs::rename(&image, &path)
     });
     let removed = fs::remove_dir_all(scratch);
@@ -78,7 +82,7 @@ fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
 /// would belong to the user who runs this, and the upper layer's owner is the owner of the guest's
 /// root directory.
 fn format(scratch: &Path) -> io::Result<PathBuf> {
-    fs::create_dir(scratch)?;
+    fs::DirBuilder::new().mode(0o700).create(scratch)?;
     let image = scratch.join("image");
     let mut mke2fs = Command::new(system_program("mke2fs"));
     mke2fs

@@ -197,6 +197,7 @@ impl Error {
             Self::NotStarted { .. } => "command_not_started",
             Self::Protocol { .. } => "guest_protocol_broken",
             Self::OutputClosed => "output_closed",
+            Self::Store(error) if error.is_not_private() => "directory_not_private",
             Self::Store(_) => "store_unusable",
         }
     }
@@ -265,6 +266,11 @@ impl Error {
                 "the machine was ended; run the command again in a new one".into()
             }
             Self::OutputClosed => "keep reading until the command ends".into(),
+            Self::Store(error) if error.is_not_private() => format!(
+                "take the right to write away from others (chmod go-w {}), if what is there is \
+                 yours, or choose another place with PYRO_BASE_DIR or PYRO_ENVIRONMENT_CACHE_DIR",
+                error.path().display()
+            ),
             Self::Store(_) => "check the directory's owner and mode, or set PYRO_BASE_DIR".into(),
         }
     }

@@ -33,6 +33,7 @@ pub use host::HostFacts;
 pub use launch::{LaunchEvent, Machines, Start};
 pub use machine::Machine;
 pub use network::{AllowList, NetworkInfo, NotAnAllowList};
+pub use process::{inherit_nothing, pass_nothing_on};
 pub use qemu::MINIMUM_VERSION as MINIMUM_QEMU;
 pub use qemu::Program as Qemu;
 pub use spec::{MachineSpec, Phase};

@@ -10,15 +10,19 @@ use std::fs::{self, File};
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pyro_store::{MachineDirectory, VmId, create_private_directory};
+use rustix::fs::OFlags;
+use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
+use rustix::process::geteuid;
 
 use crate::Error;
 use crate::files::Files;
@@ -139,7 +143,11 @@ impl Lot {
     pub(crate) fn claim(&self, key: &str) -> Option<Claim> {
         let path = self.socket(key);
         let lease = match UnixStream::connect(&path) {
-            Ok(lease) => lease,
+            Ok(lease) if is_ours(&lease) => lease,
+            Ok(_) => {
+                tracing::warn!(path = %path.display(), "somebody else offers a machine here");
+                return None;
+            }
             Err(error) => {
                 if error.kind() == io::ErrorKind::ConnectionRefused {
                     // Its holder died; nobody listens there again.
@@ -211,6 +219,7 @@ impl Place {
         // It is there only once it listens.
         let hidden = directory.path().join("offer.sock");
         let listener = UnixListener::bind(&hidden)?;
+        fs::set_permissions(&hidden, fs::Permissions::from_mode(0o600))?;
         fs::rename(&hidden, &self.socket)?;
         listener.set_nonblocking(true)?;
         let listener = tokio::net::UnixListener::from_std(listener)?;
@@ -239,6 +248,11 @@ fn kind(template: &str, platform: &Platform) -> String {
     std::iter::once(template.to_owned())
         .chain(required)
         .collect()
+}
+
+/// Whether the process at the other end is this user's.
+fn is_ours(connection: &UnixStream) -> bool {
+    socket_peercred(connection).is_ok_and(|peer| peer.uid == geteuid())
 }
 
 /// Waits until the other side lets go of the machine.
@@ -304,6 +318,8 @@ fn open_lock(path: &Path) -> io::Result<File> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)
 }
 

@@ -146,6 +146,21 @@ impl Exited {
     }
 }
 
+/// Has the program that this process becomes, or those that it starts, inherit none of its open
+/// files but the first three.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn pass_nothing_on() -> io::Result<()> {
+    close_all_on_exec()
+}
+
+/// Has a program that is to be started inherit no open file but the first three.
+pub fn inherit_nothing(command: &mut Command) {
+    // SAFETY: the closure makes system calls only; it neither allocates nor takes locks.
+    unsafe { command.pre_exec(close_all_on_exec) };
+}
+
 /// Finds a program in a search path like `PATH`'s value.
 pub(crate) fn find_program(search_path: &OsStr, name: &str) -> Option<PathBuf> {
     std::env::split_paths(search_path)

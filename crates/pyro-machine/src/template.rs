@@ -7,12 +7,12 @@
 //! and used only if its files are, to the inode and the nanosecond, those that were saved.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use pyro_store::{VmId, create_private_directory, read_record, write_record};
+use pyro_store::{VmId, create_private_directory, create_private_file, read_record, write_record};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -143,6 +143,7 @@ impl Templates {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(path.with_extension("lock"))?;
         if lock.try_lock().is_err() {
             return Ok(None);
@@ -172,6 +173,7 @@ impl Templates {
                 .create(true)
                 .truncate(false)
                 .write(true)
+                .mode(0o600)
                 .open(&lock_path);
             let free = lock.as_ref().is_ok_and(|lock| lock.try_lock().is_ok());
             if free && remove(&path).is_ok() {
@@ -291,7 +293,9 @@ impl Maker {
         let failed = |error| failed(&self.path, &error);
 
         let kept = |name: &str| self.partial.path().join(name);
-        fs::write(kept(STATE), &state).map_err(failed)?;
+        create_private_file(&kept(STATE))
+            .and_then(|mut file| file.write_all(&state))
+            .map_err(failed)?;
         // What is there is complete, or it is not there.
         let partial = self.partial.path();
         let stamp = |name: &str| Stamp::of(&kept(name)).map_err(failed);

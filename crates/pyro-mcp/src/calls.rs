@@ -35,7 +35,15 @@ pub(crate) struct Call {
 }
 
 impl Calls {
-    pub(crate) fn start(config: Config) -> io::Result<Self> {
+    pub(crate) fn start(config: Config) -> Result<Self, crate::Error> {
+        let engine = Arc::new(Engine::open(config)?);
+        Self::start_with(engine).map_err(|source| crate::Error::Resource {
+            action: "start a thread",
+            source,
+        })
+    }
+
+    fn start_with(engine: Arc<Engine>) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = runtime.handle().clone();
         let end = CancellationToken::new();
@@ -47,7 +55,7 @@ impl Calls {
                 runtime.shutdown_background();
             })?;
         Ok(Self {
-            engine: Arc::new(Engine::open(config)),
+            engine,
             thread,
             under_way: TaskTracker::new(),
             cancel: CancellationToken::new(),

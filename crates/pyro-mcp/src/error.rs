@@ -9,6 +9,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The engine cannot be had.
+    #[error("{0}")]
+    Engine(#[from] pyro_engine::Error),
     /// The process cannot have what every server needs.
     #[error("cannot {action}")]
     Resource {
@@ -63,8 +66,9 @@ pub enum Error {
 
 impl Error {
     /// What to do next.
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> &str {
         match self {
+            Self::Engine(error) => error.remedy.as_deref().unwrap_or_default(),
             Self::Resource { .. } => "look at the limits of this process: `ulimit -a`",
             Self::Listen { .. } => "choose another address or port with --listen",
             Self::Exposed { .. } => {

@@ -130,10 +130,7 @@ impl HttpServer {
         offer: Offer,
         stop: CancellationToken,
     ) -> Result<(), Error> {
-        let calls = Calls::start(config).map_err(|source| Error::Resource {
-            action: "start a thread",
-            source,
-        })?;
+        let calls = Calls::start(config)?;
         let calls = Arc::new(calls);
         let face = Face::new(Arc::clone(&calls), offer);
         let service = StreamableHttpService::new(

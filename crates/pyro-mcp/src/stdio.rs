@@ -70,10 +70,7 @@ pub async fn serve_stdio(
     stdio: Stdio,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let calls = Calls::start(config).map_err(|source| Error::Resource {
-        action: "start a thread",
-        source,
-    })?;
+    let calls = Calls::start(config)?;
     let calls = Arc::new(calls);
     let watched = |file| Watched {
         file: tokio::fs::File::from_std(file),

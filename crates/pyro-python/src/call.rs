@@ -33,7 +33,7 @@ pub(crate) fn run(
         .enable_all()
         .build()?;
     let result = runtime.block_on(async {
-        let engine = Engine::open(config.clone());
+        let engine = Engine::open(config.clone())?;
         let call = engine.call(entry, request, context(caller));
         tokio::pin!(call);
         let mut looks = tokio::time::interval(LOOK_INTERVAL);

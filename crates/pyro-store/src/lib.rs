@@ -10,6 +10,7 @@ mod id;
 mod lock;
 mod machine_directory;
 mod objects;
+mod private;
 mod record;
 mod slots;
 
@@ -19,6 +20,7 @@ pub use history::{Entry, Exit, History, Log};
 pub use id::{VmId, random_hex};
 pub use machine_directory::{MachineDirectory, Swept, sweep};
 pub use objects::{NewObject, Object, Objects, Ownership, Record, RecordError};
+pub use private::{check_private_directory, create_private_directory, create_private_file};
 pub use record::{read_record, write_atomically, write_record};
 pub use slots::{Slot, Slots};
 
@@ -30,6 +32,7 @@ pub struct Error {
     path: PathBuf,
     #[source]
     source: std::io::Error,
+    not_private: bool,
 }
 
 impl Error {
@@ -38,7 +41,22 @@ impl Error {
             action,
             path: path.to_owned(),
             source: source.into(),
+            not_private: false,
         }
+    }
+
+    /// A directory is not its user's alone.
+    fn not_private(path: &Path, problem: String) -> Self {
+        let source = std::io::Error::new(std::io::ErrorKind::PermissionDenied, problem);
+        Self {
+            not_private: true,
+            ..Self::new("use", path, source)
+        }
+    }
+
+    /// Whether a directory is not its user's alone.
+    pub fn is_not_private(&self) -> bool {
+        self.not_private
     }
 
     /// The path it happened at.
@@ -53,18 +71,4 @@ impl Error {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
         )
     }
-}
-
-/// Creates a directory and its parents; the directory itself is made accessible to its owner
-/// alone. One that exists is left as it is.
-///
-/// # Errors
-/// When it cannot be created.
-pub fn create_private_directory(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| Error::new("create the directory", path, source))
 }

@@ -4,12 +4,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::Error;
@@ -18,6 +19,9 @@ use crate::Error;
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// How long those may take altogether who only look at a lock.
 const LOOKING: Duration = Duration::from_secs(2);
+
+/// A lock is a file, and nothing that leads to one.
+const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
 /// What became of a lock's holder.
 pub(crate) enum End {
@@ -36,6 +40,7 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, Error> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(NO_LINK)
         .open(path)
         .map_err(|source| Error::new("open the lock", path, source))
 }
@@ -91,7 +96,11 @@ pub(crate) fn take_if_free(lock: &File) -> bool {
 }
 
 pub(crate) fn open_existing(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(NO_LINK)
+        .open(path)
 }
 
 /// Ends the process that holds the lock, if one does. Who has not noted his id is waited for: he
@@ -104,7 +113,8 @@ pub(crate) fn end_holder(path: &Path, limit: Duration) -> End {
     while is_held(&lock) {
         // Still held after the process was opened: so the process is the holder, not a later one
         // that was given the same id.
-        if let Some(holder) = holder(path)
+        if let Some((id, holder)) = holder(path)
+            && has_open(id, &lock)
             && is_held(&lock)
         {
             let _ = pidfd_send_signal(&holder, Signal::KILL);
@@ -123,7 +133,53 @@ pub(crate) fn end_holder(path: &Path, limit: Duration) -> End {
 }
 
 /// The process that has noted its id in the lock, if it lives.
-fn holder(path: &Path) -> Option<OwnedFd> {
-    let id = fs::read_to_string(path).ok()?.parse().ok()?;
-    pidfd_open(Pid::from_raw(id)?, PidfdFlags::empty()).ok()
+fn holder(path: &Path) -> Option<(Pid, OwnedFd)> {
+    let id = Pid::from_raw(fs::read_to_string(path).ok()?.parse().ok()?)?;
+    Some((id, pidfd_open(id, PidfdFlags::empty()).ok()?))
+}
+
+/// Whether a process has this very file open: the id that stands in it is no proof.
+fn has_open(id: Pid, file: &File) -> bool {
+    let Ok(wanted) = file.metadata() else {
+        return false;
+    };
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", id.as_raw_nonzero()));
+    descriptors.into_iter().flatten().flatten().any(|entry| {
+        fs::metadata(entry.path())
+            .is_ok_and(|open| (open.dev(), open.ino()) == (wanted.dev(), wanted.ino()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// Who can write a lock cannot have anybody ended whom he likes.
+    #[test]
+    fn only_who_has_the_lock_open_is_ended_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vmm.lock");
+        let lock = take(&path).unwrap();
+        let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
+        fs::write(&path, bystander.id().to_string()).unwrap();
+        let limit = Duration::from_millis(50);
+        assert!(matches!(end_holder(&path, limit), End::Alive));
+        assert!(bystander.try_wait().unwrap().is_none(), "it was ended");
+        bystander.kill().unwrap();
+        bystander.wait().unwrap();
+
+        let inherited = Stdio::from(lock.try_clone().unwrap());
+        let mut holder = Command::new("sleep")
+            .arg("1000")
+            .stdin(inherited)
+            .spawn()
+            .unwrap();
+        fs::write(&path, holder.id().to_string()).unwrap();
+        drop(lock);
+        let limit = Duration::from_secs(10);
+        assert!(matches!(end_holder(&path, limit), End::Ended));
+        holder.wait().unwrap();
+    }
 }

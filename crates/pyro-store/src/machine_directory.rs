@@ -4,11 +4,14 @@
 //! machine has no owner: its VMM is ended and the directory removed by whoever comes next.
 
 use std::fs::{self, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::OFlags;
+
 use crate::lock::{End, end_holder, open_existing, open_lock, take};
+use crate::private::is_own;
 use crate::{Error, VmId, create_private_directory};
 
 const OWNER_LOCK: &str = "owner.lock";
@@ -89,7 +92,9 @@ impl MachineDirectory {
 fn take_for_vmm(directory: &Path) -> Result<(File, File), Error> {
     let path = directory.join(VMM_LOCK);
     let note = open_lock(&path)?;
-    let lock = File::open(&path).map_err(|source| Error::new("open the lock", &path, source))?;
+    let flags = OFlags::NOFOLLOW.bits().cast_signed();
+    let lock = File::options().read(true).custom_flags(flags).open(&path);
+    let lock = lock.map_err(|source| Error::new("open the lock", &path, source))?;
     lock.try_lock()
         .map_err(|error| Error::new("lock", &path, error))?;
     Ok((lock, note))
@@ -127,6 +132,8 @@ pub fn sweep(base: &Path) -> Swept {
                 .is_some_and(|name| VmId::parse(name).is_some())
         })
         .map(|entry| entry.path())
+        // What is somebody else's is nobody's to sweep.
+        .filter(|path| is_own(path))
         .collect();
     if candidates.is_empty() {
         return swept;

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::fault::between_steps;
 use crate::lock::{End, end_holder, is_free, note_holder, open_lock, take, take_if_free};
+use crate::private::is_own;
 use crate::{Error, VmId, create_private_directory, write_record};
 
 const RECORD: &str = "record.json";
@@ -133,7 +134,7 @@ impl Objects {
     pub fn find(&self, id: &str) -> Option<Object> {
         let id = VmId::parse(id)?;
         let path = self.directory.join(id.as_str());
-        path.is_dir().then_some(Object { id, path })
+        (is_own(&path) && path.is_dir()).then_some(Object { id, path })
     }
 
     /// Returns all objects, in the order of their ids.

@@ -190,7 +190,7 @@ fn completions() -> Command {
 fn hidden(name: &'static str) -> Command {
     Command::new(name)
         .hide(true)
-        .arg(Arg::new("description").required(true))
+        .arg(Arg::new("id").help("What people see who look at processes"))
 }
 
 fn manual() -> Command {

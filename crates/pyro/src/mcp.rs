@@ -162,6 +162,9 @@ impl From<pyro_engine::Error> for Failure {
 
 impl From<pyro_mcp::Error> for Failure {
     fn from(error: pyro_mcp::Error) -> Self {
+        if let pyro_mcp::Error::Engine(error) = error {
+            return error.into();
+        }
         let cause = std::error::Error::source(&error);
         Self {
             message: error.to_string(),

@@ -1,6 +1,6 @@
 //! One run of the program, from the words that were typed to an exit status.
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -13,8 +13,10 @@ use clap::ArgMatches;
 use pyro_engine::operation::Entry;
 use pyro_engine::{
     Config, Context, Engine, Error, Kind, Listener, OutputStreams, PARK_COMMAND, SUPERVISE_COMMAND,
-    Start, variables,
+    Start, pass_nothing_on, variables,
 };
+use rustix::fs::Mode;
+use rustix::process::umask;
 use serde_json::Value;
 use tokio::io::AsyncWrite;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,11 +29,14 @@ use crate::{arguments, json, mcp};
 
 /// Exit status of a program that lost the reader of its output: 128 + SIGPIPE.
 const READER_GONE: u8 = 128 + 13;
+/// What a process of ours is told is shorter: paths, numbers, a search path.
+const DESCRIPTION_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
 /// Added to a signal's number, as shells do.
 const SIGNALLED: i32 = 128;
 
 pub(crate) fn main() -> ExitCode {
     let begun = Instant::now();
+    keep_to_ourselves();
     log_to_stderr();
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,
@@ -45,8 +50,8 @@ pub(crate) fn main() -> ExitCode {
         "completions" => return completions(matches),
         "manual" => return manual(),
         "mcp" => return mcp::main(matches),
-        PARK_COMMAND => return keep_parked(matches),
-        SUPERVISE_COMMAND => return supervise(matches),
+        PARK_COMMAND => return keep_parked(),
+        SUPERVISE_COMMAND => return supervise(),
         _ => {}
     }
     let (mut words, mut matches) = (vec![first], matches);
@@ -56,6 +61,16 @@ pub(crate) fn main() -> ExitCode {
     }
     let entry = arguments::find(&words).expect("the commands were made from the table");
     ExitCode::from(perform(entry, matches, begun))
+}
+
+/// What whoever started us has left open is not for what we start, and what we make is not for
+/// others to write.
+fn keep_to_ourselves() {
+    // Each of those that matter is started with the same care.
+    let _ = pass_nothing_on();
+    let others_may_not_write = Mode::WGRP | Mode::WOTH;
+    let wanted = umask(others_may_not_write) | others_may_not_write;
+    umask(wanted);
 }
 
 /// Performs an operation and returns the exit status.
@@ -104,7 +119,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
                 context.output = Some(output.streams(harmless));
             }
             cancel_on_signals(&context, &signalled);
-            let engine = Engine::open(config);
+            let engine = Engine::open(config)?;
             took("setup", begun);
             let result = engine.call(entry, request, context).await;
             finished = Instant::now();
@@ -267,7 +282,8 @@ fn manual() -> ExitCode {
 }
 
 /// Keeps a machine for the next call. There is nobody to tell how that went.
-fn keep_parked(matches: &ArgMatches) -> ExitCode {
+fn keep_parked() -> ExitCode {
+    let description = description();
     let kept = runtime().block_on(async {
         let mut terminate = signal(SignalKind::terminate()).ok();
         let terminated = async {
@@ -277,7 +293,7 @@ fn keep_parked(matches: &ArgMatches) -> ExitCode {
             }
         };
         tokio::select! {
-            kept = Engine::keep_parked(description(matches)) => kept.is_ok(),
+            kept = Engine::keep_parked(&description) => kept.is_ok(),
             _ = terminated => true,
         }
     });
@@ -285,7 +301,8 @@ fn keep_parked(matches: &ArgMatches) -> ExitCode {
 }
 
 /// Supervises a VM that outlives the call that started it, which reads our standard output.
-fn supervise(matches: &ArgMatches) -> ExitCode {
+fn supervise() -> ExitCode {
+    let description = description();
     let Ok(news) = std::io::stdout().as_fd().try_clone_to_owned() else {
         return ExitCode::FAILURE;
     };
@@ -294,12 +311,18 @@ fn supervise(matches: &ArgMatches) -> ExitCode {
         let _ = rustix::stdio::dup2_stdout(null);
     }
     let news = std::fs::File::from(news);
-    let supervised = runtime().block_on(Engine::supervise(description(matches), news));
+    let supervised = runtime().block_on(Engine::supervise(&description, news));
     status(supervised.is_ok())
 }
 
-fn description(matches: &ArgMatches) -> &str {
-    let description: &String = matches.get_one("description").expect("clap requires it");
+/// What a process of ours is told by the one that started it. What is no description is refused
+/// by whoever reads it.
+fn description() -> String {
+    let mut description = String::new();
+    let stdin = std::io::stdin().lock();
+    let _ = stdin
+        .take(DESCRIPTION_LIMIT_BYTES)
+        .read_to_string(&mut description);
     description
 }
 

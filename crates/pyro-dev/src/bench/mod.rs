@@ -20,5 +20,5 @@ pub use statistics::{Samples, Table};
 /// Opens the engine as the program does.
 fn engine() -> Result<Engine, Error> {
     let config = Config::from_variables(|name| std::env::var_os(name))?;
-    Ok(Engine::open(config))
+    Ok(Engine::open(config)?)
 }

@@ -38,7 +38,7 @@ pub(super) fn page() -> Result<String, Error> {
 /// Asks an engine whose directories do not exist: what is installed here is no reference.
 fn list() -> Result<EnvironmentList, Error> {
     let nowhere = |name: &str| (name == "HOME").then(|| "/nonexistent".into());
-    let engine = Engine::open(Config::from_variables(nowhere)?);
+    let engine = Engine::open(Config::from_variables(nowhere)?)?;
     let entry = operation::find("vm_list_environments").ok_or("there is no list operation")?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let value = runtime.block_on(engine.call(entry, serde_json::json!({}), Context::default()))?;

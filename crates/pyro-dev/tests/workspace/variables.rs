@@ -9,6 +9,13 @@ use crate::sources;
 const OF_THE_BUILD: &[(&str, &[&str])] = &[
     ("PYRO_GUEST_BINARY", &["crates/pyro-environment/build.rs"]),
     (
+        "PYRO_TEST_CELL",
+        &[
+            "crates/pyro-engine/src/variables.rs",
+            "crates/pyro-machine/src/cell/weakened.rs",
+        ],
+    ),
+    (
         "PYRO_GUEST_AGENT",
         &[
             "crates/pyro-environment/build.rs",
@@ -39,6 +46,8 @@ const OF_THE_BUILD: &[(&str, &[&str])] = &[
 const READERS: &[&str] = &[
     "crates/pyro-dev/src/bench/mod.rs",
     "crates/pyro-environment/build.rs",
+    // Not in the program that users have.
+    "crates/pyro-machine/src/cell/weakened.rs",
     "crates/pyro-mcp/examples/conformance_server/main.rs",
     "crates/pyro/src/mcp.rs",
     "crates/pyro/src/terminal.rs",

@@ -141,8 +141,10 @@ fn spawn(engine: &Engine, description: &Description) -> Result<ChildStdout, Erro
     };
     let text = serde_json::to_string(description)
         .map_err(|error| Error::no_supervisor(&error.to_string()))?;
-    let mut child =
-        crate::run_detached(program, SUPERVISE_COMMAND, &text, Stdio::piped()).map_err(failed)?;
+    // Its id is for people who look at processes.
+    let words = [SUPERVISE_COMMAND, description.id.as_str()];
+    let mut child = crate::run_detached(&engine.config, program, &words, &text, Stdio::piped())
+        .map_err(failed)?;
     let news = child.stdout.take();
     crate::reap(child);
     news.ok_or_else(|| Error::no_supervisor("it has no output"))

@@ -62,7 +62,7 @@ enum End {
 pub(crate) async fn supervise(description: &str, news: impl Write + Send) -> Result<(), Error> {
     let description: Description = serde_json::from_str(description)
         .map_err(|error| Error::malformed(SUPERVISE_COMMAND, &error))?;
-    let engine = Engine::open(description.config.clone());
+    let engine = Engine::open(description.config.clone())?;
     let news = Mutex::new(news);
     let tell = |piece: &News| {
         let mut news = news.lock().unwrap_or_else(PoisonError::into_inner);

@@ -449,5 +449,5 @@ async fn what_an_unpacking_says_is_bounded() {
     let Ok(Unpacked::Refused { message }) = refused.await else {
         panic!("it did not fail");
     };
-    assert_eq!(message.len(), 16 * 1024);
+    assert!((5000..5100).contains(&message.chars().count()));
 }

@@ -2,13 +2,13 @@
 //! host's user out of what the guest sends, and needs no rights for that.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use pyro_store::create_private_file;
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use super::relay::{read_frame, write_frame};
@@ -50,7 +50,7 @@ impl Passt {
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(&log)?);
+            .stderr(create_private_file(&log)?);
         let process = OwnedProcess::spawn(command, &[theirs.as_raw_fd()], None, Cell::passt()?)?;
         drop(OwnedFd::from(theirs));
         Ok((Self { process, log }, ours))

@@ -1,0 +1,224 @@
+//! Directories that somebody else can write, or has prepared: pyro neither works in them, nor ends,
+//! writes or believes what they name.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
+
+use crate::context::TestContext;
+use crate::leftovers;
+use crate::skip;
+
+/// Somebody who has no account here.
+const STRANGER: u32 = 7002;
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_directory_that_others_can_write_is_refused_by_name() {
+    let context = TestContext::with("debian:12");
+    let base = context.base();
+    fs::create_dir_all(&base).unwrap();
+    for mode in [0o777, 0o1777, 0o770, 0o757] {
+        set_mode(&base, mode);
+        for words in [
+            &["run", "debian:12", "--json", "--", "true"] as &[&str],
+            &["env", "list", "--json"],
+        ] {
+            let error = context
+                .pyro(words)
+                .run()
+                .json_error("directory_not_private", true);
+            let text = error.to_string();
+            assert!(
+                text.contains(&*base.to_string_lossy()) && text.contains("chmod go-w"),
+                "{text}"
+            );
+        }
+    }
+    set_mode(&base, 0o755);
+    context.debian(&["--", "true"]).run().expect(0);
+    // A directory on the way there can be exchanged by whoever may write it.
+    let way = context.path("way");
+    fs::create_dir(&way).unwrap();
+    set_mode(&way, 0o777);
+    let run = context.debian(&["--json", "--", "true"]);
+    let run = run.env("PYRO_BASE_DIR", way.join("base")).run();
+    run.json_error("directory_not_private", true);
+    assert!(!way.join("base").exists());
+    let cache = context.path("cache");
+    fs::create_dir(&cache).unwrap();
+    set_mode(&cache, 0o777);
+    let pull = context.pyro(&["env", "pull", "debian:12", "--json"]);
+    let pull = pull.env("PYRO_ENVIRONMENT_CACHE_DIR", &cache).run();
+    pull.json_error("directory_not_private", true);
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_stranger_prepared_is_not_used_or_skip() {
+    if !rustix::process::geteuid().is_root() {
+        skip!(
+            "what_a_stranger_prepared_is_not_used",
+            "only root can be a stranger"
+        );
+    }
+    let context = TestContext::with("debian:12");
+    let base = context.base();
+    let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
+    let planted = base.join("vms/aaaaaaaaaaaa");
+    fs::create_dir_all(&planted).unwrap();
+    fs::write(planted.join("owner.lock"), "").unwrap();
+    fs::write(planted.join("vmm.lock"), bystander.id().to_string()).unwrap();
+    let held = fs::File::open(planted.join("vmm.lock")).unwrap();
+    held.lock().unwrap();
+    fs::create_dir_all(base.join("parked")).unwrap();
+    let listener = UnixListener::bind(base.join("parked/kind.sock")).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let secret = context.path("secret");
+    fs::write(&secret, "precious").unwrap();
+    let own = |path: &Path| chown(path, Some(STRANGER), Some(STRANGER)).unwrap();
+    let all = [
+        "",
+        "vms",
+        "vms/aaaaaaaaaaaa",
+        "vms/aaaaaaaaaaaa/vmm.lock",
+        "parked",
+        "parked/kind.sock",
+    ];
+
+    // All of it, then only what is below.
+    for keep in [0, 1] {
+        for name in all.iter().skip(keep) {
+            own(&base.join(name));
+        }
+        if keep == 1 {
+            chown(&base, Some(0), Some(0)).unwrap();
+        }
+        let run = context
+            .debian(&["--json", "--", "cat"])
+            .stdin("my password")
+            .run();
+        let error = run.json_error("directory_not_private", true);
+        assert!(error.to_string().contains(&STRANGER.to_string()), "{error}");
+        assert!(listener.accept().is_err(), "the stranger was asked");
+        assert!(
+            bystander.try_wait().unwrap().is_none(),
+            "the bystander was ended"
+        );
+    }
+
+    // Made this user's own later, as by a careless chown: the process in the lock does not hold
+    // it, and files are not written through links.
+    for name in all {
+        chown(base.join(name), Some(0), Some(0)).unwrap();
+    }
+    context.debian(&["--", "true"]).run().expect(0);
+    assert!(
+        bystander.try_wait().unwrap().is_none(),
+        "the bystander was ended"
+    );
+    drop(held);
+    fs::remove_dir_all(base.join("vms")).unwrap();
+    symlink(context.path("elsewhere"), base.join("vms")).unwrap();
+    fs::create_dir(context.path("elsewhere")).unwrap();
+    context
+        .debian(&["--json", "--", "true"])
+        .run()
+        .json_error("directory_not_private", true);
+    fs::remove_file(base.join("vms")).unwrap();
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "precious");
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}
+
+/// Whatever the umask, nothing of what machines have can be read or written by others.
+#[test]
+fn modes_do_not_depend_on_the_umask() {
+    let context = TestContext::with("debian:12");
+    fs::create_dir_all(context.base()).unwrap();
+    set_mode(&context.base(), 0o755);
+    let scripted = |words: &[&str]| {
+        let run = context.scripted("umask 000; exec \"$@\"", words);
+        run.env("PYRO_PARKED_SECONDS", "30").run().expect(0)
+    };
+    scripted(&["run", "debian:12", "--", "true"]);
+    let created = scripted(&["workspace", "create", "debian:12", "--json"]).json();
+    let id = created["workspace_id"].as_str().unwrap().to_owned();
+    scripted(&["workspace", "exec", &id, "--", "echo", "hello"]);
+    let open = find_open(&context.base(), 0o077);
+    assert!(open.is_empty(), "{open:#?}");
+    let open = find_open(&context.cache().join("templates"), 0o077);
+    assert!(open.is_empty(), "{open:#?}");
+    let writable = find_open(context.cache(), 0o022);
+    assert!(writable.is_empty(), "{writable:#?}");
+    scripted(&["workspace", "delete", &id]);
+    end_parked(&context);
+}
+
+/// Ends the machine that is kept ahead, and has what it leaves swept.
+pub(crate) fn end_parked(context: &TestContext) {
+    leftovers::end(context.directory());
+    context.pyro(&["env", "list"]).run().expect(0);
+}
+
+/// What is below a directory and has one of these bits.
+fn find_open(directory: &Path, bits: u32) -> Vec<String> {
+    let mut open = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let Ok(is) = entry.metadata() else { continue };
+        if is.is_symlink() {
+            continue;
+        }
+        let mode = is.permissions().mode();
+        if mode & bits != 0 {
+            open.push(format!("{:o} {}", mode & 0o7777, entry.path().display()));
+        }
+        if is.is_dir() {
+            open.extend(find_open(&entry.path(), bits));
+        }
+    }
+    open
+}
+
+/// What whoever started pyro has left open stays his own.
+#[test]
+fn descriptors_are_not_passed_on() {
+    let context = TestContext::with("debian:12");
+    let secret = context.path("secret");
+    fs::write(&secret, "hunter2").unwrap();
+    let lock = context.path("lock");
+    fs::write(&lock, "").unwrap();
+    let script = format!(
+        "exec 9<{} 8<{}; flock 8; exec \"$@\"",
+        secret.display(),
+        lock.display()
+    );
+    let words = ["workspace", "create", "debian:12", "--json"];
+    let created = context.scripted(&script, &words).run().expect(0).json();
+    let id = created["workspace_id"].as_str().unwrap().to_owned();
+    let mut processes = 0;
+    for (pid, arguments) in leftovers::scan(context.directory()) {
+        processes += 1;
+        for entry in fs::read_dir(format!("/proc/{pid}/fd"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let target = fs::read_link(entry.path()).unwrap_or_default();
+            assert!(
+                target != secret && target != lock,
+                "{arguments} has {}",
+                target.display()
+            );
+        }
+    }
+    assert!(processes >= 2, "a supervisor and a VMM");
+    let held = fs::File::open(&lock).unwrap();
+    assert!(held.try_lock().is_ok(), "the lock is still held");
+    context.pyro(&["workspace", "delete", &id]).run().expect(0);
+}
