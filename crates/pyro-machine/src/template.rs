@@ -8,7 +8,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -151,6 +151,7 @@ impl Templates {
         remove(&path)?;
         let partial = tempfile::Builder::new()
             .prefix(&partial_prefix(&path))
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&self.directory)?;
         Ok(Some(Maker {
             path,

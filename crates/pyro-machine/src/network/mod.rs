@@ -5,6 +5,7 @@
 
 mod addresses;
 mod filter;
+mod flows;
 mod names;
 mod packet;
 mod passt;

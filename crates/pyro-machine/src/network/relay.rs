@@ -2,7 +2,7 @@
 //! judge each one. Both sides send a length of four bytes, then the frame.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadHalf, WriteHalf,
@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 
 use super::addresses::Reach;
 use super::filter::{Verdict, judge, may_come_in, refusal};
+use super::flows::Flows;
 use super::names::look_up;
+use super::packet::{ETHERNET_BYTES, Packet};
 
 /// No honest frame is longer: what an Ethernet header and a packet can have.
 const FRAME_LIMIT_BYTES: usize = 14 + 65_535;
@@ -37,9 +39,10 @@ pub(super) async fn carry(card: UnixStream, passt: UnixStream, reach: Reach) -> 
     };
     let answers = queue.clone();
     let sources = reach.clone();
+    let flows = Mutex::new(Flows::default());
     tokio::select! {
-        ended = outwards(from_card, to_passt, reach, answers) => ended,
-        ended = inwards(from_passt, queue, sources) => ended,
+        ended = outwards(from_card, to_passt, reach, answers, &flows) => ended,
+        ended = inwards(from_passt, queue, sources, &flows) => ended,
         ended = deliver(waiting, to_card) => ended,
     }
 }
@@ -78,6 +81,7 @@ async fn outwards(
     mut passt: WriteHalf<UnixStream>,
     mut reach: Reach,
     answers: Queue,
+    flows: &Mutex<Flows>,
 ) -> io::Result<()> {
     let mut card = BufReader::with_capacity(BUFFER_BYTES, card);
     let mut questions = JoinSet::new();
@@ -86,7 +90,9 @@ async fn outwards(
         reach.refresh();
         while questions.try_join_next().is_some() {}
         match judge(&frame[LENGTH_BYTES..], &reach) {
-            Verdict::Pass => passt.write_all(&frame).await?,
+            Verdict::Pass if goes_out(&frame[LENGTH_BYTES..], flows) => {
+                passt.write_all(&frame).await?;
+            }
             Verdict::Ask if questions.len() < QUESTIONS => {
                 let answers = answers.clone();
                 questions.spawn(async move {
@@ -95,8 +101,8 @@ async fn outwards(
                     }
                 });
             }
-            // Who asks too much will ask again.
-            Verdict::Ask | Verdict::Drop => {}
+            // Who asks too much will ask again, and who begins too much will try again.
+            Verdict::Pass | Verdict::Ask | Verdict::Drop => {}
             Verdict::Refuse => {
                 tracing::debug!("a packet to where guests may not send was refused");
                 if let Some(answer) = refusal(&frame[LENGTH_BYTES..]) {
@@ -108,12 +114,35 @@ async fn outwards(
     }
 }
 
-async fn inwards(passt: ReadHalf<UnixStream>, queue: Queue, mut reach: Reach) -> io::Result<()> {
+/// Whether a frame that may go out is not one too many.
+fn goes_out(frame: &[u8], flows: &Mutex<Flows>) -> bool {
+    let packet = frame.get(ETHERNET_BYTES..).and_then(Packet::outgoing);
+    // What is no packet asks for a neighbour's address.
+    packet.is_none_or(|packet| lock(flows).goes_out(&packet))
+}
+
+/// Whether a frame from where it may come was asked for.
+fn was_asked_for(frame: &[u8], flows: &Mutex<Flows>) -> bool {
+    let packet = frame.get(ETHERNET_BYTES..).and_then(Packet::incoming);
+    packet.is_none_or(|packet| lock(flows).lets_in(&packet))
+}
+
+fn lock(flows: &Mutex<Flows>) -> MutexGuard<'_, Flows> {
+    flows.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn inwards(
+    passt: ReadHalf<UnixStream>,
+    queue: Queue,
+    mut reach: Reach,
+    flows: &Mutex<Flows>,
+) -> io::Result<()> {
     let mut passt = BufReader::with_capacity(BUFFER_BYTES, passt);
     loop {
         let frame = read_frame(&mut passt).await?;
         reach.refresh();
-        if may_come_in(&frame[LENGTH_BYTES..], &reach) {
+        let frame_itself = &frame[LENGTH_BYTES..];
+        if may_come_in(frame_itself, &reach) && was_asked_for(frame_itself, flows) {
             queue.put(frame).await;
         }
     }
@@ -208,6 +237,11 @@ mod tests {
         let mut answer = outside.clone();
         answer[26..30].copy_from_slice(&[10, 0, 0, 1]);
         answer[30..34].copy_from_slice(&ADDRESS.octets());
+        // From the port that was spoken to, to the one that spoke.
+        answer[34..38].copy_from_slice(&[0, 9, 0x9c, 0x40]);
+        write_frame(&mut passt, &answer).await.unwrap();
+        // From somebody the guest has not spoken to.
+        answer[26..30].copy_from_slice(&[151, 101, 2, 133]);
         write_frame(&mut passt, &answer).await.unwrap();
         answer[26..30].copy_from_slice(&[151, 101, 2, 132]);
         write_frame(&mut passt, &answer).await.unwrap();
