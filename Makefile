@@ -6,6 +6,7 @@ DESTDIR ?=
 ENVIRONMENT ?= debian:12
 SOAK ?= 50
 COUNT ?= 20
+FUZZ_SECONDS ?= 60
 
 export CARGO
 # Where rustup puts cargo, for shells that do not know yet; what is in the path already wins.
@@ -14,7 +15,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 target = $(or $(CARGO_TARGET_DIR),target)
 built = $(target)/release/pyro
 
-.PHONY: help host-packages build run test test-python check generate bench soak wheel sdist install clean
+.PHONY: help host-packages build run test test-python check generate bench soak fuzz wheel sdist install clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -46,6 +47,10 @@ bench: build ## measure whole runs, beside podman and runsc, into docs/benchmark
 soak: host-packages ## run many commands at once and look for what is left; SOAK=50
 	$(CARGO) build --locked -p pyro
 	$(CARGO) run --locked -p pyro-dev -- soak --count $(SOAK) --pyro $(target)/debug/pyro
+
+fuzz: ## fuzz what takes bytes from outside, each target for a minute; FUZZ_SECONDS=60
+	@scripts/host-packages --fuzz
+	@scripts/fuzz --seconds $(FUZZ_SECONDS)
 
 wheel: host-packages ## build the Python package, program included, into dist/
 	@scripts/wheel

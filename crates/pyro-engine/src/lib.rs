@@ -181,6 +181,13 @@ impl Engine {
     }
 }
 
+/// For fuzzers only: a supervisor hears a line, or its client does.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub fn fuzz_supervisor_line(line: &[u8]) {
+    lasting::fuzz_line(line);
+}
+
 /// Starts a process of ours that outlives this one, and is not of its terminal. What it is told
 /// goes through its standard input: command lines are for all users of the host to see. Of our
 /// environment it gets what it needs: the rest may hold secrets, and it may live long.

@@ -19,7 +19,7 @@ impl Error {
     }
 
     /// Returns the error of a step that is not done for a reason of our own.
-    pub(crate) fn refused(step: impl Into<String>, why: &'static str) -> Self {
+    pub fn refused(step: impl Into<String>, why: &'static str) -> Self {
         Self::new(step, io::Error::new(io::ErrorKind::InvalidInput, why))
     }
 }

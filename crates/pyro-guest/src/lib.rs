@@ -36,3 +36,11 @@ mod workers;
 pub use boot::init;
 pub use error::Error;
 pub use server::{Adoption, Age, End, Machine, serve};
+
+/// For fuzzers only: unpacks an archive below `destination` in the tree at `root`, as for the host.
+/// Returns whether all of it is there.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub fn fuzz_unpack(root: &std::path::Path, destination: &str, archive: &[u8]) -> bool {
+    unpack::fuzz(root, destination, archive)
+}

@@ -310,3 +310,11 @@ impl Lasting {
         }
     }
 }
+
+/// A supervisor hears a line, or its client does.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_line(line: &[u8]) {
+    let _ = serde_json::from_slice::<wire::Request>(line);
+    let _ = serde_json::from_slice::<wire::Reply>(line);
+    let _ = serde_json::from_slice::<wire::News>(line);
+}

@@ -98,6 +98,18 @@ fn run(
     }
 }
 
+/// Unpacks, cleans up, and says whether it was done.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(root: &Path, destination: &str, archive: &[u8]) -> bool {
+    match run(root, destination, archive, &mut |_| {}) {
+        Ok(unpacked) => {
+            unpacked.clean_up();
+            true
+        }
+        Err(_) => false,
+    }
+}
+
 /// Deals with what unpackings left that were ended in the middle: finishes those that were
 /// committed, and throws the others away.
 ///

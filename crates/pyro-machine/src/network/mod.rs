@@ -177,6 +177,42 @@ impl Drop for Network {
     }
 }
 
+/// Judges a frame in both directions; panics if one that is let through may not be.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_frame(frame: &[u8]) {
+    use filter::{Verdict, judge, may_come_in, refusal};
+    use packet::{ETHERNET_BYTES, Packet, TCP, UDP};
+
+    let reach = Reach::new(AllowList::default(), HostRoutes::default());
+    let mut flows = flows::Flows::default();
+    let verdict = judge(frame, &reach);
+    let outgoing = frame.get(ETHERNET_BYTES..).and_then(Packet::outgoing);
+    if let Some(packet) = &outgoing {
+        let goes_out = flows.goes_out(packet);
+        if verdict == Verdict::Pass && goes_out {
+            assert!(reach.includes(packet.peer, packet.port));
+            assert!(!packet.peer.is_private() && !packet.peer.is_loopback());
+            assert!(!packet.peer.is_link_local() && !packet.peer.is_multicast());
+            assert!([TCP, UDP, packet::ICMP].contains(&packet.protocol));
+        }
+    }
+    let _ = refusal(frame);
+    let incoming = frame.get(ETHERNET_BYTES..).and_then(Packet::incoming);
+    if let Some(packet) = incoming
+        && may_come_in(frame, &reach)
+    {
+        // A new guest has asked for nothing.
+        let mut flows = flows::Flows::default();
+        assert!(!flows.lets_in(&packet) || packet.protocol != UDP);
+    }
+}
+
+/// Judges a message to the name server; panics if it is handed on and no question.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_question(message: &[u8]) {
+    names::fuzz(message);
+}
+
 /// The address of a machine's network card: the machine's id, marked as an address that was made
 /// up for one device. So it is random, and stays what it is however often the machine is told.
 pub(crate) fn mac_address(id: &VmId) -> String {

@@ -131,6 +131,20 @@ fn refusal(message: &[u8]) -> Vec<u8> {
     answer
 }
 
+/// Judges a message; panics if it is handed on and no question.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz(message: &[u8]) {
+    match judge(message) {
+        Judgement::Question => {
+            assert_eq!(message[2] & (IS_ANSWER | OPERATION), 0);
+            assert_eq!(message[4..10], [0, 1, 0, 0, 0, 0]);
+            assert!(message.len() >= HEADER_BYTES + 5);
+        }
+        Judgement::Other => assert_eq!(refusal(message).len(), HEADER_BYTES),
+        Judgement::Nothing => {}
+    }
+}
+
 /// The port a question comes from, and the question.
 fn read_question(frame: &[u8]) -> Option<([u8; 2], &[u8])> {
     let content = Packet::outgoing(frame.get(ETHERNET_BYTES..)?)?.content;

@@ -1,0 +1,124 @@
+//! What takes bytes from outside, for fuzzers: from a guest, from QEMU, from a guest's network card
+//! and from passt. Nothing here is for other use.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::guest::{Command, Guest, Streams};
+use crate::network;
+use crate::qemu::Qmp;
+
+/// Longer than anything takes whose other end has said all that it will say.
+const LIMIT: Duration = Duration::from_secs(20);
+
+thread_local! {
+    static RUNTIME: Runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a process can have a runtime");
+}
+
+/// A connection whose other end has said this, and will say no more. What is said to it is not
+/// read.
+fn said(bytes: &[u8]) -> (UnixStream, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().expect("a process can have sockets");
+    theirs
+        .set_nonblocking(true)
+        .expect("a socket can be set to that");
+    // What does not fit is as good as not said.
+    let _ = (&theirs).write(bytes);
+    let _ = theirs.shutdown(std::net::Shutdown::Write);
+    (ours, theirs)
+}
+
+/// A guest says this to a host that wants something of it, chosen by `turn`.
+///
+/// # Panics
+/// When the host does not come to an end.
+pub fn guest_says(turn: u8, bytes: &[u8]) {
+    RUNTIME.with(|runtime| {
+        runtime.block_on(async {
+            let (host, _guest) = said(bytes);
+            let mut guest = Guest::connect(host).expect("a socket can be used");
+            let talk = async {
+                let id = pyro_store::VmId::random();
+                match turn % 6 {
+                    0 => drop(guest.adopt(&id).await),
+                    1 => drop(guest.renew(&id).await),
+                    2 => drop(guest.sync().await),
+                    3 => drop(guest.prestart().await),
+                    4 => {
+                        let mut archive = &b"no archive"[..];
+                        drop(guest.unpack("/workspace", &mut archive).await);
+                    }
+                    _ => {
+                        let command = Command {
+                            argv: vec!["true".into()],
+                            ..Command::default()
+                        };
+                        let (mut stdout, mut stderr) = (tokio::io::sink(), tokio::io::sink());
+                        let mut stdin = &b"input"[..];
+                        let streams = Streams {
+                            stdin: Some(&mut stdin),
+                            stdout: &mut stdout,
+                            stderr: &mut stderr,
+                        };
+                        if let Ok(outcome) = guest.run(&command, streams).await {
+                            assert!(outcome.code.is_none_or(|code| (0..=255).contains(&code)));
+                            assert!(
+                                outcome
+                                    .signal
+                                    .is_none_or(|signal| (1..=64).contains(&signal))
+                            );
+                        }
+                    }
+                }
+            };
+            let ended = tokio::time::timeout(LIMIT, talk).await;
+            assert!(ended.is_ok(), "the host waits for a guest that is gone");
+        });
+    });
+}
+
+/// QEMU says this on its control connection.
+///
+/// # Panics
+/// When it is waited for in vain, or its words are not made fit to be shown.
+pub fn qemu_says(bytes: &[u8]) {
+    RUNTIME.with(|runtime| {
+        runtime.block_on(async {
+            let (ours, _theirs) = said(bytes);
+            let mut qmp = Qmp::connect(ours).await.expect("a socket can be used");
+            let waited = tokio::time::timeout(LIMIT, qmp.wait_for("RESUME", |_| true)).await;
+            let heard = waited.expect("who waits for QEMU notices that it is gone");
+            if let Err(refusal) = heard {
+                assert!(!refusal.chars().any(pyro_text::is_obeyed), "{refusal:?}");
+                assert!(refusal.len() < 8192, "{} bytes", refusal.len());
+            }
+        });
+    });
+}
+
+/// A frame comes from a guest's network card, or for it.
+///
+/// # Panics
+/// When one gets out, or in, that may not.
+pub fn frame_comes(bytes: &[u8]) {
+    network::fuzz_frame(bytes);
+}
+
+/// A guest sends this to its name server.
+///
+/// # Panics
+/// When it is handed on and no question.
+pub fn question_comes(bytes: &[u8]) {
+    network::fuzz_question(bytes);
+}
+
+/// What was found out about the host is in this file.
+pub fn host_facts(path: &std::path::Path) {
+    let _: Option<crate::HostFacts> = pyro_store::read_record(path);
+}

@@ -1,0 +1,256 @@
+//! Writes what the targets begin with into a directory for each of them: `seeds DIRECTORY`. A fuzzer
+//! finds its way sooner from what is well-formed.
+
+use std::fs;
+use std::io::Result;
+use std::path::Path;
+
+use pyro_protocol::{
+    Credit, DATA_CHUNK_BYTES, Disk, ExecFailure, Exit, Frame, GENERATION, GuestMessage,
+    HostMessage, Kind,
+};
+use tar::{Builder, EntryType, Header};
+
+fn main() -> Result<()> {
+    let directory = std::env::args_os().nth(1).expect("usage: seeds DIRECTORY");
+    let directory = Path::new(&directory);
+    let put = |target: &str, name: &str, bytes: &[u8]| {
+        let directory = directory.join(target);
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join(format!("seed-{name}")), bytes)
+    };
+    for (number, bytes) in guest_streams().iter().enumerate() {
+        put(
+            "frames",
+            &format!("guest-{number}"),
+            &[&[7], bytes.as_slice()].concat(),
+        )?;
+        for turn in 0..6 {
+            let input = [&[turn], bytes.as_slice()].concat();
+            put("guest", &format!("{turn}-{number}"), &input)?;
+        }
+    }
+    for (number, bytes) in host_streams().iter().enumerate() {
+        put(
+            "frames",
+            &format!("host-{number}"),
+            &[&[40], bytes.as_slice()].concat(),
+        )?;
+        put("agent", &number.to_string(), bytes)?;
+    }
+    for (number, archive) in archives()?.iter().enumerate() {
+        put(
+            "archives",
+            &number.to_string(),
+            &[&[3], archive.as_slice()].concat(),
+        )?;
+        put(
+            "unpacking",
+            &number.to_string(),
+            &[&[0], archive.as_slice()].concat(),
+        )?;
+    }
+    for (number, lines) in QMP.iter().enumerate() {
+        put("qmp", &number.to_string(), lines.as_bytes())?;
+    }
+    for (number, record) in RECORDS.iter().enumerate() {
+        for choice in 0..5 {
+            let input = [&[choice], record.as_bytes()].concat();
+            put("records", &format!("{choice}-{number}"), &input)?;
+        }
+    }
+    for (number, frame) in network_frames().iter().enumerate() {
+        put("network", &number.to_string(), frame)?;
+    }
+    for (number, question) in QUESTIONS.iter().enumerate() {
+        put("names", &number.to_string(), question)?;
+    }
+    Ok(())
+}
+
+fn stream(frames: &[Frame]) -> Vec<u8> {
+    frames.iter().flat_map(Frame::to_bytes).collect()
+}
+
+fn says(stream: u32, message: &GuestMessage) -> Frame {
+    Frame::control(stream, message).expect("it is short")
+}
+
+fn guest_streams() -> Vec<Vec<u8>> {
+    let hello = GuestMessage::Hello {
+        generation: GENERATION,
+        agent_version: "1".into(),
+        kernel_ms: 1,
+        agent_ms: 1,
+    };
+    let exited = |code, signal| {
+        GuestMessage::Exited(Exit {
+            code,
+            signal,
+            timed_out: false,
+            duration_ms: 1,
+        })
+    };
+    let started = GuestMessage::Started { pid: 1 };
+    let message = || "why".to_owned();
+    let output = Frame::data(1, Kind::Stdout, *b"output");
+    let credit = Credit {
+        channel: Kind::Stdin,
+        bytes: 5,
+    };
+    vec![
+        stream(&[says(0, &hello), says(0, &GuestMessage::Prepared)]),
+        stream(&[says(0, &hello), says(0, &GuestMessage::Adopted)]),
+        stream(&[says(0, &GuestMessage::Adopted)]),
+        stream(&[says(0, &GuestMessage::Synced { processes: 3 })]),
+        stream(&[says(0, &GuestMessage::Prestarted { waits: true })]),
+        stream(&[says(0, &GuestMessage::Failed { message: message() })]),
+        stream(&[says(1, &started), output, says(1, &exited(Some(0), None))]),
+        stream(&[
+            says(1, &started),
+            Frame::credit(1, credit),
+            says(1, &exited(None, Some(9))),
+        ]),
+        stream(&[says(
+            1,
+            &GuestMessage::ExecFailed {
+                failure: ExecFailure::NotFound,
+                message: message(),
+            },
+        )]),
+        stream(&[says(
+            1,
+            &GuestMessage::Unpacked {
+                entries: 1,
+                bytes: 2,
+            },
+        )]),
+        stream(&[says(1, &GuestMessage::NotUnpacked { message: message() })]),
+        stream(&[Frame::data(1, Kind::Stderr, vec![b'x'; DATA_CHUNK_BYTES])]),
+    ]
+}
+
+fn host_streams() -> Vec<Vec<u8>> {
+    let says =
+        |stream, message: &HostMessage| Frame::control(stream, message).expect("it is short");
+    let generation = GENERATION;
+    let disk = Disk::Private;
+    let adopt = HostMessage::Adopt {
+        entropy_hex: "00".repeat(64),
+        unix_time_ns: 1,
+        hostname: "pyro-0123456789ab".into(),
+        machine_id: "00".repeat(16),
+        mac: Some("02:00:5e:10:00:01".into()),
+        network: None,
+    };
+    let exec = HostMessage::Exec {
+        argv: vec!["/bin/sh".into(), "-c".into(), "true".into()],
+        env: vec![("A".into(), "B".into())],
+        cwd: Some("/".into()),
+        timeout_ms: Some(1000),
+        stdin: true,
+    };
+    let destination = "/workspace".to_owned();
+    let hello = says(0, &HostMessage::Hello { generation });
+    vec![
+        stream(&[
+            hello.clone(),
+            says(0, &HostMessage::Prepare { disk, seed: true }),
+        ]),
+        stream(&[hello, says(0, &adopt), says(1, &exec)]),
+        stream(&[says(1, &exec), Frame::data(1, Kind::Stdin, *b"input")]),
+        stream(&[says(1, &HostMessage::Unpack { destination })]),
+        stream(&[says(1, &HostMessage::Signal { signal: 9 })]),
+        stream(&[says(0, &HostMessage::SetClock { unix_time_ns: 1 })]),
+        stream(&[says(0, &HostMessage::Prestart), says(0, &HostMessage::Sync)]),
+        stream(&[says(0, &HostMessage::Shutdown)]),
+    ]
+}
+
+/// Archives with the end that the host gives them, and without.
+fn archives() -> Result<Vec<Vec<u8>>> {
+    let kinds = [
+        (EntryType::Directory, "sub/", None),
+        (EntryType::Regular, "sub/file", None),
+        (EntryType::Symlink, "link", Some("sub/file")),
+        (EntryType::Link, "hard", Some("sub/file")),
+    ];
+    let mut archives = Vec::new();
+    for count in 1..=kinds.len() {
+        for ended in [false, true] {
+            let mut archive = Builder::new(Vec::new());
+            for (kind, name, target) in &kinds[..count] {
+                let content: &[u8] = if *kind == EntryType::Regular {
+                    b"content"
+                } else {
+                    b""
+                };
+                let mut header = Header::new_ustar();
+                header.set_entry_type(*kind);
+                header.set_path(name)?;
+                header.set_mode(0o755);
+                header.set_size(content.len() as u64);
+                if let Some(target) = target {
+                    header.set_link_name(target)?;
+                }
+                header.set_cksum();
+                archive.append(&header, content)?;
+            }
+            if ended {
+                let mut header = Header::new_ustar();
+                header.set_path(pyro_protocol::ARCHIVE_END)?;
+                header.set_size(0);
+                header.set_cksum();
+                archive.append(&header, &b""[..])?;
+            }
+            archives.push(archive.into_inner()?);
+        }
+    }
+    Ok(archives)
+}
+
+const QMP: [&str; 4] = [
+    "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n{\"return\": {}}\r\n{\"event\": \"RESUME\"}\r\n",
+    "{\"timestamp\": {}, \"event\": \"MIGRATION\", \"data\": {\"status\": \"completed\"}}\r\n",
+    "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n",
+    "{\"event\": \"MIGRATION\", \"data\": {\"status\": \"failed\"}}\r\n",
+];
+
+const RECORDS: [&str; 5] = [
+    r#"{"format": 1, "state": "started", "spec": {"vcpu_count": 1}}"#,
+    r#"{"sequence": 7, "command": "true", "cwd": "/", "execution_mode": "x", "recorded_at": 1.5, "exit": {"exit_code": 0, "duration_ms": 1}}"#,
+    r#"{"boot_id": "x", "tsc_khz": 1, "kvm": {"works": {}}, "qemu": {"path": "/q", "version_text": "7.2"}}"#,
+    r#"{"name": "debian:12", "version": "1", "files": {"rootfs": {"sha256": "00", "size": 1, "stamp": {"ctime_ns": 1, "inode": 1, "mtime_ns": 1}}}}"#,
+    r#"{"exec": {"command": "true", "timeout_ms": 1, "stdin": false}}"#,
+];
+
+/// A datagram, a connection's beginning, a ping and a question for a neighbour, out and in.
+fn network_frames() -> Vec<Vec<u8>> {
+    let guest = [10, 0, 2, 15];
+    let peer = [151, 101, 2, 132];
+    let mut frames = Vec::new();
+    for protocol in [1, 6, 17] {
+        for (from, to) in [(guest, peer), (peer, guest), (guest, [10, 0, 2, 3])] {
+            let mut frame = vec![2; 12];
+            frame.extend([8, 0, 0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, protocol, 0, 0]);
+            frame.extend(from);
+            frame.extend(to);
+            frame.extend([0x9c, 0x40, 0, 53]);
+            frame.extend([0; 16]);
+            frames.push(frame);
+        }
+    }
+    let mut arp = vec![0xff; 12];
+    arp.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1]);
+    arp.extend(guest);
+    arp.extend([0; 6]);
+    arp.extend([10, 0, 2, 2]);
+    frames.push(arp);
+    frames
+}
+
+const QUESTIONS: [&[u8]; 3] = [
+    b"\x12\x34\x01\x00\0\x01\0\0\0\0\0\0\x03www\x07example\x03org\0\0\x01\0\x01",
+    b"\x12\x34\x01\x20\0\x01\0\0\0\0\0\x01\x01a\0\0\x1c\0\x01\0\0\x29\x04\xd0\0\0\0\0\0\0",
+    b"\x12\x34\x29\x00\0\x01\0\0\0\0\0\0\x01a\0\0\x06\0\x01",
+];
