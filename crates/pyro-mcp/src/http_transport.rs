@@ -3,11 +3,11 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{Request, Response, StatusCode};
+use http::header::{AUTHORIZATION, CONNECTION, HOST, WWW_AUTHENTICATE};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -17,17 +17,22 @@ use pyro_engine::Config;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Error;
+use crate::body::Limited;
 use crate::calls::Calls;
 use crate::face::{Face, Offer};
+use crate::newcomers::{Newcomer, Newcomers};
+use crate::sessions::Sessions;
 
 /// The only path.
 const PATH: &str = "/mcp";
 const TOKEN_LEAST_BYTES: usize = 16;
+/// Where a request says which session it belongs to.
+const SESSION: &str = "mcp-session-id";
 /// How many clients may be connected at a time.
 const CONNECTION_LIMIT: usize = 128;
 /// How long a client may take to say what it wants.
@@ -133,31 +138,32 @@ impl HttpServer {
         let calls = Calls::start(config)?;
         let calls = Arc::new(calls);
         let face = Face::new(Arc::clone(&calls), offer);
+        let sessions = Sessions::default();
         let service = StreamableHttpService::new(
             move || Ok(face.clone()),
-            Arc::new(LocalSessionManager::default()),
+            Arc::clone(&sessions.manager),
             self.rules(stop.clone()),
         );
         let connections = TaskTracker::new();
-        let places = Arc::new(Semaphore::new(CONNECTION_LIMIT));
+        let newcomers = Newcomers::default();
+        let door = Arc::new(Door {
+            service,
+            sessions,
+            token: self.token.clone(),
+            places: Arc::new(Semaphore::new(CONNECTION_LIMIT)),
+        });
         loop {
-            let place = Arc::clone(&places).acquire_owned();
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
-                accepted = async { (place.await, self.listener.accept().await) } => accepted,
+                accepted = self.listener.accept() => accepted,
             };
-            let stream = match accepted.1 {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    wait_after(&error).await;
-                    continue;
+            match accepted {
+                Ok((stream, _)) => {
+                    let (door, newcomer) = (Arc::clone(&door), newcomers.admit());
+                    connections.spawn(async move { door.converse(stream, newcomer).await });
                 }
-            };
-            let (service, token) = (service.clone(), self.token.clone());
-            connections.spawn(async move {
-                converse(stream, service, token).await;
-                drop(accepted.0);
-            });
+                Err(error) => wait_after(&error).await,
+            }
         }
         calls.end().await;
         connections.close();
@@ -189,28 +195,69 @@ impl HttpServer {
     }
 }
 
-/// Answers one client's requests, one after the other.
-async fn converse(
-    stream: TcpStream,
+/// What all connections go through.
+struct Door {
     service: StreamableHttpService<Face, LocalSessionManager>,
+    sessions: Sessions,
     token: Token,
-) {
-    let answer = service_fn(|request: Request<Incoming>| {
-        let (service, token) = (service.clone(), token.clone());
-        async move {
-            Ok::<_, std::convert::Infallible>(match refusal(&request, &token.0) {
-                Some(refusal) => refusal,
-                None => service.handle(request).await,
-            })
+    places: Arc<Semaphore>,
+}
+
+/// One connection, and the place it takes once it has shown the token.
+struct Connection {
+    newcomer: Newcomer,
+    place: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Door {
+    /// Answers one client's requests, one after the other.
+    async fn converse(&self, stream: TcpStream, newcomer: Newcomer) {
+        let connection = Connection {
+            newcomer,
+            place: Mutex::default(),
+        };
+        let answer = service_fn(|request| async {
+            Ok::<_, std::convert::Infallible>(self.answer(request, &connection).await)
+        });
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_LIMIT)
+            .serve_connection(TokioIo::new(stream), answer);
+        tokio::select! {
+            served = served => if let Err(error) = served {
+                tracing::debug!(%error, "a connection ended early");
+            },
+            () = connection.newcomer.has_to_go() => {
+                tracing::debug!("a connection showed no token in time");
+            }
         }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT)
-        .serve_connection(TokioIo::new(stream), answer)
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended early");
+    }
+
+    async fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+        if let Some(refusal) = refusal(&request, &self.token.0) {
+            return refusal;
+        }
+        if connection.newcomer.becomes_known() {
+            let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+                let text = "this server has as many clients as it takes\n";
+                return refused(StatusCode::SERVICE_UNAVAILABLE, text);
+            };
+            if let Ok(mut taken) = connection.place.lock() {
+                *taken = Some(place);
+            }
+        }
+        let session = |headers: &HeaderMap| {
+            let id = headers.get(SESSION)?.to_str().ok()?;
+            Some(id.to_owned())
+        };
+        if let Some(id) = session(request.headers()) {
+            self.sessions.note(&id).await;
+        }
+        let response = self.service.handle(request.map(Limited::new)).await;
+        if let Some(id) = session(response.headers()) {
+            self.sessions.note(&id).await;
+        }
+        response
     }
 }
 
@@ -221,21 +268,44 @@ fn refusal(request: &Request<Incoming>, token: &str) -> Option<Response<Body>> {
         let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
         scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
     });
-    let (status, text) = if !presented.is_some_and(|presented| same(presented, token.as_bytes())) {
+    let known = presented.is_some_and(|presented| same(presented, token.as_bytes()));
+    if !known {
         let text = "the header `Authorization: Bearer TOKEN` is missing, or its token is wrong\n";
-        (StatusCode::UNAUTHORIZED, text)
-    } else if request.uri().path() != PATH {
-        (StatusCode::NOT_FOUND, "the server is at /mcp\n")
-    } else {
-        return None;
-    };
-    let mut response = Response::new(Full::from(text).boxed());
-    *response.status_mut() = status;
-    if status == StatusCode::UNAUTHORIZED {
+        let mut response = refused(StatusCode::UNAUTHORIZED, text);
         let challenge = http::HeaderValue::from_static("Bearer");
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        Some(response)
+    } else if names_two_hosts(request) {
+        // RFC 9112, section 3.2.
+        Some(refused(
+            StatusCode::BAD_REQUEST,
+            "a request is for one host\n",
+        ))
+    } else if request.uri().path() != PATH {
+        Some(refused(StatusCode::NOT_FOUND, "the server is at /mcp\n"))
+    } else {
+        None
     }
-    Some(response)
+}
+
+/// Whether a request has more than one host, or its URI another than its header.
+fn names_two_hosts(request: &Request<Incoming>) -> bool {
+    let mut named = request.headers().get_all(HOST).iter();
+    let (first, second) = (named.next(), named.next());
+    let in_uri = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    second.is_some() || in_uri.is_some_and(|host| first.is_none_or(|named| named != host))
+}
+
+/// An answer after which the connection is closed: who is refused need not keep a place.
+fn refused(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Full::from(text).boxed());
+    *response.status_mut() = status;
+    let close = http::HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
 }
 
 /// Compares without telling by its duration where the difference is.

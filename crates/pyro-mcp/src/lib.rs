@@ -5,6 +5,7 @@
 //!
 //! The library prints nothing and reads no variable; a program hands it its streams and settings.
 
+mod body;
 mod calls;
 mod completion;
 mod error;
@@ -12,6 +13,7 @@ mod face;
 mod guidance;
 mod http_transport;
 mod log;
+mod newcomers;
 mod news;
 mod output;
 mod profile;
@@ -19,6 +21,7 @@ mod prompt;
 mod registration;
 mod resources;
 mod roots;
+mod sessions;
 mod stdio;
 mod tool;
 

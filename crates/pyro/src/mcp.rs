@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -252,6 +253,7 @@ async fn serve_http(
 fn endpoint(matches: &ArgMatches) -> Result<Endpoint, Failure> {
     let token = match matches.get_one::<PathBuf>("token-file") {
         Some(path) => {
+            check_private(path)?;
             let token = std::fs::read_to_string(path).map_err(|error| Failure {
                 message: format!("cannot read the token in {}", path.display()),
                 cause: Some(error.to_string()),
@@ -266,6 +268,32 @@ fn endpoint(matches: &ArgMatches) -> Result<Endpoint, Failure> {
         listen: *matches.get_one("listen").expect("it has a default"),
         token,
         hosts: hosts.cloned().collect(),
+    })
+}
+
+/// Refuses a token that others can read, or that somebody else has chosen.
+fn check_private(path: &Path) -> Result<(), Failure> {
+    let is = std::fs::metadata(path).map_err(|error| Failure {
+        message: format!("cannot read the token in {}", path.display()),
+        cause: Some(error.to_string()),
+        remedy: None,
+    })?;
+    let own = is.uid() == rustix::process::geteuid().as_raw();
+    let others = 0o077;
+    if own && is.mode() & others == 0 {
+        return Ok(());
+    }
+    Err(Failure {
+        message: format!(
+            "others can read the token in {}, or have made it",
+            path.display()
+        ),
+        cause: Some(format!(
+            "it belongs to user {} and has mode {:04o}",
+            is.uid(),
+            is.mode() & 0o7777
+        )),
+        remedy: Some(format!("chmod 600 {}, and own it", path.display())),
     })
 }
 

@@ -27,6 +27,7 @@ mod host_compat;
 mod hostile;
 mod hostile_directory;
 mod hostile_guest;
+mod hostile_http;
 mod hostile_model;
 mod idle;
 mod isolation;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -535,10 +536,14 @@ fn nobody_else_is_let_in_without_a_token_that_was_chosen() {
     let short = context.pyro(&listen).env("PYRO_MCP_TOKEN", "short");
     short.run().expect(1).err_has("the token must be");
     fs::write(context.path("token"), "0123456789abcdef-chosen\n").unwrap();
-    let mut server = context
-        .pyro(&listen)
-        .args(&["--token-file", context.path("token").to_str().unwrap()])
-        .start();
+    let path = context.path("token");
+    let file = ["--token-file", path.to_str().unwrap()];
+    fs::set_permissions(file[1], fs::Permissions::from_mode(0o644)).unwrap();
+    let open = context.pyro(&listen).args(&file).run().expect(1);
+    open.err_has("others can read the token")
+        .err_has("chmod 600");
+    fs::set_permissions(file[1], fs::Permissions::from_mode(0o600)).unwrap();
+    let mut server = context.pyro(&listen).args(&file).start();
     server.wait_for_stderr("listening on ");
     server.signal(Signal::TERM);
     server.finish().expect(0).err_lacks("chosen");
