@@ -31,13 +31,35 @@ const TAIL_LINES: usize = 30;
 /// The name of the file that is locked as long as anything runs in its directory.
 const BUSY: &str = "busy";
 
-/// Arguments: the directory, the script, the script's arguments. `namespaces` is set.
+/// Has what follows run without the caller's environment, which may hold secrets that are not for
+/// the scripts of packages. What is kept leads to the archive. Arguments: the directory, then the
+/// command.
+const CLEAN: &str = r#"
+dir=$1; shift
+for name in http_proxy https_proxy ftp_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY \
+    ALL_PROXY APT_CONFIG CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR; do
+    eval "value=\${$name-}"
+    [ -z "$value" ] || set -- "$name=$value" "$@"
+done
+exec env -i PATH="$PATH" HOME="$dir" LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+"#;
+
+/// Rights that no build needs, of root or of a namespace's root: over the host's kernel, its
+/// processes, its clocks and its network. What is gone from the bounding set never comes back.
+const NEEDLESS_RIGHTS: &str = "-sys_module,-sys_rawio,-sys_boot,-sys_time,-sys_ptrace,-syslog,\
+                               -sys_pacct,-sys_tty_config,-net_admin,-net_raw,-mac_admin,\
+                               -mac_override,-audit_control";
+
+/// Arguments: the directory, the script, the script's arguments. `namespaces` and `rights` are
+/// set. Where a new /proc may not be mounted, as in some containers, the step sees the host's.
 const OUTER: &str = r#"
 dir=$1 script=$2; shift 2
 umask 022
+ulimit -c 0
+unshare $namespaces --mount-proc -- true 2>/dev/null && namespaces="$namespaces --mount-proc"
 exec 3<&0 </dev/null 2>&1 9>"$dir/busy" || exit 1
 flock 9 || exit 1
-unshare $namespaces -- /bin/sh -c '
+unshare $namespaces -- setpriv --no-new-privs --bounding-set="$rights" -- /bin/sh -c '
     (cat <&3 >/dev/null; kill -s KILL -- -1) &
     exec 3<&-
     /bin/sh -c "$0" "$@"
@@ -48,6 +70,15 @@ status=$?
 [ "$status" -eq 0 ] || rm -rf --one-file-system -- "$dir"
 exit "$status"
 "#;
+
+/// Whether a step may reach the network.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Network {
+    /// It fetches from the archive.
+    Hosts,
+    /// It has none.
+    None,
+}
 
 /// Returns the arguments that let `unshare` give an ordinary user the rights it needs.
 pub(crate) fn user_namespace() -> &'static [&'static str] {
@@ -72,6 +103,7 @@ pub(crate) struct Failure {
 pub(crate) async fn run(
     tools: &Tools,
     directory: &Path,
+    network: Network,
     script: &str,
     arguments: &[impl AsRef<OsStr>],
     mut on_line: impl FnMut(&str),
@@ -89,18 +121,24 @@ pub(crate) async fn run(
             command
         }
     };
+    let more = match network {
+        Network::Hosts => "",
+        Network::None => "--net",
+    };
+    let namespaces = NAMESPACES.join(" ");
     let mut child = command
         .arg("-c")
+        .arg(format!("{MORE_PATH}\n{CLEAN}"))
+        .arg("sh")
+        .arg(directory)
+        .args(["/bin/sh", "-c"])
         .arg(format!(
-            "{MORE_PATH}\nnamespaces='{}'\n{OUTER}",
-            NAMESPACES.join(" ")
+            "namespaces='{namespaces} {more}' rights='{NEEDLESS_RIGHTS}'\n{OUTER}"
         ))
         .arg("sh")
         .arg(directory)
         .arg(script)
         .args(arguments)
-        .env("LC_ALL", "C.UTF-8")
-        .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -208,14 +246,29 @@ mod tests {
         fs::create_dir(&directory).unwrap();
         let mut lines = Vec::new();
         let script = r#"echo "in $1"; echo error >&2; touch "$0/made""#;
-        let outcome = run(&tools, &directory, script, &["a b"], |line| {
-            lines.push(line.to_owned());
-        });
+        let outcome = run(
+            &tools,
+            &directory,
+            Network::None,
+            script,
+            &["a b"],
+            |line| {
+                lines.push(line.to_owned());
+            },
+        );
         outcome.await.unwrap().unwrap();
         assert_eq!(lines, ["in a b", "error"]);
         assert!(directory.join("made").exists());
 
-        let outcome = run(&tools, &directory, "seq 100; exit 7", &[""; 0], |_| {}).await;
+        let outcome = run(
+            &tools,
+            &directory,
+            Network::None,
+            "seq 100; exit 7",
+            &[""; 0],
+            |_| {},
+        )
+        .await;
         let failure = outcome.unwrap().unwrap_err();
         assert_eq!(failure.status.code(), Some(7));
         assert_eq!(failure.output.len(), TAIL_LINES);
@@ -234,14 +287,21 @@ mod tests {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let mut sender = Some(sender);
         let script = r#"mkdir "$0/tree"; echo ready; sleep 1000 & sleep 1000; wait"#;
-        let step = run(&tools, &directory, script, &[""; 0], |line| {
-            assert_eq!(line, "ready");
-            sender
-                .take()
-                .expect("it prints one line")
-                .send(())
-                .expect("we listen");
-        });
+        let step = run(
+            &tools,
+            &directory,
+            Network::None,
+            script,
+            &[""; 0],
+            |line| {
+                assert_eq!(line, "ready");
+                sender
+                    .take()
+                    .expect("it prints one line")
+                    .send(())
+                    .expect("we listen");
+            },
+        );
         tokio::select! {
             _ = step => panic!("the step cannot end by itself"),
             _ = receiver => {}

@@ -12,7 +12,7 @@ use tokio::process::Command;
 use super::apt::Archive;
 use super::failure;
 use crate::Error;
-use crate::confined;
+use crate::confined::{self, Network};
 use crate::modules;
 use crate::partial::Partial;
 use crate::requirement::Tools;
@@ -60,9 +60,16 @@ exec apt-cache -c "$0/apt.conf" show --no-all-versions "$1"
 "#;
         archive.write_private_configuration(partial)?;
         let mut lines = Vec::new();
-        confined::run(tools, partial, SCRIPT, &[META_PACKAGE], |line| {
-            lines.push(line.to_owned());
-        })
+        confined::run(
+            tools,
+            partial,
+            Network::Hosts,
+            SCRIPT,
+            &[META_PACKAGE],
+            |line| {
+                lines.push(line.to_owned());
+            },
+        )
         .await?
         .map_err(|failure| failure::explain("apt-get", failure, partial, NEEDED_BYTES))?;
         parse(&lines).ok_or_else(|| Error::KernelPackage {
@@ -86,7 +93,7 @@ exec apt-get -c "$0/apt.conf" -qq download "$1"
 "#;
         let directory = partial.path();
         let arguments = [format!("{}={}", self.name, self.version)];
-        confined::run(tools, directory, SCRIPT, &arguments, |_| {})
+        confined::run(tools, directory, Network::Hosts, SCRIPT, &arguments, |_| {})
             .await?
             .map_err(|failure| failure::explain("apt-get", failure, directory, NEEDED_BYTES))?;
         let package = self.downloaded(&directory.join("download"))?;

@@ -10,7 +10,7 @@ use super::output::Reader;
 use super::sources;
 use crate::Error;
 use crate::Progress;
-use crate::confined;
+use crate::confined::{self, Network};
 use crate::layout::ROOTFS;
 use crate::progress::Listener;
 use crate::recipe::Recipe;
@@ -70,17 +70,24 @@ pub(crate) async fn build(
     ];
     arguments.extend(archive.sources.iter().map(sources::Source::line));
     let mut reader = Reader::default();
-    confined::run(tools, partial, BOOTSTRAP, &arguments, |line| {
-        if let Some(news) = reader.line(line) {
-            progress(news);
-        }
-    })
+    confined::run(
+        tools,
+        partial,
+        Network::Hosts,
+        BOOTSTRAP,
+        &arguments,
+        |line| {
+            if let Some(news) = reader.line(line) {
+                progress(news);
+            }
+        },
+    )
     .await?
     .map_err(|failure| failure::explain("mmdebstrap", failure, partial, needed))?;
 
     progress(Progress::Phase("image"));
     let image = partial.join("install").join(ROOTFS);
-    confined::run(tools, partial, FINISH, &[image], |_| {})
+    confined::run(tools, partial, Network::None, FINISH, &[image], |_| {})
         .await?
         .map_err(|failure| failure::explain("mkfs.erofs", failure, partial, needed))
 }

@@ -120,3 +120,63 @@ fn find(program: &str) -> std::path::PathBuf {
         .find(|path| path.is_file())
         .unwrap()
 }
+
+/// What runs packages' scripts sees neither the caller's secrets nor the host's processes, and has
+/// no right over the host's kernel. A stand-in for mmdebstrap says what it finds.
+#[test]
+fn what_builds_environments_is_confined() {
+    let context = TestContext::new().with_own_cache();
+    let script = "echo variables=$(env | cut -d= -f1 | sort | tr '\\n' ' ')
+        echo proxy=$http_proxy
+        echo processes=$(ls /proc | grep -c '^[0-9]')
+        grep -E '^(CapBnd|CapEff|NoNewPrivs)' /proc/self/status | tr '\\t' ' '
+        echo cores=$(ulimit -c)
+        echo descriptors=$(ls /proc/self/fd | tr '\\n' ' ')
+        exit 1";
+    let path = path_with(&context.fake("mmdebstrap", script));
+    let secret = context.path("secret");
+    fs::write(&secret, "").unwrap();
+    let opened = format!("exec 8<{0}; exec \"$@\"", secret.display());
+    let pull = ["env", "pull", "debian:12-base", "--json"];
+    let run = context
+        .scripted(&opened, &pull)
+        .env("PATH", path)
+        .env("AWS_SECRET_ACCESS_KEY", "hunter2")
+        .env("SSH_AUTH_SOCK", "/nowhere")
+        .env("PYRO_MCP_TOKEN", "0123456789abcdef")
+        .env("http_proxy", "http://127.0.0.1:9/");
+    let error = run.run().json();
+    let said = error["cause"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{error}"))
+        .to_owned();
+    let value = |name: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {said}"))
+            .trim()
+            .to_owned()
+    };
+    for secret in ["AWS", "SSH", "PYRO"] {
+        assert!(!value("variables=").contains(secret), "{said}");
+    }
+    assert_eq!(value("proxy="), "http://127.0.0.1:9/");
+    let processes: u32 = value("processes=").parse().unwrap();
+    assert!(processes < 15, "{said}");
+    assert_eq!(value("NoNewPrivs:"), "1");
+    assert_eq!(value("cores="), "0");
+    assert!(
+        !value("descriptors=").split(' ').any(|fd| fd == "8"),
+        "{said}"
+    );
+    let bounding = u64::from_str_radix(&value("CapBnd:"), 16).unwrap();
+    let effective = u64::from_str_radix(&value("CapEff:"), 16).unwrap();
+    // CAP_NET_ADMIN, NET_RAW, SYS_MODULE, SYS_RAWIO, SYS_PTRACE, SYS_BOOT, SYS_TIME, SYSLOG of
+    // linux/capability.h.
+    for needless in [12, 13, 16, 17, 19, 22, 25, 34] {
+        assert_eq!(
+            (bounding | effective) >> needless & 1,
+            0,
+            "{needless}: {said}"
+        );
+    }
+}
