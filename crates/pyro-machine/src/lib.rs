@@ -19,6 +19,7 @@ mod machine;
 mod network;
 mod owned;
 mod parked;
+mod preload;
 mod process;
 mod qemu;
 mod spec;

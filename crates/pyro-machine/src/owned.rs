@@ -18,6 +18,7 @@ use crate::error::Tails;
 use crate::guest::{Command, Failure, Guest, Outcome, Streams, run_error};
 use crate::network::{Access, Network};
 use crate::parked::{Place, until_released};
+use crate::preload::Preload;
 use crate::process::{Lock, OwnedProcess, describe};
 use crate::qemu::{Channels, Disks, Memory, Qmp, command_line};
 use crate::spec::{MachineSpec, Phase, PhaseClock, Platform};
@@ -117,11 +118,19 @@ impl OwnedMachine {
             control: control_vmm.as_raw_fd(),
             network: card_vmm.as_ref().map(AsRawFd::as_raw_fd),
         };
+        // Machines' directories are below the base directory's `vms`.
+        let base = directory
+            .path()
+            .ancestors()
+            .nth(2)
+            .unwrap_or(directory.path());
+        let preload = Preload::of(platform.program.version, memory, base)?;
         let mut command = ProcessCommand::new(program);
         command
             .args(command_line(platform, spec, memory, disks, channels))
             .current_dir(directory.path())
             .env_clear()
+            .envs(preload.iter().flat_map(Preload::variables))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::from(OwnedFd::from(messages_vmm)));
@@ -131,7 +140,8 @@ impl OwnedMachine {
             held: directory.vmm_lock(),
             note: directory.vmm_note(),
         };
-        let cell = Cell::vmm(program, spec, memory, disks, None).map_err(failed)?;
+        let library = preload.as_ref().map(|preload| preload.library.as_path());
+        let cell = Cell::vmm(program, spec, memory, disks, library).map_err(failed)?;
         let vmm = OwnedProcess::spawn(command, &inherited, Some(lock), cell).map_err(failed)?;
         platform.require(vmm.isolation())?;
 

@@ -8,6 +8,21 @@ use crate::sources;
 /// `CONTRIBUTING.md` describes those that a developer may set.
 const OF_THE_BUILD: &[(&str, &[&str])] = &[
     ("PYRO_GUEST_BINARY", &["crates/pyro-environment/build.rs"]),
+    // What a library in QEMU is told.
+    (
+        "PYRO_READ_ONLY",
+        &[
+            "crates/pyro-machine/src/preload.rs",
+            "crates/pyro-machine/preload/read_only.rs",
+        ],
+    ),
+    (
+        "PYRO_READ_ONLY_LIBRARY",
+        &[
+            "crates/pyro-machine/build.rs",
+            "crates/pyro-machine/src/preload.rs",
+        ],
+    ),
     (
         "PYRO_TEST_CELL",
         &[
@@ -46,6 +61,7 @@ const OF_THE_BUILD: &[(&str, &[&str])] = &[
 const READERS: &[&str] = &[
     "crates/pyro-dev/src/bench/mod.rs",
     "crates/pyro-environment/build.rs",
+    "crates/pyro-machine/build.rs",
     // Not in the program that users have.
     "crates/pyro-machine/src/cell/weakened.rs",
     "crates/pyro-mcp/examples/conformance_server/main.rs",

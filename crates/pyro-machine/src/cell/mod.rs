@@ -102,13 +102,18 @@ impl Cell {
         for path in [&spec.kernel, &spec.initramfs, &spec.rootfs] {
             add(path, Access::Read);
         }
-        for path in disks.seed.into_iter().chain(preloaded) {
+        for path in disks.seed {
             add(path, Access::Read);
+        }
+        // Code is mapped from where programs may be run.
+        for path in preloaded {
+            add(path, Access::Run);
         }
         add(disks.private, Access::Write);
         match memory {
             Memory::Anonymous => {}
-            Memory::Kept(file) | Memory::Copied(file) => add(file, Access::Write),
+            Memory::Kept(file) => add(file, Access::Write),
+            Memory::Copied(file) => add(file, Access::Read),
         }
         let guest_mib = u64::from(spec.mem_mib);
         let threads = u64::from(spec.vcpu_count);

@@ -8,6 +8,7 @@ use std::path::Path;
 use pyro_protocol::PORT_NAME;
 
 use super::Version;
+use crate::preload::FIRST_WITH_OPTION;
 use crate::spec::Platform;
 use crate::{Accelerator, MachineSpec};
 
@@ -69,7 +70,7 @@ pub(crate) fn command_line(
     channels: Channels,
 ) -> Vec<OsString> {
     let mut line = CommandLine::default();
-    line.memory(memory, spec.mem_mib);
+    line.memory(memory, spec.mem_mib, platform.program.version);
     match platform.accelerator {
         Accelerator::Kvm => line.pair("-accel", "kvm").pair("-cpu", "host"),
         Accelerator::Tcg => line
@@ -204,7 +205,7 @@ impl CommandLine {
         self
     }
 
-    fn memory(&mut self, memory: Memory<'_>, mib: u32) {
+    fn memory(&mut self, memory: Memory<'_>, mib: u32, version: Version) {
         let (file, share) = match memory {
             Memory::Anonymous => {
                 self.pair("-M", "microvm").pair("-m", mib.to_string());
@@ -215,11 +216,20 @@ impl CommandLine {
         };
         self.pair("-M", "microvm,memory-backend=memory")
             .pair("-m", mib.to_string());
-        let options = format!("memory-backend-file,id=memory,size={mib}M,share={share},mem-path=");
+        // The template's file is read, whatever is written to the memory. Older versions are
+        // made to by a library.
+        let is_copied = matches!(memory, Memory::Copied(_));
+        let access = if is_copied && version >= FIRST_WITH_OPTION {
+            "readonly=on,rom=off,"
+        } else {
+            ""
+        };
+        let options =
+            format!("memory-backend-file,id=memory,size={mib}M,share={share},{access}mem-path=");
         let mut object = OsString::from(options);
         object.push(escape_commas(file));
         self.pair("-object", object);
-        if matches!(memory, Memory::Copied(_)) {
+        if is_copied {
             self.pair("-incoming", "defer");
         }
     }

@@ -1,0 +1,69 @@
+//! What is *preloaded* into a QEMU that would open a template's memory for writing; newer ones are
+//! told not to.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use pyro_store::write_atomically;
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+use crate::qemu::{Memory, Version};
+
+const LIBRARY: &[u8] = include_bytes!(env!("PYRO_READ_ONLY_LIBRARY"));
+
+/// The variable by which the library knows the file.
+const NAMED: &str = "PYRO_READ_ONLY";
+
+/// The first QEMU with an option for it: a file that is opened for reading, and memory that can be
+/// written all the same (`rom=off`).
+pub(crate) const FIRST_WITH_OPTION: Version = Version { major: 8, minor: 2 };
+
+/// A library for one machine's QEMU.
+#[derive(Debug)]
+pub(crate) struct Preload<'a> {
+    /// Where it is.
+    pub(crate) library: PathBuf,
+    memory: &'a Path,
+}
+
+impl<'a> Preload<'a> {
+    /// What this machine's QEMU needs; nothing, if it is new enough or its memory is its own.
+    /// Makes sure that the library is below `base`.
+    pub(crate) fn of(
+        version: Version,
+        memory: Memory<'a>,
+        base: &Path,
+    ) -> Result<Option<Self>, Error> {
+        let Memory::Copied(memory) = memory else {
+            return Ok(None);
+        };
+        if version >= FIRST_WITH_OPTION {
+            return Ok(None);
+        }
+        let library = base.join(name());
+        // The directory is this user's alone; what is there was put there whole.
+        if !library.exists() {
+            write_atomically(&library, LIBRARY)?;
+            let private = fs::Permissions::from_mode(0o400);
+            fs::set_permissions(&library, private).map_err(|error| Error::Template {
+                path: library.clone(),
+                detail: error.to_string(),
+            })?;
+        }
+        Ok(Some(Self { library, memory }))
+    }
+
+    /// The variables that have it loaded and tell it what it is for.
+    pub(crate) fn variables(&self) -> [(&'static str, &Path); 2] {
+        [("LD_PRELOAD", &self.library), (NAMED, self.memory)]
+    }
+}
+
+/// Its name, by its content: several versions of pyro may use one directory.
+fn name() -> String {
+    let digest = Sha256::digest(LIBRARY);
+    let number = u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"));
+    format!("read-only-{number:016x}.so")
+}
