@@ -102,11 +102,11 @@ impl Cell {
         for path in [&spec.kernel, &spec.initramfs, &spec.rootfs] {
             add(path, Access::Read);
         }
-        for path in disks.seed {
+        if let Some(path) = disks.seed {
             add(path, Access::Read);
         }
-        // Code is mapped from where programs may be run.
-        for path in preloaded {
+        if let Some(path) = preloaded {
+            // Code is mapped from where programs may be run.
             add(path, Access::Run);
         }
         add(disks.private, Access::Write);

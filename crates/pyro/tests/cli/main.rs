@@ -13,6 +13,7 @@
 )]
 
 mod builds;
+mod cell;
 mod clones;
 mod context;
 mod contract;
