@@ -750,6 +750,7 @@ of that with --sequence, or of the newest
                 boot: The guest that was booted, if one was asked for.
                 build_requirements: Programs that environments are built with.
                 disk: Directories and their free space.
+                isolation: What is between the VMM and the host, piece by piece.
                 issues: What is wrong or could be better.
                 kernels: Kernels in the cache.
                 kvm: The KVM device.
@@ -1510,6 +1511,7 @@ of that with --sequence, or of the newest
                 boot: The guest that was booted, if one was asked for.
                 build_requirements: Programs that environments are built with.
                 disk: Directories and their free space.
+                isolation: What is between the VMM and the host, piece by piece.
                 issues: What is wrong or could be better.
                 kernels: Kernels in the cache.
                 kvm: The KVM device.

@@ -243,6 +243,19 @@ class ExecResult(_ExecResultAlways, total=False):
     """Present if the command was ended at its time limit."""
 
 
+class IsolationReport(TypedDict):
+    """A piece of what is between the VMM and the host."""
+
+    detail: str
+    """Its extent, or why it is not in force."""
+
+    in_force: bool
+    """Whether it is in force on this host."""
+
+    piece: str
+    """Its name, as for `--require-isolation`."""
+
+
 class Kvm(TypedDict):
     """The KVM device."""
 
@@ -521,6 +534,9 @@ class _ReportAlways(TypedDict):
 
     disk: list[DiskReport]
     """Directories and their free space."""
+
+    isolation: list[IsolationReport]
+    """What is between the VMM and the host, piece by piece."""
 
     issues: list[str]
     """What is wrong or could be better."""
