@@ -18,6 +18,8 @@ const BLOCK: usize = 512;
 /// The type of a member that only names the tape, which GNU tar writes.
 const VOLUME_LABEL: u8 = b'V';
 
+/// More than an image can hold, which is 16 TiB; so many of them can be added up.
+const LARGEST_FILE_BYTES: u64 = 1 << 44;
 /// Longest name or set of attributes in front of a member, in bytes.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 
@@ -232,7 +234,8 @@ fn member(header: &Header, extensions: Extensions) -> Result<(Member, u64), Erro
             .and_then(|size| size.parse().ok()),
         None => header.entry_size().ok(),
     };
-    let size: u64 = size.ok_or_else(|| refuse(Refusal::BadHeader))?;
+    let size = size.filter(|size: &u64| *size <= LARGEST_FILE_BYTES);
+    let size = size.ok_or_else(|| refuse(Refusal::BadHeader))?;
     let modified = match extensions.modified {
         Some(modified) => Time::from_decimal(&modified),
         None => header.mtime().ok().map(|seconds| Time {

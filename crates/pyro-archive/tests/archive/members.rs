@@ -360,6 +360,14 @@ fn table() -> Vec<(&'static str, Tar, Expected)> {
             refused("a", Refusal::BadHeader),
         ),
         (
+            "a size that nothing has",
+            tar()
+                .file("a", "1")
+                .pax(&[("size", b"18446744073709551615")])
+                .file("b", "1"),
+            refused("b", Refusal::BadHeader),
+        ),
+        (
             "a time that is no number",
             tar().pax(&[("mtime", b"soon")]).file("a", "1"),
             refused("a", Refusal::BadHeader),
