@@ -36,8 +36,6 @@ pub struct Config {
     pub active_limit: usize,
     /// What guests with a network may reach besides the Internet.
     pub network_allow: AllowList,
-    /// What all machines may take on disk, in MiB; half of the file system if not set.
-    pub max_disk_mib: Option<u64>,
     /// What must be in force around the VMM; without it no machine runs.
     pub required_isolation: Vec<Piece>,
     /// Whether machines are restored from templates or booted.
@@ -121,7 +119,6 @@ impl Config {
                         Error::bad_variable(variables::NETWORK_ALLOW, &value, wanted)
                     })?,
             },
-            max_disk_mib: number(variables::MAX_DISK_MIB, 1)?,
             required_isolation: match get(variables::REQUIRE_ISOLATION) {
                 None => Vec::new(),
                 Some(value) => value.to_str().and_then(pieces).ok_or_else(|| {

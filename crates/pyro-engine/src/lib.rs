@@ -80,7 +80,6 @@ impl Engine {
                 boot_limit: config.boot_limit,
                 active_limit: config.active_limit,
                 network_allow: config.network_allow.clone(),
-                max_disk_mib: config.max_disk_mib,
                 required_isolation: config.required_isolation.clone(),
             },
             environments: Environments::new(config.cache_dir.clone()),

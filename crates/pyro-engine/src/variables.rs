@@ -46,10 +46,6 @@ variables! {
         "What is logged to standard error, for example `debug` or `pyro_machine=trace`.";
     MAX_ACTIVE_VMS = "PYRO_MAX_ACTIVE_VMS", "4 for each processor",
         "How many machines of this user may be active at a time; later ones wait in line.";
-    MAX_DISK_MIB = "PYRO_MAX_DISK_MIB", "half of the file system",
-        "What disks, seeds and logs of all machines of this user may take on the host, in MiB. \
-         When it is reached no machine starts, and one that goes on writing is ended; its disk \
-         and its logs are kept if it is a workspace or a VM.";
     MCP_TOKEN = "PYRO_MCP_TOKEN", "made when the server starts",
         "The bearer token that `pyro mcp serve --transport http` asks its clients for.";
     NETWORK_ALLOW = "PYRO_NETWORK_ALLOW", "nothing",

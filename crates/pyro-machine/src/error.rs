@@ -133,24 +133,6 @@ pub enum Error {
         /// What it did.
         detail: String,
     },
-    /// What machines take on disk has reached its limit before one more was started.
-    #[error("machines take {used_mib} MiB on disk, of {limit_mib} MiB that they may")]
-    DiskLimit {
-        /// What they take.
-        used_mib: u64,
-        /// What they may.
-        limit_mib: u64,
-    },
-    /// This machine wrote until the limit for all was passed.
-    #[error(
-        "the machine was ended: machines take {used_mib} MiB on disk, of {limit_mib} MiB that they may"
-    )]
-    DiskOverrun {
-        /// What they take.
-        used_mib: u64,
-        /// What they may.
-        limit_mib: u64,
-    },
     /// All places for active machines are taken.
     #[error("max active VMs reached ({limit}); delete old VMs first")]
     TooManyActive {
@@ -210,7 +192,6 @@ impl Error {
             Self::BootFailed { .. } => "boot_failed",
             Self::GuestSetup { .. } => "guest_setup_failed",
             Self::Stopped { .. } => "machine_stopped",
-            Self::DiskLimit { .. } | Self::DiskOverrun { .. } => "disk_limit",
             Self::TooManyActive { .. } => "too_many_active",
             Self::NotShutDown { .. } => "not_shut_down",
             Self::NotStarted { .. } => "command_not_started",
@@ -275,11 +256,6 @@ impl Error {
                  itself, look at the console above and give it more memory with --mem-mib"
                     .into()
             }
-            Self::DiskLimit { .. } | Self::DiskOverrun { .. } => {
-                "delete what is not needed (`pyro workspace list`, `pyro workspace delete`), or \
-                 raise PYRO_MAX_DISK_MIB"
-                    .into()
-            }
             Self::TooManyActive { .. } => {
                 "stop or delete one that is not needed (`pyro workspace list`, `pyro vm list`), or \
                  raise PYRO_MAX_ACTIVE_VMS".into()
@@ -312,7 +288,6 @@ impl Error {
             Self::Stopped { .. }
                 | Self::Protocol { .. }
                 | Self::OutputClosed
-                | Self::DiskOverrun { .. }
                 | Self::NotShutDown { .. }
         )
     }

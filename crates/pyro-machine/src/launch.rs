@@ -63,8 +63,6 @@ pub struct Machines {
     pub active_limit: usize,
     /// What machines with a network may reach besides the Internet.
     pub network_allow: AllowList,
-    /// What all machines may take on disk, in MiB; half of the file system if not set.
-    pub max_disk_mib: Option<u64>,
     /// Pieces of the VMM's cell without which no machine runs. The others are in force where the
     /// host has them.
     pub required_isolation: Vec<Piece>,
@@ -117,7 +115,6 @@ impl Machines {
     ) -> Result<Machine, Error> {
         // Who asked for a network is not given a machine without one.
         self.access_for(spec)?;
-        self.check_disk_use()?;
         let slot = self.slot(listener).await?;
         let mut machine = match self.take_parked(spec, start, listener).await {
             Some(machine) => machine,
@@ -389,11 +386,6 @@ impl Machines {
 
     pub(crate) fn templates(&self, platform: &Platform) -> Templates {
         Templates::new(self.template_dir.clone(), platform.boot_id.clone())
-    }
-
-    /// The directory of a machine that runs.
-    pub fn directory_of(&self, id: &VmId) -> PathBuf {
-        self.directory().join(id.as_str())
     }
 
     pub(crate) fn directory(&self) -> PathBuf {

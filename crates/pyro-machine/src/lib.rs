@@ -7,7 +7,6 @@ mod accelerator;
 mod cell;
 mod console;
 mod disk;
-mod disk_use;
 mod error;
 mod files;
 #[cfg(feature = "fuzzing")]
@@ -31,7 +30,6 @@ mod tsc;
 pub use accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict};
 pub use cell::{Isolation, Piece, PieceReport, confine_keeper, examine as examine_isolation};
 pub use disk::{PRIVATE_DISK_MIB, SEED_DISK_BYTES};
-pub use disk_use::allocated_bytes;
 pub use error::{Error, Tails};
 pub use files::KeptFiles;
 pub use guest::{Command, Guest, Outcome, Streams, Unpacked};

@@ -79,7 +79,6 @@ impl Machines {
     ) -> Result<SupervisedMachine, Error> {
         // Who asked for a network is not given a machine without one.
         self.access_for(spec)?;
-        self.check_disk_use()?;
         let slot = tokio::time::timeout(patience, self.slot(listener))
             .await
             .map_err(|_| Error::TooManyActive {

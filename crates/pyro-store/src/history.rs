@@ -105,7 +105,7 @@ impl History {
     /// When it cannot be written.
     pub fn begin(&self, entry: Entry) -> Result<Log, Error> {
         create_private_directory(&self.directory)?;
-        let directory = self.entry_path(entry.sequence);
+        let directory = self.path(entry.sequence);
         let new = self.directory.join(format!("{NEW}{}", entry.sequence));
         // Somebody who died may have left one.
         let _ = fs::remove_dir_all(&new);
@@ -140,7 +140,7 @@ impl History {
                 continue;
             };
             if entry.exit.is_none() {
-                let directory = self.entry_path(sequence);
+                let directory = self.path(sequence);
                 remove_drafts(&directory);
                 entry.exit = Some(Exit {
                     interrupted: Some(reason.into()),
@@ -157,7 +157,7 @@ impl History {
     /// # Errors
     /// When there is none, or it cannot be read.
     pub fn entry(&self, sequence: u64) -> Result<Entry, Error> {
-        let path = self.entry_path(sequence).join(ENTRY);
+        let path = self.path(sequence).join(ENTRY);
         read_small(&path, ENTRY_LIMIT_BYTES)
             .and_then(|text| serde_json::from_slice(&text).map_err(Into::into))
             .map_err(|source| Error::new("read", &path, source))
@@ -165,20 +165,15 @@ impl History {
 
     /// Where a command's standard output is.
     pub fn stdout(&self, sequence: u64) -> PathBuf {
-        self.entry_path(sequence).join(STDOUT)
+        self.path(sequence).join(STDOUT)
     }
 
     /// Where a command's standard error is.
     pub fn stderr(&self, sequence: u64) -> PathBuf {
-        self.entry_path(sequence).join(STDERR)
+        self.path(sequence).join(STDERR)
     }
 
-    /// Where all of it is.
-    pub fn path(&self) -> &Path {
-        &self.directory
-    }
-
-    fn entry_path(&self, sequence: u64) -> PathBuf {
+    fn path(&self, sequence: u64) -> PathBuf {
         self.directory.join(format!("{sequence:06}"))
     }
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, watch};
 
-use super::log::{LogWriter, room_for_logs};
+use super::log::LogWriter;
 use super::power::Power;
 use super::wire::{Reply, say};
 use super::{Kind, now};
@@ -140,9 +140,8 @@ impl Commands {
             return;
         };
         let (outcome, dropped_bytes) = {
-            let room = room_for_logs(self.history.path());
-            let mut stdout = LogWriter::new(&log.stdout, &running.grown, room);
-            let mut stderr = LogWriter::new(&log.stderr, &running.grown, room);
+            let mut stdout = LogWriter::new(&log.stdout, &running.grown);
+            let mut stderr = LogWriter::new(&log.stderr, &running.grown);
             let streams = Streams {
                 stdin: input
                     .as_mut()

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pyro_machine::{Accelerator, KeptFiles, LaunchEvent, Machines, SupervisedMachine, Unpacked};
+use pyro_machine::{Accelerator, KeptFiles, LaunchEvent, SupervisedMachine, Unpacked};
 use pyro_store::Object;
 use tokio::io::BufReader;
 use tokio::net::unix::OwnedReadHalf;
@@ -55,8 +55,6 @@ enum End {
     Died,
     /// QEMU does not do what it is told.
     Unusable(Error),
-    /// It wrote until machines took more of the disk than they may.
-    TooLarge(String),
 }
 
 /// Supervises the lasting VM that `description` names, until it is over. Tells whoever waits for
@@ -85,7 +83,7 @@ pub(crate) async fn supervise(description: &str, news: impl Write + Send) -> Res
         let (machine, power) = (supervisor.machine.clone(), supervisor.power.clone());
         tokio::spawn(async move { rehearse(&machine, &power).await });
     }
-    let end = serve(&supervisor, &listener, ends, &object, &engine.machines).await;
+    let end = serve(&supervisor, &listener, ends, &object).await;
     tracing::info!(?end, "the VM ends");
     finish(&supervisor, &object, end).await;
     drop(owner);
@@ -214,7 +212,6 @@ async fn serve(
     listener: &UnixListener,
     mut ends: mpsc::Receiver<End>,
     object: &Object,
-    machines: &Machines,
 ) -> End {
     let expires_at = object
         .record::<VmRecord>()
@@ -247,7 +244,6 @@ async fn serve(
         () = until(expires_at) => End::Expired,
         _ = terminated => End::Terminated,
         () = supervisor.machine.ended() => End::Died,
-        error = machines.disk_overrun(object.path()) => End::TooLarge(error.to_string()),
         error = supervisor.power.save(&supervisor.machine) => End::Unusable(error),
     }
 }
@@ -280,7 +276,7 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
                 .map_or(0, |record: VmRecord| record.ttl_seconds);
             supervisor.commands.say_last(Error::expired(noun, id, ttl));
         }
-        End::Died | End::Unusable(_) | End::TooLarge(_) => {}
+        End::Died | End::Unusable(_) => {}
     }
     let (state, reason) = match end {
         // Seen only if whoever wanted to delete it did not get to it.
@@ -295,10 +291,6 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
             (State::Stopped, Some(reason.to_owned()))
         }
         End::Expired => (State::Expired, None),
-        End::TooLarge(reason) => {
-            supervisor.shut_down().await;
-            (State::Stopped, Some(reason))
-        }
         End::Died => (State::Stopped, Some(supervisor.cause_of_death().await)),
         End::Unusable(error) => (State::Stopped, Some(error.message)),
     };
