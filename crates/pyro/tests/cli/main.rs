@@ -33,6 +33,7 @@ mod idle;
 mod isolation;
 mod lasting;
 mod leftovers;
+mod limits;
 mod many_clients;
 mod mcp;
 mod mcp_client;
