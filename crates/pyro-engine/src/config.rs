@@ -34,6 +34,9 @@ pub struct Config {
     pub boot_limit: Duration,
     /// How many machines may be active at a time.
     pub active_limit: usize,
+    /// How much all machines may take of the host's disk, in MiB; if nothing is said, what leaves
+    /// some of the file system free.
+    pub max_disk_mib: Option<u64>,
     /// What guests with a network may reach besides the Internet.
     pub network_allow: AllowList,
     /// What must be in force around the VMM; without it no machine runs.
@@ -108,6 +111,7 @@ impl Config {
             active_limit: number(variables::MAX_ACTIVE_VMS, 1)?
                 .and_then(|limit| usize::try_from(limit).ok())
                 .unwrap_or_else(default_active_limit),
+            max_disk_mib: number(variables::MAX_DISK_MIB, 1)?,
             network_allow: match get(variables::NETWORK_ALLOW) {
                 None => AllowList::default(),
                 Some(value) => value
@@ -199,6 +203,8 @@ mod tests {
         );
         for (name, value) in [
             ("PYRO_ACCEL", "fast"),
+            ("PYRO_MAX_DISK_MIB", "0"),
+            ("PYRO_MAX_DISK_MIB", "1 GiB"),
             ("PYRO_NETWORK_ALLOW", "localhost"),
             ("PYRO_REQUIRE_ISOLATION", "landlock,moat"),
             ("PYRO_BOOT_TIMEOUT_SECONDS", "0"),

@@ -16,6 +16,7 @@
 mod capture;
 mod config;
 mod context;
+mod disk_limit;
 mod error;
 mod lasting;
 pub mod operation;
@@ -38,6 +39,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use disk_limit::{DiskLimit, Exceeded};
 use operation::Entry;
 use pyro_environment::Environments;
 use pyro_machine::{MachineSpec, Machines};
@@ -109,6 +111,10 @@ impl Engine {
         // While this process has one thread. What is parked has no network.
         pyro_machine::confine_keeper(false)
             .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")))?;
+        if engine.check_disk_limit().is_err() {
+            // Who wants a machine is told.
+            return Ok(());
+        }
         let idle = engine.config.parked_idle;
         engine.machines.park(&parked.spec, idle).await?;
         Ok(())
@@ -124,6 +130,13 @@ impl Engine {
         news: impl std::io::Write + Send,
     ) -> Result<(), Error> {
         lasting::supervise(description, news).await
+    }
+
+    /// Refuses to begin what takes room when all machines take too much of the host's disk.
+    pub(crate) fn check_disk_limit(&self) -> Result<(), Error> {
+        DiskLimit::of(&self.config)
+            .check()
+            .map_err(Exceeded::refused)
     }
 
     /// Has the next machine of this kind prepared by a process of its own. That it cannot be is

@@ -46,6 +46,9 @@ variables! {
         "What is logged to standard error, for example `debug` or `pyro_machine=trace`.";
     MAX_ACTIVE_VMS = "PYRO_MAX_ACTIVE_VMS", "4 for each processor",
         "How many machines of this user may be active at a time; later ones wait in line.";
+    MAX_DISK_MIB = "PYRO_MAX_DISK_MIB", "what leaves 2048 MiB, or a twentieth, of the file system free",
+        "How much all machines of this user may take of the host's disk with their private disks, \
+         seeds and logs, in MiB. When they take more, none is started, and one that grows is ended.";
     MCP_TOKEN = "PYRO_MCP_TOKEN", "made when the server starts",
         "The bearer token that `pyro mcp serve --transport http` asks its clients for.";
     NETWORK_ALLOW = "PYRO_NETWORK_ALLOW", "nothing",

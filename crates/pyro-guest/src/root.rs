@@ -54,8 +54,9 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
     let private = devices::disk("rw")?;
     // A fresh disk's inode tables are zeroes already; the kernel need not write them again. And
     // what is written goes to extents that count at once: otherwise they are made to count after
-    // the writing, in a second transaction, for the sake of readers with O_DIRECT.
-    let options = Some(c"noinit_itable,dioread_lock");
+    // the writing, in a second transaction, for the sake of readers with O_DIRECT. And what is
+    // deleted is given back to the host, whose file has no other way to become smaller.
+    let options = Some(c"noinit_itable,dioread_lock,discard");
     mount(&private, PRIVATE, "ext4", MountFlags::NOATIME, options)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let private =

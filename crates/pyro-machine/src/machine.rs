@@ -11,6 +11,7 @@ use crate::accelerator::Accelerator;
 use crate::console;
 use crate::error::Tails;
 use crate::guest::{Command, Guest, Outcome, Streams, run_error};
+use crate::launch::Machines;
 use crate::network::NetworkInfo;
 use crate::owned::OwnedMachine;
 use crate::parked::Claim;
@@ -48,6 +49,14 @@ impl From<OwnedMachine> for Machine {
             kept: Kept::Owned(Box::new(machine)),
             slot: None,
         }
+    }
+}
+
+impl Machines {
+    /// Where the files of the machine with this id are on the host, but for those that somebody
+    /// keeps.
+    pub fn directory_of(&self, id: &VmId) -> PathBuf {
+        self.directory().join(id.as_str())
     }
 }
 

@@ -1,6 +1,7 @@
 //! A *supervised* machine outlives the call that started it: its owner runs many commands in it
 //! at once, pauses it while there are none, and ends it in order.
 
+use std::path::Path;
 use std::time::Duration;
 
 use pyro_store::{MachineDirectory, Slot};
@@ -36,7 +37,7 @@ pub struct SupervisedMachine {
     accelerator: Accelerator,
     phases: Vec<Phase>,
     _network: Option<Network>,
-    _directory: MachineDirectory,
+    directory: MachineDirectory,
     _slot: Slot,
 }
 
@@ -100,13 +101,18 @@ impl Machines {
             accelerator: parts.accelerator,
             phases: parts.phases,
             _network: parts.network,
-            _directory: parts.directory,
+            directory: parts.directory,
             _slot: slot,
         })
     }
 }
 
 impl SupervisedMachine {
+    /// Where its files are on the host, but for those that somebody keeps.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// What runs its guest.
     pub fn accelerator(&self) -> Accelerator {
         self.accelerator

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::between_steps;
 use crate::objects::{read_small, remove_drafts};
-use crate::{Error, create_private_directory, write_record};
+use crate::{Error, create_private_directory, write_atomically, write_record};
 
 const ENTRY: &str = "command.json";
 const STDOUT: &str = "stdout";
@@ -60,7 +60,7 @@ pub struct Exit {
     /// Why it has no exit code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
-    /// Bytes of output that were too many to be kept, and dropped.
+    /// Bytes of output that were too many to be kept, or made room for newer ones, and dropped.
     #[serde(default)]
     pub dropped_bytes: u64,
 }
@@ -163,6 +163,56 @@ impl History {
             .map_err(|source| Error::new("read", &path, source))
     }
 
+    /// How many bytes of output are kept, of all commands together.
+    pub fn output_bytes(&self) -> u64 {
+        let sequences = self.sequences();
+        sequences.iter().map(|number| self.outputs(*number)).sum()
+    }
+
+    /// Empties the outputs of commands that have ended, the oldest first, until so many bytes were
+    /// dropped or there are no more. Their entries count them. Whoever has an output open can read
+    /// it to its end. Only the owner may. Returns how many bytes there were.
+    ///
+    /// # Errors
+    /// When something cannot be written; what was dropped until then is.
+    pub fn drop_outputs(&self, wanted: u64) -> Result<u64, Error> {
+        let mut dropped = 0;
+        for sequence in self.sequences() {
+            if dropped >= wanted {
+                break;
+            }
+            let bytes = self.outputs(sequence);
+            if bytes > 0 && self.drop_output(sequence, bytes)? {
+                dropped += bytes;
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// Empties the outputs of a command, unless it runs or what is written down about it cannot be
+    /// read.
+    fn drop_output(&self, sequence: u64, bytes: u64) -> Result<bool, Error> {
+        let Ok(mut entry) = self.entry(sequence) else {
+            return Ok(false);
+        };
+        let Some(exit) = &mut entry.exit else {
+            return Ok(false);
+        };
+        // Said before it is done: who dies in between has said too much, and not too little.
+        exit.dropped_bytes += bytes;
+        write_record(&self.path(sequence).join(ENTRY), &entry)?;
+        for output in [self.stdout(sequence), self.stderr(sequence)] {
+            write_atomically(&output, &[])?;
+        }
+        Ok(true)
+    }
+
+    /// How long the outputs of a command are.
+    fn outputs(&self, sequence: u64) -> u64 {
+        let length = |path: PathBuf| fs::symlink_metadata(path).map_or(0, |found| found.len());
+        length(self.stdout(sequence)) + length(self.stderr(sequence))
+    }
+
     /// Where a command's standard output is.
     pub fn stdout(&self, sequence: u64) -> PathBuf {
         self.path(sequence).join(STDOUT)
@@ -248,5 +298,41 @@ mod tests {
         fs::create_dir(base.path().join("history/.new-3")).unwrap();
         assert_eq!(history.last(), 2);
         assert!(history.begin(entry(3)).is_ok());
+    }
+
+    #[test]
+    fn the_oldest_outputs_are_dropped_first_and_those_of_running_commands_never() {
+        let base = tempfile::tempdir().unwrap();
+        let history = History::new(base.path().join("history"));
+        let run = |sequence: u64, ends: bool| {
+            let mut log = history.begin(entry(sequence)).unwrap();
+            log.stdout.write_all(&[b'o'; 1000]).unwrap();
+            log.stderr.write_all(&[b'e'; 10]).unwrap();
+            if ends {
+                log.end(Exit::default()).unwrap();
+            }
+        };
+        run(1, false);
+        for sequence in 2..=4 {
+            run(sequence, true);
+        }
+        assert_eq!(history.output_bytes(), 4040);
+        let mut reader = File::open(history.stdout(2)).unwrap();
+        assert_eq!(history.drop_outputs(0).unwrap(), 0);
+        assert_eq!(history.drop_outputs(1).unwrap(), 1010);
+        assert_eq!(history.output_bytes(), 3030);
+        let dropped = |sequence| {
+            let exit = history.entry(sequence).unwrap().exit;
+            exit.map(|exit| exit.dropped_bytes)
+        };
+        assert_eq!([1, 2, 3].map(dropped), [None, Some(1010), Some(0)]);
+        assert_eq!(fs::read(history.stdout(2)).unwrap(), b"");
+        let mut all = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut all).unwrap();
+        assert_eq!(all.len(), 1000, "who reads it reads on");
+        assert_eq!(history.drop_outputs(u64::MAX).unwrap(), 2020);
+        assert_eq!(history.drop_outputs(u64::MAX).unwrap(), 0);
+        assert_eq!(history.output_bytes(), 1010);
+        assert_eq!(fs::read(history.stdout(1)).unwrap().len(), 1000);
     }
 }

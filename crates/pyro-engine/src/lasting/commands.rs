@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, watch};
 
-use super::log::LogWriter;
+use super::log::{LogRoom, LogWriter};
 use super::power::Power;
 use super::wire::{Reply, say};
 use super::{Kind, now};
@@ -27,6 +27,7 @@ pub(super) struct Commands {
     machine: Arc<SupervisedMachine>,
     power: Arc<Power>,
     history: History,
+    log_room: LogRoom,
     known: Mutex<Known>,
     /// What those are told whose commands do not come to their end.
     last_words: OnceLock<Error>,
@@ -63,6 +64,7 @@ impl Commands {
             kind,
             machine,
             power,
+            log_room: LogRoom::of(history.clone()),
             history,
             known: Mutex::new(known),
             last_words: OnceLock::new(),
@@ -72,6 +74,11 @@ impl Commands {
     /// Says what those are told whose commands do not come to their end any more.
     pub(super) fn say_last(&self, error: Error) {
         let _ = self.last_words.set(error);
+    }
+
+    /// How many bytes of what all commands have printed are kept.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.log_room.taken()
     }
 
     /// Starts a command, which goes on whatever becomes of the client, and follows it.
@@ -140,8 +147,8 @@ impl Commands {
             return;
         };
         let (outcome, dropped_bytes) = {
-            let mut stdout = LogWriter::new(&log.stdout, &running.grown);
-            let mut stderr = LogWriter::new(&log.stderr, &running.grown);
+            let mut stdout = LogWriter::new(&log.stdout, &running.grown, &self.log_room);
+            let mut stderr = LogWriter::new(&log.stderr, &running.grown, &self.log_room);
             let streams = Streams {
                 stdin: input
                     .as_mut()
@@ -168,12 +175,14 @@ impl Commands {
                 let error = self.last_words.get().cloned().unwrap_or(error.into());
                 let exit = Exit {
                     interrupted: Some(error.message.clone()),
+                    dropped_bytes,
                     ..Exit::default()
                 };
                 (exit, Some(error))
             }
         };
         let ended = log.end(exit);
+        self.log_room.command_ended();
         let reply = match (error, ended) {
             (Some(error), _) => Reply::Failed(error.into()),
             (None, Ok(entry)) => Reply::Ended(entry),

@@ -232,12 +232,33 @@ pub(crate) fn seed_in(path: &Path) -> PathBuf {
     path.join("seed.erofs")
 }
 
+/// Removes the files of a VM whose time is over; its record and history stay.
+fn discard(object: &Object) {
+    for path in [disk(object), seed_in(object.path())] {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 /// Seconds since the Unix epoch.
 pub(crate) fn now() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs_f64()
+}
+
+/// Waits until a point of the wall clock, which may be set meanwhile.
+async fn until(end: Option<f64>) {
+    let Some(end) = end else {
+        return std::future::pending().await;
+    };
+    loop {
+        let left = end - now();
+        if left <= 0.0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs_f64(left.min(10.0))).await;
+    }
 }
 
 /// Deletes one, whatever it is doing, and whether or not its record can be read.
@@ -303,7 +324,7 @@ impl Lasting {
     fn expire(&self) {
         // Nobody may start it meanwhile.
         if let Ok(Some(_held)) = self.object.hold() {
-            supervisor::discard(&self.object);
+            discard(&self.object);
             let _ = self
                 .object
                 .update(|record: &mut VmRecord| record.state = State::Expired);

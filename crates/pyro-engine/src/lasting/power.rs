@@ -24,6 +24,8 @@ const BUSY: Duration = Duration::from_secs(10);
 pub(super) struct Power {
     users: watch::Sender<usize>,
     paused: Mutex<bool>,
+    /// The same, for those who wait for it.
+    sleeps: watch::Sender<bool>,
     changed: Notify,
     flushes: Flushes,
 }
@@ -41,6 +43,7 @@ impl Power {
         if *paused {
             machine.resume().await?;
             *paused = false;
+            self.sleeps.send_replace(false);
         }
         Ok(on)
     }
@@ -85,7 +88,15 @@ impl Power {
         }
         machine.pause().await?;
         *paused = true;
+        self.sleeps.send_replace(true);
         Ok(false)
+    }
+
+    /// Waits until the machine is not paused.
+    pub(super) async fn awake(&self) {
+        let mut sleeps = self.sleeps.subscribe();
+        // It fails only when this is gone.
+        let _ = sleeps.wait_for(|sleeps| !sleeps).await;
     }
 
     /// Waits until nobody uses the machine.

@@ -80,6 +80,7 @@ pub(crate) async fn start(
     lasting: &Lasting,
     listener: &Listener,
 ) -> Result<(), Error> {
+    engine.check_disk_limit()?;
     refresh(engine, lasting, listener).await?;
     let description = Description {
         kind: lasting.kind,

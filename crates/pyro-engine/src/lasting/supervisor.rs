@@ -20,8 +20,9 @@ use super::power::Power;
 use super::rehearsal::rehearse;
 use super::start::Description;
 use super::wire::{News, Reply, Request, SOCKET, hear, line, say};
-use super::{INTERRUPTED, Kind, State, VmRecord, disk, history, now, seed_in};
+use super::{INTERRUPTED, Kind, State, VmRecord, discard, disk, history, seed_in, until};
 use crate::config::SUPERVISE_COMMAND;
+use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
 use crate::{Engine, Error};
 
 /// How long to wait for a place among the active VMs. Short runs give theirs back within this;
@@ -55,6 +56,8 @@ enum End {
     Died,
     /// QEMU does not do what it is told.
     Unusable(Error),
+    /// It has grown, and all machines take too much of the host's disk.
+    TooBig(Exceeded),
 }
 
 /// Supervises the lasting VM that `description` names, until it is over. Tells whoever waits for
@@ -83,7 +86,11 @@ pub(crate) async fn supervise(description: &str, news: impl Write + Send) -> Res
         let (machine, power) = (supervisor.machine.clone(), supervisor.power.clone());
         tokio::spawn(async move { rehearse(&machine, &power).await });
     }
-    let end = serve(&supervisor, &listener, ends, &object).await;
+    let (limit, disk) = (DiskLimit::of(&engine.config), disk(&object));
+    let end = tokio::select! {
+        end = serve(&supervisor, &listener, ends, &object) => end,
+        exceeded = supervisor.watch(&limit, &disk) => End::TooBig(exceeded),
+    };
     tracing::info!(?end, "the VM ends");
     finish(&supervisor, &object, end).await;
     drop(owner);
@@ -248,20 +255,6 @@ async fn serve(
     }
 }
 
-/// Waits until a point of the wall clock, which may be set meanwhile.
-async fn until(end: Option<f64>) {
-    let Some(end) = end else {
-        return std::future::pending().await;
-    };
-    loop {
-        let left = end - now();
-        if left <= 0.0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_secs_f64(left.min(10.0))).await;
-    }
-}
-
 /// Ends the VM as it should end, and writes down how.
 async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
@@ -276,6 +269,10 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
                 .map_or(0, |record: VmRecord| record.ttl_seconds);
             supervisor.commands.say_last(Error::expired(noun, id, ttl));
         }
+        End::TooBig(exceeded) => {
+            let error = exceeded.clone().ended(&format!("{noun} {id}"));
+            supervisor.commands.say_last(error);
+        }
         End::Died | End::Unusable(_) => {}
     }
     let (state, reason) = match end {
@@ -289,6 +286,11 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
             supervisor.shut_down().await;
             let reason = "its supervisor was told to end (SIGTERM)";
             (State::Stopped, Some(reason.to_owned()))
+        }
+        End::TooBig(exceeded) => {
+            // What it has cached may be written yet: no more than its memory.
+            supervisor.shut_down().await;
+            (State::Stopped, Some(exceeded.reason()))
         }
         End::Expired => (State::Expired, None),
         End::Died => (State::Stopped, Some(supervisor.cause_of_death().await)),
@@ -309,13 +311,6 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
         tracing::warn!(%error, "the end could not be written down");
     }
     let _ = std::fs::remove_file(object.path().join(SOCKET));
-}
-
-/// Removes the files of a VM whose time is over; its record and history stay.
-pub(crate) fn discard(object: &Object) {
-    for path in [disk(object), seed_in(object.path())] {
-        let _ = std::fs::remove_file(path);
-    }
 }
 
 impl Supervisor {
@@ -360,6 +355,13 @@ impl Supervisor {
         let reply = answered.unwrap_or_else(|error| Reply::Failed(error.into()));
         // A client that went away does not want it.
         let _ = say(&mut writer, &reply).await;
+    }
+
+    /// Returns when it has grown while all machines take too much of the host's disk.
+    async fn watch(&self, limit: &DiskLimit, disk: &Path) -> Exceeded {
+        let directory = self.machine.directory();
+        let own = || allocated_bytes(disk) + allocated_bytes(directory) + self.commands.log_bytes();
+        limit.watch(own, async || self.power.awake().await).await
     }
 
     /// Unpacks what the client sends.

@@ -2,21 +2,25 @@
 //! What comes in must belong to one; there may be so many at a time, because passt takes a port of
 //! the host for each.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::packet::{ICMP, Packet, TCP, UDP};
+use super::ADDRESS;
+use super::packet::{ICMP, IP_BYTES, Packet, TCP, UDP};
 
-/// How long a flow lives without a packet, which is how long passt keeps its port (RFC 4787 asks
-/// for two minutes or more).
-const IDLE: Duration = Duration::from_secs(180);
-/// How many there may be.
-const FLOWS: usize = 1024;
-/// How many ports of the guest's own they may have. Less than passt may have open files.
-const OWN_PORTS: usize = 512;
+/// How long a flow lives without a packet. passt looks every second for ports that were not used
+/// for 180 seconds, and is through with them when there is room here for others.
+const IDLE: Duration = Duration::from_secs(200);
+/// How many there may be. For each, passt takes a port of the host, a descriptor, or both: which,
+/// depends on its version. This is half of the descriptors that it may have, and connections get
+/// the others.
+const FLOWS: usize = 512;
+/// How often flows that are over are looked for: whoever begins too many shall not have us look
+/// each time.
+const TIDIED_EVERY: Duration = Duration::from_secs(1);
 
 /// TCP's flags, in the fourteenth byte of its header.
 const SYN: u8 = 0x02;
@@ -26,82 +30,114 @@ const ECHO_REPLY: u8 = 0;
 const UNREACHABLE: u8 = 3;
 const TIME_EXCEEDED: u8 = 11;
 
-/// The guest's port, its peer, and the peer's port.
-type Flow = (u16, Ipv4Addr, u16);
+/// A conversation without a connection.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Flow {
+    protocol: u8,
+    /// The guest's port, or what it numbers its pings with.
+    own_port: u16,
+    peer: Ipv4Addr,
+    /// The peer's port; pings have none.
+    port: u16,
+}
 
 /// The flows of one guest.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
     last_packets: HashMap<Flow, Instant>,
-    own_ports: HashMap<u16, usize>,
+    tidied: Option<Instant>,
 }
 
 impl Flows {
     /// Notes that a packet goes out. Returns whether it may: those of new flows may not while there
     /// are too many.
     pub(super) fn goes_out(&mut self, packet: &Packet<'_>) -> bool {
-        let Some(flow) = flow(packet) else {
+        let Some(flow) = Flow::of(packet) else {
             return true;
         };
         let now = Instant::now();
-        if let Some(last) = self.last_packets.get_mut(&flow) {
-            *last = now;
+        if self.lives(&flow, now) {
             return true;
         }
-        if self.is_full(flow.0) {
+        if self.last_packets.len() >= FLOWS {
             self.forget_idle(now);
-            if self.is_full(flow.0) {
-                return false;
-            }
+        }
+        if self.last_packets.len() >= FLOWS {
+            return false;
         }
         self.last_packets.insert(flow, now);
-        *self.own_ports.entry(flow.0).or_default() += 1;
         true
     }
 
     /// Whether a packet that comes in was asked for.
     pub(super) fn lets_in(&mut self, packet: &Packet<'_>) -> bool {
-        match packet.protocol {
+        let flow = match packet.protocol {
             // Nothing in the guest is there for others to connect to.
-            TCP => packet.content[13] & (SYN | ACK) != SYN,
+            TCP => return packet.content[13] & (SYN | ACK) != SYN,
             // News of what went wrong on the way.
-            ICMP if [UNREACHABLE, TIME_EXCEEDED].contains(&packet.content[0]) => true,
-            ICMP if packet.content[0] != ECHO_REPLY => false,
-            UDP | ICMP => {
-                let known = flow(packet).and_then(|flow| self.last_packets.get_mut(&flow));
-                let now = Instant::now();
-                known.is_some_and(|last| {
-                    let lives = now.duration_since(*last) < IDLE;
-                    if lives {
-                        *last = now;
-                    }
-                    lives
-                })
+            ICMP if [UNREACHABLE, TIME_EXCEEDED].contains(&packet.content[0]) => {
+                Flow::quoted_in(packet)
+            }
+            ICMP if packet.content[0] != ECHO_REPLY => return false,
+            _ => Flow::of(packet),
+        };
+        flow.is_some_and(|flow| self.lives(&flow, Instant::now()))
+    }
+
+    /// Whether there is such a flow, which goes on then. An answer keeps it alive, here as in
+    /// passt.
+    fn lives(&mut self, flow: &Flow, now: Instant) -> bool {
+        match self.last_packets.get_mut(flow) {
+            Some(last) if now.duration_since(*last) < IDLE => {
+                *last = now;
+                true
             }
             _ => false,
         }
     }
 
-    fn is_full(&self, own_port: u16) -> bool {
-        let is_new_port = !self.own_ports.contains_key(&own_port);
-        self.last_packets.len() >= FLOWS || (is_new_port && self.own_ports.len() >= OWN_PORTS)
-    }
-
     fn forget_idle(&mut self, now: Instant) {
-        self.last_packets
-            .retain(|_, last| now.duration_since(*last) < IDLE);
-        let left: HashSet<u16> = self.last_packets.keys().map(|flow| flow.0).collect();
-        self.own_ports.retain(|port, _| left.contains(port));
+        let since = self.tidied.map(|then| now.duration_since(then));
+        if since.is_none_or(|since| since >= TIDIED_EVERY) {
+            self.tidied = Some(now);
+            self.last_packets
+                .retain(|_, last| now.duration_since(*last) < IDLE);
+        }
     }
 }
 
-/// The flow of a packet, for protocols that have no connections.
-fn flow(packet: &Packet<'_>) -> Option<Flow> {
-    match packet.protocol {
-        UDP => Some((packet.own_port?, packet.peer, packet.port?)),
-        // One for each peer.
-        ICMP => Some((0, packet.peer, 0)),
-        _ => None,
+impl Flow {
+    /// The flow that a packet belongs to, unless its protocol has connections.
+    fn of(packet: &Packet<'_>) -> Option<Self> {
+        let (own_port, port) = match packet.protocol {
+            UDP => (packet.own_port?, packet.port?),
+            ICMP => (
+                u16::from_be_bytes([packet.content[4], packet.content[5]]),
+                0,
+            ),
+            _ => return None,
+        };
+        Some(Self {
+            protocol: packet.protocol,
+            own_port,
+            peer: packet.peer,
+            port,
+        })
+    }
+
+    /// The flow of the guest's own datagram whose beginning an error quotes.
+    fn quoted_in(error: &Packet<'_>) -> Option<Self> {
+        let (header, ports) = error.content.get(8..8 + IP_BYTES + 8)?.split_at(IP_BYTES);
+        let is_datagram = header[0] == 0x45 && header[9] == UDP;
+        if !is_datagram || header[12..16] != ADDRESS.octets() {
+            return None;
+        }
+        Some(Self {
+            protocol: UDP,
+            own_port: u16::from_be_bytes([ports[0], ports[1]]),
+            peer: Ipv4Addr::new(header[16], header[17], header[18], header[19]),
+            port: u16::from_be_bytes([ports[2], ports[3]]),
+        })
     }
 }
 
@@ -145,14 +181,50 @@ mod tests {
         ] {
             assert!(!flows.lets_in(&other));
         }
-        let ping = [8, 0, 0, 0, 0, 0, 0, 0];
-        let reply = [0; 8];
+    }
+
+    #[test]
+    fn only_pings_are_answered_and_only_by_whom_they_were_for() {
+        let mut flows = Flows::default();
+        let ping = |kind: u8, id: u8| [kind, 0, 0, 0, 0, id, 0, 0];
+        let reply = ping(ECHO_REPLY, 7);
         assert!(!flows.lets_in(&message(ICMP, PEER, &reply)));
-        assert!(flows.goes_out(&message(ICMP, PEER, &ping)));
+        assert!(flows.goes_out(&message(ICMP, PEER, &ping(8, 7))));
         assert!(flows.lets_in(&message(ICMP, PEER, &reply)));
+        assert!(!flows.lets_in(&message(ICMP, PEER, &ping(ECHO_REPLY, 8))));
         assert!(!flows.lets_in(&message(ICMP, STRANGER, &reply)));
-        assert!(!flows.lets_in(&message(ICMP, PEER, &ping)));
-        assert!(flows.lets_in(&message(ICMP, PEER, &[UNREACHABLE, 0, 0, 0, 0, 0, 0, 0])));
+        for kind in [4, 5, 8, 9, 13, 17] {
+            assert!(
+                !flows.lets_in(&message(ICMP, PEER, &ping(kind, 7))),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn errors_are_about_what_was_sent() {
+        let mut flows = Flows::default();
+        let mut quoted = vec![UNREACHABLE, 3, 0, 0, 0, 0, 0, 0];
+        quoted.extend([0x45, 0, 0, 28, 0, 0, 0, 0, 64, UDP, 0, 0]);
+        quoted.extend(ADDRESS.octets());
+        quoted.extend(PEER.octets());
+        quoted.extend([0x9c, 0x40, 0, 53, 0, 8, 0, 0]);
+        assert!(!flows.lets_in(&message(ICMP, PEER, &quoted)));
+        assert!(flows.goes_out(&datagram(40_000, PEER, 53)));
+        assert!(flows.lets_in(&message(ICMP, PEER, &quoted)));
+        assert!(
+            flows.lets_in(&message(ICMP, STRANGER, &quoted)),
+            "on the way"
+        );
+        // About a connection, another's packet, another datagram; not an error; cut off.
+        for (at, byte) in [(17, TCP), (23, 16), (31, 54), (29, 41), (0, 5), (0, 12)] {
+            let mut bent = quoted.clone();
+            bent[at] = byte;
+            assert!(!flows.lets_in(&message(ICMP, PEER, &bent)), "{at}");
+        }
+        for length in 8..quoted.len() {
+            assert!(!flows.lets_in(&message(ICMP, PEER, &quoted[..length])));
+        }
     }
 
     #[test]
@@ -173,18 +245,27 @@ mod tests {
     async fn there_are_so_many_at_a_time() {
         let mut flows = Flows::default();
         let port = |number: usize| 32_768 + u16::try_from(number).unwrap();
-        let taken = (0..5000).filter(|n| flows.goes_out(&datagram(port(*n), PEER, 53)));
-        assert_eq!(taken.count(), OWN_PORTS);
-        // Those there are go on, to new peers, too, as far as all together are not too many.
+        let count = |flows: &mut Flows, own_ports: bool| {
+            let new = (0..5000).map(|number| {
+                if own_ports {
+                    datagram(port(number), PEER, 53)
+                } else {
+                    datagram(port(0), PEER, 1000 + u16::try_from(number).unwrap())
+                }
+            });
+            new.filter(|packet| flows.goes_out(packet)).count()
+        };
+        assert_eq!(count(&mut flows, true), FLOWS);
+        // Those there are go on; no others begin, whatever is new about them.
         assert!(flows.goes_out(&datagram(port(0), PEER, 53)));
-        assert!(flows.goes_out(&datagram(port(0), PEER, 54)));
-        let more = (0..5000).filter(|n| flows.goes_out(&datagram(port(0), PEER, 1000 + *n)));
-        assert_eq!(more.count(), FLOWS - OWN_PORTS - 1);
-        assert!(!flows.goes_out(&datagram(port(4000), PEER, 53)));
+        assert!(flows.lets_in(&datagram(port(1), PEER, 53)));
+        assert_eq!(count(&mut flows, false), 0);
+        assert!(!flows.goes_out(&message(ICMP, PEER, &[8, 0, 0, 0, 0, 7, 0, 0])));
+        assert!(flows.goes_out(&message(TCP, PEER, &[0; 20])));
         // What is idle makes room.
         tokio::time::advance(IDLE).await;
         assert!(!flows.lets_in(&datagram(port(1), PEER, 53)));
-        assert!(flows.goes_out(&datagram(port(4000), PEER, 53)));
+        assert_eq!(count(&mut flows, false), FLOWS);
         assert!(!flows.lets_in(&datagram(port(0), PEER, 53)));
     }
 }

@@ -9,6 +9,7 @@ mod flows;
 mod names;
 mod packet;
 mod passt;
+mod question;
 mod relay;
 
 use std::net::Ipv4Addr;
@@ -210,7 +211,7 @@ pub(crate) fn fuzz_frame(frame: &[u8]) {
 /// Judges a message to the name server; panics if it is handed on and no question.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_question(message: &[u8]) {
-    names::fuzz(message);
+    question::fuzz(message);
 }
 
 /// The address of a machine's network card: the machine's id, marked as an address that was made

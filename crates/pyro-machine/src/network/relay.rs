@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadHalf, WriteHalf,
@@ -22,8 +23,10 @@ const FRAME_LIMIT_BYTES: usize = 14 + 65_535;
 /// What may wait for the card. passt throws away what we do not take at once, and is slow to send
 /// it again, so this has to hold all that a connection may have under way.
 const WAITING_BYTES: usize = 8 * 1024 * 1024;
-/// Names that are looked up at a time.
+/// Names that are looked up at a time, and in a second: the host's name servers are not the guest's
+/// alone.
 const QUESTIONS: usize = 64;
+const QUESTIONS_PER_SECOND: u32 = 500;
 /// What is read, or written, at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 const LENGTH_BYTES: usize = 4;
@@ -85,15 +88,18 @@ async fn outwards(
 ) -> io::Result<()> {
     let mut card = BufReader::with_capacity(BUFFER_BYTES, card);
     let mut questions = JoinSet::new();
+    let mut allowance = Allowance::new(Instant::now());
     loop {
         let frame = read_frame(&mut card).await?;
+        // Frames that are read together and go nowhere wait for nothing. Others get their turn.
+        tokio::task::consume_budget().await;
         reach.refresh();
         while questions.try_join_next().is_some() {}
         match judge(&frame[LENGTH_BYTES..], &reach) {
             Verdict::Pass if goes_out(&frame[LENGTH_BYTES..], flows) => {
                 passt.write_all(&frame).await?;
             }
-            Verdict::Ask if questions.len() < QUESTIONS => {
+            Verdict::Ask if questions.len() < QUESTIONS && allowance.take(Instant::now()) => {
                 let answers = answers.clone();
                 questions.spawn(async move {
                     if let Some(answer) = look_up(&frame[LENGTH_BYTES..]).await {
@@ -111,6 +117,31 @@ async fn outwards(
                 }
             }
         }
+    }
+}
+
+/// What is left of the questions of this second.
+struct Allowance {
+    left: u32,
+    since: Instant,
+}
+
+impl Allowance {
+    fn new(now: Instant) -> Self {
+        Self {
+            left: QUESTIONS_PER_SECOND,
+            since: now,
+        }
+    }
+
+    /// Takes one, if there is one.
+    fn take(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.since) >= Duration::from_secs(1) {
+            *self = Self::new(now);
+        }
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or(0);
+        left.is_some()
     }
 }
 
@@ -140,6 +171,7 @@ async fn inwards(
     let mut passt = BufReader::with_capacity(BUFFER_BYTES, passt);
     loop {
         let frame = read_frame(&mut passt).await?;
+        tokio::task::consume_budget().await;
         reach.refresh();
         let frame_itself = &frame[LENGTH_BYTES..];
         if may_come_in(frame_itself, &reach) && was_asked_for(frame_itself, flows) {
@@ -256,6 +288,17 @@ mod tests {
         let ended = relay.await.unwrap().unwrap_err();
         assert_eq!(ended.kind(), io::ErrorKind::InvalidData);
         assert!(read_frame(&mut passt).await.is_err());
+    }
+
+    #[test]
+    fn questions_are_handed_on_at_a_bounded_rate() {
+        let now = Instant::now();
+        let mut allowance = Allowance::new(now);
+        let taken =
+            |allowance: &mut Allowance, now| (0..5000).filter(|_| allowance.take(now)).count();
+        assert_eq!(taken(&mut allowance, now), 500);
+        assert_eq!(taken(&mut allowance, now + Duration::from_millis(999)), 0);
+        assert_eq!(taken(&mut allowance, now + Duration::from_secs(1)), 500);
     }
 
     #[tokio::test]

@@ -140,6 +140,10 @@ fn log_header(entry: &LogEntry) -> String {
         write!(text, " ({})", pyro_text::line(interrupted))
             .expect("a string takes whatever is written");
     }
+    if let Some(bytes) = entry.dropped_bytes {
+        write!(text, " ({bytes} bytes of its output were dropped)")
+            .expect("a string takes whatever is written");
+    }
     text.push('\n');
     text
 }

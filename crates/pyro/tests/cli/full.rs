@@ -3,7 +3,8 @@
 use crate::context::TestContext;
 use crate::skip;
 
-const MOUNT: &str = "mkdir -p \"$2\"; mount -t tmpfs -o size=$1 none \"$2\"; shift 2; exec \"$@\"";
+const MOUNT: &str =
+    "mkdir -p \"$2\"; mount -t tmpfs -o size=$1,mode=700 none \"$2\"; shift 2; exec \"$@\"";
 
 /// Runs pyro where `place` is a file system of this size.
 fn with_small(
@@ -17,7 +18,9 @@ fn with_small(
     );
     let mut all = vec![size, place.to_str().unwrap()];
     all.extend(arguments);
-    Some(context.mounting(&script, &all)?.run())
+    // Here it is the file system that says no, and not we before it.
+    let run = context.mounting(&script, &all)?;
+    Some(run.env("PYRO_MAX_DISK_MIB", "100000").run())
 }
 
 #[test]

@@ -10,6 +10,7 @@ use tokio::io::AsyncWrite;
 
 use super::host_compat;
 use crate::capture::{Capture, Captured, Printed};
+use crate::disk_limit::{DiskLimit, allocated_bytes};
 use crate::operation::{Effect, Operation};
 use crate::operations::env;
 use crate::request::{
@@ -194,7 +195,7 @@ impl Operation for Run {
         let (vm_id, outcome, printed, execution_mode) =
             match start(engine, &request, &context.listener).await {
                 Ok((machine, spec)) => {
-                    let finished = in_guest(machine, &request, context).await?;
+                    let finished = in_guest(engine, machine, &request, context).await?;
                     if !spec.network {
                         let begun = Instant::now();
                         engine.park_successor(&spec);
@@ -242,6 +243,7 @@ async fn start(
 ) -> Result<(Machine, MachineSpec), Error> {
     let begun = Instant::now();
     listener.phase("run", "create", ("environment", &request.environment));
+    engine.check_disk_limit()?;
     let ready = env::ready(engine, listener, &request.environment).await?;
     listener.took("lookup", begun);
     let spec = MachineSpec {
@@ -298,6 +300,7 @@ pub(crate) async fn prepare_template(engine: &Engine, ready: &Ready) {
 
 /// Runs the command; the machine is gone when this returns.
 async fn in_guest(
+    engine: &Engine,
     mut machine: Machine,
     request: &Checked,
     context: &mut Context,
@@ -310,6 +313,9 @@ async fn in_guest(
         ..Command::default()
     };
     let mut captures = [Capture::default(), Capture::default()];
+    let files = engine.machines.directory_of(machine.id());
+    let limit = DiskLimit::of(&engine.config);
+    let grown_too_big = limit.watch(|| allocated_bytes(&files), async || {});
     let begun = Instant::now();
     let outcome = {
         let (stdin, stdout, stderr) = streams(context, &mut captures);
@@ -322,9 +328,12 @@ async fn in_guest(
                 stderr,
             },
         );
-        tokio::time::timeout(request.ttl, run)
-            .await
-            .map_err(|_| Error::expired("vm", &vm_id, request.ttl.as_secs()))??
+        tokio::select! {
+            ended = tokio::time::timeout(request.ttl, run) => {
+                ended.map_err(|_| Error::expired("vm", &vm_id, request.ttl.as_secs()))??
+            }
+            exceeded = grown_too_big => return Err(exceeded.ended("the machine")),
+        }
     };
     context.listener.took("command", begun);
     let begun = Instant::now();

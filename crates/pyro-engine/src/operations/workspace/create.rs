@@ -68,6 +68,8 @@ impl Operation for Create {
         let mem_mib = within("mem_mib", self.mem_mib, &MEM_MIB)?;
         let ttl_seconds = workspace_ttl(self.ttl_seconds)?;
         engine.environments.status(&self.environment)?;
+        // Before its seed takes more.
+        engine.check_disk_limit()?;
         let source = match &self.seed_path {
             Some(path) => Some(context.permissions.open("seed_path", path)?),
             None => None,

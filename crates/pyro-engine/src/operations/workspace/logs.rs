@@ -17,7 +17,8 @@ use crate::{Context, Engine, Error, Event, Listener};
 
 /// Show what was run in a workspace, with its output
 ///
-/// Logs are kept until the workspace is deleted, also when it has stopped or its time is over.
+/// Logs are kept until the workspace is deleted, also when it has stopped or its time is over. Of
+/// what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -98,7 +99,8 @@ pub struct LogEntry {
     /// Present if the command was ended at its time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub timed_out: bool,
-    /// Present if the command printed more than is kept: how many bytes were dropped.
+    /// Present if the command printed more than is kept, or its output made room for that of newer
+    /// ones: how many bytes were dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped_bytes: Option<u64>,
 }
