@@ -671,7 +671,8 @@ class Operations:
     def logs_workspace(self, workspace_id: str) -> results.WorkspaceLogs:
         """Show what was run in a workspace, with its output
 
-        Logs are kept until the workspace is deleted, also when it has stopped or its time is over.
+        Logs are kept until the workspace is deleted, also when it has stopped or its time is over. Of
+        what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
 
         Args:
             workspace_id: Id of the workspace, as `workspace create` returned it
@@ -692,7 +693,8 @@ class Operations:
     def read_workspace_logs(self, workspace_id: str, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
         """Show what was run in a workspace, with its output
 
-        Logs are kept until the workspace is deleted, also when it has stopped or its time is over.
+        Logs are kept until the workspace is deleted, also when it has stopped or its time is over. Of
+        what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
 
         Args:
             workspace_id: Id of the workspace, as `workspace create` returned it
@@ -1432,7 +1434,8 @@ class AsyncOperations:
     async def logs_workspace(self, workspace_id: str) -> results.WorkspaceLogs:
         """Show what was run in a workspace, with its output
 
-        Logs are kept until the workspace is deleted, also when it has stopped or its time is over.
+        Logs are kept until the workspace is deleted, also when it has stopped or its time is over. Of
+        what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
 
         Args:
             workspace_id: Id of the workspace, as `workspace create` returned it
@@ -1453,7 +1456,8 @@ class AsyncOperations:
     async def read_workspace_logs(self, workspace_id: str, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
         """Show what was run in a workspace, with its output
 
-        Logs are kept until the workspace is deleted, also when it has stopped or its time is over.
+        Logs are kept until the workspace is deleted, also when it has stopped or its time is over. Of
+        what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
 
         Args:
             workspace_id: Id of the workspace, as `workspace create` returned it

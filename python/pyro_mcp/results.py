@@ -357,7 +357,8 @@ class LogEntry(_LogEntryAlways, total=False):
     """One command."""
 
     dropped_bytes: int | None
-    """Present if the command printed more than is kept: how many bytes were dropped."""
+    """Present if the command printed more than is kept, or its output made room for that of newer
+ones: how many bytes were dropped."""
 
     interrupted: str | None
     """Present if it has no exit code: `running`, or why it was interrupted."""

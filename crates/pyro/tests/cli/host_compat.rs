@@ -103,7 +103,7 @@ fn it_is_not_used_when_there_is_a_guest_or_the_request_is_wrong() {
         .expect(1)
         .err_has("unknown environment");
     // A command that was handed to a guest is never run again elsewhere.
-    let script = "echo once; echo b > /proc/sysrq-trigger; sleep 60";
+    let script = "echo once; sleep 1; echo b > /proc/sysrq-trigger; sleep 60";
     let stopped = context
         .debian(&["--allow-host-compat", "--", "sh", "-c", script])
         .run();
