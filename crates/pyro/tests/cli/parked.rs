@@ -247,6 +247,10 @@ fn signal_keeper(context: &TestContext, signal: Signal) {
         // It may have ended meanwhile.
         let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal);
     }
+    if signal == Signal::KILL {
+        // Until it is gone, what it has is its own.
+        wait_until("the keeper is gone", || keepers(context).is_empty());
+    }
 }
 
 /// The processes that keep a parked machine of this test.
