@@ -10,9 +10,10 @@ use serde_json::json;
 
 use crate::context::TestContext;
 use crate::mcp::post;
+use crate::mcp_client::serve_http;
 use crate::process::Running;
 
-/// A server, its address, and its token as a header.
+/// A server, and what everybody who knows its token says in a header.
 struct Server {
     running: Running,
     address: String,
@@ -21,22 +22,7 @@ struct Server {
 
 impl Server {
     fn start(context: &TestContext) -> Self {
-        let listen = [
-            "mcp",
-            "serve",
-            "--transport",
-            "http",
-            "--listen",
-            "127.0.0.1:0",
-        ];
-        let mut running = context.pyro(&listen).start();
-        running.wait_for_stderr("Bearer ");
-        let said = running.stderr();
-        let after = |text: &str| {
-            let (_, rest) = said.split_once(text).unwrap();
-            rest.split(['/', '`', '\n']).next().unwrap().to_owned()
-        };
-        let (address, token) = (after("http://"), after("Bearer "));
+        let (running, address, token) = serve_http(context);
         Self {
             known: format!("Host: {address}\r\nAuthorization: Bearer {token}\r\n"),
             address,

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::context::TestContext;
-use crate::mcp_client::{Client, Era, on_debian};
+use crate::mcp_client::{Client, Era, on_debian, serve_http};
 
 pub(crate) const ERAS: [Era; 2] = [Era::Modern, Era::Legacy];
 
@@ -438,23 +438,7 @@ pub(crate) fn post(address: &str, headers: &str, body: impl AsRef<[u8]>) -> (u16
 #[test]
 fn http_is_for_those_who_know_the_token_and_come_from_here() {
     let context = TestContext::with("debian:12");
-    let mut server = context
-        .pyro(&[
-            "mcp",
-            "serve",
-            "--transport",
-            "http",
-            "--listen",
-            "127.0.0.1:0",
-        ])
-        .start();
-    server.wait_for_stderr("Bearer ");
-    let said = server.stderr();
-    let after = |text: &str| {
-        let (_, rest) = said.split_once(text).unwrap();
-        rest.split(['/', '`', '\n']).next().unwrap().to_owned()
-    };
-    let (address, token) = (after("http://"), after("Bearer "));
+    let (server, address, token) = serve_http(&context);
     let known = format!("Authorization: Bearer {token}\r\n");
     let local = format!("Host: {address}\r\n");
 

@@ -22,6 +22,19 @@ pub(crate) enum Era {
     Modern,
 }
 
+/// Starts a server over HTTP; returns it, its address, and the token it has made.
+pub(crate) fn serve_http(context: &TestContext) -> (Running, String, String) {
+    let listen = ["--transport", "http", "--listen", "127.0.0.1:0"];
+    let mut server = context.pyro(&["mcp", "serve"]).args(&listen).start();
+    server.wait_for_stderr("Bearer ");
+    let said = server.stderr();
+    let after = |text: &str| {
+        let (_, rest) = said.split_once(text).unwrap();
+        rest.split(['/', '`', '\n']).next().unwrap().to_owned()
+    };
+    (server, after("http://"), after("Bearer "))
+}
+
 /// A client, and the server it has started.
 pub(crate) struct Client {
     pub(crate) server: Running,
