@@ -199,7 +199,7 @@ impl History {
             return Ok(false);
         };
         // Said before it is done: who dies in between has said too much, and not too little.
-        exit.dropped_bytes += bytes;
+        exit.dropped_bytes = exit.dropped_bytes.saturating_add(bytes);
         write_record(&self.path(sequence).join(ENTRY), &entry)?;
         for output in [self.stdout(sequence), self.stderr(sequence)] {
             write_atomically(&output, &[])?;
@@ -334,5 +334,21 @@ mod tests {
         assert_eq!(history.drop_outputs(u64::MAX).unwrap(), 0);
         assert_eq!(history.output_bytes(), 1010);
         assert_eq!(fs::read(history.stdout(1)).unwrap().len(), 1000);
+    }
+
+    #[test]
+    fn a_count_that_cannot_be_is_no_fault_of_ours() {
+        let base = tempfile::tempdir().unwrap();
+        let history = History::new(base.path().join("history"));
+        let mut log = history.begin(entry(1)).unwrap();
+        log.stdout.write_all(b"some").unwrap();
+        log.end(Exit {
+            dropped_bytes: u64::MAX,
+            ..Exit::default()
+        })
+        .unwrap();
+        assert_eq!(history.drop_outputs(1).unwrap(), 4);
+        let exit = history.entry(1).unwrap().exit.unwrap();
+        assert_eq!(exit.dropped_bytes, u64::MAX);
     }
 }
