@@ -55,7 +55,7 @@ impl Error {
         }
     }
 
-    fn remedy(mut self, remedy: impl Display) -> Self {
+    pub(crate) fn remedy(mut self, remedy: impl Display) -> Self {
         self.remedy = Some(remedy.to_string());
         self
     }
@@ -84,10 +84,6 @@ impl Error {
     /// A path leads to where its caller may not read.
     pub(crate) fn outside(message: impl Display) -> Self {
         Self::new(Kind::InvalidInput, "outside_allowed_directories", message)
-    }
-
-    pub(crate) fn with_remedy(self, remedy: impl Display) -> Self {
-        self.remedy(remedy)
     }
 
     /// What a request names on the host cannot be opened.

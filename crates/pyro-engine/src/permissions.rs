@@ -133,7 +133,7 @@ impl HostDirectories {
             "{noun} {} is in no directory that the operator of this server allowed{hint}",
             pyro_text::line(path)
         ))
-        .with_remedy(format!(
+        .remedy(format!(
             "use files in {}; a relative path begins in the first of these",
             allowed.join(", ")
         ))

@@ -156,6 +156,7 @@ impl Machines {
             accelerator: judgement.accelerator,
             tsc_khz: facts.tsc_khz,
             boot_id: facts.boot_id().to_owned(),
+            base_dir: self.base_dir.clone(),
             required: self.required_isolation.clone(),
         };
         Ok((platform, judgement.proved))

@@ -118,13 +118,7 @@ impl OwnedMachine {
             control: control_vmm.as_raw_fd(),
             network: card_vmm.as_ref().map(AsRawFd::as_raw_fd),
         };
-        // Machines' directories are below the base directory's `vms`.
-        let base = directory
-            .path()
-            .ancestors()
-            .nth(2)
-            .unwrap_or(directory.path());
-        let preload = Preload::of(platform.program.version, memory, base)?;
+        let preload = Preload::of(platform.program.version, memory, &platform.base_dir)?;
         let mut command = ProcessCommand::new(program);
         command
             .args(command_line(platform, spec, memory, disks, channels))

@@ -25,6 +25,7 @@ use rustix::net::{
 use rustix::process::geteuid;
 
 use crate::Error;
+use crate::cell::Piece;
 use crate::files::Files;
 use crate::launch::{LaunchEvent, Listener, Machines, Start};
 use crate::machine::Machine;
@@ -240,11 +241,11 @@ impl Place {
 
 /// What a parked machine has to be: it was started with what its user requires in force.
 fn kind(template: &str, platform: &Platform) -> String {
-    // A digit for each: the path of a socket may not be long.
-    let required = platform
-        .required
-        .iter()
-        .map(|piece| (*piece as u8).to_string());
+    // A digit for each, in one order, whatever the user's: the path of a socket may not be long.
+    let required = Piece::ALL
+        .into_iter()
+        .filter(|piece| platform.required.contains(piece))
+        .map(|piece| (piece as u8).to_string());
     std::iter::once(template.to_owned())
         .chain(required)
         .collect()

@@ -60,7 +60,7 @@ impl OwnedProcess {
         let progress = cell.progress();
         let isolation = cell.isolation();
         let prepare = move || {
-            close_all_on_exec()?;
+            pass_nothing_on()?;
             for number in &inherited {
                 // SAFETY: the parent holds these open while it spawns.
                 let fd = unsafe { BorrowedFd::borrow_raw(*number) };
@@ -146,19 +146,10 @@ impl Exited {
     }
 }
 
-/// Has the program that this process becomes, or those that it starts, inherit none of its open
-/// files but the first three.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn pass_nothing_on() -> io::Result<()> {
-    close_all_on_exec()
-}
-
 /// Has a program that is to be started inherit no open file but the first three.
 pub fn inherit_nothing(command: &mut Command) {
     // SAFETY: the closure makes system calls only; it neither allocates nor takes locks.
-    unsafe { command.pre_exec(close_all_on_exec) };
+    unsafe { command.pre_exec(pass_nothing_on) };
 }
 
 /// Finds a program in a search path like `PATH`'s value.
@@ -184,9 +175,12 @@ pub(crate) fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// Has no descriptor of this process's be the next program's: whoever started us may have left us
-/// any. Makes system calls only.
-fn close_all_on_exec() -> io::Result<()> {
+/// Has the program that this process becomes, or those that it starts, inherit none of its open
+/// files but the first three: whoever started us may have left us any. Makes system calls only.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn pass_nothing_on() -> io::Result<()> {
     // SAFETY: a system call that takes numbers.
     let all = unsafe {
         libc::syscall(

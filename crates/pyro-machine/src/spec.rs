@@ -35,6 +35,8 @@ pub(crate) struct Platform {
     pub(crate) tsc_khz: u64,
     /// The host's boot.
     pub(crate) boot_id: String,
+    /// Where the files are that all machines share.
+    pub(crate) base_dir: PathBuf,
     /// Without these no machine runs.
     pub(crate) required: Vec<Piece>,
 }

@@ -98,13 +98,14 @@ fn check_own(path: &Path, is: &Metadata) -> Result<(), Error> {
         return Err(Error::not_private(path, belongs_to(is.uid())));
     }
     if is.is_dir() && mode & WRITABLE != 0 {
-        let mode = mode & 0o7777;
-        return Err(Error::not_private(
-            path,
-            format!("others may write it (mode {mode:04o})"),
-        ));
+        return Err(writable(path, mode));
     }
     Ok(())
+}
+
+fn writable(path: &Path, mode: u32) -> Error {
+    let mode = mode & 0o7777;
+    Error::not_private(path, format!("others may write it (mode {mode:04o})"))
 }
 
 /// Checks a directory on the way to a private one: who may write there could put another in its
@@ -118,11 +119,7 @@ fn check_above(path: &Path, is: &Metadata) -> Result<(), Error> {
     let own_group = [0, getegid().as_raw()].contains(&is.gid());
     let by_group = mode & WRITABLE == GROUP_WRITABLE && own_group;
     if mode & WRITABLE != 0 && mode & STICKY == 0 && !by_group {
-        let mode = mode & 0o7777;
-        return Err(Error::not_private(
-            path,
-            format!("others may write it (mode {mode:04o})"),
-        ));
+        return Err(writable(path, mode));
     }
     Ok(())
 }

@@ -158,8 +158,8 @@ fn landlock_extent(version: i32) -> String {
     if missing.is_empty() {
         format!("version {version}")
     } else {
-        // Of these, the filter of system calls keeps out all but truncation, and devices are not
-        // among the files.
+        // The filter of system calls keeps out ports, sockets and signals all the same. Only files
+        // that may be written can be truncated, and requests go to /dev/kvm and /dev/null.
         format!(
             "version {version}, which does not know {}",
             missing.join(", ")

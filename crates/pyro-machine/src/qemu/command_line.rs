@@ -271,6 +271,7 @@ mod tests {
             accelerator,
             tsc_khz: 2_000_000,
             boot_id: String::new(),
+            base_dir: "/base".into(),
             required: Vec::new(),
         };
         let spec = MachineSpec {

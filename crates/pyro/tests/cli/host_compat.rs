@@ -103,11 +103,15 @@ fn it_is_not_used_when_there_is_a_guest_or_the_request_is_wrong() {
         .expect(1)
         .err_has("unknown environment");
     // A command that was handed to a guest is never run again elsewhere.
-    let script = "echo once; sleep 1; echo b > /proc/sysrq-trigger; sleep 60";
-    let stopped = context
+    let script = "echo once; read go; echo b > /proc/sysrq-trigger; sleep 60";
+    let mut stopped = context
         .debian(&["--allow-host-compat", "--", "sh", "-c", script])
-        .run();
+        .silent_stdin()
+        .start();
+    stopped.wait_for_stdout("once\n");
+    stopped.say("go\n");
     stopped
+        .finish()
         .expect(1)
         .out_is("once\n")
         .err_has("code: machine_stopped");

@@ -28,6 +28,16 @@ fn report(doctor: Pyro) -> Value {
     doctor.args(&["doctor", "--json"]).run().expect(0).json()
 }
 
+fn boots_and_restores(pyro: &impl Fn() -> Pyro) {
+    for options in [&["--cold"] as &[&str], &[]] {
+        let run = pyro().args(options).args(&["-q", "run", "debian:12"]);
+        run.args(&["--", "uname", "-s"])
+            .run()
+            .expect(0)
+            .out_is("Linux\n");
+    }
+}
+
 /// A host that lacks something runs guests all the same, says what it lacks, and refuses to run
 /// them for whoever requires it.
 fn runs_without(name: &str, reason: &str, with_less: impl Fn(Pyro) -> Pyro) {
@@ -39,13 +49,7 @@ fn runs_without(name: &str, reason: &str, with_less: impl Fn(Pyro) -> Pyro) {
     assert!(detail.contains(reason), "{detail}");
     assert_eq!(report["runtime_ok"], true, "{report:#}");
 
-    for options in [&["--cold"] as &[&str], &[]] {
-        let run = pyro().args(options).args(&["-q", "run", "debian:12"]);
-        run.args(&["--", "uname", "-s"])
-            .run()
-            .expect(0)
-            .out_is("Linux\n");
-    }
+    boots_and_restores(&pyro);
     let required = ["--require-isolation", name];
     let run = pyro().args(&required).args(&["run", "debian:12", "--json"]);
     let error = run
@@ -91,13 +95,7 @@ fn an_older_landlock_is_used_as_far_as_it_goes_or_skip() {
     assert_eq!(landlock["in_force"], true, "{landlock}");
     let detail = landlock["detail"].as_str().unwrap();
     assert!(detail.starts_with("version 2, which does not know truncation"));
-    for options in [&["--cold"] as &[&str], &[]] {
-        let run = pyro().args(options).args(&["-q", "run", "debian:12"]);
-        run.args(&["--", "uname", "-s"])
-            .run()
-            .expect(0)
-            .out_is("Linux\n");
-    }
+    boots_and_restores(&pyro);
 }
 
 #[test]
