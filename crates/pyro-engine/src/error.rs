@@ -168,6 +168,36 @@ impl Error {
             .remedy("check the directory's owner and mode")
     }
 
+    /// This process cannot have what every call needs: open files, memory.
+    pub fn resource(error: &std::io::Error) -> Self {
+        let message = format!("this process cannot open what it needs: {error}");
+        Self::new(Kind::Failed, "resource_limit", message)
+            .remedy("raise its limits, above all that of open files (`ulimit -n`)")
+    }
+
+    /// A command ended, and not all that it printed could be kept until its caller took it.
+    pub(crate) fn output_dropped(exit: &pyro_store::Exit) -> Self {
+        let code = exit.exit_code.unwrap_or(1);
+        let message = format!(
+            "the command ended with exit code {code}, but {} bytes of its output could not be kept \
+             and are lost",
+            exit.dropped_bytes
+        );
+        Self {
+            retry_safe: false,
+            ..Self::new(Kind::Failed, "output_dropped", message)
+        }
+        .remedy(
+            "have the command write to a file instead; 1 GiB is kept of one output, and less where \
+             the host's disk is full",
+        )
+    }
+
+    /// Whether it is about where a command's output goes.
+    pub(crate) fn is_of_output(&self) -> bool {
+        self.kind == Kind::OutputClosed || self.code == "output_failed"
+    }
+
     /// A VM is not in the state that something needs.
     pub(crate) fn not_started(
         noun: &str,

@@ -32,7 +32,7 @@ pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};
 pub use permissions::{HOST_COMPAT, HostDirectories, Permissions};
 pub use pyro_environment::Progress;
-pub use pyro_machine::{AcceleratorChoice, AllowList, Piece, Start, pass_nothing_on};
+pub use pyro_machine::{AcceleratorChoice, AllowList, Piece, Start, descriptor, pass_nothing_on};
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;

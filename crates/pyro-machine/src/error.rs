@@ -148,6 +148,18 @@ pub enum Error {
     /// Whoever reads the command's output went away.
     #[error("the reader of the command's output is gone")]
     OutputClosed,
+    /// The command's output cannot be written to where it goes.
+    #[error("the command's output cannot be written: {message}")]
+    OutputFailed {
+        /// Why.
+        message: String,
+    },
+    /// The command's standard input cannot be read. That is not its end: the command was ended.
+    #[error("standard input cannot be read: {message}")]
+    InputFailed {
+        /// Why.
+        message: String,
+    },
     /// The store could not be written.
     #[error(transparent)]
     Store(pyro_store::Error),
@@ -197,6 +209,8 @@ impl Error {
             Self::NotStarted { .. } => "command_not_started",
             Self::Protocol { .. } => "guest_protocol_broken",
             Self::OutputClosed => "output_closed",
+            Self::OutputFailed { .. } => "output_failed",
+            Self::InputFailed { .. } => "input_failed",
             Self::Store(error) if error.is_not_private() => "directory_not_private",
             Self::Store(_) => "store_unusable",
         }
@@ -266,12 +280,38 @@ impl Error {
                 "the machine was ended; run the command again in a new one".into()
             }
             Self::OutputClosed => "keep reading until the command ends".into(),
+            Self::OutputFailed { .. } => {
+                "the command was ended and has lost output; make room where it goes, or send it \
+                 elsewhere"
+                    .into()
+            }
+            Self::InputFailed { .. } => {
+                "the command was ended; give it an input that can be read, or none (`</dev/null`)"
+                    .into()
+            }
             Self::Store(error) if error.is_not_private() => format!(
                 "take the right to write away from others (chmod go-w {}), if what is there is \
                  yours, or choose another place with PYRO_BASE_DIR or PYRO_ENVIRONMENT_CACHE_DIR",
                 error.path().display()
             ),
             Self::Store(_) => "check the directory's owner and mode, or set PYRO_BASE_DIR".into(),
+        }
+    }
+
+    /// What it means that the command's output cannot be written.
+    pub fn output(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::OutputClosed,
+            _ => Self::OutputFailed {
+                message: error.to_string(),
+            },
+        }
+    }
+
+    /// What it means that the command's input cannot be read.
+    pub fn input(error: &std::io::Error) -> Self {
+        Self::InputFailed {
+            message: error.to_string(),
         }
     }
 
@@ -288,6 +328,8 @@ impl Error {
             Self::Stopped { .. }
                 | Self::Protocol { .. }
                 | Self::OutputClosed
+                | Self::OutputFailed { .. }
+                | Self::InputFailed { .. }
                 | Self::NotShutDown { .. }
         )
     }

@@ -6,6 +6,7 @@
 mod accelerator;
 mod cell;
 mod console;
+pub mod descriptor;
 mod disk;
 mod error;
 mod files;

@@ -434,7 +434,11 @@ impl OwnedMachine {
                     tails,
                 }
             }
-            Failure::Closed | Failure::NotStarted(_) | Failure::OutputClosed => {
+            Failure::Closed
+            | Failure::NotStarted(_)
+            | Failure::OutputClosed
+            | Failure::OutputFailed(_)
+            | Failure::Input(_) => {
                 let (status, tails) = self.post_mortem().await;
                 Error::BootFailed {
                     waited_for,

@@ -51,6 +51,7 @@ pub fn command() -> Command {
         .arg(cold())
         .arg(require_isolation())
         .arg(trace())
+        .arg(no_stdin())
         .arg(quiet());
     for subcommand in below(&[]) {
         command = command.subcommand(subcommand);
@@ -123,6 +124,18 @@ fn quiet() -> Arg {
         .action(ArgAction::SetTrue)
         .global(true)
         .help("Print only results, warnings and errors")
+}
+
+/// The option that keeps standard input for somebody else.
+pub(crate) const NO_STDIN: &str = "no-stdin";
+
+fn no_stdin() -> Arg {
+    Arg::new(NO_STDIN)
+        .long(NO_STDIN)
+        .short('n')
+        .action(ArgAction::SetTrue)
+        .global(true)
+        .help("Leave standard input alone: the command gets none. For loops that read a list")
 }
 
 fn accelerator() -> Arg {

@@ -8,6 +8,8 @@ mod mcp;
 mod news;
 mod plain;
 mod render;
+mod signals;
+mod standard;
 mod terminal;
 mod trace;
 

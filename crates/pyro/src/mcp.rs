@@ -1,6 +1,6 @@
 //! `pyro mcp`: starting the server of the other face, and telling hosts how to start it.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,11 @@ use pyro_mcp::{
     Directories, Endpoint, Host, HttpServer, Offer, Profile, Registration, Scope, Stdio,
     serve_stdio,
 };
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::news::ERROR;
+use crate::signals;
+use crate::standard::{self, say};
 use crate::terminal::{configuration, runtime};
 
 const LISTEN: &str = "127.0.0.1:8765";
@@ -178,19 +179,19 @@ impl From<pyro_mcp::Error> for Failure {
 /// Does what the command says.
 pub(crate) fn main(matches: &ArgMatches) -> ExitCode {
     let done = match matches.subcommand() {
-        Some(("serve", matches)) => run_server(matches),
+        Some(("serve", matches)) => run_server(matches).map(|()| 0),
         Some(("config", matches)) => register(matches),
         _ => unreachable!("clap requires one of the subcommands"),
     };
-    let Err(failure) = done else {
-        return ExitCode::SUCCESS;
+    let failure = match done {
+        Ok(status) => return ExitCode::from(status),
+        Err(failure) => failure,
     };
     let mut lines = vec![format!("{ERROR}[error]{ERROR:#} {}", failure.message)];
     let cause = failure.cause.map(|cause| cause.replace('\n', "\n    "));
     lines.extend(cause.map(|cause| format!("  caused by: {cause}")));
     lines.extend(failure.remedy.map(|remedy| format!("  hint: {remedy}")));
-    // There is nowhere to report that standard error is gone.
-    let _ = writeln!(anstream::stderr(), "{}", lines.join("\n"));
+    say(&format!("{}\n", lines.join("\n")));
     ExitCode::FAILURE
 }
 
@@ -200,7 +201,7 @@ fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
     let mut offer = Offer::new(chosen_profile(matches), permissions(matches)?);
     // Over HTTP a client's roots need not be of this machine, nor its user's.
     offer.client_roots = !over_http && matches.get_many::<PathBuf>("files").is_none();
-    let runtime = runtime();
+    let runtime = runtime()?;
     let stop = CancellationToken::new();
     let served = if over_http {
         let endpoint = endpoint(matches)?;
@@ -298,23 +299,12 @@ fn check_private(path: &Path) -> Result<(), Failure> {
 }
 
 fn stop_on_signals(stop: &CancellationToken) {
-    for kind in [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ] {
-        let Ok(mut arrivals) = signal(kind) else {
-            continue;
-        };
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            arrivals.recv().await;
-            stop.cancel();
-        });
-    }
+    let stop = stop.clone();
+    signals::on_end(move |_| stop.cancel());
 }
 
-fn register(matches: &ArgMatches) -> Result<(), Failure> {
+/// Shows what has to be configured, or writes it; returns the exit status.
+fn register(matches: &ArgMatches) -> Result<u8, Failure> {
     let host = Host::find(text(matches, "host")).expect("clap lets only these values through");
     let profile = chosen_profile(matches);
     let program = std::env::current_exe().map_err(|error| Failure {
@@ -338,17 +328,17 @@ fn register(matches: &ArgMatches) -> Result<(), Failure> {
     };
     let file = host.file(scope, &directories(scope)?);
     if !matches.get_flag("write") {
-        print(&registration.text());
+        let printed = standard::print(registration.text().as_bytes());
         note(&format!(
             "this goes into {}; --write puts it there",
             file.display()
         ));
-        return Ok(());
+        return Ok(standard::status(printed, 0));
     }
     let changed = registration.write(&file)?;
     let done = if changed { "wrote" } else { "already in" };
-    print(&format!("{done} {}\n", file.display()));
-    Ok(())
+    let printed = standard::print(format!("{done} {}\n", file.display()).as_bytes());
+    Ok(standard::status(printed, 0))
 }
 
 fn directories(scope: Scope) -> Result<Directories, Failure> {
@@ -388,12 +378,6 @@ fn text<'a>(matches: &'a ArgMatches, name: &str) -> &'a str {
         .expect("it is required or has a default")
 }
 
-fn print(text: &str) {
-    // Whoever closed our output does not want it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
 fn note(text: &str) {
-    // There is nowhere to report that standard error is gone.
-    let _ = writeln!(anstream::stderr(), "note: {text}");
+    say(&format!("note: {text}\n"));
 }

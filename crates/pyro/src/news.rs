@@ -1,13 +1,15 @@
 //! *News* of a call under way, as a person at a terminal wants them: phases as lines, progress as
 //! a bar that moves, all of it on standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pyro_engine::{Event, Progress};
+
+use crate::standard::say;
 
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -107,8 +109,7 @@ impl News {
     fn line(&self, text: &str) {
         let text = pyro_text::escaped(text);
         let write = || {
-            // There is nowhere to report that standard error is gone.
-            let _ = writeln!(anstream::stderr(), "{text}");
+            say(&format!("{text}\n"));
         };
         match &*self.lock() {
             Some(bar) => bar.suspend(write),

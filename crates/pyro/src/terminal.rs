@@ -1,6 +1,7 @@
 //! One run of the program, from the words that were typed to an exit status.
 
-use std::io::{IsTerminal, Read, Write};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -24,11 +25,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::news::{ERROR, News, Verbosity};
 use crate::plain::Plain;
 use crate::render::{self, Part, Rendered};
+use crate::standard::{self, READER_GONE, Stderr, say};
 use crate::trace::Trace;
-use crate::{arguments, json, mcp};
+use crate::{arguments, json, mcp, signals};
 
-/// Exit status of a program that lost the reader of its output: 128 + SIGPIPE.
-const READER_GONE: u8 = 128 + 13;
 /// What a process of ours is told is shorter: paths, numbers, a search path.
 const DESCRIPTION_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
 /// Added to a signal's number, as shells do.
@@ -40,10 +40,7 @@ pub(crate) fn main() -> ExitCode {
     log_to_stderr();
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return ExitCode::from(usage(&error)),
     };
     let (first, matches) = matches.subcommand().expect("clap requires a subcommand");
     match first {
@@ -61,6 +58,21 @@ pub(crate) fn main() -> ExitCode {
     }
     let entry = arguments::find(&words).expect("the commands were made from the table");
     ExitCode::from(perform(entry, matches, begun))
+}
+
+/// Shows help, or what is wrong with the arguments; returns the exit status.
+fn usage(error: &clap::Error) -> u8 {
+    let status = u8::try_from(error.exit_code()).unwrap_or(2);
+    let text = error.render().ansi().to_string();
+    if error.use_stderr() {
+        say(&text);
+        return status;
+    }
+    let choice = anstream::AutoStream::choice(&std::io::stdout());
+    let mut styled = anstream::AutoStream::new(Vec::new(), choice);
+    let written = std::io::Write::write_all(&mut styled, text.as_bytes());
+    let printed = written.and_then(|()| standard::print(&styled.into_inner()));
+    standard::status(printed, status)
 }
 
 /// What whoever started us has left open is not for what we start, and what we make is not for
@@ -99,7 +111,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let mut finished = begun;
     let result = request(entry, matches).and_then(|(config, request)| {
         asked = request.clone();
-        let runtime = runtime();
+        let runtime = runtime()?;
         let (news, steps) = (news.clone(), trace.clone());
         let listen = move |event| {
             if let Some(steps) = &steps {
@@ -112,11 +124,11 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
             ..Context::default()
         };
         let result = runtime.block_on(async {
-            if !std::io::stdin().is_terminal() {
-                context.stdin = Some(Box::new(tokio::io::stdin()));
+            if !matches.get_flag(arguments::NO_STDIN) {
+                context.stdin = standard::input().map(|input| Box::new(input) as _);
             }
             if !as_json {
-                context.output = Some(output.streams(harmless));
+                context.output = Some(output.streams(harmless)?);
             }
             cancel_on_signals(&context, &signalled);
             let engine = Engine::open(config)?;
@@ -130,7 +142,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         result
     });
     news.clear();
-    let shown = match &result {
+    let status = match &result {
         Ok(value) if as_json => print(&json::pretty(value), render::status(entry.name, value)),
         Ok(value) => {
             let rendered = render::human(entry.name, &asked, value);
@@ -142,8 +154,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     if let Some(trace) = trace {
         trace.print();
     }
-    // Whoever closed our output does not want the rest.
-    shown.unwrap_or(READER_GONE)
+    status
 }
 
 /// What the engine is to be, from variables and global options.
@@ -171,30 +182,15 @@ fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error
 
 /// Cancels the call when the user or the system wants it to end, and notes the signal.
 fn cancel_on_signals(context: &Context, signalled: &Arc<AtomicI32>) {
-    for kind in [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ] {
-        let Ok(mut arrivals) = signal(kind) else {
-            continue;
-        };
-        let (cancel, signalled) = (context.cancel.clone(), Arc::clone(signalled));
-        tokio::spawn(async move {
-            if arrivals.recv().await.is_some() {
-                signalled.store(kind.as_raw_value(), Ordering::Relaxed);
-                cancel.cancel();
-            }
-        });
-    }
+    let (cancel, signalled) = (context.cancel.clone(), Arc::clone(signalled));
+    signals::on_end(move |number| {
+        signalled.store(number, Ordering::Relaxed);
+        cancel.cancel();
+    });
 }
 
-fn show(
-    rendered: &Rendered,
-    quiet: bool,
-    harmless: bool,
-    output: &LineEnds,
-) -> std::io::Result<u8> {
+/// Shows what came of it; returns the exit status.
+fn show(rendered: &Rendered, quiet: bool, harmless: bool, output: &LineEnds) -> u8 {
     let plain = |text| {
         if harmless {
             pyro_text::escaped(text)
@@ -203,32 +199,35 @@ fn show(
         }
     };
     for part in &rendered.parts {
-        match part {
-            Part::Stdout(text) if std::io::stdout().is_terminal() => print(&plain(text), 0)?,
-            Part::Stdout(text) => print(text, 0)?,
-            Part::Stderr(text) if std::io::stderr().is_terminal() => warn(&plain(text))?,
-            Part::Stderr(text) => warn(text)?,
+        let printed = match part {
+            Part::Stdout(text) if std::io::stdout().is_terminal() => {
+                standard::print(plain(text).as_bytes())
+            }
+            Part::Stdout(text) => standard::print(text.as_bytes()),
+            Part::Stderr(text) if std::io::stderr().is_terminal() => {
+                say(&plain(text));
+                Ok(())
+            }
+            Part::Stderr(text) => {
+                say(text);
+                Ok(())
+            }
         };
+        if printed.is_err() {
+            return standard::status(printed, rendered.status);
+        }
     }
     if !quiet && !rendered.footer.is_empty() {
-        output.end_line()?;
-        write!(std::io::stderr(), "{}", rendered.footer)?;
+        output.end_line();
+        say(&rendered.footer);
     }
-    Ok(rendered.status)
+    rendered.status
 }
 
-fn warn(text: &str) -> std::io::Result<u8> {
-    write!(std::io::stderr(), "{text}").map(|()| 0)
-}
-
-fn fail(
-    error: &Error,
-    as_json: bool,
-    signalled: &AtomicI32,
-    output: &LineEnds,
-) -> std::io::Result<u8> {
+/// Shows an error; returns the exit status.
+fn fail(error: &Error, as_json: bool, signalled: &AtomicI32, output: &LineEnds) -> u8 {
     let status = match (error.kind, signalled.load(Ordering::Relaxed)) {
-        (Kind::OutputClosed, _) => return Ok(READER_GONE),
+        (Kind::OutputClosed, _) => return READER_GONE,
         (Kind::Cancelled, signal) => u8::try_from(SIGNALLED + signal).unwrap_or(1),
         (Kind::InvalidInput | Kind::Failed, _) => 1,
     };
@@ -237,31 +236,35 @@ fn fail(
         value["ok"] = false.into();
         return print(&json::pretty(&value), status);
     }
-    output.end_line()?;
-    let mut stderr = anstream::stderr();
-    let message = pyro_text::escaped(&error.message);
-    writeln!(stderr, "{ERROR}[error]{ERROR:#} {message}")?;
+    output.end_line();
+    say(&described(error));
+    status
+}
+
+/// An error, as people are shown it.
+fn described(error: &Error) -> String {
+    let mut text = format!(
+        "{ERROR}[error]{ERROR:#} {}\n",
+        pyro_text::escaped(&error.message)
+    );
     if let Some(cause) = &error.cause {
         let cause = pyro_text::escaped(cause).replace('\n', "\n    ");
-        writeln!(stderr, "  caused by: {cause}")?;
+        let _ = writeln!(text, "  caused by: {cause}");
     }
     if let Some(remedy) = &error.remedy {
-        writeln!(stderr, "  hint: {remedy}")?;
+        let _ = writeln!(text, "  hint: {remedy}");
     }
     let retry = if error.retry_safe {
         "yes, no command was started"
     } else {
         "unknown, a command may have run"
     };
-    writeln!(stderr, "  code: {} (safe to retry: {retry})", error.code)?;
-    Ok(status)
+    let _ = writeln!(text, "  code: {} (safe to retry: {retry})", error.code);
+    text
 }
 
-fn print(text: &str, status: u8) -> std::io::Result<u8> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
-    Ok(status)
+fn print(text: &str, status: u8) -> u8 {
+    standard::status(standard::print(text.as_bytes()), status)
 }
 
 fn completions(matches: &ArgMatches) -> ExitCode {
@@ -284,7 +287,10 @@ fn manual() -> ExitCode {
 /// Keeps a machine for the next call. There is nobody to tell how that went.
 fn keep_parked() -> ExitCode {
     let description = description();
-    let kept = runtime().block_on(async {
+    let Ok(runtime) = runtime() else {
+        return ExitCode::FAILURE;
+    };
+    let kept = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).ok();
         let terminated = async {
             match &mut terminate {
@@ -311,7 +317,9 @@ fn supervise() -> ExitCode {
         let _ = rustix::stdio::dup2_stdout(null);
     }
     let news = std::fs::File::from(news);
-    let supervised = runtime().block_on(Engine::supervise(&description, news));
+    // Whoever waits for news hears the end of them.
+    let supervised =
+        runtime().and_then(|runtime| runtime.block_on(Engine::supervise(&description, news)));
     status(supervised.is_ok())
 }
 
@@ -334,25 +342,24 @@ fn status(done: bool) -> ExitCode {
     }
 }
 
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .expect("a runtime needs an epoll instance and a pipe, which every process can have")
+        .map_err(|error| Error::resource(&error))?;
+    runtime.block_on(async { signals::survive_file_limit() });
+    Ok(runtime)
 }
 
 fn print_bytes(bytes: &[u8]) -> ExitCode {
-    match std::io::stdout().write_all(bytes) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(READER_GONE),
-    }
+    ExitCode::from(standard::status(standard::print(bytes), 0))
 }
 
 fn log_to_stderr() {
     if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env(variables::LOG) {
         tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr)
+            .with_writer(|| Stderr)
             .with_ansi(false)
             .init();
     }
@@ -368,32 +375,26 @@ impl LineEnds {
     /// Standard output and error for a command. An unended line matters on standard error, where
     /// our lines go too, and on standard output if both are one terminal.
     /// What a `harmless` stream brings to a terminal cannot command it.
-    fn streams(&self, harmless: bool) -> OutputStreams {
+    fn streams(&self, harmless: bool) -> Result<OutputStreams, Error> {
+        let [stdout, stderr] = standard::outputs().map_err(|error| Error::resource(&error))?;
         let shared = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         let watched = |watch: bool| watch.then(|| Arc::clone(&self.open));
-        OutputStreams {
+        Ok(OutputStreams {
             stdout: Box::new(Watched {
-                inner: Plain::new(
-                    tokio::io::stdout(),
-                    harmless && std::io::stdout().is_terminal(),
-                ),
+                inner: Plain::new(stdout, harmless && std::io::stdout().is_terminal()),
                 open: watched(shared),
             }),
             stderr: Box::new(Watched {
-                inner: Plain::new(
-                    tokio::io::stderr(),
-                    harmless && std::io::stderr().is_terminal(),
-                ),
+                inner: Plain::new(stderr, harmless && std::io::stderr().is_terminal()),
                 open: watched(true),
             }),
-        }
+        })
     }
 
-    fn end_line(&self) -> std::io::Result<()> {
+    fn end_line(&self) {
         if self.open.swap(false, Ordering::Relaxed) {
-            writeln!(std::io::stderr())?;
+            say("\n");
         }
-        Ok(())
     }
 }
 

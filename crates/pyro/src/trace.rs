@@ -1,11 +1,12 @@
 //! A *trace* is where the time of one run went, step by step.
 
 use std::borrow::Cow;
-use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyro_engine::Event;
+
+use crate::standard::say;
 
 /// What was done, and how long it took.
 type Step = (Cow<'static, str>, Duration);
@@ -56,8 +57,7 @@ impl Trace {
         steps.push(("total".into(), total));
         for (name, duration) in steps {
             let milliseconds = duration.as_secs_f64() * 1000.0;
-            // There is nowhere to report that standard error is gone.
-            let _ = writeln!(std::io::stderr(), "[trace] {name} {milliseconds:.1} ms");
+            say(&format!("[trace] {name} {milliseconds:.1} ms\n"));
         }
     }
 }

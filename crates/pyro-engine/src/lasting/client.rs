@@ -1,7 +1,7 @@
 //! The *client* of a supervisor.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use pyro_store::{Entry, History};
 use rustix::fs::{Mode, OFlags};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::Lasting;
-use super::wire::{Reply, Request, SOCKET, hear, line, say};
+use super::wire::{Reply, Request, SOCKET, hear, line, say, say_input};
 use crate::capture::{Capture, Captured};
 use crate::operations::vm::streams;
 use crate::{Context, Error};
@@ -26,6 +26,7 @@ const DISCARD_LIMIT: Duration = Duration::from_secs(5);
 /// How long a process that was killed may take to go.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 const OUTPUT_CHUNK_BYTES: usize = 64 * 1024;
+const INPUT_PIECE_BYTES: usize = 64 * 1024;
 
 type Output<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
 
@@ -65,7 +66,15 @@ pub(crate) async fn exec(
         let outputs = Outputs { stdout, stderr };
         exec_with(lasting, command, timeout, stdin, outputs).await?
     };
-    Ok((entry, captures.map(Capture::finish)))
+    let printed = captures.map(Capture::finish);
+    // Who is told that there was more is told enough.
+    let is_known = |captured: &Captured| captured.truncated_from_bytes.is_some();
+    match &entry.exit {
+        Some(exit) if exit.dropped_bytes > 0 && !printed.iter().any(is_known) => {
+            Err(Error::output_dropped(exit))
+        }
+        _ => Ok((entry, printed)),
+    }
 }
 
 async fn exec_with(
@@ -89,20 +98,39 @@ async fn exec_with(
     };
     let unwanted = KillOnDrop { lasting, sequence };
     let input = async {
-        if let Some(stdin) = stdin {
-            // What the command does not read is nobody's business.
-            let _ = tokio::io::copy(stdin, &mut writer).await;
-            let _ = writer.shutdown().await;
+        match send_input(stdin, &mut writer).await {
+            Ok(()) => std::future::pending().await,
+            Err(error) => pyro_machine::Error::input(&error),
         }
-        std::future::pending::<()>().await;
     };
     let output = pass_on(lasting, sequence, &mut reader, outputs);
     let result = tokio::select! {
+        biased;
         result = output => result,
-        () = input => unreachable!("it does not end"),
+        error = input => return Err(error.into()),
     };
-    unwanted.disarm();
+    // Whose output gets nowhere goes on no longer than whose caller has gone.
+    if !result.as_ref().is_err_and(Error::is_of_output) {
+        unwanted.disarm();
+    }
     result
+}
+
+/// Sends a command its input, to the end of it. Fails only when the input does: what the command
+/// does not read is nobody's business.
+async fn send_input(
+    stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,
+    writer: &mut OwnedWriteHalf,
+) -> std::io::Result<()> {
+    let Some(stdin) = stdin else { return Ok(()) };
+    let mut piece = vec![0; INPUT_PIECE_BYTES];
+    loop {
+        let length = stdin.read(&mut piece).await?;
+        let sent = say_input(writer, &piece[..length]).await;
+        if sent.is_err() || length == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Passes the output of a command on, from its beginning until it ends.
@@ -245,15 +273,22 @@ async fn pass_on(
 
 /// The two outputs of a command, as far as they were read.
 struct Tail {
-    stdout: File,
-    stderr: File,
+    stdout: LogFile,
+    stderr: LogFile,
     buffer: Vec<u8>,
+}
+
+struct LogFile {
+    path: PathBuf,
+    file: File,
 }
 
 impl Tail {
     fn open(history: &History, sequence: u64) -> Result<Self, Error> {
-        let open =
-            |path: PathBuf| File::open(&path).map_err(|error| Error::unreadable_log(&path, &error));
+        let open = |path: PathBuf| match File::open(&path) {
+            Ok(file) => Ok(LogFile { path, file }),
+            Err(error) => Err(Error::unreadable_log(&path, &error)),
+        };
         Ok(Self {
             stdout: open(history.stdout(sequence))?,
             stderr: open(history.stderr(sequence))?,
@@ -268,14 +303,21 @@ impl Tail {
     }
 }
 
-async fn pass_rest_on(file: &mut File, buffer: &mut [u8], output: Output<'_>) -> Result<(), Error> {
-    let closed = |_| pyro_machine::Error::OutputClosed;
+async fn pass_rest_on(
+    log: &mut LogFile,
+    buffer: &mut [u8],
+    output: Output<'_>,
+) -> Result<(), Error> {
+    let failed = |error| pyro_machine::Error::output(&error);
     loop {
-        let length = file.read(buffer).unwrap_or(0);
+        let length = match log.file.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read.map_err(|error| Error::unreadable_log(&log.path, &error))?,
+        };
         if length == 0 {
-            return Ok(output.flush().await.map_err(closed)?);
+            return Ok(output.flush().await.map_err(failed)?);
         }
-        output.write_all(&buffer[..length]).await.map_err(closed)?;
+        output.write_all(&buffer[..length]).await.map_err(failed)?;
     }
 }
 

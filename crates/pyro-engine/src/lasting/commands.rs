@@ -7,18 +7,20 @@ use std::time::{Duration, Instant};
 
 use pyro_machine::{Command, Outcome, Streams, SupervisedMachine};
 use pyro_store::{Entry, Exit, History};
-use tokio::io::{AsyncRead, BufReader};
+use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, watch};
 
 use super::log::{LogRoom, LogWriter};
 use super::power::Power;
-use super::wire::{Reply, say};
+use super::wire::{Reply, pass_input, say};
 use super::{Kind, now};
 use crate::Error;
 use crate::operations::vm::{exit_code, milliseconds};
 
 const SIGKILL: i32 = 9;
+/// How much of a command's input waits here for the guest.
+const INPUT_BUFFER_BYTES: usize = 64 * 1024;
 
 /// All commands of one VM.
 #[derive(Debug)]
@@ -140,7 +142,7 @@ impl Commands {
         &self,
         log: pyro_store::Log,
         command: &Command,
-        mut input: Option<BufReader<OwnedReadHalf>>,
+        input: Option<BufReader<OwnedReadHalf>>,
     ) {
         let sequence = log.entry().sequence;
         let Some(running) = self.known().running.get(&sequence).cloned() else {
@@ -149,8 +151,22 @@ impl Commands {
         let (outcome, dropped_bytes) = {
             let mut stdout = LogWriter::new(&log.stdout, &running.grown, &self.log_room);
             let mut stderr = LogWriter::new(&log.stderr, &running.grown, &self.log_room);
+            let (mut stdin, passing) = match input {
+                Some(input) => {
+                    let (reader, writer) = tokio::io::simplex(INPUT_BUFFER_BYTES);
+                    (Some(reader), Some((input, writer)))
+                }
+                None => (None, None),
+            };
+            let passing = async {
+                if let Some((mut from, mut to)) = passing {
+                    pass_input(&mut from, &mut to).await;
+                    let _ = to.shutdown().await;
+                }
+                std::future::pending::<()>().await;
+            };
             let streams = Streams {
-                stdin: input
+                stdin: stdin
                     .as_mut()
                     .map(|input| input as &mut (dyn AsyncRead + Send + Unpin)),
                 stdout: &mut stdout,
@@ -159,6 +175,7 @@ impl Commands {
             let started = Instant::now();
             let outcome = tokio::select! {
                 outcome = self.machine.run(command, streams) => outcome,
+                () = passing => unreachable!("it does not return"),
                 // Nobody waits for it any more, so the guest ends it.
                 () = running.kill.notified() => Ok(Outcome {
                     code: None,

@@ -1,5 +1,8 @@
 //! What a supervisor and its clients say to each other: lines of JSON over a Unix socket, one
-//! request a connection. After an `exec` with input, or a `push`, the client's bytes follow.
+//! request a connection. After a `push` the client's bytes follow, and after an `exec` with input
+//! that input in pieces: the length of each in 4 bytes, the lowest first, then its bytes. A piece
+//! of length 0 is the end. A client that was killed sends none, so that its command does not take
+//! a half for the whole: it waits, as for somebody who types no more.
 //! A command's output is not sent: it is in files that both can read.
 
 use std::io;
@@ -83,6 +86,35 @@ pub(super) fn line(message: &impl Serialize) -> Vec<u8> {
         serde_json::to_vec(message).expect("it is a plain enum because only those are sent here");
     line.push(b'\n');
     line
+}
+
+/// Sends one piece of a command's input.
+pub(super) async fn say_input(
+    writer: &mut (impl AsyncWrite + Unpin),
+    piece: &[u8],
+) -> io::Result<()> {
+    let length = u32::try_from(piece.len()).map_err(io::Error::other)?;
+    writer.write_u32_le(length).await?;
+    writer.write_all(piece).await
+}
+
+/// Passes the pieces of a command's input on, and returns at its end. Where the client went away
+/// before that, this does not return.
+pub(super) async fn pass_input(
+    reader: &mut BufReader<OwnedReadHalf>,
+    writer: &mut (impl AsyncWrite + Unpin),
+) {
+    while let Ok(length) = reader.read_u32_le().await {
+        if length == 0 {
+            return;
+        }
+        let mut piece = (&mut *reader).take(length.into());
+        match tokio::io::copy(&mut piece, writer).await {
+            Ok(passed) if passed == u64::from(length) => {}
+            _ => break,
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Reads one line; `None` at the end.

@@ -40,6 +40,27 @@ pub(crate) enum Failure {
     Control(String),
     /// Our own reader of the output is gone.
     OutputClosed,
+    /// The output cannot be written to where it goes.
+    OutputFailed(String),
+    /// The input cannot be read.
+    Input(String),
+}
+
+impl Failure {
+    fn output(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::OutputClosed,
+            _ => Self::OutputFailed(error.to_string()),
+        }
+    }
+
+    /// Whether the guest and its command are well, and it is our side that cannot go on.
+    fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::OutputClosed | Self::OutputFailed(_) | Self::Input(_)
+        )
+    }
 }
 
 /// A connection to a guest's agent.
@@ -244,6 +265,8 @@ pub(crate) fn run_error(failure: Failure) -> Option<Error> {
     Some(match failure {
         Failure::NotStarted(message) => Error::NotStarted { message },
         Failure::OutputClosed => Error::OutputClosed,
+        Failure::OutputFailed(message) => Error::OutputFailed { message },
+        Failure::Input(message) => Error::InputFailed { message },
         Failure::Protocol(detail) => Error::Protocol { detail },
         Failure::Closed | Failure::Setup(_) | Failure::Control(_) => return None,
     })
@@ -262,5 +285,7 @@ fn control(stream: u32, message: &HostMessage) -> Result<Frame, Failure> {
     Frame::control(stream, message).map_err(|error| Failure::NotStarted(error.to_string()))
 }
 
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;

@@ -116,16 +116,21 @@ impl Guest {
         let mut input_done = false;
         loop {
             tokio::select! {
+                // What it printed last is worth more than an input that it did not need.
+                biased;
                 result = &mut output => {
-                    // Either it has ended, or nobody reads what it says.
-                    ending.runs = matches!(result, Err(Failure::OutputClosed));
+                    // Either it has ended, or what it says gets nowhere.
+                    ending.runs = result.as_ref().is_err_and(Failure::is_ours);
                     // No command of a guest ran longer than its host waited.
                     break result.map(Outcome::from).map(|outcome| Outcome {
                         duration: outcome.duration.min(started.elapsed()),
                         ..outcome
                     });
                 }
-                () = &mut input, if !input_done => input_done = true,
+                result = &mut input, if !input_done => {
+                    input_done = true;
+                    result?;
+                }
                 // The agent, or whoever reads our output, hangs. What came so far was passed on.
                 () = &mut limit => break Ok(Outcome {
                     code: None,
@@ -224,23 +229,25 @@ async fn pass_output<'a>(
             writer.write_all(&bytes).await?;
             writer.flush().await
         };
-        written.await.map_err(|_| Failure::OutputClosed)?;
+        written.await.map_err(|error| Failure::output(&error))?;
         link.grant(number, channel, bytes.len()).await?;
     }
 }
 
 /// Passes input on until it ends, as the guest grants credit.
+///
+/// Fails only when the input does: what becomes of the guest is for whoever hears from it.
 pub(super) async fn pass_input(
     link: &Link,
     number: u32,
     credit: &Semaphore,
     stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,
-) {
-    let Some(stdin) = stdin else { return };
+) -> Result<(), Failure> {
+    let Some(stdin) = stdin else { return Ok(()) };
     let mut buffer = vec![0; DATA_CHUNK_BYTES];
     loop {
         let Ok(first) = credit.acquire().await else {
-            return;
+            return Ok(());
         };
         first.forget();
         let mut granted = 1;
@@ -249,12 +256,12 @@ pub(super) async fn pass_input(
             permits.forget();
             granted += more;
         }
-        // An input that cannot be read has ended.
-        let length = stdin.read(&mut buffer[..granted]).await.unwrap_or(0);
+        let read = stdin.read(&mut buffer[..granted]).await;
+        let length = read.map_err(|error| Failure::Input(error.to_string()))?;
         credit.add_permits(granted - length);
         let frame = Frame::data(number, Kind::Stdin, &buffer[..length]);
         if link.send(&frame).await.is_err() || length == 0 {
-            return;
+            return Ok(());
         }
     }
 }

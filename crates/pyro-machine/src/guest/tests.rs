@@ -8,22 +8,34 @@ use pyro_protocol::{Credit, Decoder, Exit, INITIAL_WINDOW, Kind};
 use super::*;
 
 /// The guest's end of the connection.
-struct Agent {
+pub(super) struct Agent {
     stream: UnixStream,
     decoder: Decoder,
 }
 
 impl Agent {
     fn next(&mut self) -> Frame {
+        self.next_or_end().expect("the host closed the connection")
+    }
+
+    /// Returns the host's next frame, unless it has hung up.
+    pub(super) fn next_or_end(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.decoder.next_frame().unwrap() {
-                return frame;
+                return Some(frame);
             }
             let mut buffer = vec![0; 65536];
-            let length = self.stream.read(&mut buffer).unwrap();
-            assert!(length > 0, "the host closed the connection");
+            // Whoever hangs up before it has read everything resets the connection.
+            let Ok(length @ 1..) = self.stream.read(&mut buffer) else {
+                return None;
+            };
             self.decoder.push(&buffer[..length]);
         }
+    }
+
+    /// Says something, unless the host has hung up.
+    pub(super) fn try_to_say(&mut self, frame: &Frame) -> bool {
+        self.stream.write_all(&frame.to_bytes()).is_ok()
     }
 
     fn say(&mut self, frame: &Frame) {
@@ -50,7 +62,7 @@ impl Agent {
     }
 }
 
-fn pair() -> (UnixStream, Agent) {
+pub(super) fn pair() -> (UnixStream, Agent) {
     let (host, guest) = UnixStream::pair().unwrap();
     // A message that never comes fails the test.
     let patience = std::time::Duration::from_secs(30);

@@ -47,7 +47,10 @@ impl Guest {
         let event = loop {
             tokio::select! {
                 event = events.recv() => break event,
-                () = &mut input, if !input_done => input_done = true,
+                result = &mut input, if !input_done => {
+                    input_done = true;
+                    result?;
+                }
             }
         };
         ending.runs = false;

@@ -21,6 +21,7 @@ mod damage;
 mod doctor;
 mod durability;
 mod environments;
+mod failing_streams;
 mod full;
 mod guest;
 mod host;

@@ -5,7 +5,9 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -25,6 +27,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub(crate) struct Pyro {
     command: Command,
     stdin: Input,
+    nonblocking: bool,
     limit: Duration,
 }
 
@@ -34,6 +37,8 @@ enum Input {
     Bytes(Vec<u8>),
     /// A pipe to which nobody writes and which stays open.
     Silence,
+    /// Something that was opened by the test.
+    File(File),
 }
 
 impl Pyro {
@@ -41,6 +46,7 @@ impl Pyro {
         Self {
             command,
             stdin: Input::Nothing,
+            nonblocking: false,
             limit: LIMIT,
         }
     }
@@ -101,6 +107,18 @@ impl Pyro {
         self
     }
 
+    pub(crate) fn stdin_from(mut self, file: File) -> Self {
+        self.stdin = Input::File(file);
+        self
+    }
+
+    /// Has the program get pipes that are set to `O_NONBLOCK`, as programs on event loops leave
+    /// them.
+    pub(crate) fn nonblocking(mut self) -> Self {
+        self.nonblocking = true;
+        self
+    }
+
     pub(crate) fn limit(mut self, seconds: u64) -> Self {
         self.limit = Duration::from_secs(seconds);
         self
@@ -121,13 +139,22 @@ impl Pyro {
 
     /// Starts, and leaves its standard output to the caller.
     pub(crate) fn start_unread(mut self) -> Running {
-        self.command
-            .stdin(match self.stdin {
-                Input::Nothing => Stdio::null(),
-                Input::Bytes(_) | Input::Silence => Stdio::piped(),
-            })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let (stdin, own_stdin) = match &self.stdin {
+            Input::Nothing => (Stdio::null(), None),
+            Input::File(file) => (file.try_clone().unwrap().into(), None),
+            Input::Bytes(_) | Input::Silence => {
+                let (theirs, ours) = std::io::pipe().unwrap();
+                (
+                    self.given(theirs),
+                    Some(ChildStdin::from(OwnedFd::from(ours))),
+                )
+            }
+        };
+        let [(stdout, own_stdout), (stderr, own_stderr)] = [(); 2].map(|()| {
+            let (ours, theirs) = std::io::pipe().unwrap();
+            (self.given(theirs), OwnedFd::from(ours))
+        });
+        self.command.stdin(stdin).stdout(stdout).stderr(stderr);
         let begun = Instant::now();
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
         let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
@@ -136,18 +163,20 @@ impl Pyro {
             .command
             .spawn()
             .unwrap_or_else(|error| panic!("{line}: {error}"));
-        let stdin = child.stdin.take();
+        child.stdout = Some(own_stdout.into());
+        // It holds the ends that it gave away.
+        drop(self.command);
         let stdin = match self.stdin {
             Input::Bytes(bytes) => {
-                let mut stdin = stdin.unwrap();
+                let mut stdin = own_stdin.unwrap();
                 // Whoever does not read all of it closes the pipe.
                 thread::spawn(move || drop(stdin.write_all(&bytes)));
                 None
             }
-            Input::Nothing | Input::Silence => stdin,
+            Input::Nothing | Input::Silence | Input::File(_) => own_stdin,
         };
         Running {
-            stderr: Stream::read(child.stderr.take().unwrap()),
+            stderr: Stream::read(File::from(own_stderr)),
             stdout: None,
             child,
             stdin,
@@ -155,6 +184,17 @@ impl Pyro {
             begun,
             limit: self.limit,
         }
+    }
+}
+
+impl Pyro {
+    /// The program's end of a pipe.
+    fn given(&self, end: impl Into<OwnedFd>) -> Stdio {
+        let end = end.into();
+        if self.nonblocking {
+            rustix::io::ioctl_fionbio(&end, true).unwrap();
+        }
+        end.into()
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) async fn run(
         let from = (child.stdout.take(), child.stderr.take());
         let pass = async {
             tokio::try_join!(pass_on(from.0, stdout), pass_on(from.1, stderr))
-                .map_err(|_| pyro_machine::Error::OutputClosed)
+                .map_err(|error| pyro_machine::Error::output(&error))
         };
         let finish = async {
             // Not until the end of the output: something left in the background may hold it.

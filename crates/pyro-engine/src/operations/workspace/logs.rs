@@ -119,8 +119,8 @@ impl Operation for Logs {
             (true, [.., sequence]) if found.state == State::Started => {
                 vec![follow(&found, *sequence, context).await?]
             }
-            (true, [.., sequence]) => self.read(&found, &[*sequence], &context.listener),
-            _ => self.read(&found, &sequences, &context.listener),
+            (true, [.., sequence]) => self.read(&found, &[*sequence], &context.listener)?,
+            _ => self.read(&found, &sequences, &context.listener)?,
         };
         Ok(WorkspaceLogs {
             workspace_id: self.workspace_id,
@@ -149,25 +149,32 @@ impl Logs {
         Ok(sequences)
     }
 
-    fn read(&self, found: &Lasting, sequences: &[u64], listener: &Listener) -> Vec<LogEntry> {
+    fn read(
+        &self,
+        found: &Lasting,
+        sequences: &[u64],
+        listener: &Listener,
+    ) -> Result<Vec<LogEntry>, Error> {
         let history: History = found.history();
-        let read = |sequence: &u64| match history.entry(*sequence) {
-            Ok(entry) => {
-                let stdout = self.read_part(&history.stdout(*sequence));
-                let stderr = self.read_part(&history.stderr(*sequence));
-                Some(log_entry(found, entry, [stdout, stderr]))
+        let mut entries = Vec::new();
+        for sequence in sequences {
+            match history.entry(*sequence) {
+                Ok(entry) => {
+                    let stdout = self.read_part(&history.stdout(*sequence))?;
+                    let stderr = self.read_part(&history.stderr(*sequence))?;
+                    entries.push(log_entry(found, entry, [stdout, stderr]));
+                }
+                // One that is broken does not stand in the way of the others.
+                Err(error) => {
+                    listener.tell(Event::Warning(format!("{error}; it is left out")));
+                }
             }
-            // One that is broken does not stand in the way of the others.
-            Err(error) => {
-                listener.tell(Event::Warning(format!("{error}; it is left out")));
-                None
-            }
-        };
-        sequences.iter().filter_map(read).collect()
+        }
+        Ok(entries)
     }
 
     /// Reads what was asked for of an output.
-    fn read_part(&self, path: &Path) -> Captured {
+    fn read_part(&self, path: &Path) -> Result<Captured, Error> {
         let mut bytes = Vec::new();
         let total = File::open(path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.offset))?;
@@ -175,7 +182,8 @@ impl Logs {
             (&mut file).take(limit).read_to_end(&mut bytes)?;
             Ok(file.metadata()?.len())
         });
-        Captured::part(bytes, total.unwrap_or(0))
+        let total = total.map_err(|error| Error::unreadable_log(path, &error))?;
+        Ok(Captured::part(bytes, total))
     }
 }
 

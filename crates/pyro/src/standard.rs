@@ -1,0 +1,76 @@
+//! The *standard streams* of this process. Whoever started it decides what they are, and may have
+//! set them to `O_NONBLOCK`.
+
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+
+use pyro_engine::descriptor::{self, DescriptorReader, DescriptorWriter};
+
+use crate::news::ERROR;
+
+/// Exit status of a program that lost the reader of its output: 128 + SIGPIPE.
+pub(crate) const READER_GONE: u8 = 128 + 13;
+
+/// Standard input for a command, unless that is a terminal, or nothing that could be read.
+pub(crate) fn input() -> Option<DescriptorReader> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() || !descriptor::is_readable(&stdin) {
+        return None;
+    }
+    duplicate(stdin).ok().map(DescriptorReader::from)
+}
+
+/// Standard output and error for a command.
+pub(crate) fn outputs() -> io::Result<[DescriptorWriter; 2]> {
+    Ok([
+        duplicate(io::stdout())?.into(),
+        duplicate(io::stderr())?.into(),
+    ])
+}
+
+fn duplicate(stream: impl AsFd) -> io::Result<std::os::fd::OwnedFd> {
+    stream.as_fd().try_clone_to_owned()
+}
+
+/// Writes a result to standard output.
+pub(crate) fn print(text: &[u8]) -> io::Result<()> {
+    descriptor::write_all(io::stdout(), text)
+}
+
+/// Returns `status`, unless the result could not be printed.
+pub(crate) fn status(printed: io::Result<()>, status: u8) -> u8 {
+    match printed {
+        Ok(()) => status,
+        // Whoever closed our output does not want the rest.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => READER_GONE,
+        Err(error) => {
+            say(&format!(
+                "{ERROR}[error]{ERROR:#} cannot write to standard output: {error}\n  \
+                 code: output_failed (what was asked for was done; only its result is lost)\n"
+            ));
+            1
+        }
+    }
+}
+
+/// Writes to standard error, with colours where they are wanted. There is nowhere to report that
+/// it cannot be written, and no reason to fail for it.
+pub(crate) fn say(text: &str) {
+    let choice = anstream::AutoStream::choice(&io::stderr());
+    let mut styled = anstream::AutoStream::new(Vec::new(), choice);
+    let _ = write!(styled, "{text}");
+    let _ = descriptor::write_all(io::stderr(), &styled.into_inner());
+}
+
+/// Standard error for those who want a writer.
+pub(crate) struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        descriptor::write_all(io::stderr(), bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

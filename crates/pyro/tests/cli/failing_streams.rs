@@ -1,0 +1,286 @@
+//! Streams that wait, fail or end early: what cannot be passed on is an error that names itself,
+//! and never the end of what there was.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::context::TestContext;
+
+/// A workspace of the context, removed when dropped.
+struct Workspace<'a> {
+    context: &'a TestContext,
+    id: String,
+}
+
+impl<'a> Workspace<'a> {
+    fn create(context: &'a TestContext) -> Self {
+        let create = ["workspace", "create", "debian:12", "--json"];
+        let created = context.pyro(&create).run().expect(0).json();
+        let id = created["workspace_id"].as_str().unwrap().to_owned();
+        Self { context, id }
+    }
+
+    fn exec(&self, script: &str) -> crate::process::Pyro {
+        let exec = [
+            "-q",
+            "workspace",
+            "exec",
+            &self.id,
+            "--",
+            "sh",
+            "-c",
+            script,
+        ];
+        self.context.pyro(&exec)
+    }
+}
+
+impl Drop for Workspace<'_> {
+    fn drop(&mut self) {
+        let delete = ["workspace", "delete", &self.id];
+        let deleted = self.context.pyro(&delete).run();
+        if !thread::panicking() {
+            deleted.expect(0);
+        }
+    }
+}
+
+fn numbers(last: u32) -> String {
+    let numbers: Vec<String> = (1..=last).map(|number| number.to_string()).collect();
+    numbers.join("\n") + "\n"
+}
+
+/// Reads in small steps with pauses, so that the writer's pipe is full most of the time.
+fn read_slowly(mut from: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; 150_000];
+    loop {
+        thread::sleep(Duration::from_millis(20));
+        match from.read(&mut buffer).unwrap() {
+            0 => return bytes,
+            length => bytes.extend_from_slice(&buffer[..length]),
+        }
+    }
+}
+
+#[test]
+fn input_that_does_not_block_is_waited_for() {
+    let context = TestContext::with("debian:12");
+    let workspace = Workspace::create(&context);
+    let cat = |run: crate::process::Pyro| {
+        let mut run = run.nonblocking().silent_stdin().start();
+        run.wait_for_stdout("ready\n");
+        run.say("late\n");
+        run.say_no_more();
+        run.finish().expect(0).out_is("ready\nlate\n");
+    };
+    cat(context.shell("echo ready; cat"));
+    cat(workspace.exec("echo ready; cat"));
+}
+
+#[test]
+fn output_that_does_not_block_is_waited_for() {
+    let context = TestContext::with("debian:12");
+    let workspace = Workspace::create(&context);
+    for run in [context.shell("seq 400000"), workspace.exec("seq 400000")] {
+        let mut run = run.nonblocking().start_unread();
+        let read = read_slowly(run.take_stdout());
+        run.finish().expect(0);
+        assert!(read == numbers(400_000).as_bytes(), "{} bytes", read.len());
+    }
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error_with_a_name() {
+    let context = TestContext::with("debian:12");
+    for words in [
+        ["env", "list"].as_slice(),
+        &["env", "list", "--json"],
+        &["--help"],
+        &["--version"],
+        &["run", "--help"],
+        &["completions", "bash"],
+        &["manual"],
+        &["mcp", "config", "codex"],
+        &["doctor"],
+        &["workspace", "list", "--json"],
+        &["run", "debian:12", "--json", "--", "true"],
+    ] {
+        context
+            .scripted("exec \"$@\" >/dev/full", words)
+            .run()
+            .expect(1)
+            .err_has("cannot write to standard output: No space left on device")
+            .err_has("output_failed");
+        context
+            .scripted("exec \"$@\" >/dev/full 2>&1", words)
+            .run()
+            .expect(1);
+    }
+}
+
+#[test]
+fn output_of_a_command_that_cannot_be_written_ends_it() {
+    let context = TestContext::with("debian:12");
+    let workspace = Workspace::create(&context);
+    let run = ["run", "debian:12", "--", "sh", "-c", "seq 9; sleep 100"];
+    let exec = [
+        "workspace",
+        "exec",
+        &workspace.id,
+        "--",
+        "sh",
+        "-c",
+        "seq 9; sleep 100",
+    ];
+    for words in [run.as_slice(), &exec] {
+        context
+            .scripted("exec \"$@\" >/dev/full", words)
+            .run()
+            .expect(1)
+            .err_has("the command's output cannot be written: No space left on device")
+            .err_has("code: output_failed");
+        context
+            .scripted("exec \"$@\" 2>/dev/full >/dev/full", words)
+            .run()
+            .expect(1);
+    }
+    // Nothing of it goes on.
+    workspace.exec("! pgrep -x sleep").run().expect(0);
+    let lost = ["run", "debian:12", "--", "sh", "-c", "echo lost >&2"];
+    let lost = context.scripted("exec \"$@\" 2>/dev/full", &lost);
+    lost.run().expect(1);
+}
+
+#[test]
+fn output_beyond_the_limit_of_a_file_is_an_error_and_no_signal() {
+    let context = TestContext::with("debian:12");
+    // What a machine needs is there already; only what is printed goes beyond the limit.
+    let workspace = Workspace::create(&context);
+    let exec = ["workspace", "exec", &workspace.id, "--", "seq", "400000"];
+    context
+        .scripted("ulimit -f 1000; exec \"$@\" >out", &exec)
+        .run()
+        .expect(1)
+        .err_has("the command's output cannot be written: File too large");
+}
+
+#[test]
+fn our_own_words_that_nobody_can_be_told_change_nothing() {
+    let context = TestContext::with("debian:12");
+    for (code, script) in [(5, "exit 5"), (0, "echo out")] {
+        let run = ["run", "debian:12", "--", "sh", "-c", script];
+        for to in ["2>/dev/full", "2>&-"] {
+            let script = format!("exec \"$@\" {to}");
+            context.scripted(&script, &run).run().expect(code);
+        }
+    }
+    let wrong = ["workspace", "status", "nothing"];
+    context
+        .scripted("exec \"$@\" 2>/dev/full", &wrong)
+        .run()
+        .expect(1);
+    let wrong = ["run", "--no-such-option"];
+    context
+        .scripted("exec \"$@\" 2>/dev/full", &wrong)
+        .run()
+        .expect(2);
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_not_one_that_has_ended() {
+    let context = TestContext::with("debian:12");
+    let workspace = Workspace::create(&context);
+    let directory = || File::open(context.directory()).unwrap();
+    for run in [
+        context.shell("cat; sleep 100"),
+        workspace.exec("cat; sleep 100"),
+    ] {
+        run.stdin_from(directory())
+            .run()
+            .expect(1)
+            .err_has("standard input cannot be read: Is a directory")
+            .err_has("code: input_failed");
+    }
+    workspace.exec("! pgrep -x sleep").run().expect(0);
+    // As `nohup` gives its programs, so that they do not wait for a terminal.
+    let not_for_reading = || OpenOptions::new().write(true).open("/dev/null").unwrap();
+    for run in [
+        context.shell("cat; echo end"),
+        workspace.exec("cat; echo end"),
+    ] {
+        run.stdin_from(not_for_reading())
+            .run()
+            .expect(0)
+            .out_is("end\n");
+    }
+}
+
+#[test]
+fn half_an_input_is_not_taken_for_the_whole() {
+    let context = TestContext::with("debian:12");
+    let workspace = Workspace::create(&context);
+    let script = "cat >part; touch whole";
+    let mut run = workspace
+        .exec(&format!("echo ready; {script}"))
+        .silent_stdin()
+        .start();
+    run.wait_for_stdout("ready");
+    run.say("half");
+    workspace
+        .exec("until grep -q half part; do sleep 0.1; done")
+        .run()
+        .expect(0);
+    run.signal(Signal::KILL);
+    run.finish().expect(-9);
+    // The supervisor has noticed by the time it has answered somebody else.
+    workspace
+        .exec("sleep 1; test ! -e whole; pgrep -x cat")
+        .run()
+        .expect(0);
+    // An input that ends is one that ends.
+    workspace.exec(script).stdin("whole").run().expect(0);
+    workspace.exec("test -e whole").run().expect(0);
+}
+
+#[test]
+fn a_list_that_a_loop_reads_is_left_alone() {
+    let context = TestContext::with("debian:12");
+    let script = "printf '1\\n2\\n3\\n' | while read x; do \"$@\" echo $x; done";
+    for option in ["-n", "--no-stdin"] {
+        let run = ["-q", "run", option, "debian:12", "--"];
+        context
+            .scripted(script, &run)
+            .run()
+            .expect(0)
+            .out_is("1\n2\n3\n");
+    }
+}
+
+#[test]
+fn signals_that_were_ignored_at_the_start_stay_ignored() {
+    let context = TestContext::with("debian:12");
+    for signal in [Signal::HUP, Signal::INT] {
+        let run = [
+            "run",
+            "debian:12",
+            "--",
+            "sh",
+            "-c",
+            "echo ready; read go; echo end",
+        ];
+        let mut run = context
+            .scripted("trap '' HUP INT; exec \"$@\"", &run)
+            .silent_stdin()
+            .start();
+        run.wait_for_stdout("ready");
+        run.signal(signal);
+        thread::sleep(Duration::from_millis(300));
+        run.say("go\n");
+        run.finish().expect(0).out_is("ready\nend\n");
+    }
+}
