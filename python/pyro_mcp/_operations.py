@@ -163,6 +163,8 @@ class Operations:
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
@@ -274,6 +276,8 @@ class Operations:
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
@@ -516,6 +520,8 @@ class Operations:
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
                 sequence: Its number in the workspace's log.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
@@ -926,6 +932,8 @@ class AsyncOperations:
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
@@ -1037,6 +1045,8 @@ class AsyncOperations:
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
@@ -1279,6 +1289,8 @@ class AsyncOperations:
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
                 sequence: Its number in the workspace's log.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.

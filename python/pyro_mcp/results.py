@@ -218,6 +218,10 @@ class _ExecResultAlways(TypedDict):
 class ExecResult(_ExecResultAlways, total=False):
     """What came of a command."""
 
+    oom_killed: bool
+    """Present if the command did not end well, and the guest's kernel killed a process of it
+because the memory was used up."""
+
     signal: int | None
     """Present if a signal ended the command: its number."""
 
@@ -362,6 +366,10 @@ ones: how many bytes were dropped."""
 
     interrupted: str | None
     """Present if it has no exit code: `running`, or why it was interrupted."""
+
+    oom_killed: bool
+    """Present if the command did not end well, and the guest's kernel killed a process of it
+because the memory was used up."""
 
     stderr_lossy: bool
     """Present if bytes in `stderr` that are not UTF-8 were replaced."""
@@ -613,6 +621,10 @@ class _RunResultAlways(TypedDict):
 
 class RunResult(_RunResultAlways, total=False):
     """What came of a command."""
+
+    oom_killed: bool
+    """Present if the command did not end well, and the guest's kernel killed a process of it
+because the memory was used up."""
 
     signal: int | None
     """Present if a signal ended the command: its number."""

@@ -15,6 +15,7 @@ use crate::console;
 use crate::devices;
 use crate::error::Error;
 use crate::identity::{self, Identity};
+use crate::kernel_log;
 use crate::power;
 use crate::reaper;
 use crate::root::{self, Root};
@@ -137,5 +138,15 @@ impl Machine for Vm {
 
     fn prestart_library(&self) -> Option<BorrowedFd<'_>> {
         self.prestart_library.as_ref().map(AsFd::as_fd)
+    }
+
+    fn control_groups(&self) -> Option<BorrowedFd<'_>> {
+        self.root.as_ref()?.groups.as_ref().map(AsFd::as_fd)
+    }
+
+    fn kernel_log(&self) -> Option<OwnedFd> {
+        kernel_log::open()
+            .inspect_err(|error| console::log(&format!("cannot read the kernel's log: {error}")))
+            .ok()
     }
 }

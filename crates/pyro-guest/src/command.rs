@@ -10,6 +10,7 @@ use pyro_protocol::{
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
+use crate::group::Group;
 use crate::outbox::Outbox;
 use crate::reaper::Ended;
 use crate::spawn::Spawned;
@@ -29,15 +30,25 @@ pub(crate) struct Command {
     /// When it is killed; taken when it was.
     deadline: Option<Instant>,
     timed_out: bool,
+    /// Whether the kernel has killed a process of it because there was no memory left.
+    pub(crate) killed_for_memory: bool,
     ended: Option<Ended>,
+    pub(crate) group: Option<Group>,
     pub(crate) stdin: Input,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
 }
 
 impl Command {
-    pub(crate) fn new(spawned: Spawned, started: Instant, timeout_ms: Option<u64>) -> Self {
+    pub(crate) fn new(
+        spawned: Spawned,
+        group: Option<Group>,
+        started: Instant,
+        timeout_ms: Option<u64>,
+    ) -> Self {
         Self {
+            group,
+            killed_for_memory: false,
             pid: spawned.pid,
             started,
             deadline: timeout_ms
@@ -59,13 +70,21 @@ impl Command {
     pub(crate) fn time_out(&mut self) {
         self.deadline = None;
         self.timed_out = true;
-        crate::process_tree::kill(self.pid);
+        self.kill();
+    }
+
+    /// Kills the command and everything it started.
+    pub(crate) fn kill(&self) {
+        match self.group.as_ref().map(Group::kill) {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => crate::process_tree::kill(self.pid),
+        }
     }
 
     /// Kills the command because the host sent more standard input than it was granted.
     pub(crate) fn punish(&mut self) {
         self.stdin.close();
-        crate::reaper::signal_group(self.pid, Signal::KILL);
+        self.kill();
     }
 
     /// Notes that the main process has ended. What is in its pipes at this moment is still sent;
@@ -90,6 +109,8 @@ impl Command {
             signal,
             // It may have ended by itself in the moment it was to be killed.
             timed_out: self.timed_out && signal == Some(Signal::KILL.as_raw()),
+            // A command that ends well did without what was killed.
+            oom_killed: self.killed_for_memory && ended.status.exit_status() != Some(0),
             duration_ms: milliseconds(ended.at.saturating_duration_since(self.started)),
         }))
     }

@@ -9,20 +9,29 @@ use std::time::Instant;
 use pyro_protocol::{CONNECTION, ExecFailure, Frame, GuestMessage, Kind};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
+use rustix::process::Signal;
 
 use crate::command::{Command, Input};
 use crate::console;
+use crate::group::Group;
 use crate::outbox::Outbox;
 use crate::prestart::Prestarted;
 use crate::reaper::{self, Mailbox};
 use crate::server::Source;
-use crate::spawn::{self, Request};
+use crate::spawn::{self, Request, Spawned};
 use crate::streams::StreamSet;
 use crate::unpack::{self, Order};
 use crate::workers::Workers;
 
 /// The stream of an unpacking, and how it ended.
 type Unpacked = (u32, GuestMessage);
+
+/// Makes the control group of a command. A command runs without, if it must.
+fn new_group(groups: Option<BorrowedFd<'_>>) -> Option<Group> {
+    Group::make(groups?)
+        .inspect_err(|error| console::log(&format!("no control group: {error}")))
+        .ok()
+}
 
 /// All commands that run, and what is left of those that ran.
 pub(crate) struct Commands {
@@ -39,6 +48,8 @@ pub(crate) struct Commands {
     /// Output pipes of ended commands that daemons hold open; read so that these do not die of
     /// SIGPIPE. `None` once closed, until the end of the turn.
     leftovers: Vec<Option<OwnedFd>>,
+    /// The control groups of ended commands. Daemons may still be in them.
+    groups_left: Vec<Group>,
     /// The stream whose output was sent last; the others come first in the next turn.
     served: u32,
 }
@@ -55,6 +66,7 @@ impl Commands {
             tell,
             unpacked,
             leftovers: Vec::new(),
+            groups_left: Vec::new(),
             served: 0,
         })
     }
@@ -65,24 +77,55 @@ impl Commands {
         stream: u32,
         request: &Request,
         timeout_ms: Option<u64>,
+        groups: Option<BorrowedFd<'_>>,
     ) -> Result<i32, spawn::Failure> {
         self.use_stream(stream)?;
         let started = Instant::now();
-        let prestarted = self.prestarted.take();
-        let spawned = match prestarted.and_then(|shell| shell.run(request)) {
-            Some(spawned) => spawned,
-            None => spawn::spawn(request, &self.mailbox)?,
+        let (prestarted, group) = self.take_prestarted();
+        let (spawned, group) = match prestarted.and_then(|shell| shell.run(request)) {
+            Some(spawned) => (spawned, group),
+            None => {
+                self.groups_left.extend(group);
+                self.spawn(request, groups)?
+            }
         };
         let pid = spawned.pid.as_raw_pid();
-        let command = Command::new(spawned, started, timeout_ms);
+        let command = Command::new(spawned, group, started, timeout_ms);
         self.running.insert(stream, command);
         Ok(pid)
     }
 
+    fn spawn(
+        &mut self,
+        request: &Request,
+        groups: Option<BorrowedFd<'_>>,
+    ) -> Result<(Spawned, Option<Group>), spawn::Failure> {
+        self.groups_left.retain(|group| !group.remove());
+        let group = new_group(groups);
+        match spawn::spawn(request, &self.mailbox, group.as_ref()) {
+            Ok(spawned) => Ok((spawned, group)),
+            Err(failure) => {
+                self.groups_left.extend(group);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Takes the shell that waits, if one does, and the control group that it is in.
+    fn take_prestarted(&mut self) -> (Option<Prestarted>, Option<Group>) {
+        let mut prestarted = self.prestarted.take();
+        let group = prestarted.as_mut().and_then(|shell| shell.group.take());
+        (prestarted, group)
+    }
+
     /// Starts a shell for the next command, and returns whether there is one then.
-    pub(crate) fn prestart(&mut self, library: BorrowedFd<'_>) -> bool {
+    pub(crate) fn prestart(
+        &mut self,
+        library: BorrowedFd<'_>,
+        groups: Option<BorrowedFd<'_>>,
+    ) -> bool {
         if self.prestarted.is_none() {
-            self.prestarted = Prestarted::start(library, &self.mailbox)
+            self.prestarted = Prestarted::start(library, &self.mailbox, new_group(groups))
                 .inspect_err(|error| console::log(&format!("no shell waits: {error}")))
                 .ok();
         }
@@ -103,7 +146,9 @@ impl Commands {
     ) -> Result<(), spawn::Failure> {
         self.use_stream(stream)?;
         // It may bring another shell, or what the one that waits would have found when it began.
-        self.prestarted = None;
+        let (unwanted, group) = self.take_prestarted();
+        drop(unwanted);
+        self.groups_left.extend(group);
         let tell = self.tell.clone();
         let mailbox = Arc::clone(&self.mailbox);
         let done = move |answer| {
@@ -167,11 +212,13 @@ impl Commands {
         }
     }
 
-    /// Sends a signal to a command, unless it has ended. Any signal ends an unpacking. Returns
-    /// whether there ever was one.
+    /// Sends a signal to a command, unless it has ended: SIGKILL to all that it has started, any
+    /// other to its process group. Any signal ends an unpacking. Returns whether there ever was
+    /// one.
     pub(crate) fn signal(&mut self, stream: u32, number: i32) -> bool {
         self.abandon(stream);
         match (self.running.get(&stream), crate::sys::signal(number)) {
+            (Some(command), Some(Signal::KILL)) => command.kill(),
             (Some(command), Some(signal)) => reaper::signal_group(command.pid, signal),
             (Some(_), None) => console::log(&format!("there is no signal {number} to send")),
             (None, _) => return self.knew(stream),
@@ -247,6 +294,22 @@ impl Commands {
         }
     }
 
+    /// Notes that the kernel has killed a process because there was no memory left. Whose it was
+    /// cannot always be told any more; then it may have been anybody's.
+    pub(crate) fn note_killed_for_memory(&mut self, pid: i32) {
+        let membership = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let is_owner = |command: &Command| {
+            let group = command.group.as_ref();
+            command.pid.as_raw_pid() == pid || group.is_some_and(|group| group.has(&membership))
+        };
+        let known = self.running.values().any(is_owner);
+        for command in self.running.values_mut() {
+            if !known || is_owner(command) {
+                command.killed_for_memory = true;
+            }
+        }
+    }
+
     /// Notes which commands have ended.
     pub(crate) fn collect_ended(&mut self) {
         for ended in self.mailbox.take() {
@@ -272,7 +335,8 @@ impl Commands {
             }
         }
         for stream in finished {
-            if let Some(command) = self.running.remove(&stream) {
+            if let Some(mut command) = self.running.remove(&stream) {
+                self.groups_left.extend(command.group.take());
                 self.leftovers.extend(command.into_leftovers().map(Some));
             }
         }

@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
+use crate::group::Group;
 use crate::reaper::{self, Mailbox};
 use crate::spawn::{self, DEFAULT_HOME, LoweredLimit, Request, Spawned};
 
@@ -34,13 +35,19 @@ pub(crate) struct Prestarted {
     stdin: OwnedFd,
     stdout: OwnedFd,
     stderr: OwnedFd,
+    /// The control group that it is in.
+    pub(crate) group: Option<Group>,
     /// What a command's `SHELL` is.
     login_shell: &'static str,
 }
 
 impl Prestarted {
     /// Starts a shell and waits until it waits.
-    pub(crate) fn start(library: BorrowedFd<'_>, mailbox: &Arc<Mailbox>) -> io::Result<Self> {
+    pub(crate) fn start(
+        library: BorrowedFd<'_>,
+        mailbox: &Arc<Mailbox>,
+        group: Option<Group>,
+    ) -> io::Result<Self> {
         let failed = |(_, message)| io::Error::other(message);
         let (stdout, child_stdout) = spawn::pipe_from_child().map_err(failed)?;
         let (stderr, child_stderr) = spawn::pipe_from_child().map_err(failed)?;
@@ -51,7 +58,7 @@ impl Prestarted {
         let [program, arguments @ ..] = PLACEHOLDER.map(|word| OsStr::from_bytes(word.to_bytes()));
         let pid = reaper::spawn(mailbox, || {
             let _limit = LoweredLimit::new();
-            let _directory = spawn::enter(None, DEFAULT_HOME).map_err(failed)?;
+            let _directory = spawn::enter_home(DEFAULT_HOME);
             let mut command = Command::new(program);
             command
                 .args(arguments)
@@ -60,7 +67,7 @@ impl Prestarted {
                 .stdin(child_stdin)
                 .stdout(child_stdout)
                 .stderr(child_stderr);
-            spawn::start(&mut command)
+            spawn::start(&mut command, group.as_ref())
         })?;
         let shell = Shell(Some(pid));
         wait_for_ready(&stdout)?;
@@ -69,6 +76,7 @@ impl Prestarted {
             stdin,
             stdout,
             stderr,
+            group,
             login_shell: spawn::login_shell(),
         })
     }
@@ -127,7 +135,7 @@ fn message(request: &Request, login_shell: &str) -> Option<Vec<u8>> {
     let arguments = format!("{program}\0{option}\0{line}\0");
     let message = Message {
         stdin: request.stdin,
-        directory: &directory(request.cwd.as_deref(), variables.get("HOME").copied())?,
+        directory: &directory(request, variables.get("HOME").copied())?,
         arguments: arguments.as_bytes(),
         environment: &environment,
     };
@@ -136,11 +144,11 @@ fn message(request: &Request, login_shell: &str) -> Option<Vec<u8>> {
 
 /// Returns the directory to enter; it is empty if the shell is in it already. It is entered here
 /// first, because the agent can say that it does not work.
-fn directory(asked: Option<&str>, home: Option<&str>) -> Option<CString> {
-    if asked.is_none() && home == Some(DEFAULT_HOME) {
+fn directory(request: &Request, home: Option<&str>) -> Option<CString> {
+    if request.cwd.is_none() && home == Some(DEFAULT_HOME) {
         return Some(CString::default());
     }
-    let entered = spawn::enter(asked, home.unwrap_or_default()).ok()?;
+    let entered = spawn::enter(request, home.unwrap_or_default()).ok()?;
     let directory = Path::new("/").join(entered.0);
     CString::new(directory.into_os_string().into_vec()).ok()
 }
@@ -175,6 +183,7 @@ mod tests {
             argv: argv.map(str::to_owned).into(),
             env: Vec::new(),
             cwd: None,
+            cwd_optional: false,
             stdin: false,
         }
     }

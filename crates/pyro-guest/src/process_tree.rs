@@ -26,7 +26,7 @@ const PF_KTHREAD: u32 = 0x0020_0000;
 const ROUNDS: usize = 16;
 
 /// Kills the command `pid`, which must not have been collected yet, with its process group and
-/// all its descendants.
+/// all its descendants. For machines whose kernel has no control groups.
 ///
 /// What may escape: a process that left the group and whose parent ended before, so that PID 1
 /// inherited it (a daemon that was detached on purpose), and what a fork bomb starts faster than

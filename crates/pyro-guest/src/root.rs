@@ -22,12 +22,20 @@ const BASE: &str = "/base";
 const SEED: &str = "/seed";
 const PRIVATE: &str = "/private";
 const ROOT: &str = "/root";
+const GROUPS: &str = "/sys/fs/cgroup";
+
+/// What bundlers and editors ask for; the kernel's own choice is a few thousand in a small
+/// machine. A watch costs about a kilobyte of the guest's memory, once it is made.
+const INOTIFY_WATCHES: &str = "524288";
+const INOTIFY_INSTANCES: &str = "1024";
 
 /// What stays of the assembly.
 #[derive(Debug)]
 pub(crate) struct Root {
     /// The private disk's own root, the only way left to it.
     pub(crate) private: OwnedFd,
+    /// The root of the control groups, wherever commands mount something else.
+    pub(crate) groups: Option<OwnedFd>,
 }
 
 /// Mounts the file systems with which the kernel shows itself.
@@ -61,10 +69,12 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let private =
         rustix::fs::open(PRIVATE, flags, Mode::empty()).step("open the private disk's root")?;
+    // Directories of the layers below can be renamed, and a file keeps its inode number when it is
+    // written for the first time.
     let layers = if seed {
-        c"lowerdir=/seed:/base,upperdir=/private/upper,workdir=/private/work"
+        c"lowerdir=/seed:/base,upperdir=/private/upper,workdir=/private/work,redirect_dir=on,xino=on"
     } else {
-        c"lowerdir=/base,upperdir=/private/upper,workdir=/private/work"
+        c"lowerdir=/base,upperdir=/private/upper,workdir=/private/work,redirect_dir=on,xino=on"
     };
     mount("overlay", ROOT, "overlay", none, Some(layers))?;
 
@@ -80,12 +90,12 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
     rustix::process::chroot(".").step("change into the new root")?;
     rustix::process::chdir("/").step("enter the new root")?;
 
-    furnish()?;
+    let groups = furnish()?;
     if let Err(error) = unpack::recover(Path::new("/")) {
         // It stays as it is and is tried again; whoever opens a full disk wants to make room.
         console::log(&format!("an earlier unpacking is unfinished: {error}"));
     }
-    Ok(Root { private })
+    Ok(Root { private, groups })
 }
 
 /// Frees the memory of the initramfs. The running agent keeps its own pages.
@@ -97,8 +107,9 @@ fn empty_initramfs() -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the new root what programs expect of a Debian system.
-fn furnish() -> Result<(), Error> {
+/// Makes the new root what programs expect of a Debian system. Returns the root of the control
+/// groups.
+fn furnish() -> Result<Option<OwnedFd>, Error> {
     let plain = MountFlags::NOSUID | MountFlags::NODEV;
     let no_programs = plain | MountFlags::NOEXEC;
     let terminals = Some(c"gid=5,mode=620,ptmxmode=666");
@@ -107,8 +118,9 @@ fn furnish() -> Result<(), Error> {
     mount("tmpfs", "/dev/shm", "tmpfs", plain, Some(c"mode=1777"))?;
     mount("tmpfs", "/run", "tmpfs", plain, Some(c"mode=755"))?;
     make_directory(Path::new("/run/lock"), 0o1777)?;
-    // A container engine or a build may want it; a kernel without it is no reason to fail.
-    let _optional = mount("cgroup2", "/sys/fs/cgroup", "cgroup2", no_programs, None);
+    let groups = control_groups(no_programs);
+    set("/proc/sys/fs/inotify/max_user_watches", INOTIFY_WATCHES);
+    set("/proc/sys/fs/inotify/max_user_instances", INOTIFY_INSTANCES);
 
     // `/tmp` stays on the private disk: a big build must not fill the memory.
     optional(make_directory(Path::new("/tmp"), 0o1777));
@@ -120,7 +132,25 @@ fn furnish() -> Result<(), Error> {
     // Minimal images may lack it.
     make_directory(Path::new("/etc"), 0o755)?;
     optional(link("/proc/self/mounts", "/etc/mtab"));
-    Ok(())
+    Ok(groups)
+}
+
+/// Mounts the control groups. Every command has one; without them, a command's end is less sure.
+fn control_groups(flags: MountFlags) -> Option<OwnedFd> {
+    // Processes move between groups often, which the kernel is slow at unless it is told.
+    let mounted = [Some(c"favordynmods"), None]
+        .into_iter()
+        .any(|options| mount("cgroup2", GROUPS, "cgroup2", flags, options).is_ok());
+    let directory = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = mounted.then(|| rustix::fs::open(GROUPS, directory, Mode::empty()));
+    opened.and_then(Result::ok)
+}
+
+/// Sets a limit of the kernel, which has the setting or does without.
+fn set(path: &str, value: &str) {
+    if let Err(error) = fs::write(path, value) {
+        console::log(&format!("cannot set {path}: {error}"));
+    }
 }
 
 /// Passes over a failure. On a disk that was used before, the disk may be full, or something else

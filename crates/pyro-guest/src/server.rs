@@ -18,6 +18,7 @@ use crate::commands::Commands;
 use crate::console;
 use crate::error::Error;
 use crate::flush::Flushes;
+use crate::kernel_log::KernelLog;
 use crate::outbox::Outbox;
 use crate::reaper;
 use crate::spawn::{self, Request};
@@ -59,6 +60,12 @@ pub trait Machine {
     /// Returns the library that is loaded into shells which are started ahead of their command,
     /// if there is one.
     fn prestart_library(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Returns the root of the control groups, if there is one.
+    fn control_groups(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Opens the kernel's log, if it can be read; each read, which must not block, is a record.
+    fn kernel_log(&self) -> Option<OwnedFd>;
 }
 
 /// How long a machine has been running.
@@ -129,6 +136,7 @@ enum Stage {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source {
     Port,
+    KernelLog,
     Bell,
     Flush,
     Command(u32, Kind),
@@ -143,6 +151,7 @@ struct Server<'a> {
     outbox: Outbox,
     commands: Commands,
     flushes: Flushes,
+    kernel_log: Option<KernelLog>,
     /// Dropped after the commands, whose archives end then, and waited for: a disk to which one
     /// writes cannot be made read-only.
     workers: Workers,
@@ -156,6 +165,7 @@ impl<'a> Server<'a> {
         reaper::start();
         Ok(Self {
             port,
+            kernel_log: machine.kernel_log().map(KernelLog::from),
             machine,
             stage: Stage::Booted,
             decoder: Decoder::new(),
@@ -175,6 +185,7 @@ impl<'a> Server<'a> {
                 // It takes more: the next turn begins with that.
                 Source::Port if happened == PollFlags::OUT => {}
                 Source::Port => self.read_port()?,
+                Source::KernelLog => self.note_killed(),
                 Source::Bell => self.commands.collect_ended(),
                 Source::Flush => self.report_flushed(),
                 Source::Command(stream, kind) => self.pump(stream, kind)?,
@@ -200,6 +211,10 @@ impl<'a> Server<'a> {
         port.set(PollFlags::OUT, !self.outbox.is_empty());
         watch(Source::Port, self.port.as_fd(), port);
         watch(Source::Flush, self.flushes.bell.as_fd(), PollFlags::IN);
+        // Before the ends of those that it tells of.
+        if let Some(log) = &self.kernel_log {
+            watch(Source::KernelLog, log.as_fd(), PollFlags::IN);
+        }
         self.commands.watch(self.outbox.has_room(), watch);
 
         let timeout = self.commands.next_deadline().map(|deadline| {
@@ -318,6 +333,7 @@ impl<'a> Server<'a> {
                 argv,
                 env,
                 cwd,
+                cwd_optional,
                 timeout_ms,
                 stdin,
             } => {
@@ -325,6 +341,7 @@ impl<'a> Server<'a> {
                     argv,
                     env,
                     cwd,
+                    cwd_optional,
                     stdin,
                 };
                 self.exec(stream, &request, timeout_ms);
@@ -444,10 +461,19 @@ impl<'a> Server<'a> {
         }
     }
 
+    /// Notes which processes the kernel has killed for lack of memory.
+    fn note_killed(&mut self) {
+        let killed = self.kernel_log.as_ref().map(KernelLog::killed);
+        for pid in killed.into_iter().flatten() {
+            self.commands.note_killed_for_memory(pid);
+        }
+    }
+
     fn exec(&mut self, stream: u32, request: &Request, timeout_ms: Option<u64>) {
-        let started = self
-            .is_adopted()
-            .and_then(|()| self.commands.start(stream, request, timeout_ms));
+        let started = self.is_adopted().and_then(|()| {
+            let groups = self.machine.control_groups();
+            self.commands.start(stream, request, timeout_ms, groups)
+        });
         let answer = match started {
             Ok(pid) => GuestMessage::Started { pid },
             Err((failure, message)) => GuestMessage::ExecFailed { failure, message },
@@ -458,7 +484,8 @@ impl<'a> Server<'a> {
     fn prestart(&mut self) {
         let library = self.machine.prestart_library();
         let library = library.filter(|_| self.stage != Stage::Booted);
-        let waits = library.is_some_and(|library| self.commands.prestart(library));
+        let groups = self.machine.control_groups();
+        let waits = library.is_some_and(|library| self.commands.prestart(library, groups));
         self.outbox
             .say(CONNECTION, &GuestMessage::Prestarted { waits });
     }

@@ -10,11 +10,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use pyro_protocol::ExecFailure;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Resource, Rlimit};
 
+use crate::group::Group;
 use crate::reaper::{self, Mailbox};
 
 /// What Debian's `login` gives root.
@@ -34,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) argv: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) cwd: Option<String>,
+    /// Whether it may be another directory, where this one cannot be had.
+    pub(crate) cwd_optional: bool,
     pub(crate) stdin: bool,
 }
 
@@ -49,8 +52,13 @@ pub(crate) struct Spawned {
 /// Why it was not started.
 pub(crate) type Failure = (ExecFailure, String);
 
-/// Starts the command in a process group of its own; its end will be reported to `mailbox`.
-pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned, Failure> {
+/// Starts the command in a process group of its own, and in a control group if it has one; its end
+/// will be reported to `mailbox`.
+pub(crate) fn spawn(
+    request: &Request,
+    mailbox: &Arc<Mailbox>,
+    group: Option<&Group>,
+) -> Result<Spawned, Failure> {
     let env = environment(&request.env, login_shell());
     let variable = |name| lookup(&env, name).unwrap_or_default();
 
@@ -69,7 +77,7 @@ pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned
     // reaper's lock, so one command at a time, and the agent uses no relative paths.
     let pid = reaper::spawn(mailbox, || {
         let _limit = LoweredLimit::new();
-        let _directory = enter(request.cwd.as_deref(), variable("HOME"))?;
+        let _directory = enter(request, variable("HOME"))?;
         let name = request.argv.first().map_or("", String::as_str);
         let program = find_program(name, variable("PATH")).ok_or_else(|| {
             let message = format!("{}: command not found", shortened(name));
@@ -84,7 +92,7 @@ pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned
             .stdin(child_stdin)
             .stdout(child_stdout)
             .stderr(child_stderr);
-        start(&mut command).map_err(|error| start_failure(name, &error))
+        start(&mut command, group).map_err(|error| start_failure(name, &error))
     })?;
     Ok(Spawned {
         pid,
@@ -94,9 +102,14 @@ pub(crate) fn spawn(request: &Request, mailbox: &Arc<Mailbox>) -> Result<Spawned
     })
 }
 
-/// Starts a command's main process, in a process group of its own.
-pub(crate) fn start(command: &mut Command) -> io::Result<Pid> {
-    let child = command.process_group(0).spawn()?;
+/// Starts a command's main process, in a process group of its own, and in a control group if it
+/// has one.
+pub(crate) fn start(command: &mut Command, group: Option<&Group>) -> io::Result<Pid> {
+    command.process_group(0);
+    let child = match group {
+        Some(group) => group.start(|| command.spawn())??,
+        None => command.spawn()?,
+    };
     Pid::from_raw(child.id().cast_signed()).ok_or_else(|| io::Error::other("it has no pid"))
 }
 
@@ -158,18 +171,34 @@ fn find_program(name: &str, search_path: &str) -> Option<PathBuf> {
         })
 }
 
-/// Changes into the command's working directory until the returned guard is dropped. A default
-/// that does not exist becomes `/`; a directory that was asked for must exist.
-pub(crate) fn enter<'a>(asked: Option<&'a str>, home: &'a str) -> Result<InDirectory<'a>, Failure> {
-    match asked {
-        Some(directory) => rustix::process::chdir(directory).map_err(|error| {
-            let message = format!("working directory {}: {error}", shortened(directory));
-            (ExecFailure::Refused, message)
-        })?,
-        None if rustix::process::chdir(home).is_err() => return Ok(InDirectory("/")),
-        None => {}
+/// Changes into the command's working directory until the returned guard is dropped. A directory
+/// that was asked for must exist. One that is only a default is made anew if it is missing, and is
+/// `/` if it cannot be.
+pub(crate) fn enter<'a>(request: &'a Request, home: &'a str) -> Result<InDirectory<'a>, Failure> {
+    let Some(directory) = request.cwd.as_deref() else {
+        return Ok(enter_home(home));
+    };
+    let mut entered = rustix::process::chdir(directory);
+    if request.cwd_optional && entered == Err(Errno::NOENT) {
+        entered = rustix::fs::mkdir(directory, Mode::from_raw_mode(0o755))
+            .and_then(|()| rustix::process::chdir(directory));
     }
-    Ok(InDirectory(asked.unwrap_or(home)))
+    match entered {
+        Ok(()) => Ok(InDirectory(directory)),
+        Err(_) if request.cwd_optional => Ok(InDirectory("/")),
+        Err(error) => {
+            let message = format!("working directory {}: {error}", shortened(directory));
+            Err((ExecFailure::Refused, message))
+        }
+    }
+}
+
+/// Changes into the home directory, or `/` if there is none, until the returned guard is dropped.
+pub(crate) fn enter_home(home: &str) -> InDirectory<'_> {
+    match rustix::process::chdir(home) {
+        Ok(()) => InDirectory(home),
+        Err(_) => InDirectory("/"),
+    }
 }
 
 /// The agent goes back to `/` when this is dropped, so that it keeps no directory busy.
@@ -207,15 +236,23 @@ impl Drop for LoweredLimit {
 
 /// Returns the agent's end, which does not block, and the child's end, which does.
 pub(crate) fn pipe_from_child() -> Result<(OwnedFd, OwnedFd), Failure> {
-    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(refused)?;
+    let (read, write) = pipe().map_err(refused)?;
     rustix::fs::fcntl_setfl(&read, OFlags::NONBLOCK).map_err(refused)?;
     Ok((read, write))
 }
 
 /// Returns the reader's end, which blocks, and the agent's end, which does not.
 pub(crate) fn pipe_to_child() -> Result<(OwnedFd, OwnedFd), Errno> {
-    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    let (read, write) = pipe()?;
     rustix::fs::fcntl_setfl(&write, OFlags::NONBLOCK)?;
+    Ok((read, write))
+}
+
+/// A pipe that a command which becomes another user can open again, as `/dev/stdout`.
+fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    // Both ends are one file.
+    rustix::fs::fchmod(&read, Mode::from_raw_mode(0o666))?;
     Ok((read, write))
 }
 

@@ -55,7 +55,11 @@ pub enum HostMessage {
         /// Working directory; the default is the home directory.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cwd: Option<String>,
-        /// After this many milliseconds the command's process group is killed.
+        /// Whether the working directory is only a default: made anew if it is missing, and `/` if
+        /// it cannot be had.
+        #[serde(default, skip_serializing_if = "is_false")]
+        cwd_optional: bool,
+        /// After this many milliseconds the command is killed, with all that it has started.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         timeout_ms: Option<u64>,
         /// Whether [`Kind::Stdin`](crate::Kind::Stdin) frames will follow; if not, standard
@@ -75,8 +79,8 @@ pub enum HostMessage {
         /// An absolute path that passes through no symbolic link. What is missing of it is made.
         destination: String,
     },
-    /// Sends a signal to the process group of the stream's command. Any signal ends an unpacking
-    /// of which not everything has arrived.
+    /// Sends a signal to the process group of the stream's command; SIGKILL to all that it has
+    /// started. Any signal ends an unpacking of which not everything has arrived.
     Signal {
         /// The signal's number.
         signal: i32,
@@ -206,6 +210,10 @@ pub struct Exit {
     /// Whether the agent killed it at its time limit.
     #[serde(default)]
     pub timed_out: bool,
+    /// Whether it did not end well, and the guest's kernel has killed a process of it because there
+    /// was no memory left.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub oom_killed: bool,
     /// Milliseconds from start to end, by the guest's monotonic clock.
     pub duration_ms: u64,
 }
@@ -223,4 +231,8 @@ pub enum ExecFailure {
     NotFound,
     /// The guest's kernel refused: no such directory, no memory, arguments too long, …
     Refused,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }

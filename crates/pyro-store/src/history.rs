@@ -57,6 +57,9 @@ pub struct Exit {
     /// Whether it was ended at its time limit.
     #[serde(default)]
     pub timed_out: bool,
+    /// Whether it did not end well, and a process of it was killed for lack of memory.
+    #[serde(default)]
+    pub oom_killed: bool,
     /// Why it has no exit code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,

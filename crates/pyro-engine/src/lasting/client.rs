@@ -16,7 +16,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use super::Lasting;
 use super::wire::{Reply, Request, SOCKET, hear, line, say, say_input};
 use crate::capture::{Capture, Captured};
-use crate::operations::vm::streams;
+use crate::operations::vm::{out_of_memory, streams};
 use crate::{Context, Error};
 
 /// How long a supervisor may take to end its VM in order: the guest writes to its disk.
@@ -67,6 +67,9 @@ pub(crate) async fn exec(
         exec_with(lasting, command, timeout, stdin, outputs).await?
     };
     let printed = captures.map(Capture::finish);
+    if entry.exit.as_ref().is_some_and(|exit| exit.oom_killed) {
+        context.listener.tell(out_of_memory(lasting.record.spec.mem_mib));
+    }
     // Who is told that there was more is told enough.
     let is_known = |captured: &Captured| captured.truncated_from_bytes.is_some();
     match &entry.exit {

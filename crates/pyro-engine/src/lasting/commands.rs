@@ -119,6 +119,8 @@ impl Commands {
             let command = Command {
                 argv: vec!["/bin/sh".into(), "-c".into(), command],
                 cwd: this.kind.working_directory().map(str::to_owned),
+                // Whoever removes it can go on.
+                cwd_optional: true,
                 timeout: Some(Duration::from_millis(timeout_ms)),
                 ..Command::default()
             };
@@ -181,6 +183,7 @@ impl Commands {
                     code: None,
                     signal: Some(SIGKILL),
                     timed_out: false,
+                    oom_killed: false,
                     duration: started.elapsed(),
                 }),
             };
@@ -270,6 +273,7 @@ fn exit(outcome: &Outcome, dropped_bytes: u64) -> Exit {
         duration_ms: milliseconds(outcome.duration),
         signal: outcome.signal.filter(|_| !outcome.timed_out),
         timed_out: outcome.timed_out,
+        oom_killed: outcome.oom_killed,
         interrupted: None,
         dropped_bytes,
     }

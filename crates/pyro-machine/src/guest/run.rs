@@ -26,6 +26,8 @@ pub struct Command {
     pub env: Vec<(String, String)>,
     /// Working directory; the home directory if not set.
     pub cwd: Option<String>,
+    /// Whether that is only a default: made anew if it is missing, `/` if it cannot be had.
+    pub cwd_optional: bool,
     /// When the command is ended.
     pub timeout: Option<Duration>,
 }
@@ -58,6 +60,9 @@ pub struct Outcome {
     pub signal: Option<i32>,
     /// Whether it was ended at its time limit.
     pub timed_out: bool,
+    /// Whether it did not end well, and the guest's kernel has killed a process of it because
+    /// there was no memory left.
+    pub oom_killed: bool,
     /// How long it ran.
     pub duration: Duration,
 }
@@ -68,6 +73,7 @@ impl From<Exit> for Outcome {
             code: exit.code,
             signal: exit.signal,
             timed_out: exit.timed_out,
+            oom_killed: exit.oom_killed,
             duration: Duration::from_millis(exit.duration_ms),
         }
     }
@@ -84,6 +90,7 @@ impl Guest {
             argv: command.argv.clone(),
             env: command.env.clone(),
             cwd: command.cwd.clone(),
+            cwd_optional: command.cwd_optional,
             timeout_ms: command
                 .timeout
                 .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
@@ -136,6 +143,7 @@ impl Guest {
                     code: None,
                     signal: None,
                     timed_out: true,
+                    oom_killed: false,
                     duration: started.elapsed(),
                 }),
             }

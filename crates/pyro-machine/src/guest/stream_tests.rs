@@ -236,6 +236,7 @@ fn play(mut agent: Agent, says: Vec<u8>) -> Option<Vec<u8>> {
                 code: Some(0),
                 signal: None,
                 timed_out: false,
+                oom_killed: false,
                 duration_ms: 1,
             };
             let exited = GuestMessage::Exited(exit);

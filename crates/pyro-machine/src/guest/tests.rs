@@ -56,6 +56,7 @@ impl Agent {
             code: Some(code),
             signal: None,
             timed_out: false,
+            oom_killed: false,
             duration_ms: 5,
         };
         self.say(&Frame::control(stream, &GuestMessage::Exited(exit)).unwrap());
@@ -256,6 +257,7 @@ async fn no_command_takes_longer_than_it_was_waited_for() {
             code: Some(0),
             signal: None,
             timed_out: false,
+            oom_killed: false,
             duration_ms: u64::MAX,
         };
         agent.say(&Frame::control(stream, &GuestMessage::Exited(exit)).unwrap());

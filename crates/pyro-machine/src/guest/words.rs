@@ -73,6 +73,7 @@ mod tests {
             code,
             signal,
             timed_out,
+            oom_killed: false,
             duration_ms: 0,
         };
         checked(GuestMessage::Exited(exit)).is_ok()

@@ -9,45 +9,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::context::TestContext;
+use crate::lasting::Lasting;
 
-/// A workspace of the context, removed when dropped.
-struct Workspace<'a> {
-    context: &'a TestContext,
-    id: String,
-}
-
-impl<'a> Workspace<'a> {
-    fn create(context: &'a TestContext) -> Self {
-        let create = ["workspace", "create", "debian:12", "--json"];
-        let created = context.pyro(&create).run().expect(0).json();
-        let id = created["workspace_id"].as_str().unwrap().to_owned();
-        Self { context, id }
-    }
-
-    fn exec(&self, script: &str) -> crate::process::Pyro {
-        let exec = [
-            "-q",
-            "workspace",
-            "exec",
-            &self.id,
-            "--",
-            "sh",
-            "-c",
-            script,
-        ];
-        self.context.pyro(&exec)
-    }
-}
-
-impl Drop for Workspace<'_> {
-    fn drop(&mut self) {
-        let delete = ["workspace", "delete", &self.id];
-        let deleted = self.context.pyro(&delete).run();
-        if !thread::panicking() {
-            deleted.expect(0);
-        }
-    }
-}
+const NONE: [&str; 0] = [];
 
 fn numbers(last: u32) -> String {
     let numbers: Vec<String> = (1..=last).map(|number| number.to_string()).collect();
@@ -70,7 +34,7 @@ fn read_slowly(mut from: impl Read) -> Vec<u8> {
 #[test]
 fn input_that_does_not_block_is_waited_for() {
     let context = TestContext::with("debian:12");
-    let workspace = Workspace::create(&context);
+    let workspace = Lasting::workspace(&context, &NONE);
     let cat = |run: crate::process::Pyro| {
         let mut run = run.nonblocking().silent_stdin().start();
         run.wait_for_stdout("ready\n");
@@ -79,14 +43,14 @@ fn input_that_does_not_block_is_waited_for() {
         run.finish().expect(0).out_is("ready\nlate\n");
     };
     cat(context.shell("echo ready; cat"));
-    cat(workspace.exec("echo ready; cat"));
+    cat(workspace.shell("echo ready; cat"));
 }
 
 #[test]
 fn output_that_does_not_block_is_waited_for() {
     let context = TestContext::with("debian:12");
-    let workspace = Workspace::create(&context);
-    for run in [context.shell("seq 400000"), workspace.exec("seq 400000")] {
+    let workspace = Lasting::workspace(&context, &NONE);
+    for run in [context.shell("seq 400000"), workspace.shell("seq 400000")] {
         let mut run = run.nonblocking().start_unread();
         let read = read_slowly(run.take_stdout());
         run.finish().expect(0);
@@ -126,7 +90,7 @@ fn a_result_that_cannot_be_written_is_an_error_with_a_name() {
 #[test]
 fn output_of_a_command_that_cannot_be_written_ends_it() {
     let context = TestContext::with("debian:12");
-    let workspace = Workspace::create(&context);
+    let workspace = Lasting::workspace(&context, &NONE);
     let run = ["run", "debian:12", "--", "sh", "-c", "seq 9; sleep 100"];
     let exec = [
         "workspace",
@@ -150,7 +114,7 @@ fn output_of_a_command_that_cannot_be_written_ends_it() {
             .expect(1);
     }
     // Nothing of it goes on.
-    workspace.exec("! pgrep -x sleep").run().expect(0);
+    workspace.shell("! pgrep -x sleep").run().expect(0);
     let lost = ["run", "debian:12", "--", "sh", "-c", "echo lost >&2"];
     let lost = context.scripted("exec \"$@\" 2>/dev/full", &lost);
     lost.run().expect(1);
@@ -160,7 +124,7 @@ fn output_of_a_command_that_cannot_be_written_ends_it() {
 fn output_beyond_the_limit_of_a_file_is_an_error_and_no_signal() {
     let context = TestContext::with("debian:12");
     // What a machine needs is there already; only what is printed goes beyond the limit.
-    let workspace = Workspace::create(&context);
+    let workspace = Lasting::workspace(&context, &NONE);
     let exec = ["workspace", "exec", &workspace.id, "--", "seq", "400000"];
     context
         .scripted("ulimit -f 1000; exec \"$@\" >out", &exec)
@@ -194,11 +158,11 @@ fn our_own_words_that_nobody_can_be_told_change_nothing() {
 #[test]
 fn an_input_that_cannot_be_read_is_not_one_that_has_ended() {
     let context = TestContext::with("debian:12");
-    let workspace = Workspace::create(&context);
+    let workspace = Lasting::workspace(&context, &NONE);
     let directory = || File::open(context.directory()).unwrap();
     for run in [
         context.shell("cat; sleep 100"),
-        workspace.exec("cat; sleep 100"),
+        workspace.shell("cat; sleep 100"),
     ] {
         run.stdin_from(directory())
             .run()
@@ -206,12 +170,12 @@ fn an_input_that_cannot_be_read_is_not_one_that_has_ended() {
             .err_has("standard input cannot be read: Is a directory")
             .err_has("code: input_failed");
     }
-    workspace.exec("! pgrep -x sleep").run().expect(0);
+    workspace.shell("! pgrep -x sleep").run().expect(0);
     // As `nohup` gives its programs, so that they do not wait for a terminal.
     let not_for_reading = || OpenOptions::new().write(true).open("/dev/null").unwrap();
     for run in [
         context.shell("cat; echo end"),
-        workspace.exec("cat; echo end"),
+        workspace.shell("cat; echo end"),
     ] {
         run.stdin_from(not_for_reading())
             .run()
@@ -223,28 +187,28 @@ fn an_input_that_cannot_be_read_is_not_one_that_has_ended() {
 #[test]
 fn half_an_input_is_not_taken_for_the_whole() {
     let context = TestContext::with("debian:12");
-    let workspace = Workspace::create(&context);
+    let workspace = Lasting::workspace(&context, &NONE);
     let script = "cat >part; touch whole";
     let mut run = workspace
-        .exec(&format!("echo ready; {script}"))
+        .shell(&format!("echo ready; {script}"))
         .silent_stdin()
         .start();
     run.wait_for_stdout("ready");
     run.say("half");
     workspace
-        .exec("until grep -q half part; do sleep 0.1; done")
+        .shell("until grep -q half part; do sleep 0.1; done")
         .run()
         .expect(0);
     run.signal(Signal::KILL);
     run.finish().expect(-9);
     // The supervisor has noticed by the time it has answered somebody else.
     workspace
-        .exec("sleep 1; test ! -e whole; pgrep -x cat")
+        .shell("sleep 1; test ! -e whole; pgrep -x cat")
         .run()
         .expect(0);
     // An input that ends is one that ends.
-    workspace.exec(script).stdin("whole").run().expect(0);
-    workspace.exec("test -e whole").run().expect(0);
+    workspace.shell(script).stdin("whole").run().expect(0);
+    workspace.shell("test -e whole").run().expect(0);
 }
 
 #[test]

@@ -64,6 +64,7 @@ impl Operation for Exec {
             },
             vm_id: self.vm_id,
             timed_out: exit.timed_out,
+            oom_killed: exit.oom_killed,
             signal: exit.signal,
         })
     }

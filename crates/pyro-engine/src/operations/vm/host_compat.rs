@@ -90,6 +90,7 @@ pub(super) async fn run(
         code: status.and_then(|status| status.code()),
         signal: status.and_then(|status| status.signal()),
         timed_out: status.is_none(),
+        oom_killed: false,
         duration,
     };
     Ok((vm_id, outcome, captures.map(Capture::finish), "host_compat"))

@@ -19,7 +19,7 @@ pub use list::{List, Vms};
 pub use network_info::{Addresses, NetworkInfo, VmNetwork};
 pub use reap_expired::{ReapExpired, Reaped};
 pub use run::{Cleanup, Run, RunResult};
-pub(crate) use run::{exit_code, milliseconds, prepare_template, streams};
+pub(crate) use run::{exit_code, milliseconds, out_of_memory, prepare_template, streams};
 pub use start::Start;
 pub use status::{Status, Vm};
 pub use stop::Stop;

@@ -121,6 +121,10 @@ pub struct RunResult {
     /// Present if the command was ended at its time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub timed_out: bool,
+    /// Present if the command did not end well, and the guest's kernel killed a process of it
+    /// because the memory was used up.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub oom_killed: bool,
     /// Present if a signal ended the command: its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
@@ -227,6 +231,7 @@ impl Operation for Run {
             },
             vm_id,
             timed_out: outcome.timed_out,
+            oom_killed: outcome.oom_killed,
             signal: outcome.signal.filter(|_| !outcome.timed_out),
         })
     }
@@ -336,10 +341,21 @@ async fn in_guest(
         }
     };
     context.listener.took("command", begun);
+    if outcome.oom_killed {
+        context.listener.tell(out_of_memory(request.mem_mib));
+    }
     let begun = Instant::now();
     drop(machine);
     context.listener.took("teardown", begun);
     Ok((vm_id, outcome, captures.map(Capture::finish), "guest_vsock"))
+}
+
+/// Tells that a command met the end of its machine's memory.
+pub(crate) fn out_of_memory(mem_mib: u32) -> Event {
+    Event::Warning(format!(
+        "the guest's kernel killed a process of the command because the machine's memory was used \
+         up (mem_mib: {mem_mib}); it may need a machine with more"
+    ))
 }
 
 type Input<'a> = Option<&'a mut (dyn tokio::io::AsyncRead + Send + Unpin)>;

@@ -60,6 +60,10 @@ pub struct ExecResult {
     /// Present if the command was ended at its time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub timed_out: bool,
+    /// Present if the command did not end well, and the guest's kernel killed a process of it
+    /// because the memory was used up.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub oom_killed: bool,
     /// Present if a signal ended the command: its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
@@ -91,6 +95,7 @@ impl Operation for Exec {
             sequence: entry.sequence,
             cwd: entry.cwd,
             timed_out: exit.timed_out,
+            oom_killed: exit.oom_killed,
             signal: exit.signal,
         })
     }

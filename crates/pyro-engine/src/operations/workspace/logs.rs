@@ -99,6 +99,10 @@ pub struct LogEntry {
     /// Present if the command was ended at its time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub timed_out: bool,
+    /// Present if the command did not end well, and the guest's kernel killed a process of it
+    /// because the memory was used up.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub oom_killed: bool,
     /// Present if the command printed more than is kept, or its output made room for that of newer
     /// ones: how many bytes were dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -219,6 +223,7 @@ fn log_entry(found: &Lasting, entry: Entry, printed: [Captured; 2]) -> LogEntry 
         printed: printed.into(),
         interrupted,
         timed_out: exit.timed_out,
+        oom_killed: exit.oom_killed,
         dropped_bytes: (exit.dropped_bytes > 0).then_some(exit.dropped_bytes),
     }
 }

@@ -20,6 +20,9 @@ use pyro_protocol::{
 };
 use tempfile::TempDir;
 
+mod endings;
+mod prestarts;
+
 const WINDOW: usize = INITIAL_WINDOW as usize;
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -29,6 +32,8 @@ struct NoMachine {
     disk: Option<OwnedFd>,
     clock: Arc<AtomicU64>,
     library: Option<File>,
+    /// What the kernel logs.
+    kernel_log: Option<OwnedFd>,
 }
 
 impl Machine for NoMachine {
@@ -61,6 +66,14 @@ impl Machine for NoMachine {
 
     fn prestart_library(&self) -> Option<BorrowedFd<'_>> {
         self.library.as_ref().map(AsFd::as_fd)
+    }
+
+    fn control_groups(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn kernel_log(&self) -> Option<OwnedFd> {
+        self.kernel_log.as_ref().map(|log| log.try_clone().unwrap())
     }
 }
 
@@ -109,11 +122,11 @@ struct Host {
 impl Host {
     /// Starts an agent that was not adopted.
     fn new() -> Self {
-        Self::with_library(None)
+        Self::with(None, None)
     }
 
-    /// The same, with a library for shells that wait.
-    fn with_library(library: Option<File>) -> Self {
+    /// The same, with a library for shells that wait, and a log of the kernel's.
+    fn with(library: Option<File>, kernel_log: Option<OwnedFd>) -> Self {
         let (socket, port) = UnixStream::pair().unwrap();
         let root = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicU64::new(0));
@@ -122,6 +135,7 @@ impl Host {
             disk: None,
             clock: Arc::clone(&clock),
             library,
+            kernel_log,
         };
         let agent = std::thread::spawn(move || serve(OwnedFd::from(port), &mut machine));
         Self {
@@ -281,6 +295,7 @@ struct Exec {
     argv: Vec<String>,
     env: Vec<(String, String)>,
     cwd: Option<String>,
+    cwd_optional: bool,
     timeout_ms: Option<u64>,
     stdin: bool,
 }
@@ -302,6 +317,7 @@ impl From<Exec> for HostMessage {
             argv: exec.argv,
             env: exec.env,
             cwd: exec.cwd,
+            cwd_optional: exec.cwd_optional,
             timeout_ms: exec.timeout_ms,
             stdin: exec.stdin,
         }
@@ -518,67 +534,6 @@ fn a_command_inherits_nothing_but_its_three_descriptors() {
     assert_eq!(ran.text(), "1024\n/dev/null\n");
     host.say(sleeper, &HostMessage::Signal { signal: 9 });
     host.finish(sleeper);
-}
-
-#[test]
-fn a_signal_reaches_the_whole_group() {
-    let mut host = Host::adopted();
-    let stream = host.exec(bash("sleep 60 & echo $!; wait"));
-    let pid = host.started(stream);
-    let child: i32 = String::from_utf8(host.next(stream).payload)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
-    assert!(is_alive(pid) && is_alive(child));
-    host.say(stream, &HostMessage::Signal { signal: 15 });
-    assert_eq!(host.finish(stream).exit().signal, Some(15));
-    assert!(is_gone(child));
-}
-
-#[test]
-fn a_timeout_kills_everything_and_keeps_the_output() {
-    let mut host = Host::adopted();
-    // One child in the group, one in a session of its own, and one that ignores signals.
-    let script = "echo before; sleep 60 & echo $!; setsid sleep 60 & \
-                  (trap '' TERM INT; sleep 60) & wait";
-    let started = Instant::now();
-    let ran = host.run(Exec {
-        timeout_ms: Some(500),
-        ..bash(script)
-    });
-    assert!(started.elapsed() < Duration::from_secs(10));
-    let exit = ran.exit();
-    assert!(exit.timed_out);
-    assert_eq!((exit.code, exit.signal), (None, Some(9)));
-    assert!(exit.duration_ms >= 500);
-    let mut lines = ran.text().lines();
-    assert_eq!(lines.next(), Some("before"));
-    assert!(is_gone(lines.next().unwrap().parse().unwrap()));
-}
-
-#[test]
-fn a_timeout_finds_descendants_in_other_sessions() {
-    let mut host = Host::adopted();
-    let ran = host.run(Exec {
-        timeout_ms: Some(500),
-        ..bash("setsid bash -c 'echo $$; sleep 60; true' & wait")
-    });
-    assert!(ran.exit().timed_out);
-    assert!(is_gone(ran.text().trim().parse().unwrap()));
-}
-
-#[test]
-fn a_timeout_that_is_not_reached_changes_nothing() {
-    let mut host = Host::adopted();
-    for timeout_ms in [60_000, u64::MAX] {
-        let ran = host.run(Exec {
-            timeout_ms: Some(timeout_ms),
-            ..argv(["true"])
-        });
-        assert_eq!(ran.exit().code, Some(0));
-        assert!(!ran.exit().timed_out);
-    }
 }
 
 #[test]
@@ -852,169 +807,6 @@ fn every_flush_is_answered_and_counts_processes() {
     host.say(CONNECTION, &HostMessage::Sync);
     let answer = host.answer(CONNECTION);
     assert!(matches!(answer, GuestMessage::Failed { .. }), "{answer:?}");
-}
-
-/// Builds what a shell waits in, as the guest has it, and opens it.
-fn library() -> File {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prestart");
-    let mut cargo = std::process::Command::new(env!("CARGO"));
-    cargo
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["rustc", "--quiet", "--locked", "--package=pyro-prestart"])
-        .args(["--lib", "--crate-type=cdylib", "--profile=guest"])
-        .arg("--target-dir")
-        .arg(&target)
-        .args(["--", "--cfg=pyro_prestart_library"])
-        .args(["-Clink-arg=-nostartfiles", "-Clink-arg=-lc"]);
-    let mut building = cargo.spawn().unwrap();
-    assert!(within_patience(|| !is_alive(building.id().cast_signed())));
-    // An agent of another test of this process may have collected it.
-    assert!(building.wait().map_or(true, |status| status.success()));
-    File::open(target.join("guest/libpyro_prestart.so")).unwrap()
-}
-
-impl Host {
-    /// Starts an adopted agent that can have shells wait; returns it with what tells them from
-    /// those of other tests.
-    fn with_waiting() -> (Self, String) {
-        let library = library();
-        let mark = format!("/proc/{}/fd/{}\0", std::process::id(), library.as_raw_fd());
-        let mut host = Self::with_library(Some(library));
-        host.adopt();
-        (host, format!("LD_PRELOAD={mark}"))
-    }
-
-    fn prestart(&mut self) -> bool {
-        self.say(CONNECTION, &HostMessage::Prestart);
-        match self.answer(CONNECTION) {
-            GuestMessage::Prestarted { waits } => waits,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-/// How many shells wait that were started with exactly this environment.
-fn waiting(mark: &str) -> usize {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    processes
-        .filter(|process| {
-            std::fs::read(process.path().join("environ")).is_ok_and(|env| env == mark.as_bytes())
-        })
-        .count()
-}
-
-fn sh(script: &str) -> Exec {
-    argv(["/bin/sh", "-c", script])
-}
-
-#[test]
-fn a_shell_that_waits_gets_all_that_its_command_asks_for() {
-    let (mut waiting_host, mark) = Host::with_waiting();
-    let mut other = Host::adopted();
-    // What the kernel shows of arguments and variables takes a privilege that root has in a guest.
-    let script = r#"echo "$0 $# $-"; env; pwd; ls /proc/$$/fd; readlink /proc/$$/fd/0 | tr -d 0-9; ulimit -n; umask; cat; exit 7"#;
-    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    for command in [
-        sh(script),
-        Exec {
-            env: vec![
-                set("X", "a b\nc"),
-                set("PATH", "/none"),
-                set("PATH", "/usr/bin:/bin"),
-            ],
-            cwd: Some("/usr".to_owned()),
-            ..sh(script)
-        },
-        Exec {
-            env: vec![set("HOME", "/etc")],
-            ..sh(script)
-        },
-        Exec {
-            // Below the agent's own.
-            cwd: Some("usr/bin".to_owned()),
-            stdin: true,
-            ..sh(script)
-        },
-        Exec {
-            stdin: true,
-            ..sh(&format!("{script} # {}", "x".repeat(50_000)))
-        },
-    ] {
-        assert!(waiting_host.prestart());
-        assert_eq!(waiting(&mark), 1);
-        let answers = [&mut waiting_host, &mut other].map(|host| {
-            let stream = host.exec(command.clone());
-            if command.stdin {
-                host.send(&Frame::data(stream, Kind::Stdin, pattern(10_000)));
-                host.send(&Frame::data(stream, Kind::Stdin, Vec::new()));
-            }
-            host.started(stream);
-            let ran = host.finish(stream);
-            assert_eq!(ran.exit().code, Some(7));
-            (ran.stdout, ran.stderr)
-        });
-        assert_eq!(answers[0], answers[1]);
-        assert_eq!(waiting(&mark), 0);
-    }
-}
-
-#[test]
-fn a_command_that_is_not_for_the_waiting_shell_ends_it() {
-    let (mut host, mark) = Host::with_waiting();
-    let library = (String::from("LD_LIBRARY_PATH"), String::from("/nowhere"));
-    for command in [
-        bash("echo on"),
-        sh(&format!("echo on # {}", "x".repeat(100_000))),
-        Exec {
-            env: vec![library],
-            ..sh("echo on")
-        },
-    ] {
-        assert!(host.prestart());
-        assert!(host.prestart(), "the same");
-        assert_eq!(waiting(&mark), 1);
-        assert_eq!(host.run(command).text(), "on\n");
-        assert!(within_patience(|| waiting(&mark) == 0));
-    }
-
-    // One that cannot be started says so all the same.
-    assert!(host.prestart());
-    let stream = host.exec(Exec {
-        cwd: Some("/nonexistent".to_owned()),
-        ..sh("true")
-    });
-    let answer = host.answer(stream);
-    assert!(
-        matches!(answer, GuestMessage::ExecFailed { .. }),
-        "{answer:?}"
-    );
-    assert!(within_patience(|| waiting(&mark) == 0));
-
-    // What is unpacked may be what the shell should have begun with.
-    assert!(host.prestart());
-    assert_eq!(host.unpack(&archive(1)), UNPACKED);
-    assert!(within_patience(|| waiting(&mark) == 0));
-}
-
-#[test]
-fn a_waiting_shell_ends_with_its_agent() {
-    let (mut host, mark) = Host::with_waiting();
-    assert!(host.prestart());
-    host.end();
-    assert!(within_patience(|| waiting(&mark) == 0));
-}
-
-#[test]
-fn where_no_shell_can_wait_commands_run_all_the_same() {
-    // The dynamic linker does not load this, and the shell goes on.
-    let mut host = Host::with_library(Some(File::open("/proc/version").unwrap()));
-    host.adopt();
-    for _ in 0..2 {
-        assert!(!host.prestart());
-        assert_eq!(host.run(sh("echo on")).text(), "on\n");
-    }
-    let mut host = Host::adopted();
-    assert!(!host.prestart(), "without a library");
 }
 
 #[test]

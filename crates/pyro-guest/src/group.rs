@@ -1,0 +1,91 @@
+//! The *control group* of a command holds every process that the command has started, whatever
+//! these did to look like somebody else's: a session of their own, a parent that has ended.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// A control group below the root of the hierarchy.
+#[derive(Debug)]
+pub(crate) struct Group {
+    name: String,
+    directory: OwnedFd,
+    root: OwnedFd,
+}
+
+impl Group {
+    /// Makes one in the hierarchy that has this root.
+    pub(crate) fn make(root: BorrowedFd<'_>) -> io::Result<Self> {
+        let name = format!("pyro-{}", MADE.fetch_add(1, Ordering::Relaxed));
+        rustix::fs::mkdirat(root, &name, Mode::RWXU)?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self {
+            directory: rustix::fs::openat(root, &name, flags, Mode::empty())?,
+            root: root.try_clone_to_owned()?,
+            name,
+        })
+    }
+
+    /// Calls `start`, whose child begins in this group. A child begins where its parent is, and so
+    /// has no moment in which it could start others elsewhere: this process goes there and back.
+    pub(crate) fn start<T>(&self, start: impl FnOnce() -> T) -> io::Result<T> {
+        write(&self.directory, "cgroup.procs", b"0")?;
+        let started = start();
+        write(&self.root, "cgroup.procs", b"0")?;
+        Ok(started)
+    }
+
+    /// Kills all that is in it. Nothing that is being started meanwhile escapes.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        Ok(write(&self.directory, "cgroup.kill", b"1")?)
+    }
+
+    /// Whether a process is in it, as `/proc/*/cgroup` says.
+    pub(crate) fn has(&self, membership: &str) -> bool {
+        let lines = membership.lines();
+        let mut paths = lines.filter_map(|line| line.strip_prefix("0::/"));
+        paths.any(|path| path.split(['/', ' ']).next() == Some(&self.name))
+    }
+
+    /// Removes it, if it is empty. Returns whether it is gone.
+    pub(crate) fn remove(&self) -> bool {
+        let removed = rustix::fs::unlinkat(&self.root, &self.name, AtFlags::REMOVEDIR);
+        matches!(removed, Ok(()) | Err(Errno::NOENT))
+    }
+}
+
+fn write(directory: impl AsFd, name: &str, text: &[u8]) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(directory, name, flags, Mode::empty())?;
+    rustix::io::write(file, text).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_told_by_the_first_name_of_their_path() {
+        let null = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        let group = Group {
+            name: "pyro-1".to_owned(),
+            directory: null(),
+            root: null(),
+        };
+        for (membership, is_member) in [
+            ("0::/pyro-1\n", true),
+            ("0::/pyro-1/inner\n", true),
+            ("0::/pyro-1 (deleted)\n", true),
+            ("1:cpu:/pyro-1\n0::/\n", false),
+            ("0::/pyro-11\n", false),
+            ("", false),
+        ] {
+            assert_eq!(group.has(membership), is_member, "{membership:?}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! How commands end: one rule, whoever ends them, and what is said of it.
+
+use rustix::process::Signal;
+
+use crate::context::TestContext;
+use crate::lasting::Lasting;
+use crate::process::Pyro;
+
+/// Starts what tries to get away: a session of its own, and one whose parent has ended.
+const GET_AWAY: &str = "setsid sleep 1000 & (setsid sh -c 'setsid sleep 2000 & exit' &); \
+                        until test $(pgrep -cx sleep) = 2; do :; done; echo ready; wait; sleep 3000";
+
+#[test]
+fn what_a_command_has_started_ends_with_it_whoever_ends_it() {
+    let context = TestContext::with("debian:12");
+    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let nothing_runs = || {
+        let look = "for i in 1 2 3 4 5 6 7 8 9; do pgrep -x sleep >/dev/null || exit 0; sleep 0.3; \
+                    done; pgrep -ax sleep; exit 1";
+        workspace.shell(look).run().expect(0);
+    };
+    // Its time limit.
+    let limited = workspace.shell_with(&["--timeout-seconds", "3"], GET_AWAY);
+    limited.run().expect(124).out_is("ready\n");
+    nothing_runs();
+    // The user, and the end of the client's patience.
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut run = workspace.shell(GET_AWAY).start();
+        run.wait_for_stdout("ready\n");
+        run.signal(signal);
+        run.finish();
+        nothing_runs();
+    }
+    // The reader of its output.
+    let mut run = workspace
+        .shell(&format!("{GET_AWAY} & while echo; do :; done"))
+        .start_unread();
+    drop(run.take_stdout());
+    run.finish().expect(141);
+    nothing_runs();
+    // Its own end leaves a daemon alone.
+    workspace.ask("setsid sleep 1000 >/dev/null 2>&1 & exit 0");
+    workspace.ask("pgrep -x sleep && pkill -x sleep");
+}
+
+#[test]
+fn the_end_of_memory_is_told_from_a_kill() {
+    let context = TestContext::with("debian:12");
+    // Its own process, and one that its shell tells of.
+    for (script, code) in [("exec tail /dev/zero", 137), ("tail /dev/zero; exit 3", 3)] {
+        let small = ["--mem-mib", "256", "--", "sh", "-c", script];
+        context
+            .debian(&small)
+            .run()
+            .expect(code)
+            .err_has("the machine's memory was used up (mem_mib: 256)");
+        let result = context
+            .debian(&["--json"])
+            .args(&small)
+            .run()
+            .expect(code)
+            .json();
+        assert_eq!(result["oom_killed"], true, "{result}");
+    }
+    let killed = context.debian(&["--json", "--", "sh", "-c", "kill -9 $$"]);
+    assert!(killed.run().expect(137).json().get("oom_killed").is_none());
+
+    let workspace = Lasting::workspace(&context, &["--mem-mib", "256"]);
+    let exhaust = |run: Pyro| run.run().expect(137).err_has("memory was used up");
+    exhaust(workspace.shell("exec tail /dev/zero"));
+    workspace
+        .shell("kill -9 $$")
+        .run()
+        .expect(137)
+        .err_lacks("memory");
+    let told: Vec<bool> = workspace
+        .logs()
+        .iter()
+        .map(|entry| entry.get("oom_killed").is_some())
+        .collect();
+    assert_eq!(told, [true, false]);
+}
