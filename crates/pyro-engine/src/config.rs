@@ -68,10 +68,12 @@ impl Config {
                 .map(PathBuf::from)
                 .filter(|path| path.is_absolute());
             let home = || Some(PathBuf::from(get(variables::HOME)?).join(in_home.join("/")));
-            get(own)
+            let named = get(own)
                 .map(PathBuf::from)
                 .or_else(|| Some(xdg.or_else(home)?.join(relative)))
-                .ok_or_else(|| Error::no_home(own))
+                .ok_or_else(|| Error::no_home(own))?;
+            // Other processes of ours, and the VMM, are elsewhere.
+            std::path::absolute(&named).map_err(|error| Error::no_directory(own, &named, &error))
         };
         let number = |name: &str, least: u64| {
             let Some(value) = get(name) else {
@@ -192,6 +194,9 @@ mod tests {
         ])
         .unwrap();
         assert_eq!((own.cache_dir, own.base_dir), ("/e".into(), "/b".into()));
+        let relative = config(&[("HOME", "/h"), ("PYRO_BASE_DIR", "b/c")]).unwrap();
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(relative.base_dir, here.join("b/c"));
     }
 
     #[test]

@@ -167,7 +167,9 @@ fn free_bytes(base: &Path) -> Option<(u64, u64)> {
     let place = base.ancestors().find(|place| place.exists())?;
     let file_system = statvfs(place)
         .inspect_err(|error| tracing::warn!(%error, "free space is not known"))
-        .ok()?;
+        .ok()
+        // One that holds nothing is no disk (/proc); what it lets nobody do is told by who tries.
+        .filter(|file_system| file_system.f_blocks > 0)?;
     let bytes = |blocks: u64| blocks.saturating_mul(file_system.f_frsize);
     let share = bytes(file_system.f_blocks) / KEPT_FREE_SHARE;
     Some((bytes(file_system.f_bavail), share.min(KEPT_FREE_BYTES)))

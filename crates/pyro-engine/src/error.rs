@@ -115,6 +115,19 @@ impl Error {
         Self::new(Kind::InvalidInput, "no_home", message).remedy(format!("set HOME or {variable}"))
     }
 
+    pub(crate) fn no_directory(
+        variable: &str,
+        path: &std::path::Path,
+        error: &std::io::Error,
+    ) -> Self {
+        let message = format!(
+            "{variable} is '{}', which cannot be told from here: {error}",
+            path.display()
+        );
+        Self::new(Kind::InvalidInput, "invalid_variable", message)
+            .remedy(format!("set {variable} to an absolute path"))
+    }
+
     pub(crate) fn bad_variable(name: &str, value: &OsStr, expected: &str) -> Self {
         let value = value.to_string_lossy();
         let message = format!("environment variable {name} is '{value}'; expected {expected}");

@@ -32,7 +32,9 @@ pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};
 pub use permissions::{HOST_COMPAT, HostDirectories, Permissions};
 pub use pyro_environment::Progress;
-pub use pyro_machine::{AcceleratorChoice, AllowList, Piece, Start, descriptor, pass_nothing_on};
+pub use pyro_machine::{
+    AcceleratorChoice, AllowList, Piece, Start, descriptor, pass_nothing_on, raise_limits,
+};
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -70,6 +72,7 @@ impl Engine {
     /// # Errors
     /// When somebody else can write the directories it works in.
     pub fn open(config: Config) -> Result<Self, Error> {
+        pyro_machine::check_open_files()?;
         for directory in [&config.base_dir, &config.cache_dir] {
             pyro_store::check_private_directory(directory)?;
         }

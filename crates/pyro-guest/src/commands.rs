@@ -82,13 +82,13 @@ impl Commands {
         self.use_stream(stream)?;
         let started = Instant::now();
         let (prestarted, group) = self.take_prestarted();
-        let (spawned, group) = match prestarted.and_then(|shell| shell.run(request)) {
-            Some(spawned) => (spawned, group),
-            None => {
+        let (spawned, group) =
+            if let Some(spawned) = prestarted.and_then(|shell| shell.run(request)) {
+                (spawned, group)
+            } else {
                 self.groups_left.extend(group);
                 self.spawn(request, groups)?
-            }
-        };
+            };
         let pid = spawned.pid.as_raw_pid();
         let command = Command::new(spawned, group, started, timeout_ms);
         self.running.insert(stream, command);

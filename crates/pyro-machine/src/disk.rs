@@ -124,7 +124,10 @@ fn run(mut command: Command) -> io::Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let mut words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if words.is_empty() {
+        words = output.status.to_string();
+    }
     // Programs say it in words only; without it the remedy would be another.
     let kind = if words.contains("No space left on device") {
         io::ErrorKind::StorageFull

@@ -133,6 +133,18 @@ pub enum Error {
         /// What it did.
         detail: String,
     },
+    /// Whoever started this process lets it have too little.
+    #[error("this process may have {has} {what}, and needs {needed}")]
+    ResourceLimit {
+        /// What there is too little of.
+        what: &'static str,
+        /// The shell's name for the limit.
+        name: &'static str,
+        /// How much it may have.
+        has: u64,
+        /// How much it needs.
+        needed: u64,
+    },
     /// All places for active machines are taken.
     #[error("max active VMs reached ({limit}); delete old VMs first")]
     TooManyActive {
@@ -205,6 +217,7 @@ impl Error {
             Self::GuestSetup { .. } => "guest_setup_failed",
             Self::Stopped { .. } => "machine_stopped",
             Self::TooManyActive { .. } => "too_many_active",
+            Self::ResourceLimit { .. } => "resource_limit",
             Self::NotShutDown { .. } => "not_shut_down",
             Self::NotStarted { .. } => "command_not_started",
             Self::Protocol { .. } => "guest_protocol_broken",
@@ -274,6 +287,10 @@ impl Error {
                 "stop or delete one that is not needed (`pyro workspace list`, `pyro vm list`), or \
                  raise PYRO_MAX_ACTIVE_VMS".into()
             }
+            Self::ResourceLimit { name, .. } => format!(
+                "raise the limit where this process is started (`{name}` in a shell, Limit…= in a \
+                 unit of systemd)"
+            ),
             Self::NotShutDown { .. } => "it was ended; what it had not written is lost".into(),
             Self::NotStarted { .. } => "check the command's length and the environment".into(),
             Self::Protocol { .. } => {

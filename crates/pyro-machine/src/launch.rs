@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
 use crate::cell::Piece;
 use crate::files::Files;
+use crate::limits::check_file_size;
 use crate::machine::Machine;
 use crate::network::AllowList;
 use crate::owned::OwnedMachine;
@@ -184,6 +185,7 @@ impl Machines {
         files: Files<'_>,
         listener: Listener<'_>,
     ) -> Result<OwnedMachine, Error> {
+        check_file_size(spec)?;
         let (mut platform, proved) = self.platform()?;
         if proved {
             if start == Start::Restore

@@ -14,7 +14,7 @@ use clap::ArgMatches;
 use pyro_engine::operation::Entry;
 use pyro_engine::{
     Config, Context, Engine, Error, Kind, Listener, OutputStreams, PARK_COMMAND, SUPERVISE_COMMAND,
-    Start, pass_nothing_on, variables,
+    Start, pass_nothing_on, raise_limits, variables,
 };
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -76,10 +76,11 @@ fn usage(error: &clap::Error) -> u8 {
 }
 
 /// What whoever started us has left open is not for what we start, and what we make is not for
-/// others to write.
+/// others to write. Of what we may have we take what we need.
 fn keep_to_ourselves() {
     // Each of those that matter is started with the same care.
     let _ = pass_nothing_on();
+    raise_limits();
     let others_may_not_write = Mode::WGRP | Mode::WOTH;
     let wanted = umask(others_may_not_write) | others_may_not_write;
     umask(wanted);

@@ -68,7 +68,9 @@ pub(crate) async fn exec(
     };
     let printed = captures.map(Capture::finish);
     if entry.exit.as_ref().is_some_and(|exit| exit.oom_killed) {
-        context.listener.tell(out_of_memory(lasting.record.spec.mem_mib));
+        context
+            .listener
+            .tell(out_of_memory(lasting.record.spec.mem_mib));
     }
     // Who is told that there was more is told enough.
     let is_known = |captured: &Captured| captured.truncated_from_bytes.is_some();

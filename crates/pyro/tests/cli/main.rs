@@ -59,6 +59,7 @@ mod signals;
 mod stand_in;
 mod streams;
 mod sudden_deaths;
+mod surroundings;
 mod templates;
 mod time_to_live;
 mod unprivileged;

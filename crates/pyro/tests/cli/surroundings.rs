@@ -1,0 +1,102 @@
+//! What pyro is started in: a search path, directories, limits, whatever they are.
+
+use std::fs;
+
+use crate::context::{TestContext, path_with};
+
+#[test]
+fn a_long_search_path_reaches_all_processes() {
+    let context = TestContext::with("debian:12");
+    let long = "/nowhere/to/be/found:".repeat(3000);
+    let path = format!("{long}{}", path_with(&context.directory().join("none")));
+    let create = ["workspace", "create", "debian:12", "--json"];
+    let created = context
+        .pyro(&create)
+        .env("PATH", &path)
+        .run()
+        .expect(0)
+        .json();
+    let id = created["workspace_id"].as_str().unwrap();
+    for words in [
+        ["workspace", "exec", id, "--", "true"].as_slice(),
+        &["run", "debian:12", "--", "true"],
+        &["workspace", "delete", id],
+    ] {
+        context.pyro(words).env("PATH", &path).run().expect(0);
+    }
+}
+
+#[test]
+fn a_relative_base_directory_is_relative_to_where_pyro_starts() {
+    let context = TestContext::with("debian:12");
+    let pyro = |words: &[&str]| context.pyro(words).env("PYRO_BASE_DIR", "here/base");
+    pyro(&["run", "debian:12", "--", "true"]).run().expect(0);
+    let create = pyro(&["workspace", "create", "debian:12", "--json"]);
+    let created = create.run().expect(0).json();
+    let id = created["workspace_id"].as_str().unwrap();
+    pyro(&["workspace", "exec", id, "--", "true"])
+        .run()
+        .expect(0);
+    assert!(context.path("home/here/base/workspaces").join(id).exists());
+    // From elsewhere it is another one.
+    let elsewhere = pyro(&["workspace", "list"]).directory(context.directory());
+    elsewhere.run().expect(0).out_is("No workspaces found.\n");
+    pyro(&["workspace", "delete", id]).run().expect(0);
+    let gone = context.scripted(
+        "mkdir gone; cd gone; rmdir ../gone; PYRO_BASE_DIR=here exec \"$@\"",
+        &["run", "debian:12", "--", "true"],
+    );
+    gone.run()
+        .expect(1)
+        .err_has("set PYRO_BASE_DIR to an absolute path");
+}
+
+/// Nobody is told to give up isolation because a directory cannot be used.
+#[test]
+fn a_base_directory_that_cannot_be_used_is_named() {
+    let context = TestContext::with("debian:12");
+    let file = context.path("file");
+    fs::write(&file, "").unwrap();
+    for base in [file.to_str().unwrap(), "/proc/nothing", "/sys/nothing"] {
+        for words in [
+            ["run", "debian:12", "--", "true"].as_slice(),
+            &["workspace", "create", "debian:12"],
+        ] {
+            context
+                .pyro(words)
+                .env("PYRO_BASE_DIR", base)
+                .run()
+                .expect(1)
+                .err_has(base)
+                .err_has("set PYRO_BASE_DIR")
+                .err_lacks("host-compat");
+        }
+    }
+}
+
+#[test]
+fn limits_that_are_too_low_are_named_and_those_that_can_be_raised_are() {
+    let context = TestContext::with("debian:12");
+    let run = ["run", "debian:12", "--", "true"];
+    let create = ["workspace", "create", "debian:12"];
+    for words in [
+        run.as_slice(),
+        &create,
+        &["run", "--cold", "debian:12", "--", "true"],
+    ] {
+        for (limit, name) in [
+            ("ulimit -f 1000", "ulimit -f"),
+            ("ulimit -n 30", "ulimit -n"),
+            ("ulimit -n 16", "ulimit -n"),
+            ("ulimit -n 8", "ulimit -n"),
+        ] {
+            let script = format!("{limit}; exec \"$@\"");
+            let refused = context.scripted(&script, words).run().expect(1);
+            refused.err_has(name).err_has("code: resource_limit");
+        }
+    }
+    for limit in ["ulimit -S -f 1000", "ulimit -S -n 8"] {
+        let script = format!("{limit}; exec \"$@\"");
+        context.scripted(&script, &run).run().expect(0);
+    }
+}
