@@ -6,11 +6,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pyro_protocol::{Disk, PORT_NAME};
+use pyro_protocol::{Clocks, Disk, PORT_NAME};
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit};
 use rustix::time::ClockId;
 
+use crate::clocks;
 use crate::console;
 use crate::devices;
 use crate::error::Error;
@@ -36,6 +37,7 @@ pub fn init() -> ! {
         kernel: Duration::try_from(kernel).unwrap_or_default(),
         started,
         prestart_library: File::open("/prestart.so").ok(),
+        clocks: None,
         root: None,
         identity: None,
     };
@@ -52,6 +54,7 @@ pub fn init() -> ! {
             power::power_off()
         }
     };
+    vm.clocks = Some(clocks::read());
     match serve(port, &mut vm) {
         End::Shutdown => {}
         End::Closed => console::log("the host closed the port"),
@@ -94,6 +97,7 @@ fn boot() -> Result<OwnedFd, Error> {
 struct Vm {
     kernel: Duration,
     started: Instant,
+    clocks: Option<Clocks>,
     /// It has no path any more once there is a root file system.
     prestart_library: Option<File>,
     root: Option<Root>,
@@ -106,6 +110,10 @@ impl Machine for Vm {
             kernel: self.kernel,
             agent: self.started.elapsed(),
         }
+    }
+
+    fn clocks(&self) -> Option<Clocks> {
+        self.clocks.clone()
     }
 
     fn prepare(&mut self, disk: Disk, seed: bool) -> Result<(), Error> {

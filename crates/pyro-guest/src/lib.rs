@@ -12,6 +12,7 @@
 //! and most of what a short command costs is first times.
 
 mod boot;
+mod clocks;
 mod command;
 mod commands;
 mod console;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pyro_protocol::{
-    CONNECTION, Decoder, Disk, ExecFailure, Frame, GENERATION, GuestMessage, HostMessage, Kind,
-    Network,
+    CONNECTION, Clocks, Decoder, Disk, ExecFailure, Frame, GENERATION, GuestMessage, HostMessage,
+    Kind, Network,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
@@ -29,6 +29,9 @@ use crate::workers::Workers;
 pub trait Machine {
     /// Returns how long the machine has been running.
     fn age(&self) -> Age;
+
+    /// Returns the clocks that the kernel has settled on, if they are known.
+    fn clocks(&self) -> Option<Clocks>;
 
     /// Assembles the root file system.
     ///
@@ -398,6 +401,7 @@ impl<'a> Server<'a> {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel_ms: milliseconds(age.kernel),
             agent_ms: milliseconds(age.agent),
+            clocks: self.machine.clocks(),
         };
         self.outbox.say(CONNECTION, &answer);
     }

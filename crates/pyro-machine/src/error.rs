@@ -121,6 +121,12 @@ pub enum Error {
         /// What the guest's console and QEMU said last.
         tails: Tails,
     },
+    /// The guest's kernel got its clocks wrong, as often as it was booted.
+    #[error("the guest's clocks are wrong: {fault}")]
+    GuestClocks {
+        /// What is wrong.
+        fault: String,
+    },
     /// The command cannot be handed to the guest, or the guest refused to start it.
     #[error("the guest did not start the command: {message}")]
     NotStarted {
@@ -215,6 +221,7 @@ impl Error {
             Self::BootTimedOut { .. } => "boot_timed_out",
             Self::BootFailed { .. } => "boot_failed",
             Self::GuestSetup { .. } => "guest_setup_failed",
+            Self::GuestClocks { .. } => "guest_clocks_wrong",
             Self::Stopped { .. } => "machine_stopped",
             Self::TooManyActive { .. } => "too_many_active",
             Self::ResourceLimit { .. } => "resource_limit",
@@ -277,6 +284,11 @@ impl Error {
             Self::BootFailed { .. } | Self::GuestSetup { .. } => {
                 "`pyro doctor --boot` tests the set-up, and `--accel tcg` avoids KVM; the machine's \
                  last words are above".into()
+            }
+            Self::GuestClocks { .. } => {
+                "try again when the host is less busy: a kernel that boots measures them, and \
+                 cannot while the processor is taken away from it"
+                    .into()
             }
             Self::Stopped { .. } => {
                 "the command may have done part of its work; if it did not stop the machine \
@@ -358,6 +370,7 @@ impl Error {
             Self::BootTimedOut { .. }
                 | Self::BootFailed { .. }
                 | Self::GuestSetup { .. }
+                | Self::GuestClocks { .. }
                 | Self::Protocol { .. }
         )
     }

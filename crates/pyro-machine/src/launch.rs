@@ -23,6 +23,8 @@ use crate::{Error, HostFacts, disk, qemu};
 /// How long the first guest under KVM may take to boot before KVM is judged not to work: a
 /// working one needs well under a second.
 const KVM_PROOF_LIMIT: Duration = Duration::from_secs(15);
+/// How often a guest is booted whose clocks are wrong. With a quarter of a processor four in ten are.
+const CLOCK_ATTEMPTS: u32 = 8;
 
 /// News of a launch.
 #[derive(Clone, Debug)]
@@ -239,7 +241,11 @@ impl Machines {
                 Ok(template) => template,
                 // What is too slow, or wrong in the guest, is so without a template too. A VMM
                 // that died may have died of a disk that its memory did not fit on.
-                Err(error @ (Error::BootTimedOut { .. } | Error::GuestSetup { .. })) => {
+                Err(
+                    error @ (Error::BootTimedOut { .. }
+                    | Error::GuestSetup { .. }
+                    | Error::GuestClocks { .. }),
+                ) => {
                     return Err(error);
                 }
                 Err(error) => {
@@ -302,8 +308,33 @@ impl Machines {
         Ok(machine)
     }
 
-    /// Boots a machine as far as `stage`, and keeps its memory and devices as a template.
+    /// Makes a template, from a guest whose clocks are right.
     async fn make(
+        &self,
+        mut maker: Maker,
+        platform: &Platform,
+        spec: &MachineSpec,
+        stage: Stage,
+    ) -> Result<Template, Error> {
+        let key = template::key(platform, spec, stage)?;
+        let mut attempt = 1;
+        loop {
+            let wrong = match self.make_once(maker, platform, spec, stage).await {
+                Err(error @ Error::GuestClocks { .. }) if attempt < CLOCK_ATTEMPTS => error,
+                made => return made,
+            };
+            tracing::info!(%wrong, attempt, "the guest is booted again");
+            attempt += 1;
+            maker = match self.templates(platform).find(&key) {
+                Found::Nothing(maker) => maker,
+                Found::Template(template) => return Ok(template),
+                Found::Unavailable => return Err(wrong),
+            };
+        }
+    }
+
+    /// Boots a machine as far as `stage`, and keeps its memory and devices as a template.
+    async fn make_once(
         &self,
         maker: Maker,
         platform: &Platform,
@@ -350,7 +381,29 @@ impl Machines {
         maker.finish(machine, self.boot_limit).await
     }
 
+    /// Boots a machine, and again if its clocks are wrong.
     async fn boot(
+        &self,
+        platform: &Platform,
+        spec: &MachineSpec,
+        files: Files<'_>,
+        limit: Duration,
+        listener: Listener<'_>,
+    ) -> Result<OwnedMachine, Error> {
+        let mut attempt = 1;
+        loop {
+            let booted = self.boot_once(platform, spec, files, limit, listener);
+            match booted.await {
+                Err(wrong @ Error::GuestClocks { .. }) if attempt < CLOCK_ATTEMPTS => {
+                    tracing::info!(%wrong, attempt, "the guest is booted again");
+                    attempt += 1;
+                }
+                booted => return booted,
+            }
+        }
+    }
+
+    async fn boot_once(
         &self,
         platform: &Platform,
         spec: &MachineSpec,

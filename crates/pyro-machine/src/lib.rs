@@ -5,6 +5,7 @@
 
 mod accelerator;
 mod cell;
+mod clocks;
 mod console;
 pub mod descriptor;
 mod disk;

@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use crate::Error;
 use crate::accelerator::Accelerator;
 use crate::cell::Cell;
+use crate::clocks;
 use crate::console::Console;
 use crate::error::Tails;
 use crate::guest::{Command, Failure, Guest, Outcome, Streams, run_error};
@@ -42,6 +43,8 @@ pub(crate) struct OwnedMachine {
     console: Console,
     vmm_messages: Console,
     accelerator: Accelerator,
+    /// The rate of the host's time-stamp counter.
+    tsc_khz: u64,
     name: VmId,
     directory: MachineDirectory,
     clock: PhaseClock,
@@ -149,6 +152,7 @@ impl OwnedMachine {
             console: Console::start(console, &in_directory("console.log")).map_err(failed)?,
             vmm_messages: Console::start(messages, &in_directory("vmm.log")).map_err(failed)?,
             accelerator: platform.accelerator,
+            tsc_khz: platform.tsc_khz,
             name: directory.id().clone(),
             directory,
             clock,
@@ -171,10 +175,21 @@ impl OwnedMachine {
     pub(crate) async fn await_agent(&mut self, limit: Duration) -> Result<(), Error> {
         let result = tokio::time::timeout(limit, async {
             self.guest.say_hello().await?;
-            self.guest.expect_hello().await
+            self.expect_to_have_booted().await
         })
         .await;
         self.judge_start(result, limit, "the guest agent").await
+    }
+
+    /// Waits for the agent's first answer. What the kernel believes of its clocks it believes for
+    /// ever, and so do all clones.
+    async fn expect_to_have_booted(&mut self) -> Result<(), Failure> {
+        let clocks = self.guest.expect_hello().await?;
+        let fault = match &clocks {
+            Some(clocks) => clocks::fault(clocks, self.accelerator, self.tsc_khz),
+            None => Some("it does not know them".into()),
+        };
+        fault.map_or(Ok(()), |fault| Err(Failure::Clocks(fault)))
     }
 
     /// Waits until the machine's network works, if it has one.
@@ -197,7 +212,7 @@ impl OwnedMachine {
         let result = tokio::time::timeout(limit, async {
             self.guest.say_hello().await?;
             self.guest.send_prepare(seed).await?;
-            self.guest.expect_hello().await?;
+            self.expect_to_have_booted().await?;
             self.clock.end("kernel_and_agent");
             step = "its root file system";
             self.guest.expect_prepared().await?;
@@ -422,6 +437,7 @@ impl OwnedMachine {
     async fn start_failure(&mut self, failure: Failure, waited_for: &'static str) -> Error {
         match failure {
             Failure::Protocol(detail) => Error::Protocol { detail },
+            Failure::Clocks(fault) => Error::GuestClocks { fault },
             Failure::Setup(message) => {
                 let (_, tails) = self.post_mortem().await;
                 Error::GuestSetup { message, tails }

@@ -23,7 +23,7 @@ use crate::qemu::{Channels, Disks, Memory, command_line};
 use crate::spec::{MachineSpec, Platform};
 
 /// To be raised when templates of an older pyro must not be used any more.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// What all templates of a user may take on disk. The least recently used go first.
 const SPACE_LIMIT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// What must be free to make one: four times what one takes.

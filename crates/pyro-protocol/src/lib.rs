@@ -20,7 +20,7 @@ mod frame;
 mod message;
 
 pub use frame::{Credit, Decoder, Error, Frame, HEADER_BYTES, Kind, MAX_PAYLOAD_BYTES};
-pub use message::{Disk, ExecFailure, Exit, GuestMessage, HostMessage, Network};
+pub use message::{Clocks, Disk, ExecFailure, Exit, GuestMessage, HostMessage, Network, Tick};
 
 /// The newest generation of the protocol this crate speaks.
 pub const GENERATION: u32 = 3;

@@ -146,6 +146,9 @@ pub enum GuestMessage {
         kernel_ms: u64,
         /// Milliseconds from the agent's first instruction to this answer.
         agent_ms: u64,
+        /// The clocks that the kernel has settled on when it booted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clocks: Option<Clocks>,
     },
     /// Answers [`HostMessage::Prepare`].
     Prepared,
@@ -195,6 +198,26 @@ pub enum GuestMessage {
         /// The cause, for people.
         message: String,
     },
+}
+
+/// What a machine tells the time by, and what wakes it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Clocks {
+    /// The clock source in use, by the kernel's name.
+    pub source: String,
+    /// The timer of each processor, in their order.
+    pub ticks: Vec<Tick>,
+}
+
+/// The timer of one processor.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Tick {
+    /// The device, by the kernel's name; `<NULL>` if there is none.
+    pub device: String,
+    /// How fast it counts, as the kernel believes.
+    pub hertz: u64,
 }
 
 /// How a command ended.

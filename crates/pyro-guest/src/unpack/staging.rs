@@ -7,7 +7,7 @@
 //! journal, and one of the commit itself.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -168,7 +168,11 @@ impl Staging {
     /// carried out.
     pub(super) fn remove(&self) -> Result<(), Error> {
         self.unmark()?;
-        fs::remove_dir_all(&self.path).step("remove a staging directory")
+        match fs::remove_dir_all(&self.path) {
+            // Its owner was just at it when somebody else took it for abandoned.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.step("remove a staging directory"),
+        }
     }
 }
 

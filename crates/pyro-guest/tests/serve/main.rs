@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use pyro_guest::{Adoption, Age, End, Error, Machine, serve};
 use pyro_protocol::{
-    CONNECTION, Credit, Decoder, Disk, ExecFailure, Exit, Frame, GENERATION, GuestMessage,
+    CONNECTION, Clocks, Credit, Decoder, Disk, ExecFailure, Exit, Frame, GENERATION, GuestMessage,
     HostMessage, INITIAL_WINDOW, Kind,
 };
 use tempfile::TempDir;
@@ -39,6 +39,10 @@ struct NoMachine {
 impl Machine for NoMachine {
     fn age(&self) -> Age {
         Age::default()
+    }
+
+    fn clocks(&self) -> Option<Clocks> {
+        None
     }
 
     fn prepare(&mut self, _disk: Disk, _seed: bool) -> Result<(), Error> {

@@ -11,7 +11,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pyro_protocol::{CONNECTION, Disk, Frame, GENERATION, GuestMessage, HostMessage, Network};
+use pyro_protocol::{
+    CONNECTION, Clocks, Disk, Frame, GENERATION, GuestMessage, HostMessage, Network,
+};
 use pyro_store::{VmId, random_hex};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
@@ -44,6 +46,8 @@ pub(crate) enum Failure {
     OutputFailed(String),
     /// The input cannot be read.
     Input(String),
+    /// The guest's clocks are wrong.
+    Clocks(String),
 }
 
 impl Failure {
@@ -179,12 +183,14 @@ impl Guest {
         .await
     }
 
-    pub(crate) async fn expect_hello(&mut self) -> Result<(), Failure> {
+    /// Returns the clocks that the guest's kernel has settled on.
+    pub(crate) async fn expect_hello(&mut self) -> Result<Option<Clocks>, Failure> {
         match self.receive().await? {
             GuestMessage::Hello {
                 generation: GENERATION,
+                clocks,
                 ..
-            } => Ok(()),
+            } => Ok(clocks),
             other => Err(unexpected(&other)),
         }
     }
@@ -268,7 +274,9 @@ pub(crate) fn run_error(failure: Failure) -> Option<Error> {
         Failure::OutputFailed(message) => Error::OutputFailed { message },
         Failure::Input(message) => Error::InputFailed { message },
         Failure::Protocol(detail) => Error::Protocol { detail },
-        Failure::Closed | Failure::Setup(_) | Failure::Control(_) => return None,
+        Failure::Closed | Failure::Setup(_) | Failure::Control(_) | Failure::Clocks(_) => {
+            return None;
+        }
     })
 }
 

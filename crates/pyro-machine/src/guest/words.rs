@@ -1,7 +1,7 @@
 //! The guest's *words* are chosen by whoever is root there. Before anything else sees a message, its
 //! texts are bounded and made fit to be shown, and its numbers are checked.
 
-use pyro_protocol::{Exit, GuestMessage};
+use pyro_protocol::{Clocks, Exit, GuestMessage, Tick};
 
 use super::Failure;
 
@@ -20,11 +20,16 @@ pub(super) fn checked(message: GuestMessage) -> Result<GuestMessage, Failure> {
             agent_version,
             kernel_ms,
             agent_ms,
+            clocks,
         } => GuestMessage::Hello {
             generation,
             agent_version: pyro_text::line(&agent_version),
             kernel_ms,
             agent_ms,
+            clocks: clocks.map(|clocks| Clocks {
+                source: pyro_text::line(&clocks.source),
+                ticks: clocks.ticks.iter().map(harmless).collect(),
+            }),
         },
         GuestMessage::Exited(exit) => GuestMessage::Exited(possible(exit)?),
         GuestMessage::NotUnpacked { message } => GuestMessage::NotUnpacked {
@@ -44,6 +49,13 @@ pub(super) fn checked(message: GuestMessage) -> Result<GuestMessage, Failure> {
         | GuestMessage::Started { .. }
         | GuestMessage::Unpacked { .. }) => plain,
     })
+}
+
+fn harmless(tick: &Tick) -> Tick {
+    Tick {
+        device: pyro_text::line(&tick.device),
+        hertz: tick.hertz,
+    }
 }
 
 /// Checks that a command can have ended that way.

@@ -14,6 +14,7 @@
 
 mod builds;
 mod cell;
+mod clocks;
 mod clones;
 mod context;
 mod contract;

@@ -268,7 +268,7 @@ pub(crate) fn with_shared_template() -> TestContext {
 }
 
 /// A context whose cache has the environment and no template.
-fn with_own_templates() -> TestContext {
+pub(crate) fn with_own_templates() -> TestContext {
     let source = TestContext::with("debian:12");
     let context = TestContext::new().with_own_cache();
     copy_cache(&source, &context, "debian_12-1.0.0");
@@ -317,7 +317,7 @@ fn names(context: &TestContext) -> Vec<String> {
         .collect()
 }
 
-fn templates(context: &TestContext) -> Vec<PathBuf> {
+pub(crate) fn templates(context: &TestContext) -> Vec<PathBuf> {
     let names = names(context).into_iter();
     names
         .filter(|name| !name.starts_with('.'))
