@@ -20,6 +20,8 @@ OnOutput = Callable[[StreamName, bytes], object]
 Wanted = Callable[[], bool]
 
 _BACKENDS = ("qemu",)
+# Where the engine's characters for single bytes begin.
+_OCTETS = 0x10FF00
 
 
 class VmManager:
@@ -101,12 +103,55 @@ class VmManager:
         cancelled once `wanted`, which is asked every now and then, returns False."""
         response = self._engine.call(
             operation,
-            json.dumps(request, default=os.fspath),
+            _json(request),
             on_output=on_output,
             on_news=_tell,
             wanted=wanted,
         )
         return json.loads(response)
+
+
+def _json(request: dict[str, object]) -> str:
+    try:
+        texts = {name: _text(name, value) for name, value in request.items()}
+        return json.dumps(texts, allow_nan=False)
+    except PyroValueError:
+        raise
+    except (TypeError, ValueError) as error:
+        message = f"an argument cannot be sent to the engine: {error}"
+        raise PyroValueError(message, "invalid_input", retry_safe=True) from error
+
+
+def _text(name: str, value: object) -> object:
+    """Names and command lines are bytes on Linux. Those that are no text become the characters that
+    the engine takes for them."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str):
+        try:
+            # As `os.listdir` and `sys.argv` have them.
+            octets = value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            message = f"{name} is neither text nor the name of a file: {error}"
+            raise PyroValueError(message, "invalid_input", retry_safe=True) from None
+    elif isinstance(value, bytes):
+        octets = value
+    else:
+        return value
+    escaped = octets.decode("utf-8", "surrogateescape")
+    if escaped.isascii():
+        return escaped
+    return "".join(map(_character, escaped))
+
+
+def _character(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return chr(_OCTETS + code - 0xDC00)
+    if code >= _OCTETS + 0x80:
+        # It would be taken for a byte.
+        return "".join(chr(_OCTETS + byte) for byte in character.encode())
+    return character
 
 
 def _absolute(path: str | os.PathLike[str] | None) -> str | None:

@@ -89,10 +89,10 @@ impl Error {
     /// What a request names on the host cannot be opened.
     pub(crate) fn unreadable_source(
         noun: &'static str,
-        path: &str,
+        path: &std::path::Path,
         source: std::io::Error,
     ) -> Self {
-        let path = path.into();
+        let path = path.to_owned();
         match source.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
                 pyro_archive::Error::Missing { noun, path }.into()

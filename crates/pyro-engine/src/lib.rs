@@ -18,7 +18,9 @@ mod config;
 mod context;
 mod disk_limit;
 mod error;
+pub mod hints;
 mod lasting;
+mod lenient;
 pub mod operation;
 pub mod operations;
 mod permissions;
@@ -33,7 +35,7 @@ pub use error::{Error, Kind};
 pub use permissions::{HOST_COMPAT, HostDirectories, Permissions};
 pub use pyro_environment::Progress;
 pub use pyro_machine::{
-    AcceleratorChoice, AllowList, Piece, Start, descriptor, pass_nothing_on, raise_limits,
+    AcceleratorChoice, AllowList, Piece, Start, descriptor, octets, pass_nothing_on, raise_limits,
 };
 
 use std::io::Write;

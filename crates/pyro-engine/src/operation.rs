@@ -169,6 +169,15 @@ impl Entry {
         }
     }
 
+    /// Makes a request fit that a model or a program wrote. What can only mean one thing is taken:
+    /// `30.0` for a whole number, `null` for what has a default.
+    ///
+    /// # Errors
+    /// When it cannot be made to fit: which property it is, what came, and what is wanted.
+    pub fn fit(&self, request: Value) -> Result<Value, Error> {
+        crate::lenient::fit(self, request)
+    }
+
     /// What it does, in the words of its doc comment.
     pub fn description(&self) -> String {
         let schema = (self.input_schema)();

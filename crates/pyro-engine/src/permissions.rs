@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::Error;
+use crate::request::host_path;
 
 /// The property by which a command may run on the host; see [`Permissions::host_compat`].
 pub const HOST_COMPAT: &str = "allow_host_compat";
@@ -48,7 +49,7 @@ impl Permissions {
     /// Opens a directory or an archive of the host that a request names.
     pub(crate) fn open(&self, noun: &'static str, path: &str) -> Result<Source, Error> {
         match &self.files {
-            None => Ok(Source::open(noun, Path::new(path))?),
+            None => Ok(Source::open(noun, &host_path(path))?),
             Some(directories) => directories.open(noun, path),
         }
     }
@@ -57,7 +58,10 @@ impl Permissions {
 /// Directories of the host that somebody may read, each open, so that they stay those that were
 /// meant.
 #[derive(Clone, Debug, Default)]
-pub struct HostDirectories(Vec<Arc<HostDirectory>>);
+pub struct HostDirectories {
+    open: Vec<Arc<HostDirectory>>,
+    home: Option<PathBuf>,
+}
 
 #[derive(Debug)]
 struct HostDirectory {
@@ -85,16 +89,34 @@ impl HostDirectories {
         Ok(directories)
     }
 
-    /// Adds one more.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub fn add(&mut self, path: &Path) -> std::io::Result<()> {
+    /// Has `~` stand for this directory, as models write paths. What is there is still read only
+    /// where that is allowed.
+    #[must_use]
+    pub fn with_home(mut self, home: Option<PathBuf>) -> Self {
+        self.home = home;
+        self
+    }
+
+    /// Adds the directories in which a client works, before the others: its relative paths begin in
+    /// the first. What cannot be opened is left out.
+    pub fn put_first(&mut self, roots: &[PathBuf]) {
+        let mut all = Self::default();
+        for root in roots {
+            if let Err(error) = all.add(root) {
+                tracing::debug!(%error, root = %root.display(), "a root cannot be opened");
+            }
+        }
+        all.open.append(&mut self.open);
+        self.open = all.open;
+    }
+
+    fn add(&mut self, path: &Path) -> std::io::Result<()> {
         let named = std::path::absolute(path)?;
         let real = named.canonicalize()?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = rustix::fs::open(&real, flags, Mode::empty())?;
-        self.0.push(Arc::new(HostDirectory { named, real, open }));
+        let directory = HostDirectory { named, real, open };
+        self.open.push(Arc::new(directory));
         Ok(())
     }
 
@@ -102,8 +124,9 @@ impl HostDirectories {
     /// way: links that lead out are not followed, whenever they are made. A relative path begins
     /// in the first directory.
     fn open(&self, noun: &'static str, path: &str) -> Result<Source, Error> {
-        for directory in &self.0 {
-            let Some(rest) = directory.below(Path::new(path)) else {
+        let meant = self.meant(path);
+        for directory in &self.open {
+            let Some(rest) = directory.below(&meant) else {
                 continue;
             };
             let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
@@ -112,26 +135,36 @@ impl HostDirectories {
                 Ok(open) => Ok(Source::opened(noun, directory.real.join(rest), open)?),
                 // It leads out.
                 Err(Errno::XDEV | Errno::LOOP) => Err(self.outside(noun, path)),
-                Err(error) => Err(Error::unreadable_source(noun, path, error.into())),
+                // A relative path is nowhere, unless it is said where it begins.
+                Err(error) => Err(Error::unreadable_source(
+                    noun,
+                    &directory.named.join(&meant),
+                    error.into(),
+                )),
             };
         }
         Err(self.outside(noun, path))
     }
 
+    /// The path that is meant, with the home directory for `~`.
+    fn meant(&self, path: &str) -> PathBuf {
+        let path = host_path(path);
+        match (&self.home, path.strip_prefix("~")) {
+            (Some(home), Ok(rest)) => home.join(rest),
+            _ => path,
+        }
+    }
+
     fn outside(&self, noun: &str, path: &str) -> Error {
         let allowed: Vec<String> = self
-            .0
+            .open
             .iter()
-            .map(|d| d.named.display().to_string())
+            .map(|directory| directory.named.display().to_string())
             .collect();
-        let hint = if path.starts_with('~') {
-            "; ~ has no meaning here"
-        } else {
-            ""
-        };
+        let meant = self.meant(path);
         Error::outside(format!(
-            "{noun} {} is in no directory that the operator of this server allowed{hint}",
-            pyro_text::line(path)
+            "{noun} {} is in no directory that the operator of this server allowed",
+            pyro_text::line(&meant.to_string_lossy())
         ))
         .remedy(format!(
             "use files in {}; a relative path begins in the first of these",

@@ -1,8 +1,13 @@
 //! The parts that several requests have in common, and their limits.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use pyro_machine::octets;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -120,12 +125,12 @@ impl ShellCommand {
     /// Checks that there is one and that a kernel would take it.
     pub(crate) fn line(self) -> Result<String, Error> {
         let line = self.line.ok_or_else(Error::command_required)?;
-        if line.len() > LINE_LIMIT_BYTES {
+        let length = octets::decode(&line).len();
+        if length > LINE_LIMIT_BYTES {
             return Err(Error::invalid(format!(
-                "command is {} bytes long; at most {LINE_LIMIT_BYTES} are possible. \
-                 Give long text on standard input",
-                line.len()
-            )));
+                "command is {length} bytes long; at most {LINE_LIMIT_BYTES} are possible"
+            ))
+            .remedy("put long text into a file in the guest, and have the command read it"));
         }
         if line.contains('\0') {
             return Err(Error::invalid("command contains a NUL byte"));
@@ -142,15 +147,17 @@ impl From<&str> for ShellCommand {
     }
 }
 
-const WORDS: &str = "command";
+/// The property of requests that is one, and the name of its words.
+pub(crate) const COMMAND: &str = "command";
 
 impl Args for ShellCommand {
     fn augment_args(command: Command) -> Command {
         command.arg(
-            Arg::new(WORDS)
+            Arg::new(COMMAND)
                 .value_name("COMMAND")
                 .help("Command to run and its arguments, best after `--`")
                 .action(ArgAction::Append)
+                .value_parser(octets_parser())
                 .num_args(0..)
                 .trailing_var_arg(true),
         )
@@ -170,15 +177,30 @@ impl FromArgMatches for ShellCommand {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         let words: Vec<&str> = matches
-            .get_many::<String>(WORDS)
+            .get_many::<String>(COMMAND)
             .into_iter()
             .flatten()
             .map(String::as_str)
             .collect();
-        self.line =
-            (!words.is_empty()).then(|| words.into_iter().map(quote).collect::<Vec<_>>().join(" "));
+        self.line = (!words.is_empty()).then(|| join_words(&words));
         Ok(())
     }
+}
+
+/// Makes one line for a shell of words.
+pub(crate) fn join_words(words: &[&str]) -> String {
+    let words = words.iter().copied().map(quote);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Reads a word of the command line that names something: its bytes need not be text.
+pub(crate) fn octets_parser() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().map(|word| octets::encode(word.as_bytes()).into_owned())
+}
+
+/// The path for which a property stands.
+pub(crate) fn host_path(text: &str) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(&octets::decode(text)))
 }
 
 /// Quotes a word for a POSIX shell, in the form that Python's `shlex.quote` has: results show the

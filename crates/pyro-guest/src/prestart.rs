@@ -130,13 +130,20 @@ fn message(request: &Request, login_shell: &str) -> Option<Vec<u8>> {
         if read_early || name.contains(['\0', '=']) || value.contains('\0') {
             return None;
         }
-        environment.extend(format!("{name}={value}\0").into_bytes());
+        environment.extend_from_slice(name.as_bytes());
+        environment.push(b'=');
+        environment.extend_from_slice(spawn::octets(value).as_bytes());
+        environment.push(0);
     }
-    let arguments = format!("{program}\0{option}\0{line}\0");
+    let mut arguments = Vec::new();
+    for word in [program, option, line] {
+        arguments.extend_from_slice(spawn::octets(word).as_bytes());
+        arguments.push(0);
+    }
     let message = Message {
         stdin: request.stdin,
         directory: &directory(request, variables.get("HOME").copied())?,
-        arguments: arguments.as_bytes(),
+        arguments: &arguments,
         environment: &environment,
     };
     message.encode()
@@ -149,7 +156,7 @@ fn directory(request: &Request, home: Option<&str>) -> Option<CString> {
         return Some(CString::default());
     }
     let entered = spawn::enter(request, home.unwrap_or_default()).ok()?;
-    let directory = Path::new("/").join(entered.0);
+    let directory = Path::new("/").join(spawn::octets(entered.0));
     CString::new(directory.into_os_string().into_vec()).ok()
 }
 

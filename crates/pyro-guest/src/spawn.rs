@@ -1,11 +1,14 @@
 //! *Spawning* starts a command's main process.
 
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -79,16 +82,16 @@ pub(crate) fn spawn(
         let _limit = LoweredLimit::new();
         let _directory = enter(request, variable("HOME"))?;
         let name = request.argv.first().map_or("", String::as_str);
-        let program = find_program(name, variable("PATH")).ok_or_else(|| {
+        let program = find_program(&octets(name), &octets(variable("PATH"))).ok_or_else(|| {
             let message = format!("{}: command not found", shortened(name));
             (ExecFailure::NotFound, message)
         })?;
         let mut command = Command::new(program);
         command
-            .arg0(name)
-            .args(&request.argv[1..])
+            .arg0(octets(name))
+            .args(request.argv[1..].iter().map(|word| octets(word)))
             .env_clear()
-            .envs(env.iter().copied())
+            .envs(env.iter().map(|(name, value)| (name, octets(value))))
             .stdin(child_stdin)
             .stdout(child_stdout)
             .stderr(child_stderr);
@@ -152,19 +155,34 @@ pub(crate) fn lookup<'a>(env: &[(&'a str, &'a str)], name: &str) -> Option<&'a s
     backwards.find(|entry| entry.0 == name).map(|entry| entry.1)
 }
 
+/// The bytes for which a text of a message stands.
+pub(crate) fn octets(text: &str) -> Cow<'_, OsStr> {
+    match pyro_protocol::octets::decode(text) {
+        Cow::Borrowed(bytes) => Cow::Borrowed(OsStr::from_bytes(bytes)),
+        Cow::Owned(bytes) => Cow::Owned(OsString::from_vec(bytes)),
+    }
+}
+
 /// Returns the first executable file called `name` in `search_path`; a name with a slash is a
 /// path already.
-fn find_program(name: &str, search_path: &str) -> Option<PathBuf> {
-    if name.contains('/') {
+fn find_program(name: &OsStr, search_path: &OsStr) -> Option<PathBuf> {
+    if name.as_bytes().contains(&b'/') {
         return Some(PathBuf::from(name));
     }
     if name.is_empty() {
         return None;
     }
     search_path
-        .split(':')
-        .map(|directory| PathBuf::from(if directory.is_empty() { "." } else { directory }))
-        .map(|directory| directory.join(name))
+        .as_bytes()
+        .split(|&byte| byte == b':')
+        .map(|directory| {
+            if directory.is_empty() {
+                b"."
+            } else {
+                directory
+            }
+        })
+        .map(|directory| Path::new(OsStr::from_bytes(directory)).join(name))
         .find(|program| {
             std::fs::metadata(program)
                 .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
@@ -178,10 +196,11 @@ pub(crate) fn enter<'a>(request: &'a Request, home: &'a str) -> Result<InDirecto
     let Some(directory) = request.cwd.as_deref() else {
         return Ok(enter_home(home));
     };
-    let mut entered = rustix::process::chdir(directory);
+    let path = octets(directory);
+    let mut entered = rustix::process::chdir(&*path);
     if request.cwd_optional && entered == Err(Errno::NOENT) {
-        entered = rustix::fs::mkdir(directory, Mode::from_raw_mode(0o755))
-            .and_then(|()| rustix::process::chdir(directory));
+        entered = rustix::fs::mkdir(&*path, Mode::from_raw_mode(0o755))
+            .and_then(|()| rustix::process::chdir(&*path));
     }
     match entered {
         Ok(()) => Ok(InDirectory(directory)),
@@ -195,7 +214,7 @@ pub(crate) fn enter<'a>(request: &'a Request, home: &'a str) -> Result<InDirecto
 
 /// Changes into the home directory, or `/` if there is none, until the returned guard is dropped.
 pub(crate) fn enter_home(home: &str) -> InDirectory<'_> {
-    match rustix::process::chdir(home) {
+    match rustix::process::chdir(&*octets(home)) {
         Ok(()) => InDirectory(home),
         Err(_) => InDirectory("/"),
     }
@@ -291,6 +310,7 @@ mod tests {
 
     #[test]
     fn programs_are_files_that_can_be_executed() {
+        let find_program = |name: &str, path: &str| find_program(name.as_ref(), path.as_ref());
         let sh = find_program("sh", "/nowhere:/etc:/usr/bin:/bin");
         assert_eq!(sh, Some(PathBuf::from("/usr/bin/sh")));
         assert_eq!(find_program("passwd", "/etc"), None);

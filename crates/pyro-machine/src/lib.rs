@@ -42,6 +42,7 @@ pub use limits::{check_open_files, raise_limits};
 pub use machine::Machine;
 pub use network::{AllowList, NetworkInfo, NotAnAllowList};
 pub use process::{inherit_nothing, pass_nothing_on};
+pub use pyro_protocol::octets;
 pub use qemu::MINIMUM_VERSION as MINIMUM_QEMU;
 pub use qemu::Program as Qemu;
 pub use spec::{MachineSpec, Phase};

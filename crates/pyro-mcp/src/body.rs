@@ -34,6 +34,8 @@ impl fmt::Display for Broken {
     }
 }
 
+impl std::error::Error for Broken {}
+
 impl Limited {
     pub(crate) fn new(inner: Incoming) -> Self {
         Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyro_engine::operation::Entry;
-use pyro_engine::{Error, Kind, Listener, Permissions, VERSION};
+use pyro_engine::{Error, Kind, Listener, Permissions, VERSION, hints};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
     CompleteRequestParams, CompleteResult, ContentBlock, CreateTaskResult, DiscoverResult,
@@ -135,23 +135,20 @@ impl Face {
             && names_files
             && has_roots
         {
-            for root in roots::of(&context.peer).await {
-                if let Err(error) = files.add(&root) {
-                    tracing::debug!(%error, root = %root.display(), "a root cannot be opened");
-                }
-            }
+            files.put_first(&roots::of(&context.peer).await);
         }
         permissions
     }
 
     /// Lets a call go on as a task, whose result the client asks for when it likes.
     fn as_task(&self, mut call: Call, news: News, offset: u64) -> CallToolResponse {
+        let face = self.clone();
         let options = TaskOptions::new().with_ttl_ms(TASK_LIMIT_MS);
         let task = self.tasks.spawn(options, |task| {
             Box::pin(async move {
                 tokio::select! {
                     result = call.result() => {
-                        return Ok(outcome(result, &news, offset)?);
+                        return Ok(face.outcome(result, &news, offset)?);
                     }
                     () = task.cancelled() => {}
                     never = news.each(|line| task.set_status_message(line)) => match never {},
@@ -161,6 +158,56 @@ impl Face {
             })
         });
         CallToolResponse::Task(CreateTaskResult::new(task))
+    }
+}
+
+impl Face {
+    /// What a client gets of a call that asked for output from `offset` on.
+    fn outcome(
+        &self,
+        result: Option<Result<Value, Error>>,
+        news: &News,
+        offset: u64,
+    ) -> Result<CallToolResult, ErrorData> {
+        let mut outcome = match result.ok_or_else(broken_off)? {
+            Ok(mut value) => {
+                let links = output::bound(&mut value, offset);
+                let mut outcome = CallToolResult::structured(value);
+                let links = links.into_iter().map(ContentBlock::resource_link);
+                outcome.content.extend(links);
+                outcome
+            }
+            Err(error) => self.failure(&error),
+        };
+        let warnings = news.warnings();
+        let warnings = warnings.iter().map(|text| format!("warning: {text}"));
+        outcome.content.extend(warnings.map(ContentBlock::text));
+        Ok(outcome)
+    }
+
+    /// An error, for the model to read and for programs to branch on.
+    fn failure(&self, error: &Error) -> CallToolResult {
+        let error = self.in_own_words(error);
+        let structured = serde_json::to_value(&error).expect("an error is a plain struct");
+        let meta = MetaObject([(ERROR_KEY.to_owned(), structured)].into_iter().collect());
+        // Not as structured content: that has to conform to the tool's schema, and there are
+        // clients that check it before they look whether it is an error.
+        CallToolResult::error(vec![ContentBlock::text(text(&error))]).with_meta(Some(meta))
+    }
+
+    /// All there is to say about an error.
+    fn text(&self, error: &Error) -> String {
+        text(&self.in_own_words(error))
+    }
+
+    /// An error whose hint names tools and properties, where it named commands and options.
+    fn in_own_words(&self, error: &Error) -> Error {
+        let known = |name: &'static str| self.find(name).map(|_| name.to_owned());
+        let hint = error.remedy.as_deref();
+        Error {
+            remedy: hint.map(|hint| hints::for_operations(hint, known)),
+            ..error.clone()
+        }
     }
 }
 
@@ -206,7 +253,7 @@ impl ServerHandler for Face {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(Tool { operation, .. }) = self.find(&request.name) else {
+        let Some(&Tool { operation, .. }) = self.find(&request.name) else {
             let message = format!("unknown tool '{}'", request.name);
             return Err(ErrorData::invalid_params(message, None));
         };
@@ -215,13 +262,17 @@ impl ServerHandler for Face {
             .is_some_and(|client| client.supports_tasks());
         let news = News::new(operation.name);
         let arguments = Value::Object(request.arguments.unwrap_or_default());
+        let arguments = match operation.fit(arguments) {
+            Ok(arguments) => arguments,
+            Err(error) => return Ok(self.failure(&error).into()),
+        };
         let offset = arguments["offset"].as_u64().unwrap_or(0);
         let permissions = self.permissions(operation, &arguments, &context).await;
         let mut call = self
             .calls
             .call(operation, arguments, news.listener(), permissions);
         tokio::select! {
-            result = call.result() => return Ok(outcome(result, &news, offset)?.into()),
+            result = call.result() => return Ok(self.outcome(result, &news, offset)?.into()),
             () = context.ct.cancelled() => {}
             () = tokio::time::sleep(self.offer.task_after), if has_tasks => {
                 return Ok(self.as_task(call, news, offset));
@@ -284,7 +335,7 @@ impl ServerHandler for Face {
             Source::Listed(operation, place) => {
                 let answer = self.ask(operation, json!({}), &context).await?;
                 let answer =
-                    answer.map_err(|error| ErrorData::internal_error(text(&error), None))?;
+                    answer.map_err(|error| ErrorData::internal_error(self.text(&error), None))?;
                 completion::matching(&completion::values(&answer, place), &argument.value)
             }
         };
@@ -330,8 +381,10 @@ impl ServerHandler for Face {
         };
         let answer = self.ask(operation, readable.request(), &context).await?;
         let answer = answer.map_err(|error| match error.kind {
-            Kind::InvalidInput => ErrorData::resource_not_found(text(&error), Some(data.clone())),
-            _ => ErrorData::internal_error(text(&error), Some(data.clone())),
+            Kind::InvalidInput => {
+                ErrorData::resource_not_found(self.text(&error), Some(data.clone()))
+            }
+            _ => ErrorData::internal_error(self.text(&error), Some(data.clone())),
         })?;
         let contents = readable.contents(&request.uri, &answer).await;
         let contents = contents.map_err(|error| {
@@ -368,28 +421,6 @@ impl ServerHandler for Face {
     }
 }
 
-/// What a client gets of a call that asked for output from `offset` on.
-fn outcome(
-    result: Option<Result<Value, Error>>,
-    news: &News,
-    offset: u64,
-) -> Result<CallToolResult, ErrorData> {
-    let mut outcome = match result.ok_or_else(broken_off)? {
-        Ok(mut value) => {
-            let links = output::bound(&mut value, offset);
-            let mut outcome = CallToolResult::structured(value);
-            let links = links.into_iter().map(ContentBlock::resource_link);
-            outcome.content.extend(links);
-            outcome
-        }
-        Err(error) => failure(&error),
-    };
-    let warnings = news.warnings();
-    let warnings = warnings.iter().map(|text| format!("warning: {text}"));
-    outcome.content.extend(warnings.map(ContentBlock::text));
-    Ok(outcome)
-}
-
 /// Nobody reads it: who cancels is not answered.
 fn cancelled() -> ErrorData {
     ErrorData::internal_error("the call was cancelled", None)
@@ -400,15 +431,6 @@ fn broken_off() -> ErrorData {
     let message = "the operation broke off; report this with what the server wrote to standard \
                    error";
     ErrorData::internal_error(message, None)
-}
-
-/// An error, for the model to read and for programs to branch on.
-fn failure(error: &Error) -> CallToolResult {
-    let structured = serde_json::to_value(error).expect("an error is a plain struct");
-    let meta = MetaObject([(ERROR_KEY.to_owned(), structured)].into_iter().collect());
-    // Not as structured content: that has to conform to the tool's schema, and there are clients
-    // that check it before they look whether it is an error.
-    CallToolResult::error(vec![ContentBlock::text(text(error))]).with_meta(Some(meta))
 }
 
 /// All there is to say about an error.

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONNECTION, HOST, WWW_AUTHENTICATE};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pyro_engine::Config;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ use crate::Error;
 use crate::body::Limited;
 use crate::calls::Calls;
 use crate::face::{Face, Offer};
+use crate::message::{MESSAGE_LIMIT_BYTES, Understood, too_long, understand};
 use crate::newcomers::{Newcomer, Newcomers};
 use crate::sessions::Sessions;
 
@@ -253,12 +255,45 @@ impl Door {
         if let Some(id) = session(request.headers()) {
             self.sessions.note(&id).await;
         }
-        let response = self.service.handle(request.map(Limited::new)).await;
+        let response = match read(request).await {
+            Ok(request) => self.service.handle(request).await,
+            Err(answer) => answer,
+        };
         if let Some(id) = session(response.headers()) {
             self.sessions.note(&id).await;
         }
         response
     }
+}
+
+/// Reads a request. What is no message is answered, as it is on standard input.
+async fn read(request: Request<Incoming>) -> Result<Request<Full<Bytes>>, Response<Body>> {
+    let (head, body) = request.into_parts();
+    let body = http_body_util::Limited::new(Limited::new(body), MESSAGE_LIMIT_BYTES);
+    let collected = body.collect().await.map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            let answer = too_long(&[]);
+            return complaint(StatusCode::PAYLOAD_TOO_LARGE, &answer);
+        }
+        refused(StatusCode::REQUEST_TIMEOUT, "the body did not come\n")
+    })?;
+    let bytes = collected.to_bytes();
+    if head.method == Method::POST
+        && let Understood::Wrong(answers) = understand(&bytes)
+        && let Some(answer) = answers.first()
+    {
+        return Err(complaint(StatusCode::BAD_REQUEST, answer));
+    }
+    Ok(Request::from_parts(head, Full::new(bytes)))
+}
+
+/// An answer to what is no message.
+fn complaint(status: StatusCode, answer: &Value) -> Response<Body> {
+    let mut response = Response::new(Full::from(answer.to_string()).boxed());
+    *response.status_mut() = status;
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
 }
 
 /// Why a request is not even looked at.

@@ -13,6 +13,7 @@ mod face;
 mod guidance;
 mod http_transport;
 mod log;
+mod message;
 mod newcomers;
 mod news;
 mod output;

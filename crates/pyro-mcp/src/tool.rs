@@ -68,8 +68,9 @@ fn description(entry: &Entry, host_compat: bool) -> String {
     if !entry.host_paths.is_empty() {
         told.push(format!(
             "{} names a directory or an archive on the machine of this server, whose files are \
-             copied into the guest. It must be in a directory that the server's operator allowed; \
-             a relative path begins in the first of these.",
+             copied into the guest. It must be in a directory that the server's operator allowed, \
+             or in one of the client's roots; a relative path begins in the first root, or where \
+             the server was started.",
             entry.host_paths.join(" and ")
         ));
     }

@@ -14,10 +14,13 @@
 //! generation and both speak the lower one. Fields are only ever added, and are optional; a
 //! snapshot of the schema is kept per generation in `schema/`.
 //!
+//! **Names** in messages are bytes as text: see [`octets`].
+//!
 //! This crate does no I/O.
 
 mod frame;
 mod message;
+pub mod octets;
 
 pub use frame::{Credit, Decoder, Error, Frame, HEADER_BYTES, Kind, MAX_PAYLOAD_BYTES};
 pub use message::{Clocks, Disk, ExecFailure, Exit, GuestMessage, HostMessage, Network, Tick};

@@ -47,7 +47,8 @@ pub enum HostMessage {
     /// Runs a command on a stream of its own; answered by [`GuestMessage::Started`] and later
     /// [`GuestMessage::Exited`], or by [`GuestMessage::ExecFailed`].
     Exec {
-        /// Program and arguments; the program is searched in the guest's `PATH`.
+        /// Program and arguments; the program is searched in the guest's `PATH`. These, the variables'
+        /// values and the directory are [octets](crate::octets).
         argv: Vec<String>,
         /// Environment variables added to the agent's defaults.
         #[serde(default)]
@@ -76,7 +77,8 @@ pub enum HostMessage {
     /// There are directories, files, symbolic links, and hard links to earlier files. The last
     /// member is the file [`ARCHIVE_END`](crate::ARCHIVE_END).
     Unpack {
-        /// An absolute path that passes through no symbolic link. What is missing of it is made.
+        /// An absolute path that passes through no symbolic link, as [octets](crate::octets). What is
+        /// missing of it is made.
         destination: String,
     },
     /// Sends a signal to the process group of the stream's command; SIGKILL to all that it has

@@ -29,6 +29,10 @@ pub(crate) fn run(
 ) -> PyResult<Result<String, Error>> {
     let request: Value = serde_json::from_str(request)
         .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+    let request = match entry.fit(request) {
+        Ok(request) => request,
+        Err(error) => return Ok(Err(error)),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

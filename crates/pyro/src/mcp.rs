@@ -228,9 +228,11 @@ fn permissions(matches: &ArgMatches) -> Result<Permissions, Failure> {
     if directories.is_empty() {
         directories.push(Path::new("."));
     }
+    let home = std::env::var_os(variables::HOME).filter(|home| !home.is_empty());
+    let home = home.map(PathBuf::from).filter(|home| home.is_absolute());
     Ok(Permissions {
         host_compat: matches.get_flag("allow-host-compat"),
-        files: Some(HostDirectories::open_all(directories)?),
+        files: Some(HostDirectories::open_all(directories)?.with_home(home)),
     })
 }
 

@@ -1,5 +1,6 @@
 //! A *plan* is what an unpacking will do to its destination. Written down, it is the commit.
 
+use pyro_protocol::octets;
 use rustix::fs::Timespec;
 
 use crate::error::Error;
@@ -113,8 +114,9 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 
 /// Returns an absolute path relative to the root.
 pub(super) fn destination(path: &str) -> Result<Vec<u8>, Error> {
-    path.strip_prefix('/')
-        .and_then(|path| clean(path.as_bytes()))
+    octets::decode(path)
+        .strip_prefix(b"/")
+        .and_then(clean)
         .map(<[u8]>::to_vec)
         .ok_or_else(|| Error::refused(format!("unpack to {path}"), "it is no absolute path"))
 }

@@ -1,11 +1,13 @@
 //! *Host compatibility*: the command runs on the host, in no sandbox at all. Only when the caller
 //! asked for it and no guest can be had.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use pyro_machine::Outcome;
+use pyro_machine::{Outcome, octets};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::Command;
@@ -41,7 +43,8 @@ pub(super) async fn run(
 
     let begun = Instant::now();
     let mut child = Command::new("bash")
-        .args(["-lc", &request.line])
+        .arg("-lc")
+        .arg(OsStr::from_bytes(&octets::decode(&request.line)))
         .current_dir(directory.path())
         .env_clear()
         .env("PATH", SEARCH_PATH)

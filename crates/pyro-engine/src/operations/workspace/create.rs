@@ -8,8 +8,8 @@ use crate::lasting::{self, Kind, New, Unfinished};
 use crate::operation::{Effect, Operation};
 use crate::operations::env;
 use crate::request::{
-    DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, VCPU_COUNT, one_gibibyte, one_vcpu, ten_minutes,
-    within, workspace_ttl,
+    DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, VCPU_COUNT, octets_parser, one_gibibyte,
+    one_vcpu, ten_minutes, within, workspace_ttl,
 };
 use crate::{Context, Engine, Error, transfer};
 
@@ -50,7 +50,7 @@ pub struct Create {
     #[serde(default)]
     pub allow_host_compat: bool,
     /// Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), that the workspace begins with
-    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
     #[serde(default)]
     pub seed_path: Option<String>,
 }

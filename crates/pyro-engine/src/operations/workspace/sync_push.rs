@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lasting::{Kind, WORKSPACE};
 use crate::operation::{Effect, Operation};
-use crate::request::workspace_path;
+use crate::request::{octets_parser, workspace_path};
 use crate::{Context, Engine, Error, transfer};
 
 /// Copy files into a started workspace
@@ -21,10 +21,10 @@ pub struct SyncPush {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
     /// Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), to copy
-    #[arg(value_hint = clap::ValueHint::AnyPath)]
+    #[arg(value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
     pub source_path: String,
     /// Directory in the workspace to copy into, absolute or relative to /workspace
-    #[arg(long, default_value = WORKSPACE, value_name = "PATH")]
+    #[arg(long, default_value = WORKSPACE, value_name = "PATH", value_parser = octets_parser())]
     #[serde(default = "workspace")]
     pub dest: String,
 }

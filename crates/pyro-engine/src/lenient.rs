@@ -1,0 +1,269 @@
+//! *Lenient* reading of requests that models and programs write: what can only mean one thing is
+//! taken, and of what cannot is said which property it is, what came, and what is wanted.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use crate::Error;
+use crate::operation::Entry;
+use crate::permissions::HOST_COMPAT;
+use crate::request::{COMMAND, join_words};
+
+/// How much of a value is shown.
+const SHOWN_CHARACTERS: usize = 60;
+
+/// Makes a request fit the schema of its operation.
+pub(crate) fn fit(entry: &Entry, request: Value) -> Result<Value, Error> {
+    let schema = (entry.input_schema)().to_value();
+    let none = Map::new();
+    let properties = schema["properties"].as_object().unwrap_or(&none);
+    let Value::Object(given) = request else {
+        let wanted = "an object with the operation's properties";
+        return Err(misfit(entry.name, &request, wanted));
+    };
+    let required = |name: &str| {
+        let required = schema["required"].as_array();
+        required.is_some_and(|required| required.iter().any(|one| one == name))
+    };
+    let mut fitted = Map::new();
+    for (name, value) in given {
+        let Some(property) = properties.get(&name) else {
+            return Err(unknown(entry, &name, properties));
+        };
+        let property = resolved(property, &schema);
+        // A default is meant, unless there is none.
+        if value.is_null() && !required(&name) {
+            continue;
+        }
+        let value = fit_value(&name, property, value)?;
+        fitted.insert(name, value);
+    }
+    let missing = properties
+        .keys()
+        .find(|name| required(name) && !fitted.contains_key(*name));
+    if let Some(name) = missing {
+        let wanted = wanted(resolved(&properties[name], &schema));
+        return Err(Error::invalid(format!(
+            "{name} is missing; it must be {wanted}"
+        )));
+    }
+    Ok(Value::Object(fitted))
+}
+
+/// The schema itself, or the one that it refers to.
+fn resolved<'a>(property: &'a Value, schema: &'a Value) -> &'a Value {
+    let reference = property["$ref"].as_str();
+    let name = reference.and_then(|reference| reference.strip_prefix("#/$defs/"));
+    name.map_or(property, |name| &schema["$defs"][name])
+}
+
+fn has_type(property: &Value, name: &str) -> bool {
+    match &property["type"] {
+        Value::String(one) => one == name,
+        Value::Array(several) => several.iter().any(|one| one == name),
+        _ => false,
+    }
+}
+
+fn fit_value(name: &str, property: &Value, value: Value) -> Result<Value, Error> {
+    let fitted = match &value {
+        Value::Number(number) if has_type(property, "integer") => whole(number.as_f64()),
+        Value::String(text) if has_type(property, "integer") => whole(text.trim().parse().ok()),
+        Value::Number(number) if has_type(property, "boolean") => match number.as_f64() {
+            Some(0.0) => Some(false.into()),
+            Some(1.0) => Some(true.into()),
+            _ => None,
+        },
+        Value::String(text) if has_type(property, "boolean") => {
+            match text.trim().to_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" => Some(true.into()),
+                "false" | "no" | "off" | "0" => Some(false.into()),
+                _ => None,
+            }
+        }
+        // A command line in its words.
+        Value::Array(words) if name == COMMAND && has_type(property, "string") => {
+            let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
+            words
+                .filter(|words| !words.is_empty())
+                .map(|words| join_words(&words).into())
+        }
+        Value::String(_) if has_type(property, "array") && !has_type(property, "string") => {
+            Some(Value::Array(vec![value.clone()]))
+        }
+        Value::String(_) if has_type(property, "string") => return Ok(value),
+        Value::Bool(_) if has_type(property, "boolean") => return Ok(value),
+        Value::Array(_) if has_type(property, "array") => return Ok(value),
+        // What the schema says otherwise is for the operation to judge.
+        _ if property.get("type").is_none() => return Ok(value),
+        _ => None,
+    };
+    fitted.ok_or_else(|| misfit(name, &value, &wanted(property)))
+}
+
+/// A whole number that can be told exactly.
+fn whole(number: Option<f64>) -> Option<Value> {
+    /// Above this, `f64` does not tell one whole number from the next.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number = number.filter(|number| number.fract() == 0.0 && number.abs() < EXACT)?;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole, and in range")]
+    Some((number as i64).into())
+}
+
+/// What a property must be, for people.
+fn wanted(property: &Value) -> String {
+    let mut wanted = String::new();
+    if has_type(property, "integer") {
+        wanted.push_str("a whole number");
+        let limit = |name: &str| property.get(name).and_then(Value::as_i64);
+        match (limit("minimum"), limit("maximum")) {
+            (Some(least), Some(most)) => drop(write!(wanted, " from {least} to {most}")),
+            (Some(least), None) => drop(write!(wanted, ", {least} or more")),
+            (None, _) => {}
+        }
+    } else if has_type(property, "boolean") {
+        wanted.push_str("true or false");
+    } else if has_type(property, "array") {
+        wanted.push_str("a list");
+    } else {
+        wanted.push_str("text");
+    }
+    wanted
+}
+
+fn misfit(name: &str, value: &Value, wanted: &str) -> Error {
+    let text = value.to_string();
+    let mut shown: String = text.chars().take(SHOWN_CHARACTERS).collect();
+    if shown.len() < text.len() {
+        shown.push('\u{2026}');
+    }
+    Error::invalid(format!(
+        "{name} is {}; it must be {wanted}",
+        pyro_text::line(&shown)
+    ))
+}
+
+fn unknown(entry: &Entry, name: &str, properties: &Map<String, Value>) -> Error {
+    // Nobody is led to that by an error.
+    let names = properties.keys().map(String::as_str);
+    let names: Vec<&str> = names.filter(|name| *name != HOST_COMPAT).collect();
+    let takes = if names.is_empty() {
+        "it takes none".to_owned()
+    } else {
+        format!("it takes {}", names.join(", "))
+    };
+    let name = pyro_text::line(&name.chars().take(SHOWN_CHARACTERS).collect::<String>());
+    Error::invalid(format!("{} takes no '{name}'; {takes}", entry.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::operation::find;
+
+    #[expect(clippy::needless_pass_by_value, reason = "it is written in place")]
+    fn run(more: Value) -> Result<Value, String> {
+        let mut request = json!({"environment": "debian:12", "command": "true"});
+        for (name, value) in more.as_object().unwrap() {
+            request[name] = value.clone();
+        }
+        fit(find("vm_run").unwrap(), request).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn what_can_only_mean_one_thing_is_taken() {
+        for (name, given, meant) in [
+            ("timeout_seconds", json!(30.0), json!(30)),
+            ("timeout_seconds", json!("30"), json!(30)),
+            ("timeout_seconds", json!(" 3e1 "), json!(30)),
+            ("timeout_seconds", json!(30), json!(30)),
+            ("network", json!("False"), json!(false)),
+            ("network", json!("true"), json!(true)),
+            ("network", json!(1), json!(true)),
+            ("network", json!(true), json!(true)),
+            ("command", json!(["echo", "a b"]), json!("echo 'a b'")),
+        ] {
+            let fitted = run(json!({name: given})).unwrap();
+            assert_eq!(fitted[name], meant, "{name}: {given}");
+        }
+        let fitted = run(json!({"timeout_seconds": null, "network": null})).unwrap();
+        assert!(fitted.get("timeout_seconds").is_none() && fitted.get("network").is_none());
+    }
+
+    #[test]
+    fn what_cannot_is_told_with_what_came_and_what_is_wanted() {
+        for (name, given, told) in [
+            (
+                "timeout_seconds",
+                json!(1.5),
+                "timeout_seconds is 1.5; it must be a whole number, 1 or more",
+            ),
+            (
+                "timeout_seconds",
+                json!(true),
+                "timeout_seconds is true; it must be a whole number, 1 or more",
+            ),
+            (
+                "vcpu_count",
+                json!("two"),
+                "vcpu_count is \"two\"; it must be a whole number from 1 to 8",
+            ),
+            (
+                "mem_mib",
+                json!(1e300),
+                "mem_mib is 1e+300; it must be a whole number from 256 to 32768",
+            ),
+            (
+                "network",
+                json!("maybe"),
+                "network is \"maybe\"; it must be true or false",
+            ),
+            (
+                "network",
+                json!(2),
+                "network is 2; it must be true or false",
+            ),
+            (
+                "environment",
+                json!(12),
+                "environment is 12; it must be text",
+            ),
+            ("command", json!([]), "command is []; it must be text"),
+            (
+                "command",
+                json!(["a", 1]),
+                "command is [\"a\",1]; it must be text",
+            ),
+            ("command", json!(null), "command is null; it must be text"),
+        ] {
+            let error = run(json!({name: given})).unwrap_err();
+            assert_eq!(error, told, "{name}: {given}");
+        }
+        let error = run(json!({"cmd": "x"})).unwrap_err();
+        assert!(
+            error.starts_with("vm_run takes no 'cmd'; it takes command, environment, "),
+            "{error}"
+        );
+        let run = find("vm_run").unwrap();
+        let missing = fit(run, json!({"environment": "debian:12"})).unwrap_err();
+        assert_eq!(missing.message, "command is missing; it must be text");
+        let long = fit(run, json!("x".repeat(1000))).unwrap_err();
+        assert!(long.message.len() < 200, "{long}");
+    }
+
+    /// Whatever is sent, what fits is what the operation itself takes or refuses by name.
+    #[test]
+    fn every_operation_can_be_fitted() {
+        for entry in crate::operation::OPERATIONS {
+            assert!(fit(entry, json!([])).is_err());
+            let schema = (entry.input_schema)().to_value();
+            for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+                let kind = resolved(property, &schema);
+                assert!(kind.get("type").is_some(), "{}.{name}: {kind}", entry.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! A *message* as it comes from a client: what can be understood, and what is answered where it
+//! cannot. A client that is not answered waits.
+
+use rmcp::RoleServer;
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcRequest};
+use rmcp::service::RxJsonRpcMessage;
+use serde_json::{Value, json};
+
+/// The longest message: more than any request can need, less than would hurt.
+pub(crate) const MESSAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+
+/// JSON-RPC 2.0, section 5.1.
+const PARSE_ERROR: i32 = -32700;
+const INVALID_REQUEST: i32 = -32600;
+const INVALID_PARAMS: i32 = -32602;
+
+/// The requests that have parameters of their own here.
+const KNOWN: [&str; 11] = [
+    "initialize",
+    "server/discover",
+    "ping",
+    "tools/list",
+    "tools/call",
+    "prompts/list",
+    "prompts/get",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+    "completion/complete",
+];
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// What came.
+#[derive(Debug)]
+pub(crate) enum Understood {
+    /// A message.
+    Message(Box<RxJsonRpcMessage<RoleServer>>),
+    /// Something that wants no answer.
+    Nothing,
+    /// Something that is no message. The answers, one for each who may wait for one.
+    Wrong(Vec<Value>),
+}
+
+/// Reads a message, of which `bytes` is all.
+pub(crate) fn understand(bytes: &[u8]) -> Understood {
+    let bytes = bytes
+        .strip_prefix(BYTE_ORDER_MARK)
+        .unwrap_or(bytes)
+        .trim_ascii();
+    if bytes.is_empty() {
+        return Understood::Nothing;
+    }
+    let value: Value = match serde_json::from_slice(bytes) {
+        Ok(value) => value,
+        Err(error) => return Understood::Wrong(not_json(bytes, &error)),
+    };
+    let id = id_of(&value);
+    let wrong = |code, message: &str| Understood::Wrong(vec![error(id.clone(), code, message)]);
+    if value.is_array() {
+        return wrong(
+            INVALID_REQUEST,
+            "batches are not taken; send one message at a time",
+        );
+    }
+    if value["jsonrpc"] != "2.0" {
+        return wrong(
+            INVALID_REQUEST,
+            "not a message: \"jsonrpc\" must be \"2.0\"",
+        );
+    }
+    let has_method = value["method"].is_string();
+    let wants_answer = has_method && value.get("id").is_some();
+    if wants_answer && id.is_null() {
+        return wrong(INVALID_REQUEST, "\"id\" must be a text or a whole number");
+    }
+    match serde_json::from_slice::<ClientJsonRpcMessage>(bytes) {
+        // A request that is known, with parameters that do not fit, is taken for one of somebody
+        // else's.
+        Ok(ClientJsonRpcMessage::Request(JsonRpcRequest {
+            request: ClientRequest::CustomRequest(request),
+            ..
+        })) if KNOWN.contains(&&*request.method) => {
+            let message = format!("the parameters do not fit {}", request.method);
+            wrong(INVALID_PARAMS, &message)
+        }
+        Ok(message) => Understood::Message(Box::new(message)),
+        Err(error) if wants_answer => {
+            let message = format!("the parameters cannot be understood: {error}");
+            wrong(INVALID_PARAMS, &message)
+        }
+        // Notifications, and answers to what was never asked.
+        Err(_) if has_method || value.get("result").is_some() || value.get("error").is_some() => {
+            Understood::Nothing
+        }
+        Err(_) => wrong(INVALID_REQUEST, "not a message: \"method\" is missing"),
+    }
+}
+
+/// The answer to a message of which only the beginning was read, because it is too long.
+pub(crate) fn too_long(beginning: &[u8]) -> Value {
+    let message = format!("the message is longer than {MESSAGE_LIMIT_BYTES} bytes");
+    error(find_id(beginning), INVALID_REQUEST, &message)
+}
+
+/// The answers to what is no JSON. Whoever waits is found by the id, if there is one.
+fn not_json(bytes: &[u8], failure: &serde_json::Error) -> Vec<Value> {
+    let several = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+    let whole: Vec<Value> = several.map_while(Result::ok).collect();
+    if whole.len() > 1 && whole.iter().all(Value::is_object) {
+        let message = "several messages on one line; each must be on a line of its own";
+        let answers = whole
+            .iter()
+            .map(|one| error(id_of(one), PARSE_ERROR, message));
+        return answers.collect();
+    }
+    let message = format!("not JSON: {failure}");
+    vec![error(find_id(bytes), PARSE_ERROR, &message)]
+}
+
+/// An error's message in JSON-RPC. Who cannot be told from others has the id null.
+#[expect(clippy::needless_pass_by_value, reason = "it is found for this")]
+fn error(id: Value, code: i32, message: &str) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
+}
+
+/// The id of a message, if it can be one.
+fn id_of(message: &Value) -> Value {
+    match &message["id"] {
+        id @ Value::String(_) => id.clone(),
+        Value::Number(id) if id.is_i64() || id.is_u64() => Value::Number(id.clone()),
+        _ => Value::Null,
+    }
+}
+
+/// Looks for the id in what is an object only in part: the member of that name that is in no other
+/// object.
+fn find_id(bytes: &[u8]) -> Value {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                let end = end_of_text(bytes, at);
+                let rest = bytes[end..].trim_ascii_start();
+                if depth == 1 && &bytes[at..end] == b"\"id\"" && rest.starts_with(b":") {
+                    return first_value(&rest[1..]);
+                }
+                at = end;
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    Value::Null
+}
+
+/// Where the text ends that begins at `start`.
+fn end_of_text(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn first_value(bytes: &[u8]) -> Value {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+    let value = values.next().and_then(Result::ok).unwrap_or_default();
+    id_of(&json!({ "id": value }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn answers(line: &str) -> Vec<(Value, i64)> {
+        match understand(line.as_bytes()) {
+            Understood::Wrong(answers) => answers
+                .iter()
+                .map(|answer| {
+                    (
+                        answer["id"].clone(),
+                        answer["error"]["code"].as_i64().unwrap(),
+                    )
+                })
+                .collect(),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_answered() {
+        let id = |id: i64| Value::from(id);
+        for (line, expected) in [
+            ("nonsense", vec![(Value::Null, -32700)]),
+            (
+                r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"x":"\ud800"}}"#,
+                vec![(id(7), -32700)],
+            ),
+            (
+                r#"{"jsonrpc":"2.0","params":{"id":1,"x":"}\""},"id":"a","method"#,
+                vec![("a".into(), -32700)],
+            ),
+            (
+                r#"{"id":1,"method":"ping","jsonrpc":"2.0"} {"id":2,"method":"ping","jsonrpc":"2.0"}"#,
+                vec![(id(1), -32700), (id(2), -32700)],
+            ),
+            (r#"{"id":1}garbage"#, vec![(id(1), -32700)]),
+            (
+                r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
+                vec![(Value::Null, -32600)],
+            ),
+            (
+                r#"{"jsonrpc":"1.0","id":3,"method":"ping"}"#,
+                vec![(id(3), -32600)],
+            ),
+            (r#"{"jsonrpc":"2.0","id":3}"#, vec![(id(3), -32600)]),
+            (
+                r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
+                vec![(Value::Null, -32600)],
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+                vec![(Value::Null, -32600)],
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#,
+                vec![(Value::Null, -32600)],
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{}}"#,
+                vec![(id(4), -32602)],
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":[]}"#,
+                vec![(id(4), -32602)],
+            ),
+            ("7", vec![(Value::Null, -32600)]),
+        ] {
+            assert_eq!(answers(line), expected, "{line}");
+        }
+        let cut = too_long(br#"{"jsonrpc":"2.0","id":9,"method":"x","params":{"a":"bbb"#);
+        assert_eq!(
+            (&cut["id"], &cut["error"]["code"]),
+            (&id(9), &(-32600).into())
+        );
+    }
+
+    #[test]
+    fn messages_are_understood_and_what_wants_no_answer_gets_none() {
+        for line in [
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
+            "\u{feff}{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"tools/list\"}\r",
+            r#"{"jsonrpc":"2.0","id":1,"method":"no/such"}"#,
+        ] {
+            let understood = understand(line.as_bytes());
+            assert!(
+                matches!(understood, Understood::Message(_)),
+                "{line}: {understood:?}"
+            );
+        }
+        for line in ["", " ", r#"{"jsonrpc":"2.0","id":1,"error":7}"#] {
+            let understood = understand(line.as_bytes());
+            assert!(
+                matches!(understood, Understood::Nothing),
+                "{line}: {understood:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_looked_through(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = find_id(&bytes);
+            let _ = understand(&bytes);
+        }
+
+        #[test]
+        fn the_id_is_found_wherever_the_rest_breaks(cut in 24_usize..60) {
+            let line = br#"{"jsonrpc":"2.0","id":12,"method":"x","params":{"id":3,"y":[1]}}"#;
+            prop_assert_eq!(find_id(&line[..cut.max(25)]), 12);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! *Octets* as text: names and command lines are bytes on Linux, and JSON has text only.
+//!
+//! What is UTF-8 stays as it is. Each byte B of what is not becomes the character U+10FF00 + B, in
+//! a plane for private use. A text that has these characters itself has their bytes written in
+//! the same way, so that nothing has two meanings.
+
+use std::borrow::Cow;
+
+const BASE: u32 = 0x10_FF00;
+/// The bytes that can be outside of UTF-8.
+const BYTES: std::ops::RangeInclusive<u32> = 0x80..=0xFF;
+
+/// Returns the text that stands for these bytes.
+pub fn encode(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && !text.contains(is_ours)
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if is_ours(character) {
+                let mut buffer = [0; 4];
+                text.extend(character.encode_utf8(&mut buffer).bytes().map(ours));
+            } else {
+                text.push(character);
+            }
+        }
+        text.extend(chunk.invalid().iter().copied().map(ours));
+    }
+    Cow::Owned(text)
+}
+
+/// Returns the bytes for which a text stands. Every text stands for some.
+pub fn decode(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains(is_ours) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut buffer = [0; 4];
+    for character in text.chars() {
+        match byte(character) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes()),
+        }
+    }
+    Cow::Owned(bytes)
+}
+
+fn ours(byte: u8) -> char {
+    char::from_u32(BASE + u32::from(byte)).expect("the highest is U+10FFFF, which is a character")
+}
+
+fn byte(character: char) -> Option<u8> {
+    let offset = u32::from(character).checked_sub(BASE)?;
+    u8::try_from(offset)
+        .ok()
+        .filter(|_| BYTES.contains(&offset))
+}
+
+fn is_ours(character: char) -> bool {
+    byte(character).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn text_stays_and_other_bytes_are_told() {
+        assert_eq!(encode("a\u{fc}\n".as_bytes()), "a\u{fc}\n");
+        assert_eq!(encode(b"a\xffb\xc3"), "a\u{10ffff}b\u{10ffc3}");
+        assert_eq!(decode("a\u{10ffff}b"), &b"a\xffb"[..]);
+        // A text that looks like it is told, too.
+        let odd = "\u{10ff80}";
+        assert_ne!(encode(odd.as_bytes()), odd);
+        assert_eq!(decode(&encode(odd.as_bytes())), odd.as_bytes());
+    }
+
+    proptest! {
+        #[test]
+        fn all_bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let text = encode(&bytes);
+            prop_assert_eq!(&*decode(&text), &*bytes);
+        }
+
+        #[test]
+        fn characters_of_ours_come_back(text in "[a\u{10ff7f}-\u{10ffff}]{0,10}") {
+            let told = encode(text.as_bytes());
+            prop_assert_eq!(&*decode(&told), text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Names are bytes: those that are no text can be named, on every way in.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::context::TestContext;
+use crate::lasting::Lasting;
+
+fn words(words: &[&[u8]]) -> Vec<OsString> {
+    words
+        .iter()
+        .map(|word| OsStr::from_bytes(word).to_owned())
+        .collect()
+}
+
+#[test]
+fn words_of_a_command_need_not_be_text() {
+    let context = TestContext::with("debian:12");
+    // The last is a character that stands for a byte elsewhere.
+    let odd: &[u8] = b"a\xff\xc3(\xe4\xf4\x8f\xbe\x80";
+    let run = words(&[b"-q", b"run", b"debian:12", b"--", b"printf", b"%s", odd]);
+    assert_eq!(context.pyro(&run).run().expect(0).stdout, odd);
+
+    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let id = workspace.id.as_bytes();
+    let exec = words(&[b"-q", b"workspace", b"exec", id, b"--", b"touch", odd]);
+    context.pyro(&exec).run().expect(0);
+    let listed = workspace.shell("printf %s *").run().expect(0);
+    assert_eq!(listed.stdout, odd);
+    // It is in the log, in a form that JSON can have.
+    let logged = workspace.logs()[0]["command"].as_str().unwrap().to_owned();
+    assert!(logged.starts_with("touch 'a"), "{logged:?}");
+}
+
+#[test]
+fn files_whose_names_are_no_text_go_in() {
+    let context = TestContext::with("debian:12");
+    let source = context.path("home").join(OsStr::from_bytes(b"seed-\xff"));
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join(OsStr::from_bytes(b"\xfe")), "content").unwrap();
+    let seed = [OsStr::new("--seed-path"), source.as_os_str()];
+    let workspace = Lasting::workspace(&context, &seed);
+    assert_eq!(workspace.ask("cat *"), "content");
+    let dest = [OsStr::new("--dest"), OsStr::from_bytes(b"deep/\xfd")];
+    workspace.push(&source).args(&dest).run().expect(0);
+    let found = workspace
+        .shell("printf '%s ' deep/*; cat deep/*/*")
+        .run()
+        .expect(0);
+    assert_eq!(found.stdout, b"deep/\xfd content");
+}
