@@ -19,6 +19,8 @@ mod clones;
 mod context;
 mod contract;
 mod damage;
+mod demo;
+mod demo_model;
 mod doctor;
 mod durability;
 mod endings;

@@ -1,0 +1,458 @@
+//! `demo ollama` with a model's server in a process of its own, and real virtual machines:
+//! whatever the model and its server do, it ends as it should.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::context::TestContext;
+use crate::process::{Finished, Pyro};
+
+/// The stand-in for a model's server, if this was built with it.
+const SERVER: Option<&str> = option_env!("CARGO_BIN_EXE_pyro-model-server");
+
+/// A model's server that behaves in one way.
+struct Model {
+    process: Child,
+    url: String,
+    requests: Receiver<String>,
+}
+
+impl Model {
+    fn start(behaviour: &str) -> Option<Self> {
+        let Some(server) = SERVER else {
+            eprintln!("SKIPPED {behaviour}: built without the feature test-programs");
+            return None;
+        };
+        let mut process = Command::new(server)
+            .arg(behaviour)
+            .env_clear()
+            .current_dir(Path::new("/"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        let (sender, requests) = channel();
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let url = requests.recv_timeout(Duration::from_secs(60)).unwrap();
+        Some(Self {
+            process,
+            url,
+            requests,
+        })
+    }
+
+    fn ask(&self, context: &TestContext, arguments: &[&str]) -> Pyro {
+        let run = context.pyro(&["demo", "ollama", "--base-url", &self.url]);
+        run.args(&["--model", "stand-in"]).args(arguments)
+    }
+
+    /// What it was asked so far.
+    fn requests(&self) -> Vec<Value> {
+        let lines = self.requests.try_iter();
+        lines
+            .map(|line| serde_json::from_str(&line).unwrap())
+            .collect()
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const BEGIN: &str = "[ollama] starting tool demo with model=stand-in\n[model] input user\n";
+const SUCCESS: &str = "[ollama] no tool calls returned; stopping loop\n\
+                       [done] command execution succeeded\n\
+                       [summary] exit_code=0 fallback_used=False execution_mode=guest_vsock\n";
+
+/// The lines about a call, and what came of it.
+fn called(tool: &str, outcome: &str) -> String {
+    format!(
+        "[model] tool_call {tool}\n[tool] calling {tool}\n[tool] {tool} {outcome}\n\
+         [tool] result {tool}\n"
+    )
+}
+
+#[test]
+fn a_model_that_does_what_it_is_asked_succeeds() {
+    for (behaviour, options) in [("good", &[][..]), ("good-stream", &["--stream"])] {
+        let Some(model) = Model::start(behaviour) else {
+            return;
+        };
+        let context = TestContext::with("debian:12");
+        let run = model.ask(&context, options).run().expect(0);
+        let said = "[model] output assistant\n";
+        let call = called("vm_run", "succeeded");
+        let expected = format!("{BEGIN}{said}{call}{said}{SUCCESS}");
+        let run = run.out_is(&expected);
+        assert_eq!(run.err(), "", "{run:?}");
+        let requests = model.requests();
+        assert_eq!(requests.len(), 2);
+        assert_asked_as_promised(&requests[0], behaviour == "good-stream");
+        let messages = requests[1]["body"]["messages"].as_array().unwrap();
+        let roles: Vec<&str> = messages
+            .iter()
+            .map(|m| m["role"].as_str().unwrap())
+            .collect();
+        assert_eq!(roles, ["user", "assistant", "tool"]);
+        assert_eq!(
+            messages[2]["tool_call_id"],
+            messages[1]["tool_calls"][0]["id"]
+        );
+        assert_eq!(messages[2]["name"], "vm_run");
+        let content: Value =
+            serde_json::from_str(messages[2]["content"].as_str().unwrap()).unwrap();
+        assert_eq!(content["stdout"], "true\n");
+    }
+}
+
+fn assert_asked_as_promised(request: &Value, stream: bool) {
+    assert_eq!(request["first"], "POST /v1/chat/completions HTTP/1.1");
+    let headers = request["headers"].as_object().unwrap();
+    let names: Vec<&str> = headers.keys().map(String::as_str).collect();
+    assert_eq!(names, ["content-length", "content-type", "host"]);
+    let body = &request["body"];
+    assert_eq!(body["model"], "stand-in");
+    assert_eq!(body["tool_choice"], "auto");
+    assert_eq!(body["temperature"], 0);
+    assert_eq!(
+        body["stream"],
+        if stream { true.into() } else { Value::Null }
+    );
+    let tools = body["tools"].as_array().unwrap();
+    let names: Vec<&str> = tools
+        .iter()
+        .map(|tool| tool["function"]["name"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "vm_run",
+        "vm_list_environments",
+        "vm_create",
+        "vm_start",
+        "vm_exec",
+        "vm_status",
+    ];
+    assert_eq!(names, expected);
+    let parameters = &tools[0]["function"]["parameters"];
+    assert_eq!(parameters["additionalProperties"], false);
+    assert!(parameters["properties"]["command"].is_object());
+    assert!(!body.to_string().contains("allow_host_compat"));
+}
+
+#[test]
+fn a_model_may_go_step_by_step_and_be_lax() {
+    let Some(steps) = Model::start("steps") else {
+        return;
+    };
+    let context = TestContext::with("debian:12");
+    let run = steps.ask(&context, &["-v"]).run().expect(0);
+    let out = run.out();
+    for line in [
+        "[tool] vm_create succeeded",
+        "[tool] resolved vm_id placeholder",
+        "[tool] vm_exec succeeded",
+        "[summary] stdout=true",
+    ] {
+        assert!(
+            out.lines().any(|found| found == line),
+            "no {line:?} in {run:?}"
+        );
+    }
+    assert!(
+        out.contains("[model] output assistant \"It printed true.\"\n"),
+        "{run:?}"
+    );
+
+    let lax = Model::start("lax").unwrap();
+    let run = lax.ask(&context, &["--json"]).run().expect(0).json();
+    assert_eq!(run["stdout"], "true\n");
+    assert_eq!((&run["rounds"], &run["tool_calls"]), (&2.into(), &1.into()));
+    assert_eq!(run["fallback_used"], false);
+    assert_eq!(run["model"], "stand-in");
+    assert!(run.get("corrected").is_none(), "{run:#}");
+}
+
+/// Runs with a server that behaves like this, to a failure with this code, message and part of
+/// the rest.
+#[track_caller]
+fn fails(
+    behaviour: &str,
+    options: &[&str],
+    code: &str,
+    message: &str,
+    rest: &str,
+) -> Option<Finished> {
+    let model = Model::start(behaviour)?;
+    let context = TestContext::with("debian:12");
+    let run = model.ask(&context, options).run().expect(1);
+    let last = run.out();
+    let last = last.lines().last().unwrap();
+    assert!(last.starts_with(&format!("[error] {message}")), "{run:?}");
+    let run = run.err_has(&format!("code: {code} (")).err_has(rest);
+    let url = model.url.clone();
+    let json = context.pyro(&["demo", "ollama", "--json", "--base-url", &url]);
+    let json = json.args(options).run();
+    assert_eq!(json.expect(1).json()["code"], code);
+    Some(run)
+}
+
+const NOT_CALLED: &str =
+    "failed to call Ollama. Ensure that a model's server answers at http://127.";
+const RAN_NOTHING: &str = "demo did not execute a successful vm_run or vm_exec";
+
+#[test]
+fn nonsense_ends_with_what_was_said_instead() {
+    let said = "the model said: Sure! Use `vm_run` \\u{1b}[2J\\n[done]";
+    let run = fails("nonsense", &[], "model_ran_nothing", RAN_NOTHING, said);
+    if let Some(run) = run {
+        assert!(!run.out().contains("[done]"), "{run:?}");
+    }
+}
+
+#[test]
+fn a_loop_ends_after_twelve_rounds() {
+    let message = "tool-calling loop exceeded maximum rounds";
+    let run = fails(
+        "loop",
+        &[],
+        "model_rounds_exceeded",
+        message,
+        "after 12 rounds",
+    );
+    if let Some(run) = run {
+        assert_eq!(
+            run.out()
+                .matches("[tool] calling vm_list_environments")
+                .count(),
+            12
+        );
+    }
+}
+
+#[test]
+fn silence_ends_with_the_time_limit() {
+    let why = "a reply did not come within 1 s";
+    fails(
+        "silent",
+        &["--timeout-seconds", "1"],
+        "model_timed_out",
+        NOT_CALLED,
+        why,
+    );
+}
+
+#[test]
+fn what_is_no_reply_is_shown() {
+    let why = "the reply is not JSON but begins with \"<html><body>It works!";
+    fails("bad-json", &[], "model_reply_invalid", NOT_CALLED, why);
+    let message = "Ollama response did not contain completion choices";
+    fails(
+        "other-json",
+        &[],
+        "model_reply_invalid",
+        message,
+        "--base-url",
+    );
+}
+
+#[test]
+fn a_server_that_refuses_is_quoted() {
+    let why = "HTTP status 400: registry.ollama.ai/library/gemma:2b does not support tools";
+    fails("refuses-tools", &[], "model_refused", NOT_CALLED, why);
+    fails(
+        "fails",
+        &[],
+        "model_refused",
+        NOT_CALLED,
+        "HTTP status 500: out of memory",
+    );
+    let why = "HTTP status 401: Incorrect API key provided: secret-\\u{1b}[2J";
+    fails("wants-a-key", &[], "model_refused", NOT_CALLED, why);
+}
+
+#[test]
+fn a_reply_that_ends_early_is_no_reply() {
+    let why = "the connection ended before the reply did";
+    fails("ends-early", &[], "model_reply_cut_off", NOT_CALLED, why);
+    fails(
+        "ends-early-stream",
+        &["--stream"],
+        "model_reply_cut_off",
+        NOT_CALLED,
+        why,
+    );
+}
+
+#[test]
+fn a_command_that_fails_or_is_another_is_no_success() {
+    let message = "vm_exec failed; expected exit_code=0";
+    fails(
+        "fails-the-command",
+        &[],
+        "model_command_failed",
+        message,
+        "exit code 3",
+    );
+    let message = "vm_exec output did not confirm repository clone success";
+    let run = fails(
+        "other-command",
+        &[],
+        "model_ran_something_else",
+        message,
+        "expected is \"true\"",
+    );
+    if let Some(run) = run {
+        run.err_has("safe to retry: unknown, a command may have run");
+    }
+}
+
+#[test]
+fn a_model_hears_what_is_wrong_and_mends_it() {
+    for (behaviour, expected) in [
+        (
+            "bad-arguments",
+            &[
+                ("invalid_arguments", "not an object in JSON"),
+                ("invalid_arguments", "vcpu_count has to be of type integer"),
+                ("unknown_environment", "windows:11"),
+            ],
+        ),
+        (
+            "invents-a-tool",
+            &[
+                (
+                    "unknown_tool",
+                    "there is no tool 'run_shell'; there are vm_run",
+                ),
+                ("not_allowed_by_operator", "allow_host_compat"),
+                ("unknown_tool", "there is no tool 'workspace_create'"),
+            ],
+        ),
+    ] {
+        let Some(model) = Model::start(behaviour) else {
+            return;
+        };
+        let context = TestContext::with("debian:12");
+        let run = model.ask(&context, &[]).run().expect(0);
+        assert!(run.out().ends_with(SUCCESS), "{run:?}");
+        assert_eq!(run.out().matches(" failed: ").count(), 3, "{run:?}");
+        let requests = model.requests();
+        let messages = requests.last().unwrap()["body"]["messages"]
+            .as_array()
+            .unwrap();
+        let answers: Vec<Value> = messages
+            .iter()
+            .filter(|message| message["role"] == "tool")
+            .map(|message| serde_json::from_str(message["content"].as_str().unwrap()).unwrap())
+            .collect();
+        for (answer, (code, words)) in answers.iter().zip(expected) {
+            assert_eq!(answer["ok"], false, "{answer:#}");
+            assert_eq!(answer["error_type"], *code, "{answer:#}");
+            assert!(answer["tool_name"].is_string(), "{answer:#}");
+            assert!(
+                answer["error"].as_str().unwrap().contains(words),
+                "{answer:#}"
+            );
+        }
+        assert_eq!(answers[3]["exit_code"], 0, "{answers:#?}");
+    }
+}
+
+#[test]
+fn calls_that_are_too_many_are_not_made() {
+    let why = "vm_run: at most 8 calls of one reply are made";
+    let run = fails("many-calls", &[], "model_ran_nothing", RAN_NOTHING, why);
+    if let Some(run) = run {
+        assert_eq!(run.out().matches("[tool] calling ").count(), 8, "{run:?}");
+    }
+}
+
+/// Whatever a model starts ends with the conversation; a context looks whether it did.
+#[test]
+fn nothing_is_left_of_a_models_machines() {
+    fails(
+        "leaves-a-vm",
+        &[],
+        "model_ran_nothing",
+        RAN_NOTHING,
+        "It printed true.",
+    );
+}
+
+#[test]
+fn a_key_is_sent_if_there_is_one_and_shown_nowhere() {
+    let Some(model) = Model::start("good") else {
+        return;
+    };
+    let context = TestContext::with("debian:12");
+    let run = model.ask(&context, &["-v", "--trace"]);
+    let run = run
+        .env("PYRO_MODEL_API_KEY", "sk-0123")
+        .env("PYRO_LOG", "trace");
+    let run = run.run().expect(0).err_lacks("sk-0123");
+    assert!(!run.out().contains("sk-0123"), "{run:?}");
+    for request in model.requests() {
+        assert_eq!(request["headers"]["authorization"], "Bearer sk-0123");
+    }
+    let run = model
+        .ask(&context, &[])
+        .env("PYRO_MODEL_API_KEY", "sk-\n0123")
+        .run();
+    run.expect(1).err_has("model_key_invalid").err_lacks("0123");
+}
+
+#[test]
+fn an_address_that_is_none_or_that_nobody_has_is_explained() {
+    let context = TestContext::with("debian:12");
+    let ask = |url| {
+        context
+            .pyro(&["demo", "ollama", "--json", "--base-url", url])
+            .run()
+    };
+    let error = ask("localhost:11434/v1").json_error("model_address_invalid", true);
+    assert!(
+        error["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("http://localhost:11434/v1")
+    );
+    let error = ask("http://127.0.0.1:1/v1").json_error("model_unreachable", true);
+    assert!(error["remedy"].as_str().unwrap().contains("ollama serve"));
+    // A server that has no TLS.
+    if let Some(model) = Model::start("good") {
+        let url = model.url.replace("http:", "https:");
+        ask(&url).json_error("model_unreachable", true);
+    }
+}
+
+/// Lines that could not be written are no lines that were: what is lost is said.
+#[test]
+fn lines_that_cannot_be_printed_are_not_lost_in_silence() {
+    let Some(model) = Model::start("good") else {
+        return;
+    };
+    let context = TestContext::with("debian:12");
+    let script = "\"$@\" >/dev/full";
+    let url = model.url.as_str();
+    let run = context.scripted(script, &["demo", "ollama", "--base-url", url]);
+    run.run().expect(1).err_has("code: output_failed");
+    let script = "\"$@\" | head -n 1; echo $? ${PIPESTATUS[0]}";
+    let run = context.program(Path::new("/bin/bash"));
+    let run = run.args(&["-c", script, "bash", crate::context::PYRO]);
+    let run = run.args(&["demo", "ollama", "--base-url", url]).run();
+    let run = run.expect(0);
+    assert!(run.out().ends_with("0 141\n"), "{run:?}");
+}
