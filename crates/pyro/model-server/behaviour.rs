@@ -44,7 +44,7 @@ pub(crate) fn answer(behaviour: &str, request: &Value) -> Answer {
             "Sure! Use `vm_run` \u{1b}[2J\n[done] command execution succeeded",
         )),
         ("loop", _) => reply(calls(&[list()])),
-        ("silent", _) => Answer::Silence,
+        ("silent", _) | ("starts-and-is-silent", 2) => Answer::Silence,
         ("bad-json", _) => ok("text/html", b"<html><body>It works!</body></html>"),
         ("other-json", _) => ok("application/json", b"{\"models\": []}"),
         ("refuses-tools", _) => {
@@ -108,11 +108,13 @@ pub(crate) fn answer(behaviour: &str, request: &Value) -> Answer {
         // Commands that were not asked for.
         ("fails-the-command", 0) => reply(calls(&[self::run("echo true; exit 3")])),
         ("other-command", 0) => reply(calls(&[self::run("yes no | head -c 100000")])),
-        ("leaves-a-vm", 0) => reply(calls(&[call(
+        ("leaves-a-vm" | "starts-and-is-silent", 0) => reply(calls(&[call(
             "vm_create",
             json!({"environment": "debian:12"}),
         )])),
-        ("leaves-a-vm", 1) => reply(calls(&[call("vm_start", json!({"vm_id": "<vm_id>"}))])),
+        ("leaves-a-vm" | "starts-and-is-silent", 1) => {
+            reply(calls(&[call("vm_start", json!({"vm_id": "<vm_id>"}))]))
+        }
         _ => done(),
     }
 }

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::context::TestContext;
@@ -390,6 +391,19 @@ fn nothing_is_left_of_a_models_machines() {
         RAN_NOTHING,
         "It printed true.",
     );
+}
+
+#[test]
+fn whoever_breaks_it_off_leaves_nothing_either() {
+    let Some(model) = Model::start("starts-and-is-silent") else {
+        return;
+    };
+    let context = TestContext::with("debian:12");
+    let mut run = model.ask(&context, &[]).start();
+    run.wait_for_stdout("[tool] result vm_start\n");
+    run.signal(Signal::INT);
+    run.finish().expect(130);
+    context.assert_nothing_is_left();
 }
 
 #[test]

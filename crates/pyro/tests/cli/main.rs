@@ -52,6 +52,7 @@ mod network_limits;
 mod parked;
 mod prestarts;
 mod process;
+mod promised;
 mod pushes;
 mod records;
 mod rehearsals;
