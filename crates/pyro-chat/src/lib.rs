@@ -5,6 +5,7 @@
 //! and what is no reply is an error that says what came instead. The library reads no variable
 //! and knows no tool; what is said is the caller's business.
 
+mod address;
 mod connection;
 mod error;
 mod events;

@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn a_model_cannot_ask_for_any_number_of_calls() {
         let call = json!({"function": {"name": "x"}});
-        let many = vec![call.clone(); 1000];
+        let many = vec![call; 1000];
         let reply = whole(&json!({"choices": [{"message": {"tool_calls": many}}]})).unwrap();
         assert_eq!(reply.calls.len(), CALLS_LIMIT);
         let far = json!({"index": u64::MAX, "function": {"name": "x"}});

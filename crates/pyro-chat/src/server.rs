@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::rustls::RootCertStore;
 
+use crate::address::completions;
 use crate::connection::Connection;
 use crate::events::Events;
 use crate::reply::{Pieces, failure};
@@ -126,7 +127,7 @@ impl Server {
         let path = self.url.path_and_query().cloned();
         *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
         let headers = request.headers_mut();
-        let host = self.url.authority().map(|host| host.as_str());
+        let host = self.url.authority().map(http::uri::Authority::as_str);
         if let Ok(host) = HeaderValue::from_str(host.unwrap_or_default()) {
             headers.insert(HOST, host);
         }
@@ -219,38 +220,6 @@ fn said(body: &[u8]) -> String {
     })
 }
 
-/// Where a server has its completions.
-fn completions(base_url: &str) -> Result<Uri, Error> {
-    let wrong = |why| Error::Address {
-        url: pyro_text::line(base_url),
-        why,
-    };
-    // What is before an @ may be a password.
-    if base_url.contains('@') {
-        return Err(Error::Address {
-            url: "…@…".into(),
-            why: "it has a user name, which is not sent; a key is given otherwise",
-        });
-    }
-    let url: Uri = base_url
-        .trim()
-        .parse()
-        .map_err(|_| wrong("it cannot be read"))?;
-    if !matches!(url.scheme_str(), Some("http" | "https")) {
-        return Err(wrong("it begins with neither http:// nor https://"));
-    }
-    if url.host().is_none_or(str::is_empty) {
-        return Err(wrong("it names no host"));
-    }
-    let path = url.path().trim_end_matches('/');
-    let query = url.query().map(|query| format!("?{query}"));
-    let whole = format!("{path}/chat/completions{}", query.unwrap_or_default());
-    let mut parts = url.into_parts();
-    let whole = whole.parse().map_err(|_| wrong("it cannot be read"))?;
-    parts.path_and_query = Some(whole);
-    Uri::from_parts(parts).map_err(|_| wrong("it cannot be read"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
@@ -285,34 +254,6 @@ mod tests {
             }
         });
         format!("http://{address}/v1")
-    }
-
-    #[test]
-    fn the_path_is_added_to_whatever_there_is() {
-        for (given, meant) in [
-            (
-                "http://localhost:11434/v1",
-                "http://localhost:11434/v1/chat/completions",
-            ),
-            ("https://h", "https://h/chat/completions"),
-            ("https://h/a/?b=c", "https://h/a/chat/completions?b=c"),
-            ("http://[::1]:8/v1//", "http://[::1]:8/v1/chat/completions"),
-        ] {
-            assert_eq!(completions(given).unwrap().to_string(), meant);
-        }
-        for wrong in [
-            "",
-            "localhost:11434/v1",
-            "ftp://h",
-            "http://",
-            "http:///v1",
-            "a b",
-        ] {
-            let error = completions(wrong).unwrap_err();
-            assert_eq!(error.code(), "model_address_invalid", "{wrong}");
-        }
-        let secret = completions("http://me:secret@h/v1").unwrap_err();
-        assert!(!secret.to_string().contains("secret"), "{secret}");
     }
 
     #[test]

@@ -7,8 +7,10 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::exit,
-    reason = "it ends with the test that it is of"
+    clippy::match_same_arms,
+    clippy::needless_pass_by_value,
+    clippy::single_match_else,
+    reason = "a table of behaviours, for tests"
 )]
 
 mod behaviour;

@@ -70,7 +70,8 @@ impl News {
                 duration,
             } => self.result(&render::step(what, text, *duration)),
             Event::Talk(talk) => {
-                self.result(&talk::lines(talk, self.verbosity == Verbosity::Verbose))
+                let verbose = self.verbosity == Verbosity::Verbose;
+                self.result(&talk::lines(talk, verbose));
             }
             Event::Timing { .. } | Event::Started { .. } => {}
         }

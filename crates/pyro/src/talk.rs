@@ -63,15 +63,15 @@ pub(crate) fn summary(run: &ModelRun, verbose: bool) -> String {
     // The words of the language in which programs have read this line first.
     let fallback_used = if run.fallback_used { "True" } else { "False" };
     let result = &run.result;
-    let mut text = format!(
+    let summary = format!(
         "[summary] exit_code={} fallback_used={fallback_used} execution_mode={}\n",
         result.exit_code, result.execution_mode
     );
-    if verbose {
-        let stdout = pyro_text::line(result.printed.stdout.trim());
-        text.push_str(&format!("[summary] stdout={stdout}\n"));
+    if !verbose {
+        return summary;
     }
-    text
+    let stdout = pyro_text::line(result.printed.stdout.trim());
+    format!("{summary}[summary] stdout={stdout}\n")
 }
 
 #[cfg(test)]

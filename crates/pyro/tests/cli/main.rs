@@ -20,6 +20,7 @@ mod context;
 mod contract;
 mod damage;
 mod demo;
+mod demo_failures;
 mod demo_model;
 mod doctor;
 mod durability;

@@ -196,7 +196,7 @@ fn every_method_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
     let promises: Value = serde_json::from_str(&read("tests/python/promises.json")).unwrap();
-    let promised: Vec<&String> = promises["methods"].as_object().unwrap().keys().collect();
+    let tested: Vec<&String> = promises["methods"].as_object().unwrap().keys().collect();
     let source = ["_operations.py", "_pyro.py"]
         .map(|name| std::fs::read_to_string(root.join("python/pyro_mcp").join(name)));
     let source: String = source.into_iter().flatten().collect();
@@ -223,7 +223,7 @@ fn every_method_exists() {
         "stop_vm",
     ] {
         assert!(
-            promised.iter().any(|name| *name == method),
+            tested.iter().any(|name| *name == method),
             "{method} is not tested"
         );
         assert!(

@@ -117,9 +117,9 @@ mod tests {
 
     use super::*;
 
-    fn fitted(name: &str, arguments: Value) -> Result<Value, String> {
+    fn fitted(name: &str, arguments: &Value) -> Result<Value, String> {
         let entry = crate::operation::find(name).unwrap();
-        let mut arguments = read(&arguments)?;
+        let mut arguments = read(arguments)?;
         fit(entry, &mut arguments).map(|()| Value::Object(arguments))
     }
 
@@ -147,7 +147,7 @@ mod tests {
             (json!(""), json!({})),
             (Value::Null, json!({})),
         ] {
-            assert_eq!(fitted("vm_run", written), Ok(meant));
+            assert_eq!(fitted("vm_run", &written), Ok(meant));
         }
     }
 
@@ -172,7 +172,7 @@ mod tests {
             (json!("{\"command\": "), ["not an object", "JSON", "EOF"]),
             (json!("[1]"), ["not an object", "an array", "debian:12"]),
         ] {
-            let error = fitted("vm_run", written).unwrap_err();
+            let error = fitted("vm_run", &written).unwrap_err();
             for word in words {
                 assert!(error.contains(word), "no {word:?} in {error}");
             }

@@ -27,7 +27,8 @@ const COMMAND: &str = "git --version";
 /// it.
 const PROBE: &str = "url=https://example.com/
 printf 'get %s /tmp/page\\n\\n' $url |
-  GIT_TRACE_CURL=/tmp/trace GIT_TRACE_CURL_NO_DATA=1 timeout 20 git remote-https $url $url 2>/tmp/errors
+  GIT_TRACE_CURL=/tmp/trace GIT_TRACE_CURL_NO_DATA=1 timeout 20 git remote-https $url $url \
+    >/dev/null 2>/tmp/errors
 ended=$?
 status=$(sed -n 's|.*<= Recv header: HTTP/[0-9.]* \\([0-9]*\\).*|\\1|p' /tmp/trace 2>/dev/null | tail -n 1)
 [ -n \"$status\" ] && echo $status && exit
@@ -188,4 +189,49 @@ async fn run(
         duration: *cleanup.lock().unwrap_or_else(PoisonError::into_inner),
     });
     Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::process::Command;
+
+    use super::*;
+
+    /// Runs the probe here, on a page at another address; what it printed, and whether it succeeded.
+    fn probe(url: &str) -> Option<(String, String, bool)> {
+        let has_git = Command::new("git").arg("remote-http").output();
+        let is_new = has_git.is_ok_and(|output| output.status.code() == Some(1));
+        if !is_new {
+            return None;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let script = PROBE
+            .replace("https://example.com/", url)
+            .replace("remote-https", "remote-http")
+            .replace("/tmp", place.path().to_str().unwrap());
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        Some((stdout, stderr, output.status.success()))
+    }
+
+    #[test]
+    fn the_probe_prints_a_status_or_says_why_there_is_none() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let answer = b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer).unwrap();
+        });
+        let Some(answered) = probe(&url) else { return };
+        answering.join().unwrap();
+        assert_eq!(answered, ("204\n".into(), String::new(), true));
+        let (stdout, stderr, success) = probe(&url).unwrap();
+        assert_eq!((&*stdout, success), ("", false));
+        assert!(stderr.contains("127.0.0.1"), "{stderr}");
+    }
 }

@@ -167,16 +167,12 @@ impl<'a> Tools<'a> {
             arguments: Value::Object(arguments.clone()),
         });
         let calling = self.make(entry, arguments);
-        match tokio::time::timeout(CALL_LIMIT, calling).await {
-            Ok(result) => Ok(result?),
-            Err(_) => {
-                let message = format!(
-                    "it took longer than {} s and was ended",
-                    CALL_LIMIT.as_secs()
-                );
-                Err(Failure::new("call_timed_out", message))
-            }
-        }
+        let Ok(result) = tokio::time::timeout(CALL_LIMIT, calling).await else {
+            let seconds = CALL_LIMIT.as_secs();
+            let message = format!("it took longer than {seconds} s and was ended");
+            return Err(Failure::new("call_timed_out", message));
+        };
+        Ok(result?)
     }
 
     /// Models repeat the name of a parameter where they should have kept its value.
