@@ -39,6 +39,12 @@ pub enum Error {
         /// Why, if that is known.
         source: Option<hyper::Error>,
     },
+    /// Whatever answers is no server of the web.
+    #[error("what answers there does not speak HTTP")]
+    NotHttp {
+        /// What is wrong with it.
+        source: hyper::Error,
+    },
     /// The server answered, but with no reply.
     #[error("the server answered with HTTP status {status}: {said}")]
     Refused {
@@ -87,7 +93,9 @@ impl Error {
             Self::Refused { .. } => "model_refused",
             Self::Failed { .. } => "model_failed",
             Self::TooLong { .. } => "model_reply_too_long",
-            Self::NotJson { .. } | Self::NotAReply { .. } => "model_reply_invalid",
+            Self::NotHttp { .. } | Self::NotJson { .. } | Self::NotAReply { .. } => {
+                "model_reply_invalid"
+            }
         }
     }
 
@@ -122,7 +130,7 @@ impl Error {
                 "look into the log of the model's server"
             }
             Self::TooLong { .. } => "choose another model with --model",
-            Self::NotJson { .. } | Self::NotAReply { .. } => {
+            Self::NotHttp { .. } | Self::NotJson { .. } | Self::NotAReply { .. } => {
                 "check with --base-url that this is a server of OpenAI's chat completions"
             }
         }

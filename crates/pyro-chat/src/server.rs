@@ -102,9 +102,7 @@ impl Server {
         let response = timeout_at(deadline, sent)
             .await
             .map_err(|_| self.timed_out("a reply"))?
-            .map_err(|source| Error::CutOff {
-                source: Some(source),
-            })?;
+            .map_err(unanswered)?;
         let status = response.status();
         if !status.is_success() {
             let body = self.whole(response, REFUSAL_LIMIT_BYTES, deadline).await;
@@ -194,6 +192,16 @@ impl Server {
             what,
             limit: self.limit,
         }
+    }
+}
+
+/// Why there is not even the head of an answer.
+fn unanswered(source: hyper::Error) -> Error {
+    if source.is_parse() {
+        return Error::NotHttp { source };
+    }
+    Error::CutOff {
+        source: Some(source),
     }
 }
 
@@ -300,6 +308,19 @@ mod tests {
         let error = server(&answering(moved)).ask(&json!({})).await.unwrap_err();
         let expected = "the server answered with HTTP status 302: nothing more";
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_server_of_the_web_is_told_from_one_that_went_away() {
+        for (bytes, words) in [
+            (&b"SSH-2.0-OpenSSH_9.2p1\r\n"[..], "does not speak HTTP"),
+            (b"\x15\x03\x03\x00\x02\x02\x46", "does not speak HTTP"),
+            (b"", "ended before the reply did"),
+            (b"HTTP/1.1 200 OK\r\ncontent-", "ended before the reply did"),
+        ] {
+            let error = server(&answering(bytes)).ask(&json!({})).await.unwrap_err();
+            assert!(error.to_string().contains(words), "{bytes:?}: {error:?}");
+        }
     }
 
     /// With TLS a server is asked only if somebody vouches for it.
