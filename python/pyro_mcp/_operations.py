@@ -800,6 +800,8 @@ of that with --sequence, or of the newest
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
                 network_unreachable: Present if the outside was to be reached and cannot be: why.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
@@ -851,6 +853,8 @@ of that with --sequence, or of the newest
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
                 fallback_used: Always false: nothing is run in the model's place.
                 model: The model.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
                 rounds: How many replies it gave.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
@@ -1664,6 +1668,8 @@ of that with --sequence, or of the newest
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
                 network_unreachable: Present if the outside was to be reached and cannot be: why.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
@@ -1715,6 +1721,8 @@ of that with --sequence, or of the newest
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
                 fallback_used: Always false: nothing is run in the model's place.
                 model: The model.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
                 rounds: How many replies it gave.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.

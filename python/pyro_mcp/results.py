@@ -133,6 +133,10 @@ class Demonstration(_DemonstrationAlways, total=False):
     network_unreachable: str | None
     """Present if the outside was to be reached and cannot be: why."""
 
+    oom_killed: bool
+    """Present if the command did not end well, and the guest's kernel killed a process of it
+because the memory was used up."""
+
     signal: int | None
     """Present if a signal ended the command: its number."""
 
@@ -509,6 +513,10 @@ class ModelRun(_ModelRunAlways, total=False):
 
     corrected: bool
     """Present if it called a tool in vain at least once."""
+
+    oom_killed: bool
+    """Present if the command did not end well, and the guest's kernel killed a process of it
+because the memory was used up."""
 
     signal: int | None
     """Present if a signal ended the command: its number."""
