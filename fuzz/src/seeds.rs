@@ -65,6 +65,9 @@ fn main() -> Result<()> {
     for (number, question) in QUESTIONS.iter().enumerate() {
         put("names", &number.to_string(), question)?;
     }
+    for (number, reply) in REPLIES.iter().enumerate() {
+        put("replies", &number.to_string(), reply.as_bytes())?;
+    }
     Ok(())
 }
 
@@ -208,6 +211,12 @@ fn archives() -> Result<Vec<Vec<u8>>> {
     }
     Ok(archives)
 }
+
+const REPLIES: [&str; 3] = [
+    r#"{"choices": [{"message": {"content": "a", "tool_calls": [{"id": "x", "function": {"name": "vm_run", "arguments": "{}"}}]}}]}"#,
+    "data: {\"choices\": [{\"delta\": {\"content\": \"a\", \"tool_calls\": [{\"index\": 0, \"function\": {\"arguments\": \"{\"}}]}, \"finish_reason\": \"stop\"}]}\r\n\r\ndata: [DONE]\n\n",
+    r#"{"error": {"message": "no"}}"#,
+];
 
 const QMP: [&str; 4] = [
     "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n{\"return\": {}}\r\n{\"event\": \"RESUME\"}\r\n",

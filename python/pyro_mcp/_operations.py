@@ -777,6 +777,105 @@ of that with --sequence, or of the newest
         response: results.Report = self._call("doctor", {"platform": platform, "boot": boot})
         return response
 
+    def demo(self, *, network: bool = False) -> results.Demonstration:
+        """Show what pyro does: run git in a fresh microVM
+
+        The result is that of `run`. At a terminal each step is shown as it is made; elsewhere, and with
+        `--json`, the result is printed as JSON.
+
+        With `--network`, a second microVM then asks https://example.com/ for a page, and the result is
+        what that one printed: the status of the answer. Where the outside cannot be reached, the result
+        is the first one's and says why.
+
+        Args:
+            network: Show that a guest can reach the Internet, too
+
+        Returns:
+            What was shown.
+                cleanup: What became of the microVM.
+                command: The command.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                network_unreachable: Present if the outside was to be reached and cannot be: why.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                vm_id: The microVM it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Demonstration = self._call("demo", {"network": network})
+        return response
+
+    def demo_ollama(self, *, base_url: str = "http://localhost:11434/v1", model: str = "llama3.2:3b", timeout_seconds: int = 90, stream: bool = False) -> results.ModelRun:
+        """Let a language model run a command in a microVM, with the tools that an agent has
+
+        The model's server is Ollama or any other that has OpenAI's chat completions with tools; it is
+        asked directly, not through a proxy, and with the key in PYRO_MODEL_API_KEY, if there is one. The
+        model is asked to clone a git repository in a guest and to see whether that worked. It may call
+        a few tools on microVMs and has nothing else: no command runs on the host, no file of the host
+        is read, and the microVMs that it leaves are deleted. A call that cannot be meant is answered
+        with what is wrong.
+
+        It succeeds if the last command that the model ran printed what it should. It fails if there was
+        none, if it printed something else, if the model still calls tools after 12 rounds, or if its
+        server gives no reply.
+
+        Args:
+            base_url: Address of the model's server, to which `/chat/completions` is added
+            model: The model, by the server's name for it; it has to support tools
+            timeout_seconds: Seconds that the model may take for a reply, or for each piece of one that comes in pieces
+            stream: Ask for replies in pieces, as the model makes them
+
+        Returns:
+            What a model had run.
+                cleanup: What became of the microVM.
+                command: The command.
+                corrected: Present if it called a tool in vain at least once.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                fallback_used: Always false: nothing is run in the model's place.
+                model: The model.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
+                rounds: How many replies it gave.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                tool_calls: How many calls of tools it asked for.
+                vm_id: The microVM it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ModelRun = self._call("demo_ollama", {"base_url": base_url, "model": model, "timeout_seconds": timeout_seconds, "stream": stream})
+        return response
+
 
 class AsyncOperations:
     """Every operation as a method to await."""
@@ -1544,4 +1643,103 @@ of that with --sequence, or of the newest
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.Report = await self._call("doctor", {"platform": platform, "boot": boot})
+        return response
+
+    async def demo(self, *, network: bool = False) -> results.Demonstration:
+        """Show what pyro does: run git in a fresh microVM
+
+        The result is that of `run`. At a terminal each step is shown as it is made; elsewhere, and with
+        `--json`, the result is printed as JSON.
+
+        With `--network`, a second microVM then asks https://example.com/ for a page, and the result is
+        what that one printed: the status of the answer. Where the outside cannot be reached, the result
+        is the first one's and says why.
+
+        Args:
+            network: Show that a guest can reach the Internet, too
+
+        Returns:
+            What was shown.
+                cleanup: What became of the microVM.
+                command: The command.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                network_unreachable: Present if the outside was to be reached and cannot be: why.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                vm_id: The microVM it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Demonstration = await self._call("demo", {"network": network})
+        return response
+
+    async def demo_ollama(self, *, base_url: str = "http://localhost:11434/v1", model: str = "llama3.2:3b", timeout_seconds: int = 90, stream: bool = False) -> results.ModelRun:
+        """Let a language model run a command in a microVM, with the tools that an agent has
+
+        The model's server is Ollama or any other that has OpenAI's chat completions with tools; it is
+        asked directly, not through a proxy, and with the key in PYRO_MODEL_API_KEY, if there is one. The
+        model is asked to clone a git repository in a guest and to see whether that worked. It may call
+        a few tools on microVMs and has nothing else: no command runs on the host, no file of the host
+        is read, and the microVMs that it leaves are deleted. A call that cannot be meant is answered
+        with what is wrong.
+
+        It succeeds if the last command that the model ran printed what it should. It fails if there was
+        none, if it printed something else, if the model still calls tools after 12 rounds, or if its
+        server gives no reply.
+
+        Args:
+            base_url: Address of the model's server, to which `/chat/completions` is added
+            model: The model, by the server's name for it; it has to support tools
+            timeout_seconds: Seconds that the model may take for a reply, or for each piece of one that comes in pieces
+            stream: Ask for replies in pieces, as the model makes them
+
+        Returns:
+            What a model had run.
+                cleanup: What became of the microVM.
+                command: The command.
+                corrected: Present if it called a tool in vain at least once.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                fallback_used: Always false: nothing is run in the model's place.
+                model: The model.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
+                rounds: How many replies it gave.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                tool_calls: How many calls of tools it asked for.
+                vm_id: The microVM it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ModelRun = await self._call("demo_ollama", {"base_url": base_url, "model": model, "timeout_seconds": timeout_seconds, "stream": stream})
         return response

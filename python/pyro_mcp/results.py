@@ -93,6 +93,75 @@ class Deleted(TypedDict):
     """The VM."""
 
 
+class _DemonstrationAlways(TypedDict):
+    """What was shown. These keys are always there."""
+
+    cleanup: Cleanup
+    """What became of the microVM."""
+
+    command: str
+    """The command."""
+
+    duration_ms: int
+    """How long it ran, in milliseconds."""
+
+    environment: str
+    """The environment."""
+
+    environment_version: str | None
+    """The environment's version."""
+
+    execution_mode: str
+    """Where it ran: `guest_vsock` in the microVM, `host_compat` on the host."""
+
+    exit_code: int
+    """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it."""
+
+    stderr: str
+    """Its standard error, unless that was streamed."""
+
+    stdout: str
+    """Its standard output, unless that was streamed."""
+
+    vm_id: str
+    """The microVM it ran in."""
+
+
+class Demonstration(_DemonstrationAlways, total=False):
+    """What was shown."""
+
+    network_unreachable: str | None
+    """Present if the outside was to be reached and cannot be: why."""
+
+    oom_killed: bool
+    """Present if the command did not end well, and the guest's kernel killed a process of it
+because the memory was used up."""
+
+    signal: int | None
+    """Present if a signal ended the command: its number."""
+
+    stderr_lossy: bool
+    """Present if bytes in `stderr` that are not UTF-8 were replaced."""
+
+    stderr_lossy_from_bytes: int | None
+    """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
+
+    stderr_truncated_from_bytes: int | None
+    """Present if not all of it is in `stderr`: how many bytes there were."""
+
+    stdout_lossy: bool
+    """Present if bytes in `stdout` that are not UTF-8 were replaced."""
+
+    stdout_lossy_from_bytes: int | None
+    """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
+
+    stdout_truncated_from_bytes: int | None
+    """Present if not all of it is in `stdout`: how many bytes there were."""
+
+    timed_out: bool
+    """Present if the command was ended at its time limit."""
+
+
 class DiskReport(TypedDict):
     """A directory and its free space."""
 
@@ -370,6 +439,87 @@ ones: how many bytes were dropped."""
     oom_killed: bool
     """Present if the command did not end well, and the guest's kernel killed a process of it
 because the memory was used up."""
+
+    stderr_lossy: bool
+    """Present if bytes in `stderr` that are not UTF-8 were replaced."""
+
+    stderr_lossy_from_bytes: int | None
+    """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
+
+    stderr_truncated_from_bytes: int | None
+    """Present if not all of it is in `stderr`: how many bytes there were."""
+
+    stdout_lossy: bool
+    """Present if bytes in `stdout` that are not UTF-8 were replaced."""
+
+    stdout_lossy_from_bytes: int | None
+    """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
+
+    stdout_truncated_from_bytes: int | None
+    """Present if not all of it is in `stdout`: how many bytes there were."""
+
+    timed_out: bool
+    """Present if the command was ended at its time limit."""
+
+
+class _ModelRunAlways(TypedDict):
+    """What a model had run. These keys are always there."""
+
+    cleanup: Cleanup
+    """What became of the microVM."""
+
+    command: str
+    """The command."""
+
+    duration_ms: int
+    """How long it ran, in milliseconds."""
+
+    environment: str
+    """The environment."""
+
+    environment_version: str | None
+    """The environment's version."""
+
+    execution_mode: str
+    """Where it ran: `guest_vsock` in the microVM, `host_compat` on the host."""
+
+    exit_code: int
+    """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it."""
+
+    fallback_used: bool
+    """Always false: nothing is run in the model's place."""
+
+    model: str
+    """The model."""
+
+    rounds: int
+    """How many replies it gave."""
+
+    stderr: str
+    """Its standard error, unless that was streamed."""
+
+    stdout: str
+    """Its standard output, unless that was streamed."""
+
+    tool_calls: int
+    """How many calls of tools it asked for."""
+
+    vm_id: str
+    """The microVM it ran in."""
+
+
+class ModelRun(_ModelRunAlways, total=False):
+    """What a model had run."""
+
+    corrected: bool
+    """Present if it called a tool in vain at least once."""
+
+    oom_killed: bool
+    """Present if the command did not end well, and the guest's kernel killed a process of it
+because the memory was used up."""
+
+    signal: int | None
+    """Present if a signal ended the command: its number."""
 
     stderr_lossy: bool
     """Present if bytes in `stderr` that are not UTF-8 were replaced."""

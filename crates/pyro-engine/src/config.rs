@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pyro_chat::Key;
 use pyro_machine::{AcceleratorChoice, AllowList, Piece, Start};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,10 @@ pub struct Config {
     /// Environment variables for a process of ours that outlives the call which starts it. It gets
     /// no others: they may hold secrets, and it may live long.
     pub passed_on: Vec<(String, OsString)>,
+    /// What the server of a language model knows the user by. Not for processes that outlive a
+    /// call: none of them talks to one.
+    #[serde(skip)]
+    pub model_key: Option<Key>,
     /// The program `pyro`, which is run for whatever outlives a call: with [`PARK_COMMAND`] and
     /// with [`SUPERVISE_COMMAND`]. Without it there is nothing of the kind.
     pub program: Option<PathBuf>,
@@ -137,6 +142,13 @@ impl Config {
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), get(name)?)))
                 .collect(),
+            model_key: match get(variables::MODEL_API_KEY) {
+                None => None,
+                Some(key) => Some(Key::from(
+                    key.into_string()
+                        .map_err(|_| Error::from(pyro_chat::Error::Key))?,
+                )),
+            },
             program: None,
             boot_limit: number(variables::BOOT_TIMEOUT_SECONDS, 1)?
                 .map_or(DEFAULT_BOOT_LIMIT, Duration::from_secs),

@@ -10,7 +10,7 @@ use pyro_environment::Progress;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-use crate::Permissions;
+use crate::{Permissions, Talk};
 
 /// News of a call under way.
 #[derive(Clone, Debug)]
@@ -40,6 +40,26 @@ pub enum Event {
         /// How many there are, where that is known.
         total: Option<u64>,
     },
+    /// A machine answers.
+    Started {
+        /// Its id.
+        vm_id: String,
+        /// What runs its guest: `kvm` or `tcg`.
+        accelerator: &'static str,
+        /// Where it came from, in a few words.
+        origin: &'static str,
+    },
+    /// A step of a tour was made.
+    Step {
+        /// What it was about, in one word.
+        what: &'static str,
+        /// What there is now.
+        text: String,
+        /// How long it took.
+        duration: std::time::Duration,
+    },
+    /// Something was said or done in a conversation with a model.
+    Talk(Talk),
     /// Something the user should know.
     Notice(String),
     /// Something the user must not overlook.

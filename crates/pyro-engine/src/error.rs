@@ -427,11 +427,11 @@ impl From<pyro_machine::Error> for Error {
 }
 
 /// The messages of an error's sources.
-fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = String> {
+pub(crate) fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = String> {
     std::iter::successors(error.source(), |source| source.source()).map(ToString::to_string)
 }
 
-fn join(parts: impl Iterator<Item = String>) -> Option<String> {
+pub(crate) fn join(parts: impl Iterator<Item = String>) -> Option<String> {
     let parts: Vec<String> = parts.collect();
     (!parts.is_empty()).then(|| parts.join("\n"))
 }

@@ -25,6 +25,8 @@ pub mod operation;
 pub mod operations;
 mod permissions;
 mod request;
+mod talk;
+pub mod tool;
 mod transfer;
 pub mod variables;
 
@@ -33,10 +35,12 @@ pub use config::{Config, PARK_COMMAND, SUPERVISE_COMMAND};
 pub use context::{Context, Event, Listener, OutputStreams};
 pub use error::{Error, Kind};
 pub use permissions::{HOST_COMPAT, HostDirectories, Permissions};
+pub use pyro_chat::Key;
 pub use pyro_environment::Progress;
 pub use pyro_machine::{
     AcceleratorChoice, AllowList, Piece, Start, descriptor, octets, pass_nothing_on, raise_limits,
 };
+pub use talk::Talk;
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::operations::{doctor, env, vm, workspace};
+use crate::operations::{demo, doctor, env, vm, workspace};
 use crate::{Context, Engine, Error};
 
 /// All operations, in the order in which faces show them.
@@ -42,6 +42,8 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<workspace::Logs>(),
     Entry::of::<workspace::Delete>(),
     Entry::of::<doctor::Doctor>(),
+    Entry::of::<demo::Demo>(),
+    Entry::of::<demo::DemoOllama>(),
 ];
 
 /// Finds an operation by its name.

@@ -51,6 +51,9 @@ variables! {
          seeds and logs, in MiB. When they take more, none is started, and one that grows is ended.";
     MCP_TOKEN = "PYRO_MCP_TOKEN", "made when the server starts",
         "The bearer token that `pyro mcp serve --transport http` asks its clients for.";
+    MODEL_API_KEY = "PYRO_MODEL_API_KEY", "none is sent",
+        "The key that `pyro demo ollama` sends to the model's server, as a bearer token. It goes to \
+         whatever server `--base-url` names, and to no other.";
     NETWORK_ALLOW = "PYRO_NETWORK_ALLOW", "nothing",
         "What guests with a network may reach besides the Internet: IPv4 addresses or blocks of \
          them, each with all ports or one, separated by commas, for example \
@@ -63,6 +66,10 @@ variables! {
         "What must be in force around the VMM, or no machine runs: names of pieces that `pyro \
          doctor` shows, separated by commas, or `all`. What is not named is in force where the \
          host has it. The option `--require-isolation` wins over it.";
+    SSL_CERT_DIR = "SSL_CERT_DIR", "the host's own",
+        "Directories with certificates of the authorities that may vouch for a model's server.";
+    SSL_CERT_FILE = "SSL_CERT_FILE", "the host's own",
+        "A file with such certificates.";
     XDG_CACHE_HOME = "XDG_CACHE_HOME", "$HOME/.cache",
         "The user's directory for what can be made again.";
     XDG_CONFIG_HOME = "XDG_CONFIG_HOME", "$HOME/.config",

@@ -100,7 +100,8 @@ fn line(event: &Event) -> Option<String> {
         } => Some(format!("building {environment}: {}", building(progress))),
         Event::Transfer { what, bytes, total } => Some(counted(what, *bytes, *total, "bytes")),
         Event::Notice(text) | Event::Warning(text) => Some(text.clone()),
-        Event::Timing { .. } => None,
+        // Of what is told in other ways, or by operations that are no tools.
+        Event::Timing { .. } | Event::Started { .. } | Event::Step { .. } | Event::Talk(_) => None,
     }
 }
 

@@ -84,9 +84,9 @@ const CORE: &[&str] = &[
     "workspace_delete",
 ];
 
-/// Operations that are a person's business: what they find or free is the machine's, not the
-/// task's.
-const NOT_TOOLS: &[&str] = &["doctor", "env_prune"];
+/// Operations that are a person's business: what they show, find or free is the machine's, not
+/// the task's.
+const NOT_TOOLS: &[&str] = &["demo", "demo_ollama", "doctor", "env_prune"];
 
 impl Profile {
     /// All of them, the smallest first.

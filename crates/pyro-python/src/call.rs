@@ -63,6 +63,9 @@ fn context(caller: &Arc<Caller>) -> Context {
         Event::Phase { .. }
         | Event::Building { .. }
         | Event::Transfer { .. }
+        | Event::Started { .. }
+        | Event::Step { .. }
+        | Event::Talk(_)
         | Event::Timing { .. } => {}
     };
     let output = |stream| Box::new(Output::new(Arc::clone(caller), stream));

@@ -30,6 +30,7 @@ const EXAMPLES: &str = "Examples:
   pyro workspace create debian:12 --seed-path .
                                            a microVM with these files, to run many commands in
   pyro env pull debian:12-build            install an environment ahead of time
+  pyro demo                                see what it does
   pyro doctor --boot                       prove that this machine can run guests
   pyro mcp config claude-code              let an agent use it
 
@@ -90,12 +91,40 @@ fn below(words: &'static [&'static str]) -> Vec<Command> {
 }
 
 fn operation(entry: &Entry, name: &'static str) -> Command {
-    let command = (entry.add_arguments)(Command::new(name)).arg(json());
-    if entry.name == LOGS {
-        command.arg(raw())
-    } else {
-        command
+    let further = below(entry.command);
+    // Those below one that is a group as well have its option, wherever it stands.
+    let is_group = !further.is_empty();
+    let below_another = OPERATIONS.iter().any(|other| is_below(other, entry));
+    let mut command = (entry.add_arguments)(Command::new(name));
+    if !below_another {
+        command = command.arg(json().global(is_group));
     }
+    let command = match entry.name {
+        LOGS => command.arg(raw()),
+        CONVERSATION => command.arg(verbose()),
+        _ => command,
+    };
+    command.disable_help_subcommand(true).subcommands(further)
+}
+
+/// Whether an operation's command begins with all of another's.
+fn is_below(other: &Entry, entry: &Entry) -> bool {
+    other.command.len() < entry.command.len() && entry.command.starts_with(other.command)
+}
+
+/// The operation that shows what pyro does. Where nobody sees it, it is for programs.
+pub(crate) const DEMO: &str = "demo";
+/// The operation that has a model talk with its tools, of which one sees as much as one wants.
+pub(crate) const CONVERSATION: &str = "demo_ollama";
+/// The option that shows what is said.
+pub(crate) const VERBOSE: &str = "verbose";
+
+fn verbose() -> Arg {
+    Arg::new(VERBOSE)
+        .long(VERBOSE)
+        .short('v')
+        .action(ArgAction::SetTrue)
+        .help("Print what is said, too: contents, arguments, results")
 }
 
 /// The operation that shows what a command printed to somebody else than who ran it.
@@ -242,14 +271,36 @@ mod tests {
                 if OURS.contains(&words[0]) {
                     continue;
                 }
-                if next.get_subcommands().next().is_none() {
-                    assert!(find(&words).is_some(), "{words:?}");
+                let is_group = next.get_subcommands().next().is_some();
+                if find(&words).is_some() {
                     seen += 1;
+                } else {
+                    assert!(is_group, "{words:?}");
                 }
                 left.push((words, next));
             }
         }
         assert_eq!(seen, OPERATIONS.len());
+    }
+
+    /// An option that both have means the same before the second word and after it.
+    #[test]
+    fn an_operation_may_be_a_group_as_well() {
+        for (line, name, as_json) in [
+            ("pyro demo", "demo", false),
+            ("pyro demo --json", "demo", true),
+            ("pyro demo ollama", "ollama", false),
+            ("pyro demo --json ollama", "ollama", true),
+            ("pyro demo ollama --json", "ollama", true),
+            ("pyro demo --accel tcg -q ollama", "ollama", false),
+        ] {
+            let matches = command().try_get_matches_from(line.split(' ')).expect(line);
+            let (mut found, mut matches) = matches.subcommand().unwrap();
+            if let Some(inner) = matches.subcommand() {
+                (found, matches) = inner;
+            }
+            assert_eq!((found, matches.get_flag("json")), (name, as_json), "{line}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod plain;
 mod render;
 mod signals;
 mod standard;
+mod talk;
 mod terminal;
 mod trace;
 

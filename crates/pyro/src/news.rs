@@ -1,7 +1,7 @@
 //! *News* of a call under way, as a person at a terminal wants them: phases as lines, progress as
 //! a bar that moves, all of it on standard error.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pyro_engine::{Event, Progress};
 
-use crate::standard::say;
+use crate::standard::{self, say};
+use crate::{render, talk};
 
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -21,6 +22,8 @@ pub(crate) enum Verbosity {
     Quiet,
     /// Phases and progress too.
     Normal,
+    /// What a model and its tools say, as well.
+    Verbose,
 }
 
 /// Shows news.
@@ -28,6 +31,7 @@ pub(crate) enum Verbosity {
 pub(crate) struct News {
     verbosity: Verbosity,
     bar: Arc<Mutex<Option<ProgressBar>>>,
+    lost: Arc<Mutex<Option<io::Error>>>,
 }
 
 impl News {
@@ -35,6 +39,7 @@ impl News {
         Self {
             verbosity,
             bar: Arc::default(),
+            lost: Arc::default(),
         }
     }
 
@@ -59,7 +64,16 @@ impl News {
             } => self.building(environment, progress),
             Event::Transfer { what, bytes, total } => self.transfer(what, *bytes, *total),
             Event::Notice(text) => self.line(&format!("note: {text}")),
-            Event::Timing { .. } => {}
+            Event::Step {
+                what,
+                text,
+                duration,
+            } => self.result(&render::step(what, text, *duration)),
+            Event::Talk(talk) => {
+                let verbose = self.verbosity == Verbosity::Verbose;
+                self.result(&talk::lines(talk, verbose));
+            }
+            Event::Timing { .. } | Event::Started { .. } => {}
         }
     }
 
@@ -104,6 +118,27 @@ impl News {
             None => style("{bytes} {bytes_per_sec}"),
         });
         advance(bar, what, bytes, total);
+    }
+
+    /// Lines that are results: they come while the call is under way.
+    fn result(&self, text: &str) {
+        let text = pyro_text::escaped(text);
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if lost.is_some() {
+            return;
+        }
+        let write = || standard::print(text.as_bytes());
+        let printed = match &*self.lock() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        };
+        *lost = printed.err();
+    }
+
+    /// Why a line that is a result could not be printed, if one could not. None was after it.
+    pub(crate) fn lost(&self) -> Option<io::Error> {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.take()
     }
 
     fn line(&self, text: &str) {

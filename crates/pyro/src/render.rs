@@ -10,7 +10,7 @@ use pyro_engine::operations::workspace;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::json;
+use crate::{json, talk};
 
 macro_rules! line {
     ($text:ident, $($argument:tt)*) => {
@@ -20,6 +20,9 @@ macro_rules! line {
 
 // After the macro, which it uses.
 mod lasting;
+mod tour;
+
+pub(crate) use tour::step;
 
 /// What is shown of a result, and the exit status that goes with it.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -42,7 +45,7 @@ pub(crate) enum Part {
 }
 
 /// Renders the result of the operation `name`, of what was asked by `request`.
-pub(crate) fn human(name: &str, request: &Value, value: &Value) -> Rendered {
+pub(crate) fn human(name: &str, request: &Value, value: &Value, verbose: bool) -> Rendered {
     let text = |stdout: String| Rendered {
         parts: vec![Part::Stdout(stdout)],
         ..Rendered::default()
@@ -85,6 +88,8 @@ pub(crate) fn human(name: &str, request: &Value, value: &Value) -> Rendered {
             text(format!("Deleted workspace: {}\n", deleted.workspace_id))
         }
         "doctor" => text(doctor(&typed(value))),
+        "demo" => text(tour::end(&typed(value))),
+        "demo_ollama" => text(talk::summary(&typed(value), verbose)),
         _ => text(json::pretty(value)),
     }
     .with_status(status(name, value))

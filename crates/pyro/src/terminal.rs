@@ -88,12 +88,15 @@ fn keep_to_ourselves() {
 
 /// Performs an operation and returns the exit status.
 fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
-    let as_json = matches.get_flag("json");
+    let unseen = entry.name == arguments::DEMO && !std::io::stdout().is_terminal();
+    let as_json = unseen || matches.get_flag("json");
     let quiet = as_json || matches.get_flag("quiet");
-    let news = News::new(if quiet {
-        Verbosity::Quiet
-    } else {
-        Verbosity::Normal
+    let converses = entry.name == arguments::CONVERSATION;
+    let verbose = converses && matches.get_flag(arguments::VERBOSE);
+    let news = News::new(match (quiet, verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
     });
     let trace = matches.get_flag("trace").then(|| Trace::start(begun));
     let took = |step, begun| {
@@ -143,13 +146,24 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         result
     });
     news.clear();
-    let status = match &result {
-        Ok(value) if as_json => print(&json::pretty(value), render::status(entry.name, value)),
-        Ok(value) => {
-            let rendered = render::human(entry.name, &asked, value);
+    let status = match (&result, news.lost()) {
+        // What comes after it would be lost, too.
+        (Ok(_), Some(error)) => standard::status(Err(error), 0),
+        (Ok(value), None) if as_json => {
+            print(&json::pretty(value), render::status(entry.name, value))
+        }
+        (Ok(value), None) => {
+            let rendered = render::human(entry.name, &asked, value, verbose);
             show(&rendered, quiet, harmless, &output)
         }
-        Err(error) => fail(error, as_json, &signalled, &output),
+        (Err(error), _) => {
+            let told = match (as_json, converses) {
+                (true, _) => Told::AsJson,
+                (false, true) => Told::InLine,
+                (false, false) => Told::Apart,
+            };
+            fail(error, told, &signalled, &output)
+        }
     };
     took("result", finished);
     if let Some(trace) = trace {
@@ -225,29 +239,46 @@ fn show(rendered: &Rendered, quiet: bool, harmless: bool, output: &LineEnds) -> 
     rendered.status
 }
 
+/// How an error is told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Told {
+    /// On standard output, as JSON.
+    AsJson,
+    /// On standard error.
+    Apart,
+    /// Its message on standard output, as the last of the lines there.
+    InLine,
+}
+
 /// Shows an error; returns the exit status.
-fn fail(error: &Error, as_json: bool, signalled: &AtomicI32, output: &LineEnds) -> u8 {
+fn fail(error: &Error, told: Told, signalled: &AtomicI32, output: &LineEnds) -> u8 {
     let status = match (error.kind, signalled.load(Ordering::Relaxed)) {
         (Kind::OutputClosed, _) => return READER_GONE,
         (Kind::Cancelled, signal) => u8::try_from(SIGNALLED + signal).unwrap_or(1),
         (Kind::InvalidInput | Kind::Failed, _) => 1,
     };
-    if as_json {
+    if told == Told::AsJson {
         let mut value = serde_json::to_value(error).expect("an error is a plain struct");
         value["ok"] = false.into();
         return print(&json::pretty(&value), status);
     }
     output.end_line();
-    say(&described(error));
+    let message = pyro_text::escaped(&error.message);
+    if told == Told::InLine {
+        let status = print(&format!("[error] {message}\n"), status);
+        say(&details(error));
+        return status;
+    }
+    say(&format!(
+        "{ERROR}[error]{ERROR:#} {message}\n{}",
+        details(error)
+    ));
     status
 }
 
-/// An error, as people are shown it.
-fn described(error: &Error) -> String {
-    let mut text = format!(
-        "{ERROR}[error]{ERROR:#} {}\n",
-        pyro_text::escaped(&error.message)
-    );
+/// What there is to an error besides its message, as people are shown it.
+fn details(error: &Error) -> String {
+    let mut text = String::new();
     if let Some(cause) = &error.cause {
         let cause = pyro_text::escaped(cause).replace('\n', "\n    ");
         let _ = writeln!(text, "  caused by: {cause}");

@@ -11,11 +11,13 @@ use serde_json::Value;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("pyro", &["pyro-engine", "pyro-mcp", "pyro-text"]),
     ("pyro-archive", &["pyro-text"]),
+    ("pyro-chat", &["pyro-text"]),
     ("pyro-dev", &["pyro", "pyro-engine", "pyro-mcp"]),
     (
         "pyro-engine",
         &[
             "pyro-archive",
+            "pyro-chat",
             "pyro-environment",
             "pyro-machine",
             "pyro-store",

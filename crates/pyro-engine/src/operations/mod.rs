@@ -1,5 +1,6 @@
 //! The operations, a file each.
 
+pub mod demo;
 pub mod doctor;
 pub mod env;
 mod machine;

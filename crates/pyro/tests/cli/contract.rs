@@ -138,6 +138,8 @@ fn help_is_on_standard_output_and_has_examples() {
         "env pull",
         "env inspect",
         "env prune",
+        "demo",
+        "demo ollama",
     ] {
         let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let help = context.pyro(&words).run().expect(0).out();

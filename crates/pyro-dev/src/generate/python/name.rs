@@ -5,6 +5,7 @@ use pyro_engine::operation::Entry;
 
 /// Methods that the rule of [`of`] does not name.
 const NAMES: &[(&str, &str)] = &[
+    ("demo_ollama", "demo_ollama"),
     ("vm_list_environments", "list_environments"),
     ("vm_network_info", "network_info_vm"),
     ("vm_reap_expired", "reap_expired"),

@@ -277,7 +277,24 @@ async fn start(
             duration: phase.duration,
         });
     }
+    listener.tell(Event::Started {
+        vm_id: machine.id().to_string(),
+        accelerator: machine.accelerator().name(),
+        origin: origin(&machine),
+    });
     Ok((machine, spec))
+}
+
+/// Where a machine came from, as its start tells.
+fn origin(machine: &Machine) -> &'static str {
+    let had = |name| machine.phases().iter().any(|phase| phase.name == name);
+    if had("claim") {
+        "kept ready from before"
+    } else if had("restore") {
+        "restored from a template"
+    } else {
+        "booted"
+    }
 }
 
 /// What a machine of this size is made of.

@@ -1,0 +1,173 @@
+//! The *conversation* between a model and its tools, from the task to the end of it.
+
+use pyro_chat::{Reply, Server};
+use serde_json::{Value, json};
+
+use super::ollama::{COMMAND, DemoOllama, EXPECTED, ModelRun};
+use super::tools::Tools;
+use super::{ENVIRONMENT, failure};
+use crate::{Context, Engine, Error, Event, Listener, Talk};
+
+/// How many replies a model has.
+const ROUNDS: u32 = 12;
+/// How many calls of one reply are made.
+const CALLS_OF_A_REPLY: usize = 8;
+
+/// A conversation as far as it has come.
+pub(super) struct Conversation<'a> {
+    request: &'a DemoOllama,
+    server: &'a Server,
+    listener: Listener,
+    tools: Tools<'a>,
+    messages: Vec<Value>,
+    calls: u32,
+    /// What the model said last.
+    said: String,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(
+        engine: &'a Engine,
+        context: &Context,
+        request: &'a DemoOllama,
+        server: &'a Server,
+    ) -> Self {
+        Self {
+            request,
+            server,
+            listener: context.listener.clone(),
+            tools: Tools::new(engine, context),
+            messages: Vec::new(),
+            calls: 0,
+            said: String::new(),
+        }
+    }
+
+    /// Asks, has tools called, and asks again, until the model calls none.
+    pub(super) async fn hold(&mut self) -> Result<ModelRun, Error> {
+        let model = self.request.model.clone();
+        self.tell(Talk::Begun { model });
+        let task = task();
+        self.messages.push(json!({"role": "user", "content": task}));
+        self.tell(Talk::Input {
+            role: "user",
+            content: task,
+        });
+        for round in 1..=ROUNDS {
+            let asked = self.server.ask(&self.body()).await;
+            let mut reply =
+                asked.map_err(|error| failure::no_reply(error, &self.request.base_url))?;
+            self.said = reply.content.clone().unwrap_or_default();
+            self.tell(Talk::Output {
+                content: self.said.clone(),
+            });
+            if reply.calls.is_empty() {
+                self.tell(Talk::NoCalls);
+                return self.judge(round);
+            }
+            self.answer(&mut reply).await;
+        }
+        Err(failure::rounds_exceeded(ROUNDS, self.tools.last_failure()))
+    }
+
+    /// Deletes what the model has left, and says whether it ran a command.
+    pub(super) async fn end(self) -> bool {
+        self.tools.end().await
+    }
+
+    fn body(&self) -> Value {
+        let mut body = json!({
+            "model": self.request.model,
+            "messages": self.messages,
+            "tools": self.tools.definitions(),
+            "tool_choice": "auto",
+            "temperature": 0,
+        });
+        if self.request.stream {
+            body["stream"] = true.into();
+        }
+        body
+    }
+
+    async fn answer(&mut self, reply: &mut Reply) {
+        for call in &mut reply.calls {
+            self.calls += 1;
+            // Some servers give none, and the answer needs one.
+            if call.id.is_empty() {
+                call.id = format!("call_{}", self.calls);
+            }
+        }
+        self.messages.push(reply.message());
+        for (number, call) in reply.calls.iter().enumerate() {
+            self.tell(Talk::Asked {
+                tool: call.name.clone(),
+                arguments: call.arguments.clone(),
+            });
+            let result = if number < CALLS_OF_A_REPLY {
+                self.tools.call(call).await
+            } else {
+                self.tools.too_many(call, CALLS_OF_A_REPLY)
+            };
+            self.messages.push(json!({
+                "role": "tool",
+                "tool_call_id": call.id,
+                "name": call.name,
+                "content": result.to_string(),
+            }));
+            self.tell(Talk::Answered {
+                tool: call.name.clone(),
+                result,
+            });
+        }
+    }
+
+    /// Whether the last command that ran is the one that was asked for, by what it printed.
+    fn judge(&self, rounds: u32) -> Result<ModelRun, Error> {
+        let Some(result) = self.tools.last_run() else {
+            let said = match self.said.trim() {
+                "" => None,
+                said => Some(format!("the model said: {}", pyro_text::line(said))),
+            };
+            return Err(failure::nothing_ran(self.tools.last_failure().or(said)));
+        };
+        if result.exit_code != 0 {
+            return Err(failure::command_failed(result));
+        }
+        if result.printed.stdout.trim() != EXPECTED {
+            return Err(failure::not_confirmed(result));
+        }
+        self.tell(Talk::Done);
+        Ok(ModelRun {
+            model: self.request.model.clone(),
+            rounds,
+            tool_calls: self.calls,
+            fallback_used: false,
+            corrected: self.tools.last_failure().is_some(),
+            result: result.clone(),
+        })
+    }
+
+    fn tell(&self, talk: Talk) {
+        self.listener.tell(Event::Talk(talk));
+    }
+}
+
+/// What the model is asked to do.
+fn task() -> String {
+    format!(
+        "Run this shell command in a virtual machine, with the environment {ENVIRONMENT}, and tell \
+         me what it printed:\n\n{COMMAND}\n\nCall the tool vm_run with exactly this command. It \
+         works if its exit_code is 0 and it prints {EXPECTED}. Do not call more tools when it did."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is asked for and what is taken for success are the same.
+    #[test]
+    fn the_task_has_the_command_and_what_it_is_judged_by() {
+        assert!(task().contains(COMMAND) && task().contains(&format!("prints {EXPECTED}.")));
+    }
+}

@@ -1,0 +1,94 @@
+//! How a demonstration with a model *fails*: a message that has not changed over the versions, and
+//! why.
+
+use pyro_chat::Error as Chat;
+
+use super::ollama::EXPECTED;
+use crate::error::{causes, join};
+use crate::operations::vm::RunResult;
+use crate::{Error, Kind};
+
+/// What failed, what it was due to, and whether a command may have run before.
+fn failure(code: &'static str, message: impl Into<String>, cause: Option<String>) -> Error {
+    Error {
+        kind: Kind::Failed,
+        code: code.into(),
+        message: message.into(),
+        cause,
+        remedy: Some("try again, or choose a larger model with --model".into()),
+        retry_safe: true,
+    }
+}
+
+/// The server cannot be asked at all.
+impl From<Chat> for Error {
+    fn from(error: Chat) -> Self {
+        Self {
+            kind: if error.is_invalid_input() {
+                Kind::InvalidInput
+            } else {
+                Kind::Failed
+            },
+            remedy: Some(error.remedy().into()),
+            cause: join(causes(&error)),
+            ..failure(error.code(), error.to_string(), None)
+        }
+    }
+}
+
+/// There is no reply.
+pub(super) fn no_reply(error: Chat, base_url: &str) -> Error {
+    let message = match &error {
+        Chat::NotAReply { .. } => "Ollama response did not contain completion choices".to_owned(),
+        _ => format!(
+            "failed to call Ollama. Ensure that a model's server answers at {}",
+            pyro_text::line(base_url)
+        ),
+    };
+    let why = std::iter::once(error.to_string()).chain(causes(&error));
+    let cause = join(why);
+    Error {
+        message,
+        cause,
+        ..Error::from(error)
+    }
+}
+
+/// The model stopped before a command ran. `why` is what it said instead, or what went wrong.
+pub(super) fn nothing_ran(why: Option<String>) -> Error {
+    let message = "demo did not execute a successful vm_run or vm_exec";
+    failure("model_ran_nothing", message, why)
+}
+
+/// The command ran, and failed.
+pub(super) fn command_failed(run: &RunResult) -> Error {
+    let message = "vm_exec failed; expected exit_code=0";
+    failure("model_command_failed", message, Some(ran(run)))
+}
+
+/// The command ran, and was another than it was to be.
+pub(super) fn not_confirmed(run: &RunResult) -> Error {
+    let message = "vm_exec output did not confirm repository clone success";
+    let cause = format!("expected is {EXPECTED:?}; {}", ran(run));
+    failure("model_ran_something_else", message, Some(cause))
+}
+
+pub(super) fn rounds_exceeded(rounds: u32, why: Option<String>) -> Error {
+    let message = "tool-calling loop exceeded maximum rounds";
+    let cause = format!("the model still called tools after {rounds} rounds");
+    failure(
+        "model_rounds_exceeded",
+        message,
+        join([cause].into_iter().chain(why)),
+    )
+}
+
+fn ran(run: &RunResult) -> String {
+    format!(
+        "the command was {:?}, with exit code {}, and printed {:?} and, on standard error, {:?}",
+        pyro_text::line(&run.command),
+        run.exit_code,
+        pyro_text::line(&run.printed.stdout),
+        pyro_text::line(&run.printed.stderr)
+    )
+}

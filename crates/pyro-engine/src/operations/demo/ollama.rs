@@ -1,0 +1,120 @@
+//! `demo ollama`
+
+use std::time::Duration;
+
+use pyro_chat::Server;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ENVIRONMENT;
+use super::conversation::Conversation;
+use crate::operation::{Effect, Operation};
+use crate::operations::env;
+use crate::operations::vm::RunResult;
+use crate::request::{is_false, positive_seconds};
+use crate::{Context, Engine, Error};
+
+/// What the model is to have run, and what that prints, on a line of its own. A repository is
+/// cloned from one in the guest, so that no network is needed.
+pub(super) const COMMAND: &str = "cd /tmp && git init -q first && git clone -q first second && \
+                                  git -C second rev-parse --is-inside-work-tree";
+pub(super) const EXPECTED: &str = "true";
+
+const BASE_URL: &str = "http://localhost:11434/v1";
+const MODEL: &str = "llama3.2:3b";
+const TIMEOUT_SECONDS: i64 = 90;
+
+/// Let a language model run a command in a microVM, with the tools that an agent has
+///
+/// The model's server is Ollama or any other that has OpenAI's chat completions with tools; it is
+/// asked directly, not through a proxy, and with the key in PYRO_MODEL_API_KEY, if there is one. The
+/// model is asked to clone a git repository in a guest and to see whether that worked. It may call
+/// a few tools on microVMs and has nothing else: no command runs on the host, no file of the host
+/// is read, and the microVMs that it leaves are deleted. A call that cannot be meant is answered
+/// with what is wrong.
+///
+/// It succeeds if the last command that the model ran printed what it should. It fails if there was
+/// none, if it printed something else, if the model still calls tools after 12 rounds, or if its
+/// server gives no reply.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  \
+    pyro demo ollama --model qwen3:8b -v\n  \
+    pyro demo ollama --base-url http://localhost:8080/v1 --model any --timeout-seconds 600\n  \
+    PYRO_MODEL_API_KEY=$OPENAI_API_KEY pyro demo ollama \\\n      \
+      --base-url https://api.openai.com/v1 --model gpt-4o-mini --stream")]
+pub struct DemoOllama {
+    /// Address of the model's server, to which `/chat/completions` is added
+    #[arg(long, default_value = BASE_URL, value_name = "URL")]
+    #[serde(default = "base_url")]
+    pub base_url: String,
+    /// The model, by the server's name for it; it has to support tools
+    #[arg(long, default_value = MODEL)]
+    #[serde(default = "model")]
+    pub model: String,
+    /// Seconds that the model may take for a reply, or for each piece of one that comes in pieces
+    #[arg(long, default_value_t = TIMEOUT_SECONDS, value_name = "SECONDS", allow_negative_numbers = true)]
+    #[serde(default = "timeout_seconds")]
+    #[schemars(range(min = 1))]
+    pub timeout_seconds: i64,
+    /// Ask for replies in pieces, as the model makes them
+    #[arg(long)]
+    #[serde(default)]
+    pub stream: bool,
+}
+
+fn base_url() -> String {
+    BASE_URL.into()
+}
+
+fn model() -> String {
+    MODEL.into()
+}
+
+fn timeout_seconds() -> i64 {
+    TIMEOUT_SECONDS
+}
+
+/// What a model had run.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct ModelRun {
+    /// The model.
+    pub model: String,
+    /// How many replies it gave.
+    pub rounds: u32,
+    /// How many calls of tools it asked for.
+    pub tool_calls: u32,
+    /// Always false: nothing is run in the model's place.
+    pub fallback_used: bool,
+    /// Present if it called a tool in vain at least once.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub corrected: bool,
+    /// What came of the last command.
+    #[serde(flatten)]
+    pub result: RunResult,
+}
+
+impl Operation for DemoOllama {
+    const NAME: &'static str = "demo_ollama";
+    const COMMAND: &'static [&'static str] = &["demo", "ollama"];
+    const EFFECT: Effect = Effect::Mutating;
+    const OPEN_WORLD: bool = true;
+    type Output = ModelRun;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<ModelRun, Error> {
+        let limit = positive_seconds("timeout_seconds", self.timeout_seconds)?;
+        // Later than this is never.
+        let limit = limit.min(Duration::from_secs(24 * 60 * 60));
+        let key = engine.config.model_key.as_ref();
+        let server = Server::new(&self.base_url, key, limit)?;
+        // What takes long the first time is not the model's fault.
+        env::ready(engine, &context.listener, ENVIRONMENT).await?;
+        let mut conversation = Conversation::new(engine, context, &self, &server);
+        let outcome = conversation.hold().await;
+        let ran = conversation.end().await;
+        outcome.map_err(|error| Error {
+            retry_safe: error.retry_safe && !ran,
+            ..error
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! A *tool* is an operation as a language model sees it, whoever brings the two together.
+
+use serde_json::{Map, Value};
+
+use crate::operation::Entry;
+use crate::permissions::HOST_COMPAT;
+
+/// What a model is told about an operation. Of what it may not have it is not told.
+pub fn description(entry: &Entry, host_compat: bool) -> String {
+    let all = entry.description();
+    let paragraphs = all.split("\n\n");
+    let told: Vec<&str> = paragraphs
+        .filter(|paragraph| host_compat || !paragraph.contains(HOST_COMPAT))
+        .collect();
+    told.join("\n\n")
+}
+
+/// The schema of what a model may ask of an operation.
+pub fn input(entry: &Entry, host_compat: bool) -> Map<String, Value> {
+    let mut schema = (entry.input_schema)().to_value();
+    if !host_compat && let Some(properties) = schema["properties"].as_object_mut() {
+        properties.remove(HOST_COMPAT);
+    }
+    portable(schema)
+}
+
+/// A schema without what not every client understands, or what it is told elsewhere.
+pub fn portable(mut schema: Value) -> Map<String, Value> {
+    if let Some(Value::Object(definitions)) = schema.as_object_mut().and_then(|s| s.remove("$defs"))
+    {
+        inline(&mut schema, &definitions);
+    }
+    simplify(&mut schema);
+    let mut schema = match schema {
+        Value::Object(schema) => schema,
+        // `true` or `false`, which no struct has.
+        _ => Map::new(),
+    };
+    for told_elsewhere in ["$schema", "title", "description"] {
+        schema.remove(told_elsewhere);
+    }
+    // An object without properties must say that it has none.
+    schema
+        .entry("properties")
+        .or_insert_with(|| Map::new().into());
+    schema
+}
+
+/// Puts definitions where they are referred to, as not every reader follows references. Requests
+/// and responses do not contain themselves, so this comes to an end.
+fn inline(schema: &mut Value, definitions: &Map<String, Value>) {
+    match schema {
+        Value::Object(object) => {
+            let reference = object.get("$ref").and_then(Value::as_str);
+            let name = reference.and_then(|reference| reference.strip_prefix("#/$defs/"));
+            let definition = name.and_then(|name| definitions.get(name));
+            if let Some(Value::Object(definition)) = definition {
+                object.remove("$ref");
+                for (key, value) in definition {
+                    // What the place says about itself is closer than what its type says.
+                    object.entry(key.clone()).or_insert_with(|| value.clone());
+                }
+            }
+            for value in object.values_mut() {
+                inline(value, definitions);
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                inline(value, definitions);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Rewrites what strict readers refuse: formats of numbers, such as `uint32`, which JSON Schema
+/// does not know, and several types at once.
+fn simplify(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            let number = |name: &Value| name == "integer" || name == "number";
+            let is_number = match object.get("type") {
+                Some(Value::Array(types)) => types.iter().any(number),
+                Some(one) => number(one),
+                None => false,
+            };
+            if is_number {
+                object.remove("format");
+            }
+            if object.get("type").is_some_and(Value::is_array) {
+                split_types(object);
+            }
+            object.values_mut().for_each(simplify);
+        }
+        Value::Array(values) => values.iter_mut().for_each(simplify),
+        _ => {}
+    }
+}
+
+/// Says `anyOf` where a schema has several types: each has its own, and what limits a value
+/// stands beside the type it is about.
+fn split_types(schema: &mut Map<String, Value>) {
+    let about_the_whole = ["description", "default", "title"];
+    let (whole, rest): (Map<String, Value>, Map<String, Value>) = std::mem::take(schema)
+        .into_iter()
+        .partition(|(key, _)| about_the_whole.contains(&key.as_str()));
+    let types = rest.get("type").and_then(Value::as_array);
+    let branches = types.into_iter().flatten().map(|name| {
+        let mut branch = rest.clone();
+        if name == "null" {
+            branch.clear();
+        }
+        branch.insert("type".into(), name.clone());
+        Value::Object(branch)
+    });
+    let branches = branches.collect();
+    *schema = whole;
+    schema.insert("anyOf".into(), branches);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn definitions_are_put_where_they_are_referred_to() {
+        let schema = portable(json!({
+            "type": "object",
+            "properties": {"a": {"$ref": "#/$defs/A", "description": "here"}},
+            "$defs": {
+                "A": {"type": "array", "items": {"$ref": "#/$defs/B"}, "description": "there"},
+                "B": {"type": "integer", "format": "uint8"},
+            },
+        }));
+        let expected = json!({
+            "type": "object",
+            "properties": {
+                "a": {"type": "array", "items": {"type": "integer"}, "description": "here"},
+            },
+        });
+        assert_eq!(Value::Object(schema), expected);
+    }
+
+    #[test]
+    fn schemas_are_simplified() {
+        let mut schema = json!({
+            "a": {"type": ["integer", "null"], "format": "uint64", "minimum": 0, "default": null},
+            "b": {"type": "string", "format": "uri"},
+        });
+        simplify(&mut schema);
+        let expected = json!({
+            "a": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}], "default": null},
+            "b": {"type": "string", "format": "uri"},
+        });
+        assert_eq!(schema, expected);
+    }
+}

@@ -1,0 +1,234 @@
+//! The list of what version 2.4.0 has: every command with its options, every tool with its
+//! properties, every method with its parameters. More is no fault; less is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap::Command;
+use serde_json::{Value, json};
+
+use crate::context::TestContext;
+use crate::mcp_client::{Client, Era};
+
+/// A command, what it takes by position, and its options with their defaults; `-` for those that
+/// have none.
+const COMMANDS: &[(&str, &str, &str)] = &[
+    ("env list", "", "--json"),
+    ("env pull", "ENVIRONMENT", "--json"),
+    ("env inspect", "ENVIRONMENT", "--json"),
+    ("env prune", "", "--json"),
+    ("mcp serve", "", "--profile=workspace-full"),
+    (
+        "run",
+        "ENVIRONMENT COMMAND",
+        "--vcpu-count=1 --mem-mib=1024 --timeout-seconds=30 --ttl-seconds=600 --network \
+         --allow-host-compat --json",
+    ),
+    (
+        "workspace create",
+        "ENVIRONMENT",
+        "--vcpu-count=1 --mem-mib=1024 --ttl-seconds=600 --network --allow-host-compat \
+         --seed-path=- --json",
+    ),
+    (
+        "workspace sync push",
+        "WORKSPACE_ID SOURCE_PATH",
+        "--dest=/workspace --json",
+    ),
+    (
+        "workspace exec",
+        "WORKSPACE_ID COMMAND",
+        "--timeout-seconds=30 --json",
+    ),
+    ("workspace status", "WORKSPACE_ID", "--json"),
+    ("workspace logs", "WORKSPACE_ID", "--json"),
+    ("workspace delete", "WORKSPACE_ID", "--json"),
+    ("doctor", "", "--platform=linux-x86_64 --json"),
+    ("demo", "", "--network"),
+    (
+        "demo ollama",
+        "",
+        "--base-url=http://localhost:11434/v1 --model=llama3.2:3b --verbose -v",
+    ),
+];
+
+/// The tools in their order, with their properties: a type, and a default, or `!` where it has to
+/// be given.
+const TOOLS: &[(&str, &str)] = &[
+    (
+        "vm_run",
+        "environment:string! command:string! vcpu_count:integer=1 mem_mib:integer=1024 \
+         timeout_seconds:integer=30 ttl_seconds:integer=600 network:boolean=false \
+         allow_host_compat:boolean=false",
+    ),
+    ("vm_list_environments", ""),
+    (
+        "vm_create",
+        "environment:string! vcpu_count:integer=1 mem_mib:integer=1024 ttl_seconds:integer=600 \
+         network:boolean=false allow_host_compat:boolean=false",
+    ),
+    ("vm_start", "vm_id:string!"),
+    (
+        "vm_exec",
+        "vm_id:string! command:string! timeout_seconds:integer=30",
+    ),
+    ("vm_stop", "vm_id:string!"),
+    ("vm_delete", "vm_id:string!"),
+    ("vm_status", "vm_id:string!"),
+    ("vm_network_info", "vm_id:string!"),
+    ("vm_reap_expired", ""),
+    (
+        "workspace_create",
+        "environment:string! vcpu_count:integer=1 mem_mib:integer=1024 ttl_seconds:integer=600 \
+         network:boolean=false allow_host_compat:boolean=false seed_path:string=null",
+    ),
+    (
+        "workspace_exec",
+        "workspace_id:string! command:string! timeout_seconds:integer=30",
+    ),
+    (
+        "workspace_sync_push",
+        "workspace_id:string! source_path:string! dest:string=\"/workspace\"",
+    ),
+    ("workspace_status", "workspace_id:string!"),
+    ("workspace_logs", "workspace_id:string!"),
+    ("workspace_delete", "workspace_id:string!"),
+];
+
+#[test]
+fn every_command_exists_with_its_options() {
+    let mut tree = pyro::command();
+    tree.build();
+    let top: Vec<&str> = tree.get_subcommands().map(Command::get_name).collect();
+    for (words, positionals, options) in COMMANDS {
+        let mut command = &tree;
+        for word in words.split(' ') {
+            command = command
+                .find_subcommand(word)
+                .unwrap_or_else(|| panic!("no {words}"));
+        }
+        let named: Vec<String> = command
+            .get_positionals()
+            .flat_map(|one| one.get_value_names().unwrap_or_default())
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(named.join(" "), *positionals, "{words}");
+        for option in options.split_whitespace() {
+            let (name, default) = option.split_once('=').unzip();
+            let name = name.unwrap_or(option).trim_start_matches('-');
+            let found = command.get_arguments().find(|argument| {
+                argument.get_long() == Some(name)
+                    || argument
+                        .get_short()
+                        .is_some_and(|short| name == short.to_string())
+            });
+            let found = found.unwrap_or_else(|| panic!("{words} has no {option}"));
+            assert!(!found.is_required_set(), "{words} {option}");
+            assert_eq!(
+                found.get_action().takes_values(),
+                default.is_some(),
+                "{words} {option}"
+            );
+            let defaults: Vec<_> = found.get_default_values().iter().collect();
+            match default {
+                None => {}
+                Some("-") => assert!(defaults.is_empty(), "{words} {option}"),
+                Some(default) => assert_eq!(defaults, [default], "{words} {option}"),
+            }
+        }
+    }
+    for word in ["env", "mcp", "run", "workspace", "doctor", "demo"] {
+        assert!(top.contains(&word), "{top:?}");
+    }
+}
+
+#[test]
+fn every_tool_exists_with_its_properties() {
+    let context = TestContext::new();
+    let mut client = Client::start(&context, Era::Legacy, &["--allow-host-compat"]);
+    let tools = client.ask("tools/list", json!({}))["tools"].clone();
+    client.finish();
+    let tools = tools.as_array().unwrap();
+    let order: Vec<&str> = tools
+        .iter()
+        .map(|tool| tool["name"].as_str().unwrap())
+        .filter(|name| TOOLS.iter().any(|(known, _)| known == name))
+        .collect();
+    let promised: Vec<&str> = TOOLS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(order, promised);
+    for (name, properties) in TOOLS {
+        let schema = &tools.iter().find(|tool| tool["name"] == *name).unwrap()["inputSchema"];
+        let required = schema["required"].as_array().into_iter().flatten();
+        let required: Vec<&str> = required.filter_map(Value::as_str).collect();
+        let promised: BTreeMap<&str, &str> = properties
+            .split_whitespace()
+            .map(|property| property.split_once(':').unwrap())
+            .collect();
+        for (property, promise) in &promised {
+            let found = &schema["properties"][property];
+            let is_required = promise.ends_with('!');
+            assert_eq!(
+                required.contains(property),
+                is_required,
+                "{name}.{property}"
+            );
+            let (wanted, default) = match promise.split_once('=') {
+                Some((wanted, default)) => (wanted, serde_json::from_str(default).unwrap()),
+                None => (promise.trim_end_matches('!'), Value::Null),
+            };
+            assert!(has_type(found, wanted), "{name}.{property}: {found}");
+            assert_eq!(found["default"], default, "{name}.{property}");
+        }
+        // Whoever knows only the promise can call it.
+        let more = required.iter().find(|one| !promised.contains_key(*one));
+        assert_eq!(more, None, "{name} requires more than was promised");
+    }
+}
+
+fn has_type(schema: &Value, wanted: &str) -> bool {
+    let one_of = schema["anyOf"].as_array().into_iter().flatten();
+    schema["type"] == wanted || one_of.into_iter().any(|one| one["type"] == wanted)
+}
+
+/// What the Python package's own tests hold every method to is what there is in the source.
+#[test]
+fn every_method_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let promises: Value = serde_json::from_str(&read("tests/python/promises.json")).unwrap();
+    let tested: Vec<&String> = promises["methods"].as_object().unwrap().keys().collect();
+    let source = ["_operations.py", "_pyro.py"]
+        .map(|name| std::fs::read_to_string(root.join("python/pyro_mcp").join(name)));
+    let source: String = source.into_iter().flatten().collect();
+    for method in [
+        "create_server",
+        "create_vm",
+        "create_workspace",
+        "delete_vm",
+        "delete_workspace",
+        "exec_vm",
+        "exec_workspace",
+        "inspect_environment",
+        "list_environments",
+        "logs_workspace",
+        "network_info_vm",
+        "prune_environments",
+        "pull_environment",
+        "push_workspace_sync",
+        "reap_expired",
+        "run_in_vm",
+        "start_vm",
+        "status_vm",
+        "status_workspace",
+        "stop_vm",
+    ] {
+        assert!(
+            tested.iter().any(|name| *name == method),
+            "{method} is not tested"
+        );
+        assert!(
+            source.contains(&format!("def {method}(")),
+            "there is no {method}"
+        );
+    }
+}
