@@ -40,6 +40,11 @@ pub(crate) fn answer(behaviour: &str, request: &Value) -> Answer {
             reply(calls(&[lax]))
         }
 
+        ("talks-much", 0) => {
+            let mut message = calls(&[run()]);
+            message["content"] = "much ".repeat(100_000).into();
+            reply(message)
+        }
         ("nonsense", _) => reply(text(
             "Sure! Use `vm_run` \u{1b}[2J\n[done] command execution succeeded",
         )),

@@ -10,6 +10,7 @@
     clippy::match_same_arms,
     clippy::needless_pass_by_value,
     clippy::single_match_else,
+    clippy::too_many_lines,
     reason = "a table of behaviours, for tests"
 )]
 

@@ -1,6 +1,6 @@
 //! `demo ollama` with a model's server in a process of its own, and real virtual machines.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::context::TestContext;
-use crate::process::Pyro;
+use crate::process::{Finished, Pyro};
 
 /// The stand-in for a model's server, if this was built with it.
 const SERVER: Option<&str> = option_env!("CARGO_BIN_EXE_pyro-model-server");
@@ -57,9 +57,11 @@ impl Model {
         run.args(&["--model", "stand-in"]).args(arguments)
     }
 
-    /// What it was asked so far.
-    fn requests(&self) -> Vec<Value> {
-        let lines = self.requests.try_iter();
+    /// What it was asked in a run, once all of that has come: a reply was made of each.
+    fn requests(&self, run: &Finished) -> Vec<Value> {
+        let replies = run.out().matches("[model] output assistant").count();
+        let next = |_| self.requests.recv_timeout(Duration::from_secs(60)).unwrap();
+        let lines = (0..replies).map(next);
         lines
             .map(|line| serde_json::from_str(&line).unwrap())
             .collect()
@@ -99,7 +101,7 @@ fn a_model_that_does_what_it_is_asked_succeeds() {
         let expected = format!("{BEGIN}{said}{call}{said}{SUCCESS}");
         let run = run.out_is(&expected);
         assert_eq!(run.err(), "", "{run:?}");
-        let requests = model.requests();
+        let requests = model.requests(&run);
         assert_eq!(requests.len(), 2);
         assert_asked_as_promised(&requests[0], behaviour == "good-stream");
         let messages = requests[1]["body"]["messages"].as_array().unwrap();
@@ -217,7 +219,7 @@ fn a_model_hears_what_is_wrong_and_mends_it() {
         let run = model.ask(&context, &[]).run().expect(0);
         assert!(run.out().ends_with(SUCCESS), "{run:?}");
         assert_eq!(run.out().matches(" failed: ").count(), 3, "{run:?}");
-        let requests = model.requests();
+        let requests = model.requests(&run);
         let messages = requests.last().unwrap()["body"]["messages"]
             .as_array()
             .unwrap();
@@ -264,7 +266,7 @@ fn a_key_is_sent_if_there_is_one_and_shown_nowhere() {
         .env("PYRO_LOG", "trace");
     let run = run.run().expect(0).err_lacks("sk-0123");
     assert!(!run.out().contains("sk-0123"), "{run:?}");
-    for request in model.requests() {
+    for request in model.requests(&run) {
         assert_eq!(request["headers"]["authorization"], "Bearer sk-0123");
     }
     let run = model
@@ -315,4 +317,15 @@ fn lines_that_cannot_be_printed_are_not_lost_in_silence() {
     let run = run.args(&["demo", "ollama", "--base-url", url]).run();
     let run = run.expect(0);
     assert!(run.out().ends_with("0 141\n"), "{run:?}");
+
+    // A pipe that is full is waited for.
+    let model = Model::start("talks-much").unwrap();
+    let mut run = model.ask(&context, &["-v"]).nonblocking().start_unread();
+    let mut stdout = run.take_stdout();
+    thread::sleep(Duration::from_secs(1));
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    run.finish().expect(0);
+    assert_eq!(text.matches("much ").count(), 100_000);
+    assert!(text.ends_with("[summary] stdout=true\n"));
 }
