@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pyro_chat::Key;
-use pyro_machine::{AcceleratorChoice, AllowList, Piece, Start};
+use pyro_machine::{AcceleratorChoice, AllowList, DEFAULT_BOOT_LIMIT, Piece, Start};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, variables};
 
 /// Below the user's cache and state directories.
 const DIRECTORY: &str = "pyro-mcp";
-const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
 const DEFAULT_PARKED_IDLE: Duration = Duration::from_secs(60);
 
 /// The hidden command of [`Config::program`] that keeps a parked machine.

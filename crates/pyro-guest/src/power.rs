@@ -37,9 +37,6 @@ pub(crate) fn shut_down(private: Option<&OwnedFd>) -> ! {
 pub(crate) fn power_off() -> ! {
     // Where nothing can cut the power the kernel halts and never comes back, and the VMM would
     // wait for ever. A restart ends the VMM everywhere: machines are started with "no reboot".
-    if std::fs::exists("/sys/firmware/acpi").unwrap_or(false) {
-        let _failed = rustix::system::reboot(RebootCommand::PowerOff);
-    }
     let _failed = rustix::system::reboot(RebootCommand::Restart);
     // PID 1 must not end.
     loop {

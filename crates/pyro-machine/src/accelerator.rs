@@ -2,16 +2,19 @@
 //! own translator (TCG) everywhere.
 //!
 //! A `/dev/kvm` that opens proves nothing: some hosts have one that answers, creates virtual
-//! machines and never runs a stock kernel. So KVM is used when the device can be opened, the
-//! processor says it virtualises, **and** a guest has booted under it since the host did.
+//! machines and never runs a stock kernel. So KVM is used when the device says that it is one, the
+//! processor says it virtualises, **and** a guest has answered under it since the host booted. The
+//! first that does is the proof. Where none does, guests are emulated, and KVM is tried again later:
+//! a host may be too busy, or its KVM taken, for a while.
 
 use std::fmt;
 use std::fs::OpenOptions;
 use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, kvm};
 
 const DEVICE: &str = "/dev/kvm";
 
@@ -70,17 +73,60 @@ impl FromStr for AcceleratorChoice {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
-    /// A guest booted under it.
+    /// A guest answered under it.
     Works,
-    /// None did.
+    /// None did, the last time.
     Fails {
         /// What happened instead.
         reason: String,
+        /// When that was, in seconds since the Unix epoch.
+        tried_at: u64,
+        /// How often it was tried in vain.
+        times: u32,
     },
 }
 
+/// After how long KVM is tried again, in seconds; each time it fails, twice as long.
+const RETRY_SECONDS: u64 = 600;
+const RETRY_LIMIT_SECONDS: u64 = 24 * 60 * 60;
+
+impl Verdict {
+    /// The verdict after one more failure at `now`.
+    pub(crate) fn failed(before: Option<&Self>, reason: String, now: u64) -> Self {
+        let times = match before {
+            Some(Self::Fails { times, .. }) => *times,
+            _ => 0,
+        };
+        Self::Fails {
+            reason,
+            tried_at: now,
+            times: times.saturating_add(1),
+        }
+    }
+
+    /// Whether it is time to try again. A clock that was set back does not put it off.
+    fn is_stale(&self, now: u64) -> bool {
+        match self {
+            Self::Works => false,
+            Self::Fails {
+                tried_at, times, ..
+            } => {
+                let doublings = times.saturating_sub(1).min(20);
+                let patience = (RETRY_SECONDS << doublings).min(RETRY_LIMIT_SECONDS);
+                !(*tried_at..tried_at.saturating_add(patience)).contains(&now)
+            }
+        }
+    }
+}
+
+/// The time, in seconds since the Unix epoch.
+pub(crate) fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_secs())
+}
+
 /// What the device node and the processor say about KVM.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KvmDevice {
     /// The device node exists.
     pub exists: bool,
@@ -90,22 +136,20 @@ pub struct KvmDevice {
     pub writable: bool,
     /// The processor has `vmx` or `svm`.
     pub processor_flag: bool,
+    /// What the device says that keeps it from running machines, if it could be opened.
+    pub fault: Option<String>,
 }
 
 impl KvmDevice {
     /// Looks at this host.
     pub fn detect() -> Self {
-        let opens = |read, write| {
-            OpenOptions::new()
-                .read(read)
-                .write(write)
-                .open(DEVICE)
-                .is_ok()
-        };
+        let open = |read, write| OpenOptions::new().read(read).write(write).open(DEVICE);
+        let fault = open(true, true).ok().and_then(|device| kvm::fault(&device));
         Self {
             exists: std::path::Path::new(DEVICE).exists(),
-            readable: opens(true, false),
-            writable: opens(false, true),
+            readable: open(true, false).is_ok(),
+            writable: open(false, true).is_ok(),
+            fault,
             processor_flag: std::fs::read_to_string("/proc/cpuinfo")
                 .is_ok_and(|text| has_virtualisation_flag(&text)),
         }
@@ -140,8 +184,9 @@ pub(crate) struct Judgement {
 /// When KVM was asked for and the device cannot be used at all.
 pub(crate) fn judge(
     choice: AcceleratorChoice,
-    device: KvmDevice,
+    device: &KvmDevice,
     tried: Option<&Verdict>,
+    now: u64,
 ) -> Result<Judgement, Error> {
     let tcg = |reason: String| Judgement {
         accelerator: Accelerator::Tcg,
@@ -156,30 +201,42 @@ pub(crate) fn judge(
     let obstacle = obstacle(device);
     Ok(match (choice, obstacle, tried) {
         (AcceleratorChoice::Tcg, ..) => tcg("software emulation was asked for".into()),
-        (AcceleratorChoice::Kvm, Some(reason), _) if !(device.readable && device.writable) => {
+        (AcceleratorChoice::Kvm, Some(reason), _)
+            if !(device.readable && device.writable) || device.fault.is_some() =>
+        {
             return Err(Error::KvmUnavailable { reason });
         }
-        // Asked for by name: try it, whatever the signs say.
+        // Asked for by name: try it, whatever the other signs say.
         (AcceleratorChoice::Kvm, ..) => kvm(true, "KVM was asked for"),
         (AcceleratorChoice::Auto, Some(reason), _) => tcg(reason),
-        (AcceleratorChoice::Auto, None, Some(Verdict::Fails { reason })) => tcg(format!(
-            "KVM was tried since the host booted and failed: {reason}"
-        )),
         (AcceleratorChoice::Auto, None, Some(Verdict::Works)) => {
-            kvm(true, "a guest has booted under KVM since the host booted")
+            kvm(true, "a guest has answered under KVM since the host booted")
         }
+        (AcceleratorChoice::Auto, None, Some(verdict)) if verdict.is_stale(now) => {
+            kvm(false, "KVM failed before; the next guest tries it again")
+        }
+        (AcceleratorChoice::Auto, None, Some(Verdict::Fails { reason, .. })) => tcg(format!(
+            "KVM was tried and failed: {reason}; it is tried again later, or at once by `pyro \
+             doctor --boot`"
+        )),
         (AcceleratorChoice::Auto, None, None) => {
-            kvm(false, "KVM looks usable; the first boot will prove it")
+            kvm(false, "KVM looks usable; the first guest will prove it")
         }
     })
 }
 
 /// What keeps KVM from being worth a try.
-fn obstacle(device: KvmDevice) -> Option<String> {
+fn obstacle(device: &KvmDevice) -> Option<String> {
     Some(if !device.exists {
         format!("{DEVICE} does not exist")
-    } else if !device.readable || !device.writable {
+    } else if !device.readable && !device.writable {
         format!("{DEVICE} cannot be opened by this user")
+    } else if !device.writable {
+        format!("{DEVICE} cannot be written by this user")
+    } else if !device.readable {
+        format!("{DEVICE} cannot be read by this user")
+    } else if let Some(fault) = &device.fault {
+        format!("{DEVICE} {fault}")
     } else if !device.processor_flag {
         format!(
             "{DEVICE} opens, but the processor has neither the vmx nor the svm flag, so no stock \
@@ -194,55 +251,90 @@ fn obstacle(device: KvmDevice) -> Option<String> {
 mod tests {
     use super::*;
 
-    const USABLE: KvmDevice = KvmDevice {
-        exists: true,
-        readable: true,
-        writable: true,
-        processor_flag: true,
-    };
+    fn usable() -> KvmDevice {
+        KvmDevice {
+            exists: true,
+            readable: true,
+            writable: true,
+            processor_flag: true,
+            fault: None,
+        }
+    }
 
-    fn auto(device: KvmDevice, tried: Option<&Verdict>) -> Judgement {
-        judge(AcceleratorChoice::Auto, device, tried).unwrap()
+    fn auto_at(device: &KvmDevice, tried: Option<&Verdict>, now: u64) -> Judgement {
+        judge(AcceleratorChoice::Auto, device, tried, now).unwrap()
     }
 
     #[test]
     fn a_device_that_opens_is_not_believed_without_the_processor_flag() {
-        let judgement = auto(
-            KvmDevice {
-                processor_flag: false,
-                ..USABLE
-            },
-            None,
-        );
+        let device = KvmDevice {
+            processor_flag: false,
+            ..usable()
+        };
+        let judgement = auto_at(&device, None, 0);
         assert_eq!(judgement.accelerator, Accelerator::Tcg);
         assert!(judgement.reason.contains("vmx"));
     }
 
     #[test]
-    fn a_usable_device_is_tried_once_and_the_result_remembered() {
-        let first = auto(USABLE, None);
+    fn a_success_is_remembered_and_a_failure_for_a_while() {
+        let first = auto_at(&usable(), None, 0);
         assert_eq!((first.accelerator, first.proved), (Accelerator::Kvm, false));
-        let works = auto(USABLE, Some(&Verdict::Works));
+        let works = auto_at(&usable(), Some(&Verdict::Works), 0);
         assert_eq!((works.accelerator, works.proved), (Accelerator::Kvm, true));
-        let failed = auto(
-            USABLE,
-            Some(&Verdict::Fails {
-                reason: "no answer".into(),
-            }),
-        );
+
+        let once = Verdict::failed(None, "no answer".into(), 1000);
+        let failed = auto_at(&usable(), Some(&once), 1599);
         assert_eq!(failed.accelerator, Accelerator::Tcg);
-        assert!(failed.reason.contains("no answer"));
+        assert!(failed.reason.contains("no answer") && failed.reason.contains("doctor --boot"));
+        let again = auto_at(&usable(), Some(&once), 1600);
+        assert_eq!((again.accelerator, again.proved), (Accelerator::Kvm, false));
+        let twice = Verdict::failed(Some(&once), "no answer".into(), 1600);
+        let accelerator = |now| auto_at(&usable(), Some(&twice), now).accelerator;
+        assert_eq!(accelerator(2799), Accelerator::Tcg);
+        assert_eq!(accelerator(2800), Accelerator::Kvm);
+        // The clock was set back.
+        assert_eq!(accelerator(10), Accelerator::Kvm);
+        let often = (0..100).fold(twice, |verdict, _| {
+            Verdict::failed(Some(&verdict), String::new(), 0)
+        });
+        assert!(!often.is_stale(RETRY_LIMIT_SECONDS - 1) && often.is_stale(RETRY_LIMIT_SECONDS));
+        // It works again: what was before is forgotten.
+        let fresh = Verdict::failed(Some(&Verdict::Works), String::new(), 0);
+        assert!(matches!(fresh, Verdict::Fails { times: 1, .. }));
     }
 
     #[test]
-    fn a_device_of_another_user_is_not_used() {
-        let device = KvmDevice {
-            readable: false,
-            writable: false,
-            ..USABLE
-        };
-        assert_eq!(auto(device, None).accelerator, Accelerator::Tcg);
-        assert!(judge(AcceleratorChoice::Kvm, device, None).is_err());
+    fn a_device_that_cannot_be_used_is_told_with_the_reason() {
+        for (device, word) in [
+            (
+                KvmDevice {
+                    readable: false,
+                    writable: false,
+                    ..usable()
+                },
+                "opened",
+            ),
+            (
+                KvmDevice {
+                    writable: false,
+                    ..usable()
+                },
+                "written",
+            ),
+            (
+                KvmDevice {
+                    fault: Some("is no KVM: x".into()),
+                    ..usable()
+                },
+                "is no KVM",
+            ),
+        ] {
+            let judgement = auto_at(&device, None, 0);
+            assert_eq!(judgement.accelerator, Accelerator::Tcg);
+            assert!(judgement.reason.contains(word), "{}", judgement.reason);
+            assert!(judge(AcceleratorChoice::Kvm, &device, None, 0).is_err());
+        }
     }
 
     #[test]

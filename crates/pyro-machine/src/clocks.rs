@@ -21,9 +21,10 @@ const TOLERANCE_PERCENT: u64 = 2;
 
 /// Returns what is wrong with the clocks of a guest that has just booted.
 pub(crate) fn fault(clocks: &Clocks, accelerator: Accelerator, tsc_khz: u64) -> Option<String> {
+    // The early one is the same counter, before the kernel has told everything of it.
     let trusted: &[&str] = match accelerator {
-        Accelerator::Kvm => &["kvm-clock", "tsc"],
-        Accelerator::Tcg => &["tsc"],
+        Accelerator::Kvm => &["kvm-clock", "tsc", "tsc-early"],
+        Accelerator::Tcg => &["tsc", "tsc-early"],
     };
     if !trusted.contains(&clocks.source.as_str()) {
         return Some(format!("it tells the time by '{}'", clocks.source));

@@ -363,6 +363,14 @@ impl Error {
         )
     }
 
+    /// Whether it is a guest's answer, or what came of one: its machine runs.
+    pub(crate) fn guest_has_answered(&self) -> bool {
+        matches!(
+            self,
+            Self::GuestSetup { .. } | Self::GuestClocks { .. } | Self::Protocol { .. }
+        )
+    }
+
     /// Whether a machine did not come up, as opposed to not being started at all.
     pub(crate) fn is_of_the_start(&self) -> bool {
         matches!(

@@ -1,6 +1,6 @@
 //! *Host facts* are what was found out about this host and need not be found out again: the
-//! counter's rate and whether KVM works (until the host boots again), QEMU's version (until its
-//! file changes).
+//! counter's rate and whether KVM works (until the host boots again, or for a while), QEMU's version
+//! (until its file changes).
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -86,10 +86,12 @@ impl HostFacts {
         &self.boot_id
     }
 
-    /// Remembers whether KVM works, until the host boots again.
-    pub(crate) fn remember_kvm(&mut self, verdict: Verdict, path: &Path) {
-        self.kvm = Some(verdict);
-        self.save(path);
+    /// Remembers whether KVM works, until the host boots again; `None`: it is to be tried anew.
+    pub(crate) fn remember_kvm(&mut self, verdict: Option<Verdict>, path: &Path) {
+        if self.kvm != verdict {
+            self.kvm = verdict;
+            self.save(path);
+        }
     }
 
     fn save(&self, path: &Path) {

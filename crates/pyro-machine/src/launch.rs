@@ -8,7 +8,7 @@ use std::time::Duration;
 use pyro_store::{MachineDirectory, Slot, Slots, Swept, VmId, sweep};
 use serde::{Deserialize, Serialize};
 
-use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge};
+use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge, now};
 use crate::cell::Piece;
 use crate::files::Files;
 use crate::limits::check_file_size;
@@ -20,11 +20,23 @@ use crate::spec::{MachineSpec, PhaseClock, Platform};
 use crate::template::{self, Found, Maker, Stage, Template, Templates};
 use crate::{Error, HostFacts, disk, qemu};
 
-/// How long the first guest under KVM may take to boot before KVM is judged not to work: a
-/// working one needs well under a second.
-const KVM_PROOF_LIMIT: Duration = Duration::from_secs(15);
 /// How often a guest is booted whose clocks are wrong. With a quarter of a processor four in ten are.
 const CLOCK_ATTEMPTS: u32 = 8;
+
+/// How long a guest may take to boot if the user says nothing. Under load, without KVM, it takes
+/// half of that.
+pub const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
+
+/// The lines of `/proc/cpuinfo` that tell one processor from another.
+fn processor() -> String {
+    let told = ["vendor_id", "cpu family", "model", "stepping", "flags"];
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let lines = first
+        .lines()
+        .filter(|line| told.iter().any(|name| line.starts_with(name)));
+    lines.collect::<Vec<_>>().join("\n")
+}
 
 /// News of a launch.
 #[derive(Clone, Debug)]
@@ -91,8 +103,19 @@ impl Machines {
     /// When the accelerator that was asked for cannot be had.
     pub fn judge_accelerator(&self) -> Result<(Accelerator, String), Error> {
         let facts = HostFacts::load(&self.facts_path());
-        let judgement = judge(self.accelerator, KvmDevice::detect(), facts.kvm.as_ref())?;
+        let judgement = judge(
+            self.accelerator,
+            &KvmDevice::detect(),
+            facts.kvm.as_ref(),
+            now(),
+        )?;
         Ok((judgement.accelerator, judgement.reason))
+    }
+
+    /// Has the next guest try KVM, whatever came of it before.
+    pub fn try_kvm_anew(&self) {
+        let path = self.facts_path();
+        HostFacts::load(&path).remember_kvm(None, &path);
     }
 
     /// Finds QEMU and checks its version.
@@ -134,15 +157,24 @@ impl Machines {
     /// # Errors
     /// When it cannot be made; machines are then booted.
     pub async fn prepare(&self, spec: &MachineSpec) -> Result<(), Error> {
-        let (platform, proved) = self.platform()?;
-        if !proved {
-            // The first machine has yet to show what templates are made with.
-            return Ok(());
+        let (mut platform, proved) = self.platform()?;
+        let prepared = self.prepare_on(&platform, spec).await;
+        self.learn(&platform, &prepared);
+        match prepared {
+            Err(error) if !proved && error.is_of_the_start() => {
+                platform.accelerator = Accelerator::Tcg;
+                platform.processor = String::new();
+                self.prepare_on(&platform, spec).await
+            }
+            prepared => prepared,
         }
+    }
+
+    async fn prepare_on(&self, platform: &Platform, spec: &MachineSpec) -> Result<(), Error> {
         for stage in [Stage::Assembled, Stage::Bare] {
-            let key = template::key(&platform, spec, stage)?;
-            if let Found::Nothing(maker) = self.templates(&platform).find(&key) {
-                self.make(maker, &platform, spec, stage).await?;
+            let key = template::key(platform, spec, stage)?;
+            if let Found::Nothing(maker) = self.templates(platform).find(&key) {
+                self.make(maker, platform, spec, stage).await?;
             }
         }
         Ok(())
@@ -153,8 +185,17 @@ impl Machines {
         let path = self.facts_path();
         let mut facts = HostFacts::load(&path);
         let program = facts.qemu(&self.search_path, &path)?;
-        let judgement = judge(self.accelerator, KvmDevice::detect(), facts.kvm.as_ref())?;
+        let judgement = judge(
+            self.accelerator,
+            &KvmDevice::detect(),
+            facts.kvm.as_ref(),
+            now(),
+        )?;
         let platform = Platform {
+            processor: match judgement.accelerator {
+                Accelerator::Kvm => processor(),
+                Accelerator::Tcg => String::new(),
+            },
             program,
             accelerator: judgement.accelerator,
             tsc_khz: facts.tsc_khz,
@@ -188,40 +229,62 @@ impl Machines {
         listener: Listener<'_>,
     ) -> Result<OwnedMachine, Error> {
         check_file_size(spec)?;
-        let (mut platform, proved) = self.platform()?;
-        if proved {
-            if start == Start::Restore
-                && let Some(machine) = self.restore(&platform, spec, files, listener).await?
+        let (mut platform, _) = self.platform()?;
+        let started = self.start_on(&platform, spec, start, files, listener).await;
+        self.learn(&platform, &started);
+        match started {
+            Err(error)
+                if platform.accelerator == Accelerator::Kvm
+                    && self.accelerator == AcceleratorChoice::Auto
+                    && error.is_of_the_start() =>
             {
-                return Ok(machine);
-            }
-            let limit = self.boot_limit;
-            return self.boot(&platform, spec, files, limit, listener).await;
-        }
-        let facts_path = self.facts_path();
-        let mut facts = HostFacts::load(&facts_path);
-        let limit = self.boot_limit.min(KVM_PROOF_LIMIT);
-        match self.boot(&platform, spec, files, limit, listener).await {
-            Ok(machine) => {
-                facts.remember_kvm(Verdict::Works, &facts_path);
-                Ok(machine)
-            }
-            Err(error) if error.is_of_the_start() => {
                 listener(LaunchEvent::Notice(format!(
                     "KVM does not run a guest here ({error}); using software emulation"
                 )));
-                facts.remember_kvm(
-                    Verdict::Fails {
-                        reason: error.to_string(),
-                    },
-                    &facts_path,
-                );
                 platform.accelerator = Accelerator::Tcg;
-                let limit = self.boot_limit;
-                self.boot(&platform, spec, files, limit, listener).await
+                platform.processor = String::new();
+                self.start_on(&platform, spec, start, files, listener).await
             }
-            Err(error) => Err(error),
+            started => started,
         }
+    }
+
+    async fn start_on(
+        &self,
+        platform: &Platform,
+        spec: &MachineSpec,
+        start: Start,
+        files: Files<'_>,
+        listener: Listener<'_>,
+    ) -> Result<OwnedMachine, Error> {
+        if start == Start::Restore
+            && let Some(machine) = self.restore(platform, spec, files, listener).await?
+        {
+            return Ok(machine);
+        }
+        let limit = self.boot_limit;
+        self.boot(platform, spec, files, limit, listener).await
+    }
+
+    /// Remembers what a start under KVM has shown. A guest that answers is the proof, whatever it
+    /// says. That none answered in time, or that its VMM was killed, shows little: the host may have
+    /// been busy. So it counts for a while only, and not at all with a limit shorter than usual.
+    fn learn<T>(&self, platform: &Platform, started: &Result<T, Error>) {
+        if platform.accelerator != Accelerator::Kvm {
+            return;
+        }
+        let path = self.facts_path();
+        let mut facts = HostFacts::load(&path);
+        let verdict = match started {
+            Ok(_) => Verdict::Works,
+            Err(error) if error.guest_has_answered() => Verdict::Works,
+            Err(Error::BootTimedOut { .. }) if self.boot_limit < DEFAULT_BOOT_LIMIT => return,
+            Err(error) if error.is_of_the_start() => {
+                Verdict::failed(facts.kvm.as_ref(), error.to_string(), now())
+            }
+            Err(_) => return,
+        };
+        facts.remember_kvm(Some(verdict), &path);
     }
 
     /// Restores a machine from its template. `None` if there is none and none can be made now:
@@ -233,30 +296,36 @@ impl Machines {
         files: Files<'_>,
         listener: Listener<'_>,
     ) -> Result<Option<OwnedMachine>, Error> {
+        let mut clock = PhaseClock::start();
         let stage = files.stage();
         let key = template::key(platform, spec, stage)?;
         let template = match self.templates(platform).find(&key) {
             Found::Template(template) => template,
-            Found::Nothing(maker) => match self.make(maker, platform, spec, stage).await {
-                Ok(template) => template,
-                // What is too slow, or wrong in the guest, is so without a template too. A VMM
-                // that died may have died of a disk that its memory did not fit on.
-                Err(
-                    error @ (Error::BootTimedOut { .. }
-                    | Error::GuestSetup { .. }
-                    | Error::GuestClocks { .. }),
-                ) => {
-                    return Err(error);
+            Found::Nothing(maker) => {
+                match self.make_for(maker, platform, spec, stage, listener).await {
+                    Ok(template) => {
+                        clock.end("template");
+                        template
+                    }
+                    // What is too slow, or wrong in the guest, is so without a template too. A VMM
+                    // that died may have died of a disk that its memory did not fit on.
+                    Err(
+                        error @ (Error::BootTimedOut { .. }
+                        | Error::GuestSetup { .. }
+                        | Error::GuestClocks { .. }),
+                    ) => {
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, tails = ?error.tails(), "no template could be made");
+                        return Ok(None);
+                    }
                 }
-                Err(error) => {
-                    tracing::warn!(%error, tails = ?error.tails(), "no template could be made");
-                    return Ok(None);
-                }
-            },
+            }
             Found::Unavailable => return Ok(None),
         };
         match self
-            .restore_from(&template, platform, spec, files, listener)
+            .restore_from(&template, platform, spec, files, clock, listener)
             .await
         {
             Ok(machine) => Ok(Some(machine)),
@@ -276,9 +345,9 @@ impl Machines {
         platform: &Platform,
         spec: &MachineSpec,
         files: Files<'_>,
+        mut clock: PhaseClock,
         listener: Listener<'_>,
     ) -> Result<OwnedMachine, Error> {
-        let mut clock = PhaseClock::start();
         let device_state = template.state()?;
         let directory = self.new_directory(listener)?;
         let stage = files.stage();
@@ -306,6 +375,23 @@ impl Machines {
             .restore(&device_state, seed, self.boot_limit)
             .await?;
         Ok(machine)
+    }
+
+    /// Makes a template while somebody waits for a machine.
+    async fn make_for(
+        &self,
+        maker: Maker,
+        platform: &Platform,
+        spec: &MachineSpec,
+        stage: Stage,
+        listener: Listener<'_>,
+    ) -> Result<Template, Error> {
+        listener(LaunchEvent::Notice(
+            "the first machine of its kind since the host booted: a template of it is made, from \
+             which the others are restored"
+                .into(),
+        ));
+        self.make(maker, platform, spec, stage).await
     }
 
     /// Makes a template, from a guest whose clocks are right.

@@ -90,7 +90,14 @@ impl Machines {
             return Ok(false);
         };
         let mut machine = self
-            .restore_from(&template, &platform, spec, Files::Own, &|_| {})
+            .restore_from(
+                &template,
+                &platform,
+                spec,
+                Files::Own,
+                PhaseClock::start(),
+                &|_| {},
+            )
             .await?;
         // What is translated once is not translated again: commands, and the way to them.
         template::warm_up(&mut machine).await?;

@@ -37,6 +37,9 @@ pub(crate) struct Platform {
     pub(crate) boot_id: String,
     /// Where the files are that all machines share.
     pub(crate) base_dir: PathBuf,
+    /// The host's processor, where guests see it: its model and what it can do. A host may become
+    /// another one without booting, by migration.
+    pub(crate) processor: String,
     /// Without these no machine runs.
     pub(crate) required: Vec<Piece>,
 }

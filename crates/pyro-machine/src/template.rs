@@ -420,6 +420,7 @@ pub(crate) fn key(platform: &Platform, spec: &MachineSpec, stage: Stage) -> Resu
     let mut digest = Sha256::new();
     digest.update(format!("{FORMAT}\0{}\0{line:?}", platform.boot_id));
     digest.update(&platform.program.version_text);
+    digest.update(&platform.processor);
     for file in [
         &platform.program.path,
         &spec.kernel,

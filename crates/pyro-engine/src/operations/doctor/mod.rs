@@ -60,6 +60,8 @@ impl Operation for Doctor {
         }
         let mut report = examine(engine)?;
         if self.boot && report.runtime_ok {
+            // Whatever was remembered of KVM: this is the proof.
+            engine.machines.try_kvm_anew();
             let boot = boot(engine, &context.listener).await;
             if let Some(error) = &boot.error {
                 report.runtime_ok = false;
@@ -78,15 +80,7 @@ impl Operation for Doctor {
 /// Looks at everything that needs no guest.
 fn examine(engine: &Engine) -> Result<Report, Error> {
     let mut findings = Findings::default();
-    let device = KvmDevice::detect();
-    if !device.exists {
-        findings.note("/dev/kvm is not available on this host; guests run in software emulation");
-    } else if !(device.readable && device.writable) {
-        findings.note("/dev/kvm cannot be opened by this user; guests run in software emulation");
-        findings.advise(
-            "sudo usermod -aG kvm \"$USER\"   (then log in again), if the hardware has KVM",
-        );
-    }
+    let device = kvm(&mut findings);
     let qemu = qemu(engine, &mut findings);
     let (accelerated, accelerator) = accelerator(engine);
     if accelerated.is_none() {
@@ -105,9 +99,11 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
         disk(
             "environments",
             engine.environments.cache_dir(),
+            // What is installed runs without being written to.
+            !environments.iter().any(|environment| environment.installed),
             &mut findings,
         ),
-        disk("machines", &engine.machines.base_dir, &mut findings),
+        disk("machines", &engine.machines.base_dir, true, &mut findings),
     ];
     let kernels = engine.environments.kernels()?;
     let cache_dir = display(engine.environments.cache_dir());
@@ -200,6 +196,27 @@ impl Findings {
     fn advise(&mut self, remedy: &str) {
         self.remedies.push(remedy.to_owned());
     }
+}
+
+/// What there is of KVM.
+fn kvm(findings: &mut Findings) -> KvmDevice {
+    let device = KvmDevice::detect();
+    if !device.exists {
+        findings.note("/dev/kvm is not available on this host; guests run in software emulation");
+    } else if let Some(fault) = &device.fault {
+        findings.note(&format!(
+            "/dev/kvm {fault}; guests run in software emulation"
+        ));
+    } else if !(device.readable && device.writable) {
+        let what = if device.readable { "written" } else { "opened" };
+        findings.note(&format!(
+            "/dev/kvm cannot be {what} by this user; guests run in software emulation"
+        ));
+        findings.advise(
+            "sudo usermod -aG kvm \"$USER\"   (then log in again), if the hardware has KVM",
+        );
+    }
+    device
 }
 
 fn qemu(engine: &Engine, findings: &mut Findings) -> QemuReport {
@@ -307,7 +324,7 @@ fn check_environments(
     }
 }
 
-fn disk(purpose: &str, path: &Path, findings: &mut Findings) -> DiskReport {
+fn disk(purpose: &str, path: &Path, needed: bool, findings: &mut Findings) -> DiskReport {
     let existing = path
         .ancestors()
         .find(|ancestor| ancestor.exists())
@@ -318,10 +335,14 @@ fn disk(purpose: &str, path: &Path, findings: &mut Findings) -> DiskReport {
     )
     .is_ok();
     if !writable {
-        findings.fail(&format!(
-            "{} cannot be written by this user",
-            existing.display()
-        ));
+        let issue = format!("{} cannot be written by this user", existing.display());
+        if needed {
+            findings.fail(&issue);
+        } else {
+            findings.note(&format!(
+                "{issue}, so that no environment can be installed there"
+            ));
+        }
     }
     let free_mib = rustix::fs::statvfs(existing)
         .ok()
