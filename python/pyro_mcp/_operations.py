@@ -438,7 +438,7 @@ class Operations:
         response: results.Reaped = self._call("vm_reap_expired", {})
         return response
 
-    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None) -> results.Workspace:
+    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what --seed-path names. It lives until
@@ -452,7 +452,13 @@ class Operations:
             ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
-            seed_path: Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), that the workspace begins with
+            seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
+be repeated, and the last match decides
+            exclude_from: Leave out what matches a pattern in a file with one pattern on each line
+            git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
+`exclude`
+            unreadable: What to do about files that cannot be read: `fail`, or `skip` them
 
         Returns:
             A workspace.
@@ -481,7 +487,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path})
+        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     def list_workspaces(self) -> results.Workspaces:
@@ -542,7 +548,7 @@ class Operations:
         response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "timeout_seconds": timeout_seconds})
         return response
 
-    def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace") -> results.Pushed:
+    def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace
 
         All of them appear, or none: they are unpacked beside and moved into their places. Files that
@@ -550,8 +556,14 @@ class Operations:
 
         Args:
             workspace_id: Id of the workspace, as `workspace create` returned it
-            source_path: Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), to copy
+            source_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
             dest: Directory in the workspace to copy into, absolute or relative to /workspace
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
+be repeated, and the last match decides
+            exclude_from: Leave out what matches a pattern in a file with one pattern on each line
+            git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
+`exclude`
+            unreadable: What to do about files that cannot be read: `fail`, or `skip` them
 
         Returns:
             What was done.
@@ -563,7 +575,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Pushed = self._call("workspace_sync_push", {"workspace_id": workspace_id, "source_path": source_path, "dest": dest})
+        response: results.Pushed = self._call("workspace_sync_push", {"workspace_id": workspace_id, "source_path": source_path, "dest": dest, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     def status_workspace(self, workspace_id: str) -> results.Workspace:
@@ -1306,7 +1318,7 @@ class AsyncOperations:
         response: results.Reaped = await self._call("vm_reap_expired", {})
         return response
 
-    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None) -> results.Workspace:
+    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what --seed-path names. It lives until
@@ -1320,7 +1332,13 @@ class AsyncOperations:
             ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
-            seed_path: Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), that the workspace begins with
+            seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
+be repeated, and the last match decides
+            exclude_from: Leave out what matches a pattern in a file with one pattern on each line
+            git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
+`exclude`
+            unreadable: What to do about files that cannot be read: `fail`, or `skip` them
 
         Returns:
             A workspace.
@@ -1349,7 +1367,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path})
+        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     async def list_workspaces(self) -> results.Workspaces:
@@ -1410,7 +1428,7 @@ class AsyncOperations:
         response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "timeout_seconds": timeout_seconds})
         return response
 
-    async def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace") -> results.Pushed:
+    async def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace
 
         All of them appear, or none: they are unpacked beside and moved into their places. Files that
@@ -1418,8 +1436,14 @@ class AsyncOperations:
 
         Args:
             workspace_id: Id of the workspace, as `workspace create` returned it
-            source_path: Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), to copy
+            source_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
             dest: Directory in the workspace to copy into, absolute or relative to /workspace
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
+be repeated, and the last match decides
+            exclude_from: Leave out what matches a pattern in a file with one pattern on each line
+            git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
+`exclude`
+            unreadable: What to do about files that cannot be read: `fail`, or `skip` them
 
         Returns:
             What was done.
@@ -1431,7 +1455,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Pushed = await self._call("workspace_sync_push", {"workspace_id": workspace_id, "source_path": source_path, "dest": dest})
+        response: results.Pushed = await self._call("workspace_sync_push", {"workspace_id": workspace_id, "source_path": source_path, "dest": dest, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     async def status_workspace(self, workspace_id: str) -> results.Workspace:

@@ -364,6 +364,30 @@ class LastCommand(TypedDict):
     """Its number."""
 
 
+class LeftOut(TypedDict):
+    """What was not copied."""
+
+    count: int
+    """How many; a directory counts as one, whatever is in it."""
+
+    entries: list[LeftOutEntry]
+    """The first of them."""
+
+    reasons: dict[str, int]
+    """How many for each reason: `excluded`, `git_ignored`, `unreadable`, `vanished`, `socket`,
+`device`."""
+
+
+class LeftOutEntry(TypedDict):
+    """Something that was not copied."""
+
+    path: str
+    """Where it is in the source."""
+
+    reason: str
+    """Why it was left out."""
+
+
 class Listed(TypedDict):
     """A workspace in a list."""
 
@@ -847,8 +871,8 @@ class Runtime(TypedDict):
     """Notices of a runtime bundle."""
 
 
-class Seed(TypedDict):
-    """What a workspace began with."""
+class _SeedAlways(TypedDict):
+    """What a workspace began with. These keys are always there."""
 
     bytes_written: int
     """How many bytes its files have."""
@@ -860,14 +884,24 @@ class Seed(TypedDict):
     """How many files, directories and links it has."""
 
     mode: str
-    """`empty`, `directory` or `tar_archive`."""
+    """`empty`, `directory`, `tar_archive` or `zip_archive`."""
 
     seed_path: str | None
     """Where it came from; null if it began empty."""
 
 
-class Sync(TypedDict):
-    """What was copied into a workspace."""
+class Seed(_SeedAlways, total=False):
+    """What a workspace began with."""
+
+    left_out: LeftOut | None
+    """What was not copied."""
+
+    warnings: list[TransferWarning]
+    """What should be known of it."""
+
+
+class _SyncAlways(TypedDict):
+    """What was copied into a workspace. These keys are always there."""
 
     bytes_written: int
     """How many bytes its files have."""
@@ -879,10 +913,33 @@ class Sync(TypedDict):
     """How many files, directories and links it has."""
 
     mode: str
-    """`directory` or `tar_archive`."""
+    """`directory`, `tar_archive` or `zip_archive`."""
 
     source_path: str
     """Where it came from."""
+
+
+class Sync(_SyncAlways, total=False):
+    """What was copied into a workspace."""
+
+    left_out: LeftOut | None
+    """What was not copied."""
+
+    warnings: list[TransferWarning]
+    """What should be known of it."""
+
+
+class TransferWarning(TypedDict):
+    """What should be known of what was copied."""
+
+    code: str
+    """A stable name for programs."""
+
+    message: str
+    """What it is."""
+
+    remedy: str
+    """What to do about it."""
 
 
 class _VmAlways(TypedDict):

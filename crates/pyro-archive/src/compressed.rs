@@ -1,11 +1,13 @@
 //! A *compressed* file is one that has to be unpacked while it is read. Which way, its first bytes
-//! say.
+//! say. It has one or more parts, each packed by itself.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
+use lzma_rust2::XzReader;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -13,34 +15,70 @@ use crate::progress::Meter;
 
 const BUFFER: usize = 256 * 1024;
 
+/// More than the strongest setting of xz needs, which is 65 MiB. A file says how much it needs,
+/// and may say 4 GiB.
+const XZ_MEMORY_KIB: u32 = 128 * 1024;
+
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// Begins a part without content, but for the lowest four bits.
+const ZSTD_SKIPPED: &[u8] = &[0x50, 0x2a, 0x4d, 0x18];
+const XZ: &[u8] = b"\xfd7zXZ\0";
 
-/// Returns what is in a file, unpacked if it is packed.
-pub(crate) fn open<'a>(file: &'a File, meter: Meter<'a>) -> io::Result<Box<dyn Read + 'a>> {
+/// How something is packed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Packing {
+    Gzip,
+    Zstd,
+    Xz,
+}
+
+impl Packing {
+    pub(crate) fn of(start: &[u8]) -> Option<Self> {
+        [(GZIP, Self::Gzip), (ZSTD, Self::Zstd), (XZ, Self::Xz)]
+            .into_iter()
+            .find_map(|(magic, packing)| start.starts_with(magic).then_some(packing))
+    }
+
+    /// Whether another part begins like this.
+    fn begins(self, start: &[u8]) -> bool {
+        let skipped = || {
+            start.len() >= 4
+                && start[0] & 0xf0 == ZSTD_SKIPPED[0]
+                && start[1..4] == ZSTD_SKIPPED[1..]
+        };
+        match Self::of(start) {
+            Some(packing) => packing == self,
+            None => self == Self::Zstd && skipped(),
+        }
+    }
+}
+
+/// Returns what is in a file, unpacked if it is packed. Whether there is something behind its last
+/// part, other than zeros, is noted when it is read to its end.
+pub(crate) fn open<'a>(
+    file: &'a File,
+    meter: Meter<'a>,
+    has_more: &'a Cell<bool>,
+) -> io::Result<Box<dyn Read + 'a>> {
     let raw = Raw {
         file,
         position: 0,
         meter,
     };
     let mut raw = BufReader::with_capacity(BUFFER, raw);
-    let start = raw.fill_buf()?;
-    Ok(if start.starts_with(GZIP) {
-        Box::new(buffered(MultiGzDecoder::new(raw)))
-    } else if start.starts_with(ZSTD) {
-        Box::new(buffered(Frames {
-            input: raw,
-            decoder: FrameDecoder::new(),
-            inside: false,
-        }))
-    } else {
-        Box::new(raw)
+    Ok(match Packing::of(raw.fill_buf()?) {
+        None => Box::new(raw),
+        // Headers are read in pieces of 512 bytes, for which unpackers are slow.
+        Some(packing) => Box::new(BufReader::with_capacity(
+            BUFFER,
+            Parts {
+                packing,
+                has_more,
+                state: State::Between(raw),
+            },
+        )),
     })
-}
-
-/// Headers are read in pieces of 512 bytes, for which unpackers are slow.
-fn buffered<R: Read>(unpacked: R) -> BufReader<R> {
-    BufReader::with_capacity(BUFFER, unpacked)
 }
 
 /// A file from its beginning, whatever its own position is.
@@ -62,29 +100,108 @@ impl Read for Raw<'_> {
     }
 }
 
-/// What is in the frames of a zstd file, one after the other.
-struct Frames<R: BufRead> {
-    input: R,
-    decoder: FrameDecoder,
-    inside: bool,
+/// The parts of a packed file, one after the other.
+struct Parts<'a, R: BufRead> {
+    packing: Packing,
+    has_more: &'a Cell<bool>,
+    state: State<R>,
 }
 
-impl<R: BufRead> Frames<R> {
-    /// Begins the next frame that has content, and returns whether there is one.
-    fn begin(&mut self) -> io::Result<bool> {
-        use FrameDecoderError::ReadFrameHeaderError as Header;
+enum State<R: BufRead> {
+    Between(R),
+    Gzip(GzDecoder<R>),
+    Zstd(Box<Frame<R>>),
+    Xz(Box<XzReader<R>>),
+    Done,
+}
+
+impl<R: BufRead> Parts<'_, R> {
+    /// Begins the next part, if there is one.
+    fn begin(&mut self, mut input: R) -> io::Result<State<R>> {
+        skip_zeros(&mut input)?;
+        let start = input.fill_buf()?;
+        if start.is_empty() {
+            return Ok(State::Done);
+        }
+        if !self.packing.begins(start) {
+            self.has_more.set(true);
+            return Ok(State::Done);
+        }
+        Ok(match self.packing {
+            Packing::Gzip => State::Gzip(GzDecoder::new(input)),
+            Packing::Zstd => match Frame::begin(input)? {
+                Ok(frame) => State::Zstd(Box::new(frame)),
+                Err(input) => State::Between(input),
+            },
+            Packing::Xz => {
+                let reader = XzReader::new_mem_limit(input, false, XZ_MEMORY_KIB);
+                State::Xz(Box::new(reader))
+            }
+        })
+    }
+}
+
+impl<R: BufRead> Read for Parts<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         loop {
-            if self.input.fill_buf()?.is_empty() {
-                return Ok(false);
+            let read = match &mut self.state {
+                State::Done => return Ok(0),
+                State::Between(_) => 0,
+                State::Gzip(part) => part.read(buffer)?,
+                State::Zstd(part) => part.read(buffer)?,
+                State::Xz(part) => part.read(buffer).map_err(of_xz)?,
+            };
+            if read > 0 {
+                return Ok(read);
             }
-            match self.decoder.init(&mut self.input) {
-                Ok(()) => return Ok(true),
-                Err(Header(ReadFrameHeaderError::SkipFrame { length, .. })) => {
-                    let mut skipped = (&mut self.input).take(length.into());
-                    io::copy(&mut skipped, &mut io::sink())?;
-                }
-                Err(error) => return Err(damaged(error)),
+            // After an error there is nothing to go on with.
+            let input = match std::mem::replace(&mut self.state, State::Done) {
+                State::Done => return Ok(0),
+                State::Between(input) => input,
+                State::Gzip(part) => part.into_inner(),
+                State::Zstd(part) => part.input,
+                State::Xz(part) => part.into_inner(),
+            };
+            self.state = self.begin(input)?;
+        }
+    }
+}
+
+/// Skips what fills blocks of a tape.
+fn skip_zeros(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let start = input.fill_buf()?;
+        let zeros = start.iter().take_while(|byte| **byte == 0).count();
+        let all = zeros == start.len();
+        input.consume(zeros);
+        if !all || zeros == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// What is in a frame of a zstd file.
+struct Frame<R: BufRead> {
+    input: R,
+    decoder: FrameDecoder,
+}
+
+impl<R: BufRead> Frame<R> {
+    /// Begins a frame. Of one that has no content, returns what is behind it.
+    fn begin(mut input: R) -> io::Result<Result<Self, R>> {
+        use FrameDecoderError::ReadFrameHeaderError as Header;
+        let mut decoder = FrameDecoder::new();
+        match decoder.init(&mut input) {
+            Ok(()) => Ok(Ok(Self { input, decoder })),
+            Err(Header(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                let mut skipped = (&mut input).take(length.into());
+                io::copy(&mut skipped, &mut io::sink())?;
+                Ok(Err(input))
             }
+            Err(error) => Err(damaged(error)),
         }
     }
 
@@ -95,33 +212,29 @@ impl<R: BufRead> Frames<R> {
         }
         Ok(())
     }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+            let wanted = BlockDecodingStrategy::UptoBytes(buffer.len());
+            self.decoder
+                .decode_blocks(&mut self.input, wanted)
+                .map_err(damaged)?;
+        }
+        let read = self.decoder.read(buffer)?;
+        if read == 0 {
+            self.end()?;
+        }
+        Ok(read)
+    }
 }
 
-impl<R: BufRead> Read for Frames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            if !self.inside {
-                self.inside = self.begin()?;
-                if !self.inside {
-                    return Ok(0);
-                }
-            }
-            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-                let wanted = BlockDecodingStrategy::UptoBytes(buffer.len());
-                self.decoder
-                    .decode_blocks(&mut self.input, wanted)
-                    .map_err(damaged)?;
-            }
-            let read = self.decoder.read(buffer)?;
-            if read > 0 {
-                return Ok(read);
-            }
-            self.end()?;
-            self.inside = false;
-        }
+fn of_xz(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => damaged(format!(
+            "unpacking it needs more than {} MiB of memory",
+            XZ_MEMORY_KIB / 1024
+        )),
+        _ => error,
     }
 }
 

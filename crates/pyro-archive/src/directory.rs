@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,12 +13,28 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::error::{Error, Refusal};
-use crate::member::{Content, Member, MemberPath, What};
+use crate::file_content::{self, FileContent};
+use crate::git_rules::{self, Rules};
+use crate::member::{Member, MemberPath, Nothing, What};
 use crate::progress::Meter;
+use crate::report::{Reason, Warning};
+use crate::source::Reading;
+use crate::sparse::Sparse;
 use crate::time::Time;
 
 /// Directories that are open at a time: a process may have a thousand.
 const DEEPEST: usize = 256;
+/// How often something may become something else while it is looked at.
+const ATTEMPTS: usize = 3;
+
+/// The directory that is a source.
+pub(crate) struct Root<'a> {
+    pub(crate) directory: &'a OwnedFd,
+    /// Absolute.
+    pub(crate) path: &'a Path,
+    /// Whether what is above it may be looked at.
+    pub(crate) may_look_up: bool,
+}
 
 /// A directory, and which of its names are still to be read.
 struct Level {
@@ -30,56 +45,81 @@ struct Level {
     names: Vec<CString>,
 }
 
-struct Walk<'a, 'b> {
-    source: &'a Path,
+struct Walk<'a, 'b, 'c> {
+    root: &'a Root<'a>,
     meter: &'a mut Meter<'b>,
+    reading: &'a mut Reading<'c>,
     levels: Vec<Level>,
+    /// What git ignores, for each level and for what is above; nothing if that does not matter.
+    rules: Vec<Rules>,
     /// Where files with several names were seen first, by device and inode.
     linked: HashMap<(u64, u64), MemberPath>,
 }
 
+/// What was found when something was looked at.
+enum Looked {
+    /// It was dealt with.
+    Done,
+    /// It has become something else.
+    Changed,
+}
+
 /// Reads all that is in a directory, sorted, each directory before what is in it.
 pub(crate) fn each(
-    directory: &OwnedFd,
-    source: &Path,
+    root: &Root<'_>,
     meter: &mut Meter<'_>,
-    visit: &mut dyn FnMut(Member, &mut dyn Content) -> Result<(), Error>,
+    reading: &mut Reading<'_>,
 ) -> Result<(), Error> {
     let mut walk = Walk {
-        source,
+        root,
         meter,
+        reading,
         levels: Vec::new(),
+        rules: Vec::new(),
         linked: HashMap::new(),
     };
-    let root = rustix::fs::openat(directory, c".", directory_flags(), Mode::empty());
-    let root = root.map_err(walk.fault(b""))?;
-    walk.enter(root, Vec::new())?;
+    let flags = directory_flags();
+    let top = rustix::fs::openat(root.directory, c".", flags, Mode::empty());
+    let top = top.map_err(|error| walk.unreadable(b"", error))?;
+    if walk.reading.selection.without_git_ignored && root.may_look_up {
+        let names = root.path.iter().rev().map(|name| name.as_bytes().to_vec());
+        let names: Vec<_> = names.collect();
+        // The last one is the root directory, which has no name.
+        walk.rules = Rules::above(&top, &names[..names.len().saturating_sub(1)]);
+    }
+    let above = walk.rules.len();
+    walk.enter(top, Vec::new())?;
     while let Some(level) = walk.levels.last_mut() {
         match level.names.pop() {
-            Some(name) => walk.entry(&name, visit)?,
+            Some(name) => walk.entry(&name)?,
             None => {
                 walk.levels.pop();
+                walk.rules.truncate(above + walk.levels.len());
             }
         }
     }
-    Ok(())
+    // Then everything in it has gone, one by one.
+    match rustix::fs::fstat(root.directory) {
+        Ok(stat) if stat.st_nlink == 0 => Err(walk.changed(b"")),
+        _ => Ok(()),
+    }
 }
 
-impl Walk<'_, '_> {
+impl Walk<'_, '_, '_> {
     /// Lists a directory, to read it next.
     fn enter(&mut self, directory: OwnedFd, path: Vec<u8>) -> Result<(), Error> {
         if self.levels.len() >= DEEPEST {
             return Err(Error::refused(&path, Refusal::TooDeep));
         }
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&directory).map_err(self.fault(&path))? {
-            let entry = entry.map_err(self.fault(&path))?;
-            let name = entry.file_name();
-            if name != c"." && name != c".." {
-                names.push(name.to_owned());
-            }
+        let names = match list(&directory) {
+            Ok(names) => names,
+            // It has gone, and what was in it before.
+            Err(Errno::NOENT) => Vec::new(),
+            Err(error) => return Err(self.unreadable(&path, error)),
+        };
+        if self.reading.selection.without_git_ignored {
+            self.rules.push(Rules::of(&directory, &path));
         }
-        names.sort_unstable_by(|one, other| other.cmp(one));
         self.levels.push(Level {
             directory,
             path,
@@ -88,83 +128,147 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn entry(
-        &mut self,
-        name: &CString,
-        visit: &mut dyn FnMut(Member, &mut dyn Content) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn entry(&mut self, name: &CString) -> Result<(), Error> {
         let level = self.levels.last().expect("it was asked for the name");
         let mut path = level.path.clone();
         if !path.is_empty() {
             path.push(b'/');
         }
         path.extend_from_slice(name.to_bytes());
+        for _ in 0..ATTEMPTS {
+            let reason = match self.look(name, &path) {
+                Ok(Ok(Looked::Done)) => return Ok(()),
+                Ok(Ok(Looked::Changed) | Err(Errno::LOOP | Errno::NOTDIR)) => continue,
+                Ok(Err(Errno::NOENT)) => Reason::Vanished,
+                Ok(Err(Errno::ACCESS | Errno::PERM)) if self.reading.selection.skip_unreadable => {
+                    Reason::Unreadable
+                }
+                Ok(Err(error)) => return Err(self.unreadable(&path, error)),
+                Err(error) => return Err(error),
+            };
+            self.reading.leave_out(&path, reason);
+            return Ok(());
+        }
+        Err(self.changed(&path))
+    }
 
+    /// Looks at a name and reads what it names. The inner error is one of looking: nothing was
+    /// read of it.
+    fn look(&mut self, name: &CString, path: &[u8]) -> Result<Result<Looked, Errno>, Error> {
+        macro_rules! attempt {
+            ($result:expr) => {
+                match $result {
+                    Ok(value) => value,
+                    Err(error) => return Ok(Err(error)),
+                }
+            };
+        }
+        let level = self.levels.last().expect("it was asked for the name");
         let directory = &level.directory;
-        let stat = rustix::fs::statat(directory, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW);
-        let stat = stat.map_err(self.fault(&path))?;
-        match FileType::from_raw_mode(stat.st_mode) {
+        let name = name.as_c_str();
+        let stat = attempt!(rustix::fs::statat(
+            directory,
+            name,
+            AtFlags::SYMLINK_NOFOLLOW
+        ));
+        let file_type = FileType::from_raw_mode(stat.st_mode);
+        let is_directory = file_type == FileType::Directory;
+        if self.reading.excludes(path, is_directory) {
+            return Ok(Ok(Looked::Done));
+        }
+        if git_rules::ignores(&self.rules, path, is_directory) {
+            self.reading.leave_out(path, Reason::GitIgnored);
+            return Ok(Ok(Looked::Done));
+        }
+        let open = |flags| rustix::fs::openat(directory, name, flags, Mode::empty());
+        match file_type {
             FileType::Directory => {
-                let opened = rustix::fs::openat(
-                    directory,
-                    name.as_c_str(),
-                    directory_flags(),
-                    Mode::empty(),
-                );
-                let opened = opened.map_err(self.fault(&path))?;
-                let stat = rustix::fs::fstat(&opened).map_err(self.fault(&path))?;
-                visit(member(&path, &stat, What::Directory)?, &mut Nothing)?;
-                self.enter(opened, path)
+                let opened = attempt!(open(directory_flags()));
+                let stat = attempt!(rustix::fs::fstat(&opened));
+                let directory = member(path, &stat, What::Directory)?;
+                self.reading.take(directory, &mut Nothing)?;
+                self.enter(opened, path.to_vec())?;
             }
             FileType::RegularFile => {
                 let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-                let opened = rustix::fs::openat(directory, name.as_c_str(), flags, Mode::empty());
-                let opened = opened.map_err(self.fault(&path))?;
-                self.file(opened, &path, visit)
+                let opened = attempt!(open(flags));
+                let stat = attempt!(rustix::fs::fstat(&opened));
+                if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+                    return Ok(Ok(Looked::Changed));
+                }
+                self.file(File::from(opened), &stat, path)?;
             }
             FileType::Symlink => {
-                let target = rustix::fs::readlinkat(directory, name.as_c_str(), Vec::new());
-                let target = target.map_err(self.fault(&path))?.into_bytes();
-                visit(
-                    member(&path, &stat, What::Symlink { target })?,
-                    &mut Nothing,
-                )
+                let target = attempt!(rustix::fs::readlinkat(directory, name, Vec::new()));
+                let target = target.into_bytes();
+                let link = member(path, &stat, What::Symlink { target })?;
+                self.reading.take(link, &mut Nothing)?;
             }
-            _ => Err(Error::refused(&path, Refusal::UnsupportedType)),
+            FileType::Fifo => {
+                let fifo = member(path, &stat, What::Fifo)?;
+                self.reading.take(fifo, &mut Nothing)?;
+            }
+            FileType::Socket => self.reading.leave_out(path, Reason::Socket),
+            FileType::CharacterDevice | FileType::BlockDevice => {
+                self.reading.leave_out(path, Reason::Device);
+            }
+            FileType::Unknown => return Err(Error::refused(path, Refusal::UnsupportedType)),
         }
+        Ok(Ok(Looked::Done))
     }
 
-    fn file(
-        &mut self,
-        opened: OwnedFd,
-        path: &[u8],
-        visit: &mut dyn FnMut(Member, &mut dyn Content) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let stat = rustix::fs::fstat(&opened).map_err(self.fault(path))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(self.changed(path));
-        }
+    fn file(&mut self, file: File, stat: &Stat, path: &[u8]) -> Result<(), Error> {
         let size = u64::try_from(stat.st_size).unwrap_or_default();
-        let mut member = member(path, &stat, What::File { size })?;
+        let extents = file_content::extents(&file, stat, size);
+        let mut member = member(
+            path,
+            stat,
+            What::File {
+                size,
+                extents: extents.clone(),
+            },
+        )?;
+        if path.ends_with(b".git") {
+            self.look_for_git(&file, path);
+        }
         if stat.st_nlink > 1 {
             let inode = (stat.st_dev, stat.st_ino);
             if let Some(target) = self.linked.get(&inode).cloned() {
                 member.what = What::HardLink { target };
-                return visit(member, &mut Nothing);
+                return self.reading.take(member, &mut Nothing);
             }
             self.linked.insert(inode, member.path.clone());
         }
-        let mut content = FileContent {
-            file: File::from(opened),
-            path: self.absolute(path),
-            left: size,
-            meter: self.meter,
-        };
-        visit(member, &mut content)
+        let absolute = self.absolute(path);
+        let mut content = FileContent::new(file, absolute, size, extents.as_ref(), self.meter);
+        match &extents {
+            None => self.reading.take(member, &mut content),
+            Some(extents) => {
+                let mut sparse = Sparse::new(&mut content, extents, size);
+                self.reading.take(member, &mut sparse)
+            }
+        }
+    }
+
+    /// Warns if a file is what git has in a tree whose data are elsewhere, and they are not in
+    /// the source.
+    fn look_for_git(&mut self, file: &File, path: &[u8]) {
+        let (above, name) = path.split_at(path.len() - b".git".len());
+        if name != b".git" || !matches!(above.last(), None | Some(b'/')) {
+            return;
+        }
+        if let Some(data) = file_content::git_data(file)
+            && leads_out(above, &data)
+        {
+            self.reading.warn(Warning::GitElsewhere {
+                file: pyro_text::name(path),
+                data: pyro_text::name(&data),
+            });
+        }
     }
 
     fn absolute(&self, path: &[u8]) -> PathBuf {
-        self.source.join(std::ffi::OsStr::from_bytes(path))
+        self.root.path.join(std::ffi::OsStr::from_bytes(path))
     }
 
     fn changed(&self, path: &[u8]) -> Error {
@@ -173,64 +277,45 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn fault(&self, path: &[u8]) -> impl Fn(Errno) -> Error + use<> {
-        let path = self.absolute(path);
-        move |error| match error {
-            // It was there when its directory was listed, and was no symbolic link.
-            Errno::NOENT | Errno::LOOP | Errno::NOTDIR => Error::Changed { path: path.clone() },
-            error => Error::Unreadable {
-                path: path.clone(),
-                source: error.into(),
-            },
+    fn unreadable(&self, path: &[u8], error: Errno) -> Error {
+        Error::Unreadable {
+            path: self.absolute(path),
+            source: error.into(),
         }
     }
 }
 
-/// As many bytes of a file as it had when it was opened; those that are added later are not read.
-struct FileContent<'a, 'b> {
-    file: File,
-    path: PathBuf,
-    left: u64,
-    meter: &'a mut Meter<'b>,
-}
-
-impl Content for FileContent<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let wanted = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        if wanted == 0 {
-            return Ok(0);
-        }
-        loop {
-            match self.file.read(&mut buffer[..wanted]) {
-                Ok(0) => {
-                    return Err(Error::Changed {
-                        path: self.path.clone(),
-                    });
-                }
-                Ok(read) => {
-                    self.left -= read as u64;
-                    self.meter.add(read);
-                    return Ok(read);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    return Err(Error::Unreadable {
-                        path: self.path.clone(),
-                        source,
-                    });
-                }
-            }
+/// Lists the names in a directory, the last one first.
+fn list(directory: &OwnedFd) -> Result<Vec<CString>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name != c"." && name != c".." {
+            names.push(name.to_owned());
         }
     }
+    names.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(names)
 }
 
-/// The content of what is no file.
-struct Nothing;
-
-impl Content for Nothing {
-    fn read(&mut self, _: &mut [u8]) -> Result<usize, Error> {
-        Ok(0)
+/// Whether a path from a directory of a source leads out of it, as it is written. In the guest an
+/// absolute one does in any case.
+fn leads_out(from: &[u8], path: &[u8]) -> bool {
+    let mut depth = crate::member::parts(from).count();
+    if path.starts_with(b"/") {
+        return true;
     }
+    for part in crate::member::parts(path) {
+        if part != b".." {
+            depth += 1;
+        } else if depth == 0 {
+            return true;
+        } else {
+            depth -= 1;
+        }
+    }
+    false
 }
 
 fn member(path: &[u8], stat: &Stat, what: What) -> Result<Member, Error> {

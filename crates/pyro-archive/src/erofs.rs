@@ -3,7 +3,8 @@
 //! room for times to the nanosecond.
 //!
 //! The format is described in the kernel's `Documentation/filesystems/erofs.rst` and defined in
-//! its `fs/erofs/erofs_fs.h`. All numbers are little endian. Linux 5.4 and newer read it.
+//! its `fs/erofs/erofs_fs.h`. All numbers are little endian. Linux 5.4 and newer read it, 5.15 and
+//! newer if there are files with holes.
 
 use crate::time::Time;
 
@@ -17,6 +18,8 @@ const MAGIC: u32 = 0xE0F5_E1E2;
 const BLOCK_BITS: u8 = 12;
 /// The times of inodes are those of modification. Nothing depends on that a reader knows.
 const COMPAT_MTIME: u32 = 2;
+/// There are inodes whose content is in chunks: who does not know them must not mount it.
+const INCOMPAT_CHUNKED: u32 = 4;
 const EXTENDED_INODE: u16 = 1;
 const DIRENT: usize = 12;
 
@@ -27,6 +30,8 @@ pub(crate) enum Layout {
     Plain(u32),
     /// Right behind the inode, in the same block.
     Inline,
+    /// In chunks, whose map is behind the inode: each of so many blocks, as a power of two.
+    Chunks(u8),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +39,7 @@ pub(crate) enum FileType {
     Regular,
     Directory,
     Symlink,
+    Fifo,
 }
 
 #[derive(Debug)]
@@ -44,6 +50,7 @@ pub(crate) struct Superblock {
     pub(crate) blocks: u32,
     /// Where inodes begin.
     pub(crate) first_metadata_block: u32,
+    pub(crate) has_chunks: bool,
     pub(crate) uuid: [u8; 16],
 }
 
@@ -87,6 +94,9 @@ impl Superblock {
         put(36, &self.blocks.to_le_bytes());
         put(40, &self.first_metadata_block.to_le_bytes());
         put(48, &self.uuid);
+        if self.has_chunks {
+            put(80, &INCOMPAT_CHUNKED.to_le_bytes());
+        }
         bytes
     }
 }
@@ -96,6 +106,7 @@ impl Inode {
         let (layout, block) = match self.layout {
             Layout::Plain(block) => (0, block),
             Layout::Inline => (2, 0),
+            Layout::Chunks(bits) => (4, bits.into()),
         };
         let format: u16 = layout << 1 | EXTENDED_INODE;
         let mode = self.file_type.mode_bits() | self.mode;
@@ -120,6 +131,7 @@ impl FileType {
             Self::Regular => 0o100_000,
             Self::Directory => 0o040_000,
             Self::Symlink => 0o120_000,
+            Self::Fifo => 0o010_000,
         }
     }
 
@@ -127,6 +139,7 @@ impl FileType {
         match self {
             Self::Regular => 1,
             Self::Directory => 2,
+            Self::Fifo => 5,
             Self::Symlink => 7,
         }
     }

@@ -17,7 +17,7 @@ pub enum Error {
     },
 
     /// What is there is neither a directory nor a file that is named like an archive.
-    #[error("{noun} must be a directory or a .tar/.tar.gz/.tgz/.tar.zst archive")]
+    #[error("{noun} must be a directory or a .tar/.tar.gz/.tgz/.tar.zst/.tar.xz/.zip archive")]
     WrongKind {
         /// What the caller calls the path.
         noun: &'static str,
@@ -39,6 +39,31 @@ pub enum Error {
     Damaged {
         /// The archive.
         path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// The file is something else than its name says.
+    #[error("{} is no archive that can be read: it is {kind}", path.display())]
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// What it is, in words.
+        kind: &'static str,
+    },
+
+    /// What git ignores is to be left out of an archive.
+    #[error("what git ignores can be left out of a directory, and {} is an archive", path.display())]
+    NoGitRules {
+        /// The archive.
+        path: PathBuf,
+    },
+
+    /// A pattern of what is to be left out is none.
+    #[error("the pattern '{pattern}' cannot be read: {problem}")]
+    Pattern {
+        /// The pattern, made printable.
+        pattern: String,
         /// What is wrong with it.
         problem: String,
     },
@@ -92,18 +117,18 @@ pub enum Refusal {
     UnsafePath,
     /// A name of more than 4095 bytes, or a part of it of more than 255.
     LongPath,
-    /// A symbolic link to an absolute path, or to one outside.
-    EscapingSymlink,
     /// A symbolic link to nothing.
     EmptySymlink,
     /// A hard link to something that is no file of the archive, or comes later.
     StrayHardLink,
-    /// A device, a FIFO, a socket, or something no one has heard of.
+    /// The rest of a file whose beginning is in another archive, or something no one has heard of.
     UnsupportedType,
-    /// A sparse file in a tar file. In a directory they are read as any other.
-    Sparse,
-    /// A link or directory with content.
-    Content,
+    /// A sparse file whose map is broken.
+    BadSparse,
+    /// A member of a zip file that is encrypted.
+    Encrypted,
+    /// A member of a zip file that is packed in a way which is not read.
+    Method,
     /// A number of the member's header that is not one.
     BadHeader,
     /// A member below a symbolic link.
@@ -126,6 +151,9 @@ impl Error {
             Self::WrongKind { .. } => "archive_wrong_kind",
             Self::Unreadable { .. } => "archive_unreadable",
             Self::Damaged { .. } => "archive_damaged",
+            Self::OtherKind { .. } => "archive_other_kind",
+            Self::NoGitRules { .. } => "archive_without_git",
+            Self::Pattern { .. } => "invalid_pattern",
             Self::Changed { .. } => "archive_changed",
             Self::Refused { .. } => "archive_entry_refused",
             Self::TooManyEntries { .. } | Self::TooLarge => "archive_too_large",
@@ -142,12 +170,32 @@ impl Error {
                 path.display()
             ),
             Self::Unreadable { path, .. } => {
-                format!("Make {} readable for this user.", path.display())
+                format!(
+                    "Make {} readable for this user, or leave it out: `exclude` names what is not \
+                     wanted, `unreadable` set to `skip` leaves out all that cannot be read.",
+                    path.display()
+                )
             }
             Self::Damaged { path, .. } => format!(
                 "Make or fetch the archive again; does `tar -tf {}` list it to its end?",
                 path.display()
             ),
+            Self::OtherKind { kind, .. } if matches!(*kind, "an HTML page" | "JSON" | "text") => {
+                "Was it meant to be downloaded? Then this is what the server answered; look into \
+                 it, and fetch the archive again."
+                    .into()
+            }
+            Self::OtherKind { .. } => {
+                "Give a tar file, compressed with gzip, zstd or xz or not at all, a zip file, or a \
+                 directory."
+                    .into()
+            }
+            Self::NoGitRules { .. } => {
+                "Unpack it and give the directory, or name what to leave out (`exclude`).".into()
+            }
+            Self::Pattern { .. } => {
+                "Patterns are those of .gitignore, for example: '*.o', 'target/', '/build'.".into()
+            }
             Self::Changed { .. } => "Stop what writes there, then try again.".into(),
             Self::Refused { refusal, .. } => refusal.remedy().into(),
             Self::TooManyEntries { .. } | Self::TooLarge => {
@@ -168,7 +216,6 @@ impl Error {
 impl Refusal {
     fn message(self, entry: &str) -> String {
         let what = match self {
-            Self::EscapingSymlink => return format!("symlink {entry} escapes the workspace"),
             Self::EmptySymlink => return format!("symlink {entry} has an empty target"),
             Self::StrayHardLink => {
                 return format!("hard link {entry} names no earlier file of the archive");
@@ -178,8 +225,9 @@ impl Refusal {
             Self::UnsafePath => "unsafe archive member path",
             Self::LongPath => "archive member path is too long",
             Self::UnsupportedType => "unsupported archive member type",
-            Self::Sparse => "sparse archive members are not supported",
-            Self::Content => "archive member has content but is no file",
+            Self::BadSparse => "archive member has a broken map of its holes",
+            Self::Encrypted => "archive member is encrypted",
+            Self::Method => "archive member is packed in a way that is not read",
             Self::BadHeader => "archive member has a broken header",
             Self::ThroughSymlink => "archive member would traverse through a symlinked path",
             Self::ThroughFile => "archive member would traverse through a file",
@@ -192,15 +240,13 @@ impl Refusal {
 
     fn remedy(self) -> &'static str {
         match self {
-            Self::Sparse => "Make the archive without --sparse.",
-            Self::EscapingSymlink => {
-                "Leave the link out, make it relative to a file inside, or pack what it points to \
-                 (tar --dereference)."
-            }
+            Self::Encrypted => "Unpack it with its password and give the directory.",
+            Self::Method => "Unpack it with unzip or 7z and give the directory.",
             Self::UnsupportedType => {
-                "Only directories, files and links can be in a workspace; leave it out."
+                "Only directories, files, links and FIFOs can be in a workspace; leave it out \
+                 (`exclude`)."
             }
-            _ => "Leave the entry out or rename it, then try again.",
+            _ => "Leave the entry out (`exclude`) or rename it, then try again.",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A *member* is one entry of an archive as its source describes it: a name, and what it names.
 
 use crate::error::{Error, Refusal};
+use crate::sparse::Extents;
 use crate::time::Time;
 
 /// Linux takes no longer path, and no longer part of one.
@@ -22,8 +23,10 @@ pub(crate) struct Member {
 pub(crate) enum What {
     Directory,
     File {
-        /// In bytes; its content has as many.
+        /// In bytes; its content has as many, with its holes.
         size: u64,
+        /// Where there is something; none if that is everywhere.
+        extents: Option<Extents>,
     },
     Symlink {
         target: Vec<u8>,
@@ -31,13 +34,33 @@ pub(crate) enum What {
     HardLink {
         target: MemberPath,
     },
+    Fifo,
 }
 
 /// The content of a member.
 pub(crate) trait Content {
-    /// Reads some bytes into the buffer, and returns how many: 0 only at the end, which is after
-    /// exactly as many bytes as the member has.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error>;
+    /// Reads the next piece of it, into the buffer if it is data.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<Piece, Error>;
+}
+
+/// A piece of a content.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Piece {
+    /// So many bytes, which are in the buffer now: at least one.
+    Data(usize),
+    /// So many zeros that nobody has written: at least one.
+    Hole(u64),
+    /// Nothing; there were exactly as many bytes as the member has.
+    End,
+}
+
+/// The content of what is no file.
+pub(crate) struct Nothing;
+
+impl Content for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> Result<Piece, Error> {
+        Ok(Piece::End)
+    }
 }
 
 /// A path below the root of an archive: no part of it is empty, `.` or `..`. Empty for the root.
@@ -112,9 +135,8 @@ pub(crate) fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|part| !part.is_empty() && *part != b".")
 }
 
-/// Checks what can be said of a symbolic link's target without knowing the archive, given the
-/// number of directories that the link is in. `..` anywhere but at the beginning is the tree's to
-/// judge.
+/// Checks that a symbolic link can be made. Where it leads is not looked at: it is text, and what
+/// it means is known only where it is followed.
 pub(crate) fn check_target(link: &MemberPath, target: &[u8]) -> Result<(), Error> {
     let refuse = |refusal| Err(Error::refused(link.as_bytes(), refusal));
     if target.is_empty() {
@@ -125,10 +147,6 @@ pub(crate) fn check_target(link: &MemberPath, target: &[u8]) -> Result<(), Error
     }
     if target.len() > LONGEST_PATH {
         return refuse(Refusal::LongPath);
-    }
-    let up = parts(target).take_while(|part| *part == b"..").count();
-    if target[0] == b'/' || up >= link.parts().count() {
-        return refuse(Refusal::EscapingSymlink);
     }
     Ok(())
 }

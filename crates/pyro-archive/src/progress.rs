@@ -1,22 +1,13 @@
-//! *Progress* is how much of a source was read; *counts* are what it had.
+//! *Progress* is how much of a source was read.
 
 /// How far the reading of a source is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Progress {
-    /// Bytes read so far: of the tar file as it is stored, or of the files in a directory.
+    /// Bytes read so far: of the archive as it is stored, or of the files in a directory, but for
+    /// their holes.
     pub bytes: u64,
-    /// How many there are, where that is known: the size of a tar file.
+    /// How many there are, where that is known: the size of an archive.
     pub total: Option<u64>,
-}
-
-/// What a source had.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counts {
-    /// Members: files, directories and links, without the root itself and without parents that a
-    /// tar file does not mention.
-    pub entry_count: u64,
-    /// Sizes of its regular files, together. A hard link has none.
-    pub bytes_written: u64,
 }
 
 /// Reports each step of this many bytes.

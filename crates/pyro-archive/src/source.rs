@@ -1,26 +1,40 @@
-//! A *source* is where an archive is read from: a directory of the host, or a tar file.
+//! A *source* is where an archive is read from: a directory of the host, a tar file or a zip file.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
 
+use crate::compressed::Packing;
 use crate::error::Error;
-use crate::member::{Content, Member};
+use crate::member::{Content, Member, What};
 use crate::progress::{Meter, Progress};
-use crate::{compressed, directory, tar_file};
+use crate::report::{Reason, Report, Warning};
+use crate::selection::Selection;
+use crate::{compressed, directory, kind_of_file, tar_file, zip_file};
 
 /// Names of archives end like this, in whatever case.
-const ENDINGS: [&str; 4] = [".tar", ".tar.gz", ".tgz", ".tar.zst"];
+const ENDINGS: [&str; 8] = [
+    ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ZIP,
+];
+const ZIP: &str = ".zip";
 
-/// A directory or a tar file, open.
+/// So many warnings are enough.
+const MOST_WARNINGS: usize = 10;
+
+/// A directory or an archive, open.
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
     open: OwnedFd,
     kind: Kind,
+    selection: Selection,
+    /// Whether what is above it may be looked at.
+    may_look_up: bool,
 }
 
 /// What a source is.
@@ -30,12 +44,64 @@ pub enum Kind {
     Directory,
     /// A tar file, compressed or not.
     TarArchive,
+    /// A zip file.
+    ZipArchive,
+}
+
+/// One reading of a source: what is wanted of it, who takes that, and what has become of it.
+pub(crate) struct Reading<'a> {
+    pub(crate) selection: &'a Selection,
+    visit: &'a mut Visit<'a>,
+    report: Report,
+    /// What was left out last, so that what is in it is not told of again.
+    excluded: Vec<u8>,
+}
+
+/// Whoever takes members.
+pub(crate) type Visit<'a> = dyn FnMut(Member, &mut dyn Content) -> Result<(), Error> + 'a;
+
+impl Reading<'_> {
+    /// Hands a member on.
+    pub(crate) fn take(&mut self, member: Member, content: &mut dyn Content) -> Result<(), Error> {
+        let size = match member.what {
+            What::File { size, .. } => size,
+            _ => 0,
+        };
+        (self.visit)(member, content)?;
+        self.report.entry_count += 1;
+        self.report.bytes_written += size;
+        Ok(())
+    }
+
+    /// Whether an entry is not wanted, or a directory that it is in; then it is left out.
+    pub(crate) fn excludes(&mut self, path: &[u8], is_directory: bool) -> bool {
+        let Some(found) = self.selection.excluded(path, is_directory) else {
+            return false;
+        };
+        if self.excluded != found {
+            self.excluded = found.to_vec();
+            self.leave_out(found, Reason::Excluded);
+        }
+        true
+    }
+
+    pub(crate) fn leave_out(&mut self, path: &[u8], reason: Reason) {
+        self.report.left_out.add(path, reason);
+    }
+
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        let warnings = &mut self.report.warnings;
+        if warnings.len() < MOST_WARNINGS && !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
 }
 
 impl Source {
-    /// Opens a directory, or a file whose name ends in `.tar`, `.tar.gz`, `.tgz` or `.tar.zst`.
-    /// How such a file is compressed, if it is, its content says; that it is an archive at all
-    /// shows when it is read. The noun is what the caller calls the path, for errors.
+    /// Opens a directory, or a file whose name ends in `.tar`, `.tar.gz`, `.tgz`, `.tar.zst`,
+    /// `.tzst`, `.tar.xz`, `.txz` or `.zip`. Which of them such a file is, its content says; that
+    /// it is an archive at all shows when it is read. The noun is what the caller calls the path,
+    /// for errors.
     pub fn open(noun: &'static str, path: &Path) -> Result<Self, Error> {
         let absolute = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
         let path = absolute.unwrap_or_else(|_| path.to_owned());
@@ -57,11 +123,16 @@ impl Source {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let open = rustix::fs::open(&path, flags, Mode::empty())
             .map_err(|error| unreadable(error.into()))?;
-        Self::opened(noun, path, open)
+        let opened = Self::opened(noun, path, open)?;
+        Ok(Self {
+            may_look_up: true,
+            ..opened
+        })
     }
 
     /// As [`open`](Self::open), of what was opened already, for reading and without waiting.
-    pub fn opened(noun: &'static str, path: PathBuf, open: OwnedFd) -> Result<Self, Error> {
+    /// Nothing above it is read.
+    pub fn opened(noun: &'static str, path: PathBuf, mut open: OwnedFd) -> Result<Self, Error> {
         let stat = match rustix::fs::fstat(&open) {
             Ok(stat) => stat,
             Err(error) => {
@@ -69,17 +140,47 @@ impl Source {
                 return Err(Error::Unreadable { path, source });
             }
         };
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
+        let file_type = FileType::from_raw_mode(stat.st_mode);
+        let kind = match file_type {
+            // It has no name any more, but is still somebody's working directory.
+            FileType::Directory if stat.st_nlink == 0 => {
+                let path = real_path(&open).unwrap_or(path);
+                return Err(Error::Missing { noun, path });
+            }
             FileType::Directory => Kind::Directory,
-            FileType::RegularFile if is_named_like_one(&path) => Kind::TarArchive,
+            FileType::RegularFile if is_named(&path, &ENDINGS) => {
+                let file = File::from(open);
+                let kind = kind_of_archive(&file, &path);
+                open = file.into();
+                match kind {
+                    Ok(kind) => kind,
+                    Err(source) => return Err(Error::Unreadable { path, source }),
+                }
+            }
             _ => return Err(Error::WrongKind { noun, path }),
         };
-        Ok(Self { path, open, kind })
+        Ok(Self {
+            path,
+            open,
+            kind,
+            selection: Selection::default(),
+            may_look_up: false,
+        })
+    }
+
+    /// Leaves out what is not wanted.
+    ///
+    /// Fails with [`Error::NoGitRules`] if that depends on git and the source is no directory.
+    pub fn select(self, selection: Selection) -> Result<Self, Error> {
+        if selection.without_git_ignored && self.kind != Kind::Directory {
+            return Err(Error::NoGitRules { path: self.path });
+        }
+        Ok(Self { selection, ..self })
     }
 
     /// Where what is open really is, which another path may name.
     pub fn real_path(&self) -> io::Result<PathBuf> {
-        fs::read_link(format!("/proc/self/fd/{}", self.open.as_raw_fd()))
+        real_path(&self.open)
     }
 
     /// Returns its absolute path, without symbolic links.
@@ -92,38 +193,73 @@ impl Source {
         self.kind
     }
 
-    /// Reads all members but the root, each once. Of a tar file in its order; of a directory
+    /// Reads all members but the root, each once. Of an archive in its order; of a directory
     /// sorted, each directory before what is in it.
     pub(crate) fn each(
         &self,
         progress: &dyn Fn(Progress),
-        visit: &mut dyn FnMut(Member, &mut dyn Content) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        match self.kind {
-            Kind::Directory => {
-                let mut meter = Meter::new(progress, None);
-                directory::each(&self.open, &self.path, &mut meter, visit)?;
-                meter.tell();
-                Ok(())
-            }
-            Kind::TarArchive => {
-                let file = self.open.try_clone().map(File::from);
-                let file = file.map_err(|source| Error::Unreadable {
-                    path: self.path.clone(),
-                    source,
-                })?;
-                let total = file.metadata().map(|metadata| metadata.len()).ok();
-                let meter = Meter::new(progress, total);
-                let mut input =
-                    compressed::open(&file, meter).map_err(tar_file::fault(&self.path))?;
-                tar_file::each(&mut *input, &self.path, visit)
-            }
+        visit: &mut Visit<'_>,
+    ) -> Result<Report, Error> {
+        let mut reading = Reading {
+            selection: &self.selection,
+            visit,
+            report: Report::default(),
+            excluded: Vec::new(),
+        };
+        if self.kind == Kind::Directory {
+            let mut meter = Meter::new(progress, None);
+            let root = directory::Root {
+                directory: &self.open,
+                path: &self.path,
+                may_look_up: self.may_look_up,
+            };
+            directory::each(&root, &mut meter, &mut reading)?;
+            meter.tell();
+            return Ok(reading.report);
         }
+        let file = self.open.try_clone().map(File::from);
+        let file = file.map_err(|source| Error::Unreadable {
+            path: self.path.clone(),
+            source,
+        })?;
+        let total = file.metadata().map(|metadata| metadata.len()).ok();
+        let meter = Meter::new(progress, total);
+        if self.kind == Kind::ZipArchive {
+            zip_file::each(&file, &self.path, meter, &mut reading)?;
+            return Ok(reading.report);
+        }
+        let has_more = Cell::new(false);
+        let input = compressed::open(&file, meter, &has_more);
+        let mut input = input.map_err(tar_file::fault(&self.path))?;
+        tar_file::each(&mut *input, &self.path, &mut reading)?;
+        if has_more.get() {
+            reading.warn(Warning::MoreAfterEnd);
+        }
+        Ok(reading.report)
     }
 }
 
-fn is_named_like_one(path: &Path) -> bool {
+/// Returns what an archive is: what it begins like, and if that is nothing, what it is called. A
+/// zip file may begin with a program that unpacks it.
+fn kind_of_archive(file: &File, path: &Path) -> io::Result<Kind> {
+    let mut start = [0; 512];
+    let read = file.read_at(&mut start, 0)?;
+    let start = &start[..read];
+    let is_tar = Packing::of(start).is_some() || kind_of_file::is_tar(start);
+    let is_zip = start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06");
+    Ok(if is_zip || is_named(path, &[ZIP]) && !is_tar {
+        Kind::ZipArchive
+    } else {
+        Kind::TarArchive
+    })
+}
+
+fn real_path(open: &OwnedFd) -> io::Result<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{}", open.as_raw_fd()))
+}
+
+fn is_named(path: &Path, endings: &[&str]) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_ascii_lowercase();
-    ENDINGS.iter().any(|ending| name.ends_with(ending))
+    endings.iter().any(|ending| name.ends_with(ending))
 }

@@ -5,28 +5,33 @@ use std::io::{self, Write};
 
 use tar::{EntryType, Header};
 
-use crate::Counts;
+use crate::Report;
 use crate::error::{Error, Refusal};
-use crate::member::{Content, MODE_BITS, Member, What};
+use crate::member::{Content, MODE_BITS, Member, Piece, What};
 use crate::progress::Progress;
 use crate::source::Source;
+use crate::sparse::{Extent, Extents};
 use crate::time::Time;
 use crate::tree::{IMPLIED_MODE, Tree};
 
 /// The name of a stream's last member. Its content is a line of JSON,
 /// `{"entries":N,"bytes":M}`: how many members were before it, and how many bytes their regular
-/// files had. A stream without it was cut. The guest's agent has the same name for it.
+/// files have, with their holes: who does not know of those finds that there were too few. A stream without it was cut. The guest's agent has the same name for it.
 pub const END_MEMBER: &str = ".pyro-end";
 
 const BLOCK: usize = 512;
 const BUFFER: usize = 256 * 1024;
 
+/// Extents that one file may have: their map has to be sent, and kept in the guest.
+const MOST_EXTENTS: usize = 1 << 14;
+
 /// Modification times up to here fit into a header, as octal numbers of 11 digits.
 const LATEST: i64 = 0o777_7777_7777;
 
 /// Writes a source as a tar stream: GNU headers, names of more than 100 bytes as GNU long names
-/// (pax has no place for a name that is not UTF-8), times with nanoseconds as pax attributes. The
-/// root itself is not in it; parents that a tar file does not mention are, and so is each of
+/// (pax has no place for a name that is not UTF-8), times with nanoseconds as pax attributes, and
+/// so the map of a file with holes, of which only the content is written: version 0.1 of how GNU
+/// tar does it. The root itself is not in it; parents that a tar file does not mention are, and so is each of
 /// several members with one name.
 ///
 /// Writes in pieces of up to 256 KiB, and keeps to the pace of the output. After an error the
@@ -35,30 +40,27 @@ pub fn write_tar(
     source: &Source,
     output: impl Write,
     progress: &dyn Fn(Progress),
-) -> Result<Counts, Error> {
+) -> Result<Report, Error> {
     let now = Time::now();
     let mut tree = Tree::new(now);
-    let mut counts = Counts::default();
     let mut stream = Stream {
         output: io::BufWriter::with_capacity(BUFFER, output),
         buffer: vec![0; BUFFER],
         members: 0,
     };
-    source.each(progress, &mut |member, content| {
+    let report = source.each(progress, &mut |member, content| {
         if member.path.as_bytes() == END_MEMBER.as_bytes() {
             return Err(Error::refused(member.path.as_bytes(), Refusal::Reserved));
         }
         let added = tree.add(&member)?;
-        counts.entry_count += 1;
-        if let What::File { size } = member.what {
-            counts.bytes_written += size;
+        if added.is_known {
+            return Ok(());
         }
         stream.parents(member.path.as_bytes(), added.implied, now)?;
         stream.member(&member, content)
     })?;
-    tree.finish()?;
-    stream.finish(counts.bytes_written, now)?;
-    Ok(counts)
+    stream.finish(report.bytes_written, now)?;
+    Ok(report)
 }
 
 struct Stream<W: Write> {
@@ -74,23 +76,41 @@ impl<W: Write> Stream<W> {
         let ends: Vec<usize> = slashes.map(|(end, _)| end).collect();
         for end in &ends[ends.len() - count..] {
             let header = header(EntryType::Directory, IMPLIED_MODE, now);
-            self.header(header, &path[..*end], b"", now)?;
+            self.header(header, &path[..*end], b"", now, Vec::new())?;
         }
         Ok(())
     }
 
     fn member(&mut self, member: &Member, content: &mut dyn Content) -> Result<(), Error> {
-        let (kind, mode, size, target) = match &member.what {
+        let mut extents = None;
+        let (kind, mode, stored, target) = match &member.what {
             What::Directory => (EntryType::Directory, member.mode, 0, &b""[..]),
-            What::File { size } => (EntryType::Regular, member.mode, *size, &b""[..]),
+            What::File {
+                size,
+                extents: with_holes,
+            } => {
+                let with_holes = with_holes.as_ref();
+                let with_holes = with_holes.map(|all| all.for_stream(MOST_EXTENTS, *size));
+                extents = with_holes.filter(|extents| extents.data() < *size);
+                let stored = extents.as_ref().map_or(*size, Extents::data);
+                (EntryType::Regular, member.mode, stored, &b""[..])
+            }
             What::Symlink { target } => (EntryType::Symlink, 0o777, 0, &target[..]),
             What::HardLink { target } => (EntryType::Link, member.mode, 0, target.as_bytes()),
+            What::Fifo => (EntryType::Fifo, member.mode, 0, &b""[..]),
         };
+        let mut attributes = Vec::new();
         let mut header = header(kind, mode & MODE_BITS, member.modified);
-        header.set_size(size);
-        self.header(header, member.path.as_bytes(), target, member.modified)?;
-        self.content(content)?;
-        self.pad(size)
+        if let (What::File { size, .. }, Some(extents)) = (&member.what, &extents) {
+            attributes = map(*size, extents);
+            // In front of a header of its own form GNU tar looks for no map.
+            header.as_mut_bytes()[257..265].copy_from_slice(b"ustar\x0000");
+        }
+        header.set_size(stored);
+        let path = member.path.as_bytes();
+        self.header(header, path, target, member.modified, attributes)?;
+        self.content(content, extents.as_ref())?;
+        self.pad(stored)
     }
 
     /// Writes a member's header, and before it what does not fit into it.
@@ -100,11 +120,14 @@ impl<W: Write> Stream<W> {
         path: &[u8],
         target: &[u8],
         modified: Time,
+        mut attributes: Vec<u8>,
     ) -> Result<(), Error> {
         self.members += 1;
         if modified.nanoseconds > 0 || !(0..=LATEST).contains(&modified.seconds) {
-            let attribute = attribute("mtime", &modified.to_decimal());
-            self.extension(EntryType::XHeader, b"PaxHeaders/mtime", &attribute)?;
+            attributes.extend(attribute("mtime", &modified.to_decimal()));
+        }
+        if !attributes.is_empty() {
+            self.extension(EntryType::XHeader, b"PaxHeaders", &attributes)?;
         }
         // Directories end in a slash for readers that know no types.
         let mut path = path.to_vec();
@@ -137,13 +160,50 @@ impl<W: Write> Stream<W> {
         self.pad(content.len() as u64)
     }
 
-    fn content(&mut self, content: &mut dyn Content) -> Result<(), Error> {
+    /// Writes a content, or of one with holes what belongs to its extents: these may have small
+    /// holes in them.
+    fn content(
+        &mut self,
+        content: &mut dyn Content,
+        extents: Option<&Extents>,
+    ) -> Result<(), Error> {
+        let mut ahead = extents
+            .map(Extents::as_slice)
+            .unwrap_or_default()
+            .iter()
+            .peekable();
+        let mut position = 0;
         loop {
             match content.read(&mut self.buffer)? {
-                0 => return Ok(()),
-                read => self.output.write_all(&self.buffer[..read]).map_err(fault)?,
+                Piece::End => return Ok(()),
+                Piece::Data(read) => {
+                    self.output.write_all(&self.buffer[..read]).map_err(fault)?;
+                    position += read as u64;
+                }
+                Piece::Hole(length) if extents.is_none() => self.zeros(length)?,
+                Piece::Hole(length) => {
+                    let end = position + length;
+                    while let Some(extent) = ahead.peek() {
+                        let from = extent.offset.max(position);
+                        self.zeros(extent.end().min(end).saturating_sub(from))?;
+                        if extent.end() > end {
+                            break;
+                        }
+                        ahead.next();
+                    }
+                    position = end;
+                }
             }
         }
+    }
+
+    fn zeros(&mut self, mut count: u64) -> Result<(), Error> {
+        while count > 0 {
+            let now = usize::try_from(count).map_or(BLOCK, |count| count.min(BLOCK));
+            self.write(&[0; BLOCK][..now])?;
+            count -= now as u64;
+        }
+        Ok(())
     }
 
     fn finish(mut self, bytes: u64, now: Time) -> Result<(), Error> {
@@ -154,7 +214,7 @@ impl<W: Write> Stream<W> {
             nanoseconds: 0,
             ..now
         };
-        self.header(header, END_MEMBER.as_bytes(), b"", now)?;
+        self.header(header, END_MEMBER.as_bytes(), b"", now, Vec::new())?;
         self.write(content.as_bytes())?;
         self.pad(content.len() as u64)?;
         self.write(&[0; 2 * BLOCK])?;
@@ -186,6 +246,23 @@ fn header(kind: EntryType, mode: u32, modified: Time) -> Header {
     header.set_size(0);
     header.set_mtime(modified.seconds.clamp(0, LATEST).cast_unsigned());
     header
+}
+
+/// Returns the attributes that say where the content of a file belongs.
+fn map(size: u64, extents: &Extents) -> Vec<u8> {
+    let extents = extents.as_slice();
+    let pair = |extent: &Extent| format!("{},{}", extent.offset, extent.length);
+    let mut pairs: Vec<String> = extents.iter().map(pair).collect();
+    // GNU tar makes a file as long as its last extent says: one with nothing in it.
+    if extents.last().is_none_or(|last| last.end() < size) {
+        pairs.push(format!("{size},0"));
+    }
+    [
+        attribute("GNU.sparse.size", &size.to_string()),
+        attribute("GNU.sparse.numblocks", &pairs.len().to_string()),
+        attribute("GNU.sparse.map", &pairs.join(",")),
+    ]
+    .concat()
 }
 
 /// Returns a pax attribute: its length, which counts itself, then key and value.

@@ -1,85 +1,168 @@
 //! A *tar file* is a sequence of headers, each followed by its content, in blocks of 512 bytes.
 //!
-//! The headers' fields are read by the `tar` crate. The sequence is read here, because its reader
-//! keeps long names and attributes of any length in memory, and takes the end of a file that was
-//! cut for the end of the archive.
+//! It is read here and not by a crate, because those keep long names and attributes of any length
+//! in memory, do not tell the end of a file that was cut from the end of the archive, and write
+//! out holes.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use tar::{EntryType, Header};
-
 use crate::error::{Error, Refusal};
-use crate::member::{Content, Member, MemberPath, What};
+use crate::header::{BLOCK, Header};
+use crate::kind_of_file;
+use crate::member::{Content, Member, MemberPath, Piece, What};
+use crate::pax::Attributes;
+use crate::report::{Reason, Warning};
+use crate::selection::plain;
+use crate::source::Reading;
+use crate::sparse::{Extents, Sparse};
+use crate::tar_member::{Described, Form};
+use crate::tar_sparse;
 use crate::time::Time;
 
-const BLOCK: usize = 512;
-
-/// The type of a member that only names the tape, which GNU tar writes.
-const VOLUME_LABEL: u8 = b'V';
-
-/// More than an image can hold, which is 16 TiB; so many of them can be added up.
-const LARGEST_FILE_BYTES: u64 = 1 << 44;
 /// Longest name or set of attributes in front of a member, in bytes.
 const LONGEST_EXTENSION: u64 = 1 << 20;
-
-/// What comes in front of a member because its header has no room for it.
-#[derive(Default)]
-struct Extensions {
-    name: Option<Vec<u8>>,
-    target: Option<Vec<u8>>,
-    size: Option<Vec<u8>>,
-    modified: Option<Vec<u8>>,
-    sparse: bool,
-}
 
 /// Reads all members but the root.
 pub(crate) fn each(
     input: &mut dyn Read,
     archive: &Path,
-    visit: &mut dyn FnMut(Member, &mut dyn Content) -> Result<(), Error>,
+    reading: &mut Reading<'_>,
 ) -> Result<(), Error> {
-    let mut tar = TarFile { input, archive };
-    let mut extensions = Extensions::default();
+    let mut tar = TarFile {
+        input,
+        archive,
+        pushed_back: Vec::new(),
+        headers: 0,
+        has_ended: false,
+    };
+    let mut attributes = Attributes::default();
+    let mut of_all: Option<Time> = None;
     while let Some(header) = tar.header()? {
-        let kind = header.entry_type();
-        match kind {
-            EntryType::GNULongName => extensions.name = Some(tar.name(&header)?),
-            EntryType::GNULongLink => extensions.target = Some(tar.name(&header)?),
-            EntryType::XHeader => {
-                let attributes = tar.extension(&header)?;
-                extensions
-                    .read(&attributes)
-                    .ok_or_else(|| tar.damaged("a pax header is broken"))?;
+        match header.kind() {
+            b'L' => attributes.name = Some(tar.name(&header)?),
+            b'K' => attributes.target = Some(tar.name(&header)?),
+            // As Solaris marks the same.
+            b'x' | b'X' => {
+                let bytes = tar.extension(&header)?;
+                let read = attributes.read(&bytes);
+                read.ok_or_else(|| tar.damaged("a pax header is broken"))?;
             }
-            // What global attributes and volume labels say does not matter here.
-            kind if kind == EntryType::XGlobalHeader || kind.as_byte() == VOLUME_LABEL => {
-                tar.extension(&header)?;
-            }
-            _ => {
-                let extensions = std::mem::take(&mut extensions);
-                let (member, size) = member(&header, extensions)?;
-                let mut content = TarContent {
-                    tar: &mut tar,
-                    left: size,
-                };
-                if !member.path.is_root() {
-                    visit(member, &mut content)?;
+            // Of what is said of all members only the time can be meant for each.
+            b'g' => {
+                let bytes = tar.extension(&header)?;
+                let mut global = Attributes::default();
+                if global.read(&bytes).is_some() {
+                    of_all = global.modified.or(of_all);
                 }
-                let left = content.left;
-                tar.skip(left)?;
-                tar.skip(padding(size))?;
+            }
+            // A label of the tape, or permissions in a form of Solaris.
+            b'V' | b'A' => tar.skip_content(header.size().unwrap_or_default())?,
+            _ => {
+                let mut attributes = std::mem::take(&mut attributes);
+                attributes.modified = attributes.modified.or(of_all);
+                member(&mut tar, &header, attributes, reading)?;
             }
         }
     }
-    // Checksums are at the end of what is compressed.
-    io::copy(tar.input, &mut io::sink()).map_err(fault(archive))?;
-    Ok(())
+    tar.end(reading)
+}
+
+/// Reads the member that a header and what came before it describe.
+fn member(
+    tar: &mut TarFile<'_>,
+    header: &Header,
+    attributes: Attributes,
+    reading: &mut Reading<'_>,
+) -> Result<(), Error> {
+    let described = Described::new(header, attributes)?;
+    let has_content = described.form.has_content()
+        || described.stored > 0 && (described.is_sure_of_size || !tar.is_header_next()?);
+    let stored = if has_content { described.stored } else { 0 };
+    let is_directory = described.form == Form::Directory;
+    let name = plain(&described.name);
+    if reading.excludes(&name, is_directory) {
+        return tar.skip_content(stored);
+    }
+    if described.form == Form::Device {
+        reading.leave_out(&name, Reason::Device);
+        return tar.skip_content(stored);
+    }
+    let path = MemberPath::parse(&described.name)?;
+    if path.is_root() {
+        return match described.form {
+            Form::Directory => tar.skip_content(stored),
+            _ => Err(Error::refused(&described.name, Refusal::UnsafePath)),
+        };
+    }
+    let mut content = TarContent { tar, left: stored };
+    let what = match described.what(&path, &mut content)? {
+        What::HardLink { target } if reading.excludes(target.as_bytes(), false) => {
+            reading.leave_out(path.as_bytes(), Reason::Excluded);
+            return content.tar.skip_content(stored);
+        }
+        what => what,
+    };
+    let file = Member {
+        path,
+        mode: described.mode(header),
+        modified: described.modified(header),
+        what,
+    };
+    if let What::File {
+        size,
+        extents: Some(extents),
+    } = &file.what
+    {
+        let (size, extents) = (*size, extents.clone());
+        reading.take(file, &mut Sparse::new(&mut content, &extents, size))?;
+    } else if matches!(file.what, What::File { .. }) {
+        reading.take(file, &mut content)?;
+    } else {
+        reading.take(file, &mut crate::member::Nothing)?;
+    }
+    let left = content.left;
+    tar.skip(left)?;
+    tar.skip_padding(stored)
+}
+
+impl Described {
+    /// Returns what the member is. Reads the map of a sparse file if it is in front of its content.
+    fn what(&self, path: &MemberPath, content: &mut TarContent<'_, '_>) -> Result<What, Error> {
+        let refuse = |refusal| Error::refused(&self.name, refusal);
+        Ok(match self.form {
+            Form::Directory => What::Directory,
+            Form::Fifo | Form::Device => What::Fifo,
+            Form::Symlink => What::Symlink {
+                target: self.target.clone(),
+            },
+            Form::HardLink => What::HardLink {
+                target: MemberPath::parse(&self.target)
+                    .map_err(|_| refuse(Refusal::StrayHardLink))?,
+            },
+            Form::File => What::File {
+                size: self.stored,
+                extents: None,
+            },
+            Form::OldSparse | Form::Sparse => {
+                let (size, extents) = tar_sparse::map(self, content)?;
+                // What is stored are the extents, no more and no less.
+                let extents = Extents::checked(extents, size);
+                let extents = extents.filter(|extents| extents.data() == content.left);
+                let extents =
+                    extents.ok_or_else(|| Error::refused(path.as_bytes(), Refusal::BadSparse))?;
+                What::File {
+                    size,
+                    extents: Some(extents),
+                }
+            }
+        })
+    }
 }
 
 /// Turns an error of reading an archive into one of ours: a medium that cannot be read is not an
 /// archive that is damaged.
-pub(crate) fn fault(archive: &Path) -> impl Fn(io::Error) -> Error {
+pub(crate) fn fault(archive: &Path) -> impl Fn(std::io::Error) -> Error {
     move |source| {
         let path = archive.to_owned();
         if source.raw_os_error().is_some() {
@@ -93,38 +176,86 @@ pub(crate) fn fault(archive: &Path) -> impl Fn(io::Error) -> Error {
     }
 }
 
-struct TarFile<'a> {
+pub(crate) struct TarFile<'a> {
     input: &'a mut dyn Read,
     archive: &'a Path,
+    /// A block that was looked at too soon.
+    pushed_back: Vec<u8>,
+    headers: u64,
+    /// There was a mark of the end.
+    has_ended: bool,
 }
 
 impl TarFile<'_> {
-    /// Returns the next header, or none at the archive's end mark.
+    /// Returns the next header, or none at the end.
     fn header(&mut self) -> Result<Option<Header>, Error> {
-        let mut header = Header::new_old();
-        self.fill(header.as_mut_bytes())?;
-        let bytes = header.as_bytes();
-        if bytes.iter().all(|byte| *byte == 0) {
+        let mut block = [0; BLOCK];
+        let read = self.fill_some(&mut block)?;
+        let header = Header(block);
+        if read < BLOCK {
+            return match (self.headers, &block[..read]) {
+                (0, start) => Err(self.no_archive(start)),
+                (_, []) => Ok(None),
+                _ => Err(fault(self.archive)(ErrorKind::UnexpectedEof.into())),
+            };
+        }
+        if header.is_zeros() {
+            self.has_ended = true;
             return Ok(None);
         }
-        // The field itself, from 148 to 156, counts as spaces.
-        let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-        let expected = sum(&bytes[..148]) + 8 * u32::from(b' ') + sum(&bytes[156..]);
-        if header.cksum().ok() != Some(expected) {
-            return Err(self.damaged("there is something else where a member should begin"));
+        if !header.is_one() {
+            return Err(match self.headers {
+                0 => self.no_archive(&block),
+                _ => self.damaged("there is something else where a member should begin"),
+            });
         }
+        self.headers += 1;
         Ok(Some(header))
+    }
+
+    /// Whether a header follows, or the end: what has a size and no content has either behind it.
+    fn is_header_next(&mut self) -> Result<bool, Error> {
+        let mut block = [0; BLOCK];
+        let read = self.fill_some(&mut block)?;
+        if read < BLOCK {
+            return match read {
+                0 => Ok(true),
+                _ => Err(fault(self.archive)(ErrorKind::UnexpectedEof.into())),
+            };
+        }
+        self.pushed_back = block.to_vec();
+        let header = Header(block);
+        Ok(header.is_zeros() || header.is_one())
+    }
+
+    /// Reads what is behind the last member: checksums are at the end of what is compressed.
+    fn end(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
+        if !self.has_ended {
+            reading.warn(Warning::NoEndMark);
+        }
+        let mut buffer = vec![0; 64 * 1024];
+        let mut has_more = false;
+        loop {
+            match self.read(&mut buffer)? {
+                0 => break,
+                read => has_more |= buffer[..read].iter().any(|byte| *byte != 0),
+            }
+        }
+        if has_more {
+            reading.warn(Warning::MoreAfterEnd);
+        }
+        Ok(())
     }
 
     /// Returns the content of a member that is a part of another member's header.
     fn extension(&mut self, header: &Header) -> Result<Vec<u8>, Error> {
-        let size = header.entry_size().unwrap_or(u64::MAX);
+        let size = header.size().unwrap_or(u64::MAX);
         if size > LONGEST_EXTENSION {
             return Err(self.damaged("a header is too long"));
         }
         let mut content = vec![0; usize::try_from(size).expect("it is at most a MiB")];
         self.fill(&mut content)?;
-        self.skip(padding(size))?;
+        self.skip_padding(size)?;
         Ok(content)
     }
 
@@ -136,16 +267,65 @@ impl TarFile<'_> {
         Ok(name)
     }
 
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), Error> {
-        self.input.read_exact(buffer).map_err(fault(self.archive))
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<(), Error> {
+        if self.fill_some(buffer)? < buffer.len() {
+            return Err(fault(self.archive)(ErrorKind::UnexpectedEof.into()));
+        }
+        Ok(())
+    }
+
+    /// Fills a buffer as far as there is something, and returns how far that is.
+    fn fill_some(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read(&mut buffer[filled..])? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        Ok(filled)
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        if !self.pushed_back.is_empty() {
+            let read = buffer.len().min(self.pushed_back.len());
+            buffer[..read].copy_from_slice(&self.pushed_back[..read]);
+            self.pushed_back.drain(..read);
+            return Ok(read);
+        }
+        loop {
+            match self.input.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read.map_err(fault(self.archive)),
+            }
+        }
+    }
+
+    fn skip_content(&mut self, size: u64) -> Result<(), Error> {
+        self.skip(size)?;
+        self.skip_padding(size)
     }
 
     fn skip(&mut self, bytes: u64) -> Result<(), Error> {
-        let skipped = io::copy(&mut (&mut *self.input).take(bytes), &mut io::sink());
-        match skipped.map_err(fault(self.archive))? {
-            skipped if skipped == bytes => Ok(()),
-            _ => Err(fault(self.archive)(ErrorKind::UnexpectedEof.into())),
+        if bytes == 0 {
+            return Ok(());
         }
+        let mut content = TarContent {
+            tar: self,
+            left: bytes,
+        };
+        let mut buffer = vec![0; 64 * 1024];
+        while content.left > 0 {
+            content.read(&mut buffer)?;
+        }
+        Ok(())
+    }
+
+    /// Skips what fills the last block. At the end of the file it may be missing: all that it
+    /// belongs to is there.
+    fn skip_padding(&mut self, size: u64) -> Result<(), Error> {
+        let rest = usize::try_from(size.wrapping_neg() % BLOCK as u64).expect("less than a block");
+        self.fill_some(&mut [0; BLOCK][..rest]).map(drop)
     }
 
     fn damaged(&self, problem: &str) -> Error {
@@ -154,123 +334,33 @@ impl TarFile<'_> {
             problem: problem.into(),
         }
     }
+
+    fn no_archive(&self, start: &[u8]) -> Error {
+        Error::OtherKind {
+            path: self.archive.to_owned(),
+            kind: kind_of_file::of(start),
+        }
+    }
 }
 
-struct TarContent<'a, 'b> {
-    tar: &'a mut TarFile<'b>,
-    left: u64,
+/// What is stored of a member.
+pub(crate) struct TarContent<'a, 'b> {
+    pub(crate) tar: &'a mut TarFile<'b>,
+    pub(crate) left: u64,
 }
 
 impl Content for TarContent<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<Piece, Error> {
         let wanted = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
         if wanted == 0 {
-            return Ok(0);
+            return Ok(Piece::End);
         }
-        loop {
-            match self.tar.input.read(&mut buffer[..wanted]) {
-                Ok(0) => return Err(fault(self.tar.archive)(ErrorKind::UnexpectedEof.into())),
-                Ok(read) => {
-                    self.left -= read as u64;
-                    return Ok(read);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(fault(self.tar.archive)(error)),
+        match self.tar.read(&mut buffer[..wanted])? {
+            0 => Err(fault(self.tar.archive)(ErrorKind::UnexpectedEof.into())),
+            read => {
+                self.left -= read as u64;
+                Ok(Piece::Data(read))
             }
         }
     }
-}
-
-impl Extensions {
-    /// Takes what matters from pax attributes, the last of each. None if they are broken.
-    fn read(&mut self, mut attributes: &[u8]) -> Option<()> {
-        while !attributes.is_empty() {
-            let (key, value, rest) = attribute(attributes)?;
-            attributes = rest;
-            let value = Some(value.to_vec());
-            match key {
-                b"path" => self.name = value,
-                b"linkpath" => self.target = value,
-                b"size" => self.size = value,
-                b"mtime" => self.modified = value,
-                key if key.starts_with(b"GNU.sparse.") => self.sparse = true,
-                _ => {}
-            }
-        }
-        Some(())
-    }
-}
-
-/// Returns the first pax attribute's key and value, and what follows it. Its length, which counts
-/// itself, says where it ends: names may contain newlines.
-fn attribute(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let space = bytes.iter().position(|byte| *byte == b' ')?;
-    let length: usize = std::str::from_utf8(&bytes[..space]).ok()?.parse().ok()?;
-    let (attribute, rest) = bytes.split_at_checked(length)?;
-    let attribute = attribute.get(space + 1..)?.strip_suffix(b"\n")?;
-    let equals = attribute.iter().position(|byte| *byte == b'=')?;
-    Some((&attribute[..equals], &attribute[equals + 1..], rest))
-}
-
-/// Returns the member that a header and what came before it describe, and the size of what
-/// follows it.
-fn member(header: &Header, extensions: Extensions) -> Result<(Member, u64), Error> {
-    let name = match extensions.name {
-        Some(name) => name,
-        None => header.path_bytes().into_owned(),
-    };
-    let refuse = |refusal| Error::refused(&name, refusal);
-    if extensions.sparse || header.entry_type() == EntryType::GNUSparse {
-        return Err(refuse(Refusal::Sparse));
-    }
-    let path = MemberPath::parse(&name)?;
-    let target = match extensions.target {
-        Some(target) => target,
-        None => header.link_name_bytes().unwrap_or_default().into_owned(),
-    };
-    let size = match extensions.size {
-        Some(size) => std::str::from_utf8(&size)
-            .ok()
-            .and_then(|size| size.parse().ok()),
-        None => header.entry_size().ok(),
-    };
-    let size = size.filter(|size: &u64| *size <= LARGEST_FILE_BYTES);
-    let size = size.ok_or_else(|| refuse(Refusal::BadHeader))?;
-    let modified = match extensions.modified {
-        Some(modified) => Time::from_decimal(&modified),
-        None => header.mtime().ok().map(|seconds| Time {
-            // Times before 1970 are negative numbers of as many bits.
-            seconds: seconds.cast_signed(),
-            nanoseconds: 0,
-        }),
-    };
-    let what = match header.entry_type() {
-        // As old programs mark them.
-        EntryType::Regular if name.ends_with(b"/") => What::Directory,
-        EntryType::Regular | EntryType::Continuous => What::File { size },
-        EntryType::Directory => What::Directory,
-        EntryType::Symlink => What::Symlink { target },
-        EntryType::Link => What::HardLink {
-            target: MemberPath::parse(&target).map_err(|_| refuse(Refusal::StrayHardLink))?,
-        },
-        _ => return Err(refuse(Refusal::UnsupportedType)),
-    };
-    if path.is_root() && !matches!(what, What::Directory) {
-        return Err(refuse(Refusal::UnsafePath));
-    }
-    if size > 0 && !matches!(what, What::File { .. }) {
-        return Err(refuse(Refusal::Content));
-    }
-    let member = Member {
-        mode: header.mode().map_err(|_| refuse(Refusal::BadHeader))?,
-        modified: modified.ok_or_else(|| refuse(Refusal::BadHeader))?,
-        path,
-        what,
-    };
-    Ok((member, size))
-}
-
-/// Returns how many bytes fill the last block.
-fn padding(size: u64) -> u64 {
-    size.wrapping_neg() % BLOCK as u64
 }

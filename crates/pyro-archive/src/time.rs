@@ -22,6 +22,21 @@ impl Time {
         }
     }
 
+    /// Returns the seconds at which a day begins, of the calendar that is used today.
+    pub(crate) fn of_date(year: u16, month: u8, day: u8) -> i64 {
+        // Years that begin in March have their additional day at the end.
+        let (year, month) = match (i64::from(year), i64::from(month)) {
+            (year, month @ 3..) => (year, month - 3),
+            (year, month) => (year - 1, month + 9),
+        };
+        let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+        let days_of_months = (153 * month + 2) / 5;
+        // From the first of March of the year 0 to 1970.
+        const TO_1970: i64 = 719_468;
+        let days = 365 * year + leap_days + days_of_months + i64::from(day) - 1 - TO_1970;
+        days * 86_400
+    }
+
     /// Reads a time as pax has it: seconds as a decimal fraction, of any number of digits.
     pub(crate) fn from_decimal(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
@@ -66,6 +81,23 @@ impl Time {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_counted_from_1970() {
+        for ((year, month, day), days) in [
+            ((1970, 1, 1), 0),
+            ((1980, 1, 1), 3652),
+            ((2000, 2, 29), 11016),
+            ((2000, 3, 1), 11017),
+            ((2100, 3, 1), 47541),
+        ] {
+            assert_eq!(
+                Time::of_date(year, month, day),
+                days * 86_400,
+                "{year}-{month}-{day}"
+            );
+        }
+    }
 
     #[test]
     fn decimals_are_read_and_written() {

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::MAX_ENTRIES;
+use crate::chunks::Chunks;
 use crate::error::{Error, Refusal};
 use crate::member::{MODE_BITS, Member, MemberPath, What, check_target, parts};
 use crate::time::Time;
-
-/// Steps that one symbolic link may take. Linux gives up after 40 links.
-const MOST_STEPS: usize = 4096;
 
 pub(crate) const IMPLIED_MODE: u32 = 0o755;
 
@@ -35,12 +33,20 @@ pub(crate) enum Body {
     },
     File {
         size: u64,
-        /// Where an image has the content: the number of its first block.
-        block: u32,
+        stored: Stored,
     },
     Symlink {
         target: Box<[u8]>,
     },
+    Fifo,
+}
+
+/// Where an image has the content of a file.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    /// The number of its first block.
+    Plain(u32),
+    Chunks(Chunks),
 }
 
 /// What became of a member.
@@ -49,6 +55,8 @@ pub(crate) struct Added {
     pub(crate) node: NodeId,
     /// How many of the member's parents are there only because of it: the last ones of its path.
     pub(crate) implied: usize,
+    /// It was there already, by the same name.
+    pub(crate) is_known: bool,
 }
 
 #[derive(Debug)]
@@ -93,9 +101,9 @@ impl Tree {
     }
 
     /// Says where an image has the content of a file.
-    pub(crate) fn set_block(&mut self, id: NodeId, first: u32) {
-        if let Body::File { block, .. } = &mut self.nodes[id.index()].body {
-            *block = first;
+    pub(crate) fn set_stored(&mut self, id: NodeId, place: Stored) {
+        if let Body::File { stored, .. } = &mut self.nodes[id.index()].body {
+            *stored = place;
         }
     }
 
@@ -109,98 +117,49 @@ impl Tree {
         let Some((_, name)) = member.path.split() else {
             return Err(Error::refused(b".", Refusal::Conflict));
         };
-        let (node, directory, implied) = match &member.what {
+        let added = |node, implied| Added {
+            node,
+            implied,
+            is_known: false,
+        };
+        let body = match &member.what {
             What::HardLink { target } => {
-                let node = self.file(target).filter(|_| *target != member.path);
+                let node = self.linkable(target);
                 let node = node.ok_or_else(|| refused(member, Refusal::StrayHardLink))?;
+                if *target == member.path {
+                    return Ok(Added {
+                        is_known: true,
+                        ..added(node, 0)
+                    });
+                }
                 let (directory, implied) = self.make_parents(member)?;
-                (node, directory, implied)
+                self.name(member, directory, name, node)?;
+                return Ok(added(node, implied));
             }
             What::Directory => {
                 let (parent, implied) = self.make_parents(member)?;
                 let node = self.add_directory(member, parent, name)?;
-                return Ok(Added { node, implied });
+                return Ok(added(node, implied));
             }
             What::Symlink { target } => {
                 check_target(&member.path, target)?;
-                let (directory, implied) = self.make_parents(member)?;
                 let target = target.clone().into_boxed_slice();
-                let node = self.insert(0o777, member.modified, Body::Symlink { target });
-                (node, directory, implied)
+                Body::Symlink { target }
             }
-            What::File { size } => {
-                let (directory, implied) = self.make_parents(member)?;
-                let body = Body::File {
-                    size: *size,
-                    block: 0,
-                };
-                let node = self.insert(member.mode & MODE_BITS, member.modified, body);
-                (node, directory, implied)
-            }
+            What::Fifo => Body::Fifo,
+            What::File { size, .. } => Body::File {
+                size: *size,
+                stored: Stored::Plain(0),
+            },
         };
+        let mode = match body {
+            Body::Symlink { .. } => 0o777,
+            _ => member.mode & MODE_BITS,
+        };
+        let (directory, implied) = self.make_parents(member)?;
+        let node = self.insert(mode, member.modified, body);
         self.name(member, directory, name, node)?;
-        Ok(Added { node, implied })
-    }
-
-    /// Checks what can be checked only when everything is there: that symbolic links which go up
-    /// after they went down stay inside.
-    pub(crate) fn finish(&self) -> Result<(), Error> {
-        for (index, node) in self.nodes.iter().enumerate() {
-            let Body::Directory { children, .. } = &node.body else {
-                continue;
-            };
-            for (name, child) in children {
-                if let Body::Symlink { target } = &self.node(*child).body
-                    && goes_down_then_up(target)
-                    && !self.stays_inside(NodeId::new(index), target)
-                {
-                    let mut path = self.path(NodeId::new(index));
-                    path.extend_from_slice(name);
-                    return Err(Error::refused(&path, Refusal::EscapingSymlink));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Follows a target as a kernel would. What does not exist counts as a directory, since it may
-    /// be one when the archive is in its place.
-    fn stays_inside(&self, directory: NodeId, target: &[u8]) -> bool {
-        let mut ahead: Vec<&[u8]> = Vec::new();
-        let push = |ahead: &mut Vec<_>, target| {
-            let from = ahead.len();
-            ahead.extend(parts(target));
-            ahead[from..].reverse();
-        };
-        push(&mut ahead, target);
-        let mut here = directory;
-        let mut unknown = 0;
-        for _ in 0..MOST_STEPS {
-            let Some(part) = ahead.pop() else {
-                return true;
-            };
-            if part == b".." && unknown > 0 {
-                unknown -= 1;
-            } else if part == b".." {
-                if here == self.base {
-                    return false;
-                }
-                here = self.parent(here);
-            } else if unknown > 0 {
-                unknown += 1;
-            } else {
-                match self.child(here, part) {
-                    None => unknown = 1,
-                    Some(child) => match &self.node(child).body {
-                        Body::Directory { .. } => here = child,
-                        // Nothing is below a file; in its place may be a directory later.
-                        Body::File { .. } => unknown = 1,
-                        Body::Symlink { target } => push(&mut ahead, target),
-                    },
-                }
-            }
-        }
-        false
+        Ok(added(node, implied))
     }
 
     fn add_directory(
@@ -265,7 +224,9 @@ impl Tree {
                 Some(child) => {
                     match self.node(child).body {
                         Body::Directory { .. } => {}
-                        Body::File { .. } => return Err(refused(member, Refusal::ThroughFile)),
+                        Body::File { .. } | Body::Fifo => {
+                            return Err(refused(member, Refusal::ThroughFile));
+                        }
                         Body::Symlink { .. } => {
                             return Err(refused(member, Refusal::ThroughSymlink));
                         }
@@ -305,35 +266,24 @@ impl Tree {
         }
     }
 
-    fn parent(&self, directory: NodeId) -> NodeId {
-        match self.node(directory).body {
-            Body::Directory { parent, .. } => parent,
-            _ => directory,
-        }
-    }
-
-    /// Returns the regular file at a path.
-    fn file(&self, path: &MemberPath) -> Option<NodeId> {
+    /// Returns what is at a path, if it may have another name.
+    fn linkable(&self, path: &MemberPath) -> Option<NodeId> {
         let mut here = self.base;
         for part in path.parts() {
             here = self.child(here, part)?;
         }
-        matches!(self.node(here).body, Body::File { .. }).then_some(here)
+        let is_directory = matches!(self.node(here).body, Body::Directory { .. });
+        (!is_directory).then_some(here)
     }
+}
 
-    /// Returns the path of a directory, with a slash at its end unless it is the root's.
-    fn path(&self, mut directory: NodeId) -> Vec<u8> {
-        let mut names = Vec::new();
-        while directory != self.base {
-            let parent = self.parent(directory);
-            if let Body::Directory { children, .. } = &self.node(parent).body {
-                let child = children.iter().find(|(_, child)| **child == directory);
-                names.extend(child.map(|(name, _)| [name, &b"/"[..]].concat()));
-            }
-            directory = parent;
-        }
-        names.reverse();
-        names.concat()
+impl Node {
+    pub(crate) fn has_chunks(&self) -> bool {
+        let stored = match &self.body {
+            Body::File { stored, .. } => stored,
+            _ => return false,
+        };
+        self.names > 0 && matches!(stored, Stored::Chunks(_))
     }
 }
 
@@ -352,12 +302,6 @@ fn directory(parent: NodeId) -> Body {
         parent,
         children: BTreeMap::new(),
     }
-}
-
-fn goes_down_then_up(target: &[u8]) -> bool {
-    parts(target)
-        .skip_while(|part| *part == b"..")
-        .any(|part| part == b"..")
 }
 
 fn refused(member: &Member, refusal: Refusal) -> Error {

@@ -375,7 +375,10 @@ impl From<pyro_archive::Error> for Error {
     fn from(error: pyro_archive::Error) -> Self {
         use pyro_archive::Error as Archive;
         let kind = match error {
-            Archive::Missing { .. } | Archive::WrongKind { .. } => Kind::InvalidInput,
+            Archive::Missing { .. }
+            | Archive::WrongKind { .. }
+            | Archive::NoGitRules { .. }
+            | Archive::Pattern { .. } => Kind::InvalidInput,
             _ => Kind::Failed,
         };
         Self {

@@ -2,6 +2,7 @@
 //! have all that the user may. A model asks over MCP, and may have what the server's operator
 //! said.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,11 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::request::host_path;
+
+/// How files are opened: a FIFO's other end is not waited for.
+const FILE: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK);
 
 /// The property by which a command may run on the host; see [`Permissions::host_compat`].
 pub const HOST_COMPAT: &str = "allow_host_compat";
@@ -50,8 +56,29 @@ impl Permissions {
     pub(crate) fn open(&self, noun: &'static str, path: &str) -> Result<Source, Error> {
         match &self.files {
             None => Ok(Source::open(noun, &host_path(path))?),
-            Some(directories) => directories.open(noun, path),
+            Some(directories) => {
+                let (open, path) = directories.open(noun, path)?;
+                Ok(Source::opened(noun, path, open)?)
+            }
         }
+    }
+
+    /// Opens a file of the host that a request names, to be read as it is.
+    pub(crate) fn open_file(&self, noun: &'static str, path: &str) -> Result<File, Error> {
+        let meant = host_path(path);
+        let fault = |error| Error::unreadable_source(noun, &meant, error);
+        let open = match &self.files {
+            None => {
+                rustix::fs::open(&meant, FILE, Mode::empty()).map_err(|error| fault(error.into()))?
+            }
+            Some(directories) => directories.open(noun, path)?.0,
+        };
+        let file = File::from(open);
+        if !file.metadata().map_err(fault)?.is_file() {
+            let path = pyro_text::line(path);
+            return Err(Error::invalid(format!("{noun} {path} is no file")));
+        }
+        Ok(file)
     }
 }
 
@@ -123,16 +150,15 @@ impl HostDirectories {
     /// Opens what is at `path`, if it is in one of the directories, and stays there on the whole
     /// way: links that lead out are not followed, whenever they are made. A relative path begins
     /// in the first directory.
-    fn open(&self, noun: &'static str, path: &str) -> Result<Source, Error> {
+    fn open(&self, noun: &'static str, path: &str) -> Result<(OwnedFd, PathBuf), Error> {
         let meant = self.meant(path);
         for directory in &self.open {
             let Some(rest) = directory.below(&meant) else {
                 continue;
             };
             let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-            return match openat2(&directory.open, &rest, flags, Mode::empty(), how) {
-                Ok(open) => Ok(Source::opened(noun, directory.real.join(rest), open)?),
+            return match openat2(&directory.open, &rest, FILE, Mode::empty(), how) {
+                Ok(open) => Ok((open, directory.real.join(rest))),
                 // It leads out.
                 Err(Errno::XDEV | Errno::LOOP) => Err(self.outside(noun, path)),
                 // A relative path is nowhere, unless it is said where it begins.
@@ -221,7 +247,11 @@ mod tests {
         symlink("/etc", allowed.join("absolute")).unwrap();
         symlink("/proc/self/root", allowed.join("magic")).unwrap();
         let files = HostDirectories::open_all([allowed.as_path()]).unwrap();
-        let open = |path: &str| code(files.open("seed_path", path));
+        let permissions = Permissions {
+            files: Some(files.clone()),
+            ..Permissions::default()
+        };
+        let open = |path: &str| code(permissions.open("seed_path", path));
         let within = |path: &str| allowed.join(path).to_string_lossy().into_owned();
         for path in [
             ".",
@@ -260,6 +290,16 @@ mod tests {
         assert_eq!(open("no-such"), "archive_not_found");
         fs::write(allowed.join("file"), "").unwrap();
         assert_eq!(open("file"), "archive_wrong_kind");
+        let file = |path: &str| permissions.open_file("exclude_from", path);
+        assert!(file("file").is_ok());
+        for (path, refused) in [
+            ("../secret.tar", "outside_allowed_directories"),
+            ("/etc/passwd", "outside_allowed_directories"),
+            ("sub", "invalid_input"),
+            ("no-such", "archive_not_found"),
+        ] {
+            assert_eq!(file(path).unwrap_err().code, refused, "{path}");
+        }
     }
 
     /// Whatever a link is exchanged for while it is opened, nothing outside is.
@@ -285,7 +325,11 @@ mod tests {
         };
         let mut opened = 0;
         while !exchanging.is_finished() {
-            if let Ok(source) = files.open("seed_path", "link") {
+            let permissions = Permissions {
+                files: Some(files.clone()),
+                ..Permissions::default()
+            };
+            if let Ok(source) = permissions.open("seed_path", "link") {
                 let real = source.real_path().unwrap();
                 assert!(!real.starts_with(&secret), "{}", real.display());
                 opened += 1;

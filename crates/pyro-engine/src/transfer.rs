@@ -5,9 +5,10 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use pyro_archive::{Counts, Kind, Source, write_image, write_tar};
+use pyro_archive::{Kind, Report, Source, write_image, write_tar};
 
 use crate::lasting::{Lasting, Push, SeedRecord, WORKSPACE, seed_in};
+use crate::operations::workspace::{LeftOut, TransferWarning};
 use crate::{Error, Event, Listener};
 
 /// What kind of source it is, in results.
@@ -15,6 +16,7 @@ pub(crate) fn mode(source: &Source) -> &'static str {
     match source.kind() {
         Kind::Directory => "directory",
         Kind::TarArchive => "tar_archive",
+        Kind::ZipArchive => "zip_archive",
     }
 }
 
@@ -27,18 +29,21 @@ pub(crate) async fn seed(
     let image = seed_in(directory);
     let mode = mode(&source).to_owned();
     let path = source.path().to_string_lossy().into_owned();
-    let listener = listener.clone();
-    let written = tokio::task::spawn_blocking(move || write_seed(&source, &image, &listener));
-    let counts = written.await.map_err(|error| Error::transfer(&error))??;
+    let to_writer = listener.clone();
+    let written = tokio::task::spawn_blocking(move || write_seed(&source, &image, &to_writer));
+    let report = written.await.map_err(|error| Error::transfer(&error))??;
+    tell_report(&report, listener);
     Ok(SeedRecord {
         mode,
         path,
-        entry_count: counts.entry_count,
-        bytes_written: counts.bytes_written,
+        entry_count: report.entry_count,
+        bytes_written: report.bytes_written,
+        left_out: LeftOut::of(&report),
+        warnings: TransferWarning::all(&report),
     })
 }
 
-fn write_seed(source: &Source, image: &PathBuf, listener: &Listener) -> Result<Counts, Error> {
+fn write_seed(source: &Source, image: &PathBuf, listener: &Listener) -> Result<Report, Error> {
     let mut options = File::options();
     let file = options
         .write(true)
@@ -47,9 +52,9 @@ fn write_seed(source: &Source, image: &PathBuf, listener: &Listener) -> Result<C
         .open(image)
         .map_err(|error| Error::transfer(&error))?;
     let progress = tell("seed", listener);
-    let counts = write_image(source, &file, &WORKSPACE[1..], &progress)?;
+    let report = write_image(source, &file, &WORKSPACE[1..], &progress)?;
     file.sync_all().map_err(|error| Error::transfer(&error))?;
-    Ok(counts)
+    Ok(report)
 }
 
 /// Sends a source to a running workspace; returns when all of it is in its place. If the caller
@@ -59,14 +64,27 @@ pub(crate) async fn push(
     lasting: Lasting,
     destination: &str,
     listener: &Listener,
-) -> Result<Counts, Error> {
+) -> Result<Report, Error> {
     let push = Push::begin(&lasting, destination)?;
     let hang_up = push.hang_up().map_err(|error| Error::transfer(&error))?;
-    let listener = listener.clone();
-    let sent = tokio::task::spawn_blocking(move || send(&source, push, &lasting, &listener));
-    let counts = sent.await.map_err(|error| Error::transfer(&error))?;
+    let to_sender = listener.clone();
+    let sent = tokio::task::spawn_blocking(move || send(&source, push, &lasting, &to_sender));
+    let report = sent.await.map_err(|error| Error::transfer(&error))?;
     drop(hang_up);
-    counts
+    let report = report?;
+    tell_report(&report, listener);
+    Ok(report)
+}
+
+/// Tells people what programs find in the response.
+fn tell_report(report: &Report, listener: &Listener) {
+    if let Some(left_out) = LeftOut::of(report) {
+        listener.tell(Event::Notice(left_out.line()));
+    }
+    for warning in TransferWarning::all(report) {
+        let text = format!("{}. {}", warning.message, warning.remedy);
+        listener.tell(Event::Warning(text));
+    }
 }
 
 fn send(
@@ -74,9 +92,9 @@ fn send(
     mut push: Push,
     lasting: &Lasting,
     listener: &Listener,
-) -> Result<Counts, Error> {
+) -> Result<Report, Error> {
     match write_tar(source, &mut push, &tell("push", listener)) {
-        Ok(counts) => push.end(lasting).map(|()| counts),
+        Ok(report) => push.end(lasting).map(|()| report),
         // The other side hung up, and says why.
         Err(error @ pyro_archive::Error::Write { .. }) => {
             push.end(lasting)?;

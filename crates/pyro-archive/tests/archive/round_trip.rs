@@ -43,6 +43,8 @@ fn plant(root: &Path) {
     symlink("../../of 1 bytes", root.join("deep/er/up")).unwrap();
     symlink("er/../er/up", root.join("deep/down and up")).unwrap();
     symlink("nowhere/".repeat(500), root.join("dangling")).unwrap();
+    symlink("/usr/bin/python3", root.join("absolute")).unwrap();
+    symlink("../../../out", root.join("deep/out")).unwrap();
     write("linked", b"one of two");
     fs::hard_link(root.join("linked"), root.join("deep/er/other name")).unwrap();
     fs::create_dir(root.join("wide")).unwrap();
@@ -75,7 +77,7 @@ fn plant(root: &Path) {
 fn a_directory_arrives_as_it_was_by_image() {
     let (_tree, planted, source) = planted();
     let (image, counts) = to_image(&source).unwrap();
-    check_counts(counts, &planted);
+    check_counts(&counts, &planted);
     let into = tempfile::tempdir().unwrap();
     let unpacked = look(&unpack_image(&image, into.path()));
     // The program unpacks hard links as files, and sets no times of symbolic links.
@@ -111,7 +113,7 @@ fn a_directory_arrives_as_it_was_by_image() {
 fn a_directory_arrives_as_it_was_by_stream() {
     let (_tree, planted, source) = planted();
     let (stream, counts) = to_tar(&source).unwrap();
-    check_counts(counts, &planted);
+    check_counts(&counts, &planted);
     let into = tempfile::tempdir().unwrap();
     let mut unpacked = look(&unpack_tar(&stream, into.path()));
     let end = unpacked.remove(std::ffi::OsStr::new(END_MEMBER)).unwrap();
@@ -146,6 +148,8 @@ fn a_tar_file_of_any_kind_is_as_good_as_its_directory() {
         ("POSIX.TAR.GZ", "posix", Some("gzip")),
         ("gnu.tgz", "gnu", Some("gzip")),
         ("posix.tar.zst", "posix", Some("zstd")),
+        ("posix.tar.xz", "posix", Some("xz")),
+        ("gnu.txz", "gnu", Some("xz")),
         // The content says how it is compressed.
         ("misnamed.tar", "gnu", Some("gzip")),
     ] {
@@ -190,6 +194,20 @@ fn parts_of_a_compressed_file_are_read_to_their_last() {
     let zstd = |part: &[u8]| filter("zstd", part);
     let skipped = b"\x50\x2a\x4d\x18\x03\0\0\0abc";
     let mut compressed = vec![[gzip(one), gzip(other)].concat()];
+    {
+        let program = "xz";
+        if Command::new(program)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status()
+            .is_ok()
+        {
+            let parts = [filter(program, one), vec![0; 8], filter(program, other)];
+            compressed.push(parts.concat());
+        } else {
+            eprintln!("SKIPPED parts_of_a_compressed_file_are_read_to_their_last: no {program}");
+        }
+    }
     if Command::new("zstd")
         .arg("--version")
         .stdout(Stdio::null())
@@ -225,7 +243,7 @@ fn zeros_take_no_space() {
     let image = tempfile::NamedTempFile::new().unwrap();
     pyro_archive::write_image(&source, image.as_file(), "workspace", &|_| ()).unwrap();
     let metadata = image.as_file().metadata().unwrap();
-    assert!(metadata.len() > size);
+    assert!(metadata.len() < size);
     assert!(metadata.blocks() * 512 < 4 << 20, "{}", metadata.blocks());
     let shown = run(
         "dump.erofs",
@@ -250,7 +268,7 @@ fn unpacked_image(source: &Source) -> BTreeMap<OsString, Known> {
     look(&unpack_image(&image, into.path()))
 }
 
-fn check_counts(counts: pyro_archive::Counts, planted: &BTreeMap<OsString, Known>) {
+fn check_counts(counts: &pyro_archive::Report, planted: &BTreeMap<OsString, Known>) {
     assert_eq!(counts.entry_count, planted.len() as u64);
     let files = planted
         .iter()

@@ -4,6 +4,8 @@ use pyro_machine::MachineSpec;
 use pyro_store::Record;
 use serde::{Deserialize, Serialize};
 
+use crate::operations::workspace::{LeftOut, TransferWarning};
+
 /// The record of a lasting VM.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct VmRecord {
@@ -36,6 +38,10 @@ pub(crate) struct SeedRecord {
     pub(crate) path: String,
     pub(crate) entry_count: u64,
     pub(crate) bytes_written: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) left_out: Option<LeftOut>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<TransferWarning>,
 }
 
 /// Where a lasting VM is in its life.

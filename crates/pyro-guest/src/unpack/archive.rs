@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read, Write as _};
-use std::os::fd::OwnedFd;
+use std::io::{BufReader, Read, Seek as _, SeekFrom, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use pyro_protocol::ARCHIVE_END;
-use rustix::fs::{AtFlags, Mode, Timespec, Timestamps, UTIME_OMIT};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 use tar::EntryType;
 
 use super::Step;
+use super::holes::{Extent, Map};
 use super::plan::{self, Entry, Kind};
 use super::staging::create_file;
 use crate::error::{Error, Step as _};
@@ -23,7 +24,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub(super) struct Totals {
     /// Members, but for the last.
     pub(super) entries: u64,
-    /// Contents of the regular files.
+    /// Contents of the regular files, with their holes.
     pub(super) bytes: u64,
 }
 
@@ -98,7 +99,7 @@ struct Staged<'a> {
 impl Staged<'_> {
     fn add<R: Read>(&mut self, path: &[u8], member: &mut tar::Entry<R>) -> std::io::Result<()> {
         let path = plan::clean(path).ok_or_else(|| invalid("its path is not one"))?;
-        let modified = modified(member)?;
+        let Attributes { modified, map } = attributes(member)?;
         self.totals.entries += 1;
         if path.is_empty() {
             // The destination is nobody's entry: it stays what it is.
@@ -116,10 +117,15 @@ impl Staged<'_> {
             EntryType::Directory => {
                 self.entries[number].kind = Kind::Directory { mode, modified };
             }
-            EntryType::Regular => self.write_file(&name, member, mode, modified)?,
+            EntryType::Regular => {
+                let file = self.write_file(&name, member, map)?;
+                rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+                rustix::fs::futimens(&file, &timestamps(modified))?;
+            }
+            EntryType::Fifo => self.make_fifo(&name, mode, modified)?,
             EntryType::Symlink => self.make_link(&name, member, modified)?,
             EntryType::Link => self.link(&name, member)?,
-            _ => return Err(invalid("it is neither file, directory nor link")),
+            _ => return Err(invalid("it is neither file, directory, link nor FIFO")),
         }
         Ok(())
     }
@@ -161,25 +167,70 @@ impl Staged<'_> {
         &mut self,
         name: &str,
         member: &mut tar::Entry<R>,
-        mode: u32,
-        modified: Timespec,
-    ) -> std::io::Result<()> {
+        map: Option<Map>,
+    ) -> std::io::Result<File> {
         let mut file = File::from(create_file(self.staging, name)?);
-        let mut written = 0;
-        loop {
-            let count = member.read(&mut self.buffer)?;
-            if count == 0 {
-                break;
+        let stored = member.size();
+        let Some(map) = map else {
+            let whole = Extent {
+                offset: 0,
+                length: stored,
+            };
+            self.copy(&mut file, member, whole)?;
+            self.totals.bytes += stored;
+            return Ok(file);
+        };
+        if map.stored() != Some(stored) {
+            return Err(invalid("its content does not fit into its map"));
+        }
+        for extent in &map.extents {
+            self.copy(&mut file, member, *extent)?;
+        }
+        // What nobody has written is a hole, also at the end.
+        file.set_len(map.size)?;
+        self.totals.bytes = self.totals.bytes.saturating_add(map.size);
+        Ok(file)
+    }
+
+    /// Copies as much as an extent has to where it belongs.
+    fn copy<R: Read>(
+        &mut self,
+        file: &mut File,
+        member: &mut tar::Entry<R>,
+        extent: Extent,
+    ) -> std::io::Result<()> {
+        let mut left = extent.length;
+        if extent.offset > 0 {
+            file.seek(SeekFrom::Start(extent.offset))?;
+        }
+        while left > 0 {
+            let wanted = usize::try_from(left).map_or(BUFFER_BYTES, |left| left.min(BUFFER_BYTES));
+            match member.read(&mut self.buffer[..wanted])? {
+                0 => return Err(invalid("the stream ended in it")),
+                count => {
+                    file.write_all(&self.buffer[..count])?;
+                    left -= count as u64;
+                }
             }
-            file.write_all(&self.buffer[..count])?;
-            written += count as u64;
         }
-        if written != member.size() {
-            return Err(invalid("the stream ended in it"));
+        Ok(())
+    }
+
+    fn make_fifo(&self, name: &str, mode: u32, modified: Timespec) -> std::io::Result<()> {
+        let private = Mode::RUSR | Mode::WUSR;
+        rustix::fs::mknodat(self.staging, name, FileType::Fifo, private, 0)?;
+        // Opened so, it does not wait for whoever is at its other end.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fifo = rustix::fs::openat(self.staging, name, flags, Mode::empty())?;
+        let found = FileType::from_raw_mode(rustix::fs::fstat(&fifo)?.st_mode);
+        if found != FileType::Fifo {
+            return Err(invalid("something else has come into its place"));
         }
-        self.totals.bytes += written;
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
-        Ok(rustix::fs::futimens(&file, &timestamps(modified))?)
+        let path = format!("/proc/self/fd/{}", fifo.as_raw_fd());
+        rustix::fs::chmod(path, Mode::from_raw_mode(mode))?;
+        let times = timestamps(modified);
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        Ok(rustix::fs::utimensat(self.staging, name, &times, flags)?)
     }
 
     fn make_link<R: Read>(
@@ -219,21 +270,43 @@ impl Staged<'_> {
     }
 }
 
-/// Returns when a member was modified, from its extended header if that says so.
-fn modified<R: Read>(member: &mut tar::Entry<R>) -> std::io::Result<Timespec> {
+/// What a member's extended header says of it.
+struct Attributes {
+    modified: Timespec,
+    /// Where its content belongs, if it has holes.
+    map: Option<Map>,
+}
+
+fn attributes<R: Read>(member: &mut tar::Entry<R>) -> std::io::Result<Attributes> {
     let mut modified = Timespec {
         tv_sec: i64::try_from(member.header().mtime()?).map_err(|_| invalid("its time is none"))?,
         tv_nsec: 0,
     };
+    let mut size = None;
+    let mut extents = None;
     for extension in member.pax_extensions()?.into_iter().flatten() {
         // Among them may be its path: nothing goes on without it.
         let extension = extension?;
-        if extension.key_bytes() == b"mtime" {
-            let text = extension.value().map_err(|_| invalid("its time is none"))?;
-            modified = parse_time(text).ok_or_else(|| invalid("its time is none"))?;
+        let text = || extension.value().unwrap_or_default();
+        match extension.key_bytes() {
+            b"mtime" => {
+                let time = parse_time(text());
+                modified = time.ok_or_else(|| invalid("its time is none"))?;
+            }
+            b"GNU.sparse.size" => size = text().parse().ok(),
+            b"GNU.sparse.map" => extents = Some(text().to_owned()),
+            _ => {}
         }
     }
-    Ok(modified)
+    let map = match (size, extents) {
+        (None, None) => None,
+        (size, extents) => {
+            let map = size.zip(extents);
+            let map = map.and_then(|(size, text)| Map::parse(size, &text));
+            Some(map.ok_or_else(|| invalid("its map of holes is none"))?)
+        }
+    };
+    Ok(Attributes { modified, map })
 }
 
 /// Reads seconds since the epoch, with a fraction or without.

@@ -11,6 +11,7 @@
 //! nothing is followed, and nothing outside of the destination's file system is touched.
 
 mod archive;
+mod holes;
 mod place;
 mod plan;
 mod staging;

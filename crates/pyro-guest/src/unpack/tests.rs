@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{
+    FileExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink,
+};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
@@ -144,6 +146,14 @@ impl Tar {
         self.add(path, EntryType::Link, 0o644, other, "")
     }
 
+    fn pax(mut self, extensions: &[(&str, &str)]) -> Self {
+        let extensions = extensions
+            .iter()
+            .map(|(key, value)| (*key, value.as_bytes()));
+        self.builder.append_pax_extensions(extensions).unwrap();
+        self
+    }
+
     fn extended(mut self, key: &str, value: &str) -> Self {
         let extension = [(key, value.as_bytes())];
         self.builder.append_pax_extensions(extension).unwrap();
@@ -246,6 +256,57 @@ fn everything_arrives_as_it_was() {
 }
 
 #[test]
+fn holes_stay_holes() {
+    let size: u64 = 1 << 30;
+    let archive = |map: &str, size: &str, contents: &str| {
+        Tar::new()
+            .pax(&[("GNU.sparse.size", size), ("GNU.sparse.map", map)])
+            .file("disk", contents)
+    };
+    let root = Root::new();
+    let map = format!("0,5,{},3,{size},0", size / 2);
+    let mut whole = archive(&map, &size.to_string(), "beginmid");
+    whole.totals.bytes = size;
+    let totals = whole.totals;
+    assert_eq!(root.unpack(&whole.end()).unwrap(), totals);
+    let path = root.path("workspace/disk");
+    let metadata = fs::metadata(&path).unwrap();
+    assert_eq!(metadata.len(), size);
+    assert!(metadata.blocks() < 1000, "{}", metadata.blocks());
+    let file = fs::File::open(path).unwrap();
+    let mut middle = [0; 5];
+    file.read_exact_at(&mut middle, size / 2 - 1).unwrap();
+    assert_eq!(&middle, b"\0mid\0");
+
+    let root = Root::used();
+    for (map, size, contents) in [
+        ("0,5", "3", "begin"),
+        ("0,5", "10", "begi"),
+        ("0,5", "10", "beginn"),
+        ("5,5,0,1", "10", "begin!"),
+        ("0,5", "many", "begin"),
+        ("", "10", ""),
+    ] {
+        let mut archive = archive(map, size, contents);
+        archive.totals.bytes = 10;
+        root.refusal(&archive.end());
+    }
+    // Who does not know of holes announces fewer bytes.
+    root.refusal(&archive("0,5,10,0", "10", "begin").end());
+}
+
+#[test]
+fn a_fifo_is_made_and_not_opened() {
+    let root = Root::new();
+    let archive = Tar::new().add("pipe", EntryType::Fifo, 0o620, "", "");
+    root.unpack(&archive.end()).unwrap();
+    let metadata = fs::metadata(root.path("workspace/pipe")).unwrap();
+    assert!(metadata.file_type().is_fifo());
+    assert_eq!(metadata.permissions().mode() & 0o7777, 0o620);
+    assert_eq!(metadata.mtime(), 1_000_000_000);
+}
+
+#[test]
 fn a_missing_destination_is_made() {
     let root = Root::new();
     root.unpack_to("/workspace/x/y", &next().end()).unwrap();
@@ -333,7 +394,7 @@ fn names_that_lead_elsewhere_are_refused() {
         ),
         (
             Tar::new().add("x", EntryType::Char, 0o600, "", ""),
-            "it is neither file, directory nor link",
+            "it is neither file, directory, link nor FIFO",
         ),
         // The crate cuts extensions into lines, and would fall back to another name.
         (

@@ -20,7 +20,7 @@ const BY_POSITION: &[(&str, &[&str])] = &[
 ];
 
 /// Parameters that are paths on this host.
-const HOST_PATHS: &[&str] = &["output_path", "seed_path", "source_path"];
+const HOST_PATHS: &[&str] = &["exclude_from", "output_path", "seed_path", "source_path"];
 
 /// Methods that promise fewer parameters than their operation has, and the name of a second
 /// method that has all of them.

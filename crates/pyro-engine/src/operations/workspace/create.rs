@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Workspace;
+use super::selection::{GIT_IGNORED, UNREADABLE, Wanted, fail, include};
 use crate::lasting::{self, Kind, New, Unfinished};
 use crate::operation::{Effect, Operation};
 use crate::operations::env;
@@ -22,6 +23,7 @@ use crate::{Context, Engine, Error, transfer};
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
     pyro workspace create debian:12 --seed-path .\n  \
+    pyro workspace create debian:12 --seed-path . --git-ignored exclude --exclude '*.log'\n  \
     pyro workspace create debian:12-build --seed-path src.tar.gz --ttl-seconds 0 --json")]
 pub struct Create {
     /// Environment to boot, for example `debian:12`
@@ -49,10 +51,41 @@ pub struct Create {
     #[arg(long)]
     #[serde(default)]
     pub allow_host_compat: bool,
-    /// Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), that the workspace begins with
+    /// Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
     #[serde(default)]
     pub seed_path: Option<String>,
+    /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
+    /// be repeated, and the last match decides
+    #[arg(long, value_name = "PATTERN")]
+    #[serde(default)]
+    pub exclude: Option<Vec<String>>,
+    /// Leave out what matches a pattern in a file with one pattern on each line
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, value_parser = octets_parser())]
+    #[serde(default)]
+    pub exclude_from: Option<String>,
+    /// Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
+    /// `exclude`
+    #[arg(long, default_value_t = include(), value_name = "WHETHER", value_parser = GIT_IGNORED)]
+    #[serde(default = "include")]
+    #[schemars(extend("enum" = GIT_IGNORED))]
+    pub git_ignored: String,
+    /// What to do about files that cannot be read: `fail`, or `skip` them
+    #[arg(long, default_value_t = fail(), value_name = "WHAT", value_parser = UNREADABLE)]
+    #[serde(default = "fail")]
+    #[schemars(extend("enum" = UNREADABLE))]
+    pub unreadable: String,
+}
+
+impl Create {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            exclude: self.exclude.as_deref(),
+            exclude_from: self.exclude_from.as_deref(),
+            git_ignored: &self.git_ignored,
+            unreadable: &self.unreadable,
+        }
+    }
 }
 
 impl Operation for Create {
@@ -60,7 +93,7 @@ impl Operation for Create {
     const COMMAND: &'static [&'static str] = &["workspace", "create"];
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
-    const HOST_PATHS: &'static [&'static str] = &["seed_path"];
+    const HOST_PATHS: &'static [&'static str] = &["seed_path", "exclude_from"];
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {
@@ -71,8 +104,15 @@ impl Operation for Create {
         // Before its seed takes more.
         engine.check_disk_limit()?;
         let source = match &self.seed_path {
-            Some(path) => Some(context.permissions.open("seed_path", path)?),
-            None => None,
+            Some(path) => {
+                let source = context.permissions.open("seed_path", path)?;
+                Some(source.select(self.wanted().selection(context)?)?)
+            }
+            None if self.wanted().is_all() => None,
+            None => {
+                let message = "there is nothing to leave out where seed_path is not given";
+                return Err(Error::invalid(message));
+            }
         };
         if self.network {
             engine.machines.check_network()?;

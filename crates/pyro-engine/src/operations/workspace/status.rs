@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::selection::{LeftOut, TransferWarning};
 use crate::lasting::{Kind, Lasting, WORKSPACE};
 use crate::operation::{Effect, Operation};
 use crate::operations::Machine;
@@ -38,7 +39,7 @@ pub struct Workspace {
 /// What a workspace began with.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Seed {
-    /// `empty`, `directory` or `tar_archive`.
+    /// `empty`, `directory`, `tar_archive` or `zip_archive`.
     pub mode: String,
     /// Where it came from; null if it began empty.
     pub seed_path: Option<String>,
@@ -48,6 +49,12 @@ pub struct Seed {
     pub entry_count: u64,
     /// How many bytes its files have.
     pub bytes_written: u64,
+    /// What was not copied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
+    /// What should be known of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<TransferWarning>,
 }
 
 /// A command that has ended.
@@ -88,6 +95,8 @@ fn seed(lasting: &Lasting) -> Seed {
         destination: WORKSPACE.into(),
         entry_count: seed.map_or(0, |seed| seed.entry_count),
         bytes_written: seed.map_or(0, |seed| seed.bytes_written),
+        left_out: seed.and_then(|seed| seed.left_out.clone()),
+        warnings: seed.map_or_else(Vec::new, |seed| seed.warnings.clone()),
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::selection::{GIT_IGNORED, LeftOut, TransferWarning, UNREADABLE, Wanted, fail, include};
 use crate::lasting::{Kind, WORKSPACE};
 use crate::operation::{Effect, Operation};
 use crate::request::{octets_parser, workspace_path};
@@ -20,13 +21,44 @@ use crate::{Context, Engine, Error, transfer};
 pub struct SyncPush {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// Directory, or archive (.tar, .tar.gz, .tgz, .tar.zst), to copy
+    /// Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
     #[arg(value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
     pub source_path: String,
     /// Directory in the workspace to copy into, absolute or relative to /workspace
     #[arg(long, default_value = WORKSPACE, value_name = "PATH", value_parser = octets_parser())]
     #[serde(default = "workspace")]
     pub dest: String,
+    /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
+    /// be repeated, and the last match decides
+    #[arg(long, value_name = "PATTERN")]
+    #[serde(default)]
+    pub exclude: Option<Vec<String>>,
+    /// Leave out what matches a pattern in a file with one pattern on each line
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, value_parser = octets_parser())]
+    #[serde(default)]
+    pub exclude_from: Option<String>,
+    /// Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
+    /// `exclude`
+    #[arg(long, default_value_t = include(), value_name = "WHETHER", value_parser = GIT_IGNORED)]
+    #[serde(default = "include")]
+    #[schemars(extend("enum" = GIT_IGNORED))]
+    pub git_ignored: String,
+    /// What to do about files that cannot be read: `fail`, or `skip` them
+    #[arg(long, default_value_t = fail(), value_name = "WHAT", value_parser = UNREADABLE)]
+    #[serde(default = "fail")]
+    #[schemars(extend("enum" = UNREADABLE))]
+    pub unreadable: String,
+}
+
+impl SyncPush {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            exclude: self.exclude.as_deref(),
+            exclude_from: self.exclude_from.as_deref(),
+            git_ignored: &self.git_ignored,
+            unreadable: &self.unreadable,
+        }
+    }
 }
 
 fn workspace() -> String {
@@ -47,7 +79,7 @@ pub struct Pushed {
 /// What was copied into a workspace.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Sync {
-    /// `directory` or `tar_archive`.
+    /// `directory`, `tar_archive` or `zip_archive`.
     pub mode: String,
     /// Where it came from.
     pub source_path: String,
@@ -57,6 +89,12 @@ pub struct Sync {
     pub entry_count: u64,
     /// How many bytes its files have.
     pub bytes_written: u64,
+    /// What was not copied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
+    /// What should be known of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<TransferWarning>,
 }
 
 impl Operation for SyncPush {
@@ -64,7 +102,7 @@ impl Operation for SyncPush {
     const COMMAND: &'static [&'static str] = &["workspace", "sync", "push"];
     const EFFECT: Effect = Effect::Mutating;
     const IDEMPOTENT: bool = true;
-    const HOST_PATHS: &'static [&'static str] = &["source_path"];
+    const HOST_PATHS: &'static [&'static str] = &["source_path", "exclude_from"];
     type Output = Pushed;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pushed, Error> {
@@ -72,9 +110,10 @@ impl Operation for SyncPush {
         let found = engine.lasting(Kind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_sync_push")?;
         let source = context.permissions.open("source_path", &self.source_path)?;
+        let source = source.select(self.wanted().selection(context)?)?;
         let mode = transfer::mode(&source).to_owned();
         let source_path = source.path().to_string_lossy().into_owned();
-        let counts = transfer::push(source, found, &destination, &context.listener).await?;
+        let report = transfer::push(source, found, &destination, &context.listener).await?;
         Ok(Pushed {
             workspace_id: self.workspace_id,
             execution_mode: "guest_vsock".into(),
@@ -82,8 +121,10 @@ impl Operation for SyncPush {
                 mode,
                 source_path,
                 destination,
-                entry_count: counts.entry_count,
-                bytes_written: counts.bytes_written,
+                entry_count: report.entry_count,
+                bytes_written: report.bytes_written,
+                left_out: LeftOut::of(&report),
+                warnings: TransferWarning::all(&report),
             },
         })
     }

@@ -1,0 +1,105 @@
+//! What a tar file *describes*: the fields of a header, and what comes in front of it where they
+//! have no room.
+
+use crate::error::{Error, Refusal};
+use crate::header::Header;
+use crate::pax::{Attributes, SparseAttributes, decimal};
+use crate::time::Time;
+use crate::tree::IMPLIED_MODE;
+
+/// More than an image can hold, which is 16 TiB; so many of them can be added up.
+pub(crate) const LARGEST_FILE_BYTES: u64 = 1 << 44;
+
+/// The permissions of a file that has none.
+const PLAIN_MODE: u32 = 0o644;
+
+/// What a member is, by its type.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Form {
+    File,
+    Directory,
+    Symlink,
+    HardLink,
+    Fifo,
+    Device,
+    /// A sparse file whose map is in the header.
+    OldSparse,
+    /// A sparse file whose map is in its attributes or its content.
+    Sparse,
+}
+
+pub(crate) struct Described {
+    pub(crate) name: Vec<u8>,
+    pub(crate) target: Vec<u8>,
+    pub(crate) form: Form,
+    /// Bytes that follow the header, if they do.
+    pub(crate) stored: u64,
+    /// The size is not what was left in a field that does not matter.
+    pub(crate) is_sure_of_size: bool,
+    pub(crate) header: Header,
+    pub(crate) sparse: SparseAttributes,
+    modified: Option<Time>,
+}
+
+impl Form {
+    /// Whether there are as many bytes behind the header as it says. Of others some programs write
+    /// the size of what they are or were, and no content.
+    pub(crate) fn has_content(self) -> bool {
+        matches!(self, Self::File | Self::OldSparse | Self::Sparse)
+    }
+}
+
+impl Described {
+    pub(crate) fn new(header: &Header, attributes: Attributes) -> Result<Self, Error> {
+        let sparse = attributes.sparse;
+        let name = attributes.name.unwrap_or_else(|| header.name());
+        // The name that the header has then is one for programs that do not know about holes.
+        let name = sparse.name.clone().unwrap_or(name);
+        let refuse = |refusal| Error::refused(&name, refusal);
+        let form = match header.kind() {
+            b'1' => Form::HardLink,
+            b'2' => Form::Symlink,
+            b'3' | b'4' => Form::Device,
+            // The content of the second is a list of what was in it.
+            b'5' | b'D' => Form::Directory,
+            b'6' => Form::Fifo,
+            // The rest of a file whose beginning is in another archive.
+            b'M' => return Err(refuse(Refusal::UnsupportedType)),
+            b'S' => Form::OldSparse,
+            // As old programs mark them.
+            0 | b'0' if name.ends_with(b"/") => Form::Directory,
+            _ if sparse.is_present => Form::Sparse,
+            // A type that no one has heard of is one of a file, says POSIX.
+            _ => Form::File,
+        };
+        let is_sure_of_size = attributes.size.is_some() || header.kind() == b'D';
+        let stored = match &attributes.size {
+            Some(size) => decimal(size),
+            None => header.size(),
+        };
+        let stored = stored.filter(|size| *size <= LARGEST_FILE_BYTES);
+        Ok(Self {
+            stored: stored.ok_or_else(|| refuse(Refusal::BadHeader))?,
+            target: attributes
+                .target
+                .unwrap_or_else(|| header.target().to_vec()),
+            modified: attributes.modified,
+            name,
+            form,
+            is_sure_of_size,
+            header: header.clone(),
+            sparse,
+        })
+    }
+
+    pub(crate) fn mode(&self, header: &Header) -> u32 {
+        header.mode().unwrap_or(match self.form {
+            Form::Directory => IMPLIED_MODE,
+            _ => PLAIN_MODE,
+        })
+    }
+
+    pub(crate) fn modified(&self, header: &Header) -> Time {
+        self.modified.unwrap_or_else(|| header.modified())
+    }
+}
