@@ -12,7 +12,7 @@ use tar::EntryType;
 use super::Step;
 use super::holes::{Extent, Map};
 use super::plan::{self, Entry, Kind};
-use super::staging::create_file;
+use super::staging::{Shelves, create_file};
 use crate::error::{Error, Step as _};
 
 const MAX_END_BYTES: u64 = 1024;
@@ -36,7 +36,8 @@ pub(super) fn stage(
 ) -> Result<(Vec<Entry>, Totals), Error> {
     let reading = "read the archive";
     let mut staged = Staged {
-        staging,
+        shelves: Shelves::new(staging),
+        linked: Shelves::new(staging),
         entries: Vec::new(),
         numbers: BTreeMap::new(),
         totals: Totals::default(),
@@ -88,7 +89,9 @@ fn read_end(member: &mut impl Read) -> Result<Totals, Error> {
 
 /// What was staged so far.
 struct Staged<'a> {
-    staging: &'a OwnedFd,
+    shelves: Shelves<'a>,
+    /// Where links lead: anywhere before.
+    linked: Shelves<'a>,
     entries: Vec<Entry>,
     /// Path → number of the entry.
     numbers: BTreeMap<Vec<u8>, usize>,
@@ -112,19 +115,18 @@ impl Staged<'_> {
         let mode = member.header().mode()? & 0o7777;
         let kind = member.header().entry_type();
         let number = self.number(path, kind == EntryType::Directory)?;
-        let name = number.to_string();
         match kind {
             EntryType::Directory => {
                 self.entries[number].kind = Kind::Directory { mode, modified };
             }
             EntryType::Regular => {
-                let file = self.write_file(&name, member, map)?;
+                let file = self.write_file(number, member, map)?;
                 rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
                 rustix::fs::futimens(&file, &timestamps(modified))?;
             }
-            EntryType::Fifo => self.make_fifo(&name, mode, modified)?,
-            EntryType::Symlink => self.make_link(&name, member, modified)?,
-            EntryType::Link => self.link(&name, member)?,
+            EntryType::Fifo => self.make_fifo(number, mode, modified)?,
+            EntryType::Symlink => self.make_link(number, member, modified)?,
+            EntryType::Link => self.link(number, member)?,
             _ => return Err(invalid("it is neither file, directory, link nor FIFO")),
         }
         Ok(())
@@ -138,7 +140,8 @@ impl Staged<'_> {
                 return Err(invalid("it is there twice"));
             }
             if !is_directory {
-                rustix::fs::unlinkat(self.staging, number.to_string(), AtFlags::empty())?;
+                let (shelf, name) = self.shelves.find(number, false)?;
+                rustix::fs::unlinkat(shelf, name, AtFlags::empty())?;
             }
             return Ok(number);
         }
@@ -165,11 +168,12 @@ impl Staged<'_> {
 
     fn write_file<R: Read>(
         &mut self,
-        name: &str,
+        number: usize,
         member: &mut tar::Entry<R>,
         map: Option<Map>,
     ) -> std::io::Result<File> {
-        let mut file = File::from(create_file(self.staging, name)?);
+        let (shelf, name) = self.shelves.find(number, true)?;
+        let mut file = File::from(create_file(shelf, &name)?);
         let stored = member.size();
         let Some(map) = map else {
             let whole = Extent {
@@ -216,12 +220,13 @@ impl Staged<'_> {
         Ok(())
     }
 
-    fn make_fifo(&self, name: &str, mode: u32, modified: Timespec) -> std::io::Result<()> {
+    fn make_fifo(&mut self, number: usize, mode: u32, modified: Timespec) -> std::io::Result<()> {
+        let (shelf, name) = self.shelves.find(number, true)?;
         let private = Mode::RUSR | Mode::WUSR;
-        rustix::fs::mknodat(self.staging, name, FileType::Fifo, private, 0)?;
+        rustix::fs::mknodat(shelf, &name, FileType::Fifo, private, 0)?;
         // Opened so, it does not wait for whoever is at its other end.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fifo = rustix::fs::openat(self.staging, name, flags, Mode::empty())?;
+        let fifo = rustix::fs::openat(shelf, &name, flags, Mode::empty())?;
         let found = FileType::from_raw_mode(rustix::fs::fstat(&fifo)?.st_mode);
         if found != FileType::Fifo {
             return Err(invalid("something else has come into its place"));
@@ -230,43 +235,38 @@ impl Staged<'_> {
         rustix::fs::chmod(path, Mode::from_raw_mode(mode))?;
         let times = timestamps(modified);
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        Ok(rustix::fs::utimensat(self.staging, name, &times, flags)?)
+        Ok(rustix::fs::utimensat(shelf, &name, &times, flags)?)
     }
 
     fn make_link<R: Read>(
-        &self,
-        name: &str,
+        &mut self,
+        number: usize,
         member: &tar::Entry<R>,
         modified: Timespec,
     ) -> std::io::Result<()> {
         let target = member
             .link_name_bytes()
             .ok_or_else(|| invalid("it leads nowhere"))?;
-        rustix::fs::symlinkat(&*target, self.staging, name)?;
+        let (shelf, name) = self.shelves.find(number, true)?;
+        rustix::fs::symlinkat(&*target, shelf, &name)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let times = timestamps(modified);
-        Ok(rustix::fs::utimensat(self.staging, name, &times, flags)?)
+        Ok(rustix::fs::utimensat(shelf, &name, &times, flags)?)
     }
 
-    fn link<R: Read>(&self, name: &str, member: &tar::Entry<R>) -> std::io::Result<()> {
+    fn link<R: Read>(&mut self, number: usize, member: &tar::Entry<R>) -> std::io::Result<()> {
         let other = member
             .link_name_bytes()
             .and_then(|path| {
                 let path = plan::clean(&path)?;
-                let number = *self.numbers.get(path)?;
-                let entry = self.entries.get(number)?;
-                let other = number.to_string();
-                (!entry.is_directory() && other != name).then_some(other)
+                let other = *self.numbers.get(path)?;
+                let entry = self.entries.get(other)?;
+                (!entry.is_directory() && other != number).then_some(other)
             })
             .ok_or_else(|| invalid("it is a link to no file before it"))?;
-        let flags = AtFlags::empty();
-        Ok(rustix::fs::linkat(
-            self.staging,
-            other,
-            self.staging,
-            name,
-            flags,
-        )?)
+        let (from, other) = self.linked.find(other, false)?;
+        let (to, name) = self.shelves.find(number, true)?;
+        Ok(rustix::fs::linkat(from, other, to, name, AtFlags::empty())?)
     }
 }
 

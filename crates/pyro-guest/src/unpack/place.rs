@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::Step;
 use super::archive::timestamps;
 use super::plan::{Entry, Kind, Plan, split};
+use super::staging::Shelves;
 use crate::error::Error;
 
 /// Opens a directory below another. The guest's commands own the tree: no symbolic link is
@@ -106,8 +107,10 @@ pub(super) fn place(
         }
     };
     let mut parents = Directories::new(&destination);
+    let mut shelves = Shelves::new(staging);
     for (number, entry) in plan.entries.iter().enumerate() {
-        note(entry, place_entry(&mut parents, staging, number, entry))?;
+        let placed = place_entry(&mut parents, staging, &mut shelves, number, entry);
+        note(entry, placed)?;
         step(Step::Placed);
     }
     // Only now, because whatever is put into a directory changes its time.
@@ -127,6 +130,7 @@ pub(super) fn place(
 fn place_entry(
     parents: &mut Directories,
     staging: &OwnedFd,
+    shelves: &mut Shelves,
     number: usize,
     entry: &Entry,
 ) -> Result<(), Errno> {
@@ -135,11 +139,16 @@ fn place_entry(
     if entry.is_directory() {
         return make_directory(parent, name, Mode::RWXU);
     }
-    let staged = number.to_string();
-    match rustix::fs::renameat(staging, &staged, parent, name) {
+    let (shelf, staged) = match shelves.find(number, false) {
+        Ok((shelf, staged)) => (shelf, staged),
+        // Agents of earlier versions staged everything in one directory.
+        Err(Errno::NOENT) => (staging, number.to_string()),
+        Err(error) => return Err(error),
+    };
+    match rustix::fs::renameat(shelf, &staged, parent, name) {
         // It is in place already, unless it is the place that is missing.
         Err(Errno::NOENT)
-            if rustix::fs::statat(staging, &staged, AtFlags::SYMLINK_NOFOLLOW).is_err() =>
+            if rustix::fs::statat(shelf, &staged, AtFlags::SYMLINK_NOFOLLOW).is_err() =>
         {
             Ok(())
         }
@@ -159,7 +168,7 @@ fn make_destination(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
     directory(&parent, name)
 }
 
-fn make_directory(parent: impl AsFd, name: &[u8], mode: Mode) -> Result<(), Errno> {
+pub(super) fn make_directory(parent: impl AsFd, name: &[u8], mode: Mode) -> Result<(), Errno> {
     match rustix::fs::mkdirat(parent, name, mode) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(error) => Err(error),

@@ -1,5 +1,5 @@
 //! A *staging* directory holds what was unpacked and is not in place yet: files whose names are
-//! numbers and, once it is committed, the plan. Nothing in it has a path of the archive's, so
+//! numbers, in directories of a few, and, once it is committed, the plan. Nothing in it has a path of the archive's, so
 //! nothing can be in the way.
 //!
 //! The private disk is an ext4, whose journal keeps the order of what happens to names. That is
@@ -23,6 +23,7 @@ use crate::error::{Error, Step as _};
 /// see them, and on the same file system.
 const GROUND: &str = ".pyro";
 const PREFIX: &str = "staging-";
+const SHELF: &str = "shelf-";
 const COMMIT: &str = "commit";
 const COMMIT_DRAFT: &str = "commit.new";
 
@@ -173,6 +174,49 @@ impl Staging {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed.step("remove a staging directory"),
         }
+    }
+}
+
+/// The directories in a staging directory, of which the one that was used last is open.
+///
+/// A directory's block is searched name by name, and each step of making or moving a file does so
+/// once more. The names here are short, so that a full block has 300 of them, and under software
+/// emulation the searching would be most of what an unpacking takes.
+#[derive(Debug)]
+pub(super) struct Shelves<'a> {
+    staging: &'a OwnedFd,
+    last: Option<(usize, OwnedFd)>,
+}
+
+/// So many are in one directory.
+const PER_SHELF: usize = 32;
+
+impl<'a> Shelves<'a> {
+    pub(super) fn new(staging: &'a OwnedFd) -> Self {
+        Self {
+            staging,
+            last: None,
+        }
+    }
+
+    /// Returns where the entry with this number is staged: a directory, and its name there. Makes
+    /// the directory if that is asked for; commands may have put anything in its place, and links
+    /// are not followed.
+    pub(super) fn find(&mut self, number: usize, make: bool) -> Result<(&OwnedFd, String), Errno> {
+        let shelf = number / PER_SHELF;
+        let known = self.last.take().filter(|(last, _)| *last == shelf);
+        let known = match known {
+            Some(known) => known,
+            None => {
+                let name = format!("{SHELF}{shelf}");
+                if make {
+                    super::place::make_directory(self.staging, name.as_bytes(), Mode::RWXU)?;
+                }
+                let opened = super::place::directory(self.staging, name.as_bytes())?;
+                (shelf, opened)
+            }
+        };
+        Ok((&self.last.insert(known).1, number.to_string()))
     }
 }
 

@@ -306,6 +306,61 @@ fn a_fifo_is_made_and_not_opened() {
     assert_eq!(metadata.mtime(), 1_000_000_000);
 }
 
+/// A directory's block is searched name by name, several times for each file.
+#[test]
+fn what_is_staged_is_never_many_names_in_one_directory() {
+    let root = Root::new();
+    let mut archive = Tar::new().file("first", "x");
+    for number in 0..300 {
+        archive = archive.file(&format!("f{number}"), "");
+    }
+    let archive = archive.link("l", "first").file("f7", "again").end();
+    let mut most = 0;
+    let unpacked = run(root.0.path(), "/workspace", &archive[..], &mut |step| {
+        if step == Step::Durable {
+            let mut ahead = vec![root.path(".pyro")];
+            while let Some(directory) = ahead.pop() {
+                let names: Vec<_> = fs::read_dir(directory).unwrap().flatten().collect();
+                most = most.max(names.len());
+                let directories = names.iter().filter(|name| name.path().is_dir());
+                ahead.extend(directories.map(fs::DirEntry::path));
+            }
+        }
+    });
+    unpacked.unwrap().clean_up();
+    assert!((20..50).contains(&most), "{most}");
+    let tree = root.tree();
+    assert_eq!(tree.len(), 1 + 302);
+    assert_eq!(tree[Path::new("workspace/f7")], "again");
+    assert_eq!(tree[Path::new("workspace/l")], "x");
+}
+
+/// An agent of an earlier version was ended after its commit: it staged all in one directory.
+#[test]
+fn what_an_earlier_agent_has_committed_is_finished() {
+    let root = Root::used();
+    let staging = root.path(".pyro/staging-0123456789abcdef");
+    fs::create_dir_all(&staging).unwrap();
+    for (name, content) in [("0", "new"), ("2", "new"), ("40", "new")] {
+        fs::write(staging.join(name), content).unwrap();
+    }
+    let mut entries = vec!["- a".to_owned(), "493 5 0 d".into(), "- d/b".into()];
+    entries.extend((3..40).map(|number| format!("- gone{number}")));
+    entries.push("- last".into());
+    let commit = format!("workspace\0{}\0", entries.join("\0"));
+    fs::write(staging.join("commit"), commit).unwrap();
+    root.recover().unwrap();
+    assert!(root.is_clean());
+    let tree = root.tree();
+    for placed in ["a", "d/b", "last"] {
+        assert_eq!(
+            tree[&Path::new("workspace").join(placed)],
+            "new",
+            "{placed}"
+        );
+    }
+}
+
 #[test]
 fn a_missing_destination_is_made() {
     let root = Root::new();
