@@ -50,6 +50,10 @@ fn main() -> Result<()> {
             &[&[0], archive.as_slice()].concat(),
         )?;
     }
+    for (number, archive) in odd_archives().iter().enumerate() {
+        put("archives", &format!("odd-{number}"), archive)?;
+        put("unpacking", &format!("odd-{number}"), archive)?;
+    }
     for (number, lines) in QMP.iter().enumerate() {
         put("qmp", &number.to_string(), lines.as_bytes())?;
     }
@@ -217,6 +221,53 @@ const REPLIES: [&str; 3] = [
     "data: {\"choices\": [{\"delta\": {\"content\": \"a\", \"tool_calls\": [{\"index\": 0, \"function\": {\"arguments\": \"{\"}}]}, \"finish_reason\": \"stop\"}]}\r\n\r\ndata: [DONE]\n\n",
     r#"{"error": {"message": "no"}}"#,
 ];
+/// What is read in other ways: holes by a header and by attributes, a zip file. The first byte is the
+/// targets' own.
+fn odd_archives() -> Vec<Vec<u8>> {
+    let member = |kind: u8, name: &str, content: &[u8], change: &dyn Fn(&mut [u8])| {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::new(kind));
+        header.set_mode(0o644);
+        header.set_size(content.len() as u64);
+        let bytes = header.as_mut_bytes();
+        bytes[..name.len()].copy_from_slice(name.as_bytes());
+        change(bytes);
+        header.set_cksum();
+        let mut bytes = [header.as_bytes(), content].concat();
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        bytes
+    };
+    let holes = |bytes: &mut [u8]| {
+        bytes[386..410].copy_from_slice(b"00000010000\x0000000001000\0");
+        bytes[483..495].copy_from_slice(b"00000100000\0");
+    };
+    let posix = |bytes: &mut [u8]| bytes[257..265].copy_from_slice(b"ustar\x0000");
+    let attributes = b"25 GNU.sparse.size=32768\n27 GNU.sparse.map=4096,512\n";
+    let map = [b"1\n4096\n512\n".to_vec(), vec![0; 500], vec![b'x'; 512]].concat();
+    let of_1_0 = b"22 GNU.sparse.major=1\n30 GNU.sparse.realsize=32768\n";
+    let old = member(b'S', "old", &[b'x'; 512], &holes);
+    let new = [
+        member(b'x', "pax", attributes, &posix),
+        member(b'0', "new", &[b'x'; 512], &posix),
+    ];
+    let newest = [
+        member(b'x', "pax", of_1_0, &posix),
+        member(b'0', "newest", &map, &posix),
+    ];
+    let end = vec![0; 1024];
+    vec![
+        [&[3][..], &old, &end].concat(),
+        [&[3][..], &new.concat(), &end].concat(),
+        [&[3][..], &newest.concat(), &end].concat(),
+        [&[3][..], ZIP].concat(),
+    ]
+}
+
+/// One stored file, `a`, with the content `x`.
+const ZIP: &[u8] = b"PK\x03\x04\x14\0\0\0\0\0\0\0!\0\x83\x16\xdc\x8c\x01\0\0\0\x01\0\0\0\
+    \x01\0\0\0axPK\x01\x02\x14\x03\x14\0\0\0\0\0\0\0!\0\x83\x16\xdc\x8c\x01\0\0\0\
+    \x01\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\xa4\x81\0\0\0\0aPK\x05\x06\0\0\0\0\
+    \x01\0\x01\0/\0\0\0\x20\0\0\0\0\0";
 
 const QMP: [&str; 4] = [
     "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n{\"return\": {}}\r\n{\"event\": \"RESUME\"}\r\n",

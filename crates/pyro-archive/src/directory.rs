@@ -90,12 +90,11 @@ pub(crate) fn each(
     let above = walk.rules.len();
     walk.enter(top, Vec::new())?;
     while let Some(level) = walk.levels.last_mut() {
-        match level.names.pop() {
-            Some(name) => walk.entry(&name)?,
-            None => {
-                walk.levels.pop();
-                walk.rules.truncate(above + walk.levels.len());
-            }
+        if let Some(name) = level.names.pop() {
+            walk.entry(&name)?;
+        } else {
+            walk.levels.pop();
+            walk.rules.truncate(above + walk.levels.len());
         }
     }
     // Then everything in it has gone, one by one.

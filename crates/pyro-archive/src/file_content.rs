@@ -97,22 +97,22 @@ pub(crate) fn extents(file: &File, stat: &Stat, size: u64) -> Option<Extents> {
     let mut found = Vec::new();
     let mut position = 0;
     while position < size {
-        let start = match rustix::fs::seek(file, SeekFrom::Data(position)) {
-            Ok(start) => start,
+        let offset = match rustix::fs::seek(file, SeekFrom::Data(position)) {
+            Ok(offset) => offset,
             // Nothing but a hole up to the end.
             Err(rustix::io::Errno::NXIO) => break,
             Err(_) => return None,
         };
-        let end = rustix::fs::seek(file, SeekFrom::Hole(start))
+        let end = rustix::fs::seek(file, SeekFrom::Hole(offset))
             .ok()?
             .min(size);
         // It has changed, or grown.
-        if end <= start || found.len() == MOST_EXTENTS {
+        if end <= offset || found.len() == MOST_EXTENTS {
             break;
         }
         found.push(Extent {
-            offset: start,
-            length: end - start,
+            offset,
+            length: end - offset,
         });
         position = end;
     }

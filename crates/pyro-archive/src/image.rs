@@ -143,9 +143,12 @@ fn place_all(tree: &Tree) -> Vec<Place> {
     let mut end = FIRST_INODE;
     for (index, node) in used(tree) {
         let room_in_block = (BLOCK - INODE) as u64;
-        let by_size = |size: u64| match size <= room_in_block {
-            true => (size, Layout::Inline, INODE as u64 + size),
-            false => (size, Layout::Plain(0), INODE as u64),
+        let by_size = |size: u64| {
+            if size <= room_in_block {
+                (size, Layout::Inline, INODE as u64 + size)
+            } else {
+                (size, Layout::Plain(0), INODE as u64)
+            }
         };
         let (size, layout, length) = match &node.body {
             Body::File { size, stored } => match stored {

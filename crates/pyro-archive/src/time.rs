@@ -3,6 +3,8 @@
 use std::time::SystemTime;
 
 const NANOSECONDS: u32 = 1_000_000_000;
+/// Days from the first of March of the year 0 to 1970.
+const TO_1970: i64 = 719_468;
 
 /// Seconds since 1970, and nanoseconds past them: half a second before 1970 is -1 and 500,000,000.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,8 +33,6 @@ impl Time {
         };
         let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
         let days_of_months = (153 * month + 2) / 5;
-        // From the first of March of the year 0 to 1970.
-        const TO_1970: i64 = 719_468;
         let days = 365 * year + leap_days + days_of_months + i64::from(day) - 1 - TO_1970;
         days * 86_400
     }

@@ -279,9 +279,8 @@ impl Tree {
 
 impl Node {
     pub(crate) fn has_chunks(&self) -> bool {
-        let stored = match &self.body {
-            Body::File { stored, .. } => stored,
-            _ => return false,
+        let Body::File { stored, .. } = &self.body else {
+            return false;
         };
         self.names > 0 && matches!(stored, Stored::Chunks(_))
     }

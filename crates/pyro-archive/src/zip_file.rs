@@ -316,22 +316,17 @@ fn damaged(archive: &Path, problem: &str) -> Error {
 
 /// Says what a file is that has no directory of a zip file.
 fn no_zip(file: &File, archive: &Path, error: rawzip::Error) -> Error {
+    let is_missing = matches!(
+        error.kind(),
+        rawzip::ErrorKind::MissingEndOfCentralDirectory
+    );
+    if !is_missing {
+        return fault(archive)(error);
+    }
     let mut start = [0; 512];
     let read = file.read_at(&mut start, 0).unwrap_or_default();
-    if start.starts_with(b"PK")
-        || !matches!(
-            error.kind(),
-            rawzip::ErrorKind::MissingEndOfCentralDirectory
-        )
-    {
-        let is_cut = matches!(
-            error.kind(),
-            rawzip::ErrorKind::MissingEndOfCentralDirectory
-        );
-        return match is_cut {
-            true => damaged(archive, "it ends too early"),
-            false => fault(archive)(error),
-        };
+    if start.starts_with(b"PK") {
+        return damaged(archive, "it ends too early");
     }
     Error::OtherKind {
         path: archive.to_owned(),

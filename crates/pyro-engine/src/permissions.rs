@@ -248,7 +248,7 @@ mod tests {
         symlink("/proc/self/root", allowed.join("magic")).unwrap();
         let files = HostDirectories::open_all([allowed.as_path()]).unwrap();
         let permissions = Permissions {
-            files: Some(files.clone()),
+            files: Some(files),
             ..Permissions::default()
         };
         let open = |path: &str| code(permissions.open("seed_path", path));

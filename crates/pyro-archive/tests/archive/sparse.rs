@@ -113,7 +113,7 @@ fn what_gnu_tar_packs_with_holes_is_taken_with_them() {
     plant(
         &tree.join("a"),
         64 << 20,
-        &[(1 << 20, b"one"), (40 << 20, &[7; 70_000])],
+        &[(1 << 20, b"one"), (40 << 20, &vec![7; 70_000])],
     );
     plant(&tree.join("b"), 8 << 20, &[]);
     let islands: Vec<(u64, &[u8])> = (0..100)

@@ -199,7 +199,8 @@ fn what_is_wrong_with_a_zip_file_is_said() {
         bytes
     };
     let overlapping = {
-        let noise: Vec<u8> = (0..2000_u32).map(|n| (n * n >> 3) as u8).collect();
+        let squares = (0..2000_u32).map(|number| (number * number).to_le_bytes()[1]);
+        let noise: Vec<u8> = squares.collect();
         let mut bytes = one("a", 0o100_644, CompressionMethod::STORE, &noise);
         let directory = find(&bytes, b"PK\x01\x02");
         let end = find(&bytes, b"PK\x05\x06");

@@ -12,7 +12,7 @@ use tar::EntryType;
 use super::Step;
 use super::holes::{Extent, Map};
 use super::plan::{self, Entry, Kind};
-use super::staging::{Shelves, create_file};
+use super::staging::{Drawers, create_file};
 use crate::error::{Error, Step as _};
 
 const MAX_END_BYTES: u64 = 1024;
@@ -36,8 +36,8 @@ pub(super) fn stage(
 ) -> Result<(Vec<Entry>, Totals), Error> {
     let reading = "read the archive";
     let mut staged = Staged {
-        shelves: Shelves::new(staging),
-        linked: Shelves::new(staging),
+        drawers: Drawers::new(staging),
+        linked: Drawers::new(staging),
         entries: Vec::new(),
         numbers: BTreeMap::new(),
         totals: Totals::default(),
@@ -89,9 +89,9 @@ fn read_end(member: &mut impl Read) -> Result<Totals, Error> {
 
 /// What was staged so far.
 struct Staged<'a> {
-    shelves: Shelves<'a>,
+    drawers: Drawers<'a>,
     /// Where links lead: anywhere before.
-    linked: Shelves<'a>,
+    linked: Drawers<'a>,
     entries: Vec<Entry>,
     /// Path → number of the entry.
     numbers: BTreeMap<Vec<u8>, usize>,
@@ -140,8 +140,8 @@ impl Staged<'_> {
                 return Err(invalid("it is there twice"));
             }
             if !is_directory {
-                let (shelf, name) = self.shelves.find(number, false)?;
-                rustix::fs::unlinkat(shelf, name, AtFlags::empty())?;
+                let (drawer, name) = self.drawers.find(number, false)?;
+                rustix::fs::unlinkat(drawer, name, AtFlags::empty())?;
             }
             return Ok(number);
         }
@@ -172,8 +172,8 @@ impl Staged<'_> {
         member: &mut tar::Entry<R>,
         map: Option<Map>,
     ) -> std::io::Result<File> {
-        let (shelf, name) = self.shelves.find(number, true)?;
-        let mut file = File::from(create_file(shelf, &name)?);
+        let (drawer, name) = self.drawers.find(number, true)?;
+        let mut file = File::from(create_file(drawer, &name)?);
         let stored = member.size();
         let Some(map) = map else {
             let whole = Extent {
@@ -221,12 +221,12 @@ impl Staged<'_> {
     }
 
     fn make_fifo(&mut self, number: usize, mode: u32, modified: Timespec) -> std::io::Result<()> {
-        let (shelf, name) = self.shelves.find(number, true)?;
+        let (drawer, name) = self.drawers.find(number, true)?;
         let private = Mode::RUSR | Mode::WUSR;
-        rustix::fs::mknodat(shelf, &name, FileType::Fifo, private, 0)?;
+        rustix::fs::mknodat(drawer, &name, FileType::Fifo, private, 0)?;
         // Opened so, it does not wait for whoever is at its other end.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fifo = rustix::fs::openat(shelf, &name, flags, Mode::empty())?;
+        let fifo = rustix::fs::openat(drawer, &name, flags, Mode::empty())?;
         let found = FileType::from_raw_mode(rustix::fs::fstat(&fifo)?.st_mode);
         if found != FileType::Fifo {
             return Err(invalid("something else has come into its place"));
@@ -235,7 +235,7 @@ impl Staged<'_> {
         rustix::fs::chmod(path, Mode::from_raw_mode(mode))?;
         let times = timestamps(modified);
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        Ok(rustix::fs::utimensat(shelf, &name, &times, flags)?)
+        Ok(rustix::fs::utimensat(drawer, &name, &times, flags)?)
     }
 
     fn make_link<R: Read>(
@@ -247,11 +247,11 @@ impl Staged<'_> {
         let target = member
             .link_name_bytes()
             .ok_or_else(|| invalid("it leads nowhere"))?;
-        let (shelf, name) = self.shelves.find(number, true)?;
-        rustix::fs::symlinkat(&*target, shelf, &name)?;
+        let (drawer, name) = self.drawers.find(number, true)?;
+        rustix::fs::symlinkat(&*target, drawer, &name)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let times = timestamps(modified);
-        Ok(rustix::fs::utimensat(shelf, &name, &times, flags)?)
+        Ok(rustix::fs::utimensat(drawer, &name, &times, flags)?)
     }
 
     fn link<R: Read>(&mut self, number: usize, member: &tar::Entry<R>) -> std::io::Result<()> {
@@ -265,7 +265,7 @@ impl Staged<'_> {
             })
             .ok_or_else(|| invalid("it is a link to no file before it"))?;
         let (from, other) = self.linked.find(other, false)?;
-        let (to, name) = self.shelves.find(number, true)?;
+        let (to, name) = self.drawers.find(number, true)?;
         Ok(rustix::fs::linkat(from, other, to, name, AtFlags::empty())?)
     }
 }

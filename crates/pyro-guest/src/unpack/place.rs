@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::Step;
 use super::archive::timestamps;
 use super::plan::{Entry, Kind, Plan, split};
-use super::staging::Shelves;
+use super::staging::Drawers;
 use crate::error::Error;
 
 /// Opens a directory below another. The guest's commands own the tree: no symbolic link is
@@ -107,9 +107,9 @@ pub(super) fn place(
         }
     };
     let mut parents = Directories::new(&destination);
-    let mut shelves = Shelves::new(staging);
+    let mut drawers = Drawers::new(staging);
     for (number, entry) in plan.entries.iter().enumerate() {
-        let placed = place_entry(&mut parents, staging, &mut shelves, number, entry);
+        let placed = place_entry(&mut parents, staging, &mut drawers, number, entry);
         note(entry, placed)?;
         step(Step::Placed);
     }
@@ -130,7 +130,7 @@ pub(super) fn place(
 fn place_entry(
     parents: &mut Directories,
     staging: &OwnedFd,
-    shelves: &mut Shelves,
+    drawers: &mut Drawers,
     number: usize,
     entry: &Entry,
 ) -> Result<(), Errno> {
@@ -139,16 +139,16 @@ fn place_entry(
     if entry.is_directory() {
         return make_directory(parent, name, Mode::RWXU);
     }
-    let (shelf, staged) = match shelves.find(number, false) {
-        Ok((shelf, staged)) => (shelf, staged),
+    let (drawer, staged) = match drawers.find(number, false) {
+        Ok((drawer, staged)) => (drawer, staged),
         // Agents of earlier versions staged everything in one directory.
         Err(Errno::NOENT) => (staging, number.to_string()),
         Err(error) => return Err(error),
     };
-    match rustix::fs::renameat(shelf, &staged, parent, name) {
+    match rustix::fs::renameat(drawer, &staged, parent, name) {
         // It is in place already, unless it is the place that is missing.
         Err(Errno::NOENT)
-            if rustix::fs::statat(shelf, &staged, AtFlags::SYMLINK_NOFOLLOW).is_err() =>
+            if rustix::fs::statat(drawer, &staged, AtFlags::SYMLINK_NOFOLLOW).is_err() =>
         {
             Ok(())
         }

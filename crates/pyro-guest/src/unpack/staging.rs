@@ -23,7 +23,7 @@ use crate::error::{Error, Step as _};
 /// see them, and on the same file system.
 const GROUND: &str = ".pyro";
 const PREFIX: &str = "staging-";
-const SHELF: &str = "shelf-";
+const DRAWER: &str = "drawer-";
 const COMMIT: &str = "commit";
 const COMMIT_DRAFT: &str = "commit.new";
 
@@ -183,15 +183,15 @@ impl Staging {
 /// once more. The names here are short, so that a full block has 300 of them, and under software
 /// emulation the searching would be most of what an unpacking takes.
 #[derive(Debug)]
-pub(super) struct Shelves<'a> {
+pub(super) struct Drawers<'a> {
     staging: &'a OwnedFd,
     last: Option<(usize, OwnedFd)>,
 }
 
 /// So many are in one directory.
-const PER_SHELF: usize = 32;
+const PER_DRAWER: usize = 32;
 
-impl<'a> Shelves<'a> {
+impl<'a> Drawers<'a> {
     pub(super) fn new(staging: &'a OwnedFd) -> Self {
         Self {
             staging,
@@ -203,18 +203,17 @@ impl<'a> Shelves<'a> {
     /// the directory if that is asked for; commands may have put anything in its place, and links
     /// are not followed.
     pub(super) fn find(&mut self, number: usize, make: bool) -> Result<(&OwnedFd, String), Errno> {
-        let shelf = number / PER_SHELF;
-        let known = self.last.take().filter(|(last, _)| *last == shelf);
-        let known = match known {
-            Some(known) => known,
-            None => {
-                let name = format!("{SHELF}{shelf}");
-                if make {
-                    super::place::make_directory(self.staging, name.as_bytes(), Mode::RWXU)?;
-                }
-                let opened = super::place::directory(self.staging, name.as_bytes())?;
-                (shelf, opened)
+        let drawer = number / PER_DRAWER;
+        let known = self.last.take().filter(|(last, _)| *last == drawer);
+        let known = if let Some(known) = known {
+            known
+        } else {
+            let name = format!("{DRAWER}{drawer}");
+            if make {
+                super::place::make_directory(self.staging, name.as_bytes(), Mode::RWXU)?;
             }
+            let opened = super::place::directory(self.staging, name.as_bytes())?;
+            (drawer, opened)
         };
         Ok((&self.last.insert(known).1, number.to_string()))
     }

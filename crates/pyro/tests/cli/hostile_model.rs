@@ -226,7 +226,14 @@ fn files_that_no_operator_named_are_not_read() {
     // A link in what is copied is copied as a link: what it names stays where it is.
     let push = json!({"workspace_id": id, "source_path": "."});
     let (result, text) = call(&mut client, "workspace_sync_push", &push);
+    assert_ne!(result["isError"], true, "{text}");
+    // Nor is a file read for its patterns, whose errors could tell what is in it.
+    let push = json!({
+        "workspace_id": id, "source_path": ".", "exclude_from": "../.ssh/id_ed25519",
+    });
+    let (result, text) = call(&mut client, "workspace_sync_push", &push);
     assert_eq!(result["isError"], true, "{text}");
+    assert!(text.contains("outside_allowed_directories"), "{text}");
     let exec =
         json!({"workspace_id": id, "command": "grep -r PRIVATE / 2>/dev/null --include=id_*; ls"});
     let (result, text) = call(&mut client, "workspace_exec", &exec);

@@ -12,6 +12,7 @@
     reason = "all of this is test code"
 )]
 
+mod archives;
 mod builds;
 mod cell;
 mod clocks;

@@ -101,7 +101,8 @@ fn odd_archives_are_read_as_the_table_says() {
 
 #[test]
 fn the_others_do_as_the_table_says() {
-    let tools: [(&str, &str, fn(&Odd) -> Outcome, &[&str]); 3] = [
+    type Column = fn(&Odd) -> Outcome;
+    let tools: [(&str, &str, Column, &[&str]); 3] = [
         (
             "tar",
             GNU_TAR,

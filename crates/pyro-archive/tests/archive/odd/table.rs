@@ -216,7 +216,7 @@ pub(super) const TABLE: &[Odd] = &[
         make: || {
             tar()
                 .odd(b'0', "a", b"1", |h| {
-                    put(h, 124, b"\0\0\0\0\0\0\0\0\0\x31 \0")
+                    put(h, 124, b"\0\0\0\0\0\0\0\0\0\x31 \0");
                 })
                 .end()
         },
@@ -274,7 +274,7 @@ pub(super) const TABLE: &[Odd] = &[
         make: || {
             tar()
                 .odd(b'0', "a", b"1", |h| {
-                    put(h, 124, b"\x80\0\0\0\0\0\0\0\0\0\0\x01")
+                    put(h, 124, b"\x80\0\0\0\0\0\0\0\0\0\0\x01");
                 })
                 .end()
         },
@@ -290,7 +290,7 @@ pub(super) const TABLE: &[Odd] = &[
         make: || {
             tar()
                 .odd(b'0', "a", b"1", |h| {
-                    put(h, 124, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")
+                    put(h, 124, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
                 })
                 .end()
         },
@@ -306,7 +306,7 @@ pub(super) const TABLE: &[Odd] = &[
         make: || {
             tar()
                 .odd(b'0', "a", b"1", |h| {
-                    put(h, 124, b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff")
+                    put(h, 124, b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff");
                 })
                 .end()
         },
@@ -382,7 +382,7 @@ pub(super) const TABLE: &[Odd] = &[
         make: || {
             tar()
                 .odd(b'0', "a", b"1", |h| {
-                    put(h, 136, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00")
+                    put(h, 136, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00");
                 })
                 .end()
         },
