@@ -15,7 +15,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 target = $(or $(CARGO_TARGET_DIR),target)
 built = $(target)/release/pyro
 
-.PHONY: help host-packages build run test test-python check generate bench soak fuzz wheel sdist install clean
+.PHONY: help host-packages build run test test-nested test-python check generate bench soak fuzz wheel sdist install clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -31,6 +31,9 @@ run: build ## build everything, then run git in a microVM
 
 test: host-packages ## run all tests; the last line is their sum
 	@scripts/test
+
+test-nested: host-packages ## test KVM in a machine that QEMU emulates; as root, a quarter of an hour; NESTED=--short for its proof alone
+	@scripts/test-nested $(NESTED)
 
 test-python: host-packages ## test the Python package alone; PYTHON=python3 chooses the interpreter
 	@scripts/test-python

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::preflight::IDS;
 use crate::requirement::Requirement;
 
 /// Why an environment could not be made ready, listed or pruned.
@@ -40,6 +41,8 @@ pub enum Error {
         user: String,
         /// The file without a range for the user.
         file: &'static str,
+        /// The first of so many ids that nobody has.
+        free: u64,
     },
 
     /// The kernel refuses the namespaces a build is confined to.
@@ -152,7 +155,7 @@ impl Error {
     /// Returns what the user can do about it, as one or two sentences.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Unknown { .. } => "List the environments and use one of their names.".into(),
+            Self::Unknown { .. } => "Use one of these names; `pyro env list` shows them.".into(),
             Self::PlatformUnsupported { .. } => {
                 "Use a machine with an x86-64 processor running Linux.".into()
             }
@@ -162,8 +165,9 @@ impl Error {
                 packages.dedup();
                 format!("Run: sudo apt-get install {}", packages.join(" "))
             }
-            Self::SubordinateIdsMissing { user, .. } => format!(
-                "Run: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"
+            Self::SubordinateIdsMissing { user, free, .. } => format!(
+                "Run: sudo usermod --add-subuids {free}-{last} --add-subgids {free}-{last} {user}",
+                last = free + IDS - 1
             ),
             Self::NamespacesUnavailable { sysctl, .. } => match sysctl {
                 Some(setting) => format!("Run: sudo sysctl {setting}"),
@@ -197,8 +201,8 @@ impl Error {
                 path.display()
             ),
             Self::BuildFailed { .. } | Self::Spawn { .. } | Self::KernelPackage { .. } => {
-                "Try again; nothing of the failed build was kept. If it fails again, report the \
-                 output."
+                "Nothing of the failed build was kept. If the output names what is wrong, mend that; \
+                 if not, try again once, and report the output if it fails in the same way."
                     .into()
             }
         }

@@ -36,6 +36,7 @@ use std::path::{Path, PathBuf};
 pub use catalog::{CATALOG_VERSION, Entry, PLATFORM};
 pub use error::Error;
 pub use kernel::Kernel;
+pub use preflight::check_user;
 pub use progress::Progress;
 pub use ready::Ready;
 pub use recipe::Recipe;

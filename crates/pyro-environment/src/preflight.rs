@@ -32,7 +32,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
 ];
 
 /// Ids a Debian system uses: up to `nobody`, 65534.
-const IDS: u64 = 65_536;
+pub(crate) const IDS: u64 = 65_536;
 
 /// Checks whether a build that needs so many bytes can be started, and returns its tools.
 pub(crate) fn check(layout: &Layout, needed: u64) -> Result<Tools, Error> {
@@ -42,12 +42,21 @@ pub(crate) fn check(layout: &Layout, needed: u64) -> Result<Tools, Error> {
     }
     debug_assert_eq!(PLATFORM, "linux-x86_64");
     let tools = Tools::find()?;
-    if !rustix::process::geteuid().is_root() {
-        check_subordinate_ids()?;
-    }
+    check_user()?;
     check_namespaces(&tools)?;
     check_space(layout, needed)?;
     Ok(tools)
+}
+
+/// Checks that this user could build an environment, as far as that is a matter of the user.
+///
+/// # Errors
+/// When the user lacks a range of subordinate ids. Root needs none.
+pub fn check_user() -> Result<(), Error> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    check_subordinate_ids()
 }
 
 fn check_subordinate_ids() -> Result<(), Error> {
@@ -72,10 +81,38 @@ fn check_subordinate_ids() -> Result<(), Error> {
     for file in ["/etc/subuid", "/etc/subgid"] {
         let ranges = fs::read_to_string(file).unwrap_or_default();
         if !has_range(&ranges, &name, &uid) {
-            return Err(Error::SubordinateIdsMissing { user: name, file });
+            return Err(Error::SubordinateIdsMissing {
+                user: name,
+                file,
+                free: first_free(),
+            });
         }
     }
     Ok(())
+}
+
+/// The first id of a range that nobody has, in either file. The tools of Debian begin at 100000.
+fn first_free() -> u64 {
+    const FIRST: u64 = 100_000;
+    let files =
+        ["/etc/subuid", "/etc/subgid"].map(|file| fs::read_to_string(file).unwrap_or_default());
+    files
+        .iter()
+        .map(|ranges| end_of(ranges))
+        .fold(FIRST, u64::max)
+}
+
+/// The first id after all ranges in a file.
+fn end_of(ranges: &str) -> u64 {
+    let ends = ranges.lines().filter_map(|line| {
+        let mut numbers = line
+            .trim()
+            .split(':')
+            .skip(1)
+            .map(|number| number.parse::<u64>().ok());
+        numbers.next()??.checked_add(numbers.next()??)
+    });
+    ends.max().unwrap_or_default()
 }
 
 /// Whether a file of lines `name-or-uid:first:count` has a range that is large enough.
@@ -160,6 +197,15 @@ pub(crate) fn available(directory: &Path) -> Result<u64, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_range_is_offered_that_somebody_has() {
+        assert_eq!(
+            end_of("ada:100000:65536\nbob:231072:65536\nx\n:a:b\n"),
+            296_608
+        );
+        assert_eq!(end_of(""), 0);
+    }
 
     #[test]
     fn a_range_is_found_by_name_or_uid_if_it_is_large_enough() {

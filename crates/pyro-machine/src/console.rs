@@ -98,6 +98,14 @@ async fn read(mut stream: UnixStream, mut file: File, tail: Arc<Mutex<VecDeque<u
     }
 }
 
+/// What is said of every machine, and looks like the cause of something.
+const SAID_OF_ALL: [&str; 3] = [
+    NO_PEER,
+    // There is no PCI, on purpose.
+    "PCI: Fatal: No config space access function found",
+    "PCI: System does not support PCI",
+];
+
 /// The last lines of `text`, without control characters that a terminal would obey: it comes
 /// from the guest.
 fn last_lines(text: &str) -> String {
@@ -107,7 +115,9 @@ fn last_lines(text: &str) -> String {
         .collect();
     let lines: Vec<&str> = clean
         .lines()
-        .filter(|line| !line.trim().is_empty() && !line.ends_with(NO_PEER))
+        .filter(|line| {
+            !line.trim().is_empty() && !SAID_OF_ALL.iter().any(|said| line.ends_with(said))
+        })
         .collect();
     let hidden = lines.len().saturating_sub(SHOWN_LINES);
     // A panic is told in one line, before the many lines of a trace.
@@ -133,7 +143,8 @@ mod tests {
 
     #[test]
     fn what_is_said_of_every_machine_is_not_told() {
-        let text = "qemu-system-x86_64: warning: nic card has no peer\nwrong\n";
+        let text = "qemu-system-x86_64: warning: nic card has no peer\nwrong\n\
+                    [    0.2] PCI: Fatal: No config space access function found\n";
         assert_eq!(last_lines(text), "wrong");
     }
 

@@ -277,13 +277,15 @@ impl Error {
                     .into()
             }
             Self::BootTimedOut { .. } => {
-                "try again on a less busy machine or raise PYRO_BOOT_TIMEOUT_SECONDS; \
-                 `--accel tcg` avoids KVM; `pyro doctor --boot` tests the set-up"
+                "try again on a less busy machine or raise PYRO_BOOT_TIMEOUT_SECONDS; if guests run \
+                 under KVM here (`pyro doctor`), `--accel tcg` avoids it; `pyro doctor --boot` tests \
+                 the set-up"
                     .into()
             }
             Self::BootFailed { .. } | Self::GuestSetup { .. } => {
-                "`pyro doctor --boot` tests the set-up, and `--accel tcg` avoids KVM; the machine's \
-                 last words are above".into()
+                "the machine's last words are above; `pyro doctor --boot` tests the set-up, and if \
+                 guests run under KVM here, `--accel tcg` avoids it"
+                    .into()
             }
             Self::GuestClocks { .. } => {
                 "try again when the host is less busy: a kernel that boots measures them, and \

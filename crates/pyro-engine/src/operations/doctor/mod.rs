@@ -9,7 +9,7 @@ pub use report::{
 
 use std::path::{Path, PathBuf};
 
-use pyro_environment::{PLATFORM, Requirement, requirements};
+use pyro_environment::{PLATFORM, Requirement, check_user, requirements};
 use pyro_machine::{Accelerator, KvmDevice, MINIMUM_QEMU, PieceReport};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -318,6 +318,9 @@ fn check_environments(
         packages.sort_unstable();
         packages.dedup();
         findings.advise(&format!("sudo apt-get install {}", packages.join(" ")));
+    } else if !any_installed && let Err(error) = check_user() {
+        findings.fail(&format!("{error}, and no environment is installed"));
+        findings.advise(error.remedy().trim_start_matches("Run: "));
     } else if !any_installed {
         findings.note("no environment is installed yet; the first run builds the one it needs");
         findings.advise("pyro env pull debian:12");
