@@ -68,9 +68,8 @@ impl Permissions {
         let meant = host_path(path);
         let fault = |error| Error::unreadable_source(noun, &meant, error);
         let open = match &self.files {
-            None => {
-                rustix::fs::open(&meant, FILE, Mode::empty()).map_err(|error| fault(error.into()))?
-            }
+            None => rustix::fs::open(&meant, FILE, Mode::empty())
+                .map_err(|error| fault(error.into()))?,
             Some(directories) => directories.open(noun, path)?.0,
         };
         let file = File::from(open);
