@@ -22,13 +22,13 @@ fn plant(path: &Path, size: u64, data: &[(u64, &[u8])]) {
     }
 }
 
-/// Reads a file out of an image, by the map that the program of the format shows: when it unpacks
-/// one with holes itself, it forgets them.
-fn read_mapped(image: &Path, name: &str, size: u64) -> Vec<u8> {
+/// Returns where the pieces of a file are that an image has: offset, length, and place in the
+/// image. By the map that the program of the format shows: when it unpacks a file with holes
+/// itself, it forgets them.
+fn pieces(image: &Path, name: &str) -> Vec<(u64, u64, u64)> {
     let path = format!("--path=/workspace/{name}");
     let shown = run("dump.erofs", &["-e", &path], image.as_os_str());
-    let file = File::open(image).unwrap();
-    let mut content = vec![0; usize::try_from(size).unwrap()];
+    let mut pieces = Vec::new();
     let mut before = 0;
     for line in shown
         .lines()
@@ -42,14 +42,24 @@ fn read_mapped(image: &Path, name: &str, size: u64) -> Vec<u8> {
         let [_, from, _, _, at, _, length] = numbers[..] else {
             panic!("{line}");
         };
-        // Of a hole it shows what came before: nothing, or a block that was there already.
+        // Of a hole it shows what came before: nothing, or a place that was there already.
         if at != before {
             before = at;
-            let length = length.min(size - from);
-            let from = usize::try_from(from).unwrap();
-            let to = from + usize::try_from(length).unwrap();
-            file.read_exact_at(&mut content[from..to], at).unwrap();
+            pieces.push((from, length, at));
         }
+    }
+    pieces
+}
+
+/// Reads a file out of an image.
+fn read_mapped(image: &Path, name: &str, size: u64) -> Vec<u8> {
+    let file = File::open(image).unwrap();
+    let mut content = vec![0; usize::try_from(size).unwrap()];
+    for (from, length, at) in pieces(image, name) {
+        let length = length.min(size - from);
+        let from = usize::try_from(from).unwrap();
+        let to = from + usize::try_from(length).unwrap();
+        file.read_exact_at(&mut content[from..to], at).unwrap();
     }
     content
 }
@@ -65,7 +75,7 @@ fn a_file_of_20_gib_of_holes_is_quickly_read_and_sent() {
         20 * GIB,
         &[
             (0, b"begin"),
-            (7 * GIB + 5, b"middle"),
+            (7 * GIB + 70_005, b"middle"),
             (20 * GIB - 3, b"end"),
         ],
     );
@@ -90,6 +100,21 @@ fn a_file_of_20_gib_of_holes_is_quickly_read_and_sent() {
         image.path().as_os_str(),
     );
     assert!(shown.contains(&format!("Size: {} ", 20 * GIB)), "{shown}");
+    let pieces = pieces(image.path(), "disk");
+    assert_eq!(pieces.len(), 3, "{pieces:?}");
+    for (offset, expected) in [
+        (0, &b"begin"[..]),
+        (7 * GIB + 70_005, b"\0middle\0"),
+        (20 * GIB - 3, b"end"),
+    ] {
+        let offset = offset - u64::from(expected[0] == 0);
+        let is_in = |piece: &&(u64, u64, u64)| (piece.0..piece.0 + piece.1).contains(&offset);
+        let (from, _, at) = pieces.iter().find(is_in).unwrap();
+        let mut found = vec![0; expected.len()];
+        let place = at + (offset - from);
+        image.as_file().read_exact_at(&mut found, place).unwrap();
+        assert_eq!(found, expected);
+    }
 
     let mut stream = Vec::new();
     write_tar(&source, &mut stream, &tell).unwrap();
@@ -101,7 +126,9 @@ fn a_file_of_20_gib_of_holes_is_quickly_read_and_sent() {
     assert!(metadata.blocks() < 1 << 12, "{}", metadata.blocks());
     let unpacked = File::open(unpacked).unwrap();
     let mut middle = [0; 6];
-    unpacked.read_exact_at(&mut middle, 7 * GIB + 5).unwrap();
+    unpacked
+        .read_exact_at(&mut middle, 7 * GIB + 70_005)
+        .unwrap();
     assert_eq!(&middle, b"middle");
 }
 

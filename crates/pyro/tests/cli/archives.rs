@@ -136,11 +136,12 @@ fn holes_of_a_seed_and_of_a_push_stay_holes() {
     let plant = |name: &str, gibibytes: u64| {
         let file = File::create(root.join(name)).unwrap();
         file.set_len(gibibytes << 30).unwrap();
-        file.write_all_at(b"here", 5 << 20).unwrap();
+        // In the middle of a piece of the image.
+        file.write_all_at(b"here", 5_000_000).unwrap();
     };
     plant("disk", 20);
     let workspace = Lasting::workspace(&context, &["--seed-path", root.to_str().unwrap()]);
-    let look = "stat -c %s disk; tail -c +5242881 disk | head -c 4";
+    let look = "stat -c %s disk; tail -c +5000001 disk | head -c 4";
     assert_eq!(workspace.ask(look), format!("{}\nhere", 20_u64 << 30));
     // More than the guest's disk has room for; and all of it takes less than a MiB.
     let free = "df --output=used -k / | tail -1";
