@@ -15,7 +15,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 target = $(or $(CARGO_TARGET_DIR),target)
 built = $(target)/release/pyro
 
-.PHONY: help host-packages build run test test-nested test-python check generate bench soak fuzz wheel sdist install clean
+.PHONY: help host-packages build run test test-nested test-python check generate bench soak nightly fuzz wheel sdist install clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -50,6 +50,12 @@ bench: build ## measure whole runs, beside podman and runsc, into docs/benchmark
 soak: host-packages ## run many commands at once and look for what is left; SOAK=50
 	$(CARGO) build --locked -p pyro
 	$(CARGO) run --locked -p pyro-dev -- soak --count $(SOAK) --pyro $(target)/debug/pyro
+
+nightly: host-packages ## what takes hours: everything in full, a soak of 1000, KVM in emulation, half an hour of fuzzing each
+	PYRO_TEST_FULL=1 scripts/test
+	$(MAKE) --no-print-directory soak SOAK=1000
+	scripts/test-nested
+	$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=1800
 
 fuzz: ## fuzz what takes bytes from outside, each target for a minute; FUZZ_SECONDS=60
 	@scripts/host-packages --fuzz

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use pyro_guest::{Adoption, Age, Error, Machine, serve};
-use pyro_protocol::{Decoder, Disk, GuestMessage};
+use pyro_protocol::{Clocks, Decoder, Disk, GuestMessage};
 
 /// A machine with which nothing can be done.
 struct Nothing;
@@ -19,6 +19,10 @@ struct Nothing;
 impl Machine for Nothing {
     fn age(&self) -> Age {
         Age::default()
+    }
+
+    fn clocks(&self) -> Option<Clocks> {
+        None
     }
 
     fn prepare(&mut self, _: Disk, _: bool) -> Result<(), Error> {
@@ -42,6 +46,14 @@ impl Machine for Nothing {
     }
 
     fn prestart_library(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn control_groups(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn kernel_log(&self) -> Option<OwnedFd> {
         None
     }
 }
