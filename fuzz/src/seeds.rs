@@ -6,8 +6,8 @@ use std::io::Result;
 use std::path::Path;
 
 use pyro_protocol::{
-    Credit, DATA_CHUNK_BYTES, Disk, ExecFailure, Exit, Frame, GENERATION, GuestMessage,
-    HostMessage, Kind,
+    Clocks, Credit, DATA_CHUNK_BYTES, Disk, ExecFailure, Exit, Frame, GENERATION, GuestMessage,
+    HostMessage, Kind, Tick,
 };
 use tar::{Builder, EntryType, Header};
 
@@ -89,11 +89,19 @@ fn guest_streams() -> Vec<Vec<u8>> {
         agent_version: "1".into(),
         kernel_ms: 1,
         agent_ms: 1,
+        clocks: Some(Clocks {
+            source: "tsc".to_owned(),
+            ticks: vec![Tick {
+                device: "lapic".to_owned(),
+                hertz: 62_500_000,
+            }],
+        }),
     };
     let exited = |code, signal| {
         GuestMessage::Exited(Exit {
             code,
             signal,
+            oom_killed: false,
             timed_out: false,
             duration_ms: 1,
         })
@@ -154,6 +162,7 @@ fn host_streams() -> Vec<Vec<u8>> {
         argv: vec!["/bin/sh".into(), "-c".into(), "true".into()],
         env: vec![("A".into(), "B".into())],
         cwd: Some("/".into()),
+        cwd_optional: true,
         timeout_ms: Some(1000),
         stdin: true,
     };
