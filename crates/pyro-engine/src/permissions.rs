@@ -54,8 +54,20 @@ impl Permissions {
 
     /// Opens a directory or an archive of the host that a request names.
     pub(crate) fn open(&self, noun: &'static str, path: &str) -> Result<Source, Error> {
+        // Most often a variable or a form that was left empty; all files of a directory are not
+        // what it means.
+        if path.is_empty() {
+            let error = Error::invalid(format!("{noun} is empty"));
+            return Err(error.remedy("name a directory or an archive, `.` for where you are"));
+        }
         match &self.files {
-            None => Ok(Source::open(noun, &host_path(path))?),
+            None => Source::open(noun, &host_path(path)).map_err(|error| {
+                let error = Error::from(error);
+                if error.code == "archive_not_found" && path.starts_with('~') {
+                    return error.remedy("`~` is not expanded here: write the directory out");
+                }
+                error
+            }),
             Some(directories) => {
                 let (open, path) = directories.open(noun, path)?;
                 Ok(Source::opened(noun, path, open)?)
@@ -123,17 +135,18 @@ impl HostDirectories {
         self
     }
 
-    /// Adds the directories in which a client works, before the others: its relative paths begin in
-    /// the first. What cannot be opened is left out.
-    pub fn put_first(&mut self, roots: &[PathBuf]) {
-        let mut all = Self::default();
+    /// Adds the directories in which a client works. What cannot be opened is left out. If there is
+    /// but one, relative paths begin there; of several, none is meant more than the others.
+    pub fn add_roots(&mut self, roots: &[PathBuf]) {
+        let had = self.open.len();
         for root in roots {
-            if let Err(error) = all.add(root) {
+            if let Err(error) = self.add(root) {
                 tracing::debug!(%error, root = %root.display(), "a root cannot be opened");
             }
         }
-        all.open.append(&mut self.open);
-        self.open = all.open;
+        if let [_only] = roots {
+            self.open.rotate_left(had);
+        }
     }
 
     fn add(&mut self, path: &Path) -> std::io::Result<()> {
@@ -259,7 +272,6 @@ mod tests {
             "sub/../sub",
             "inward/deeper",
             "a.tar",
-            "",
         ] {
             assert_eq!(open(path), "opened", "{path}");
             assert_eq!(open(&within(path)), "opened", "{path}");

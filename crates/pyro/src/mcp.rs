@@ -1,5 +1,6 @@
 //! `pyro mcp`: starting the server of the other face, and telling hosts how to start it.
 
+use std::env::VarError;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
@@ -37,8 +38,9 @@ fn serve() -> Command {
         .about("Serve one client on standard input and output, or many over HTTP")
         .long_about(
             "Serve one client on standard input and output, or many over HTTP\n\n\
-             When its client closes a stream, or at a signal, the server ends, and with it every \
-             command it is running.",
+             When its client says no more (the end of standard input), what was asked before is done \
+             and answered, for ten minutes at most; then the server ends, and with it every command \
+             that is left. At a signal, or when nobody reads its answers any more, it ends at once.",
         )
         .after_help(
             "Examples:\n  pyro mcp serve\n  pyro mcp serve --profile vm-run\n  \
@@ -264,7 +266,7 @@ fn endpoint(matches: &ArgMatches) -> Result<Endpoint, Failure> {
             })?;
             Some(token.trim_end().to_owned())
         }
-        None => std::env::var(variables::MCP_TOKEN).ok(),
+        None => token_in_variable()?,
     };
     let hosts = matches.get_many("allow-host").unwrap_or_default();
     Ok(Endpoint {
@@ -272,6 +274,19 @@ fn endpoint(matches: &ArgMatches) -> Result<Endpoint, Failure> {
         token,
         hosts: hosts.cloned().collect(),
     })
+}
+
+/// The token that a variable has. One that is no text is not the same as none.
+fn token_in_variable() -> Result<Option<String>, Failure> {
+    match std::env::var(variables::MCP_TOKEN) {
+        Ok(token) => Ok(Some(token)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(Failure {
+            message: format!("the token in {} is no text", variables::MCP_TOKEN),
+            cause: None,
+            remedy: Some("for example: head -c 32 /dev/urandom | base64".into()),
+        }),
+    }
 }
 
 /// Refuses a token that others can read, or that somebody else has chosen.
@@ -318,9 +333,16 @@ fn register(matches: &ArgMatches) -> Result<u8, Failure> {
     if profile != Profile::default() {
         arguments.extend(["--profile".to_owned(), profile.to_string()]);
     }
+    let Some(program) = program.to_str() else {
+        return Err(Failure {
+            message: format!("{} is no text, and hosts read text", program.display()),
+            cause: None,
+            remedy: Some("install the program in a directory whose name is UTF-8".into()),
+        });
+    };
     let registration = Registration {
         host,
-        program: program.to_string_lossy().into_owned(),
+        program: program.to_owned(),
         arguments,
     };
     let scope = if matches.get_flag("project") {
