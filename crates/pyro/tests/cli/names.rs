@@ -61,7 +61,12 @@ fn files_whose_names_are_no_text_go_in() {
 fn directories_of_ours_need_not_be_text() {
     let context = TestContext::with("debian:12");
     let base = context.path("home").join(OsStr::from_bytes(b"base-\xff"));
-    let pyro = |words: &[&str]| context.pyro(words).env("PYRO_BASE_DIR", &base);
+    let cache = context.path("home").join(OsStr::from_bytes(b"cache-\xff"));
+    std::os::unix::fs::symlink(context.cache(), &cache).unwrap();
+    let pyro = |words: &[&str]| {
+        let pyro = context.pyro(words).env("PYRO_BASE_DIR", &base);
+        pyro.env("PYRO_ENVIRONMENT_CACHE_DIR", &cache)
+    };
     let run = ["-q", "run", "debian:12", "--", "echo", "x"];
     pyro(&run).run().expect(0).out_is("x\n");
     let made = pyro(&["workspace", "create", "debian:12", "--json"]).run();
