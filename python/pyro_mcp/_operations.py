@@ -166,9 +166,8 @@ class Operations:
     def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
-        The command's output is passed on as it comes and its exit code is returned: 124 if it was
-        ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
-        unless it is a terminal.
+        The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
+        ended it.
 
         With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
         WITHOUT ISOLATION, and may destroy what is there.
@@ -482,8 +481,8 @@ class Operations:
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-be repeated, and the last match decides
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
             git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
 `exclude`
@@ -537,9 +536,9 @@ be repeated, and the last match decides
     def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
-        Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
-        124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
-        once. One whose caller dies goes on; the workspace's log shows it.
+        Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
+        time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
+        goes on; the workspace's log shows it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -584,11 +583,11 @@ be repeated, and the last match decides
         are there and not in the source stay.
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
             source_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
             dest: Directory in the workspace to copy into, absolute or relative to /workspace
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-be repeated, and the last match decides
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
             git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
 `exclude`
@@ -1046,9 +1045,8 @@ class AsyncOperations:
     async def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
-        The command's output is passed on as it comes and its exit code is returned: 124 if it was
-        ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
-        unless it is a terminal.
+        The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
+        ended it.
 
         With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
         WITHOUT ISOLATION, and may destroy what is there.
@@ -1362,8 +1360,8 @@ class AsyncOperations:
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-be repeated, and the last match decides
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
             git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
 `exclude`
@@ -1417,9 +1415,9 @@ be repeated, and the last match decides
     async def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
-        Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
-        124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
-        once. One whose caller dies goes on; the workspace's log shows it.
+        Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
+        time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
+        goes on; the workspace's log shows it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1464,11 +1462,11 @@ be repeated, and the last match decides
         are there and not in the source stay.
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
             source_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
             dest: Directory in the workspace to copy into, absolute or relative to /workspace
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-be repeated, and the last match decides
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
             git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
 `exclude`

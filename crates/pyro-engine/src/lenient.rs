@@ -110,8 +110,15 @@ fn fit_value(name: &str, property: &Value, value: Value) -> Result<Value, Error>
         Value::Number(id) if name.ends_with("_id") && has_type(property, "string") => {
             id.as_u64().map(|id| id.to_string().into())
         }
-        Value::String(_) if has_type(property, "array") && !has_type(property, "string") => {
-            Some(Value::Array(vec![value.clone()]))
+        Value::String(text) if has_type(property, "array") && !has_type(property, "string") => {
+            let list = list_in(text).unwrap_or_else(|| vec![value.clone()]);
+            Some(Value::Array(list))
+        }
+        Value::Array(items)
+            if has_type(property, "array") && property["items"]["type"] == "string" =>
+        {
+            let texts = items.iter().all(Value::is_string);
+            texts.then(|| value.clone())
         }
         Value::String(_) if has_type(property, "string") => return Ok(value),
         Value::Bool(_) if has_type(property, "boolean") => return Ok(value),
@@ -177,7 +184,7 @@ fn wanted(name: &str, property: &Value) -> String {
     } else if has_type(property, "boolean") {
         wanted.push_str("true or false");
     } else if has_type(property, "array") {
-        wanted.push_str("a list");
+        wanted.push_str("a list of texts");
     } else {
         wanted.push_str("text");
     }
@@ -266,6 +273,18 @@ mod tests {
             let fitted = run(json!({"timeout_seconds": nothing, "network": nothing})).unwrap();
             assert!(fitted.get("timeout_seconds").is_none() && fitted.get("network").is_none());
         }
+        let create = find("workspace_create").unwrap();
+        for (given, meant) in [
+            (json!("*.o"), json!(["*.o"])),
+            (json!(["*.o"]), json!(["*.o"])),
+            (json!(r#"["*.o", "a"]"#), json!(["*.o", "a"])),
+        ] {
+            let request = json!({"environment": "debian:12", "exclude": given});
+            assert_eq!(fit(create, request).unwrap()["exclude"], meant, "{given}");
+        }
+        let request = json!({"environment": "debian:12", "exclude": ["a", 7]});
+        let error = fit(create, request).unwrap_err().message;
+        assert_eq!(error, "exclude is [\"a\",7]; it must be a list of texts");
         let exec = find("vm_exec").unwrap();
         let request = json!({"vm_id": 123_456_789_012_u64, "command": "true"});
         let fitted = fit(exec, request).unwrap();

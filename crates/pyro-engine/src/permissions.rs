@@ -54,20 +54,12 @@ impl Permissions {
 
     /// Opens a directory or an archive of the host that a request names.
     pub(crate) fn open(&self, noun: &'static str, path: &str) -> Result<Source, Error> {
-        // Most often a variable or a form that was left empty; all files of a directory are not
-        // what it means.
-        if path.is_empty() {
-            let error = Error::invalid(format!("{noun} is empty"));
-            return Err(error.remedy("name a directory or an archive, `.` for where you are"));
-        }
+        check_written(noun, path)?;
         match &self.files {
-            None => Source::open(noun, &host_path(path)).map_err(|error| {
-                let error = Error::from(error);
-                if error.code == "archive_not_found" && path.starts_with('~') {
-                    return error.remedy("`~` is not expanded here: write the directory out");
-                }
-                error
-            }),
+            None => {
+                let opened = Source::open(noun, &host_path(path));
+                opened.map_err(|error| with_tilde(path, error.into()))
+            }
             Some(directories) => {
                 let (open, path) = directories.open(noun, path)?;
                 Ok(Source::opened(noun, path, open)?)
@@ -77,8 +69,9 @@ impl Permissions {
 
     /// Opens a file of the host that a request names, to be read as it is.
     pub(crate) fn open_file(&self, noun: &'static str, path: &str) -> Result<File, Error> {
+        check_written(noun, path)?;
         let meant = host_path(path);
-        let fault = |error| Error::unreadable_source(noun, &meant, error);
+        let fault = |error| with_tilde(path, Error::unreadable_source(noun, &meant, error));
         let open = match &self.files {
             None => rustix::fs::open(&meant, FILE, Mode::empty())
                 .map_err(|error| fault(error.into()))?,
@@ -91,6 +84,24 @@ impl Permissions {
         }
         Ok(file)
     }
+}
+
+/// Refuses an empty path. It is most often a variable or a form that was left empty, and does not
+/// mean all files of a directory.
+fn check_written(noun: &str, path: &str) -> Result<(), Error> {
+    if !path.is_empty() {
+        return Ok(());
+    }
+    let error = Error::invalid(format!("{noun} is empty"));
+    Err(error.remedy("leave it out or write a path, `.` for the directory you are in"))
+}
+
+/// Says of a path that was not found what may be wrong with it.
+fn with_tilde(path: &str, error: Error) -> Error {
+    if error.code == "archive_not_found" && path.starts_with('~') {
+        return error.remedy("`~` is not expanded here: write the directory out");
+    }
+    error
 }
 
 /// Directories of the host that somebody may read, each open, so that they stay those that were

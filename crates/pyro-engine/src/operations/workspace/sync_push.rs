@@ -28,8 +28,8 @@ pub struct SyncPush {
     #[arg(long, default_value = WORKSPACE, value_name = "PATH", value_parser = octets_parser())]
     #[serde(default = "workspace")]
     pub dest: String,
-    /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-    /// be repeated, and the last match decides
+    /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+    /// the last that matches decides
     #[arg(long, value_name = "PATTERN")]
     #[serde(default)]
     pub exclude: Option<Vec<String>>,
