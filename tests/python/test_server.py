@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,8 @@ def test_an_unknown_transport_is_refused(base_dir: Path) -> None:
 
 
 def test_a_tool_takes_what_its_method_takes(pyro: Pyro, tmp_path: Path) -> None:
-    server = pyro.create_server(files=[os.fsencode(tmp_path)])  # type: ignore[list-item]
+    files: Any = [os.fsencode(tmp_path)]
+    server = create_server(pyro.manager, files=files)
     arguments = {"environment": ENVIRONMENT, "command": b"printf '\xff' | od -An -tx1"}
     _, ran = asyncio.run(server.call_tool("vm_run", arguments))
     assert ran["stdout"] == " ff\n"

@@ -1,6 +1,6 @@
 //! *Lines* are the transport of a client on two streams: a message on each.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::id::IdFinder;
-use crate::message::{MESSAGE_LIMIT_BYTES, Understood, too_long, understand};
+use crate::message::{MESSAGE_LIMIT_BYTES, Understood, given_twice, too_long, understand};
 
 /// How many answers to what is no message wait for a client that does not read. Then the client
 /// waits: everybody is answered.
@@ -50,28 +50,21 @@ impl Fault {
     }
 }
 
-/// The requests that are not answered yet, and how many have the same id, which clients should not
-/// give twice.
+/// The requests that are not answered yet.
 #[derive(Debug, Default)]
 struct Unanswered {
-    ids: Mutex<HashMap<RequestId, usize>>,
+    ids: Mutex<HashSet<RequestId>>,
     changed: Notify,
 }
 
 impl Unanswered {
-    fn add(&self, id: RequestId) {
-        *lock(&self.ids).entry(id).or_default() += 1;
+    /// Adds one, and says whether there was none with its id.
+    fn add(&self, id: RequestId) -> bool {
+        lock(&self.ids).insert(id)
     }
 
     fn remove(&self, id: &RequestId) {
-        let mut ids = lock(&self.ids);
-        if let Some(count) = ids.get_mut(id) {
-            *count -= 1;
-            if *count == 0 {
-                ids.remove(id);
-            }
-        }
-        drop(ids);
+        lock(&self.ids).remove(id);
         self.changed.notify_one();
     }
 
@@ -285,7 +278,13 @@ impl Lines {
         message: RxJsonRpcMessage<RoleServer>,
     ) -> Option<RxJsonRpcMessage<RoleServer>> {
         match &message {
-            ClientJsonRpcMessage::Request(request) => self.unanswered.add(request.id.clone()),
+            ClientJsonRpcMessage::Request(request) => {
+                // Of two with the same id only one would be answered.
+                if !self.unanswered.add(request.id.clone()) {
+                    self.wrong.push_back(given_twice(&request.id));
+                    return None;
+                }
+            }
             // Who cancels is not answered.
             ClientJsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) =

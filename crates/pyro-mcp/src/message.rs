@@ -2,7 +2,7 @@
 //! cannot. A client that is not answered waits.
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcRequest};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcRequest, RequestId};
 use rmcp::service::RxJsonRpcMessage;
 use serde_json::{Value, json};
 
@@ -109,6 +109,12 @@ pub(crate) fn too_long(read: IdFinder) -> Value {
     error(known(read.found()), INVALID_REQUEST, &message)
 }
 
+/// The answer to a request whose id another has that is not answered yet.
+pub(crate) fn given_twice(id: &RequestId) -> Value {
+    let message = "another request with this id is not answered yet";
+    error(json!(id), INVALID_REQUEST, message)
+}
+
 /// Some hosts send a tool's arguments as their models write them: as an object in a text.
 fn with_arguments(mut message: Value) -> Value {
     if message["method"] == "tools/call"
@@ -132,7 +138,13 @@ fn not_json(bytes: &[u8], failure: &serde_json::Error) -> Vec<Value> {
             .map(|one| error(id_of(one), PARSE_ERROR, message));
         return answers.collect();
     }
-    let message = format!("not JSON: {failure}");
+    // Some write it over several lines.
+    let hint = if failure.is_eof() {
+        "; a message is one line"
+    } else {
+        ""
+    };
+    let message = format!("not JSON: {failure}{hint}");
     vec![error(known(find_id(bytes)), PARSE_ERROR, &message)]
 }
 

@@ -88,7 +88,6 @@ pub mod optional_path {
     ///
     /// # Errors
     /// Those of the serializer.
-    #[expect(clippy::ref_option, reason = "serde passes references")]
     pub fn serialize<S: Serializer>(
         path: &Option<PathBuf>,
         serializer: S,

@@ -79,6 +79,14 @@ fn directories_of_ours_need_not_be_text() {
     pyro(&["workspace", "delete", &id]).run().expect(0);
 }
 
+#[test]
+fn what_must_be_text_is_named_if_it_is_not() {
+    let context = TestContext::new();
+    let status = words(&[b"vm", b"status", b"no-\xff", b"--json"]);
+    let refused = context.pyro(&status).run().expect(2).out_is("");
+    refused.err_has("error: 'no-\u{fffd}' is not UTF-8");
+}
+
 /// An empty path is most often a variable that is not set, and not all files that are here.
 #[test]
 fn an_empty_path_means_nothing() {
