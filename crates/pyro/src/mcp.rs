@@ -1,9 +1,7 @@
 //! `pyro mcp`: starting the server of the other face, and telling hosts how to start it.
 
-use std::env::VarError;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,6 +18,7 @@ use crate::news::ERROR;
 use crate::signals;
 use crate::standard::{self, say};
 use crate::terminal::{configuration, runtime};
+use crate::token;
 
 const LISTEN: &str = "127.0.0.1:8765";
 
@@ -148,10 +147,10 @@ fn profile() -> Arg {
 }
 
 /// Why it did not work, for people.
-struct Failure {
-    message: String,
-    cause: Option<String>,
-    remedy: Option<String>,
+pub(crate) struct Failure {
+    pub(crate) message: String,
+    pub(crate) cause: Option<String>,
+    pub(crate) remedy: Option<String>,
 }
 
 impl From<pyro_engine::Error> for Failure {
@@ -256,62 +255,13 @@ async fn serve_http(
 }
 
 fn endpoint(matches: &ArgMatches) -> Result<Endpoint, Failure> {
-    let token = match matches.get_one::<PathBuf>("token-file") {
-        Some(path) => {
-            check_private(path)?;
-            let token = std::fs::read_to_string(path).map_err(|error| Failure {
-                message: format!("cannot read the token in {}", path.display()),
-                cause: Some(error.to_string()),
-                remedy: None,
-            })?;
-            Some(token.trim_end().to_owned())
-        }
-        None => token_in_variable()?,
-    };
+    let file = matches.get_one::<PathBuf>("token-file");
+    let token = token::read(file.map(PathBuf::as_path))?;
     let hosts = matches.get_many("allow-host").unwrap_or_default();
     Ok(Endpoint {
         listen: *matches.get_one("listen").expect("it has a default"),
         token,
         hosts: hosts.cloned().collect(),
-    })
-}
-
-/// The token that a variable has. One that is no text is not the same as none.
-fn token_in_variable() -> Result<Option<String>, Failure> {
-    match std::env::var(variables::MCP_TOKEN) {
-        Ok(token) => Ok(Some(token)),
-        Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(Failure {
-            message: format!("the token in {} is no text", variables::MCP_TOKEN),
-            cause: None,
-            remedy: Some("for example: head -c 32 /dev/urandom | base64".into()),
-        }),
-    }
-}
-
-/// Refuses a token that others can read, or that somebody else has chosen.
-fn check_private(path: &Path) -> Result<(), Failure> {
-    let is = std::fs::metadata(path).map_err(|error| Failure {
-        message: format!("cannot read the token in {}", path.display()),
-        cause: Some(error.to_string()),
-        remedy: None,
-    })?;
-    let own = is.uid() == rustix::process::geteuid().as_raw();
-    let others = 0o077;
-    if own && is.mode() & others == 0 {
-        return Ok(());
-    }
-    Err(Failure {
-        message: format!(
-            "others can read the token in {}, or have made it",
-            path.display()
-        ),
-        cause: Some(format!(
-            "it belongs to user {} and has mode {:04o}",
-            is.uid(),
-            is.mode() & 0o7777
-        )),
-        remedy: Some(format!("chmod 600 {}, and own it", path.display())),
     })
 }
 
