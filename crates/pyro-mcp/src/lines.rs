@@ -273,17 +273,18 @@ impl Lines {
         }
     }
 
+    /// Takes note of a message, and says whether it is to be handed on.
     fn take(
         &mut self,
         message: RxJsonRpcMessage<RoleServer>,
     ) -> Option<RxJsonRpcMessage<RoleServer>> {
         match &message {
             ClientJsonRpcMessage::Request(request) => {
+                let first = self.unanswered.add(request.id.clone());
                 // Of two with the same id only one would be answered.
-                if !self.unanswered.add(request.id.clone()) {
-                    self.wrong.push_back(given_twice(&request.id));
-                    return None;
-                }
+                let refusal = (!first).then(|| given_twice(&request.id));
+                self.wrong.extend(refusal);
+                return first.then_some(message);
             }
             // Who cancels is not answered.
             ClientJsonRpcMessage::Notification(notification) => {
@@ -296,8 +297,7 @@ impl Lines {
             }
             _ => {}
         }
-        let is_request = matches!(message, ClientJsonRpcMessage::Request(_));
-        (is_request || self.opened.load(Ordering::Relaxed)).then_some(message)
+        self.opened.load(Ordering::Relaxed).then_some(message)
     }
 }
 
