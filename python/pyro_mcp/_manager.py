@@ -6,12 +6,14 @@ import functools
 import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from pyro_mcp import _native
+from pyro_mcp._operations import METHODS
 from pyro_mcp._program import program
 from pyro_mcp.errors import PyroValueError, PyroWarning
 
@@ -22,6 +24,14 @@ Wanted = Callable[[], bool]
 _BACKENDS = ("qemu",)
 # Where the engine's characters for single bytes begin.
 _OCTETS = 0x10FF00
+_OCTET = re.compile("[\U0010ff80-\U0010ffff]")
+# The keys of responses that name files or are command lines. All else is text.
+_NAMES = frozenset(
+    (
+        "cache_dir command cwd destination install_dir install_manifest kernel_image rootfs_image "
+        "seed_path source_path stderr_file stdout_file workspace_host_dir"
+    ).split()
+)
 
 
 class VmManager:
@@ -57,6 +67,7 @@ class VmManager:
         self.backend_name = backend_name or _BACKENDS[0]
         self._engine = _native.Engine(
             os.environ,
+            METHODS,
             # It may be used from another directory.
             base_dir=_absolute(base_dir),
             cache_dir=_absolute(cache_dir),
@@ -103,15 +114,16 @@ class VmManager:
         cancelled once `wanted`, which is asked every now and then, returns False."""
         response = self._engine.call(
             operation,
-            _json(request),
+            as_json(request),
             on_output=on_output,
             on_news=_tell,
             wanted=wanted,
         )
-        return json.loads(response)
+        return json.loads(response, object_hook=_named if _OCTET.search(response) else None)
 
 
-def _json(request: dict[str, object]) -> str:
+def as_json(request: dict[str, Any]) -> str:
+    """A request as the engine and a server take it."""
     try:
         texts = {name: _text(name, value) for name, value in request.items()}
         return json.dumps(texts, allow_nan=False)
@@ -125,6 +137,8 @@ def _json(request: dict[str, object]) -> str:
 def _text(name: str, value: object) -> object:
     """Names and command lines are bytes on Linux. Those that are no text become the characters that
     the engine takes for them."""
+    if isinstance(value, (list, tuple)):
+        return [_text(name, one) for one in value]
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
@@ -154,8 +168,22 @@ def _character(character: str) -> str:
     return character
 
 
-def _absolute(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else os.path.abspath(path)
+def _named(response: dict[str, Any]) -> dict[str, Any]:
+    """What a response names, as Python has names: `os.fsencode` returns the bytes."""
+    for key in _NAMES & response.keys():
+        value = response[key]
+        if isinstance(value, str):
+            response[key] = "".join(map(_surrogate, value))
+    return response
+
+
+def _surrogate(character: str) -> str:
+    byte = ord(character) - _OCTETS
+    return chr(0xDC00 + byte) if 0x80 <= byte <= 0xFF else character
+
+
+def _absolute(path: str | bytes | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fsdecode(os.path.abspath(path))
 
 
 def _tell(level: Literal["info", "warning"], text: str) -> None:

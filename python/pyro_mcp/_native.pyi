@@ -9,6 +9,7 @@ class Engine:
     def __new__(
         cls,
         variables: Mapping[str, str],
+        methods: dict[str, str],
         *,
         base_dir: str | PathLike[str] | None = None,
         cache_dir: str | PathLike[str] | None = None,

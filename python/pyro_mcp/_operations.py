@@ -8,6 +8,35 @@ from typing import Any
 
 from pyro_mcp import results
 
+METHODS = {
+    "vm_list_environments": "list_environments",
+    "env_pull": "pull_environment",
+    "env_inspect": "inspect_environment",
+    "env_prune": "prune_environments",
+    "vm_run": "run_in_vm",
+    "vm_create": "create_vm",
+    "vm_start": "start_vm",
+    "vm_exec": "exec_vm",
+    "vm_stop": "stop_vm",
+    "vm_delete": "delete_vm",
+    "vm_status": "status_vm",
+    "vm_list": "list_vms",
+    "vm_network_info": "network_info_vm",
+    "vm_reap_expired": "reap_expired",
+    "workspace_create": "create_workspace",
+    "workspace_list": "list_workspaces",
+    "workspace_exec": "exec_workspace",
+    "workspace_sync_push": "push_workspace_sync",
+    "workspace_status": "status_workspace",
+    "workspace_stop": "stop_workspace",
+    "workspace_start": "start_workspace",
+    "workspace_logs": "read_workspace_logs",
+    "workspace_delete": "delete_workspace",
+    "doctor": "doctor",
+    "demo": "demo",
+    "demo_ollama": "demo_ollama",
+}
+
 
 class Operations:
     """Every operation as a method."""
@@ -137,9 +166,8 @@ class Operations:
     def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
-        The command's output is passed on as it comes and its exit code is returned: 124 if it was
-        ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
-        unless it is a terminal.
+        The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
+        ended it.
 
         With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
         WITHOUT ISOLATION, and may destroy what is there.
@@ -228,7 +256,7 @@ class Operations:
         """Start a VM
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
             A VM that outlives the call that made it.
@@ -263,7 +291,7 @@ class Operations:
         ended it. For many commands in one place use a workspace.
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
             command: Shell command to run, for example `git --version`
             timeout_seconds: Seconds after which the command is ended
 
@@ -301,7 +329,7 @@ class Operations:
         """Stop a VM in order; its files are kept and it can be started again
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
             A VM that outlives the call that made it.
@@ -333,7 +361,7 @@ class Operations:
         """Delete a VM with everything in it, whatever it is doing
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
             A VM that is gone.
@@ -352,7 +380,7 @@ class Operations:
         """Show what a VM is doing
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
             A VM that outlives the call that made it.
@@ -399,7 +427,7 @@ class Operations:
         """Show the network of a VM
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
             The network of a VM. Without one there are no addresses, but a reason.
@@ -441,7 +469,7 @@ class Operations:
     def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
-        Its files are in /workspace, which begins empty or with what --seed-path names. It lives until
+        Its files are in /workspace, which begins empty or with what seed_path names. It lives until
         it is deleted or its time is over; while nothing runs in it, it is paused and costs nothing. Its
         id is all that is needed to use it, from any process of the same user.
 
@@ -453,8 +481,8 @@ class Operations:
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-be repeated, and the last match decides
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
             git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
 `exclude`
@@ -508,12 +536,12 @@ be repeated, and the last match decides
     def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
-        Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
-        124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
-        once. One whose caller dies goes on; the workspace's log shows it.
+        Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
+        time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
+        goes on; the workspace's log shows it.
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
             command: Shell command to run, for example `make test`
             timeout_seconds: Seconds after which the command is ended
 
@@ -555,11 +583,11 @@ be repeated, and the last match decides
         are there and not in the source stay.
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
             source_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
             dest: Directory in the workspace to copy into, absolute or relative to /workspace
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-be repeated, and the last match decides
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
             git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
 `exclude`
@@ -582,7 +610,7 @@ be repeated, and the last match decides
         """Show what a workspace is doing
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
             A workspace.
@@ -618,7 +646,7 @@ be repeated, and the last match decides
         """Stop a workspace in order; its files and logs are kept
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
             A workspace.
@@ -654,7 +682,7 @@ be repeated, and the last match decides
         """Start a stopped workspace again, with its files
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
             A workspace.
@@ -693,7 +721,7 @@ be repeated, and the last match decides
         what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
             What was run in a workspace.
@@ -715,11 +743,11 @@ be repeated, and the last match decides
         what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
             sequence: Show only the command with this number
             tail: Show only the last N commands
             follow: Pass the output of one command on as it comes, from its beginning until the command ends:
-of that with --sequence, or of the newest
+of that with sequence, or of the newest
             offset: Skip so many bytes of each output
             limit: Show at most so many bytes of each output
 
@@ -740,7 +768,7 @@ of that with --sequence, or of the newest
         """Delete a workspace with its files and logs, whatever it is doing
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
             A workspace that is gone.
@@ -758,7 +786,7 @@ of that with --sequence, or of the newest
     def doctor(self, *, platform: str = "linux-x86_64", boot: bool = False) -> results.Report:
         """Check whether this machine can run guests, and say what is missing
 
-        Exits with 0 only if a guest can run. `--boot` proves it by booting one.
+        Exits with 0 only if a guest can run. `boot` proves it by booting one.
 
         Args:
             platform: Platform to check
@@ -795,7 +823,7 @@ of that with --sequence, or of the newest
         The result is that of `run`. At a terminal each step is shown as it is made; elsewhere, and with
         `--json`, the result is printed as JSON.
 
-        With `--network`, a second microVM then asks https://example.com/ for a page, and the result is
+        With `network`, a second microVM then asks https://example.com/ for a page, and the result is
         what that one printed: the status of the answer. Where the outside cannot be reached, the result
         is the first one's and says why.
 
@@ -1017,9 +1045,8 @@ class AsyncOperations:
     async def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
-        The command's output is passed on as it comes and its exit code is returned: 124 if it was
-        ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
-        unless it is a terminal.
+        The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
+        ended it.
 
         With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
         WITHOUT ISOLATION, and may destroy what is there.
@@ -1108,7 +1135,7 @@ class AsyncOperations:
         """Start a VM
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
             A VM that outlives the call that made it.
@@ -1143,7 +1170,7 @@ class AsyncOperations:
         ended it. For many commands in one place use a workspace.
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
             command: Shell command to run, for example `git --version`
             timeout_seconds: Seconds after which the command is ended
 
@@ -1181,7 +1208,7 @@ class AsyncOperations:
         """Stop a VM in order; its files are kept and it can be started again
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
             A VM that outlives the call that made it.
@@ -1213,7 +1240,7 @@ class AsyncOperations:
         """Delete a VM with everything in it, whatever it is doing
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
             A VM that is gone.
@@ -1232,7 +1259,7 @@ class AsyncOperations:
         """Show what a VM is doing
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
             A VM that outlives the call that made it.
@@ -1279,7 +1306,7 @@ class AsyncOperations:
         """Show the network of a VM
 
         Args:
-            vm_id: Id of the VM, as `vm create` returned it
+            vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
             The network of a VM. Without one there are no addresses, but a reason.
@@ -1321,7 +1348,7 @@ class AsyncOperations:
     async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
-        Its files are in /workspace, which begins empty or with what --seed-path names. It lives until
+        Its files are in /workspace, which begins empty or with what seed_path names. It lives until
         it is deleted or its time is over; while nothing runs in it, it is paused and costs nothing. Its
         id is all that is needed to use it, from any process of the same user.
 
@@ -1333,8 +1360,8 @@ class AsyncOperations:
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-be repeated, and the last match decides
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
             git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
 `exclude`
@@ -1388,12 +1415,12 @@ be repeated, and the last match decides
     async def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
-        Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
-        124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
-        once. One whose caller dies goes on; the workspace's log shows it.
+        Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
+        time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
+        goes on; the workspace's log shows it.
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
             command: Shell command to run, for example `make test`
             timeout_seconds: Seconds after which the command is ended
 
@@ -1435,11 +1462,11 @@ be repeated, and the last match decides
         are there and not in the source stay.
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
             source_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
             dest: Directory in the workspace to copy into, absolute or relative to /workspace
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-be repeated, and the last match decides
+            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
             git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
 `exclude`
@@ -1462,7 +1489,7 @@ be repeated, and the last match decides
         """Show what a workspace is doing
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
             A workspace.
@@ -1498,7 +1525,7 @@ be repeated, and the last match decides
         """Stop a workspace in order; its files and logs are kept
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
             A workspace.
@@ -1534,7 +1561,7 @@ be repeated, and the last match decides
         """Start a stopped workspace again, with its files
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
             A workspace.
@@ -1573,7 +1600,7 @@ be repeated, and the last match decides
         what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
             What was run in a workspace.
@@ -1595,11 +1622,11 @@ be repeated, and the last match decides
         what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
             sequence: Show only the command with this number
             tail: Show only the last N commands
             follow: Pass the output of one command on as it comes, from its beginning until the command ends:
-of that with --sequence, or of the newest
+of that with sequence, or of the newest
             offset: Skip so many bytes of each output
             limit: Show at most so many bytes of each output
 
@@ -1620,7 +1647,7 @@ of that with --sequence, or of the newest
         """Delete a workspace with its files and logs, whatever it is doing
 
         Args:
-            workspace_id: Id of the workspace, as `workspace create` returned it
+            workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
             A workspace that is gone.
@@ -1638,7 +1665,7 @@ of that with --sequence, or of the newest
     async def doctor(self, *, platform: str = "linux-x86_64", boot: bool = False) -> results.Report:
         """Check whether this machine can run guests, and say what is missing
 
-        Exits with 0 only if a guest can run. `--boot` proves it by booting one.
+        Exits with 0 only if a guest can run. `boot` proves it by booting one.
 
         Args:
             platform: Platform to check
@@ -1675,7 +1702,7 @@ of that with --sequence, or of the newest
         The result is that of `run`. At a terminal each step is shown as it is made; elsewhere, and with
         `--json`, the result is printed as JSON.
 
-        With `--network`, a second microVM then asks https://example.com/ for a page, and the result is
+        With `network`, a second microVM then asks https://example.com/ for a page, and the result is
         what that one printed: the status of the answer. Where the outside cannot be reached, the result
         is the first one's and says why.
 

@@ -7,11 +7,11 @@ import json
 import os
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
 
 from pyro_mcp import _native
-from pyro_mcp._manager import VmManager
+from pyro_mcp._manager import VmManager, as_json
 from pyro_mcp._program import program
 from pyro_mcp.errors import PyroRuntimeError, PyroValueError, ToolError
 
@@ -39,7 +39,7 @@ class Server:
         self.profile: Profile = profile
         self._options: list[str] = []
         for directory in files:
-            self._options += ["--files", os.fspath(directory)]
+            self._options += ["--files", os.fsdecode(directory)]
         if allow_host_compat:
             self._options.append("--allow-host-compat")
 
@@ -79,9 +79,10 @@ class Server:
         Raises:
             ToolError: The tool failed, or there is none of this name.
         """
+        given = json.loads(as_json(arguments or {}))
         async with self._client() as client:
             try:
-                parameters = {"name": name, "arguments": arguments or {}}
+                parameters = {"name": name, "arguments": given}
                 result = await client.request("tools/call", parameters)
             except PyroRuntimeError as error:
                 raise ToolError(f"Error executing tool {name}: {error}", error.code) from None
@@ -115,8 +116,13 @@ class Server:
             client = _Client(process)
             await client.open()
             yield client
+        except BaseException:
+            # Who gives up wants no answer: at a signal the server ends what it runs, and itself. At
+            # the end of its input it would do what it was asked first.
+            with suppress(ProcessLookupError):
+                process.terminate()
+            raise
         finally:
-            # The server ends what it runs, and then itself.
             assert process.stdin is not None
             process.stdin.close()
             await asyncio.shield(process.wait())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import ENVIRONMENT
-from pyro_mcp import Pyro, PyroValueError
+from pyro_mcp import Pyro, PyroError, PyroValueError
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,11 @@ def test_a_path_need_not_be_text(
     Path(os.fsdecode(source), "name").write_text("content")
     with pyro.workspace(environment=ENVIRONMENT, seed_path=named(source)) as workspace:
         assert workspace.exec("cat name")["stdout"] == "content"
-        workspace.push(named(source), dest=os.fsdecode(b"deep-\xfe"))
+        pushed = workspace.push(named(source), dest=os.fsdecode(b"deep-\xfe"))
+        # What is named in a result can be used again.
+        seed = workspace.status()["workspace_seed"]["seed_path"]
+        assert seed is not None and os.fsencode(seed) == source
+        assert os.fsencode(pushed["workspace_sync"]["destination"]) == b"/workspace/deep-\xfe"
         assert workspace.exec("cat deep-*/name")["stdout"] == "content"
 
 
@@ -35,11 +39,25 @@ def test_a_command_need_not_be_text(pyro: Pyro) -> None:
     for command in (odd, os.fsdecode(odd)):
         result = pyro.run_in_vm(environment=ENVIRONMENT, command=command)
         assert result["stdout"] == " ff c3 a9\n"
+        assert os.fsencode(result["command"]) == odd
+    words: Any = ["printf", b"\xff%s", os.fsdecode(b"\xfe"), Path("x")]
+    result = pyro.run_in_vm(environment=ENVIRONMENT, command=words)
+    # The format is used for each word.
+    assert result["stdout_lossy_from_bytes"] == 4
 
 
 def test_what_is_neither_text_nor_a_name_is_an_error_with_a_code(pyro: Pyro) -> None:
-    with pytest.raises(PyroValueError, match="command is neither text") as caught:
-        pyro.run_in_vm(environment=ENVIRONMENT, command="echo \ud83d")
+    listed: Any = ["echo", "\ud83d"]
+    for command in ("echo \ud83d", listed):
+        with pytest.raises(PyroValueError, match="command is neither text") as caught:
+            pyro.run_in_vm(environment=ENVIRONMENT, command=command)
+        assert caught.value.code == "invalid_input"
+    strange: Any = [object()]
+    with pytest.raises(PyroValueError) as caught:
+        pyro.run_in_vm(environment=ENVIRONMENT, command=strange)
+    assert caught.value.code == "invalid_input"
+    with pytest.raises(PyroValueError) as caught:
+        pyro.manager.call("nothing", {})
     assert caught.value.code == "invalid_input"
 
 
@@ -52,3 +70,31 @@ def test_arguments_that_can_only_mean_one_thing_are_taken(pyro: Pyro) -> None:
     with pytest.raises(PyroValueError, match="must be a whole number, 1 or more") as caught:
         pyro.run_in_vm(environment=ENVIRONMENT, command="true", timeout_seconds=wrong)
     assert caught.value.code == "invalid_input"
+
+
+def test_hints_are_in_the_words_of_python(pyro: Pyro) -> None:
+    vm_id = pyro.create_vm(environment=ENVIRONMENT)["vm_id"]
+    with pytest.raises(PyroError) as caught:
+        pyro.exec_vm(vm_id, command="true")
+    assert caught.value.remedy == f"start it: `start_vm` with vm_id {vm_id}"
+    pyro.delete_vm(vm_id)
+    with pytest.raises(PyroError) as caught:
+        pyro.status_workspace("x")
+    assert caught.value.remedy == "`list_workspaces` shows those that do"
+    nothing: Any = None
+    with pytest.raises(PyroError) as caught:
+        pyro.run_in_vm(environment=ENVIRONMENT, command=nothing)
+    assert caught.value.code == "command_required"
+    assert "--" not in f"{caught.value} {caught.value.remedy}"
+    for method in (Pyro.create_workspace, Pyro.exec_vm, Pyro.read_workspace_logs, Pyro.doctor):
+        assert "--" not in str(method.__doc__).replace("git --version", "")
+
+
+def test_directories_need_not_be_text(base_dir: Path, tmp_path: Path) -> None:
+    odd: Any = os.fsencode(tmp_path) + b"/base-\xff"
+    pyro = Pyro(base_dir=odd)
+    assert os.fsencode(pyro.manager.base_dir) == odd
+    with pyro.workspace(environment=ENVIRONMENT) as workspace:
+        assert workspace.exec("echo x")["stdout"] == "x\n"
+        directory = workspace.status()["metadata"]["workspace_host_dir"]
+        assert os.fsencode(directory).startswith(odd)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,3 +78,29 @@ def test_a_server_runs_over_stdio(base_dir: Path) -> None:
 def test_an_unknown_transport_is_refused(base_dir: Path) -> None:
     with pytest.raises(PyroValueError, match="expected one of: stdio, streamable-http"):
         create_server().run("sse")  # type: ignore[arg-type]
+
+
+def test_a_tool_takes_what_its_method_takes(pyro: Pyro, tmp_path: Path) -> None:
+    files: Any = [os.fsencode(tmp_path)]
+    server = create_server(pyro.manager, files=files)
+    arguments = {"environment": ENVIRONMENT, "command": b"printf '\xff' | od -An -tx1"}
+    _, ran = asyncio.run(server.call_tool("vm_run", arguments))
+    assert ran["stdout"] == " ff\n"
+    seed = {"environment": ENVIRONMENT, "seed_path": tmp_path / "nowhere"}
+    with pytest.raises(ToolError, match="does not exist"):
+        asyncio.run(server.call_tool("workspace_create", seed))
+    with pytest.raises(PyroValueError):
+        asyncio.run(server.call_tool("vm_run", {"command": object()}))
+
+
+def test_a_cancelled_tool_ends_its_server_and_its_command(pyro: Pyro) -> None:
+    arguments = {"environment": ENVIRONMENT, "command": "sleep 1000", "timeout_seconds": 1000}
+
+    async def give_up() -> None:
+        await asyncio.wait_for(pyro.create_server().call_tool("vm_run", arguments), timeout=3)
+
+    begun = time.monotonic()
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(give_up())
+    # Not what it takes, but whether it waited for the command.
+    assert time.monotonic() - begun < 60

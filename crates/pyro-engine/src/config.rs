@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pyro_chat::Key;
-use pyro_machine::{AcceleratorChoice, AllowList, DEFAULT_BOOT_LIMIT, Piece, Start};
+use pyro_machine::{AcceleratorChoice, AllowList, DEFAULT_BOOT_LIMIT, Piece, Start, octets};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, variables};
@@ -23,8 +23,10 @@ pub const SUPERVISE_COMMAND: &str = "supervise";
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Config {
     /// The environment cache.
+    #[serde(with = "octets::path")]
     pub cache_dir: PathBuf,
     /// Directory for machines.
+    #[serde(with = "octets::path")]
     pub base_dir: PathBuf,
     /// Where programs are searched, as in `PATH`.
     pub search_path: OsString,
@@ -54,6 +56,7 @@ pub struct Config {
     pub model_key: Option<Key>,
     /// The program `pyro`, which is run for whatever outlives a call: with [`PARK_COMMAND`] and
     /// with [`SUPERVISE_COMMAND`]. Without it there is nothing of the kind.
+    #[serde(with = "octets::optional_path")]
     pub program: Option<PathBuf>,
 }
 

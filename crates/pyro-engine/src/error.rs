@@ -101,13 +101,14 @@ impl Error {
         }
     }
 
+    /// A request has no command, in the words of whoever reads it.
+    pub(crate) fn no_command(message: impl Display) -> Self {
+        Self::new(Kind::InvalidInput, "command_required", message)
+    }
+
     pub(crate) fn command_required() -> Self {
-        Self::new(
-            Kind::InvalidInput,
-            "command_required",
-            "command is required after `--`",
-        )
-        .remedy("give one, for example `git --version`: pyro run debian:12 -- git --version")
+        Self::no_command("command is required after `--`")
+            .remedy("give one, for example: `pyro run debian:12 -- git --version`")
     }
 
     pub(crate) fn no_home(variable: &str) -> Self {
@@ -149,7 +150,7 @@ impl Error {
     pub(crate) fn expired(noun: &str, id: impl Display, ttl_seconds: u64) -> Self {
         let message = format!("{noun} '{id}' expired and was automatically deleted");
         let mut error = Self::new(Kind::Failed, "vm_expired", message).remedy(format!(
-            "its time to live was {ttl_seconds} s; ask for more with ttl_seconds (--ttl-seconds)"
+            "its time to live was {ttl_seconds} s; ask for more with --ttl-seconds"
         ));
         error.retry_safe = false;
         error
@@ -157,9 +158,8 @@ impl Error {
 
     pub(crate) fn no_such(noun: &str, id: &str) -> Self {
         let message = format!("{noun} '{id}' does not exist");
-        Self::new(Kind::InvalidInput, "not_found", message).remedy(format!(
-            "{noun}_list (`pyro {noun} list`) shows those that do"
-        ))
+        Self::new(Kind::InvalidInput, "not_found", message)
+            .remedy(format!("`pyro {noun} list` shows those that do"))
     }
 
     pub(crate) fn unreadable_record(noun: &str, id: &str, error: &RecordError) -> Self {
@@ -169,9 +169,8 @@ impl Error {
                 .remedy("use the version of pyro that made it, or a newer one"),
             RecordError::Store(_) => Self::new(Kind::Failed, "store_unusable", message)
                 .remedy("check the directory's owner and mode, and the free space"),
-            _ => Self::new(Kind::Failed, "broken_record", message).remedy(format!(
-                "{noun}_delete (`pyro {noun} delete {id}`) removes it"
-            )),
+            _ => Self::new(Kind::Failed, "broken_record", message)
+                .remedy(format!("`pyro {noun} delete {id}` removes it")),
         }
     }
 
@@ -227,15 +226,14 @@ impl Error {
         Self {
             cause: Some(cause),
             ..Self::new(Kind::Failed, "not_started", message)
-                .remedy(format!("start it: pyro {noun} start {id}"))
+                .remedy(format!("start it: `pyro {noun} start {id}`"))
         }
     }
 
     pub(crate) fn cannot_start(noun: &str, id: &str, state: &str) -> Self {
         let message = format!("{noun} {id} cannot be started from state '{state}'");
-        Self::new(Kind::Failed, "wrong_state", message).remedy(format!(
-            "{noun}_status (`pyro {noun} status {id}`) shows what it is doing"
-        ))
+        Self::new(Kind::Failed, "wrong_state", message)
+            .remedy(format!("`pyro {noun} status {id}` shows what it is doing"))
     }
 
     pub(crate) fn already_started(noun: &str, id: &str) -> Self {
@@ -247,8 +245,8 @@ impl Error {
         let message =
             format!("{noun} {id} was made with another build of {environment}, which is gone");
         Self::new(Kind::Failed, "environment_changed", message).remedy(format!(
-            "its logs can still be read; make a new one and delete this one: pyro {noun} delete \
-             {id}"
+            "its logs can still be read; make a new one and delete this one: `pyro {noun} delete \
+             {id}`"
         ))
     }
 
@@ -256,7 +254,7 @@ impl Error {
     pub(crate) fn stopped(noun: &str, id: &str) -> Self {
         let message = format!("{noun} {id} was stopped while this was running");
         let mut error = Self::new(Kind::Failed, "stopped_meanwhile", message).remedy(format!(
-            "what was printed is in its log; start it again: pyro {noun} start {id}"
+            "what was printed is in its log; start it again: `pyro {noun} start {id}`"
         ));
         error.retry_safe = false;
         error
@@ -266,7 +264,8 @@ impl Error {
     pub(crate) fn supervisor_gone(noun: &str, id: &str) -> Self {
         let message = format!("the supervisor of {noun} {id} ended while this was running");
         let mut error = Self::new(Kind::Failed, "supervisor_gone", message).remedy(format!(
-            "`pyro {noun} status {id}` says why; its disk and logs are kept: pyro {noun} start {id}"
+            "`pyro {noun} status {id}` says why; its disk and logs are kept: `pyro {noun} start \
+             {id}`"
         ));
         error.retry_safe = false;
         error
@@ -276,7 +275,7 @@ impl Error {
     pub(crate) fn supervisor_died(noun: &str, id: &str) -> Self {
         let message = format!("the supervisor of {noun} {id} died while it was starting");
         Self::new(Kind::Failed, "supervisor_died", message)
-            .remedy(format!("try again: pyro {noun} start {id}"))
+            .remedy(format!("try again: `pyro {noun} start {id}`"))
     }
 
     pub(crate) fn no_supervisor(detail: &str) -> Self {

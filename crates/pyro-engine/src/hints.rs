@@ -1,54 +1,99 @@
 //! *Hints* are written in the words of the command line. Who calls operations by their names is told
 //! of properties instead of options, and of operations instead of commands.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use crate::operation::OPERATIONS;
+use crate::operation::{Entry, OPERATIONS};
 
 /// The options that are properties of requests, as they are written.
 static OPTIONS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    OPERATIONS
-        .iter()
-        .flat_map(|entry| {
-            let command = (entry.add_arguments)(clap::Command::new(entry.name));
-            let options = command
-                .get_arguments()
-                .filter_map(|argument| argument.get_long());
-            options
-                .map(|option| format!("--{option}"))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    let options = |entry: &Entry| {
+        let command = (entry.add_arguments)(clap::Command::new(entry.name));
+        let options = command
+            .get_arguments()
+            .filter_map(|argument| argument.get_long());
+        options
+            .map(|option| format!("--{option}"))
+            .collect::<Vec<_>>()
+    };
+    OPERATIONS.iter().flat_map(options).collect()
 });
 
-/// Returns a hint for callers of operations. `name` returns how they know an operation, if they have
-/// it; what they do not have stays a command, for whoever has a command line.
+/// Returns a hint, or a description, for callers of operations. `name` returns how they know an
+/// operation, if they have it; what they do not have stays a command, for whoever has a command
+/// line. Commands are between backquotes, whole with their options: `pyro vm start ID`, or without
+/// them, as `vm create`.
 pub fn for_operations(hint: &str, name: impl Fn(&'static str) -> Option<String>) -> String {
-    let quoted = hint.split('`').enumerate().map(|(number, part)| {
+    let parts = hint.split('`').enumerate();
+    let told = parts.map(|(number, part)| {
         // Every second part is between backquotes.
-        let Some(words) = part.strip_prefix("pyro ").filter(|_| number % 2 == 1) else {
-            return Cow::Borrowed(part);
-        };
-        let words: Vec<&str> = words.split(' ').collect();
-        let entries = OPERATIONS.iter();
-        let best = entries
-            .filter(|entry| words.starts_with(entry.command))
-            .max_by_key(|entry| entry.command.len());
-        best.and_then(|entry| name(entry.name))
-            .map_or(Cow::Borrowed(part), Cow::Owned)
-    });
-    let text = quoted.collect::<Vec<_>>().join("`");
-    // Not within commands that are left.
-    let parts = text.split('`').enumerate().map(|(number, part)| {
-        if number % 2 == 1 && part.contains(' ') {
-            part.to_owned()
-        } else {
-            properties(part)
+        if number % 2 == 0 {
+            return properties(part);
+        }
+        match call(part, &name) {
+            Some(call) => call,
+            None if part.contains(char::is_whitespace) => format!("`{part}`"),
+            None => format!("`{}`", properties(part)),
         }
     });
-    parts.collect::<Vec<_>>().join("`")
+    told.collect()
+}
+
+/// Returns how a caller of operations does what a command line says.
+fn call(line: &str, name: impl Fn(&'static str) -> Option<String>) -> Option<String> {
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    let whole = words.first() == Some(&"pyro");
+    if whole {
+        words.remove(0);
+    }
+    let said = OPERATIONS
+        .iter()
+        .filter(|entry| words.starts_with(entry.command));
+    let entry = said.max_by_key(|entry| entry.command.len())?;
+    let rest = &words[entry.command.len()..];
+    // A word alone is as likely one of the language.
+    if !whole && (words.len() < 2 || !rest.is_empty()) {
+        return None;
+    }
+    let arguments = arguments(entry, rest)?;
+    let name = name(entry.name)?;
+    Some(match arguments.as_slice() {
+        [] => format!("`{name}`"),
+        arguments => format!("`{name}` with {}", arguments.join(" and ")),
+    })
+}
+
+/// Returns what follows a command as properties, without what is only a word for it (ID); `None` if
+/// there is something that is none.
+fn arguments(entry: &Entry, words: &[&str]) -> Option<Vec<String>> {
+    let command = (entry.add_arguments)(clap::Command::new(entry.name));
+    let mut positional = command.get_positionals();
+    let mut words = words.iter();
+    let mut told = Vec::new();
+    while let Some(word) = words.next() {
+        let (argument, value) = match word.strip_prefix("--") {
+            Some(option) => {
+                let mut options = command.get_arguments();
+                let argument = options.find(|argument| argument.get_long() == Some(option))?;
+                let value = if argument.get_action().takes_values() {
+                    words.next()
+                } else {
+                    None
+                };
+                (argument, value)
+            }
+            None => (positional.next()?, Some(word)),
+        };
+        let property = argument.get_id().as_str().replace('-', "_");
+        let is_placeholder = |word: &str| word.chars().all(|letter| letter.is_ascii_uppercase());
+        match value {
+            Some(value) if is_placeholder(value) => {}
+            Some(value) => told.push(format!("{property} {value}")),
+            None => told.push(property),
+        }
+    }
+    Some(told)
 }
 
 /// Writes options as properties.
@@ -86,6 +131,24 @@ mod tests {
                 "`pyro workspace delete ID` and `pyro vm delete ID`",
                 "`workspace_delete` and `vm_delete`",
             ),
+            (
+                "start it: `pyro workspace start 0123456789ab`",
+                "start it: `workspace_start` with workspace_id 0123456789ab",
+            ),
+            (
+                "see `pyro workspace logs 0123456789ab --sequence 3`",
+                "see `workspace_logs` with workspace_id 0123456789ab and sequence 3",
+            ),
+            (
+                "`pyro env\nprune` removes what `vm create` made",
+                "`env_prune` removes what `vm_create` made",
+            ),
+            ("`run` and `env`, `--network`", "`run` and `env`, `network`"),
+            // Nothing of this is a property.
+            (
+                "`pyro workspace stop ID --accel kvm`",
+                "`pyro workspace stop ID --accel kvm`",
+            ),
             ("more memory with --mem-mib", "more memory with mem_mib"),
             ("leave out `--network`", "leave out `network`"),
             // What only the operator of a server has.
@@ -101,5 +164,7 @@ mod tests {
         ] {
             assert_eq!(for_operations(hint, known), told);
         }
+        let doctor = for_operations("`pyro doctor --boot`", |name| Some(name.to_owned()));
+        assert_eq!(doctor, "`doctor` with boot");
     }
 }

@@ -180,6 +180,15 @@ impl Entry {
         crate::lenient::fit(self, request)
     }
 
+    /// The same, of a request in JSON.
+    ///
+    /// # Errors
+    /// When it is no JSON, too.
+    pub fn fit_json(&self, request: &str) -> Result<Value, Error> {
+        let request = serde_json::from_str(request);
+        self.fit(request.map_err(|error| Error::malformed(self.name, &error))?)
+    }
+
     /// What it does, in the words of its doc comment.
     pub fn description(&self) -> String {
         let schema = (self.input_schema)();

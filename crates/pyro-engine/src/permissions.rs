@@ -54,8 +54,12 @@ impl Permissions {
 
     /// Opens a directory or an archive of the host that a request names.
     pub(crate) fn open(&self, noun: &'static str, path: &str) -> Result<Source, Error> {
+        check_written(noun, path)?;
         match &self.files {
-            None => Ok(Source::open(noun, &host_path(path))?),
+            None => {
+                let opened = Source::open(noun, &host_path(path));
+                opened.map_err(|error| with_tilde(path, error.into()))
+            }
             Some(directories) => {
                 let (open, path) = directories.open(noun, path)?;
                 Ok(Source::opened(noun, path, open)?)
@@ -65,8 +69,9 @@ impl Permissions {
 
     /// Opens a file of the host that a request names, to be read as it is.
     pub(crate) fn open_file(&self, noun: &'static str, path: &str) -> Result<File, Error> {
+        check_written(noun, path)?;
         let meant = host_path(path);
-        let fault = |error| Error::unreadable_source(noun, &meant, error);
+        let fault = |error| with_tilde(path, Error::unreadable_source(noun, &meant, error));
         let open = match &self.files {
             None => rustix::fs::open(&meant, FILE, Mode::empty())
                 .map_err(|error| fault(error.into()))?,
@@ -79,6 +84,24 @@ impl Permissions {
         }
         Ok(file)
     }
+}
+
+/// Refuses an empty path. It is most often a variable or a form that was left empty, and does not
+/// mean all files of a directory.
+fn check_written(noun: &str, path: &str) -> Result<(), Error> {
+    if !path.is_empty() {
+        return Ok(());
+    }
+    let error = Error::invalid(format!("{noun} is empty"));
+    Err(error.remedy("leave it out or write a path, `.` for the directory you are in"))
+}
+
+/// Says of a path that was not found what may be wrong with it.
+fn with_tilde(path: &str, error: Error) -> Error {
+    if error.code == "archive_not_found" && path.starts_with('~') {
+        return error.remedy("`~` is not expanded here: write the directory out");
+    }
+    error
 }
 
 /// Directories of the host that somebody may read, each open, so that they stay those that were
@@ -123,17 +146,18 @@ impl HostDirectories {
         self
     }
 
-    /// Adds the directories in which a client works, before the others: its relative paths begin in
-    /// the first. What cannot be opened is left out.
-    pub fn put_first(&mut self, roots: &[PathBuf]) {
-        let mut all = Self::default();
+    /// Adds the directories in which a client works. What cannot be opened is left out. If there is
+    /// but one, relative paths begin there; of several, none is meant more than the others.
+    pub fn add_roots(&mut self, roots: &[PathBuf]) {
+        let had = self.open.len();
         for root in roots {
-            if let Err(error) = all.add(root) {
+            if let Err(error) = self.add(root) {
                 tracing::debug!(%error, root = %root.display(), "a root cannot be opened");
             }
         }
-        all.open.append(&mut self.open);
-        self.open = all.open;
+        if let [_only] = roots {
+            self.open.rotate_left(had);
+        }
     }
 
     fn add(&mut self, path: &Path) -> std::io::Result<()> {
@@ -259,7 +283,6 @@ mod tests {
             "sub/../sub",
             "inward/deeper",
             "a.tar",
-            "",
         ] {
             assert_eq!(open(path), "opened", "{path}");
             assert_eq!(open(&within(path)), "opened", "{path}");

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -196,6 +196,11 @@ pub(crate) fn join_words(words: &[&str]) -> String {
 /// Reads a word of the command line that names something: its bytes need not be text.
 pub(crate) fn octets_parser() -> impl TypedValueParser<Value = String> {
     OsStringValueParser::new().map(|word| octets::encode(word.as_bytes()).into_owned())
+}
+
+/// A path as results have it: whoever gets it can name what it names.
+pub(crate) fn path_text(path: &Path) -> String {
+    octets::encode(path.as_os_str().as_bytes()).into_owned()
 }
 
 /// The path for which a property stands.

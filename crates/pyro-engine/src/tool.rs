@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::hints;
 use crate::operation::Entry;
 use crate::permissions::HOST_COMPAT;
 
@@ -12,7 +13,12 @@ pub fn description(entry: &Entry, host_compat: bool) -> String {
     let told: Vec<&str> = paragraphs
         .filter(|paragraph| host_compat || !paragraph.contains(HOST_COMPAT))
         .collect();
-    told.join("\n\n")
+    in_operations(&told.join("\n\n"))
+}
+
+/// What is said of commands, said of operations.
+fn in_operations(text: &str) -> String {
+    hints::for_operations(text, |name| Some(name.to_owned()))
 }
 
 /// The schema of what a model may ask of an operation.
@@ -75,7 +81,7 @@ fn inline(schema: &mut Value, definitions: &Map<String, Value>) {
 }
 
 /// Rewrites what strict readers refuse: formats of numbers, such as `uint32`, which JSON Schema
-/// does not know, and several types at once.
+/// does not know, and several types at once; and what is described in words of the command line.
 fn simplify(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
@@ -90,6 +96,9 @@ fn simplify(schema: &mut Value) {
             }
             if object.get("type").is_some_and(Value::is_array) {
                 split_types(object);
+            }
+            if let Some(Value::String(description)) = object.get_mut("description") {
+                *description = in_operations(description);
             }
             object.values_mut().for_each(simplify);
         }
@@ -142,6 +151,30 @@ mod tests {
             },
         });
         assert_eq!(Value::Object(schema), expected);
+    }
+
+    /// Models have no command line.
+    #[test]
+    fn nothing_is_said_of_options_and_commands() {
+        for entry in crate::operation::OPERATIONS {
+            // It is no tool, and about the program.
+            if entry.name.starts_with("demo") {
+                continue;
+            }
+            let output = portable((entry.output_schema)().to_value());
+            let told = format!(
+                "{} {} {}",
+                description(entry, true),
+                Value::Object(input(entry, true)),
+                Value::Object(output)
+            );
+            let own_options = told
+                .replace("--require-isolation", "")
+                .replace("git --version", "");
+            for foreign in ["--", "`vm ", "`workspace ", "`env ", "`pyro "] {
+                assert!(!own_options.contains(foreign), "{}: {told}", entry.name);
+            }
+        }
     }
 
     #[test]

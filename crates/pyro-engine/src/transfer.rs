@@ -9,6 +9,7 @@ use pyro_archive::{Kind, Report, Source, write_image, write_tar};
 
 use crate::lasting::{Lasting, Push, SeedRecord, WORKSPACE, seed_in};
 use crate::operations::workspace::{LeftOut, TransferWarning};
+use crate::request::path_text;
 use crate::{Error, Event, Listener};
 
 /// What kind of source it is, in results.
@@ -28,7 +29,7 @@ pub(crate) async fn seed(
 ) -> Result<SeedRecord, Error> {
     let image = seed_in(directory);
     let mode = mode(&source).to_owned();
-    let path = source.path().to_string_lossy().into_owned();
+    let path = path_text(source.path());
     let to_writer = listener.clone();
     let written = tokio::task::spawn_blocking(move || write_seed(&source, &image, &to_writer));
     let report = written.await.map_err(|error| Error::transfer(&error))??;

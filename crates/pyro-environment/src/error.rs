@@ -192,8 +192,8 @@ impl Error {
                     .into()
             }
             Self::NoSpace { path, .. } => format!(
-                "Free some space on the file system of {}, prune unused environments, or move the \
-                 cache elsewhere.",
+                "Free some space on the file system of {}, remove unused environments (`pyro env \
+                 prune`), or move the cache elsewhere.",
                 path.display()
             ),
             Self::CacheUnusable { path, .. } => format!(

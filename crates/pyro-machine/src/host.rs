@@ -27,6 +27,7 @@ pub struct HostFacts {
 /// A QEMU whose version was asked once.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 struct KnownQemu {
+    #[serde(with = "pyro_protocol::octets::path")]
     path: PathBuf,
     stamp: (u64, u64, i64, i64),
     version: String,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use pyro_protocol::octets;
 use serde::{Deserialize, Serialize};
 
 use crate::accelerator::Accelerator;
@@ -17,10 +18,13 @@ pub struct MachineSpec {
     /// Memory, in MiB.
     pub mem_mib: u32,
     /// The kernel, as an uncompressed ELF image.
+    #[serde(with = "octets::path")]
     pub kernel: PathBuf,
     /// The initial file system with the agent.
+    #[serde(with = "octets::path")]
     pub initramfs: PathBuf,
     /// The environment's immutable image.
+    #[serde(with = "octets::path")]
     pub rootfs: PathBuf,
     /// Whether it has a network. Machines with and without one are clones of the same template.
     #[serde(default)]

@@ -6,14 +6,47 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
+
+use crate::id::IdFinder;
+use crate::message::MESSAGE_LIMIT_BYTES;
 
 /// How long each part of it may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How much of a body that is too long is read, to find out who waits for an answer.
+const SKIPPED_LIMIT_BYTES: usize = 16 * MESSAGE_LIMIT_BYTES;
+
+/// Reads a body. Of one that is too long only the id is kept.
+pub(crate) async fn read(body: Incoming) -> Result<Result<Bytes, IdFinder>, Broken> {
+    let mut body = Limited::new(body);
+    let (mut read, mut finder, mut length) = (Vec::new(), IdFinder::default(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        length += data.len();
+        finder.read(&data);
+        if length <= MESSAGE_LIMIT_BYTES {
+            read.extend_from_slice(&data);
+        } else {
+            read = Vec::new();
+        }
+        if length > SKIPPED_LIMIT_BYTES {
+            break;
+        }
+    }
+    Ok(if length > MESSAGE_LIMIT_BYTES {
+        Err(finder)
+    } else {
+        Ok(read.into())
+    })
+}
+
 /// A body, and when it is given up.
-pub(crate) struct Limited {
+struct Limited {
     inner: Incoming,
     limit: Pin<Box<Sleep>>,
 }
@@ -37,7 +70,7 @@ impl fmt::Display for Broken {
 impl std::error::Error for Broken {}
 
 impl Limited {
-    pub(crate) fn new(inner: Incoming) -> Self {
+    fn new(inner: Incoming) -> Self {
         Self {
             inner,
             limit: Box::pin(sleep(PATIENCE)),

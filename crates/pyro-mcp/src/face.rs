@@ -8,17 +8,18 @@ use pyro_engine::operation::Entry;
 use pyro_engine::{Error, Kind, Listener, Permissions, VERSION, hints};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
-    CompleteRequestParams, CompleteResult, ContentBlock, CreateTaskResult, DiscoverResult,
-    ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
-    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, MetaObject, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult, Reference, ServerCapabilities, ServerConfig,
-    UpdateTaskParams,
+    CompleteRequestParams, CompleteResult, ContentBlock, CreateTaskResult, CustomRequest,
+    CustomResult, DiscoverResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
+    GetTaskParams, GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Reference,
+    ServerCapabilities, ServerConfig, UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
 use rmcp::task_manager::{TaskExit, TaskManager, TaskOptions};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::calls::{Call, Calls};
 use crate::completion::{self, Source};
@@ -76,6 +77,8 @@ pub(crate) struct Face {
     offer: Arc<Offer>,
     instructions: Arc<str>,
     tasks: TaskManager,
+    /// Cancelled when a client says no more, and could not ask for a task's result.
+    last_word: CancellationToken,
 }
 
 impl Face {
@@ -88,6 +91,20 @@ impl Face {
             instructions: guidance::instructions(&operations).into(),
             offer: Arc::new(offer),
             tasks: TaskManager::new(),
+            last_word: CancellationToken::new(),
+        }
+    }
+
+    /// The same, for a client that says no more once this is cancelled.
+    pub(crate) fn until(self, last_word: CancellationToken) -> Self {
+        Self { last_word, ..self }
+    }
+
+    /// Waits until a call should become a task.
+    async fn takes_long(&self) {
+        tokio::time::sleep(self.offer.task_after).await;
+        if self.last_word.is_cancelled() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -135,7 +152,7 @@ impl Face {
             && names_files
             && has_roots
         {
-            files.put_first(&roots::of(&context.peer).await);
+            files.add_roots(&roots::of(&context.peer).await);
         }
         permissions
     }
@@ -274,13 +291,22 @@ impl ServerHandler for Face {
         tokio::select! {
             result = call.result() => return Ok(self.outcome(result, &news, offset)?.into()),
             () = context.ct.cancelled() => {}
-            () = tokio::time::sleep(self.offer.task_after), if has_tasks => {
+            () = self.takes_long(), if has_tasks => {
                 return Ok(self.as_task(call, news, offset));
             }
             never = news.notify(&context.peer, context.meta.get_progress_token()) => match never {},
         }
         call.cancel().await;
         Err(cancelled())
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let message = format!("there is no method '{}'", request.method);
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None))
     }
 
     async fn list_prompts(

@@ -22,13 +22,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::Error;
-use crate::body::Limited;
 use crate::calls::Calls;
 use crate::face::{Face, Offer};
-use crate::message::{MESSAGE_LIMIT_BYTES, Understood, too_long, understand};
+use crate::message::{Understood, too_long, understand};
 use crate::newcomers::{Newcomer, Newcomers};
 use crate::sessions::Sessions;
+use crate::{Error, body};
 
 /// The only path.
 const PATH: &str = "/mcp";
@@ -269,15 +268,18 @@ impl Door {
 /// Reads a request. What is no message is answered, as it is on standard input.
 async fn read(request: Request<Incoming>) -> Result<Request<Full<Bytes>>, Response<Body>> {
     let (head, body) = request.into_parts();
-    let body = http_body_util::Limited::new(Limited::new(body), MESSAGE_LIMIT_BYTES);
-    let collected = body.collect().await.map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() {
-            let answer = too_long(&[]);
-            return complaint(StatusCode::PAYLOAD_TOO_LARGE, &answer);
+    let bytes = match body::read(body).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(finder)) => {
+            let answer = too_long(finder);
+            return Err(complaint(StatusCode::PAYLOAD_TOO_LARGE, &answer));
         }
-        refused(StatusCode::REQUEST_TIMEOUT, "the body did not come\n")
-    })?;
-    let bytes = collected.to_bytes();
+        Err(error) => {
+            tracing::debug!(%error, "a body ended early");
+            let text = "the body did not come\n";
+            return Err(refused(StatusCode::REQUEST_TIMEOUT, text));
+        }
+    };
     if head.method == Method::POST
         && let Understood::Wrong(answers) = understand(&bytes)
         && let Some(answer) = answers.first()

@@ -12,6 +12,8 @@ mod error;
 mod face;
 mod guidance;
 mod http_transport;
+mod id;
+mod lines;
 mod log;
 mod message;
 mod newcomers;

@@ -2,9 +2,11 @@
 //! cannot. A client that is not answered waits.
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcRequest};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcRequest, RequestId};
 use rmcp::service::RxJsonRpcMessage;
 use serde_json::{Value, json};
+
+use crate::id::{IdFinder, find_id};
 
 /// The longest message: more than any request can need, less than would hurt.
 pub(crate) const MESSAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
@@ -28,6 +30,9 @@ const KNOWN: [&str; 11] = [
     "resources/read",
     "completion/complete",
 ];
+
+/// The longest id: more than any client counts to.
+const ID_LIMIT_BYTES: usize = 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -55,6 +60,7 @@ pub(crate) fn understand(bytes: &[u8]) -> Understood {
         Ok(value) => value,
         Err(error) => return Understood::Wrong(not_json(bytes, &error)),
     };
+    let value = with_arguments(value);
     let id = id_of(&value);
     let wrong = |code, message: &str| Understood::Wrong(vec![error(id.clone(), code, message)]);
     if value.is_array() {
@@ -74,7 +80,7 @@ pub(crate) fn understand(bytes: &[u8]) -> Understood {
     if wants_answer && id.is_null() {
         return wrong(INVALID_REQUEST, "\"id\" must be a text or a whole number");
     }
-    match serde_json::from_slice::<ClientJsonRpcMessage>(bytes) {
+    match serde_json::from_value::<ClientJsonRpcMessage>(value.clone()) {
         // A request that is known, with parameters that do not fit, is taken for one of somebody
         // else's.
         Ok(ClientJsonRpcMessage::Request(JsonRpcRequest {
@@ -97,10 +103,28 @@ pub(crate) fn understand(bytes: &[u8]) -> Understood {
     }
 }
 
-/// The answer to a message of which only the beginning was read, because it is too long.
-pub(crate) fn too_long(beginning: &[u8]) -> Value {
+/// The answer to a message that is too long to be kept, in which only the id was looked for.
+pub(crate) fn too_long(read: IdFinder) -> Value {
     let message = format!("the message is longer than {MESSAGE_LIMIT_BYTES} bytes");
-    error(find_id(beginning), INVALID_REQUEST, &message)
+    error(known(read.found()), INVALID_REQUEST, &message)
+}
+
+/// The answer to a request whose id another has that is not answered yet.
+pub(crate) fn given_twice(id: &RequestId) -> Value {
+    let message = "another request with this id is not answered yet";
+    error(json!(id), INVALID_REQUEST, message)
+}
+
+/// Some hosts send a tool's arguments as their models write them: as an object in a text.
+fn with_arguments(mut message: Value) -> Value {
+    if message["method"] == "tools/call"
+        && let Some(arguments) = message.pointer_mut("/params/arguments")
+        && let Value::String(text) = arguments
+        && let Ok(object @ Value::Object(_)) = serde_json::from_str(text)
+    {
+        *arguments = object;
+    }
+    message
 }
 
 /// The answers to what is no JSON. Whoever waits is found by the id, if there is one.
@@ -114,8 +138,14 @@ fn not_json(bytes: &[u8], failure: &serde_json::Error) -> Vec<Value> {
             .map(|one| error(id_of(one), PARSE_ERROR, message));
         return answers.collect();
     }
-    let message = format!("not JSON: {failure}");
-    vec![error(find_id(bytes), PARSE_ERROR, &message)]
+    // Some write it over several lines.
+    let hint = if failure.is_eof() {
+        "; a message is one line"
+    } else {
+        ""
+    };
+    let message = format!("not JSON: {failure}{hint}");
+    vec![error(known(find_id(bytes)), PARSE_ERROR, &message)]
 }
 
 /// An error's message in JSON-RPC. Who cannot be told from others has the id null.
@@ -126,54 +156,16 @@ fn error(id: Value, code: i32, message: &str) -> Value {
 
 /// The id of a message, if it can be one.
 fn id_of(message: &Value) -> Value {
-    match &message["id"] {
-        id @ Value::String(_) => id.clone(),
-        Value::Number(id) if id.is_i64() || id.is_u64() => Value::Number(id.clone()),
+    known(message["id"].clone())
+}
+
+/// What an answer can have for an id.
+fn known(id: Value) -> Value {
+    match id {
+        Value::String(text) if text.len() <= ID_LIMIT_BYTES => Value::String(text),
+        Value::Number(number) if number.is_i64() => Value::Number(number),
         _ => Value::Null,
     }
-}
-
-/// Looks for the id in what is an object only in part: the member of that name that is in no other
-/// object.
-fn find_id(bytes: &[u8]) -> Value {
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => {
-                let end = end_of_text(bytes, at);
-                let rest = bytes[end..].trim_ascii_start();
-                if depth == 1 && &bytes[at..end] == b"\"id\"" && rest.starts_with(b":") {
-                    return first_value(&rest[1..]);
-                }
-                at = end;
-                continue;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    Value::Null
-}
-
-/// Where the text ends that begins at `start`.
-fn end_of_text(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
-}
-
-fn first_value(bytes: &[u8]) -> Value {
-    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
-    let value = values.next().and_then(Result::ok).unwrap_or_default();
-    id_of(&json!({ "id": value }))
 }
 
 #[cfg(test)]
@@ -236,6 +228,11 @@ mod tests {
                 r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#,
                 vec![(Value::Null, -32600)],
             ),
+            // Nobody counts that far.
+            (
+                r#"{"jsonrpc":"2.0","id":18446744073709551615,"method":"ping"}"#,
+                vec![(Value::Null, -32600)],
+            ),
             (
                 r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{}}"#,
                 vec![(id(4), -32602)],
@@ -248,11 +245,20 @@ mod tests {
         ] {
             assert_eq!(answers(line), expected, "{line}");
         }
-        let cut = too_long(br#"{"jsonrpc":"2.0","id":9,"method":"x","params":{"a":"bbb"#);
-        assert_eq!(
-            (&cut["id"], &cut["error"]["code"]),
-            (&id(9), &(-32600).into())
-        );
+        // Where it comes last, too.
+        for long in [
+            r#"{"jsonrpc":"2.0","id":9,"method":"x","params":{"a":"bbb"#,
+            r#"{"method":"x","params":{"id":7,"a":"bbb"},"jsonrpc":"2.0","id":9}"#,
+        ] {
+            let mut finder = IdFinder::default();
+            finder.read(long.as_bytes());
+            let answer = too_long(finder);
+            assert_eq!(
+                (&answer["id"], &answer["error"]["code"]),
+                (&id(9), &(-32600).into()),
+                "{long}"
+            );
+        }
     }
 
     #[test]
@@ -280,14 +286,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_looked_through(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = find_id(&bytes);
             let _ = understand(&bytes);
-        }
-
-        #[test]
-        fn the_id_is_found_wherever_the_rest_breaks(cut in 24_usize..60) {
-            let line = br#"{"jsonrpc":"2.0","id":12,"method":"x","params":{"id":3,"y":[1]}}"#;
-            prop_assert_eq!(find_id(&line[..cut.max(25)]), 12);
         }
     }
 }

@@ -31,6 +31,7 @@ impl Prompt {
         for (name, value) in given.unwrap_or_default() {
             match value {
                 // What is left open in a form.
+                Value::Null => {}
                 Value::String(text) if text.is_empty() => {}
                 Value::String(text) if self.takes(&name) => {
                     arguments.insert(name, text);

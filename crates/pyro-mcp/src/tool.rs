@@ -66,8 +66,9 @@ fn description(entry: &Entry, host_compat: bool) -> String {
             told,
             "\n\n{} names a directory or an archive on the machine of this server, whose files are \
              copied into the guest. It must be in a directory that the server's operator allowed, \
-             or in one of the client's roots; a relative path begins in the first root, or where \
-             the server was started.",
+             or in one of the client's roots. A relative path begins in the client's root if it has \
+             one only, else where the server was started, or in the first directory that its \
+             operator named. `~` is the home directory of the server's user.",
             entry.host_paths.join(" and ")
         );
     }

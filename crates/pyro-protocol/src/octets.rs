@@ -48,6 +48,65 @@ pub fn decode(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
+/// A path in JSON, for `#[serde(with)]`.
+pub mod path {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes a path.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::encode(path.as_os_str().as_bytes()))
+    }
+
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(OsStr::from_bytes(&super::decode(&text)).into())
+    }
+}
+
+/// A path in JSON that may be missing, for `#[serde(with)]`.
+pub mod optional_path {
+    use std::path::PathBuf;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize, Serialize)]
+    #[serde(transparent)]
+    struct Named(#[serde(with = "super::path")] PathBuf);
+
+    /// Writes a path, or null.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(
+        path: &Option<PathBuf>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        path.clone().map(Named).serialize(serializer)
+    }
+
+    /// Reads a path, or null.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PathBuf>, D::Error> {
+        let named = Option::<Named>::deserialize(deserializer)?;
+        Ok(named.map(|Named(path)| path))
+    }
+}
+
 fn ours(byte: u8) -> char {
     char::from_u32(BASE + u32::from(byte)).expect("the highest is U+10FFFF, which is a character")
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use pyo3::PyResult;
 use pyro_engine::operation::Entry;
 use pyro_engine::{Config, Context, Engine, Error, Event, Listener, OutputStreams, Permissions};
-use serde_json::Value;
 use tokio::time::MissedTickBehavior;
 
 use crate::caller::{Caller, Output};
@@ -27,9 +26,7 @@ pub(crate) fn run(
     request: &str,
     caller: &Arc<Caller>,
 ) -> PyResult<Result<String, Error>> {
-    let request: Value = serde_json::from_str(request)
-        .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
-    let request = match entry.fit(request) {
+    let request = match entry.fit_json(request) {
         Ok(request) => request,
         Err(error) => return Ok(Err(error)),
     };

@@ -8,13 +8,14 @@
 mod call;
 mod caller;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 use pyro_engine::variables::{BASE_DIR, CACHE_DIR};
-use pyro_engine::{Config, Error, Kind, VERSION, operation};
+use pyro_engine::{Config, Error, Kind, VERSION, hints, operation};
 
 use crate::caller::Caller;
 
@@ -29,15 +30,19 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyclass(frozen, module = "pyro_mcp._native")]
 struct Engine {
     config: Config,
+    /// What operations are called in Python.
+    methods: HashMap<String, String>,
 }
 
 #[pymethods]
 impl Engine {
     /// Reads the settings from a mapping of environment variables; what is given beside it wins.
+    /// `methods` are the names of operations in Python, for hints.
     #[new]
-    #[pyo3(signature = (variables, *, base_dir=None, cache_dir=None, active_limit=None, program=None))]
+    #[pyo3(signature = (variables, methods, *, base_dir=None, cache_dir=None, active_limit=None, program=None))]
     fn new(
         variables: &Bound<'_, PyAny>,
+        methods: HashMap<String, String>,
         base_dir: Option<PathBuf>,
         cache_dir: Option<PathBuf>,
         active_limit: Option<usize>,
@@ -55,8 +60,9 @@ impl Engine {
                 _ => variable(name),
             }
         })
-        .map_err(|error| exception(variables.py(), &error))?;
+        .map_err(|error| exception(variables.py(), &error, &methods))?;
         Ok(Self {
+            methods,
             config: Config {
                 active_limit: active_limit.unwrap_or(config.active_limit),
                 program,
@@ -80,14 +86,22 @@ impl Engine {
         wanted: Option<Py<PyAny>>,
     ) -> PyResult<String> {
         let entry = operation::find(operation).ok_or_else(|| {
-            pyo3::exceptions::PyValueError::new_err(format!("no operation '{operation}'"))
+            let error = Error {
+                kind: Kind::InvalidInput,
+                code: "invalid_input".into(),
+                message: format!("no operation '{operation}'"),
+                cause: None,
+                remedy: None,
+                retry_safe: true,
+            };
+            exception(py, &error, &self.methods)
         })?;
         let caller = Caller::new(on_output, on_news, wanted);
         let result = py.detach(|| call::run(&self.config, entry, request, &caller))?;
         if let Some(failure) = caller.failure() {
             return Err(failure);
         }
-        result.map_err(|error| exception(py, &error))
+        result.map_err(|error| exception(py, &error, &self.methods))
     }
 
     /// The environment cache.
@@ -109,8 +123,12 @@ impl Engine {
     }
 }
 
-/// The exception for an error of the engine, whose classes are Python's.
-fn exception(py: Python<'_>, error: &Error) -> PyErr {
+/// The exception for an error of the engine, whose classes are Python's, and its hint in the words
+/// of Python.
+fn exception(py: Python<'_>, error: &Error, methods: &HashMap<String, String>) -> PyErr {
+    let known = |operation: &'static str| methods.get(operation).cloned();
+    let hint = error.remedy.as_deref();
+    let hint = hint.map(|hint| hints::for_operations(hint, known));
     let class = match error.kind {
         Kind::InvalidInput => "PyroValueError",
         Kind::Failed | Kind::Cancelled | Kind::OutputClosed => "PyroRuntimeError",
@@ -120,7 +138,7 @@ fn exception(py: Python<'_>, error: &Error) -> PyErr {
             &error.message,
             &*error.code,
             &error.cause,
-            &error.remedy,
+            &hint,
             error.retry_safe,
         ))
     });

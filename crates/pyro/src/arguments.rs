@@ -1,6 +1,9 @@
 //! The *arguments*: a tree of commands made from the table of operations, plus what only a
 //! command line has.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, Command, ValueHint};
 use pyro_engine::operation::{Entry, OPERATIONS};
@@ -63,6 +66,18 @@ pub fn command() -> Command {
         .subcommand(manual())
         .subcommand(hidden(PARK_COMMAND))
         .subcommand(hidden(SUPERVISE_COMMAND))
+}
+
+/// Which of the arguments are no text; the parser says only that one of them is not.
+pub(crate) fn not_text(arguments: impl Iterator<Item = OsString>) -> String {
+    let words = arguments.take_while(|word| word != "--");
+    let odd = words.filter(|word| word.to_str().is_none());
+    let shown: Vec<String> = odd.map(|word| pyro_text::name(word.as_bytes())).collect();
+    format!(
+        "error: '{}' is not UTF-8; of all arguments, only paths and the words of a command need not \
+         be text\n",
+        shown.join("', '")
+    )
 }
 
 /// Finds the operation whose command is `words`.

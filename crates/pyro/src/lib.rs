@@ -12,6 +12,7 @@ mod signals;
 mod standard;
 mod talk;
 mod terminal;
+mod token;
 mod trace;
 
 use std::process::ExitCode;

@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,6 +18,7 @@ use crate::news::ERROR;
 use crate::signals;
 use crate::standard::{self, say};
 use crate::terminal::{configuration, runtime};
+use crate::token;
 
 const LISTEN: &str = "127.0.0.1:8765";
 
@@ -37,8 +37,9 @@ fn serve() -> Command {
         .about("Serve one client on standard input and output, or many over HTTP")
         .long_about(
             "Serve one client on standard input and output, or many over HTTP\n\n\
-             When its client closes a stream, or at a signal, the server ends, and with it every \
-             command it is running.",
+             When its client says no more (the end of standard input), what was asked before is done \
+             and answered, for ten minutes at most; then the server ends, and with it every command \
+             that is left. At a signal, or when nobody reads its answers any more, it ends at once.",
         )
         .after_help(
             "Examples:\n  pyro mcp serve\n  pyro mcp serve --profile vm-run\n  \
@@ -146,10 +147,10 @@ fn profile() -> Arg {
 }
 
 /// Why it did not work, for people.
-struct Failure {
-    message: String,
-    cause: Option<String>,
-    remedy: Option<String>,
+pub(crate) struct Failure {
+    pub(crate) message: String,
+    pub(crate) cause: Option<String>,
+    pub(crate) remedy: Option<String>,
 }
 
 impl From<pyro_engine::Error> for Failure {
@@ -254,49 +255,13 @@ async fn serve_http(
 }
 
 fn endpoint(matches: &ArgMatches) -> Result<Endpoint, Failure> {
-    let token = match matches.get_one::<PathBuf>("token-file") {
-        Some(path) => {
-            check_private(path)?;
-            let token = std::fs::read_to_string(path).map_err(|error| Failure {
-                message: format!("cannot read the token in {}", path.display()),
-                cause: Some(error.to_string()),
-                remedy: None,
-            })?;
-            Some(token.trim_end().to_owned())
-        }
-        None => std::env::var(variables::MCP_TOKEN).ok(),
-    };
+    let file = matches.get_one::<PathBuf>("token-file");
+    let token = token::read(file.map(PathBuf::as_path))?;
     let hosts = matches.get_many("allow-host").unwrap_or_default();
     Ok(Endpoint {
         listen: *matches.get_one("listen").expect("it has a default"),
         token,
         hosts: hosts.cloned().collect(),
-    })
-}
-
-/// Refuses a token that others can read, or that somebody else has chosen.
-fn check_private(path: &Path) -> Result<(), Failure> {
-    let is = std::fs::metadata(path).map_err(|error| Failure {
-        message: format!("cannot read the token in {}", path.display()),
-        cause: Some(error.to_string()),
-        remedy: None,
-    })?;
-    let own = is.uid() == rustix::process::geteuid().as_raw();
-    let others = 0o077;
-    if own && is.mode() & others == 0 {
-        return Ok(());
-    }
-    Err(Failure {
-        message: format!(
-            "others can read the token in {}, or have made it",
-            path.display()
-        ),
-        cause: Some(format!(
-            "it belongs to user {} and has mode {:04o}",
-            is.uid(),
-            is.mode() & 0o7777
-        )),
-        remedy: Some(format!("chmod 600 {}, and own it", path.display())),
     })
 }
 
@@ -318,9 +283,16 @@ fn register(matches: &ArgMatches) -> Result<u8, Failure> {
     if profile != Profile::default() {
         arguments.extend(["--profile".to_owned(), profile.to_string()]);
     }
+    let Some(program) = program.to_str() else {
+        return Err(Failure {
+            message: format!("{} is no text, and hosts read text", program.display()),
+            cause: None,
+            remedy: Some("install the program in a directory whose name is UTF-8".into()),
+        });
+    };
     let registration = Registration {
         host,
-        program: program.to_string_lossy().into_owned(),
+        program: program.to_owned(),
         arguments,
     };
     let scope = if matches.get_flag("project") {

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use pyro_engine::octets;
 use pyro_engine::operations::doctor::Report;
 use pyro_engine::operations::env::{Environment, EnvironmentList, Pruned, Pulled};
 use pyro_engine::operations::vm::{self, Reaped, RunResult};
@@ -114,6 +115,13 @@ impl Rendered {
     }
 }
 
+/// A name or a command line as people can read it: bytes that are no text, and what a terminal
+/// would obey, are shown as something else.
+fn shown(text: &str) -> String {
+    let bytes = octets::decode(text);
+    pyro_text::escaped(&String::from_utf8_lossy(&bytes)).into_owned()
+}
+
 fn typed<T: DeserializeOwned>(value: &Value) -> T {
     serde_json::from_value(value.clone()).expect("the engine made it from this very type")
 }
@@ -151,7 +159,7 @@ fn environment(action: &str, environment: &Environment, pulled: Option<&Pulled>)
         environment.distribution_version
     );
     line!(text, "Installed: {}", yes_no(environment.installed));
-    line!(text, "Cache dir: {}", environment.cache_dir);
+    line!(text, "Cache dir: {}", shown(&environment.cache_dir));
     line!(
         text,
         "Default packages: {}",
@@ -159,12 +167,12 @@ fn environment(action: &str, environment: &Environment, pulled: Option<&Pulled>)
     );
     line!(text, "Description: {}", environment.description);
     if let Some(manifest) = &environment.install_manifest {
-        line!(text, "Install dir: {}", environment.install_dir);
-        line!(text, "Install manifest: {manifest}");
+        line!(text, "Install dir: {}", shown(&environment.install_dir));
+        line!(text, "Install manifest: {}", shown(manifest));
     }
     if let Some(pulled) = pulled {
-        line!(text, "Kernel image: {}", pulled.kernel_image);
-        line!(text, "Rootfs image: {}", pulled.rootfs_image);
+        line!(text, "Kernel image: {}", shown(&pulled.kernel_image));
+        line!(text, "Rootfs image: {}", shown(&pulled.rootfs_image));
     }
     match (
         &environment.oci_registry,

@@ -11,6 +11,7 @@ use std::task::{self, Poll};
 use std::time::Instant;
 
 use clap::ArgMatches;
+use clap::error::ErrorKind;
 use pyro_engine::operation::Entry;
 use pyro_engine::{
     Config, Context, Engine, Error, Kind, Listener, OutputStreams, PARK_COMMAND, SUPERVISE_COMMAND,
@@ -63,7 +64,10 @@ pub(crate) fn main() -> ExitCode {
 /// Shows help, or what is wrong with the arguments; returns the exit status.
 fn usage(error: &clap::Error) -> u8 {
     let status = u8::try_from(error.exit_code()).unwrap_or(2);
-    let text = error.render().ansi().to_string();
+    let text = match error.kind() {
+        ErrorKind::InvalidUtf8 => arguments::not_text(std::env::args_os()),
+        _ => error.render().ansi().to_string(),
+    };
     if error.use_stderr() {
         say(&text);
         return status;

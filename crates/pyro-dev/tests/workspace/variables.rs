@@ -67,6 +67,7 @@ const READERS: &[&str] = &[
     "crates/pyro-mcp/examples/conformance_server/main.rs",
     "crates/pyro/src/mcp.rs",
     "crates/pyro/src/terminal.rs",
+    "crates/pyro/src/token.rs",
 ];
 
 /// A text may name a variable, in advice say, but only one that the reference describes.

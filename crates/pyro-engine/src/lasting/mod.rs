@@ -26,6 +26,7 @@ use pyro_machine::{Machines, NetworkInfo};
 use pyro_store::{History, Object, Objects, RecordError};
 use serde::{Deserialize, Serialize};
 
+use crate::request::path_text;
 use crate::{Engine, Error};
 
 /// What kind of lasting VM it is.
@@ -178,22 +179,21 @@ impl Lasting {
     /// What else there is to say about it, as text.
     pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
         let record = &self.record;
-        let path = |path: &Path| path.to_string_lossy().into_owned();
         let mut metadata = BTreeMap::from(
             [
                 ("environment_digest", record.environment_digest.clone()),
                 ("environment_source", record.environment_source.clone()),
                 ("environment_version", record.environment_version.clone()),
                 ("execution_mode", "guest_vsock".into()),
-                ("kernel_image", path(&record.spec.kernel)),
+                ("kernel_image", path_text(&record.spec.kernel)),
                 ("network_enabled", record.spec.network.to_string()),
-                ("rootfs_image", path(&record.spec.rootfs)),
+                ("rootfs_image", path_text(&record.spec.rootfs)),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );
         if self.kind == Kind::Workspace {
             metadata.insert("workspace_path".into(), WORKSPACE.into());
-            let directory = path(self.object.path());
+            let directory = path_text(self.object.path());
             metadata.insert("workspace_host_dir".into(), directory);
         }
         metadata

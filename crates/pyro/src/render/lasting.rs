@@ -7,7 +7,7 @@ use pyro_engine::operations::workspace::{
     ExecResult, LogEntry, Pushed, Workspace, WorkspaceLogs, Workspaces,
 };
 
-use super::Part;
+use super::{Part, shown};
 
 pub(super) fn workspace(workspace: &Workspace) -> String {
     let mut text = String::new();
@@ -20,7 +20,7 @@ pub(super) fn workspace(workspace: &Workspace) -> String {
     line!(text, "Workspace: {}", workspace.workspace_path);
     let seed = &workspace.workspace_seed;
     match &seed.seed_path {
-        Some(path) => line!(text, "Workspace seed: {} from {path}", seed.mode),
+        Some(path) => line!(text, "Workspace seed: {} from {}", seed.mode, shown(path)),
         None => line!(text, "Workspace seed: {}", seed.mode),
     }
     line!(text, "Execution mode: {}", workspace.machine.execution_mode);
@@ -36,7 +36,7 @@ pub(super) fn workspace(workspace: &Workspace) -> String {
         line!(
             text,
             "Last command: {} (exit_code={exit_code})",
-            last.command
+            shown(&last.command)
         );
     }
     text
@@ -85,8 +85,8 @@ pub(super) fn pushed(pushed: &Pushed) -> String {
          bytes_written={} execution_mode={}\n",
         pushed.workspace_id,
         sync.mode,
-        sync.source_path,
-        sync.destination,
+        shown(&sync.source_path),
+        shown(&sync.destination),
         sync.entry_count,
         sync.bytes_written,
         pushed.execution_mode
@@ -115,7 +115,7 @@ fn log_entry(entry: &LogEntry) -> [Part; 3] {
 
 /// A command as it is shown: its lines cannot be taken for others of the log.
 fn command_lines(command: &str) -> String {
-    let shown = pyro_text::escaped(command);
+    let shown = shown(command);
     let prompts = std::iter::once("$ ").chain(std::iter::repeat("> "));
     let lines = shown.split('\n').zip(prompts);
     lines

@@ -47,6 +47,7 @@ mod many_clients;
 mod mcp;
 mod mcp_arguments;
 mod mcp_client;
+mod mcp_ends;
 mod mcp_nonsense;
 mod mcp_prompts;
 mod messages;

@@ -2,14 +2,12 @@
 //! there is an answer.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::context::TestContext;
-use crate::mcp::ERAS;
-use crate::mcp_client::{Client, Era, on_debian};
+use crate::mcp::{ERAS, post};
+use crate::mcp_client::{Client, Era, on_debian, serve_http};
 
 /// A line of the client, without a meaning for the server.
 fn raw(client: &mut Client, line: &[u8]) -> Value {
@@ -30,6 +28,10 @@ fn what_is_no_message_is_answered_and_the_session_goes_on() {
         };
         let half = call(r"echo \ud83d");
         let long = call(&"x".repeat(5 * 1024 * 1024));
+        let id_last = format!(
+            r#"{{"method":"tools/call","params":{{"id":1,"x":"{}"}},"jsonrpc":"2.0","id":"last"}}"#,
+            "x".repeat(5 * 1024 * 1024)
+        );
         let not_text = [call("echo ").as_bytes(), b"\xff"].concat();
         for (line, id, code) in [
             (half.as_bytes(), json!("call"), -32700),
@@ -41,6 +43,23 @@ fn what_is_no_message_is_answered_and_the_session_goes_on() {
             ),
             (&not_text, json!("call"), -32700),
             (long.as_bytes(), json!("call"), -32600),
+            // As clients in Python write it.
+            (id_last.as_bytes(), json!("last"), -32600),
+            (
+                b"{\"jsonrpc\":\"1.0\",\"id\":3,\"method\":\"ping\"}",
+                json!(3),
+                -32600,
+            ),
+            (
+                b"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"ping\"}",
+                json!(null),
+                -32600,
+            ),
+            (
+                b"{\"jsonrpc\":\"2.0\",\"id\":18446744073709551615,\"method\":\"ping\"}",
+                json!(null),
+                -32600,
+            ),
             (
                 b"[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]",
                 json!(null),
@@ -73,9 +92,57 @@ fn what_is_no_message_is_answered_and_the_session_goes_on() {
             (&json!(9), &json!(-32700))
         );
 
+        let id = client.send("no/such", json!({}));
+        let error = client.response(id)["error"].clone();
+        assert_eq!(error["code"], -32601, "{error}");
         client.ask("tools/list", json!({}));
         client.finish().expect(0).err_lacks("panicked");
     }
+}
+
+#[test]
+fn what_is_no_message_is_answered_by_http_too() {
+    let context = TestContext::new();
+    let (server, address, token) = serve_http(&context);
+    let headers = format!(
+        "Host: {address}\r\nAuthorization: Bearer {token}\r\n\
+         MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: ping\r\n"
+    );
+    let long = "x".repeat(5 * 1024 * 1024);
+    let long = format!(r#"{{"method":"ping","params":{{"x":"{long}"}},"jsonrpc":"2.0","id":9}}"#);
+    for (body, id, code) in [
+        (
+            &br#"{"jsonrpc":"2.0","id":5,"method":"ping","params":{"x":"\ud83d"}}"#[..],
+            json!(5),
+            -32700,
+        ),
+        (b"this is no JSON", json!(null), -32700),
+        (b"{\"id\":6,\"x\":\"\xff\"}", json!(6), -32700),
+        (b"[]", json!(null), -32600),
+        (
+            br#"{"jsonrpc":"1.0","id":7,"method":"ping"}"#,
+            json!(7),
+            -32600,
+        ),
+        (
+            br#"{"jsonrpc":"2.0","id":8,"method":"tools/call"}"#,
+            json!(8),
+            -32602,
+        ),
+        (long.as_bytes(), json!(9), -32600),
+    ] {
+        let (status, rest) = post(&address, &headers, body);
+        let (_, answer) = rest.split_once("\r\n\r\n").unwrap();
+        let answer: Value = serde_json::from_str(answer).unwrap();
+        assert!((400..500).contains(&status), "{status}: {answer}");
+        assert_eq!(
+            (&answer["id"], &answer["error"]["code"]),
+            (&id, &json!(code)),
+            "{answer}"
+        );
+    }
+    server.signal(rustix::process::Signal::TERM);
+    server.finish().expect(0);
 }
 
 #[test]
@@ -88,6 +155,10 @@ fn arguments_that_can_only_mean_one_thing_are_taken() {
         json!({"environment": "debian:12", "command": "echo x", "timeout_seconds": null}),
         json!({"environment": "debian:12", "command": "echo x", "network": "false"}),
         json!({"environment": "debian:12", "command": ["echo", "x"], "network": null}),
+        json!({"environment": "debian:12", "command": r#"["echo", "x"]"#, "vcpu_count": ""}),
+        json!({"environment": "debian:12", "command": "[ \"a\" ] && echo x", "mem_mib": "null"}),
+        // As a model wrote it.
+        json!(r#"{"environment": "debian:12", "command": "echo x"}"#),
     ] {
         assert_eq!(
             client.tool("vm_run", &arguments)["stdout"],
@@ -116,6 +187,12 @@ fn arguments_that_can_only_mean_one_thing_are_taken() {
             json!(12),
             "environment is 12; it must be text",
         ),
+        (
+            "command",
+            json!(["ls -l"]),
+            "command is [\"ls -l\"]; it must be text, or a list",
+        ),
+        ("command", json!(null), "code: command_required"),
     ] {
         let mut arguments = on_debian("true");
         arguments[name] = value;
@@ -192,114 +269,58 @@ fn paths_begin_where_the_client_works_and_hints_are_for_models() {
             assert!(!told.contains(foreign), "{foreign}: {told}");
         }
     }
+    let created = client.tool("vm_create", &json!({"environment": "debian:12"}));
+    let id = created["vm_id"].as_str().unwrap().to_owned();
+    let told = failure(
+        &mut client,
+        "vm_exec",
+        json!({"vm_id": id, "command": "true"}),
+    );
+    let hint = format!("hint: start it: `vm_start` with vm_id {id}");
+    assert!(told.contains(&hint), "{told}");
+    client.tool("vm_delete", &json!({"vm_id": id}));
+    // Nor is it told of them before.
+    let tools = client.ask("tools/list", json!({})).to_string();
+    let tools = tools.replace("git --version", "");
+    for foreign in ["--", "`pyro ", "`vm ", "`workspace "] {
+        assert!(!tools.contains(foreign), "{foreign}: {tools}");
+    }
     client.finish().expect(0);
 }
 
+/// Of several roots none is meant more than the others.
 #[test]
-fn what_was_asked_before_the_end_is_answered_before_the_end() {
-    let context = TestContext::with("debian:12");
-    let mut lines = String::new();
-    let mut say = |message: Value| {
-        lines.push_str(&message.to_string());
-        lines.push('\n');
-    };
-    say(
-        json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {},
-        "clientInfo": {"name": "script", "version": "1"}}}),
-    );
-    say(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-    for id in 1..=3 {
-        let arguments = on_debian(&format!("sleep 1; echo {id}"));
-        say(json!({"jsonrpc": "2.0", "id": id, "method": "tools/call",
-            "params": {"name": "vm_run", "arguments": arguments}}));
-    }
-    // The last line need not end.
-    let served = context
-        .pyro(&["mcp", "serve"])
-        .stdin(lines.trim_end())
-        .run()
-        .expect(0);
-    let answers: Vec<Value> = served
-        .out()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    for id in 1..=3 {
-        let answer = answers.iter().find(|answer| answer["id"] == id).unwrap();
-        assert_eq!(
-            answer["result"]["structuredContent"]["stdout"],
-            format!("{id}\n"),
-            "{answer}"
-        );
-    }
-}
-
-/// Nobody reads what would be answered.
-#[test]
-fn a_client_that_is_gone_is_not_waited_for() {
-    let context = TestContext::with("debian:12");
-    let mut server = context
-        .pyro(&["mcp", "serve"])
-        .silent_stdin()
-        .start_unread();
-    let mut stdout = BufReader::new(server.take_stdout());
-    let meta = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-        "progressToken": "news",
-    });
-    let params = json!({"name": "vm_run", "arguments": on_debian("sleep 1000"), "_meta": meta});
-    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
-    server.say(&format!("{call}\n"));
-    let mut line = String::new();
-    while !line.contains("execute") {
-        line.clear();
-        assert!(stdout.read_line(&mut line).unwrap() > 0, "it ended");
-    }
-    drop(stdout);
-    server.say_no_more();
-    let begun = Instant::now();
-    server.finish().expect(0);
-    // Not what it takes, but whether it waited for the command.
-    assert!(begun.elapsed() < Duration::from_secs(60));
-    context.assert_nothing_is_left();
-}
-
-#[test]
-fn streams_that_fail_end_the_server_with_their_name() {
+fn a_relative_path_begins_in_the_only_root_or_where_the_server_is() {
     let context = TestContext::new();
-    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
-    context
-        .scripted(
-            &format!("echo '{ping}' | \"$@\" >/dev/full"),
-            &["mcp", "serve"],
-        )
-        .run()
-        .expect(1)
-        .err_has("cannot write to the client")
-        .err_has("No space left on device");
-    context
-        .scripted("exec \"$@\" <.", &["mcp", "serve"])
-        .run()
-        .expect(1)
-        .err_has("cannot read from the client")
-        .err_has("Is a directory");
-    // Nobody reads any more: nothing is wrong.
-    context
-        .scripted(&format!("echo '{ping}' | \"$@\" | true"), &["mcp", "serve"])
-        .run()
-        .expect(0);
-
-    let server = context
-        .pyro(&["mcp", "serve"])
-        .nonblocking()
-        .silent_stdin()
-        .start_unread();
-    let mut client = Client::of(server, Era::Legacy, json!({}));
-    for _ in 0..20 {
-        client.ask("tools/list", json!({}));
+    let places = ["one", "two", "start"].map(|name| context.path(name));
+    for place in &places {
+        fs::create_dir_all(place).unwrap();
     }
+    let [one, two, start] = &places;
+    let server = context.pyro(&["mcp", "serve"]).directory(start);
+    let server = server.silent_stdin().start_unread();
+    let mut client = Client::of(server, Era::Legacy, json!({"roots": {}}));
+    let mut told = |roots: &[&std::path::PathBuf], path: &str| {
+        let uri = |root: &&std::path::PathBuf| format!("file://{}", root.display());
+        client.roots = roots.iter().map(uri).collect();
+        let create = json!({"environment": "debian:12", "seed_path": path});
+        let id = client.call("workspace_create", &create);
+        let result = client.response(id)["result"].clone();
+        assert_eq!(result["isError"], true, "{result}");
+        result["content"][0]["text"].as_str().unwrap().to_owned()
+    };
+    for (roots, directory) in [
+        (&[one][..], one),
+        (&[one, two], start),
+        (&[two, one], start),
+        (&[], start),
+    ] {
+        let text = told(roots, "no/such");
+        let whole = directory.join("no/such").display().to_string();
+        assert!(text.contains(&whole), "{whole}: {text}");
+    }
+    // A form that was left empty does not mean all files of a directory.
+    let text = told(&[one], "");
+    assert!(text.contains("seed_path is empty"), "{text}");
     client.finish().expect(0);
 }

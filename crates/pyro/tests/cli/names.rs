@@ -49,4 +49,54 @@ fn files_whose_names_are_no_text_go_in() {
         .run()
         .expect(0);
     assert_eq!(found.stdout, b"deep/\xfd content");
+    // Results name what was named.
+    let status = context.pyro(&["workspace", "status", &workspace.id, "--json"]);
+    let status = status.run().expect(0).json();
+    let named = status["workspace_seed"]["seed_path"].as_str().unwrap();
+    assert!(named.ends_with("/seed-\u{10ffff}"), "{named:?}");
+}
+
+/// All that is ours may be in a directory whose name is no text.
+#[test]
+fn directories_of_ours_need_not_be_text() {
+    let context = TestContext::with("debian:12");
+    let base = context.path("home").join(OsStr::from_bytes(b"base-\xff"));
+    let cache = context.path("home").join(OsStr::from_bytes(b"cache-\xff"));
+    std::os::unix::fs::symlink(context.cache(), &cache).unwrap();
+    let pyro = |words: &[&str]| {
+        let pyro = context.pyro(words).env("PYRO_BASE_DIR", &base);
+        pyro.env("PYRO_ENVIRONMENT_CACHE_DIR", &cache)
+    };
+    let run = ["-q", "run", "debian:12", "--", "echo", "x"];
+    pyro(&run).run().expect(0).out_is("x\n");
+    let made = pyro(&["workspace", "create", "debian:12", "--json"]).run();
+    let id = made.expect(0).json()["workspace_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let exec = ["-q", "workspace", "exec", &id, "--", "echo", "x"];
+    pyro(&exec).run().expect(0).out_is("x\n");
+    pyro(&["workspace", "delete", &id]).run().expect(0);
+}
+
+#[test]
+fn what_must_be_text_is_named_if_it_is_not() {
+    let context = TestContext::new();
+    let status = words(&[b"vm", b"status", b"no-\xff", b"--json"]);
+    let refused = context.pyro(&status).run().expect(2).out_is("");
+    refused.err_has("error: 'no-\u{fffd}' is not UTF-8");
+}
+
+/// An empty path is most often a variable that is not set, and not all files that are here.
+#[test]
+fn an_empty_path_means_nothing() {
+    let context = TestContext::new();
+    let create = ["workspace", "create", "debian:12", "--json", "--seed-path"];
+    let refused = context.pyro(&create).args(&[""]).run();
+    let error = refused.json_error("invalid_input", true);
+    assert_eq!(error["error"], "seed_path is empty");
+    let tilde = context.pyro(&create).args(&["~/no-such"]).run();
+    let error = tilde.json_error("archive_not_found", true);
+    let hint = error["remedy"].as_str().unwrap();
+    assert!(hint.contains("`~` is not expanded here"), "{hint}");
 }

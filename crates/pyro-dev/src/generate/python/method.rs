@@ -39,7 +39,7 @@ impl Method {
         let method = |name: String, only: Option<&[&str]>| Self {
             name,
             operation: entry.name,
-            description: entry.description(),
+            description: name::in_methods(&entry.description()),
             parameters: parameters(entry, only),
             returns: returns(entry, results),
         };
@@ -160,10 +160,7 @@ fn parameter(entry: &Entry, name: String, schema: &Value) -> Parameter {
     };
     Parameter {
         positional: name::is_positional(entry, &name),
-        description: property["description"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
+        description: name::in_methods(property["description"].as_str().unwrap_or_default()),
         name,
         annotation,
         default,
@@ -211,5 +208,5 @@ fn described(whole: &Value, keyed: &Value, root: &Value) -> String {
         let description = property["description"].as_str().unwrap_or_default();
         let _ = write!(text, "\n    {name}: {description}");
     }
-    text
+    name::in_methods(&text)
 }

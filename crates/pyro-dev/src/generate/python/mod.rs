@@ -4,7 +4,7 @@ mod method;
 mod name;
 mod result;
 
-use pyro_engine::operation::OPERATIONS;
+use pyro_engine::operation::{Entry, OPERATIONS};
 
 use super::COMMAND;
 use method::Method;
@@ -41,9 +41,17 @@ fn operations(results: &Results) -> String {
     );
     format!(
         "{}\"\"\"The operations as methods.\"\"\"\n\nfrom __future__ import annotations\n\n\
-         import os\nfrom typing import Any\n\nfrom pyro_mcp import results\n{plain}{asynchronous}",
-        header()
+         import os\nfrom typing import Any\n\nfrom pyro_mcp import results\n\n{}{plain}{asynchronous}",
+        header(),
+        names()
     )
+}
+
+/// What operations are called, for hints.
+fn names() -> String {
+    let name = |entry: &Entry| format!("    \"{}\": \"{}\",\n", entry.name, name::full(entry.name));
+    let names: String = OPERATIONS.iter().map(name).collect();
+    format!("METHODS = {{\n{names}}}\n")
 }
 
 fn header() -> String {

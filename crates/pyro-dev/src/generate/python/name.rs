@@ -1,6 +1,7 @@
 //! What a method is called and which parameters it takes by position. This is the one place where
 //! names of operations become names of methods.
 
+use pyro_engine::hints;
 use pyro_engine::operation::Entry;
 
 /// Methods that the rule of [`of`] does not name.
@@ -48,6 +49,17 @@ pub(super) fn of(operation: &str) -> String {
         ""
     };
     format!("{verb}_{noun}{plural}")
+}
+
+/// The method that has all an operation has.
+pub(super) fn full(operation: &str) -> String {
+    let exact = EXACT.iter().find(|(known, ..)| *known == operation);
+    exact.map_or_else(|| of(operation), |(_, _, full)| (*full).to_owned())
+}
+
+/// What is said of commands, said of methods.
+pub(super) fn in_methods(text: &str) -> String {
+    hints::for_operations(text, |operation| Some(full(operation)))
 }
 
 /// Whether a parameter is taken by position: ids, and what [`BY_POSITION`] has.

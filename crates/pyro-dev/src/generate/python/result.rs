@@ -6,7 +6,7 @@ use std::fmt::Write;
 use pyro_engine::operation::Entry;
 use serde_json::Value;
 
-use super::documentation;
+use super::{documentation, name};
 
 /// All classes, by the name of their schema; where two schemas share one, by another name.
 pub(super) struct Results {
@@ -92,17 +92,20 @@ impl Results {
         let properties = schema["properties"].as_object().into_iter().flatten();
         let (always, sometimes): (Vec<_>, Vec<_>) =
             properties.partition(|(key, _)| is_required(key));
-        let what = documentation(schema["description"].as_str().unwrap_or_default());
+        let what = documentation(&name::in_methods(
+            schema["description"].as_str().unwrap_or_default(),
+        ));
         let keys = |text: &mut String, keys: &[(&String, &Value)]| {
             for (key, property) in keys {
                 let annotation = annotation(property, root, &|schema, _| {
                     self.find(schema).unwrap_or("object").to_owned()
                 });
                 let description = property["description"].as_str().unwrap_or_default();
+                let description = name::in_methods(description);
                 let _ = write!(
                     text,
                     "\n    {key}: {annotation}\n    \"\"\"{}\"\"\"\n",
-                    documentation(description)
+                    documentation(&description)
                 );
             }
         };

@@ -10,7 +10,9 @@ use super::arguments;
 use crate::lasting::{Kind, Unfinished};
 use crate::operation::{Entry, find};
 use crate::operations::vm::RunResult;
-use crate::{Context, Engine, Error, Event, HostDirectories, Listener, Permissions, Talk, tool};
+use crate::{
+    Context, Engine, Error, Event, HostDirectories, Listener, Permissions, Talk, hints, tool,
+};
 
 /// The operations that a model may call.
 const OFFERED: [&str; 6] = [
@@ -65,7 +67,10 @@ impl From<Error> for Failure {
                 None => error.message,
             },
             code: error.code.into_owned(),
-            hint: error.remedy,
+            hint: error.remedy.map(|hint| {
+                let known = |name| OFFERED.contains(&name).then(|| name.to_owned());
+                hints::for_operations(&hint, known)
+            }),
         }
     }
 }

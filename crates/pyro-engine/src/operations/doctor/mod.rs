@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::operation::{Effect, Operation};
 use crate::operations::env::Environment;
 use crate::operations::vm;
+use crate::request::path_text;
 use crate::{Context, Engine, Error, Listener};
 
 /// What `doctor --boot` boots.
@@ -106,7 +107,7 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
         disk("machines", &engine.machines.base_dir, true, &mut findings),
     ];
     let kernels = engine.environments.kernels()?;
-    let cache_dir = display(engine.environments.cache_dir());
+    let cache_dir = path_text(engine.environments.cache_dir());
     let component_versions = [
         ("pyro", Some(crate::VERSION.to_owned())),
         ("qemu", qemu.version.clone()),
@@ -161,7 +162,7 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
             .into_iter()
             .map(|requirement| BuildRequirement {
                 tool: requirement.tool.into(),
-                path: requirement.path.as_deref().map(display),
+                path: requirement.path.as_deref().map(path_text),
                 package: requirement.package.into(),
                 purpose: requirement.purpose.into(),
             })
@@ -223,7 +224,7 @@ fn qemu(engine: &Engine, findings: &mut Findings) -> QemuReport {
     let minimum_version = MINIMUM_QEMU.to_string();
     match engine.machines.qemu() {
         Ok(program) => QemuReport {
-            path: Some(display(&program.path)),
+            path: Some(path_text(&program.path)),
             version: Some(program.version_text),
             minimum_version,
         },
@@ -358,7 +359,7 @@ fn disk(purpose: &str, path: &Path, needed: bool, findings: &mut Findings) -> Di
     }
     DiskReport {
         purpose: purpose.into(),
-        path: display(path),
+        path: path_text(path),
         writable,
         free_mib,
     }
@@ -370,11 +371,11 @@ fn networking(search_path: &std::ffi::OsStr, passt: Option<&Path>) -> Networking
             .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
             .map(|directory| directory.join(name))
             .find(|path| path.is_file())
-            .map(|path| display(&path))
+            .map(|path| path_text(&path))
     };
     Networking {
         enabled_by_default: false,
-        passt_binary: passt.map(display),
+        passt_binary: passt.map(path_text),
         tun_available: Path::new("/dev/net/tun").exists(),
         ip_binary: find("ip"),
         nft_binary: find("nft"),
@@ -411,8 +412,4 @@ async fn boot(engine: &Engine, listener: &Listener) -> Boot {
         total_ms,
         error,
     }
-}
-
-fn display(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }

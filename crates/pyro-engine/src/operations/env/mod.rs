@@ -16,6 +16,7 @@ use pyro_environment::{CATALOG_VERSION, PLATFORM, Ready, Status};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::request::path_text;
 use crate::{Engine, Error, Event, Listener};
 
 /// What is known about one environment.
@@ -60,7 +61,6 @@ pub struct Environment {
 
 impl From<Status> for Environment {
     fn from(status: Status) -> Self {
-        let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
         let installed = status.installed();
         let entry = status.entry;
         Self {
@@ -82,9 +82,9 @@ impl From<Status> for Environment {
             compatibility: entry.compatibility.into(),
             catalog_version: CATALOG_VERSION.into(),
             installed,
-            cache_dir: text(&status.cache_dir),
-            install_dir: text(&status.install_dir),
-            install_manifest: status.installation.map(|found| text(&found.manifest)),
+            cache_dir: path_text(&status.cache_dir),
+            install_dir: path_text(&status.install_dir),
+            install_manifest: status.installation.map(|found| path_text(&found.manifest)),
         }
     }
 }

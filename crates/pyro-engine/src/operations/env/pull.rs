@@ -1,13 +1,12 @@
 //! `env pull`
 
-use std::path::Path;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Environment;
 use crate::operation::{Effect, Operation};
 use crate::operations::vm;
+use crate::request::path_text;
 use crate::{Context, Engine, Error};
 
 /// Install an environment, or check that it is installed
@@ -49,11 +48,10 @@ impl Operation for Pull {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pulled, Error> {
         let ready = super::ready(engine, &context.listener, &self.environment).await?;
         vm::prepare_template(engine, &ready).await;
-        let text = |path: &Path| path.to_string_lossy().into_owned();
         Ok(Pulled {
             environment: engine.environments.status(&self.environment)?.into(),
-            kernel_image: text(&ready.kernel),
-            rootfs_image: text(&ready.rootfs),
+            kernel_image: path_text(&ready.kernel),
+            rootfs_image: path_text(&ready.rootfs),
             source: ready.source,
         })
     }

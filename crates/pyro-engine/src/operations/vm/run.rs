@@ -26,9 +26,8 @@ const SIGNALLED: i32 = 128;
 
 /// Run one command in a fresh microVM, then throw the microVM away
 ///
-/// The command's output is passed on as it comes and its exit code is returned: 124 if it was
-/// ended at its time limit, 128 + N if signal N ended it. Standard input is passed to the command
-/// unless it is a terminal.
+/// The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
+/// ended it.
 ///
 /// With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
 /// WITHOUT ISOLATION, and may destroy what is there.
@@ -38,7 +37,9 @@ const SIGNALLED: i32 = 128;
     pyro run debian:12 -- git --version\n  \
     pyro run debian:12-build --mem-mib 2048 -- sh -c 'gcc --version; nproc'\n  \
     tar c . | pyro run debian:12 -- sh -c 'tar x && ls'\n  \
-    pyro run debian:12 --json --timeout-seconds 5 -- uname -r")]
+    pyro run debian:12 --json --timeout-seconds 5 -- uname -r\n\n\
+    Output is passed on as it comes. Standard input is passed to the command unless it is a \
+    terminal.")]
 pub struct Run {
     /// Environment to boot, for example `debian:12`
     pub environment: String,

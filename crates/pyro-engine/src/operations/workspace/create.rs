@@ -55,8 +55,8 @@ pub struct Create {
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
     #[serde(default)]
     pub seed_path: Option<String>,
-    /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-    /// be repeated, and the last match decides
+    /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+    /// the last that matches decides
     #[arg(long, value_name = "PATTERN")]
     #[serde(default)]
     pub exclude: Option<Vec<String>>,

@@ -11,14 +11,16 @@ use crate::{Context, Engine, Error};
 
 /// Run a command in a workspace, in /workspace
 ///
-/// Its output is passed on as it comes and kept in the workspace's log; its exit code is returned:
-/// 124 if it was ended at its time limit, 128 + N if signal N ended it. Many commands may run at
-/// once. One whose caller dies goes on; the workspace's log shows it.
+/// Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
+/// time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
+/// goes on; the workspace's log shows it.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
     pyro workspace exec 0123456789ab -- make test\n  \
-    pyro workspace exec 0123456789ab --timeout-seconds 600 --json -- sh -c 'make 2>&1 | tail'")]
+    pyro workspace exec 0123456789ab --timeout-seconds 600 --json -- sh -c 'make 2>&1 | tail'\n\n\
+    Output is passed on as it comes. Standard input is passed to the command unless it is a \
+    terminal.")]
 pub struct Exec {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,

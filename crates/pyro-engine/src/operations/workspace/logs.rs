@@ -12,7 +12,7 @@ use crate::capture::{CAPTURE_LIMIT_BYTES, Capture, Captured, Printed};
 use crate::lasting::{self, Kind, Lasting, Outputs, State};
 use crate::operation::{Effect, Operation};
 use crate::operations::vm::streams;
-use crate::request::is_false;
+use crate::request::{is_false, path_text};
 use crate::{Context, Engine, Error, Event, Listener};
 
 /// Show what was run in a workspace, with its output
@@ -203,7 +203,6 @@ async fn follow(found: &Lasting, sequence: u64, context: &mut Context) -> Result
 
 fn log_entry(found: &Lasting, entry: Entry, printed: [Captured; 2]) -> LogEntry {
     let history = found.history();
-    let text = |path: &Path| path.to_string_lossy().into_owned();
     let interrupted = match (&entry.exit, found.state) {
         (Some(exit), _) => exit.interrupted.clone(),
         (None, State::Started) => Some("running".into()),
@@ -218,8 +217,8 @@ fn log_entry(found: &Lasting, entry: Entry, printed: [Captured; 2]) -> LogEntry 
         duration_ms: exit.duration_ms,
         execution_mode: entry.execution_mode,
         recorded_at: entry.recorded_at,
-        stdout_file: text(&history.stdout(entry.sequence)),
-        stderr_file: text(&history.stderr(entry.sequence)),
+        stdout_file: path_text(&history.stdout(entry.sequence)),
+        stderr_file: path_text(&history.stderr(entry.sequence)),
         printed: printed.into(),
         interrupted,
         timed_out: exit.timed_out,

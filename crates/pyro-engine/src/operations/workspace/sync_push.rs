@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::selection::{GIT_IGNORED, LeftOut, TransferWarning, UNREADABLE, Wanted, fail, include};
 use crate::lasting::{Kind, WORKSPACE};
 use crate::operation::{Effect, Operation};
-use crate::request::{octets_parser, workspace_path};
+use crate::request::{octets_parser, path_text, workspace_path};
 use crate::{Context, Engine, Error, transfer};
 
 /// Copy files into a started workspace
@@ -28,8 +28,8 @@ pub struct SyncPush {
     #[arg(long, default_value = WORKSPACE, value_name = "PATH", value_parser = octets_parser())]
     #[serde(default = "workspace")]
     pub dest: String,
-    /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`; may
-    /// be repeated, and the last match decides
+    /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
+    /// the last that matches decides
     #[arg(long, value_name = "PATTERN")]
     #[serde(default)]
     pub exclude: Option<Vec<String>>,
@@ -112,7 +112,7 @@ impl Operation for SyncPush {
         let source = context.permissions.open("source_path", &self.source_path)?;
         let source = source.select(self.wanted().selection(context)?)?;
         let mode = transfer::mode(&source).to_owned();
-        let source_path = source.path().to_string_lossy().into_owned();
+        let source_path = path_text(source.path());
         let report = transfer::push(source, found, &destination, &context.listener).await?;
         Ok(Pushed {
             workspace_id: self.workspace_id,

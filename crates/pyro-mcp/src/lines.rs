@@ -1,0 +1,370 @@
+//! *Lines* are the transport of a client on two streams: a message on each.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pyro_engine::descriptor::{DescriptorReader, DescriptorWriter};
+use rmcp::RoleServer;
+use rmcp::model::{ClientJsonRpcMessage, ClientNotification, RequestId, ServerJsonRpcMessage};
+use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
+use rmcp::transport::Transport;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::id::IdFinder;
+use crate::message::{MESSAGE_LIMIT_BYTES, Understood, given_twice, too_long, understand};
+
+/// How many answers to what is no message wait for a client that does not read. Then the client
+/// waits: everybody is answered.
+const COMPLAINTS: usize = 1024;
+/// How long what was asked may take once the client says no more: as long as a machine lives by
+/// default. `pyro mcp serve --help` promises it.
+const REST_LIMIT: Duration = Duration::from_secs(600);
+/// How often it is looked then whether anybody still reads.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// What went wrong with a stream, for who served it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fault(Arc<Mutex<Option<Error>>>);
+
+impl Fault {
+    fn note(&self, action: &'static str, source: io::Error) {
+        // A client that goes away does not fail.
+        if source.kind() != io::ErrorKind::BrokenPipe {
+            lock(&self.0).get_or_insert(Error::Resource { action, source });
+        }
+    }
+
+    pub(crate) fn take(&self) -> Option<Error> {
+        lock(&self.0).take()
+    }
+}
+
+/// The requests that are not answered yet.
+#[derive(Debug, Default)]
+struct Unanswered {
+    ids: Mutex<HashSet<RequestId>>,
+    changed: Notify,
+}
+
+impl Unanswered {
+    /// Adds one, and says whether there was none with its id.
+    fn add(&self, id: RequestId) -> bool {
+        lock(&self.ids).insert(id)
+    }
+
+    fn remove(&self, id: &RequestId) {
+        lock(&self.ids).remove(id);
+        self.changed.notify_one();
+    }
+
+    fn is_empty(&self) -> bool {
+        lock(&self.ids).is_empty()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where messages go. Cancelled when that is over.
+#[derive(Clone, Debug)]
+struct Sink {
+    writer: Arc<tokio::sync::Mutex<DescriptorWriter>>,
+    fault: Fault,
+    gone: CancellationToken,
+}
+
+impl Sink {
+    async fn write(&self, line: &[u8]) -> io::Result<()> {
+        let mut writer = self.writer.lock().await;
+        let written = async {
+            writer.write_all(line).await?;
+            writer.flush().await
+        };
+        let written = written.await;
+        if let Err(error) = &written {
+            let copy = error
+                .raw_os_error()
+                .map_or(error.kind().into(), io::Error::from_raw_os_error);
+            self.fault.note("write to the client", copy);
+            self.gone.cancel();
+        }
+        written
+    }
+}
+
+/// A transport of lines.
+pub(crate) struct Lines {
+    reader: BufReader<DescriptorReader>,
+    line: Vec<u8>,
+    /// What is looked for in a message that is too long, up to the end of its line.
+    skipped: Option<IdFinder>,
+    /// Until when what was asked may take, once the client says no more.
+    deadline: Option<Instant>,
+    rest_limit: Duration,
+    /// Cancelled when the client says no more.
+    pub(crate) last_word: CancellationToken,
+    /// Whether the session is open: before that, a server need not end for what nobody may send.
+    pub(crate) opened: Arc<AtomicBool>,
+    unanswered: Arc<Unanswered>,
+    /// What is wrong with the last line, and is not on its way yet.
+    wrong: VecDeque<Value>,
+    complaints: Complaints,
+    sink: Sink,
+    /// To see whether anybody reads.
+    output: OwnedFd,
+}
+
+/// Answers to what is no message, on their way to the client.
+struct Complaints {
+    to_write: Option<mpsc::Sender<Value>>,
+    written: JoinHandle<()>,
+}
+
+impl Complaints {
+    fn to(sink: Sink) -> Self {
+        let (to_write, mut complaints) = mpsc::channel::<Value>(COMPLAINTS);
+        let written = tokio::spawn(async move {
+            while let Some(complaint) = complaints.recv().await {
+                let line = format!("{complaint}\n");
+                if sink.write(line.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            to_write: Some(to_write),
+            written,
+        }
+    }
+
+    /// Takes the first of these when there is a place for it, and says whether there are more.
+    async fn take(&self, from: &mut VecDeque<Value>) -> bool {
+        if from.is_empty() {
+            return false;
+        }
+        let Some(to_write) = &self.to_write else {
+            return false;
+        };
+        // There is nobody left to complain to.
+        let Ok(place) = to_write.reserve().await else {
+            return false;
+        };
+        if let Some(first) = from.pop_front() {
+            place.send(first);
+        }
+        true
+    }
+
+    /// Waits until they are written.
+    async fn end(&mut self) {
+        self.to_write = None;
+        if !self.written.is_finished() {
+            let _ = (&mut self.written).await;
+        }
+    }
+}
+
+impl Lines {
+    /// Reads and writes these. `gone` is cancelled when one of them fails, or all is said.
+    pub(crate) fn of(
+        input: OwnedFd,
+        output: OwnedFd,
+        gone: CancellationToken,
+    ) -> io::Result<(Self, Fault)> {
+        let fault = Fault::default();
+        let sink = Sink {
+            writer: Arc::new(tokio::sync::Mutex::new(output.try_clone()?.into())),
+            fault: fault.clone(),
+            gone,
+        };
+        let lines = Self {
+            reader: BufReader::new(input.into()),
+            line: Vec::new(),
+            skipped: None,
+            deadline: None,
+            rest_limit: REST_LIMIT,
+            last_word: CancellationToken::new(),
+            opened: Arc::default(),
+            unanswered: Arc::default(),
+            wrong: VecDeque::new(),
+            complaints: Complaints::to(sink.clone()),
+            sink,
+            output,
+        };
+        Ok((lines, fault))
+    }
+
+    /// Reads on to the end of a line, and says whether there was one. Whoever drops this while it
+    /// waits loses nothing.
+    async fn read_line(&mut self) -> io::Result<bool> {
+        loop {
+            let available = self.reader.fill_buf().await?;
+            if available.is_empty() {
+                return Ok(false);
+            }
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let length = end.map_or(available.len(), |end| end + 1);
+            if let Some(finder) = &mut self.skipped {
+                finder.read(&available[..length]);
+            } else {
+                self.line.extend_from_slice(&available[..length]);
+            }
+            self.reader.consume(length);
+            if self.line.len() > MESSAGE_LIMIT_BYTES {
+                let mut finder = IdFinder::default();
+                finder.read(&std::mem::take(&mut self.line));
+                self.skipped = Some(finder);
+            }
+            if end.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Waits until the client has its answers, or is gone. Whoever drops this while it waits may
+    /// ask again, and gains no time.
+    async fn let_the_rest_end(&mut self) {
+        self.last_word.cancel();
+        let deadline = self.deadline.unwrap_or_else(Instant::now);
+        let (unanswered, output) = (&self.unanswered, &self.output);
+        let (complaints, wrong) = (&mut self.complaints, &mut self.wrong);
+        let answered = async {
+            while complaints.take(wrong).await {}
+            complaints.end().await;
+            while !unanswered.is_empty() {
+                let look = tokio::time::timeout(LOOK_INTERVAL, unanswered.changed.notified());
+                if look.await.is_err() && !is_read(output) {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout_at(deadline, answered).await.is_err() {
+            let limit = self.rest_limit;
+            tracing::warn!("what was asked takes longer than {limit:?}; it is cancelled");
+        }
+        self.sink.gone.cancel();
+    }
+
+    /// Makes of the line that was read a message, if it is one.
+    fn next_of_line(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        if let Some(finder) = self.skipped.take() {
+            self.wrong.push_back(too_long(finder));
+            return None;
+        }
+        match understand(&std::mem::take(&mut self.line)) {
+            Understood::Message(message) => self.take(*message),
+            Understood::Nothing => None,
+            Understood::Wrong(answers) => {
+                self.wrong.extend(answers);
+                None
+            }
+        }
+    }
+
+    /// Takes note of a message, and says whether it is to be handed on.
+    fn take(
+        &mut self,
+        message: RxJsonRpcMessage<RoleServer>,
+    ) -> Option<RxJsonRpcMessage<RoleServer>> {
+        match &message {
+            ClientJsonRpcMessage::Request(request) => {
+                let first = self.unanswered.add(request.id.clone());
+                // Of two with the same id only one would be answered.
+                let refusal = (!first).then(|| given_twice(&request.id));
+                self.wrong.extend(refusal);
+                return first.then_some(message);
+            }
+            // Who cancels is not answered.
+            ClientJsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) =
+                    &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.unanswered.remove(id);
+                }
+            }
+            _ => {}
+        }
+        self.opened.load(Ordering::Relaxed).then_some(message)
+    }
+}
+
+/// Whether there is still somebody who could read what is written.
+fn is_read(output: impl AsFd) -> bool {
+    let mut descriptors = [PollFd::new(&output, PollFlags::empty())];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let _ = poll(&mut descriptors, Some(&at_once));
+    !descriptors[0]
+        .revents()
+        .intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
+impl Transport<RoleServer> for Lines {
+    type Error = io::Error;
+
+    fn send(
+        &mut self,
+        message: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
+        let (sink, unanswered) = (self.sink.clone(), Arc::clone(&self.unanswered));
+        async move {
+            let mut line = serde_json::to_vec(&message)?;
+            line.push(b'\n');
+            let written = sink.write(&line).await;
+            match message {
+                ServerJsonRpcMessage::Response(response) => unanswered.remove(&response.id),
+                ServerJsonRpcMessage::Error(error) => {
+                    error.id.iter().for_each(|id| unanswered.remove(id));
+                }
+                _ => {}
+            }
+            written
+        }
+    }
+
+    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        while self.deadline.is_none() {
+            while self.complaints.take(&mut self.wrong).await {}
+            let ended = match self.read_line().await {
+                Ok(whole) => !whole,
+                Err(error) => {
+                    self.sink.fault.note("read from the client", error);
+                    self.sink.gone.cancel();
+                    return None;
+                }
+            };
+            if ended {
+                // What comes last need not end its line.
+                self.deadline = Some(Instant::now() + self.rest_limit);
+            }
+            if let Some(message) = self.next_of_line() {
+                return Some(message);
+            }
+        }
+        self.let_the_rest_end().await;
+        None
+    }
+
+    async fn close(&mut self) -> Result<(), io::Error> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "lines_tests.rs"]
+mod tests;
