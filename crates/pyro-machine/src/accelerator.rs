@@ -141,15 +141,23 @@ pub struct KvmDevice {
 }
 
 impl KvmDevice {
-    /// Looks at this host.
+    /// Looks at this host, and asks the device.
     pub fn detect() -> Self {
+        let device = OpenOptions::new().read(true).write(true).open(DEVICE);
+        Self {
+            fault: device.ok().and_then(|device| kvm::fault(&device)),
+            ..Self::look()
+        }
+    }
+
+    /// Looks at this host.
+    pub(crate) fn look() -> Self {
         let open = |read, write| OpenOptions::new().read(read).write(write).open(DEVICE);
-        let fault = open(true, true).ok().and_then(|device| kvm::fault(&device));
         Self {
             exists: std::path::Path::new(DEVICE).exists(),
             readable: open(true, false).is_ok(),
             writable: open(false, true).is_ok(),
-            fault,
+            fault: None,
             processor_flag: std::fs::read_to_string("/proc/cpuinfo")
                 .is_ok_and(|text| has_virtualisation_flag(&text)),
         }

@@ -157,14 +157,12 @@ impl Machines {
     /// # Errors
     /// When it cannot be made; machines are then booted.
     pub async fn prepare(&self, spec: &MachineSpec) -> Result<(), Error> {
-        let (mut platform, proved) = self.platform()?;
+        let (platform, proved) = self.platform()?;
         let prepared = self.prepare_on(&platform, spec).await;
         self.learn(&platform, &prepared);
         match prepared {
             Err(error) if !proved && error.is_of_the_start() => {
-                platform.accelerator = Accelerator::Tcg;
-                platform.processor = String::new();
-                self.prepare_on(&platform, spec).await
+                self.prepare_on(&platform.emulated(), spec).await
             }
             prepared => prepared,
         }
@@ -185,12 +183,12 @@ impl Machines {
         let path = self.facts_path();
         let mut facts = HostFacts::load(&path);
         let program = facts.qemu(&self.search_path, &path)?;
-        let judgement = judge(
-            self.accelerator,
-            &KvmDevice::detect(),
-            facts.kvm.as_ref(),
-            now(),
-        )?;
+        // On the way of every machine: what a guest has proved the device need not say.
+        let device = match facts.kvm {
+            Some(Verdict::Works) => KvmDevice::look(),
+            _ => KvmDevice::detect(),
+        };
+        let judgement = judge(self.accelerator, &device, facts.kvm.as_ref(), now())?;
         let platform = Platform {
             processor: match judgement.accelerator {
                 Accelerator::Kvm => processor(),
@@ -229,7 +227,7 @@ impl Machines {
         listener: Listener<'_>,
     ) -> Result<OwnedMachine, Error> {
         check_file_size(spec)?;
-        let (mut platform, _) = self.platform()?;
+        let (platform, _) = self.platform()?;
         let started = self.start_on(&platform, spec, start, files, listener).await;
         self.learn(&platform, &started);
         match started {
@@ -241,9 +239,8 @@ impl Machines {
                 listener(LaunchEvent::Notice(format!(
                     "KVM does not run a guest here ({error}); using software emulation"
                 )));
-                platform.accelerator = Accelerator::Tcg;
-                platform.processor = String::new();
-                self.start_on(&platform, spec, start, files, listener).await
+                self.start_on(&platform.emulated(), spec, start, files, listener)
+                    .await
             }
             started => started,
         }
@@ -262,8 +259,7 @@ impl Machines {
         {
             return Ok(machine);
         }
-        let limit = self.boot_limit;
-        self.boot(platform, spec, files, limit, listener).await
+        self.boot(platform, spec, files, listener).await
     }
 
     /// Remembers what a start under KVM has shown. A guest that answers is the proof, whatever it
@@ -473,12 +469,11 @@ impl Machines {
         platform: &Platform,
         spec: &MachineSpec,
         files: Files<'_>,
-        limit: Duration,
         listener: Listener<'_>,
     ) -> Result<OwnedMachine, Error> {
         let mut attempt = 1;
         loop {
-            let booted = self.boot_once(platform, spec, files, limit, listener);
+            let booted = self.boot_once(platform, spec, files, listener);
             match booted.await {
                 Err(wrong @ Error::GuestClocks { .. }) if attempt < CLOCK_ATTEMPTS => {
                     tracing::info!(%wrong, attempt, "the guest is booted again");
@@ -494,7 +489,6 @@ impl Machines {
         platform: &Platform,
         spec: &MachineSpec,
         files: Files<'_>,
-        limit: Duration,
         listener: Listener<'_>,
     ) -> Result<OwnedMachine, Error> {
         let mut clock = PhaseClock::start();
@@ -516,7 +510,7 @@ impl Machines {
         )
         .await?;
         machine.be_called(files.name());
-        machine.set_up(files.has_seed(), limit).await?;
+        machine.set_up(files.has_seed(), self.boot_limit).await?;
         Ok(machine)
     }
 

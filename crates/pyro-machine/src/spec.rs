@@ -49,6 +49,15 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
+    /// The same host without its hardware: guests are emulated.
+    pub(crate) fn emulated(self) -> Self {
+        Self {
+            accelerator: Accelerator::Tcg,
+            processor: String::new(),
+            ..self
+        }
+    }
+
     /// Checks that what is required is in force for a process.
     pub(crate) fn require(&self, isolation: Isolation) -> Result<(), Error> {
         let missing = isolation
