@@ -50,6 +50,9 @@ enum Command {
         /// How many at the same time
         #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
         parallel: u32,
+        /// How many threads compute meanwhile, so that the machines have to wait for a processor
+        #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1000))]
+        busy: u32,
         /// What to run in
         #[arg(long, default_value = "debian:12", value_name = "NAME")]
         environment: String,
@@ -146,15 +149,19 @@ fn run(command: Command) -> Result<Report, Error> {
         Command::Soak {
             count,
             parallel,
+            busy,
             environment,
             limit,
             program,
         } => {
+            let config = pyro_engine::Config::from_variables(|name| std::env::var_os(name))?;
             let soak = Soak {
                 count,
                 parallel,
+                busy,
                 environment: &environment,
                 limit: Duration::from_secs(limit),
+                templates: &config.cache_dir.join("templates"),
             };
             soak.run(&program.path()?, tell)
         }

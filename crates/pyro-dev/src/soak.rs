@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use pyro_engine::variables;
 
 use crate::bench::Samples;
 use crate::finished::Finished;
@@ -29,10 +31,14 @@ pub struct Soak<'a> {
     pub count: u32,
     /// How many of them at the same time.
     pub parallel: u32,
+    /// How many threads compute meanwhile.
+    pub busy: u32,
     /// What to run in.
     pub environment: &'a str,
     /// A run that takes longer than this hangs.
     pub limit: Duration,
+    /// Where the templates are that must still be there afterwards.
+    pub templates: &'a Path,
 }
 
 #[derive(Debug, Default)]
@@ -52,13 +58,18 @@ impl Soak<'_> {
         let mut program = Program::new(path, 0)?;
         tell("one run first, which makes what is missing");
         Finished::success(&mut self.command(&program, "0"), FIRST_LIMIT)?;
+        let templates = self.templates();
 
         let tally = Mutex::new(Tally::default());
         let next = AtomicU32::new(1);
         let done = AtomicU32::new(0);
+        let over = AtomicBool::new(false);
         let begun = Instant::now();
         std::thread::scope(|scope| {
-            for _ in 0..self.parallel {
+            for _ in 0..self.busy {
+                scope.spawn(|| compute_until(&over));
+            }
+            let runs = std::iter::repeat_with(|| {
                 scope.spawn(|| {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -72,25 +83,44 @@ impl Soak<'_> {
                             tell(&format!("{done} of {}, {seconds} s", self.count));
                         }
                     }
-                });
+                })
+            });
+            let parallel = usize::try_from(self.parallel).unwrap_or(usize::MAX);
+            let runs: Vec<_> = runs.take(parallel).collect();
+            for run in runs {
+                // A panic is told when the scope ends.
+                let _ = run.join();
             }
+            over.store(true, Ordering::Relaxed);
         });
         let elapsed = begun.elapsed();
         let leftovers = leftovers(&program);
+        let lost = templates.iter().filter(|path| !path.is_file()).count();
         let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let good = tally.hangs + tally.failures + leftovers.len() == 0;
+        let good = tally.hangs + tally.failures + leftovers.len() + lost == 0;
         if !leftovers.is_empty() {
             program.keep_base();
         }
         Ok(Report {
-            text: self.report(&tally, &leftovers, elapsed)?,
+            text: self.report(&tally, &leftovers, lost, elapsed)?,
             good,
         })
     }
 
     fn command(&self, program: &Program, text: &str) -> std::process::Command {
         let script = format!("echo {text}");
-        program.command(["run", self.environment, "-q", "--", "sh", "-c", &script])
+        let mut command =
+            program.command(["run", self.environment, "-q", "--", "sh", "-c", &script]);
+        // All of them at once, whatever the host's size.
+        command.env(variables::MAX_ACTIVE_VMS, self.parallel.to_string());
+        command
+    }
+
+    /// The records of the templates that there are. To throw a good one away makes the next run slow.
+    fn templates(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.templates).into_iter().flatten().flatten();
+        let records = entries.map(|entry| entry.path().join("template.json"));
+        records.filter(|path| path.is_file()).collect()
     }
 
     fn one(&self, program: &Program, number: u32, tally: &Mutex<Tally>) {
@@ -125,12 +155,14 @@ impl Soak<'_> {
         &self,
         tally: &Tally,
         leftovers: &[String],
+        lost: usize,
         elapsed: Duration,
     ) -> Result<String, Error> {
         let mut report = String::new();
         let Self {
             count,
             parallel,
+            busy,
             environment,
             ..
         } = self;
@@ -138,7 +170,7 @@ impl Soak<'_> {
         writeln!(
             report,
             "{count} runs of `pyro run {environment} -- sh -c 'echo N'`, {parallel} at a time, \
-             nothing parked: {seconds:.0} s\n"
+             nothing parked, {busy} threads busy beside them: {seconds:.0} s\n"
         )?;
         report.push_str(&histogram(&tally.samples)?);
         let at = |percent| tally.samples.percentile(percent).as_secs_f64() * 1e3;
@@ -149,7 +181,7 @@ impl Soak<'_> {
         )?;
         writeln!(
             report,
-            "{} hangs, {} failures, {} leftovers",
+            "{} hangs, {} failures, {} leftovers, {lost} templates lost",
             tally.hangs,
             tally.failures,
             leftovers.len()
@@ -158,6 +190,16 @@ impl Soak<'_> {
             writeln!(report, "  {line}")?;
         }
         Ok(report)
+    }
+}
+
+/// Computes, as other users of a host do.
+fn compute_until(over: &AtomicBool) {
+    let mut number = 1_u64;
+    while !over.load(Ordering::Relaxed) {
+        for _ in 0..1000 {
+            number = std::hint::black_box(number.wrapping_mul(6_364_136_223_846_793_005));
+        }
     }
 }
 

@@ -14,16 +14,19 @@ case "$7" in
   "echo 3") exec sleep 60;;
   "echo 4") mkdir -p "$PYRO_BASE_DIR/vms/left";;
   "echo 5") echo wrong; exit 0;;
+  "echo 7") rm "${0%/*}/one/template.json";;
 esac
 exec sh -c "$7"
 "#;
 
-fn soak(count: u32) -> Soak<'static> {
+fn soak(count: u32, templates: &Path) -> Soak<'_> {
     Soak {
         count,
         parallel: 2,
+        busy: 1,
         environment: "any",
         limit: Duration::from_secs(5),
+        templates,
     }
 }
 
@@ -34,14 +37,17 @@ fn hangs_failures_and_leftovers_are_found() {
     fs::write(&program, PROGRAM).unwrap();
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
 
-    let report = soak(1).run(&program, |_| {}).unwrap();
+    let report = soak(1, directory.path()).run(&program, |_| {}).unwrap();
     assert!(report.good, "{}", report.text);
 
-    let report = soak(6).run(&program, |_| {}).unwrap();
+    let template = directory.path().join("one");
+    fs::create_dir(&template).unwrap();
+    fs::write(template.join("template.json"), "").unwrap();
+    let report = soak(7, directory.path()).run(&program, |_| {}).unwrap();
     let text = report.text;
     assert!(!report.good, "{text}");
     assert!(
-        text.contains("\n1 hangs, 2 failures, 1 leftovers\n"),
+        text.contains("\n1 hangs, 2 failures, 1 leftovers, 1 templates lost\n"),
         "{text}"
     );
     assert!(text.contains("run 2: exit status: 7"), "{text}");

@@ -39,7 +39,8 @@ variables! {
         "Directory for what machines need while they run, and for what was found out about this \
          host. It must belong to the user.";
     BOOT_TIMEOUT_SECONDS = "PYRO_BOOT_TIMEOUT_SECONDS", "60",
-        "How long a guest may take to boot before the start fails, in whole seconds.";
+        "How long a guest may take to boot before the start fails, in whole seconds. The time in \
+         which QEMU waits for a processor, because the host is busy, does not count.";
     CACHE_DIR = "PYRO_ENVIRONMENT_CACHE_DIR", "$XDG_CACHE_HOME/pyro-mcp/environments",
         "Directory for environments and kernels.";
     LOG = "PYRO_LOG", "not set",

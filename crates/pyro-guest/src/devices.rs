@@ -14,8 +14,9 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, netlink};
 
 use crate::error::{Error, Step as _};
 
-/// How long a device may take to appear.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long a device may take to appear. The guest cannot tell how much of a processor it gets, so
+/// this is long: on an idle host a device takes milliseconds.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Opens the virtio-serial port called `name`, once the host is there.
 pub(crate) fn port(name: &str) -> Result<OwnedFd, Error> {

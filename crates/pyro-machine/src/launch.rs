@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyro_store::{MachineDirectory, Slot, Slots, Swept, VmId, sweep};
 use serde::{Deserialize, Serialize};
@@ -21,11 +21,20 @@ use crate::template::{self, Found, Maker, Stage, Template, Templates};
 use crate::{Error, HostFacts, disk, qemu};
 
 /// How often a guest is booted whose clocks are wrong. With a quarter of a processor four in ten are.
-const CLOCK_ATTEMPTS: u32 = 8;
+const CLOCK_ATTEMPTS: u32 = 16;
 
-/// How long a guest may take to boot if the user says nothing. Under load, without KVM, it takes
-/// half of that.
+/// How long to wait before looking again whether a template is there, or a turn to boot.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How long a guest may take to boot if the user says nothing, not counting the time in which its
+/// VMM waits for a processor.
 pub const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
+
+fn booted_again(wrong: &Error, attempt: u32) -> LaunchEvent<'static> {
+    LaunchEvent::Notice(format!(
+        "{wrong}, as happens on a busy host; it is booted again ({attempt} of {CLOCK_ATTEMPTS})"
+    ))
+}
 
 /// The lines of `/proc/cpuinfo` that tell one processor from another.
 fn processor() -> String {
@@ -172,7 +181,7 @@ impl Machines {
         for stage in [Stage::Assembled, Stage::Bare] {
             let key = template::key(platform, spec, stage)?;
             if let Found::Nothing(maker) = self.templates(platform).find(&key) {
-                self.make(maker, platform, spec, stage).await?;
+                self.make(maker, platform, spec, stage, &|_| {}).await?;
             }
         }
         Ok(())
@@ -262,6 +271,20 @@ impl Machines {
         self.boot(platform, spec, files, listener).await
     }
 
+    /// Waits for a turn to boot; there is one for each processor. A kernel that boots and has to
+    /// share a processor gets its timers wrong: of fifty that boot at once on two processors, most
+    /// would boot in vain.
+    async fn turn(&self) -> Result<Slot, Error> {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let turns = Slots::new(self.base_dir.join("boots"), processors);
+        loop {
+            if let Some(turn) = turns.try_take()? {
+                return Ok(turn);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// Remembers what a start under KVM has shown. A guest that answers is the proof, whatever it
     /// says. That none answered in time, or that its VMM was killed, shows little: the host may have
     /// been busy. So it counts for a while only, and not at all with a limit shorter than usual.
@@ -295,7 +318,7 @@ impl Machines {
         let mut clock = PhaseClock::start();
         let stage = files.stage();
         let key = template::key(platform, spec, stage)?;
-        let template = match self.templates(platform).find(&key) {
+        let template = match self.find_or_wait(platform, &key, listener).await {
             Found::Template(template) => template,
             Found::Nothing(maker) => {
                 match self.make_for(maker, platform, spec, stage, listener).await {
@@ -318,13 +341,21 @@ impl Machines {
                     }
                 }
             }
-            Found::Unavailable => return Ok(None),
+            Found::Busy | Found::Unavailable => return Ok(None),
         };
         match self
             .restore_from(&template, platform, spec, files, clock, listener)
             .await
         {
-            Ok(machine) => Ok(Some(machine)),
+            Ok(machine) => {
+                template.was_restored();
+                Ok(Some(machine))
+            }
+            // A busy host is no fault of the template. One that hangs does so again.
+            Err(error @ Error::BootTimedOut { .. }) if !template.timed_out_before() => {
+                tracing::warn!(%error, tails = ?error.tails(), "a clone did not answer in time");
+                Ok(None)
+            }
             // What a clone cannot be made of is of no use to the next one either.
             Err(error) if error.is_of_the_start() || matches!(error, Error::Template { .. }) => {
                 tracing::warn!(%error, tails = ?error.tails(), "a template does not restore");
@@ -332,6 +363,27 @@ impl Machines {
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Finds a template, or waits for whoever makes it: a guest that boots beside it would take the
+    /// processor from it, and have less of one itself.
+    async fn find_or_wait(&self, platform: &Platform, key: &str, listener: Listener<'_>) -> Found {
+        let begun = Instant::now();
+        let mut told = false;
+        loop {
+            let found = self.templates(platform).find(key);
+            // Whoever makes it may have been stopped.
+            if !matches!(found, Found::Busy) || begun.elapsed() > self.boot_limit {
+                return found;
+            }
+            if !told {
+                told = true;
+                listener(LaunchEvent::Notice(
+                    "waiting for the template that another run makes".into(),
+                ));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
@@ -387,7 +439,7 @@ impl Machines {
              which the others are restored"
                 .into(),
         ));
-        self.make(maker, platform, spec, stage).await
+        self.make(maker, platform, spec, stage, listener).await
     }
 
     /// Makes a template, from a guest whose clocks are right.
@@ -397,6 +449,7 @@ impl Machines {
         platform: &Platform,
         spec: &MachineSpec,
         stage: Stage,
+        listener: Listener<'_>,
     ) -> Result<Template, Error> {
         let key = template::key(platform, spec, stage)?;
         let mut attempt = 1;
@@ -405,12 +458,12 @@ impl Machines {
                 Err(error @ Error::GuestClocks { .. }) if attempt < CLOCK_ATTEMPTS => error,
                 made => return made,
             };
-            tracing::info!(%wrong, attempt, "the guest is booted again");
             attempt += 1;
+            listener(booted_again(&wrong, attempt));
             maker = match self.templates(platform).find(&key) {
                 Found::Nothing(maker) => maker,
                 Found::Template(template) => return Ok(template),
-                Found::Unavailable => return Err(wrong),
+                Found::Busy | Found::Unavailable => return Err(wrong),
             };
         }
     }
@@ -423,6 +476,7 @@ impl Machines {
         spec: &MachineSpec,
         stage: Stage,
     ) -> Result<Template, Error> {
+        let turn = self.turn().await?;
         let directory = self.new_directory(&|_| {})?;
         let disk = maker.disk();
         disk::create(&disk, &self.base_dir)?;
@@ -453,6 +507,7 @@ impl Machines {
             }
             Stage::Bare => machine.await_agent(self.boot_limit).await?,
         }
+        drop(turn);
         tokio::time::sleep(template::SETTLE).await;
         if stage == Stage::Assembled {
             // What a clone does first is then done shortly before: its files are in the memory, and
@@ -476,8 +531,8 @@ impl Machines {
             let booted = self.boot_once(platform, spec, files, listener);
             match booted.await {
                 Err(wrong @ Error::GuestClocks { .. }) if attempt < CLOCK_ATTEMPTS => {
-                    tracing::info!(%wrong, attempt, "the guest is booted again");
                     attempt += 1;
+                    listener(booted_again(&wrong, attempt));
                 }
                 booted => return booted,
             }
@@ -492,6 +547,8 @@ impl Machines {
         listener: Listener<'_>,
     ) -> Result<OwnedMachine, Error> {
         let mut clock = PhaseClock::start();
+        let _turn = self.turn().await?;
+        clock.end("turn");
         let directory = self.new_directory(listener)?;
         let stage = files.stage();
         let disks = files.lay_out(stage, None, &directory, &self.base_dir)?;

@@ -7,6 +7,7 @@ mod accelerator;
 mod cell;
 mod clocks;
 mod console;
+mod deadline;
 pub mod descriptor;
 mod disk;
 mod error;

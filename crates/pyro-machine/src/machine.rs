@@ -9,6 +9,7 @@ use pyro_store::{Slot, VmId};
 use crate::Error;
 use crate::accelerator::Accelerator;
 use crate::console;
+use crate::deadline::{Deadline, Passed};
 use crate::error::Tails;
 use crate::guest::{Command, Guest, Outcome, Streams, run_error};
 use crate::launch::Machines;
@@ -71,14 +72,18 @@ impl Machine {
     ) -> Result<Self, String> {
         clock.end("claim");
         let mut guest = Guest::connect(claim.agent).map_err(|error| error.to_string())?;
-        match tokio::time::timeout(limit, guest.renew(&claim.id)).await {
+        let directory = vms.join(claim.id.as_str());
+        let vmm = pyro_store::vmm_of(&directory);
+        guest.runs_in(vmm);
+        let renewed = Deadline::new(vmm, limit).bound(guest.renew(&claim.id));
+        match renewed.await {
             Ok(Ok(())) => clock.end("identity"),
             Ok(Err(failure)) => return Err(format!("{failure:?}")),
-            Err(_) => return Err("it did not answer".into()),
+            Err(Passed) => return Err("it did not answer".into()),
         }
         let leased = Leased {
             guest,
-            directory: vms.join(claim.id.as_str()),
+            directory,
             id: claim.id,
             accelerator,
             clock,

@@ -15,8 +15,9 @@ use crate::accelerator::Accelerator;
 use crate::cell::Cell;
 use crate::clocks;
 use crate::console::Console;
+use crate::deadline::{Deadline, Passed};
 use crate::error::Tails;
-use crate::guest::{Command, Failure, Guest, Outcome, Streams, run_error};
+use crate::guest::{Command, Failure, Guest, Outcome, REHEARSAL_LIMIT, Streams, run_error};
 use crate::network::{Access, Network};
 use crate::parked::{Place, until_released};
 use crate::preload::Preload;
@@ -81,9 +82,10 @@ impl OwnedMachine {
 
     /// Has the guest do once what its clones may do first. It may fail: then they do more.
     pub(crate) async fn rehearse(&self) {
-        let unpacked = self.guest.rehearse_unpacking().await;
-        let ran = self.guest.rehearse_command().await;
-        let flushed = self.guest.sync().await;
+        let deadline = || self.deadline(REHEARSAL_LIMIT);
+        let unpacked = deadline().bound(self.guest.rehearse_unpacking()).await;
+        let ran = deadline().bound(self.guest.rehearse_command()).await;
+        let flushed = deadline().bound(self.guest.sync()).await;
         tracing::debug!(?unpacked, ?ran, ?flushed, "rehearsed");
     }
 
@@ -157,11 +159,17 @@ impl OwnedMachine {
             directory,
             clock,
         };
+        machine.guest.runs_in(Some(machine.vmm.id()));
         if machine.network.is_some() {
             machine.guest.give_network(Network::for_guest());
         }
         machine.clock.end("vmm_spawn");
         Ok(machine)
+    }
+
+    /// When something that the machine does has to be done.
+    pub(crate) fn deadline(&self, limit: Duration) -> Deadline {
+        Deadline::new(Some(self.vmm.id()), limit)
     }
 
     /// Gives the machine another name than its id.
@@ -173,11 +181,12 @@ impl OwnedMachine {
 
     /// Waits until the agent of a machine that boots answers.
     pub(crate) async fn await_agent(&mut self, limit: Duration) -> Result<(), Error> {
-        let result = tokio::time::timeout(limit, async {
+        let deadline = self.deadline(limit);
+        let booted = async {
             self.guest.say_hello().await?;
             self.expect_to_have_booted().await
-        })
-        .await;
+        };
+        let result = deadline.bound(booted).await;
         self.judge_start(result, limit, "the guest agent").await
     }
 
@@ -209,7 +218,8 @@ impl OwnedMachine {
     /// agent reads it when it is there. The time cannot.
     pub(crate) async fn set_up(&mut self, seed: bool, limit: Duration) -> Result<(), Error> {
         let mut step = "the guest agent";
-        let result = tokio::time::timeout(limit, async {
+        let deadline = self.deadline(limit);
+        let set_up = async {
             self.guest.say_hello().await?;
             self.guest.send_prepare(seed).await?;
             self.expect_to_have_booted().await?;
@@ -221,8 +231,8 @@ impl OwnedMachine {
             self.guest.adopt(&self.name).await?;
             self.clock.end("identity");
             Ok(())
-        })
-        .await;
+        };
+        let result = deadline.bound(set_up).await;
         self.judge_start(result, limit, step).await
     }
 
@@ -235,7 +245,8 @@ impl OwnedMachine {
         limit: Duration,
     ) -> Result<(), Error> {
         let mut step = "the restored machine to resume";
-        let result = tokio::time::timeout(limit, async {
+        let deadline = self.deadline(limit);
+        let restored = async {
             // The agent reads all of it as soon as it runs, and is told the time again later.
             let told = Instant::now();
             self.guest.say_hello().await?;
@@ -262,15 +273,16 @@ impl OwnedMachine {
             self.guest.correct_clock(told).await?;
             self.clock.end("identity");
             Ok(())
-        })
-        .await;
+        };
+        let result = deadline.bound(restored).await;
         self.judge_start(result, limit, step).await
     }
 
     /// Saves the state of the machine's devices, whose memory is in a file, and returns it. The
     /// machine does not run any more afterwards.
     pub(crate) async fn save(&mut self, limit: Duration) -> Result<Vec<u8>, String> {
-        let result = tokio::time::timeout(limit, async {
+        let deadline = self.deadline(limit);
+        let saved = async {
             let io = |error: std::io::Error| Failure::Control(error.to_string());
             let ours = self.migrate("migrate").await.map_err(io)?;
             // All of it, until QEMU closes its end.
@@ -293,18 +305,18 @@ impl OwnedMachine {
                 .map_err(std::io::Error::other)
                 .and_then(|read| read)
                 .map_err(io)
-        })
-        .await;
-        match result {
+        };
+        match deadline.bound(saved).await {
             Ok(Ok(state)) => Ok(state),
             Ok(Err(failure)) => Err(format!("{failure:?}")),
-            Err(_) => Err("QEMU took too long to save the device state".into()),
+            Err(Passed) => Err("QEMU took too long to save the device state".into()),
         }
     }
 
     /// Makes the machine its own once more.
     pub(crate) async fn renew(&mut self, limit: Duration) -> Result<(), Error> {
-        let result = tokio::time::timeout(limit, self.guest.renew(&self.name)).await;
+        let deadline = self.deadline(limit);
+        let result = deadline.bound(self.guest.renew(&self.name)).await;
         self.judge_start(result, limit, "its identity").await
     }
 
@@ -313,12 +325,12 @@ impl OwnedMachine {
     /// in memory, which is random there.
     pub(crate) async fn prestart(&mut self, limit: Duration) -> Result<(), Error> {
         if self.accelerator == Accelerator::Tcg {
-            let result = tokio::time::timeout(limit, async {
+            let prestarted = async {
                 let waits = self.guest.prestart().await?;
                 tracing::debug!(waits, "prestarted");
                 Ok(())
-            })
-            .await;
+            };
+            let result = self.deadline(limit).bound(prestarted).await;
             self.judge_start(result, limit, "a waiting shell").await?;
         }
         Ok(())
@@ -409,14 +421,14 @@ impl OwnedMachine {
 
     async fn judge_start(
         &mut self,
-        result: Result<Result<(), Failure>, tokio::time::error::Elapsed>,
+        result: Result<Result<(), Failure>, Passed>,
         limit: Duration,
         waited_for: &'static str,
     ) -> Result<(), Error> {
         match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => Err(self.start_failure(failure, waited_for).await),
-            Err(_) => self.timed_out(limit, waited_for).await,
+            Err(Passed) => self.timed_out(limit, waited_for).await,
         }
     }
 

@@ -87,6 +87,11 @@ impl OwnedProcess {
         })
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What is in force for it.
     pub(crate) fn isolation(&self) -> Isolation {
         self.isolation

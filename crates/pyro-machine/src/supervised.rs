@@ -11,9 +11,10 @@ use tokio::sync::Mutex;
 
 use crate::accelerator::Accelerator;
 use crate::console::Console;
+use crate::deadline::{Deadline, Passed};
 use crate::error::Tails;
 use crate::files::{Files, KeptFiles};
-use crate::guest::{Command, Guest, Outcome, Streams, Unpacked, run_error};
+use crate::guest::{Command, Guest, Outcome, REHEARSAL_LIMIT, Streams, Unpacked, run_error};
 use crate::launch::{Listener, Machines, Start};
 use crate::network::Network;
 use crate::process::{Exited, OwnedProcess, describe};
@@ -32,6 +33,8 @@ pub struct SupervisedMachine {
     // Dropped in this order: the connections, the process, then what the process used.
     guest: Guest,
     control: Mutex<Qmp>,
+    /// The process id of the VMM.
+    vmm: u32,
     exited: Exited,
     last: Mutex<Last>,
     accelerator: Accelerator,
@@ -96,6 +99,7 @@ impl Machines {
         Ok(SupervisedMachine {
             guest: parts.guest,
             control: Mutex::new(parts.control),
+            vmm: parts.last.vmm.id(),
             exited,
             last: Mutex::new(parts.last),
             accelerator: parts.accelerator,
@@ -155,10 +159,7 @@ impl SupervisedMachine {
     /// # Errors
     /// When the machine stopped meanwhile.
     pub async fn rehearse_unpacking(&self) -> Result<(), Error> {
-        match self.guest.rehearse_unpacking().await {
-            Ok(()) => Ok(()),
-            Err(failure) => Err(self.error(failure).await),
-        }
+        self.rehearsed(self.guest.rehearse_unpacking()).await
     }
 
     /// Has the guest run a command that removes what was unpacked.
@@ -166,9 +167,19 @@ impl SupervisedMachine {
     /// # Errors
     /// When the machine stopped meanwhile, or has no shell.
     pub async fn rehearse_command(&self) -> Result<(), Error> {
-        match self.guest.rehearse_command().await {
-            Ok(()) => Ok(()),
-            Err(failure) => Err(self.error(failure).await),
+        self.rehearsed(self.guest.rehearse_command()).await
+    }
+
+    async fn rehearsed(
+        &self,
+        rehearsal: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<(), Error> {
+        match self.deadline(REHEARSAL_LIMIT).bound(rehearsal).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(failure)) => Err(self.error(failure).await),
+            Err(Passed) => Err(Error::NotStarted {
+                message: "the rehearsal took too long".into(),
+            }),
         }
     }
 
@@ -214,7 +225,7 @@ impl SupervisedMachine {
     /// When it does not in time.
     pub async fn shut_down(&self) -> Result<(), Error> {
         // A guest that does not read is not told either.
-        let done = tokio::time::timeout(SHUT_DOWN_LIMIT, async {
+        let done = self.deadline(SHUT_DOWN_LIMIT).bound(async {
             self.guest.shut_down().await?;
             self.ended().await;
             Ok(())
@@ -222,7 +233,7 @@ impl SupervisedMachine {
         match done.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => Err(self.error(failure).await),
-            Err(_) => Err(Error::NotShutDown {
+            Err(Passed) => Err(Error::NotShutDown {
                 seconds: SHUT_DOWN_LIMIT.as_secs(),
             }),
         }
@@ -246,6 +257,10 @@ impl SupervisedMachine {
         (status, Tails { console, vmm })
     }
 
+    fn deadline(&self, limit: Duration) -> Deadline {
+        Deadline::new(Some(self.vmm), limit)
+    }
+
     async fn control(&self, command: &str, event: &str) -> Result<(), Error> {
         let mut control = self.control.lock().await;
         let done = async {
@@ -253,9 +268,9 @@ impl SupervisedMachine {
             sent.map_err(|error| error.to_string())?;
             control.wait_for(event, |_| true).await
         };
-        let result = match tokio::time::timeout(CONTROL_LIMIT, done).await {
+        let result = match self.deadline(CONTROL_LIMIT).bound(done).await {
             Ok(result) => result,
-            Err(_) => Err(format!("QEMU did not answer to {command}")),
+            Err(Passed) => Err(format!("QEMU did not answer to {command}")),
         };
         match result {
             Ok(()) => Ok(()),

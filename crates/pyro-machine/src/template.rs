@@ -41,6 +41,8 @@ const RECORD: &str = "template.json";
 const MEMORY: &str = "memory";
 const STATE: &str = "state";
 const DISK: &str = "disk.ext4";
+/// There, if the last clone did not answer in time.
+const TIMED_OUT: &str = "timed-out";
 
 /// All templates of a user.
 #[derive(Debug)]
@@ -63,7 +65,9 @@ pub(crate) enum Found {
     Template(Template),
     /// None; whoever holds this may make it.
     Nothing(Maker),
-    /// None, and none can be made: somebody else is at it, or the directory cannot be written.
+    /// None yet: somebody else makes it.
+    Busy,
+    /// None, and none can be made: the directory cannot be written, or is full.
     Unavailable,
 }
 
@@ -126,7 +130,7 @@ impl Templates {
         }
         match self.maker(path) {
             Ok(Some(maker)) => Found::Nothing(maker),
-            Ok(None) => Found::Unavailable,
+            Ok(None) => Found::Busy,
             Err(error) => {
                 tracing::debug!(%error, "templates cannot be made");
                 Found::Unavailable
@@ -253,6 +257,23 @@ impl Template {
         fs::read(self.path.join(STATE)).map_err(|error| failed(&self.path, &error))
     }
 
+    /// Notes that a clone did not answer in time. Returns whether that is noted already, of a clone
+    /// since the last that did.
+    pub(crate) fn timed_out_before(&self) -> bool {
+        let noted = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.path.join(TIMED_OUT));
+        noted.is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
+    }
+
+    /// Notes that a clone of it works.
+    pub(crate) fn was_restored(&self) {
+        // Nearly always there is nothing to remove.
+        let _ = fs::remove_file(self.path.join(TIMED_OUT));
+    }
+
     /// Removes it. Clones that run are not affected: they hold its files open.
     pub(crate) fn discard(&self) {
         if let Err(error) = remove(&self.path) {
@@ -336,7 +357,6 @@ fn is_hidden(path: &Path) -> bool {
 pub(crate) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
     let command = Command {
         argv: vec!["/bin/sh".into(), "-c".into(), WARM_UP.into()],
-        timeout: Some(WARM_UP_LIMIT),
         ..Command::default()
     };
     let (mut stdout, mut stderr) = (tokio::io::sink(), tokio::io::sink());
@@ -345,7 +365,13 @@ pub(crate) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
         stdout: &mut stdout,
         stderr: &mut stderr,
     };
-    machine.run(&command, streams).await.map(|_| ())
+    let deadline = machine.deadline(WARM_UP_LIMIT);
+    if let Ok(ran) = deadline.bound(machine.run(&command, streams)).await {
+        return ran.map(|_| ());
+    }
+    // Clones will have to do more, and work all the same.
+    tracing::warn!("the guest was not warmed up in time");
+    Ok(())
 }
 
 /// Removes what was left by those who died while they made a template, or removed one.

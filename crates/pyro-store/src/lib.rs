@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use history::{Entry, Exit, History, Log};
 pub use id::{VmId, random_hex};
-pub use machine_directory::{MachineDirectory, Swept, sweep};
+pub use machine_directory::{MachineDirectory, Swept, sweep, vmm_of};
 pub use objects::{NewObject, Object, Objects, Ownership, Record, RecordError};
 pub use private::{check_private_directory, create_private_directory, create_private_file};
 pub use record::{read_record, write_atomically, write_record};

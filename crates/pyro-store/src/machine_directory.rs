@@ -88,6 +88,12 @@ impl MachineDirectory {
     }
 }
 
+/// The process id of the VMM whose machine has this directory, as it was noted when it started.
+pub fn vmm_of(directory: &Path) -> Option<u32> {
+    let note = fs::read_to_string(directory.join(VMM_LOCK)).ok()?;
+    note.parse().ok()
+}
+
 /// Makes the VMM's lock and takes it: a lock belongs to the opened file that it was taken with.
 fn take_for_vmm(directory: &Path) -> Result<(File, File), Error> {
     let path = directory.join(VMM_LOCK);

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use crate::Error;
 use crate::network::mac_address;
 use connection::{Event, Link};
+pub(crate) use rehearsal::REHEARSAL_LIMIT;
 pub use run::{Command, Outcome, Streams};
 pub use unpack::Unpacked;
 
@@ -74,6 +75,8 @@ pub struct Guest {
     answers: Mutex<Answers>,
     /// What the machine's network card is connected to.
     network: Option<Network>,
+    /// The process id of the VMM, if it is known.
+    vmm: Option<u32>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -98,8 +101,15 @@ impl Guest {
             link,
             answers: Mutex::new(Answers { events, flushes: 0 }),
             network: None,
+            vmm: None,
             tasks,
         })
+    }
+
+    /// Names the process that the guest runs in: what it waits for a processor is not the agent's
+    /// delay.
+    pub(crate) fn runs_in(&mut self, vmm: Option<u32>) {
+        self.vmm = vmm;
     }
 
     /// Has the machine told, with its identity, what its network card is connected to.

@@ -14,17 +14,15 @@ use super::{Command, Failure, Guest, Streams};
 /// Beside what is staged.
 const DESTINATION: &str = "/.pyro/rehearsal";
 const REMOVE: &str = "rm -r /.pyro/rehearsal";
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long each of the two may take.
+pub(crate) const REHEARSAL_LIMIT: Duration = Duration::from_secs(30);
 
 impl Guest {
     /// Unpacks an archive.
     pub(crate) async fn rehearse_unpacking(&self) -> Result<(), Failure> {
         let archive = archive().map_err(|error| Failure::NotStarted(error.to_string()))?;
         let mut archive = &archive[..];
-        let unpacking = self.unpack(DESTINATION, &mut archive);
-        let unpacked = tokio::time::timeout(LIMIT, unpacking)
-            .await
-            .map_err(|_| Failure::NotStarted("the rehearsal took too long".to_owned()))??;
+        let unpacked = self.unpack(DESTINATION, &mut archive).await?;
         tracing::debug!(?unpacked, "rehearsed");
         Ok(())
     }
@@ -34,7 +32,6 @@ impl Guest {
     pub(crate) async fn rehearse_command(&self) -> Result<(), Failure> {
         let remove = Command {
             argv: ["sh", "-c", REMOVE].map(str::to_owned).into(),
-            timeout: Some(LIMIT),
             ..Command::default()
         };
         let mut stderr = Vec::new();

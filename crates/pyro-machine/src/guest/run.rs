@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::connection::{Event, Link};
 use super::{Failure, Guest};
+use crate::deadline::Deadline;
 
 /// How much longer than its limit a command may take before the host gives up on the agent,
 /// which should have ended it.
@@ -96,9 +97,6 @@ impl Guest {
                 .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
             stdin: streams.stdin.is_some(),
         };
-        let limit = command
-            .timeout
-            .map(|limit| limit.saturating_add(AGENT_GRACE));
         let started = Instant::now();
         let Stream {
             number,
@@ -114,8 +112,11 @@ impl Guest {
         let output = pass_output(&self.link, number, &mut events, stdout, stderr);
         let input = pass_input(&self.link, number, &credit, stdin);
         let limit = async {
-            match limit {
-                Some(limit) => tokio::time::sleep(limit).await,
+            match command.timeout {
+                Some(limit) => {
+                    tokio::time::sleep(limit).await;
+                    Deadline::new(self.vmm, AGENT_GRACE).passed().await;
+                }
                 None => std::future::pending().await,
             }
         };
