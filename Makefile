@@ -5,6 +5,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 ENVIRONMENT ?= debian:12
 SOAK ?= 50
+BUSY ?= 0
 COUNT ?= 20
 FUZZ_SECONDS ?= 60
 
@@ -47,13 +48,14 @@ generate: ## write docs/reference and Python's methods from the definitions in t
 bench: build ## measure whole runs, beside podman and runsc, into docs/benchmarks.md; COUNT=20
 	$(CARGO) run --release --locked -p pyro-dev -- bench --write --count $(COUNT)
 
-soak: host-packages ## run many commands at once and look for what is left; SOAK=50
+soak: host-packages ## run many commands at once and look for what is left; SOAK=50 runs, beside BUSY=0 threads that compute
 	$(CARGO) build --locked -p pyro
-	$(CARGO) run --locked -p pyro-dev -- soak --count $(SOAK) --pyro $(target)/debug/pyro
+	$(CARGO) run --locked -p pyro-dev -- soak --count $(SOAK) --busy $(BUSY) --pyro $(target)/debug/pyro
 
 nightly: host-packages ## what takes hours: everything in full, a soak of 1000, KVM in emulation, half an hour of fuzzing each
 	PYRO_TEST_FULL=1 scripts/test
 	$(MAKE) --no-print-directory soak SOAK=1000
+	$(MAKE) --no-print-directory soak SOAK=1000 BUSY=4
 	scripts/test-nested
 	$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=1800
 

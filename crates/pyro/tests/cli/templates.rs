@@ -196,13 +196,23 @@ fn a_death_while_a_template_is_made_leaves_nothing_after_the_next_call() {
 }
 
 #[test]
-fn four_first_starts_at_once_all_succeed() {
+fn of_four_first_starts_at_once_one_boots_and_the_others_wait_for_its_template() {
     let context = with_own_templates();
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| traced(&context, &[]));
-        }
+    let starts: Vec<Vec<String>> = thread::scope(|scope| {
+        let starts: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| phases(&traced(&context, &[]))))
+            .collect();
+        starts
+            .into_iter()
+            .map(|start| start.join().unwrap())
+            .collect()
     });
+    for start in &starts {
+        assert!(
+            has(start, "restore") && !has(start, "kernel_and_agent"),
+            "{starts:?}"
+        );
+    }
     assert_eq!(templates(&context).len(), 1);
     assert_tidy(&context);
     let next = phases(&traced(&context, &[]));
