@@ -6,8 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use pyro_dev::bench::steady::Steady;
 use pyro_dev::soak::Soak;
 use pyro_dev::{Error, Report, bench, generate};
+
+/// How often programs compute in the whole bench: a round takes most of a minute.
+const STEADY_COUNT: u32 = 5;
 
 /// Tools for those who work on pyro
 #[derive(Debug, Parser)]
@@ -36,7 +40,11 @@ enum Command {
         /// How often
         #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
         count: u32,
-        /// Write docs/benchmarks.md as well
+        /// A directory with another QEMU, which takes turns with the installed one where programs
+        /// compute
+        #[arg(long = "qemu", value_name = "DIRECTORY")]
+        other_qemus: Vec<PathBuf>,
+        /// Write docs/benchmarks.md, and the table of README.md, as well
         #[arg(long)]
         write: bool,
         #[command(flatten)]
@@ -82,6 +90,20 @@ impl Program {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// How fast programs compute once their machine runs, beside the host, podman and runsc
+    Steady {
+        /// How often
+        #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        count: u32,
+        /// A directory with another QEMU, which takes turns with the installed one
+        #[arg(long = "qemu", value_name = "DIRECTORY")]
+        other_qemus: Vec<PathBuf>,
+        /// Write the section of docs/benchmarks.md, and of README.md, as well
+        #[arg(long)]
+        write: bool,
+        #[command(flatten)]
+        program: Program,
+    },
     /// Starts from nothing: a machine is booted, runs `true` and is thrown away
     Cold {
         /// How often
@@ -135,16 +157,29 @@ fn run(command: Command) -> Result<Report, Error> {
             ..
         } => bench::cold::measure(count, &environment, &program.path()?, tell).map(Report::good),
         Command::Bench {
+            one:
+                Some(Bench::Steady {
+                    count,
+                    other_qemus,
+                    write,
+                    program,
+                }),
+            ..
+        } => steady(count, &other_qemus, write, &program.path()?),
+        Command::Bench {
             one: None,
             count,
+            other_qemus,
             write,
             program,
         } => {
-            let report = bench::all::measure(count, &program.path()?, tell)?;
+            let path = program.path()?;
+            let report = bench::all::measure(count, &path, tell)?;
             if write {
                 std::fs::write(root().join("docs/benchmarks.md"), &report)?;
             }
-            Ok(Report::good(report))
+            let steady = steady(count.min(STEADY_COUNT), &other_qemus, write, &path)?;
+            Ok(Report::good(report + "\n" + &steady.text))
         }
         Command::Soak {
             count,
@@ -166,6 +201,24 @@ fn run(command: Command) -> Result<Report, Error> {
             soak.run(&program.path()?, tell)
         }
     }
+}
+
+/// Measures the steady state, and writes what it found to where it is told of.
+fn steady(count: u32, other_qemus: &[PathBuf], write: bool, pyro: &Path) -> Result<Report, Error> {
+    let steady = Steady {
+        count,
+        pyro,
+        other_qemus,
+    };
+    let found = steady.measure(tell)?;
+    if write {
+        let (report, readme) = (root().join("docs/benchmarks.md"), root().join("README.md"));
+        let text = std::fs::read_to_string(&report)?;
+        std::fs::write(&report, bench::steady::with_section(&text, &found.section))?;
+        let text = std::fs::read_to_string(&readme)?;
+        std::fs::write(&readme, bench::steady::with_summary(&text, &found.summary)?)?;
+    }
+    Ok(Report::good(found.section))
 }
 
 fn tell(line: &str) {

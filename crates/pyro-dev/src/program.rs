@@ -1,6 +1,7 @@
 //! The *program* under test, `pyro` as its users start it, with a base directory of its own so
 //! that nobody else's machines are in the way. It shares the user's environments and templates.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ pub struct Program {
     path: PathBuf,
     base: TempDir,
     parked_seconds: u32,
+    /// The path in which programs are searched, if not that of this process.
+    search_path: Option<OsString>,
 }
 
 impl Program {
@@ -40,7 +43,23 @@ impl Program {
             // Short: sockets are made below it.
             base: tempfile::Builder::new().prefix("pyro-dev-").tempdir()?,
             parked_seconds,
+            search_path: None,
         })
+    }
+
+    /// Has it use the QEMU in `directory`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn with_qemu(mut self, directory: &Path) -> Result<Self, Error> {
+        let qemu = directory.join("qemu-system-x86_64");
+        if !qemu.is_file() {
+            return Err(format!("{} does not exist", qemu.display()).into());
+        }
+        let rest = std::env::var_os(variables::PATH).unwrap_or_default();
+        let all = std::iter::once(directory.to_owned()).chain(std::env::split_paths(&rest));
+        self.search_path = Some(std::env::join_paths(all)?);
+        Ok(self)
     }
 
     /// Everything its machines have on the host is below this.
@@ -60,6 +79,9 @@ impl Program {
             .args(arguments)
             .env(variables::BASE_DIR, self.base())
             .env(variables::PARKED_SECONDS, self.parked_seconds.to_string());
+        if let Some(path) = &self.search_path {
+            command.env(variables::PATH, path);
+        }
         command
     }
 

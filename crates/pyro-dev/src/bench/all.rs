@@ -45,7 +45,7 @@ const COLD: &str = "pyro, cold";
 /// # Errors
 /// When a run fails.
 pub fn measure(count: u32, path: &Path, tell: impl Fn(&str)) -> Result<String, Error> {
-    let host = host(&engine()?)?;
+    let host = measured_host()?;
     let restoring = Program::new(path, 0)?;
     let scratch = tempfile::Builder::new().prefix("pyro-dev-").tempdir()?;
     let mut not_measured = Vec::new();
@@ -123,6 +123,11 @@ pub fn measure(count: u32, path: &Path, tell: impl Fn(&str)) -> Result<String, E
     Ok(report)
 }
 
+/// Looks at this host.
+pub(super) fn measured_host() -> Result<Host, Error> {
+    host(&engine()?)
+}
+
 fn host(engine: &Engine) -> Result<Host, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -176,7 +181,7 @@ impl Environment {
 }
 
 /// Asks the program where the image of an environment is.
-fn image(environment: &str, program: &Program) -> Result<PathBuf, Error> {
+pub(super) fn image(environment: &str, program: &Program) -> Result<PathBuf, Error> {
     let mut doctor = program.command(["doctor", "--json"]);
     let report: Value = serde_json::from_str(&Finished::success(&mut doctor, RUN_LIMIT)?.stdout)?;
     let known = report["runtime"]["environments"].as_array();

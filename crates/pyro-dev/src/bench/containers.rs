@@ -138,4 +138,9 @@ impl RootFileSystem {
             .map_err(|error| format!("{error} (apt-get install erofs-utils)"))?;
         Ok(Self { directory })
     }
+
+    /// Where it is.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
 }

@@ -12,6 +12,7 @@ mod host;
 mod idle;
 mod phases;
 mod statistics;
+pub mod steady;
 mod workspaces;
 
 pub use host::Host;

@@ -120,7 +120,7 @@ fn idle(program: &Program, environment: &str) -> Result<String, Error> {
     Ok(report)
 }
 
-fn id(created: &Finished) -> Result<String, Error> {
+pub(super) fn id(created: &Finished) -> Result<String, Error> {
     let value: Value = serde_json::from_str(&created.stdout)?;
     let id = value["workspace_id"].as_str();
     Ok(id.ok_or("a workspace has no id")?.to_owned())
