@@ -38,7 +38,7 @@ pub struct NewObject {
     id: VmId,
     directory: PathBuf,
     partial: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 /// One object.
@@ -120,7 +120,7 @@ impl Objects {
             id,
             directory: self.directory.clone(),
             partial,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -211,6 +211,15 @@ impl Drop for NewObject {
     fn drop(&mut self) {
         // After a commit there is nothing under this name any more.
         let _ = fs::remove_dir_all(&self.partial);
+        let _ = self.lock.unlock();
+    }
+}
+
+/// By an unlock, and not by closing the file alone: a process that another thread is starting has
+/// the file open too, until it becomes its program.
+impl Drop for Ownership {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
     }
 }
 
@@ -467,6 +476,21 @@ mod tests {
                 assert!(object.own().unwrap().is_some());
             }
         });
+    }
+
+    #[test]
+    fn who_gives_it_up_gives_it_up_although_a_process_is_being_started() {
+        let base = tempfile::tempdir().unwrap();
+        let objects = Objects::new(base.path().to_owned());
+        let new = objects.create().unwrap();
+        // As a process has it between fork and exec.
+        let _inherited = new.lock.try_clone().unwrap();
+        let object = new.commit(&note("")).unwrap();
+        assert!(!object.is_owned());
+        let owner = object.own().unwrap().unwrap();
+        let _inherited = owner.lock.try_clone().unwrap();
+        drop(owner);
+        assert!(!object.is_owned());
     }
 
     #[test]
