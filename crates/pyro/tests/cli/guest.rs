@@ -94,9 +94,10 @@ const FACTS: &[(&str, &str)] = &[
         "sed -n 's/^SigBlk:\\t//p' /proc/self/status",
         "0000000000000000",
     ),
+    // Older C libraries, which the agent is linked with, have their own real-time signals ignored.
     (
-        "awk '/^SigIgn/ { print substr($2, 9) }' /proc/self/status",
-        "80000000",
+        "bash -c 'echo $((0x$(sed -n \"s/^SigIgn:\\t//p\" /proc/self/status) & 0x7fffffff))'",
+        "0",
     ),
     (
         "touch /usr/bin/x && rm /usr/bin/x && echo writable",
