@@ -157,9 +157,20 @@ impl Error {
     }
 
     pub(crate) fn no_such(noun: &str, id: &str) -> Self {
+        if id.trim().is_empty() {
+            return Self::empty_id(noun);
+        }
         let message = format!("{noun} '{id}' does not exist");
         Self::new(Kind::InvalidInput, "not_found", message)
             .remedy(format!("`pyro {noun} list` shows those that do"))
+    }
+
+    fn empty_id(noun: &str) -> Self {
+        let message = format!("the id of the {noun} is empty");
+        Self::new(Kind::InvalidInput, "not_found", message).remedy(format!(
+            "give the id that `pyro {noun} create` returned (is a variable not set?); `pyro {noun} \
+             list` shows those that there are"
+        ))
     }
 
     pub(crate) fn unreadable_record(noun: &str, id: &str, error: &RecordError) -> Self {

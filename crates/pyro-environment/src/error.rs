@@ -12,7 +12,7 @@ use crate::requirement::Requirement;
 #[non_exhaustive]
 pub enum Error {
     /// The catalog has no environment of that name.
-    #[error("unknown environment '{name}'; expected one of: {}", known.join(", "))]
+    #[error("{}; expected one of: {}", unknown(name), known.join(", "))]
     Unknown {
         /// The name asked for.
         name: String,
@@ -155,7 +155,12 @@ impl Error {
     /// Returns what the user can do about it, as one or two sentences.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Unknown { .. } => "Use one of these names; `pyro env list` shows them.".into(),
+            Self::Unknown { name, known } => match nearest(name, known) {
+                Some(meant) => {
+                    format!("Did you mean '{meant}'? `pyro env list` shows all names.")
+                }
+                None => "Use one of these names; `pyro env list` shows them.".into(),
+            },
             Self::PlatformUnsupported { .. } => {
                 "Use a machine with an x86-64 processor running Linux.".into()
             }
@@ -229,6 +234,27 @@ impl Error {
     }
 }
 
+fn unknown(name: &str) -> String {
+    if name.trim().is_empty() {
+        return "the name of the environment is empty".into();
+    }
+    format!("unknown environment '{name}'")
+}
+
+/// The name that was probably meant: one with no more than two typing errors. Another release is
+/// no typing error.
+fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    const TYPING_ERRORS: usize = 2;
+    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
+    let name = name.trim().to_lowercase();
+    let distance = |known: &str| strsim::osa_distance(&name, known);
+    known
+        .iter()
+        .copied()
+        .filter(|known| digits(known) == digits(&name) && distance(known) <= TYPING_ERRORS)
+        .min_by_key(|known| distance(known))
+}
+
 fn list(missing: &[Requirement]) -> String {
     let items: Vec<_> = missing
         .iter()
@@ -259,6 +285,34 @@ mod tests {
             "unknown environment 'x'; expected one of: debian:12, debian:12-base, debian:12-build"
         );
         assert_eq!(error.code(), "unknown_environment");
+        let empty = crate::catalog::find(" ").unwrap_err().to_string();
+        assert!(
+            empty.starts_with("the name of the environment is empty; expected"),
+            "{empty}"
+        );
+    }
+
+    #[test]
+    fn the_name_that_was_probably_meant_is_in_the_remedy() {
+        for (given, meant) in [
+            ("debain:12", Some("debian:12")),
+            ("debian12", Some("debian:12")),
+            ("Debian:12-Build", Some("debian:12-build")),
+            ("debian:12-bulid", Some("debian:12-build")),
+            ("debian:12_base", Some("debian:12-base")),
+            ("debian:13", None),
+            ("debian", None),
+            ("alpine", None),
+            ("", None),
+        ] {
+            let remedy = crate::catalog::find(given).unwrap_err().remedy();
+            let expected = match meant {
+                Some(meant) => format!("Did you mean '{meant}'? "),
+                None => "Use one of these names; ".into(),
+            };
+            assert!(remedy.starts_with(&expected), "{given}: {remedy}");
+            assert!(remedy.contains("`pyro env list`"), "{given}: {remedy}");
+        }
     }
 
     #[test]

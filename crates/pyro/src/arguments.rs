@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Arg, ArgAction, Command, ValueHint};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use pyro_engine::operation::{Entry, OPERATIONS};
 use pyro_engine::{PARK_COMMAND, Piece, SUPERVISE_COMMAND, VERSION, variables};
 
@@ -79,6 +80,28 @@ pub(crate) fn not_text(arguments: impl Iterator<Item = OsString>) -> String {
         shown.join("', '")
     )
 }
+
+/// Returns what is wrong if a word after `--` was taken for an id or a name because there is none
+/// before it: what stands there is a command, of which nothing may be missing.
+pub(crate) fn taken_from_command(matches: &ArgMatches, typed: &[OsString]) -> Option<clap::Error> {
+    let command_words = matches
+        .try_get_raw(COMMAND)
+        .ok()?
+        .map_or(0, Iterator::count);
+    let end = typed.iter().position(|word| word == "--")?;
+    let (before, after) = (&typed[..end], &typed[end + 1..]);
+    if command_words >= after.len() {
+        return None;
+    }
+    let mut error = command().try_get_matches_from(before).err()?;
+    let tip = "what stands after `--` is the command; before it, is a variable empty?";
+    let tips = ContextValue::StyledStrs(vec![tip.into()]);
+    error.insert(ContextKind::Suggested, tips);
+    Some(error)
+}
+
+/// The words of an operation's command.
+const COMMAND: &str = "command";
 
 /// Finds the operation whose command is `words`.
 pub(crate) fn find(words: &[&str]) -> Option<&'static Entry> {
@@ -315,6 +338,46 @@ mod tests {
                 (found, matches) = inner;
             }
             assert_eq!((found, matches.get_flag("json")), (name, as_json), "{line}");
+        }
+    }
+
+    /// What the parser makes of a line: nothing, or what is wrong.
+    fn wrong(line: &str) -> Option<String> {
+        let typed: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let matches = command().try_get_matches_from(&typed).expect(line);
+        let mut matches = &matches;
+        while let Some((_, inner)) = matches.subcommand() {
+            matches = inner;
+        }
+        taken_from_command(matches, &typed).map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_word_of_the_command_is_never_an_id() {
+        for (line, missing) in [
+            ("pyro workspace exec -- git status", "<WORKSPACE_ID>"),
+            (
+                "pyro workspace exec --timeout-seconds 5 -- -- true",
+                "<WORKSPACE_ID>",
+            ),
+            ("pyro vm exec -- true", "<VM_ID>"),
+            ("pyro run -- git status", "<ENVIRONMENT>"),
+            ("pyro run --network -- debian:12", "<ENVIRONMENT>"),
+        ] {
+            let error = wrong(line).expect(line);
+            assert!(error.contains(missing), "{line}: {error}");
+            assert!(error.contains("is a variable empty?"), "{line}: {error}");
+        }
+        for line in [
+            "pyro run debian:12 -- git status",
+            "pyro run debian:12 --",
+            "pyro run debian:12 -- -- true",
+            "pyro run debian:12 sh -c x -- y z",
+            "pyro workspace exec 0123456789ab -- true",
+            "pyro workspace exec 0123456789ab true",
+            "pyro workspace status -- 0123456789ab",
+        ] {
+            assert_eq!(wrong(line), None, "{line}");
         }
     }
 

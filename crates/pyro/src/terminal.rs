@@ -57,6 +57,10 @@ pub(crate) fn main() -> ExitCode {
         words.push(word);
         matches = inner;
     }
+    let typed: Vec<_> = std::env::args_os().collect();
+    if let Some(error) = arguments::taken_from_command(matches, &typed) {
+        return ExitCode::from(usage(&error));
+    }
     let entry = arguments::find(&words).expect("the commands were made from the table");
     ExitCode::from(perform(entry, matches, begun))
 }

@@ -229,7 +229,11 @@ fn what_does_not_exist_is_said_not_to() {
                 .args(rest)
                 .run();
             let error = run.json_error("not_found", true);
-            assert_eq!(error["error"], format!("{noun} '{id}' does not exist"));
+            let message = match id {
+                "" => format!("the id of the {noun} is empty"),
+                id => format!("{noun} '{id}' does not exist"),
+            };
+            assert_eq!(error["error"], message);
         }
     }
     // Asking makes nothing.
