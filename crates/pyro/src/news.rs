@@ -1,9 +1,10 @@
 //! *News* of a call under way, as a person at a terminal wants them: phases as lines, progress as
-//! a bar that moves, all of it on standard error.
+//! a bar that moves, all of it on standard error. Where that is no terminal, progress is a line now
+//! and then.
 
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -14,6 +15,9 @@ use crate::{render, talk};
 
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+
+/// How long nothing was said before progress is said as a line.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,6 +35,7 @@ pub(crate) enum Verbosity {
 pub(crate) struct News {
     verbosity: Verbosity,
     bar: Arc<Mutex<Option<ProgressBar>>>,
+    last_line: Arc<Mutex<Instant>>,
     lost: Arc<Mutex<Option<io::Error>>>,
 }
 
@@ -39,6 +44,7 @@ impl News {
         Self {
             verbosity,
             bar: Arc::default(),
+            last_line: Arc::new(Mutex::new(Instant::now())),
             lost: Arc::default(),
         }
     }
@@ -89,7 +95,8 @@ impl News {
             return self.line(&format!("note: {text}"));
         }
         if !std::io::stderr().is_terminal() {
-            return;
+            return self
+                .now_and_then(|| format!("[pull] {} environment={environment}", step(progress)));
         }
         let mut bar = self.lock();
         let bar = bar.get_or_insert_with(|| new_bar(environment));
@@ -109,7 +116,7 @@ impl News {
 
     fn transfer(&self, what: &'static str, bytes: u64, total: Option<u64>) {
         if !std::io::stderr().is_terminal() {
-            return;
+            return self.now_and_then(|| format!("[{what}] {}", counted("bytes", bytes, total)));
         }
         let mut bar = self.lock();
         let bar = bar.get_or_insert_with(|| new_bar("files"));
@@ -141,7 +148,22 @@ impl News {
         lost.take()
     }
 
+    /// Says how far it is, unless something was said a moment ago.
+    fn now_and_then(&self, text: impl FnOnce() -> String) {
+        let last_line = *self
+            .last_line
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last_line.elapsed() >= SILENCE {
+            self.line(&text());
+        }
+    }
+
     fn line(&self, text: &str) {
+        *self
+            .last_line
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let text = pyro_text::escaped(text);
         let write = || {
             say(&format!("{text}\n"));
@@ -154,6 +176,27 @@ impl News {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far a build is, as a line has it.
+fn step(progress: &Progress) -> String {
+    match *progress {
+        Progress::Phase(phase) => format!("phase={phase}"),
+        Progress::Bytes { phase, done, total } => {
+            format!("phase={phase} {}", counted("bytes", done, total))
+        }
+        Progress::Packages { phase, done, total } => {
+            format!("phase={phase} {}", counted("packages", done, total))
+        }
+        Progress::Notice(ref text) => text.clone(),
+    }
+}
+
+fn counted(unit: &str, done: u64, total: Option<u64>) -> String {
+    match total {
+        Some(total) => format!("{unit}={done}/{total}"),
+        None => format!("{unit}={done}"),
     }
 }
 
@@ -185,6 +228,20 @@ fn style(counter: &str) -> ProgressStyle {
 
 #[cfg(test)]
 mod tests {
+    use super::{Progress, counted, step};
+
+    #[test]
+    fn lines_say_how_far_it_is() {
+        let packages = Progress::Packages {
+            phase: "install",
+            done: 12,
+            total: Some(69),
+        };
+        assert_eq!(step(&packages), "phase=install packages=12/69");
+        assert_eq!(step(&Progress::Phase("image")), "phase=image");
+        assert_eq!(counted("bytes", 5, None), "bytes=5");
+    }
+
     #[test]
     fn templates_are_sound() {
         for counter in [

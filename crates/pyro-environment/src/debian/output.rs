@@ -3,6 +3,7 @@
 use crate::Progress;
 
 const DOWNLOAD: &str = "download";
+const UNPACK: &str = "unpack";
 const INSTALL: &str = "install";
 
 /// What the lines so far add up to. mmdebstrap installs in two rounds, so totals grow once.
@@ -10,6 +11,7 @@ const INSTALL: &str = "install";
 pub(super) struct Reader {
     bytes: u64,
     bytes_total: Option<u64>,
+    unpacked: u64,
     packages: u64,
     packages_total: Option<u64>,
 }
@@ -37,13 +39,21 @@ impl Reader {
         }
         if line.starts_with("Setting up ") && line.ends_with(" ...") {
             self.packages += 1;
-            return Some(Progress::Packages {
-                phase: INSTALL,
-                done: self.packages,
-                total: self.packages_total,
-            });
+            return Some(self.packages_progress(INSTALL, self.packages));
+        }
+        if line.starts_with("Unpacking ") && line.ends_with(" ...") {
+            self.unpacked += 1;
+            return Some(self.packages_progress(UNPACK, self.unpacked));
         }
         None
+    }
+
+    fn packages_progress(&self, phase: &'static str, done: u64) -> Progress {
+        Progress::Packages {
+            phase,
+            done,
+            total: self.packages_total,
+        }
     }
 
     fn bytes_progress(&self) -> Progress {
@@ -129,8 +139,8 @@ I: success in 19.0766 seconds";
             done,
             total: Some(total),
         };
-        let packages = |done, total| Progress::Packages {
-            phase: INSTALL,
+        let packages = |phase, done, total| Progress::Packages {
+            phase,
             done,
             total: Some(total),
         };
@@ -143,11 +153,12 @@ I: success in 19.0766 seconds";
                 bytes(37_600, 2_900_000),
                 bytes(2_796_600, 2_900_000),
                 Progress::Phase(INSTALL),
-                packages(1, 2),
-                packages(2, 2),
+                packages(UNPACK, 1, 2),
+                packages(INSTALL, 1, 2),
+                packages(INSTALL, 2, 2),
                 bytes(2_796_600, 2_909_900),
                 bytes(2_806_500, 2_909_900),
-                packages(3, 3),
+                packages(INSTALL, 3, 3),
             ]
         );
     }
