@@ -264,7 +264,11 @@ fn doctor(report: &Report) -> String {
         report.accelerator.reason
     );
     match (&report.qemu.path, &report.qemu.version) {
-        (Some(path), Some(version)) => line!(text, "QEMU: {version} at {path}"),
+        (Some(path), Some(version)) => line!(
+            text,
+            "QEMU: {version} at {path} (tried: {})",
+            report.qemu.tried_versions.join(", ")
+        ),
         _ => line!(
             text,
             "QEMU: none (needed: {} or newer)",
