@@ -37,6 +37,10 @@ impl Machine for Nothing {
         Ok(())
     }
 
+    fn clock(&self) -> u64 {
+        0
+    }
+
     fn disk(&self) -> io::Result<OwnedFd> {
         Err(io::ErrorKind::NotFound.into())
     }

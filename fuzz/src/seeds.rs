@@ -117,6 +117,11 @@ fn guest_streams() -> Vec<Vec<u8>> {
         stream(&[says(0, &hello), says(0, &GuestMessage::Prepared)]),
         stream(&[says(0, &hello), says(0, &GuestMessage::Adopted)]),
         stream(&[says(0, &GuestMessage::Adopted)]),
+        stream(&[
+            says(0, &hello),
+            says(0, &GuestMessage::Adopted),
+            says(0, &GuestMessage::ClockSet { unix_time_ns: 1 }),
+        ]),
         stream(&[says(0, &GuestMessage::Synced { processes: 3 })]),
         stream(&[says(0, &GuestMessage::Prestarted { waits: true })]),
         stream(&[says(0, &GuestMessage::Failed { message: message() })]),

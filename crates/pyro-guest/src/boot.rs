@@ -133,6 +133,10 @@ impl Machine for Vm {
         identity::set_clock(unix_time_ns)
     }
 
+    fn clock(&self) -> u64 {
+        identity::clock()
+    }
+
     fn disk(&self) -> io::Result<OwnedFd> {
         match &self.root {
             Some(root) => root.private.try_clone(),

@@ -135,6 +135,13 @@ pub(crate) fn set_clock(unix_time_ns: u64) -> Result<(), Error> {
     rustix::time::clock_settime(ClockId::Realtime, now).step("set the clock")
 }
 
+/// Returns the clock, in nanoseconds since the Unix epoch.
+pub(crate) fn clock() -> u64 {
+    let now = rustix::time::clock_gettime(ClockId::Realtime);
+    let nanoseconds = i128::from(now.tv_sec) * i128::from(NANOSECONDS) + i128::from(now.tv_nsec);
+    u64::try_from(nanoseconds).unwrap_or_default()
+}
+
 fn invalid(step: &str) -> Error {
     Error::new(step, io::ErrorKind::InvalidInput)
 }

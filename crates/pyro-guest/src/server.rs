@@ -51,6 +51,9 @@ pub trait Machine {
     /// When the kernel refuses.
     fn set_clock(&mut self, unix_time_ns: u64) -> Result<(), Error>;
 
+    /// Returns the wall clock, in nanoseconds since the Unix epoch.
+    fn clock(&self) -> u64;
+
     /// Returns a descriptor of the private disk's file system, which can be flushed through it.
     ///
     /// # Errors
@@ -375,9 +378,7 @@ impl<'a> Server<'a> {
                 network,
             }),
             HostMessage::SetClock { unix_time_ns } if stream == CONNECTION => {
-                if let Err(error) = self.machine.set_clock(unix_time_ns) {
-                    console::log(&error.to_string());
-                }
+                self.set_clock(unix_time_ns);
             }
             HostMessage::Prestart if stream == CONNECTION => self.prestart(),
             HostMessage::Sync if stream == CONNECTION => self.flush_disk(),
@@ -433,6 +434,17 @@ impl<'a> Server<'a> {
                 self.fail(&error.to_string());
             }
         }
+    }
+
+    /// Sets the clock, and tells the host how it stands then: the message may have taken long.
+    fn set_clock(&mut self, unix_time_ns: u64) {
+        if let Err(error) = self.machine.set_clock(unix_time_ns) {
+            console::log(&error.to_string());
+        }
+        let answer = GuestMessage::ClockSet {
+            unix_time_ns: self.machine.clock(),
+        };
+        self.outbox.say(CONNECTION, &answer);
     }
 
     fn fail(&mut self, message: &str) {

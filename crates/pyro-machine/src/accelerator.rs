@@ -150,6 +150,11 @@ impl KvmDevice {
         }
     }
 
+    /// Returns what keeps anybody from running machines by it, whatever the processor says.
+    pub(crate) fn unusable(&self) -> Option<String> {
+        obstacle(self).filter(|_| !(self.readable && self.writable) || self.fault.is_some())
+    }
+
     /// Looks at this host.
     pub(crate) fn look() -> Self {
         let open = |read, write| OpenOptions::new().read(read).write(write).open(DEVICE);
@@ -209,13 +214,11 @@ pub(crate) fn judge(
     let obstacle = obstacle(device);
     Ok(match (choice, obstacle, tried) {
         (AcceleratorChoice::Tcg, ..) => tcg("software emulation was asked for".into()),
-        (AcceleratorChoice::Kvm, Some(reason), _)
-            if !(device.readable && device.writable) || device.fault.is_some() =>
-        {
-            return Err(Error::KvmUnavailable { reason });
-        }
         // Asked for by name: try it, whatever the other signs say.
-        (AcceleratorChoice::Kvm, ..) => kvm(true, "KVM was asked for"),
+        (AcceleratorChoice::Kvm, ..) => match device.unusable() {
+            Some(reason) => return Err(Error::KvmUnavailable { reason }),
+            None => kvm(true, "KVM was asked for"),
+        },
         (AcceleratorChoice::Auto, Some(reason), _) => tcg(reason),
         (AcceleratorChoice::Auto, None, Some(Verdict::Works)) => {
             kvm(true, "a guest has answered under KVM since the host booted")

@@ -373,6 +373,11 @@ impl Error {
         )
     }
 
+    /// Whether the same machine may start under another accelerator.
+    pub(crate) fn is_of_the_accelerator(&self) -> bool {
+        self.is_of_the_start() || matches!(self, Self::KvmUnavailable { .. })
+    }
+
     /// Whether a machine did not come up, as opposed to not being started at all.
     pub(crate) fn is_of_the_start(&self) -> bool {
         matches!(

@@ -47,6 +47,18 @@ fn processor() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// What a start has failed for. A device that was proved is not asked before each; when it has become
+/// none, or another hypervisor has the processor, neither the guest nor its template is to blame.
+fn blame(platform: &Platform, error: Error) -> Error {
+    if platform.accelerator == Accelerator::Kvm
+        && error.is_of_the_start()
+        && let Some(reason) = KvmDevice::detect().unusable()
+    {
+        return Error::KvmUnavailable { reason };
+    }
+    error
+}
+
 /// News of a launch.
 #[derive(Clone, Debug)]
 pub enum LaunchEvent<'a> {
@@ -170,7 +182,7 @@ impl Machines {
         let prepared = self.prepare_on(&platform, spec).await;
         self.learn(&platform, &prepared);
         match prepared {
-            Err(error) if !proved && error.is_of_the_start() => {
+            Err(error) if !proved && error.is_of_the_accelerator() => {
                 self.prepare_on(&platform.emulated(), spec).await
             }
             prepared => prepared,
@@ -181,7 +193,8 @@ impl Machines {
         for stage in [Stage::Assembled, Stage::Bare] {
             let key = template::key(platform, spec, stage)?;
             if let Found::Nothing(maker) = self.templates(platform).find(&key) {
-                self.make(maker, platform, spec, stage, &|_| {}).await?;
+                let made = self.make(maker, platform, spec, stage, &|_| {}).await;
+                made.map_err(|error| blame(platform, error))?;
             }
         }
         Ok(())
@@ -243,7 +256,7 @@ impl Machines {
             Err(error)
                 if platform.accelerator == Accelerator::Kvm
                     && self.accelerator == AcceleratorChoice::Auto
-                    && error.is_of_the_start() =>
+                    && error.is_of_the_accelerator() =>
             {
                 listener(LaunchEvent::Notice(format!(
                     "KVM does not run a guest here ({error}); using software emulation"
@@ -268,7 +281,8 @@ impl Machines {
         {
             return Ok(machine);
         }
-        self.boot(platform, spec, files, listener).await
+        let booted = self.boot(platform, spec, files, listener).await;
+        booted.map_err(|error| blame(platform, error))
     }
 
     /// Waits for a turn to boot; there is one for each processor. A kernel that boots and has to
@@ -343,10 +357,10 @@ impl Machines {
             }
             Found::Busy | Found::Unavailable => return Ok(None),
         };
-        match self
+        let restored = self
             .restore_from(&template, platform, spec, files, clock, listener)
-            .await
-        {
+            .await;
+        match restored.map_err(|error| blame(platform, error)) {
             Ok(machine) => {
                 template.was_restored();
                 Ok(Some(machine))

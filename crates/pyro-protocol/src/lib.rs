@@ -26,7 +26,7 @@ pub use frame::{Credit, Decoder, Error, Frame, HEADER_BYTES, Kind, MAX_PAYLOAD_B
 pub use message::{Clocks, Disk, ExecFailure, Exit, GuestMessage, HostMessage, Network, Tick};
 
 /// The newest generation of the protocol this crate speaks.
-pub const GENERATION: u32 = 3;
+pub const GENERATION: u32 = 4;
 
 /// The stream that carries messages about the connection and the machine as a whole.
 pub const CONNECTION: u32 = 0;

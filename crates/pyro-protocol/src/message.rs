@@ -87,7 +87,8 @@ pub enum HostMessage {
         /// The signal's number.
         signal: i32,
     },
-    /// Sets the clock of a machine that was paused (stream 0). There is no answer.
+    /// Sets the clock (stream 0), of a machine that was paused or that has set it late; answered by
+    /// [`GuestMessage::ClockSet`].
     SetClock {
         /// The host's wall clock, in nanoseconds since the Unix epoch.
         unix_time_ns: u64,
@@ -157,6 +158,12 @@ pub enum GuestMessage {
     /// Answers [`HostMessage::Adopt`]: entropy was credited and the generator reseeded, the
     /// clock and the identity are set.
     Adopted,
+    /// Answers [`HostMessage::SetClock`].
+    ClockSet {
+        /// The guest's wall clock now, in nanoseconds since the Unix epoch, whether or not it could
+        /// be set.
+        unix_time_ns: u64,
+    },
     /// Answers [`HostMessage::Prestart`].
     Prestarted {
         /// Whether a shell waits now. Not every shell can.

@@ -59,6 +59,10 @@ impl Machine for NoMachine {
         Ok(())
     }
 
+    fn clock(&self) -> u64 {
+        self.clock.load(Ordering::SeqCst) + 1
+    }
+
     fn disk(&self) -> io::Result<OwnedFd> {
         let disk = self.disk.as_ref().ok_or(io::ErrorKind::NotFound)?;
         disk.try_clone()
@@ -781,10 +785,14 @@ fn a_server_that_ends_leaves_no_half_of_an_unpacking() {
 }
 
 #[test]
-fn the_clock_is_set_without_an_answer() {
+fn the_clock_is_set_and_then_told() {
     let mut host = Host::adopted();
     host.say(CONNECTION, &HostMessage::SetClock { unix_time_ns: 17 });
-    assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
+    let unix_time_ns = 18;
+    assert_eq!(
+        host.answer(CONNECTION),
+        GuestMessage::ClockSet { unix_time_ns }
+    );
     assert_eq!(host.clock.load(Ordering::SeqCst), 17);
     assert!(host.waiting.is_empty());
 }

@@ -15,6 +15,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use super::clock::{Clock, unix_time_ns};
 use super::words::checked;
 use super::{Failure, control};
 
@@ -50,6 +51,7 @@ pub(crate) struct Link {
 #[derive(Debug, Default)]
 struct Streams {
     open: HashMap<u32, Stream>,
+    clock: Clock,
     /// Set when the connection ended; no stream is opened after.
     failure: Option<Failure>,
 }
@@ -155,6 +157,22 @@ impl Link {
             .map_err(|_| self.failure())
     }
 
+    /// Tells the guest the time; it is told again when its answer shows that it has set its clock late.
+    pub(crate) async fn set_clock(&self) -> Result<(), Failure> {
+        self.lock().clock.told();
+        self.tell_time().await
+    }
+
+    async fn tell_time(&self) -> Result<(), Failure> {
+        // First the room, then the time: many frames may be under way.
+        let room = self.outgoing.reserve().await;
+        let room = room.map_err(|_| self.failure())?;
+        let unix_time_ns = unix_time_ns();
+        let message = HostMessage::SetClock { unix_time_ns };
+        room.send(control(CONNECTION, &message)?.to_bytes());
+        Ok(())
+    }
+
     /// Ends a stream's command, if the connection has room for the message: without, it does not
     /// get through to the agent anyway.
     pub(crate) fn kill(&self, number: u32) {
@@ -180,19 +198,25 @@ impl Link {
         streams.open.clear();
     }
 
-    fn deliver(&self, frame: Frame) -> Result<(), Failure> {
+    /// Passes a frame on. Returns whether the guest is to be told the time again.
+    fn deliver(&self, frame: Frame) -> Result<bool, Failure> {
         let broken = |detail: &str| Err(Failure::Protocol(detail.to_owned()));
         let mut streams = self.lock();
         let Some(stream) = streams.open.get_mut(&frame.stream) else {
-            return Ok(());
+            return Ok(false);
         };
         let event = match frame.kind {
             Kind::Control => {
+                let message = frame.message().map_err(|error| protocol(&error))?;
+                if let GuestMessage::ClockSet { unix_time_ns: then } = message
+                    && frame.stream == CONNECTION
+                {
+                    return Ok(streams.clock.answered(then, unix_time_ns()));
+                }
                 let Some(left) = stream.messages_left.checked_sub(1) else {
                     return broken("too many messages on one stream");
                 };
                 stream.messages_left = left;
-                let message = frame.message().map_err(|error| protocol(&error))?;
                 Event::Message(checked(message)?)
             }
             Kind::Credit => {
@@ -204,11 +228,11 @@ impl Link {
                     return broken("credit for what was not sent");
                 }
                 stream.stdin_credit.add_permits(credit.bytes as usize);
-                return Ok(());
+                return Ok(false);
             }
             channel @ (Kind::Stdout | Kind::Stderr) => {
                 if frame.payload.is_empty() {
-                    return Ok(());
+                    return Ok(false);
                 }
                 let window = stream.window(channel);
                 match u32::try_from(frame.payload.len())
@@ -227,7 +251,7 @@ impl Link {
         };
         // A receiver that is gone does not want it.
         let _ = stream.events.send(event);
-        Ok(())
+        Ok(false)
     }
 }
 
@@ -259,8 +283,14 @@ async fn read(mut reader: ReadHalf<UnixStream>, link: Arc<Link>) {
                 Ok(None) => break,
                 Err(error) => Err(protocol(&error)),
             };
-            if let Err(failure) = delivered {
-                return link.fail(failure);
+            match delivered {
+                Ok(false) => {}
+                Ok(true) => {
+                    // Not here: a guest whose output nobody reads may take nothing either.
+                    let link = Arc::clone(&link);
+                    tokio::spawn(async move { link.tell_time().await });
+                }
+                Err(failure) => return link.fail(failure),
             }
         }
     }

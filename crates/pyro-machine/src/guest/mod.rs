@@ -1,6 +1,7 @@
 //! The *guest* is the far end of the agent's port: commands go in, their output comes out, many
 //! at a time over one connection.
 
+mod clock;
 mod connection;
 mod rehearsal;
 mod run;
@@ -9,7 +10,7 @@ mod words;
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use pyro_protocol::{
     CONNECTION, Clocks, Disk, Frame, GENERATION, GuestMessage, HostMessage, Network,
@@ -20,13 +21,11 @@ use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::network::mac_address;
+use clock::unix_time_ns;
 use connection::{Event, Link};
 pub(crate) use rehearsal::REHEARSAL_LIMIT;
 pub use run::{Command, Outcome, Streams};
 pub use unpack::Unpacked;
-
-/// How late the guest's clock may be without being told the time again.
-const CLOCK_TOLERANCE: Duration = Duration::from_millis(10);
 
 /// Why the guest does not answer, or not as it should.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -127,10 +126,10 @@ impl Guest {
         next_answer(&self.link, self.answers.get_mut()).await
     }
 
-    /// Tells the guest the time, as it must be told after a pause.
+    /// Tells the guest the time, as it must be told after a pause, and again until it is right. Does
+    /// not wait for that.
     pub(crate) async fn set_clock(&self) -> Result<(), Failure> {
-        let unix_time_ns = unix_time_ns();
-        self.send(&HostMessage::SetClock { unix_time_ns }).await
+        self.link.set_clock().await
     }
 
     /// Has the guest start a shell for the next command. Returns whether there is one then.
@@ -175,13 +174,6 @@ async fn next_answer(link: &Link, answers: &mut Answers) -> Result<GuestMessage,
         Some(Event::Output { .. }) => Err(Failure::Protocol("data on the connection".into())),
         None => Err(link.failure()),
     }
-}
-
-fn unix_time_ns() -> u64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Guest {
@@ -248,9 +240,10 @@ impl Guest {
     }
 
     /// Tells the time again if the guest may have set its clock late. It has done so before then,
-    /// so that it takes much less time than at first, and comes before every command.
+    /// so that it takes much less time than at first, and comes before every command; what is still
+    /// late after that is told while they run.
     pub(crate) async fn correct_clock(&self, told: Instant) -> Result<(), Failure> {
-        if told.elapsed() < CLOCK_TOLERANCE {
+        if told.elapsed() < clock::TOLERANCE {
             return Ok(());
         }
         self.set_clock().await

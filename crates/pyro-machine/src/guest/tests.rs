@@ -399,19 +399,94 @@ async fn an_answer_that_nobody_waited_for_is_not_the_next_ones() {
     assert_eq!(guest.sync().await, Err(Failure::Closed));
 }
 
+/// The next message, which tells the time; returns it.
+fn told_time(agent: &mut Agent) -> u64 {
+    let frame = agent.next();
+    let HostMessage::SetClock { unix_time_ns } = frame.message().unwrap() else {
+        panic!("{frame:?}");
+    };
+    assert_eq!(frame.stream, CONNECTION);
+    unix_time_ns
+}
+
+fn clock_set(unix_time_ns: u64) -> Frame {
+    Frame::control(CONNECTION, &GuestMessage::ClockSet { unix_time_ns }).unwrap()
+}
+
 #[tokio::test]
 async fn the_clock_is_told_without_waiting() {
     let (host, mut agent) = pair();
     let guest = Guest::connect(host).unwrap();
     guest.set_clock().await.unwrap();
-    let frame = tokio::task::spawn_blocking(move || agent.next())
+    let told = tokio::task::spawn_blocking(move || told_time(&mut agent))
         .await
         .unwrap();
-    let now = unix_time_ns();
-    let HostMessage::SetClock { unix_time_ns } = frame.message().unwrap() else {
-        panic!("{frame:?}");
-    };
-    assert!(frame.stream == CONNECTION && unix_time_ns > 0 && unix_time_ns <= now);
+    assert!(told > 0 && told <= unix_time_ns());
+}
+
+/// The guest sets its clock when the message has come, not when it was sent.
+#[tokio::test]
+async fn a_clock_that_was_set_late_is_told_again_until_it_is_right() {
+    let (host, mut agent) = pair();
+    let guest = Guest::connect(host).unwrap();
+    guest.set_clock().await.unwrap();
+    let player = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let told = told_time(&mut agent);
+            std::thread::sleep(2 * clock::TOLERANCE);
+            agent.say(&clock_set(told));
+        }
+        told_time(&mut agent);
+        // A clock that is right, however busy this host is.
+        agent.say(&clock_set(unix_time_ns() + 1_000_000_000));
+        agent
+    });
+    let mut agent = tokio::task::spawn_blocking(move || player.join().unwrap())
+        .await
+        .unwrap();
+    // It is not told the time once more, and its answers are nobody else's.
+    let sync = guest.sync();
+    let answer = tokio::task::spawn_blocking(move || {
+        let message: HostMessage = agent.next().message().unwrap();
+        assert_eq!(message, HostMessage::Sync);
+        agent.say_synced(3);
+        agent
+    });
+    assert_eq!(sync.await, Ok(3));
+    drop(answer.await.unwrap());
+}
+
+/// A guest that always says it is late, and says so unasked, keeps nobody busy, and its machine is
+/// used.
+#[tokio::test]
+async fn a_clock_that_is_never_right_is_given_up() {
+    const TOLD: u32 = 5;
+    let (host, mut agent) = pair();
+    let guest = Guest::connect(host).unwrap();
+    guest.set_clock().await.unwrap();
+    let player = std::thread::spawn(move || {
+        let (mut told, mut asked) = (0, false);
+        while told < TOLD || !asked {
+            match agent.next().message().unwrap() {
+                HostMessage::SetClock { .. } => {
+                    told += 1;
+                    // More than there may be messages that nobody has looked at.
+                    for _ in 0..30 {
+                        agent.say(&clock_set(0));
+                    }
+                }
+                HostMessage::Sync => asked = true,
+                other => panic!("{other:?}"),
+            }
+        }
+        agent.say_synced(told);
+        agent
+    });
+    assert_eq!(guest.sync().await, Ok(TOLD));
+    let mut agent = player.join().unwrap();
+    drop(guest);
+    let next = tokio::task::spawn_blocking(move || agent.next_or_end());
+    assert_eq!(next.await.unwrap(), None);
 }
 
 /// Unpacks against an agent that reads the archive and then gives an answer.

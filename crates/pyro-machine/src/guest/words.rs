@@ -44,6 +44,7 @@ pub(super) fn checked(message: GuestMessage) -> Result<GuestMessage, Failure> {
         },
         plain @ (GuestMessage::Prepared
         | GuestMessage::Adopted
+        | GuestMessage::ClockSet { .. }
         | GuestMessage::Prestarted { .. }
         | GuestMessage::Synced { .. }
         | GuestMessage::Started { .. }
