@@ -310,6 +310,21 @@ fn doctor(report: &Report) -> String {
         );
     }
     line!(text, "Parked machines: {}", report.parked_machines);
+    text.push_str(&booted(report));
+    for (title, entries) in [("Issues", &report.issues), ("To do", &report.remedies)] {
+        if !entries.is_empty() {
+            line!(text, "{title}:");
+        }
+        for entry in entries {
+            line!(text, "- {entry}");
+        }
+    }
+    text
+}
+
+/// What came of the boot that `doctor --boot` has tried.
+fn booted(report: &Report) -> String {
+    let mut text = String::new();
     if let Some(boot) = &report.boot {
         match &boot.kernel {
             Some(kernel) => line!(
@@ -319,14 +334,6 @@ fn doctor(report: &Report) -> String {
                 boot.total_ms
             ),
             None => line!(text, "Boot: {} did not answer", boot.environment),
-        }
-    }
-    for (title, entries) in [("Issues", &report.issues), ("To do", &report.remedies)] {
-        if !entries.is_empty() {
-            line!(text, "{title}:");
-        }
-        for entry in entries {
-            line!(text, "- {entry}");
         }
     }
     text
