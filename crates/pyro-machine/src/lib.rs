@@ -45,8 +45,8 @@ pub use machine::Machine;
 pub use network::{AllowList, NetworkInfo, NotAnAllowList};
 pub use process::{inherit_nothing, pass_nothing_on};
 pub use pyro_protocol::octets;
-pub use qemu::MINIMUM_VERSION as MINIMUM_QEMU;
 pub use qemu::Program as Qemu;
+pub use qemu::{MINIMUM_VERSION as MINIMUM_QEMU, TRIED_VERSIONS as TRIED_QEMU};
 pub use spec::{MachineSpec, Phase};
 pub use supervised::SupervisedMachine;
 

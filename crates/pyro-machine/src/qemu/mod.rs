@@ -19,6 +19,15 @@ pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
 /// The oldest version that is supported: Debian 12's.
 pub const MINIMUM_VERSION: Version = Version { major: 7, minor: 2 };
 
+/// The versions that the tests were run with; others from the oldest on are used all the same.
+pub const TRIED_VERSIONS: [Version; 2] = [
+    MINIMUM_VERSION,
+    Version {
+        major: 10,
+        minor: 0,
+    },
+];
+
 /// A version's first two numbers.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Version {
@@ -58,6 +67,11 @@ pub struct Program {
 }
 
 impl Program {
+    /// Whether the tests were run with this version.
+    pub fn is_tried(&self) -> bool {
+        TRIED_VERSIONS.contains(&self.version)
+    }
+
     /// Checks that the version suffices.
     pub(crate) fn new(path: PathBuf, version_text: String) -> Result<Self, Error> {
         match Version::parse(&version_text) {
@@ -125,6 +139,14 @@ mod tests {
         let debian = program("7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)").unwrap();
         assert_eq!(debian.version, MINIMUM_VERSION);
         assert!(program("10.0.2").unwrap().version > MINIMUM_VERSION);
+        assert!(debian.is_tried());
+        assert!(
+            program("10.0.13 (Debian 1:10.0.13+ds-0+deb13u1)")
+                .unwrap()
+                .is_tried()
+        );
+        assert!(!program("9.2.4").unwrap().is_tried());
+        assert!(!program("10.1.0").unwrap().is_tried());
         assert!(matches!(program("6.9.0"), Err(Error::QemuTooOld { .. })));
         assert!(matches!(
             program("unknown"),

@@ -10,7 +10,7 @@ pub use report::{
 use std::path::{Path, PathBuf};
 
 use pyro_environment::{PLATFORM, Requirement, check_user, requirements};
-use pyro_machine::{Accelerator, KvmDevice, MINIMUM_QEMU, PieceReport};
+use pyro_machine::{Accelerator, KvmDevice, MINIMUM_QEMU, PieceReport, TRIED_QEMU};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -222,12 +222,23 @@ fn kvm(findings: &mut Findings) -> KvmDevice {
 
 fn qemu(engine: &Engine, findings: &mut Findings) -> QemuReport {
     let minimum_version = MINIMUM_QEMU.to_string();
+    let tried_versions: Vec<String> = TRIED_QEMU.iter().map(ToString::to_string).collect();
     match engine.machines.qemu() {
-        Ok(program) => QemuReport {
-            path: Some(path_text(&program.path)),
-            version: Some(program.version_text),
-            minimum_version,
-        },
+        Ok(program) => {
+            if !program.is_tried() {
+                findings.note(&format!(
+                    "QEMU {} is used although pyro was not tested with it; it was tested with {}",
+                    program.version,
+                    tried_versions.join(" and ")
+                ));
+            }
+            QemuReport {
+                path: Some(path_text(&program.path)),
+                version: Some(program.version_text),
+                minimum_version,
+                tried_versions,
+            }
+        }
         Err(error) => {
             findings.fail(&error.to_string());
             findings.advise(&error.remedy());
@@ -235,6 +246,7 @@ fn qemu(engine: &Engine, findings: &mut Findings) -> QemuReport {
                 path: None,
                 version: None,
                 minimum_version,
+                tried_versions,
             }
         }
     }

@@ -83,6 +83,8 @@ pub struct QemuReport {
     pub version: Option<String>,
     /// The oldest version that is supported.
     pub minimum_version: String,
+    /// The versions that pyro was tested with; others from the oldest on may work as well.
+    pub tried_versions: Vec<String>,
 }
 
 /// What networking needs, or might need.
