@@ -692,6 +692,9 @@ class QemuReport(TypedDict):
     path: str | None
     """Where it is."""
 
+    tried_versions: list[str]
+    """The versions that pyro was tested with; others from the oldest on may work as well."""
+
     version: str | None
     """Its version."""
 
