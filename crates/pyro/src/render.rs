@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use pyro_engine::octets;
-use pyro_engine::operations::doctor::Report;
+use pyro_engine::operations::doctor::{QemuReport, Report};
 use pyro_engine::operations::env::{Environment, EnvironmentList, Pruned, Pulled};
 use pyro_engine::operations::vm::{self, Reaped, RunResult};
 use pyro_engine::operations::workspace;
@@ -226,6 +226,17 @@ fn reaped(reaped: &Reaped) -> String {
     text
 }
 
+/// Which QEMU there is, and with which ones pyro was tested.
+fn qemu(report: &QemuReport) -> String {
+    match (&report.path, &report.version) {
+        (Some(path), Some(version)) => {
+            let tried = report.tried_versions.join(", ");
+            format!("{version} at {path} (tried: {tried})")
+        }
+        _ => format!("none (needed: {} or newer)", report.minimum_version),
+    }
+}
+
 fn doctor(report: &Report) -> String {
     let mut text = String::new();
     let kvm = &report.kvm;
@@ -263,18 +274,7 @@ fn doctor(report: &Report) -> String {
         "Accelerator: {selected} ({})",
         report.accelerator.reason
     );
-    match (&report.qemu.path, &report.qemu.version) {
-        (Some(path), Some(version)) => line!(
-            text,
-            "QEMU: {version} at {path} (tried: {})",
-            report.qemu.tried_versions.join(", ")
-        ),
-        _ => line!(
-            text,
-            "QEMU: none (needed: {} or newer)",
-            report.qemu.minimum_version
-        ),
-    }
+    line!(text, "QEMU: {}", qemu(&report.qemu));
     let installed: Vec<&str> = report
         .runtime
         .environments

@@ -60,6 +60,7 @@ const OF_THE_BUILD: &[(&str, &[&str])] = &[
 /// Who may look into the environment of the process. Everybody else is handed what they need.
 const READERS: &[&str] = &[
     "crates/pyro-dev/src/bench/mod.rs",
+    "crates/pyro-dev/src/main.rs",
     "crates/pyro-environment/build.rs",
     "crates/pyro-machine/build.rs",
     // Not in the program that users have.

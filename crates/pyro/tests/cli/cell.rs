@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::context::{TestContext, path_with};
+use crate::context::{PYRO, TestContext, path_with};
 use crate::environments::copy_cache;
 use crate::process::Running;
 use crate::skip;
@@ -145,6 +145,8 @@ impl Host {
         ] {
             give(path, user);
         }
+        // Where it was built, another user may have no access: below root's home, say.
+        fs::copy(PYRO, context.path("pyro")).unwrap();
         let mut victim = Command::new("sleep");
         victim.arg("1000").uid(user).gid(user);
         let victim = victim.spawn().unwrap();
@@ -213,7 +215,9 @@ impl Host {
     }
 
     fn pyro(&self, arguments: &[&str]) -> crate::process::Pyro {
-        self.context.pyro(arguments).user(self.user, self.user)
+        let program = self.context.path("pyro");
+        let pyro = self.context.program(&program).args(arguments);
+        pyro.user(self.user, self.user)
     }
 
     /// What succeeds in the cell. The stand-in writes into its machine's disk.
@@ -297,6 +301,9 @@ impl Drop for Host {
     fn drop(&mut self) {
         let _ = self.victim.kill();
         let _ = self.victim.wait();
+        if self.workspace.is_empty() {
+            return;
+        }
         let delete = ["workspace", "delete", &self.workspace];
         self.pyro(&delete).run();
     }

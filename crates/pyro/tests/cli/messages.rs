@@ -103,6 +103,33 @@ fn every_one_has_its_message_and_code() {
     }
 }
 
+/// A script's variable that is not set leaves no word where it stands.
+#[test]
+fn what_is_missing_before_the_command_is_named() {
+    let context = TestContext::new().with_own_cache();
+    for (arguments, missing) in [
+        (&["run", "--", "git", "status"][..], "<ENVIRONMENT>"),
+        (&["vm", "exec", "--", "git", "status"], "<VM_ID>"),
+        (
+            &["workspace", "exec", "--", "git", "status"],
+            "<WORKSPACE_ID>",
+        ),
+        (
+            &["workspace", "exec", "--json", "--", "true"],
+            "<WORKSPACE_ID>",
+        ),
+    ] {
+        let run = context.pyro(arguments).run().expect(2);
+        run.out_is("")
+            .err_has("required arguments were not provided")
+            .err_has(missing)
+            .err_has("is a variable empty?");
+    }
+    let nearly = context.pyro(&["run", "debain:12", "--", "true"]);
+    let run = nearly.run().expect(1);
+    run.err_has("hint: Did you mean 'debian:12'? ");
+}
+
 #[test]
 fn bad_variables_are_named() {
     let context = TestContext::new();

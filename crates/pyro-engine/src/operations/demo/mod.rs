@@ -32,7 +32,7 @@ printf 'get %s /tmp/page\\n\\n' $url |
 ended=$?
 status=$(sed -n 's|.*<= Recv header: HTTP/[0-9.]* \\([0-9]*\\).*|\\1|p' /tmp/trace 2>/dev/null | tail -n 1)
 [ -n \"$status\" ] && echo $status && exit
-why=$(sed -n 's|.*== Info: ||p' /tmp/trace 2>/dev/null | grep -v '^Closing' | tail -n 1)
+why=$(sed -n 's|.*== Info: ||p' /tmp/trace 2>/dev/null | grep -vi '^closing' | tail -n 1)
 [ $ended = 124 ] && why='no answer within 20 s'
 echo \"${why:-$(cat /tmp/errors)}\" >&2
 exit 1";
