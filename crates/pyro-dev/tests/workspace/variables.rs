@@ -61,6 +61,7 @@ const OF_THE_BUILD: &[(&str, &[&str])] = &[
 const READERS: &[&str] = &[
     "crates/pyro-dev/src/bench/mod.rs",
     "crates/pyro-dev/src/main.rs",
+    "crates/pyro-dev/src/program.rs",
     "crates/pyro-environment/build.rs",
     "crates/pyro-machine/build.rs",
     // Not in the program that users have.
