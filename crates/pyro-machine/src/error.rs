@@ -157,6 +157,20 @@ pub enum Error {
         /// How many there may be.
         limit: usize,
     },
+    /// The guest did not write everything to its disk; it runs on.
+    #[error("the guest cannot write what it has cached: {message}")]
+    NotFlushed {
+        /// Why.
+        message: String,
+    },
+    /// QEMU does not stop or go on when it is told to; the machine is as it was.
+    #[error("QEMU does not {action} the machine: {reason}")]
+    NotControlled {
+        /// What it was told.
+        action: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// The guest did not power off when it was told to.
     #[error("the guest did not power off within {seconds} s")]
     NotShutDown {
@@ -225,6 +239,8 @@ impl Error {
             Self::Stopped { .. } => "machine_stopped",
             Self::TooManyActive { .. } => "too_many_active",
             Self::ResourceLimit { .. } => "resource_limit",
+            Self::NotFlushed { .. } => "not_flushed",
+            Self::NotControlled { .. } => "not_controlled",
             Self::NotShutDown { .. } => "not_shut_down",
             Self::NotStarted { .. } => "command_not_started",
             Self::Protocol { .. } => "guest_protocol_broken",
@@ -305,6 +321,14 @@ impl Error {
                 "raise the limit where this process is started (`{name}` in a shell, Limit…= in a \
                  unit of systemd)"
             ),
+            Self::NotFlushed { .. } => {
+                "make room on the host's disk, or in the guest's; what commands print is not \
+                 affected"
+                    .into()
+            }
+            Self::NotControlled { .. } => {
+                "try again when the host is less busy; if it stays so, stop and start it".into()
+            }
             Self::NotShutDown { .. } => "it was ended; what it had not written is lost".into(),
             Self::NotStarted { .. } => "check the command's length and the environment".into(),
             Self::Protocol { .. } => {

@@ -91,10 +91,11 @@ pub fn qemu_says(bytes: &[u8]) {
     RUNTIME.with(|runtime| {
         runtime.block_on(async {
             let (ours, _theirs) = said(bytes);
-            let mut qmp = Qmp::connect(ours).await.expect("a socket can be used");
-            let waited = tokio::time::timeout(LIMIT, qmp.wait_for("RESUME", |_| true)).await;
+            let qmp = Qmp::connect(ours).expect("a socket can be used");
+            let waited = tokio::time::timeout(LIMIT, qmp.resumed()).await;
             let heard = waited.expect("who waits for QEMU notices that it is gone");
             if let Err(refusal) = heard {
+                let refusal = refusal.to_string();
                 assert!(!refusal.chars().any(pyro_text::is_obeyed), "{refusal:?}");
                 assert!(refusal.len() < 8192, "{} bytes", refusal.len());
             }

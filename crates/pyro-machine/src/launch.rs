@@ -429,8 +429,7 @@ impl Machines {
             access,
             directory,
             clock,
-        )
-        .await?;
+        )?;
         machine.be_called(files.name());
         let seed = (stage == Stage::Bare).then_some(files.has_seed());
         machine
@@ -505,8 +504,7 @@ impl Machines {
         let memory = maker.memory()?;
         let kept = Memory::Kept(&memory);
         let clock = PhaseClock::start();
-        let mut machine =
-            OwnedMachine::spawn(platform, spec, kept, disks, None, directory, clock).await?;
+        let mut machine = OwnedMachine::spawn(platform, spec, kept, disks, None, directory, clock)?;
         match stage {
             Stage::Assembled => {
                 machine.set_up(false, self.boot_limit).await?;
@@ -578,8 +576,7 @@ impl Machines {
             access,
             directory,
             clock,
-        )
-        .await?;
+        )?;
         machine.be_called(files.name());
         machine.set_up(files.has_seed(), self.boot_limit).await?;
         Ok(machine)

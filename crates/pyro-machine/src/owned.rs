@@ -1,7 +1,7 @@
 //! An *owned* machine is one whose VMM is a child of this process.
 
 use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Command as ProcessCommand, Stdio};
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ use crate::supervised::{Last, Parts};
 
 /// What the state of a machine's devices may take. It takes a third of a megabyte.
 const STATE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+/// How long QEMU may take to stop the guest's processors.
+const PAUSE_LIMIT: Duration = Duration::from_secs(20);
 /// How long a VMM whose guest is gone may take to exit.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
@@ -90,7 +92,7 @@ impl OwnedMachine {
     }
 
     /// Starts the VMM. Everything about how its process is confined is decided here.
-    pub(crate) async fn spawn(
+    pub(crate) fn spawn(
         platform: &Platform,
         spec: &MachineSpec,
         memory: Memory<'_>,
@@ -148,7 +150,7 @@ impl OwnedMachine {
         let mut machine = Self {
             agent: agent.try_clone().map_err(failed)?,
             guest: Guest::connect(agent).map_err(failed)?,
-            control: Qmp::connect(control).await.map_err(failed)?,
+            control: Qmp::connect(control).map_err(failed)?,
             vmm,
             network,
             console: Console::start(console, &in_directory("console.log")).map_err(failed)?,
@@ -255,10 +257,7 @@ impl OwnedMachine {
             }
             self.guest.send_identity(&self.name).await?;
             self.feed_state(state).await?;
-            self.control
-                .wait_for("RESUME", |_| true)
-                .await
-                .map_err(Failure::Control)?;
+            self.control.resumed().await?;
             self.clock.end("restore");
             step = "the restored guest's agent";
             self.guest.expect_hello().await?;
@@ -284,7 +283,7 @@ impl OwnedMachine {
         let deadline = self.deadline(limit);
         let saved = async {
             let io = |error: std::io::Error| Failure::Control(error.to_string());
-            let ours = self.migrate("migrate").await.map_err(io)?;
+            let ours = self.migrate("migrate").map_err(io)?;
             // All of it, until QEMU closes its end.
             let state = tokio::task::spawn_blocking(move || {
                 let mut state = Vec::new();
@@ -296,10 +295,7 @@ impl OwnedMachine {
                 }
                 Ok(state)
             });
-            self.control
-                .wait_for("MIGRATION", |data| data["status"] == "completed")
-                .await
-                .map_err(Failure::Control)?;
+            self.control.migrated().await?;
             state
                 .await
                 .map_err(std::io::Error::other)
@@ -338,9 +334,10 @@ impl OwnedMachine {
 
     /// Stops the guest's processors.
     pub(crate) async fn pause(&mut self) -> Result<(), String> {
-        let stopped = self.control.execute("stop", &json!({})).await;
-        stopped.map_err(|error| error.to_string())?;
-        self.control.wait_for("STOP", |_| true).await
+        match tokio::time::timeout(PAUSE_LIMIT, self.control.execute("stop")).await {
+            Ok(stopped) => stopped.map_err(|refusal| refusal.to_string()),
+            Err(_) => Err("QEMU did not stop the guest's processors".into()),
+        }
     }
 
     /// Takes the machine apart, for an owner who uses the parts side by side.
@@ -370,13 +367,16 @@ impl OwnedMachine {
             vmm_messages,
             vmm,
             agent,
-            mut control,
+            control,
             guest,
             ..
         } = self;
         // What the guest says from now on is for whoever comes.
         drop(guest);
-        let resume = async || control.execute("cont", &json!({})).await;
+        let resume = async || {
+            control.send("cont", &json!({}));
+            Ok(())
+        };
         let lease = place.offer(&directory, &agent, idle, resume).await?;
         drop(agent);
         let claimed = lease.is_some();
@@ -390,26 +390,21 @@ impl OwnedMachine {
 
     /// Begins a migration, out or in, and returns our end of what the state goes through. The
     /// memory is in a file, so that only the devices' state does.
-    async fn migrate(&mut self, command: &str) -> std::io::Result<UnixStream> {
+    fn migrate(&self, command: &str) -> std::io::Result<UnixStream> {
         let (ours, theirs) = UnixStream::pair()?;
         let capabilities = json!({"capabilities": [
             {"capability": "x-ignore-shared", "state": true},
             {"capability": "events", "state": true},
         ]});
-        let set = "migrate-set-capabilities";
-        self.control.execute(set, &capabilities).await?;
-        self.control
-            .send_descriptor("state", theirs.as_fd())
-            .await?;
-        self.control
-            .execute(command, &json!({"uri": "fd:state"}))
-            .await?;
+        self.control.send("migrate-set-capabilities", &capabilities);
+        self.control.send_descriptor("state", theirs.into());
+        self.control.send(command, &json!({"uri": "fd:state"}));
         Ok(ours)
     }
 
     async fn feed_state(&mut self, state: &[u8]) -> Result<(), Failure> {
         let io = |error: std::io::Error| Failure::Control(error.to_string());
-        let ours = self.migrate("migrate-incoming").await.map_err(io)?;
+        let ours = self.migrate("migrate-incoming").map_err(io)?;
         ours.set_nonblocking(true).map_err(io)?;
         let mut ours = tokio::net::UnixStream::from_std(ours).map_err(io)?;
         // A VMM that refuses the state says why on its control connection.

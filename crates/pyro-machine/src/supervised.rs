@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use pyro_store::{MachineDirectory, Slot};
-use serde_json::json;
 use tokio::io::AsyncRead;
 use tokio::sync::Mutex;
 
@@ -18,21 +17,28 @@ use crate::guest::{Command, Guest, Outcome, REHEARSAL_LIMIT, Streams, Unpacked, 
 use crate::launch::{Listener, Machines, Start};
 use crate::network::Network;
 use crate::process::{Exited, OwnedProcess, describe};
-use crate::qemu::Qmp;
+use crate::qemu::{Qmp, Refusal};
 use crate::spec::{MachineSpec, Phase};
 use crate::{Error, Failure};
 
 /// How long a guest may take to write everything to its disk and power off.
 const SHUT_DOWN_LIMIT: Duration = Duration::from_secs(20);
-/// How long QEMU may take to stop the guest's processors, or to let them go on.
-const CONTROL_LIMIT: Duration = Duration::from_secs(5);
+/// How long QEMU may take to stop the guest's processors. Nobody waits for that, and who comes
+/// meanwhile waits for no more.
+const PAUSE_LIMIT: Duration = Duration::from_secs(5);
+/// How long it may take to let them go on: on a host that is out of memory it has to be read back.
+const RESUME_LIMIT: Duration = Duration::from_secs(30);
+/// How long the guest may take to write what it has cached. What takes longer goes on.
+const FLUSH_LIMIT: Duration = Duration::from_secs(60);
+/// How long a guest that runs may take to read a message.
+const MESSAGE_LIMIT: Duration = Duration::from_secs(30);
 
 /// A machine that many commands run in; ended, at once, when dropped.
 #[derive(Debug)]
 pub struct SupervisedMachine {
     // Dropped in this order: the connections, the process, then what the process used.
     guest: Guest,
-    control: Mutex<Qmp>,
+    control: Qmp,
     /// The process id of the VMM.
     vmm: u32,
     exited: Exited,
@@ -50,6 +56,16 @@ pub(crate) struct Last {
     pub(crate) vmm: OwnedProcess,
     pub(crate) console: Console,
     pub(crate) vmm_messages: Console,
+}
+
+impl Last {
+    /// What the guest and its VMM said last.
+    async fn tails(&mut self) -> Tails {
+        Tails {
+            console: self.console.last_words().await,
+            vmm: self.vmm_messages.last_words().await,
+        }
+    }
 }
 
 /// What a machine consists of.
@@ -98,7 +114,7 @@ impl Machines {
         })?;
         Ok(SupervisedMachine {
             guest: parts.guest,
-            control: Mutex::new(parts.control),
+            control: parts.control,
             vmm: parts.last.vmm.id(),
             exited,
             last: Mutex::new(parts.last),
@@ -187,35 +203,41 @@ impl SupervisedMachine {
     /// those that always do.
     ///
     /// # Errors
-    /// When the machine stopped meanwhile, or its disk does not take everything; then it runs on.
+    /// When the machine stopped meanwhile, or its disk does not take everything, or not in time;
+    /// then it runs on.
     pub async fn flush(&self) -> Result<u32, Error> {
-        match self.guest.sync().await {
-            Ok(processes) => Ok(processes),
-            Err(Failure::Setup(message)) => Err(Error::GuestSetup {
-                message,
-                tails: Tails::default(),
-            }),
-            Err(failure) => Err(self.error(failure).await),
+        let failed = |message: String| Err(Error::NotFlushed { message });
+        match self.deadline(FLUSH_LIMIT).bound(self.guest.sync()).await {
+            Ok(Ok(processes)) => Ok(processes),
+            Ok(Err(Failure::Setup(message))) => failed(message),
+            Ok(Err(failure)) => Err(self.error(failure).await),
+            Err(Passed) => failed(format!("it takes longer than {} s", FLUSH_LIMIT.as_secs())),
         }
     }
 
-    /// Stops the guest's processors: it costs nothing then.
+    /// Stops the guest's processors: it costs nothing then. Where this fails, or is given up, they
+    /// may have been stopped, or are later: [`resume`](Self::resume) lets them go on.
     ///
     /// # Errors
-    /// When QEMU does not.
+    /// When QEMU does not, and when the machine stopped.
     pub async fn pause(&self) -> Result<(), Error> {
-        self.control("stop", "STOP").await
+        self.control("pause", "stop", PAUSE_LIMIT).await
     }
 
-    /// Lets the guest's processors go on, and tells it how late it is.
+    /// Lets the guest's processors go on, if they do not run, and tells it how late it is.
     ///
     /// # Errors
-    /// When QEMU does not.
+    /// When QEMU does not; the machine is as it was. And when the machine stopped.
     pub async fn resume(&self) -> Result<(), Error> {
-        self.control("cont", "RESUME").await?;
-        match self.guest.set_clock().await {
-            Ok(()) => Ok(()),
-            Err(failure) => Err(self.error(failure).await),
+        self.control("resume", "cont", RESUME_LIMIT).await?;
+        let told = self.guest.set_clock();
+        match self.deadline(MESSAGE_LIMIT).bound(told).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(failure)) => Err(self.error(failure).await),
+            Err(Passed) => Err(Error::NotControlled {
+                action: "resume",
+                reason: "the guest takes no messages".into(),
+            }),
         }
     }
 
@@ -231,11 +253,24 @@ impl SupervisedMachine {
             Ok(())
         });
         match done.await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => self.ended_in_order().await,
             Ok(Err(failure)) => Err(self.error(failure).await),
             Err(Passed) => Err(Error::NotShutDown {
                 seconds: SHUT_DOWN_LIMIT.as_secs(),
             }),
+        }
+    }
+
+    /// Whether a VMM that has ended did so because its guest powered off.
+    async fn ended_in_order(&self) -> Result<(), Error> {
+        let mut last = self.last.lock().await;
+        match last.vmm.kill() {
+            Ok(status) if status.success() => Ok(()),
+            status => {
+                let status = status.map_or_else(|error| error.to_string(), describe);
+                let tails = last.tails().await;
+                Err(Error::Stopped { status, tails })
+            }
         }
     }
 
@@ -252,29 +287,31 @@ impl SupervisedMachine {
             .vmm
             .kill()
             .map_or_else(|error| error.to_string(), describe);
-        let console = last.console.last_words().await;
-        let vmm = last.vmm_messages.last_words().await;
-        (status, Tails { console, vmm })
+        let tails = last.tails().await;
+        (status, tails)
     }
 
     fn deadline(&self, limit: Duration) -> Deadline {
         Deadline::new(Some(self.vmm), limit)
     }
 
-    async fn control(&self, command: &str, event: &str) -> Result<(), Error> {
-        let mut control = self.control.lock().await;
-        let done = async {
-            let sent = control.execute(command, &json!({})).await;
-            sent.map_err(|error| error.to_string())?;
-            control.wait_for(event, |_| true).await
-        };
-        let result = match self.deadline(CONTROL_LIMIT).bound(done).await {
-            Ok(result) => result,
-            Err(Passed) => Err(format!("QEMU did not answer to {command}")),
-        };
-        match result {
-            Ok(()) => Ok(()),
-            Err(reason) => Err(self.error(Failure::Control(reason)).await),
+    /// Has QEMU do something. That it does not is no reason to end the machine.
+    async fn control(
+        &self,
+        action: &'static str,
+        command: &str,
+        limit: Duration,
+    ) -> Result<(), Error> {
+        let refused = |reason: String| Err(Error::NotControlled { action, reason });
+        match self
+            .deadline(limit)
+            .bound(self.control.execute(command))
+            .await
+        {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Refusal::Refused(words))) => refused(words),
+            Ok(Err(closed @ Refusal::Closed(_))) => Err(self.error(closed.into()).await),
+            Err(Passed) => refused(format!("it did not answer within {} s", limit.as_secs())),
         }
     }
 

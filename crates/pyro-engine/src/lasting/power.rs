@@ -1,6 +1,7 @@
 //! The *power* of a supervised VM: on while somebody uses it or something runs in it, paused
 //! otherwise. An idle guest costs a little of a processor all the time, a paused one nothing.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +24,20 @@ const BUSY: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Power {
     users: watch::Sender<usize>,
+    /// Whether it is paused, or may be.
     paused: Mutex<bool>,
     /// The same, for those who wait for it.
     sleeps: watch::Sender<bool>,
     changed: Notify,
     flushes: Flushes,
+}
+
+/// What was found when a machine was looked at.
+enum Look {
+    /// Something was left running in it.
+    Busy,
+    /// Nothing, or somebody uses it: he says when he is done.
+    Quiet,
 }
 
 /// Keeps a machine on.
@@ -59,37 +69,52 @@ impl Power {
         self.flushes.join(tokio::time::sleep(COLLECT), flush).await;
     }
 
-    /// Pauses the machine whenever it is idle; returns when that fails.
-    pub(super) async fn save(&self, machine: &SupervisedMachine) -> Error {
+    /// Pauses the machine whenever it is idle. May be given up at any time.
+    pub(super) async fn save(&self, machine: &SupervisedMachine) -> Infallible {
         let mut wait = IDLE;
         self.changed.notify_one();
         loop {
             self.changed.notified().await;
             tokio::time::sleep(wait).await;
             wait = match self.pause_if_idle(machine).await {
-                Ok(true) => BUSY,
-                Ok(false) => IDLE,
-                Err(error) => return error,
+                Ok(Look::Busy) => BUSY,
+                Ok(Look::Quiet) => IDLE,
+                // Whether it has died is for others to see. One that lives goes on, and is looked at
+                // again: a disk may be full for a while, a host out of memory.
+                Err(error) => {
+                    tracing::warn!(%error, "the machine is not paused");
+                    self.changed.notify_one();
+                    BUSY
+                }
             };
         }
     }
 
-    /// Returns whether something was left running.
-    async fn pause_if_idle(&self, machine: &SupervisedMachine) -> Result<bool, Error> {
+    async fn pause_if_idle(&self, machine: &SupervisedMachine) -> Result<Look, Error> {
         if self.in_use() || *self.paused.lock().await {
-            return Ok(false);
+            return Ok(Look::Quiet);
         }
         // What commands have written is on the disk before the guest stops for who knows how long.
         let processes = machine.flush().await?;
         let mut paused = self.paused.lock().await;
         if processes > 0 || self.in_use() || *paused {
             self.changed.notify_one();
-            return Ok(processes > 0);
+            return Ok(if processes > 0 {
+                Look::Busy
+            } else {
+                Look::Quiet
+            });
         }
-        machine.pause().await?;
+        // Noted before it is done: where this is given up half-way, or QEMU does not answer, whoever
+        // comes next lets the machine go on, which does no harm to one that runs.
         *paused = true;
+        if let Err(error) = machine.pause().await {
+            machine.resume().await?;
+            *paused = false;
+            return Err(error.into());
+        }
         self.sleeps.send_replace(true);
-        Ok(false)
+        Ok(Look::Quiet)
     }
 
     /// Waits until the machine is not paused.

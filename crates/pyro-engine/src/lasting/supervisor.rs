@@ -54,8 +54,6 @@ enum End {
     Terminated,
     /// The VM ended.
     Died,
-    /// QEMU does not do what it is told.
-    Unusable(Error),
     /// It has grown, and all machines take too much of the host's disk.
     TooBig(Exceeded),
 }
@@ -251,7 +249,7 @@ async fn serve(
         () = until(expires_at) => End::Expired,
         _ = terminated => End::Terminated,
         () = supervisor.machine.ended() => End::Died,
-        error = supervisor.power.save(&supervisor.machine) => End::Unusable(error),
+        never = supervisor.power.save(&supervisor.machine) => match never {},
     }
 }
 
@@ -273,28 +271,26 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
             let error = exceeded.clone().ended(&format!("{noun} {id}"));
             supervisor.commands.say_last(error);
         }
-        End::Died | End::Unusable(_) => {}
+        End::Died => {}
     }
     let (state, reason) = match end {
         // Seen only if whoever wanted to delete it did not get to it.
         End::Stop { discard: true } => (State::Stopped, Some("its deletion was begun".to_owned())),
         End::Stop { discard: false } => {
-            supervisor.shut_down().await;
-            (State::Stopped, None)
+            let failed = supervisor.shut_down().await.err();
+            (State::Stopped, failed.map(|error| not_in_order(&error)))
         }
         End::Terminated => {
-            supervisor.shut_down().await;
-            let reason = "its supervisor was told to end (SIGTERM)";
-            (State::Stopped, Some(reason.to_owned()))
+            let reason = "its supervisor was told to end (SIGTERM)".to_owned();
+            (State::Stopped, Some(supervisor.end_in_order(reason).await))
         }
         End::TooBig(exceeded) => {
             // What it has cached may be written yet: no more than its memory.
-            supervisor.shut_down().await;
-            (State::Stopped, Some(exceeded.reason()))
+            let reason = exceeded.reason();
+            (State::Stopped, Some(supervisor.end_in_order(reason).await))
         }
         End::Expired => (State::Expired, None),
         End::Died => (State::Stopped, Some(supervisor.cause_of_death().await)),
-        End::Unusable(error) => (State::Stopped, Some(error.message)),
     };
     // The VMM is gone before anything says so.
     let _ = supervisor.machine.last_words().await;
@@ -311,6 +307,11 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
         tracing::warn!(%error, "the end could not be written down");
     }
     let _ = std::fs::remove_file(object.path().join(SOCKET));
+}
+
+fn not_in_order(error: &Error) -> String {
+    tracing::warn!(%error, "the guest was not shut down in order");
+    format!("it was not shut down in order: {}", error.message)
 }
 
 impl Supervisor {
@@ -378,13 +379,16 @@ impl Supervisor {
     }
 
     /// Has the guest write everything to its disk and power off.
-    async fn shut_down(&self) {
-        let done = async {
-            let _on = self.power.on(&self.machine).await?;
-            Ok::<_, Error>(self.machine.shut_down().await?)
-        };
-        if let Err(error) = done.await {
-            tracing::warn!(%error, "the guest was not shut down in order");
+    async fn shut_down(&self) -> Result<(), Error> {
+        let _on = self.power.on(&self.machine).await?;
+        Ok(self.machine.shut_down().await?)
+    }
+
+    /// The same, for this reason. Returns what is written down.
+    async fn end_in_order(&self, reason: String) -> String {
+        match self.shut_down().await {
+            Ok(()) => reason,
+            Err(error) => format!("{reason}; {}", not_in_order(&error)),
         }
     }
 

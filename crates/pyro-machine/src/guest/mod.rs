@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::network::mac_address;
+use crate::qemu::Refusal;
 use clock::unix_time_ns;
 use connection::{Event, Link};
 pub(crate) use rehearsal::REHEARSAL_LIMIT;
@@ -48,6 +49,12 @@ pub(crate) enum Failure {
     Input(String),
     /// The guest's clocks are wrong.
     Clocks(String),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Control(refusal.to_string())
+    }
 }
 
 impl Failure {

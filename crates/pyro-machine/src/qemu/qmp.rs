@@ -1,18 +1,24 @@
 //! *QMP* is QEMU's control protocol: a line of JSON for every command, answer and event.
 //!
-//! Commands are written without waiting for the answers to those before, even before QEMU runs.
-//! Its greeting and the answers to what succeeded are of no interest; what failed is.
+//! Commands are written without waiting for the answers to those before, even before QEMU runs. A
+//! task reads whatever QEMU says as it comes, whether or not somebody waits: QEMU keeps what is not
+//! read, and a guest whose disk fails has it say a line for every request.
 
+use std::collections::HashMap;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// A line of QEMU's is a few hundred bytes.
 const LINE_LIMIT_BYTES: usize = 1024 * 1024;
@@ -20,105 +26,282 @@ const LINE_LIMIT_BYTES: usize = 1024 * 1024;
 /// A control connection.
 #[derive(Debug)]
 pub(crate) struct Qmp {
-    reader: BufReader<OwnedReadHalf>,
-    /// What there is of a line that has not ended.
-    line: Vec<u8>,
-    writer: OwnedWriteHalf,
+    commands: mpsc::UnboundedSender<Outgoing>,
+    shared: Arc<Shared>,
+    last_id: AtomicU64,
+    tasks: [JoinHandle<()>; 2],
 }
 
-/// Why a command did not do what it should: QEMU's words.
-pub(crate) type Refusal = String;
+/// Why a command did not do what it should.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// QEMU's words: it goes on as before.
+    #[error("{0}")]
+    Refused(String),
+    /// The connection has ended, or what came is no QMP: nothing more is to be had from it.
+    #[error("{0}")]
+    Closed(String),
+}
+
+/// A command on its way.
+#[derive(Debug)]
+struct Outgoing {
+    line: String,
+    descriptor: Option<OwnedFd>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Who waits for the answers to commands, by their ids.
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Result<(), Refusal>>>>,
+    seen: watch::Sender<Seen>,
+}
+
+/// What QEMU has said so far, as far as somebody may wait for it.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    /// The guest's processors were let go.
+    resumed: bool,
+    /// All of the state was written, or read.
+    migrated: bool,
+    /// Why nothing may be waited for: a command was refused whose answer nobody waits for, or the
+    /// connection has ended.
+    trouble: Option<Refusal>,
+}
 
 impl Qmp {
     /// Takes over our end of the connection and asks QEMU to listen.
-    pub(crate) async fn connect(stream: StdUnixStream) -> std::io::Result<Self> {
+    pub(crate) fn connect(stream: StdUnixStream) -> std::io::Result<Self> {
         stream.set_nonblocking(true)?;
         let (reader, writer) = UnixStream::from_std(stream)?.into_split();
-        let mut qmp = Self {
-            reader: BufReader::new(reader),
-            line: Vec::new(),
-            writer,
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            seen: watch::Sender::new(Seen::default()),
+        });
+        let (commands, outgoing) = mpsc::unbounded_channel();
+        let tasks = [
+            tokio::spawn(read(BufReader::new(reader), Arc::clone(&shared))),
+            tokio::spawn(write(writer, outgoing, Arc::clone(&shared))),
+        ];
+        let qmp = Self {
+            commands,
+            shared,
+            last_id: AtomicU64::new(0),
+            tasks,
         };
-        qmp.execute("qmp_capabilities", &json!({})).await?;
+        qmp.send("qmp_capabilities", &json!({}));
         Ok(qmp)
     }
 
-    /// Sends a command.
-    pub(crate) async fn execute(
-        &mut self,
-        command: &str,
-        arguments: &Value,
-    ) -> std::io::Result<()> {
-        let line = json!({"execute": command, "arguments": arguments});
-        self.writer.write_all(format!("{line}\n").as_bytes()).await
+    /// Sends a command whose answer nobody waits for. If it is refused, whoever waits for an event
+    /// is told.
+    pub(crate) fn send(&self, command: &str, arguments: &Value) {
+        self.send_line(self.next_id(), command, arguments, None);
     }
 
     /// Hands QEMU a file descriptor, which other commands then know by `name`.
-    pub(crate) async fn send_descriptor(
-        &mut self,
-        name: &str,
-        fd: BorrowedFd<'_>,
-    ) -> std::io::Result<()> {
-        let line = format!(
-            "{}\n",
-            json!({"execute": "getfd", "arguments": {"fdname": name}})
-        );
-        let stream = self.writer.as_ref();
-        stream.writable().await?;
-        let descriptors = [fd];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-        let parts = [IoSlice::new(line.as_bytes())];
-        let sent = sendmsg(stream.as_fd(), &parts, &mut ancillary, SendFlags::NOSIGNAL)?;
-        // A line of fifty bytes fits into the empty buffer of a socket.
-        if sent < line.len() {
-            return Err(std::io::ErrorKind::WriteZero.into());
+    pub(crate) fn send_descriptor(&self, name: &str, descriptor: OwnedFd) {
+        let arguments = json!({"fdname": name});
+        self.send_line(self.next_id(), "getfd", &arguments, Some(descriptor));
+    }
+
+    /// Has QEMU do something, and returns when it has. It does so all the same if this is given up.
+    pub(crate) async fn execute(&self, command: &str) -> Result<(), Refusal> {
+        let id = self.next_id();
+        let (answered, answer) = oneshot::channel();
+        self.shared.waiting().insert(id, answered);
+        self.send_line(id, command, &json!({}), None);
+        answer.await.unwrap_or_else(|_| Err(self.closed()))
+    }
+
+    /// Waits until the guest's processors run that were to run once its state is read.
+    pub(crate) async fn resumed(&self) -> Result<(), Refusal> {
+        self.wait_for(|seen| seen.resumed).await
+    }
+
+    /// Waits until all of the state is written.
+    pub(crate) async fn migrated(&self) -> Result<(), Refusal> {
+        self.wait_for(|seen| seen.migrated).await
+    }
+
+    async fn wait_for(&self, happened: impl Fn(&Seen) -> bool) -> Result<(), Refusal> {
+        let mut seen = self.shared.seen.subscribe();
+        let waited = seen.wait_for(|seen| happened(seen) || seen.trouble.is_some());
+        let Ok(seen) = waited.await else {
+            return Err(self.closed());
+        };
+        match &seen.trouble {
+            Some(trouble) if !happened(&seen) => Err(trouble.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn send_line(&self, id: u64, command: &str, arguments: &Value, descriptor: Option<OwnedFd>) {
+        let line = json!({"execute": command, "arguments": arguments, "id": id});
+        let line = format!("{line}\n");
+        let outgoing = Outgoing { line, descriptor };
+        if self.commands.send(outgoing).is_err() {
+            // The writer has ended, and has said why.
+            self.shared.waiting().remove(&id);
+        }
+    }
+
+    fn closed(&self) -> Refusal {
+        let seen = self.shared.seen.borrow();
+        let closed = || Refusal::Closed("QEMU closed its control connection".into());
+        seen.trouble.clone().unwrap_or_else(closed)
+    }
+}
+
+impl Drop for Qmp {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<(), Refusal>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, line: &[u8]) -> Result<(), Refusal> {
+        tracing::trace!(line = %String::from_utf8_lossy(line), "QMP");
+        let message: Value = serde_json::from_slice(line).map_err(|_| {
+            let words = plain(&String::from_utf8_lossy(line));
+            Refusal::Closed(format!("not QMP: {words}"))
+        })?;
+        if let Some(event) = message["event"].as_str() {
+            self.note(event, &message["data"]);
+            return Ok(());
+        }
+        let result = match message.get("error") {
+            Some(error) => {
+                let words = plain(error["desc"].as_str().unwrap_or("unknown error"));
+                Err(Refusal::Refused(words))
+            }
+            None => Ok(()),
+        };
+        let id = message["id"].as_u64();
+        match id.and_then(|id| self.waiting().remove(&id)) {
+            // Whoever waited may have given up.
+            Some(waiting) => drop(waiting.send(result)),
+            None => {
+                if let Err(refusal) = result {
+                    self.trouble(refusal);
+                }
+            }
         }
         Ok(())
     }
 
-    /// Reads on until the event `wanted` arrives for which `accept` is true.
-    pub(crate) async fn wait_for(
-        &mut self,
-        wanted: &str,
-        accept: impl Fn(&Value) -> bool,
-    ) -> Result<(), Refusal> {
-        loop {
-            let line = self.next_line().await?;
-            tracing::trace!(line = %String::from_utf8_lossy(&line), "QMP");
-            let message: Value = serde_json::from_slice(&line)
-                .map_err(|_| format!("not QMP: {}", plain(&String::from_utf8_lossy(&line))))?;
-            if let Some(error) = message.get("error") {
-                return Err(plain(error["desc"].as_str().unwrap_or("unknown error")));
+    fn note(&self, event: &str, data: &Value) {
+        match (event, data["status"].as_str()) {
+            ("RESUME", _) => self.see(|seen| seen.resumed = true),
+            ("MIGRATION", Some("completed")) => self.see(|seen| seen.migrated = true),
+            ("MIGRATION", Some("failed")) => {
+                self.trouble(Refusal::Refused("the migration failed".into()));
             }
-            let data = &message["data"];
-            if message["event"] == "MIGRATION" && data["status"] == "failed" {
-                return Err("the migration failed".into());
-            }
-            if message["event"] == wanted && accept(data) {
-                return Ok(());
-            }
+            _ => {}
         }
     }
 
-    /// Reads a line. May be given up and asked for again.
-    async fn next_line(&mut self) -> Result<Vec<u8>, Refusal> {
-        loop {
-            let room = (LINE_LIMIT_BYTES - self.line.len()) as u64;
-            let mut limited = (&mut self.reader).take(room);
-            let read = limited.read_until(b'\n', &mut self.line).await;
-            if self.line.ends_with(b"\n") {
-                return Ok(std::mem::take(&mut self.line));
-            }
-            match read {
-                Ok(0) if room > 0 => return Err("QEMU closed its control connection".into()),
-                Ok(_) if self.line.len() < LINE_LIMIT_BYTES => {}
-                Ok(_) => return Err("QEMU sent a line without an end".into()),
-                Err(error) => return Err(error.to_string()),
-            }
+    fn see(&self, note: impl FnOnce(&mut Seen)) {
+        self.seen.send_modify(note);
+    }
+
+    /// Notes the first thing that went wrong; the others follow from it.
+    fn trouble(&self, refusal: Refusal) {
+        self.see(|seen| {
+            seen.trouble.get_or_insert(refusal);
+        });
+    }
+
+    /// Notes that there will be no answers any more.
+    fn end(&self, refusal: Refusal) {
+        self.see(|seen| match &seen.trouble {
+            Some(Refusal::Closed(_)) => {}
+            // What QEMU said before it ended says more.
+            Some(Refusal::Refused(words)) => seen.trouble = Some(Refusal::Closed(words.clone())),
+            None => seen.trouble = Some(refusal),
+        });
+        // Those who wait hear that nobody will answer, and ask why.
+        self.waiting().clear();
+    }
+}
+
+async fn read(mut reader: BufReader<OwnedReadHalf>, shared: Arc<Shared>) {
+    loop {
+        let heard = match next_line(&mut reader).await {
+            Ok(line) => shared.hear(&line),
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = heard {
+            return shared.end(refusal);
         }
     }
+}
+
+async fn next_line(reader: &mut BufReader<OwnedReadHalf>) -> Result<Vec<u8>, Refusal> {
+    let mut line = Vec::new();
+    let limit = LINE_LIMIT_BYTES as u64;
+    let read = reader.take(limit).read_until(b'\n', &mut line).await;
+    match read {
+        Ok(_) if line.ends_with(b"\n") => Ok(line),
+        Ok(_) if line.len() < LINE_LIMIT_BYTES => {
+            Err(Refusal::Closed("QEMU closed its control connection".into()))
+        }
+        Ok(_) => Err(Refusal::Closed("QEMU sent a line without an end".into())),
+        Err(error) => Err(Refusal::Closed(error.to_string())),
+    }
+}
+
+async fn write(
+    mut writer: OwnedWriteHalf,
+    mut outgoing: mpsc::UnboundedReceiver<Outgoing>,
+    shared: Arc<Shared>,
+) {
+    while let Some(Outgoing { line, descriptor }) = outgoing.recv().await {
+        let written = match descriptor {
+            Some(descriptor) => send_with(&mut writer, line.as_bytes(), &descriptor).await,
+            None => writer.write_all(line.as_bytes()).await,
+        };
+        if let Err(error) = written {
+            tracing::debug!(%error, "QEMU is not told");
+            // A VMM that has ended says so in what can still be read: that comes first.
+            if error.kind() != std::io::ErrorKind::BrokenPipe {
+                shared.end(Refusal::Closed(error.to_string()));
+            }
+            return;
+        }
+    }
+}
+
+/// Writes a line with which a descriptor goes.
+async fn send_with(
+    writer: &mut OwnedWriteHalf,
+    line: &[u8],
+    descriptor: &OwnedFd,
+) -> std::io::Result<()> {
+    let stream = writer.as_ref();
+    stream.writable().await?;
+    let once = || {
+        let descriptors = [descriptor.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+        let parts = [IoSlice::new(line)];
+        let flags = SendFlags::NOSIGNAL;
+        sendmsg(stream.as_fd(), &parts, &mut ancillary, flags).map_err(std::io::Error::from)
+    };
+    let sent = stream.async_io(Interest::WRITABLE, once).await?;
+    // The descriptor went with the first byte.
+    writer.write_all(&line[sent..]).await
 }
 
 /// QEMU's words, which a guest that has broken out may choose.
@@ -129,20 +312,28 @@ fn plain(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead, Write};
+    use std::time::Duration;
 
     use super::*;
 
+    /// A connection, and its other end after it has heard the first command.
+    fn pair() -> (Qmp, StdUnixStream) {
+        let (ours, theirs) = StdUnixStream::pair().unwrap();
+        (Qmp::connect(ours).unwrap(), theirs)
+    }
+
     async fn wait_against(lines: &'static str) -> Result<(), Refusal> {
-        let (ours, mut theirs) = StdUnixStream::pair().unwrap();
-        let mut qmp = Qmp::connect(ours).await.unwrap();
+        let (qmp, mut theirs) = pair();
         theirs.write_all(lines.as_bytes()).unwrap();
-        let mut sent = String::new();
-        std::io::BufReader::new(&theirs)
-            .read_line(&mut sent)
-            .unwrap();
-        assert!(sent.contains("qmp_capabilities"));
-        drop(theirs);
-        qmp.wait_for("RESUME", |_| true).await
+        let told = tokio::task::spawn_blocking(move || {
+            let mut sent = String::new();
+            std::io::BufReader::new(&theirs)
+                .read_line(&mut sent)
+                .unwrap();
+            sent
+        });
+        assert!(told.await.unwrap().contains("qmp_capabilities"));
+        qmp.resumed().await
     }
 
     #[tokio::test]
@@ -155,7 +346,8 @@ mod tests {
     #[tokio::test]
     async fn failures_are_told() {
         let refused = "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\n";
-        assert_eq!(wait_against(refused).await, Err("no".into()));
+        let refusal = wait_against(refused).await.unwrap_err();
+        assert_eq!(refusal.to_string(), "no");
         let failed = "{\"event\": \"MIGRATION\", \"data\": {\"status\": \"failed\"}}\n";
         assert!(wait_against(failed).await.is_err());
         assert!(wait_against("").await.is_err());
@@ -165,19 +357,84 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_goes_to_whoever_asked() {
+        let (qmp, mut theirs) = pair();
+        let stop = qmp.execute("stop");
+        let cont = qmp.execute("cont");
+        // The second is answered first, and the first is refused.
+        theirs
+            .write_all(
+                b"{\"return\": {}, \"id\": 3}\n{\"error\": {\"desc\": \"not now\"}, \"id\": 2}\n",
+            )
+            .unwrap();
+        let (stopped, continued) = tokio::join!(stop, cont);
+        assert_eq!(stopped, Err(Refusal::Refused("not now".into())));
+        assert_eq!(continued, Ok(()));
+        // A refusal that somebody was told of is nobody else's.
+        theirs.write_all(b"{\"event\": \"RESUME\"}\n").unwrap();
+        assert_eq!(qmp.resumed().await, Ok(()));
+        drop(theirs);
+        let closed = qmp.execute("cont").await;
+        assert!(matches!(closed, Err(Refusal::Closed(_))), "{closed:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_waits_for_any_more_is_nobody_elses() {
+        let (qmp, mut theirs) = pair();
+        let limit = Duration::from_millis(1);
+        let late = tokio::time::timeout(limit, qmp.execute("stop")).await;
+        assert!(late.is_err());
+        let cont = qmp.execute("cont");
+        theirs
+            .write_all(
+                b"{\"error\": {\"desc\": \"late\"}, \"id\": 2}\n{\"return\": {}, \"id\": 3}\n",
+            )
+            .unwrap();
+        assert_eq!(cont.await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_read_all_the_same() {
+        let (qmp, theirs) = pair();
+        let event = "{\"event\": \"BLOCK_IO_ERROR\", \"data\": {\"device\": \"rw\"}}\n";
+        let all = event.repeat(100_000);
+        let said = tokio::task::spawn_blocking(move || {
+            (&theirs).write_all(all.as_bytes()).unwrap();
+            theirs
+        });
+        // It would not come to its end if nobody read it: a socket keeps some hundred kilobytes.
+        let theirs = said.await.unwrap();
+        drop(theirs);
+        assert!(qmp.resumed().await.is_err());
+    }
+
+    #[tokio::test]
     async fn a_line_without_an_end_is_not_kept() {
-        let (ours, theirs) = StdUnixStream::pair().unwrap();
-        let mut qmp = Qmp::connect(ours).await.unwrap();
-        let flood = std::thread::spawn(move || {
+        let (qmp, theirs) = pair();
+        let flood = tokio::task::spawn_blocking(move || {
             let mut sent = 0;
             while (&theirs).write_all(&[b'A'; 4096]).is_ok() && sent < 64 * LINE_LIMIT_BYTES {
                 sent += 4096;
             }
+            sent
         });
-        let refusal = qmp.wait_for("RESUME", |_| true).await.unwrap_err();
+        let refusal = qmp.resumed().await.unwrap_err().to_string();
         assert!(refusal.contains("without an end"), "{refusal}");
-        assert!(qmp.line.capacity() <= 2 * LINE_LIMIT_BYTES);
         drop(qmp);
-        flood.join().unwrap();
+        assert!(flood.await.unwrap() < 8 * LINE_LIMIT_BYTES);
+    }
+
+    #[tokio::test]
+    async fn a_descriptor_goes_with_its_line() {
+        let (qmp, theirs) = pair();
+        let (given, kept) = StdUnixStream::pair().unwrap();
+        qmp.send_descriptor("state", given.into());
+        let heard = tokio::task::spawn_blocking(move || {
+            let mut lines = std::io::BufReader::new(theirs).lines();
+            [lines.next(), lines.next()].map(|line| line.unwrap().unwrap())
+        });
+        let [_, line] = heard.await.unwrap();
+        assert!(line.contains("getfd") && line.contains("state"), "{line}");
+        drop(kept);
     }
 }
