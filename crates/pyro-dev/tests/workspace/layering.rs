@@ -9,7 +9,10 @@ use serde_json::Value;
 /// engine, the engine uses what makes environments and machines, and those do not know each
 /// other. The guest shares nothing with the host but the protocol.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("pyro", &["pyro-engine", "pyro-mcp", "pyro-text"]),
+    (
+        "pyro",
+        &["pyro-engine", "pyro-mcp", "pyro-test", "pyro-text"],
+    ),
     ("pyro-archive", &["pyro-text"]),
     ("pyro-chat", &["pyro-text"]),
     ("pyro-dev", &["pyro", "pyro-engine", "pyro-mcp"]),
@@ -35,6 +38,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pyro-protocol", &[]),
     ("pyro-python", &["pyro-engine"]),
     ("pyro-store", &[]),
+    // Its machines have the real agent.
+    ("pyro-test", &["pyro-guest", "pyro-protocol"]),
     ("pyro-text", &[]),
 ];
 

@@ -1,6 +1,6 @@
 //! The *context* of a test: directories of its own, and commands that know them.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,6 +25,7 @@ const PASSED_ON: &[&str] = &[
 pub(crate) struct TestContext {
     directory: tempfile::TempDir,
     cache: PathBuf,
+    variables: Vec<(String, OsString)>,
 }
 
 impl TestContext {
@@ -40,6 +41,7 @@ impl TestContext {
         Self {
             directory,
             cache: shared_cache(),
+            variables: Vec::new(),
         }
     }
 
@@ -53,6 +55,18 @@ impl TestContext {
     /// Uses an environment cache of this test's own.
     pub(crate) fn with_own_cache(mut self) -> Self {
         self.cache = self.path("cache");
+        self
+    }
+
+    /// Uses the environment cache of another test's.
+    pub(crate) fn with_cache(mut self, cache: &Path) -> Self {
+        cache.clone_into(&mut self.cache);
+        self
+    }
+
+    /// Sets a variable for all runs.
+    pub(crate) fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
         self
     }
 
@@ -127,7 +141,8 @@ impl TestContext {
             .env("PYRO_BASE_DIR", self.base())
             // What is kept for the next call would be left behind by this one.
             .env("PYRO_PARKED_SECONDS", "0")
-            .env("PYRO_ENVIRONMENT_CACHE_DIR", &self.cache);
+            .env("PYRO_ENVIRONMENT_CACHE_DIR", &self.cache)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
         Pyro::new(command)
     }
 

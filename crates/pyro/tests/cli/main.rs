@@ -59,6 +59,7 @@ mod prestarts;
 mod process;
 mod promised;
 mod pushes;
+mod races;
 mod records;
 mod rehearsals;
 mod run;

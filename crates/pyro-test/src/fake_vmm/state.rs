@@ -1,0 +1,10 @@
+//! The *state* of a fake machine's devices, which a template keeps.
+
+use serde::{Deserialize, Serialize};
+
+/// What a restored machine goes on with.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct State {
+    /// Whether its root file system was assembled.
+    pub(super) prepared: bool,
+}

@@ -1,0 +1,5 @@
+//! A stand-in for QEMU: see pyro-test.
+
+fn main() {
+    pyro_test::fake_vmm::main()
+}

@@ -1,0 +1,78 @@
+//! Everything that can happen to a workspace, at every moment of its machine's life: a table. The VMM
+//! is a fake one, which stops at any point that it is told; agent, supervisor and clients are real.
+//!
+//! A cell asserts the state that is written down, that what was acknowledged is there, and that
+//! nothing is left of processes and files.
+
+mod cell;
+mod events;
+mod moments;
+mod stage;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use events::What;
+use moments::When;
+use stage::Stage;
+
+/// How many cells are under way at a time. Most of the time they wait.
+const LANES: usize = 12;
+
+#[test]
+fn whatever_happens_at_whatever_moment_or_skip() {
+    let Some(stage) = Stage::set("whatever_happens_at_whatever_moment") else {
+        return;
+    };
+    let cells: Vec<(What, When)> = What::ALL
+        .iter()
+        .flat_map(|what| When::ALL.iter().map(|when| (*what, *when)))
+        .filter(|(what, when)| what.is_possible(*when))
+        .collect();
+    assert!(cells.len() >= 60, "{} cells", cells.len());
+    // PYRO_TEST_CELLS=stop/in_flush,… runs these alone.
+    let chosen = std::env::var("PYRO_TEST_CELLS").ok();
+    let is_chosen = |name: &str| {
+        chosen
+            .as_deref()
+            .is_none_or(|chosen| chosen.split(',').any(|one| name.contains(one)))
+    };
+    let failures = Mutex::new(Vec::new());
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..LANES {
+            scope.spawn(|| {
+                while let Some((what, when)) = cells.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let name = format!("{what:?}/{when:?}");
+                    if !is_chosen(&name) {
+                        continue;
+                    }
+                    let run = || cell::run(&stage, *what, *when);
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+                        failures.lock().unwrap().push((name, words(&*panic)));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    let told: Vec<String> = failures
+        .iter()
+        .map(|(name, words)| format!("{name}: {words}"))
+        .collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {} cells fail:\n{}",
+        failures.len(),
+        cells.len(),
+        told.join("\n")
+    );
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_default()
+}
