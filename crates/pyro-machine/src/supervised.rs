@@ -84,8 +84,7 @@ impl Machines {
     /// Starts a machine that works on files somebody else keeps, and returns it once its guest is
     /// ready for commands. Waits at most `patience` for a place among the active machines.
     ///
-    /// Must be called on a thread that lives as long as the machine: the VMM dies with it. If no
-    /// place is free in time, this process goes on to wait for one until it ends.
+    /// Must be called on a thread that lives as long as the machine: the VMM dies with it.
     ///
     /// # Errors
     /// When the machine does not come up; nothing but the files is left of it then.

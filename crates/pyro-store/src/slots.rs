@@ -5,10 +5,13 @@
 //! the queue's lock and is woken by the closing of a slot's file.
 
 use std::fs::{self, File};
+use std::io::PipeReader;
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
+use rustix::io::retry_on_intr;
 
 use crate::lock::open_lock;
 use crate::{Error, create_private_directory};
@@ -46,11 +49,13 @@ impl Slots {
         self.free_slot()
     }
 
-    /// Takes a slot, waiting in line until one is free. Blocks.
+    /// Takes a slot, waiting in line until one is free. Blocks. `None` if the other end of `given_up`
+    /// was closed meanwhile: the line goes on without this one, which is seen at once by the first in
+    /// it, and by the others when they get there.
     ///
     /// # Errors
     /// When the directory cannot be written or watched.
-    pub fn take(&self) -> Result<Slot, Error> {
+    pub fn take(&self, given_up: &PipeReader) -> Result<Option<Slot>, Error> {
         create_private_directory(&self.directory)?;
         let failed = |source: rustix::io::Errno| Error::new("watch", &self.directory, source);
         let queue = self.queue()?;
@@ -58,19 +63,27 @@ impl Slots {
             .lock()
             .map_err(|source| Error::new("lock", &self.directory, source))?;
         // Watched before it is looked, so that no slot becomes free unseen in between.
-        let watch = inotify::init(inotify::CreateFlags::CLOEXEC).map_err(failed)?;
+        let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+        let watch = inotify::init(flags).map_err(failed)?;
         inotify::add_watch(&watch, &self.directory, inotify::WatchFlags::CLOSE_WRITE)
             .map_err(failed)?;
         let mut buffer = [MaybeUninit::uninit(); 4096];
         loop {
-            if let Some(slot) = self.free_slot()? {
-                return Ok(slot);
+            if is_closed(given_up) {
+                return Ok(None);
             }
+            if let Some(slot) = self.free_slot()? {
+                return Ok(Some(slot));
+            }
+            let mut either = [
+                PollFd::new(&watch, PollFlags::IN),
+                PollFd::new(given_up, PollFlags::IN),
+            ];
+            retry_on_intr(|| poll(&mut either, None)).map_err(failed)?;
             // Our own look closes files too, which wakes us once for nothing: the next look finds
             // the same, but opens no file that it does not keep.
-            inotify::Reader::new(&watch, &mut buffer)
-                .next()
-                .map_err(failed)?;
+            let mut events = inotify::Reader::new(&watch, &mut buffer);
+            while events.next().is_ok() {}
         }
     }
 
@@ -108,6 +121,13 @@ impl Slots {
     }
 }
 
+/// Whether nobody has the other end of a pipe any more.
+fn is_closed(pipe: &PipeReader) -> bool {
+    let mut look = [PollFd::new(pipe, PollFlags::IN)];
+    retry_on_intr(|| poll(&mut look, Some(&Timespec::default()))).is_ok()
+        && look[0].revents().contains(PollFlags::HUP)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -124,7 +144,8 @@ mod tests {
             .map(|_| {
                 let (slots, active) = (slots.clone(), Arc::clone(&active));
                 std::thread::spawn(move || {
-                    let slot = slots.take().unwrap();
+                    let (given_up, _waits) = std::io::pipe().unwrap();
+                    let slot = slots.take(&given_up).unwrap().unwrap();
                     assert!(active.fetch_add(1, Ordering::SeqCst) < 3);
                     std::thread::yield_now();
                     active.fetch_sub(1, Ordering::SeqCst);
@@ -145,5 +166,30 @@ mod tests {
         assert!(slots.try_take().unwrap().is_none());
         drop(slot);
         assert!(slots.try_take().unwrap().is_some());
+    }
+
+    #[test]
+    fn who_gives_up_takes_nothing_and_leaves_the_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let slots = Slots::new(directory.path().join("slots"), 1);
+        let slot = slots.try_take().unwrap().unwrap();
+        let wait = || {
+            let (given_up, waits) = std::io::pipe().unwrap();
+            let slots = slots.clone();
+            let waiter = std::thread::spawn(move || slots.take(&given_up).unwrap());
+            (waiter, waits)
+        };
+        let (first, first_waits) = wait();
+        // Until it is in line.
+        while slots.queue().unwrap().try_lock().is_ok() {
+            std::thread::yield_now();
+        }
+        let (second, second_waits) = wait();
+        drop(first_waits);
+        assert!(first.join().unwrap().is_none());
+        assert!(!second.is_finished());
+        drop(slot);
+        assert!(second.join().unwrap().is_some());
+        drop(second_waits);
     }
 }
