@@ -12,6 +12,8 @@ use pyro_protocol::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
@@ -173,12 +175,20 @@ impl Link {
         Ok(())
     }
 
-    /// Ends a stream's command, if the connection has room for the message: without, it does not
-    /// get through to the agent anyway.
+    /// Ends a stream's command. Where many frames are under way, the message waits in line behind
+    /// them: it must not overtake the one that starts the command.
     pub(crate) fn kill(&self, number: u32) {
-        if let Ok(frame) = control(number, &HostMessage::Signal { signal: SIGKILL }) {
-            // There is nobody to tell.
-            drop(self.outgoing.try_send(frame.to_bytes()));
+        let Ok(frame) = control(number, &HostMessage::Signal { signal: SIGKILL }) else {
+            return;
+        };
+        let Err(TrySendError::Full(bytes)) = self.outgoing.try_send(frame.to_bytes()) else {
+            return;
+        };
+        // Without a runtime this process is about to end, and the guest with it, or its host.
+        if let Ok(runtime) = Handle::try_current() {
+            let outgoing = self.outgoing.clone();
+            // It fails when the connection has ended: so has the command.
+            runtime.spawn(async move { drop(outgoing.send(bytes).await) });
         }
     }
 
@@ -302,5 +312,42 @@ async fn write(mut writer: WriteHalf<UnixStream>, mut frames: mpsc::Receiver<Vec
         if writer.write_all(&bytes).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_kill_is_not_lost_behind_much_that_is_under_way() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (link, _tasks) = Link::start(ours);
+        // A guest that does not read, and more than fits into the socket and the line.
+        let frame = Frame::data(1, Kind::Stdin, vec![0; DATA_CHUNK_BYTES]);
+        loop {
+            let limit = std::time::Duration::from_millis(100);
+            let sent = tokio::time::timeout(limit, link.send(&frame)).await;
+            if sent.is_err() {
+                break;
+            }
+        }
+        link.kill(2);
+        let mut decoder = Decoder::new();
+        let mut buffer = vec![0; DATA_CHUNK_BYTES];
+        let limit = std::time::Duration::from_secs(10);
+        let heard = tokio::time::timeout(limit, async {
+            loop {
+                let length = theirs.read(&mut buffer).await.unwrap();
+                decoder.push(&buffer[..length]);
+                while let Some(frame) = decoder.next_frame().unwrap() {
+                    if frame.stream == 2 {
+                        return frame.message::<HostMessage>().unwrap();
+                    }
+                }
+            }
+        });
+        let killed = HostMessage::Signal { signal: SIGKILL };
+        assert_eq!(heard.await, Ok(killed));
     }
 }
