@@ -289,6 +289,12 @@ impl Error {
             .remedy(format!("try again: `pyro {noun} start {id}`"))
     }
 
+    /// With what a supervisor that is gone said last.
+    pub(crate) fn said_last(self, words: Option<String>) -> Self {
+        let cause = words.map(|words| format!("its log ends with:\n{words}"));
+        Self { cause, ..self }
+    }
+
     pub(crate) fn no_supervisor(detail: &str) -> Self {
         let message = format!("a supervisor cannot be used: {detail}");
         Self::new(Kind::Failed, "no_supervisor", message)

@@ -173,6 +173,7 @@ impl Engine {
             &[PARK_COMMAND],
             &description,
             Stdio::null(),
+            Stdio::null(),
         ) {
             Ok(keeper) => reap(keeper),
             Err(error) => tracing::debug!(%error, "no successor is parked"),
@@ -219,6 +220,7 @@ fn run_detached(
     words: &[&str],
     description: &str,
     stdout: Stdio,
+    stderr: Stdio,
 ) -> std::io::Result<Child> {
     let mut command = Command::new(program);
     pyro_machine::inherit_nothing(&mut command);
@@ -229,7 +231,7 @@ fn run_detached(
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(stdout)
-        .stderr(Stdio::null())
+        .stderr(stderr)
         .process_group(0)
         .spawn()?;
     let told = child

@@ -66,6 +66,9 @@ pub struct Exit {
     /// Bytes of output that were too many to be kept, or made room for newer ones, and dropped.
     #[serde(default)]
     pub dropped_bytes: u64,
+    /// Why what was written before it ended is not on the disk, if the guest could not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_flushed: Option<String>,
 }
 
 /// The open log of a running command.

@@ -1,12 +1,13 @@
 //! One run of the program, from the words that were typed to an exit status.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::task::{self, Poll};
 use std::time::Instant;
 
@@ -32,13 +33,15 @@ use crate::{arguments, json, mcp, signals};
 
 /// What a process of ours is told is shorter: paths, numbers, a search path.
 const DESCRIPTION_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
+/// How much a supervisor logs at most.
+const DIAGNOSTICS_LIMIT_BYTES: usize = 1024 * 1024;
 /// Added to a signal's number, as shells do.
 const SIGNALLED: i32 = 128;
 
 pub(crate) fn main() -> ExitCode {
     let begun = Instant::now();
     keep_to_ourselves();
-    log_to_stderr();
+    log_to_stderr(std::env::args_os().nth(1));
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return ExitCode::from(usage(&error)),
@@ -343,6 +346,7 @@ fn keep_parked() -> ExitCode {
             _ = terminated => true,
         }
     });
+    runtime.shutdown_background();
     status(kept)
 }
 
@@ -358,8 +362,12 @@ fn supervise() -> ExitCode {
     }
     let news = std::fs::File::from(news);
     // Whoever waits for news hears the end of them.
-    let supervised =
-        runtime().and_then(|runtime| runtime.block_on(Engine::supervise(&description, news)));
+    let supervised = runtime().and_then(|runtime| {
+        let supervised = runtime.block_on(Engine::supervise(&description, news));
+        // It is over: nothing that is still waited for in the background is wanted any more.
+        runtime.shutdown_background();
+        supervised
+    });
     status(supervised.is_ok())
 }
 
@@ -395,13 +403,44 @@ fn print_bytes(bytes: &[u8]) -> ExitCode {
     ExitCode::from(standard::status(standard::print(bytes), 0))
 }
 
-fn log_to_stderr() {
-    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env(variables::LOG) {
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(|| Stderr)
-            .with_ansi(false)
-            .init();
+/// Logs what the user has asked for. A supervisor's standard error is a file of its object's, which
+/// has its warnings in any case, and does not grow without a bound.
+fn log_to_stderr(first: Option<OsString>) {
+    use tracing_subscriber::EnvFilter;
+    let supervises = first.is_some_and(|first| first == SUPERVISE_COMMAND);
+    let filter = match EnvFilter::try_from_env(variables::LOG) {
+        Ok(filter) => filter,
+        Err(_) if supervises => EnvFilter::new("warn"),
+        Err(_) => return,
+    };
+    let room = Arc::new(AtomicUsize::new(if supervises {
+        DIAGNOSTICS_LIMIT_BYTES
+    } else {
+        usize::MAX
+    }));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(move || Bounded(Arc::clone(&room)))
+        .with_ansi(false)
+        .init();
+}
+
+/// Standard error, for so many bytes: what comes after them is lost.
+struct Bounded(Arc<AtomicUsize>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let take = |room: usize| Some(room.saturating_sub(bytes.len()));
+        let order = Ordering::Relaxed;
+        let (Ok(room) | Err(room)) = self.0.fetch_update(order, order, take);
+        if room == 0 {
+            return Ok(bytes.len());
+        }
+        Stderr.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Stderr.flush()
     }
 }
 

@@ -7,17 +7,17 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pyro_store::{Entry, History};
+use pyro_store::{Entry, History, random_hex};
 use rustix::fs::{Mode, OFlags};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::Lasting;
 use super::wire::{Reply, Request, SOCKET, hear, line, say, say_input};
+use super::{Lasting, diagnostics};
 use crate::capture::{Capture, Captured};
 use crate::operations::vm::{out_of_memory, streams};
-use crate::{Context, Error};
+use crate::{Context, Error, Event};
 
 /// How long a supervisor may take to end its VM in order: the guest writes to its disk.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -25,6 +25,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 const DISCARD_LIMIT: Duration = Duration::from_secs(5);
 /// How long a process that was killed may take to go.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
+const TOKEN_BYTES: usize = 16;
 const OUTPUT_CHUNK_BYTES: usize = 64 * 1024;
 const INPUT_PIECE_BYTES: usize = 64 * 1024;
 
@@ -72,6 +73,10 @@ pub(crate) async fn exec(
             .listener
             .tell(out_of_memory(lasting.record.spec.mem_mib));
     }
+    let exit = entry.exit.as_ref();
+    if let Some(reason) = exit.and_then(|exit| exit.not_flushed.as_ref()) {
+        context.listener.tell(not_flushed(reason));
+    }
     // Who is told that there was more is told enough.
     let is_known = |captured: &Captured| captured.truncated_from_bytes.is_some();
     match &entry.exit {
@@ -82,6 +87,13 @@ pub(crate) async fn exec(
     }
 }
 
+fn not_flushed(reason: &str) -> Event {
+    let reason = pyro_text::line(reason);
+    Event::Notice(format!(
+        "what was written before is not all on the workspace's disk, and may get lost: {reason}"
+    ))
+}
+
 async fn exec_with(
     lasting: &Lasting,
     command: &str,
@@ -90,18 +102,28 @@ async fn exec_with(
     outputs: Outputs<'_>,
 ) -> Result<Entry, Error> {
     let (mut reader, mut writer) = connect(lasting).await?;
+    let token = random_hex(TOKEN_BYTES);
     let request = Request::Exec {
         command: command.to_owned(),
         timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         stdin: stdin.is_some(),
+        token: Some(token.clone()),
+    };
+    // From now on it may run, whether or not we come to hear of it.
+    let mut unwanted = KillOnDrop {
+        lasting,
+        end: Some(Request::Abandon { token }),
     };
     tell(lasting, &mut writer, &request).await?;
     let sequence = match reply(lasting, &mut reader).await? {
         Reply::Started { sequence } => sequence,
-        Reply::Failed(error) => return Err(error.into()),
+        Reply::Failed(error) => {
+            unwanted.disarm();
+            return Err(error.into());
+        }
         other => return Err(unexpected(&other)),
     };
-    let unwanted = KillOnDrop { lasting, sequence };
+    unwanted.end = Some(Request::Kill { sequence });
     let input = async {
         match send_input(stdin, &mut writer).await {
             Ok(()) => std::future::pending().await,
@@ -149,11 +171,11 @@ pub(crate) async fn follow(
     pass_on(lasting, sequence, &mut reader, outputs).await
 }
 
-/// Ends a command.
-pub(crate) fn signal(lasting: &Lasting, sequence: u64) -> std::io::Result<()> {
+/// Asks for something without waiting for the answer.
+fn ask_now(lasting: &Lasting, request: &Request) -> std::io::Result<()> {
     let mut connection = connect_now(lasting)?;
     connection.set_write_timeout(Some(KILL_LIMIT))?;
-    connection.write_all(&line(&Request::Kill { sequence }))
+    connection.write_all(&line(request))
 }
 
 /// Ends the VM, in order or at once, and returns when it is gone.
@@ -234,18 +256,20 @@ impl Drop for HangUp {
 /// Ends a command whose caller has lost interest in it.
 struct KillOnDrop<'a> {
     lasting: &'a Lasting,
-    sequence: u64,
+    /// What ends it, by the name under which it is known so far. Nothing, once it is wanted.
+    end: Option<Request>,
 }
 
 impl KillOnDrop<'_> {
-    fn disarm(self) {
-        std::mem::forget(self);
+    fn disarm(mut self) {
+        self.end = None;
     }
 }
 
 impl Drop for KillOnDrop<'_> {
     fn drop(&mut self) {
-        if let Err(error) = signal(self.lasting, self.sequence) {
+        let Some(end) = &self.end else { return };
+        if let Err(error) = ask_now(self.lasting, end) {
             tracing::debug!(%error, "a command could not be ended");
         }
     }
@@ -361,7 +385,8 @@ async fn reply(lasting: &Lasting, reader: &mut BufReader<OwnedReadHalf>) -> Resu
 
 /// The supervisor went away in the middle of it.
 fn gone(lasting: &Lasting) -> Error {
-    Error::supervisor_gone(lasting.kind.noun(), lasting.id())
+    let words = diagnostics::last_words(lasting.object.path());
+    Error::supervisor_gone(lasting.kind.noun(), lasting.id()).said_last(words)
 }
 
 fn unexpected(reply: &Reply) -> Error {

@@ -1,7 +1,7 @@
 //! The *commands* of a supervised VM: numbered, run, written down, and followed by whoever wants
 //! to know of them. They go on whatever becomes of those.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,9 @@ use crate::Error;
 use crate::operations::vm::{exit_code, milliseconds};
 
 const SIGKILL: i32 = 9;
+/// How many tokens are kept of commands that have not begun. A command that waits for the machine
+/// has a client, of which there are fewer.
+const ABANDONED: usize = 256;
 /// How much of a command's input waits here for the guest.
 const INPUT_BUFFER_BYTES: usize = 64 * 1024;
 
@@ -40,14 +43,34 @@ struct Known {
     /// The number of the newest.
     last: u64,
     running: HashMap<u64, Arc<Running>>,
+    /// The tokens of commands that their clients did not want any more before they began.
+    abandoned: VecDeque<String>,
 }
 
 /// A command that runs.
 #[derive(Debug)]
 struct Running {
+    /// What its client calls it until it is told its number.
+    token: Option<String>,
     grown: watch::Sender<()>,
     ended: watch::Sender<Option<Reply>>,
     kill: Notify,
+}
+
+/// What a client asks for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) command: String,
+    pub(super) timeout_ms: u64,
+    pub(super) token: Option<String>,
+}
+
+impl Known {
+    /// Whether a command was abandoned; it is once.
+    fn forget(&mut self, token: &str) -> bool {
+        let place = self.abandoned.iter().position(|other| other == token);
+        place.is_some_and(|place| self.abandoned.remove(place).is_some())
+    }
 }
 
 impl Commands {
@@ -61,6 +84,7 @@ impl Commands {
         let known = Known {
             last: history.last(),
             running: HashMap::new(),
+            abandoned: VecDeque::new(),
         };
         Self {
             kind,
@@ -86,8 +110,11 @@ impl Commands {
     /// Starts a command, which goes on whatever becomes of the client, and follows it.
     pub(super) async fn exec(
         self: &Arc<Self>,
-        command: String,
-        timeout_ms: u64,
+        Asked {
+            command,
+            timeout_ms,
+            token,
+        }: Asked,
         input: Option<BufReader<OwnedReadHalf>>,
         writer: &mut OwnedWriteHalf,
         under_way: watch::Receiver<()>,
@@ -95,6 +122,9 @@ impl Commands {
         let on = self.power.on(&self.machine).await?;
         let (sequence, log) = {
             let mut known = self.known();
+            if token.as_ref().is_some_and(|token| known.forget(token)) {
+                return Ok(Reply::Done);
+            }
             let sequence = known.last + 1;
             let log = self.history.begin(Entry {
                 sequence,
@@ -106,6 +136,7 @@ impl Commands {
             })?;
             known.last = sequence;
             let running = Running {
+                token,
                 grown: watch::Sender::new(()),
                 ended: watch::Sender::new(None),
                 kill: Notify::new(),
@@ -190,7 +221,10 @@ impl Commands {
             (outcome, stdout.dropped_bytes() + stderr.dropped_bytes())
         };
         let (exit, error) = match outcome {
-            Ok(outcome) => (exit(&outcome, dropped_bytes), None),
+            Ok(outcome) => {
+                let not_flushed = self.power.not_flushed();
+                (exit(&outcome, dropped_bytes, not_flushed), None)
+            }
             Err(error) => {
                 let error = self.last_words.get().cloned().unwrap_or(error.into());
                 let exit = Exit {
@@ -253,6 +287,21 @@ impl Commands {
         }
     }
 
+    /// Ends a command by its token; one that has not begun does not begin.
+    pub(super) fn abandon(&self, token: String) {
+        let mut known = self.known();
+        let mut running = known.running.values();
+        match running.find(|running| running.token.as_ref() == Some(&token)) {
+            Some(running) => running.kill.notify_one(),
+            None => {
+                if known.abandoned.len() >= ABANDONED {
+                    known.abandoned.pop_front();
+                }
+                known.abandoned.push_back(token);
+            }
+        }
+    }
+
     fn subscribe(
         &self,
         sequence: u64,
@@ -267,7 +316,7 @@ impl Commands {
     }
 }
 
-fn exit(outcome: &Outcome, dropped_bytes: u64) -> Exit {
+fn exit(outcome: &Outcome, dropped_bytes: u64, not_flushed: Option<String>) -> Exit {
     Exit {
         exit_code: Some(exit_code(outcome)),
         duration_ms: milliseconds(outcome.duration),
@@ -276,5 +325,6 @@ fn exit(outcome: &Outcome, dropped_bytes: u64) -> Exit {
         oom_killed: outcome.oom_killed,
         interrupted: None,
         dropped_bytes,
+        not_flushed,
     }
 }

@@ -4,6 +4,7 @@
 
 mod client;
 mod commands;
+mod diagnostics;
 mod flushes;
 mod log;
 mod power;

@@ -2,7 +2,7 @@
 //! otherwise. An idle guest costs a little of a processor all the time, a paused one nothing.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyro_machine::SupervisedMachine;
@@ -30,6 +30,8 @@ pub(super) struct Power {
     sleeps: watch::Sender<bool>,
     changed: Notify,
     flushes: Flushes,
+    /// Why the last flush failed, if it did.
+    not_flushed: StdMutex<Option<String>>,
 }
 
 /// What was found when a machine was looked at.
@@ -61,12 +63,31 @@ impl Power {
     /// Returns when everything that was written in the machine until now is on its disk. The caller
     /// keeps it on.
     pub(super) async fn flush(&self, machine: &SupervisedMachine) {
-        let flush = async || match machine.flush().await {
-            Ok(_) => {}
+        let flush = async || {
             // Like on any machine whose disk is full or broken: who must know asks for it himself.
-            Err(error) => tracing::warn!(%error, "what was written is not on the disk"),
+            if let Err(error) = self.flush_now(machine).await {
+                tracing::warn!(%error, "what was written is not on the disk");
+            }
         };
         self.flushes.join(tokio::time::sleep(COLLECT), flush).await;
+    }
+
+    async fn flush_now(&self, machine: &SupervisedMachine) -> Result<u32, Error> {
+        let flushed = machine.flush().await;
+        let failed = flushed.as_ref().err().map(ToString::to_string);
+        *self.lock_not_flushed() = failed;
+        Ok(flushed?)
+    }
+
+    /// Why what was written is not on the disk, if the last flush failed.
+    pub(super) fn not_flushed(&self) -> Option<String> {
+        self.lock_not_flushed().clone()
+    }
+
+    fn lock_not_flushed(&self) -> MutexGuard<'_, Option<String>> {
+        self.not_flushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Pauses the machine whenever it is idle. May be given up at any time.
@@ -95,7 +116,7 @@ impl Power {
             return Ok(Look::Quiet);
         }
         // What commands have written is on the disk before the guest stops for who knows how long.
-        let processes = machine.flush().await?;
+        let processes = self.flush_now(machine).await?;
         let mut paused = self.paused.lock().await;
         if processes > 0 || self.in_use() || *paused {
             self.changed.notify_one();

@@ -9,6 +9,7 @@ use pyro_machine::MachineSpec;
 use pyro_store::{NewObject, Record};
 use serde::{Deserialize, Serialize};
 
+use super::diagnostics;
 use super::wire::News;
 use super::{Kind, Lasting, SeedRecord, State, VmRecord, now};
 use crate::config::SUPERVISE_COMMAND;
@@ -87,7 +88,7 @@ pub(crate) async fn start(
         id: lasting.id().to_owned(),
         config: engine.config.clone(),
     };
-    let news = spawn(engine, &description)?;
+    let news = spawn(engine, lasting, &description)?;
     let listener = listener.clone();
     let told = tokio::task::spawn_blocking(move || {
         let mut outcome = None;
@@ -105,10 +106,11 @@ pub(crate) async fn start(
         }
         outcome
     });
-    match told.await {
-        Ok(Some(outcome)) => outcome,
-        Ok(None) | Err(_) => Err(Error::supervisor_died(lasting.kind.noun(), lasting.id())),
+    if let Ok(Some(outcome)) = told.await {
+        return outcome;
     }
+    let words = diagnostics::last_words(lasting.object.path());
+    Err(Error::supervisor_died(lasting.kind.noun(), lasting.id()).said_last(words))
 }
 
 /// Finds the environment again: its kernel and agent may be newer than those the VM was made
@@ -135,7 +137,11 @@ async fn refresh(engine: &Engine, lasting: &Lasting, listener: &Listener) -> Res
 }
 
 /// Starts the process, which outlives this one.
-fn spawn(engine: &Engine, description: &Description) -> Result<ChildStdout, Error> {
+fn spawn(
+    engine: &Engine,
+    lasting: &Lasting,
+    description: &Description,
+) -> Result<ChildStdout, Error> {
     let failed = |error: std::io::Error| Error::no_supervisor(&error.to_string());
     let Some(program) = &engine.config.program else {
         return Err(Error::no_supervisor("no program is set"));
@@ -144,7 +150,9 @@ fn spawn(engine: &Engine, description: &Description) -> Result<ChildStdout, Erro
         .map_err(|error| Error::no_supervisor(&error.to_string()))?;
     // Its id is for people who look at processes.
     let words = [SUPERVISE_COMMAND, description.id.as_str()];
-    let mut child = crate::run_detached(&engine.config, program, &words, &text, Stdio::piped())
+    let stderr = diagnostics::stderr(lasting.object.path());
+    let config = &engine.config;
+    let mut child = crate::run_detached(config, program, &words, &text, Stdio::piped(), stderr)
         .map_err(failed)?;
     let news = child.stdout.take();
     crate::reap(child);

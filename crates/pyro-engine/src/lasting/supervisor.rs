@@ -15,7 +15,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use super::commands::Commands;
+use super::commands::{Asked, Commands};
+use super::diagnostics;
 use super::power::Power;
 use super::rehearsal::rehearse;
 use super::start::Description;
@@ -118,6 +119,7 @@ async fn begin(
     let Some(owner) = object.own()? else {
         return Err(Error::already_started(kind.noun(), &description.id));
     };
+    diagnostics::begin(object.path());
     let unreadable = |error| Error::unreadable_record(kind.noun(), &description.id, &error);
     let record: VmRecord = object
         .update(|record: &mut VmRecord| {
@@ -333,16 +335,26 @@ impl Supervisor {
                 command,
                 timeout_ms,
                 stdin,
+                token,
             } => {
                 let input = stdin.then_some(reader);
                 let going_on = under_way.clone();
+                let asked = Asked {
+                    command,
+                    timeout_ms,
+                    token,
+                };
                 self.commands
-                    .exec(command, timeout_ms, input, &mut writer, going_on)
+                    .exec(asked, input, &mut writer, going_on)
                     .await
             }
             Request::Follow { sequence } => self.commands.follow(sequence, &mut writer).await,
             Request::Kill { sequence } => {
                 self.commands.end(sequence);
+                Ok(Reply::Done)
+            }
+            Request::Abandon { token } => {
+                self.commands.abandon(token);
                 Ok(Reply::Done)
             }
             Request::Push { destination } => self.push(destination, reader).await,

@@ -30,11 +30,16 @@ pub(super) enum Request {
         command: String,
         timeout_ms: u64,
         stdin: bool,
+        /// What the client calls it until it is told its number.
+        #[serde(default)]
+        token: Option<String>,
     },
     /// Say when a command's output grows, and when it ends.
     Follow { sequence: u64 },
     /// End a command.
     Kill { sequence: u64 },
+    /// End the command with this token, or do not begin it.
+    Abandon { token: String },
     /// Unpack the tar stream that follows below a directory.
     Push { destination: String },
     /// End the VM: in order, or at once because nobody wants its disk any more.

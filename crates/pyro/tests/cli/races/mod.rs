@@ -7,6 +7,7 @@
 mod cell;
 mod events;
 mod moments;
+mod refusals;
 mod stage;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +20,7 @@ use moments::When;
 use stage::Stage;
 
 /// How many cells are under way at a time. Most of the time they wait.
-const LANES: usize = 12;
+const LANES: usize = 20;
 
 #[test]
 fn whatever_happens_at_whatever_moment_or_skip() {
