@@ -2,7 +2,6 @@
 //! is appended as it comes, so that a crash keeps what was printed.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::between_steps;
 use crate::objects::{read_small, remove_drafts};
-use crate::{Error, create_private_directory, write_atomically, write_record};
+use crate::{Error, create_private_directory, sync_directory, write_atomically, write_record};
 
 const ENTRY: &str = "command.json";
 const STDOUT: &str = "stdout";
@@ -240,6 +239,14 @@ fn create_private(path: &Path) -> std::io::Result<File> {
     options.write(true).create_new(true).mode(0o600).open(path)
 }
 
+/// Most commands print to one of their outputs, or none.
+fn flush_if_written(output: &File) -> std::io::Result<()> {
+    if output.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    output.sync_data()
+}
+
 impl Log {
     /// What is written down so far.
     pub fn entry(&self) -> &Entry {
@@ -251,20 +258,28 @@ impl Log {
         &self.directory
     }
 
-    /// Writes down how the command ended.
+    /// Writes down how the command ended. What it has printed is on the disk before that is.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn end(mut self, exit: Exit) -> Result<Entry, Error> {
-        let _ = self.stdout.flush();
+        for output in [&self.stdout, &self.stderr] {
+            flush_if_written(output)
+                .map_err(|source| Error::new("flush the output in", &self.directory, source))?;
+        }
         self.entry.exit = Some(exit);
         write_record(&self.directory.join(ENTRY), &self.entry)?;
+        if let Some(all) = self.directory.parent() {
+            sync_directory(all)?;
+        }
         Ok(self.entry)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn entry(sequence: u64) -> Entry {

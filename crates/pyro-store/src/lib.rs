@@ -21,7 +21,7 @@ pub use id::{VmId, random_hex};
 pub use machine_directory::{MachineDirectory, Swept, sweep, vmm_of};
 pub use objects::{NewObject, Object, Objects, Ownership, Record, RecordError};
 pub use private::{check_private_directory, create_private_directory, create_private_file};
-pub use record::{read_record, write_atomically, write_record};
+pub use record::{read_record, sync_directory, write_atomically, write_record};
 pub use slots::{Slot, Slots};
 
 /// A file operation of the store failed.

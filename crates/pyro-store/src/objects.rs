@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::fault::between_steps;
 use crate::lock::{End, end_holder, is_free, note_holder, open_lock, take, take_if_free};
 use crate::private::is_own;
-use crate::{Error, VmId, create_private_directory, write_record};
+use crate::{Error, VmId, create_private_directory, sync_directory, write_record};
 
 const RECORD: &str = "record.json";
 const OWNER_LOCK: &str = "owner.lock";
@@ -194,7 +194,6 @@ impl NewObject {
     pub fn commit(self, record: &impl Record) -> Result<Object, Error> {
         let path = self.directory.join(self.id.as_str());
         write_record(&self.partial.join(RECORD), record)?;
-        sync_directory(&self.partial)?;
         between_steps();
         fs::rename(&self.partial, &path)
             .map_err(|source| Error::new("rename", &self.partial, source))?;
@@ -374,13 +373,6 @@ pub(crate) fn remove_drafts(directory: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
-}
-
-/// Makes sure that a rename in a directory survives a loss of power.
-pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
-    File::open(path)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|source| Error::new("flush", path, source))
 }
 
 /// Reads a small file whole, or not at all.

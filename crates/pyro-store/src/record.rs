@@ -1,5 +1,6 @@
 //! A *record* is an object's JSON on disk. Readers see the old one or the new one, never a part.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -9,7 +10,8 @@ use serde::de::DeserializeOwned;
 use crate::Error;
 use crate::fault::between_steps;
 
-/// Replaces the file at `path` with `bytes`: temporary file, flush to disk, rename.
+/// Replaces the file at `path` with `bytes`: temporary file, flush to disk, rename, and the flush of
+/// the directory, so that the new one is there after a loss of power too.
 ///
 /// # Errors
 /// When the directory does not exist or cannot be written; the old file is then untouched.
@@ -27,7 +29,17 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     between_steps();
     file.persist(path).map_err(|error| failed(error.error))?;
     between_steps();
-    Ok(())
+    sync_directory(directory)
+}
+
+/// Makes sure that what was created, renamed or removed in a directory survives a loss of power.
+///
+/// # Errors
+/// When the directory cannot be flushed.
+pub fn sync_directory(path: &Path) -> Result<(), Error> {
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|source| Error::new("flush", path, source))
 }
 
 /// Writes `record` as JSON, atomically.
