@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pyro_store::{MachineDirectory, VmId};
+use pyro_store::{MachineDirectory, VmId, sync_directory};
 
 use crate::qemu::Disks;
 use crate::template::Stage;
@@ -96,6 +96,10 @@ impl Files<'_> {
                         path: kept.disk.to_owned(),
                         detail: error.to_string(),
                     })?;
+                    // What a guest flushes is then found under this name.
+                    if let Some(parent) = kept.disk.parent() {
+                        sync_directory(parent)?;
+                    }
                 }
                 (kept.disk.to_owned(), kept.seed)
             }

@@ -248,15 +248,15 @@ impl Machines {
             .name("slot".into())
             .spawn(move || drop(sender.send(slots.take(&given_up))))
             .map_err(waits_failed)?;
-        let taken = match tokio::time::timeout(UNSAID_WAIT, &mut receiver).await {
-            Ok(taken) => taken,
-            Err(_) => {
-                listener(LaunchEvent::Notice(format!(
-                    "{} machines are active; waiting for one of them to end",
-                    self.active_limit
-                )));
-                receiver.await
-            }
+        let soon = tokio::time::timeout(UNSAID_WAIT, &mut receiver).await;
+        let taken = if let Ok(taken) = soon {
+            taken
+        } else {
+            listener(LaunchEvent::Notice(format!(
+                "{} machines are active; waiting for one of them to end",
+                self.active_limit
+            )));
+            receiver.await
         };
         let taken = taken.expect("taking a slot does not panic, and nobody ends the thread")?;
         Ok(taken.expect("it is not given up while it is waited for"))

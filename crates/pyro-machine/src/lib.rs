@@ -30,6 +30,7 @@ mod qemu;
 mod spec;
 mod supervised;
 mod template;
+mod template_lock;
 mod tsc;
 
 pub use accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict};

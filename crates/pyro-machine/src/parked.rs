@@ -99,6 +99,8 @@ impl Machines {
                 &|_| {},
             )
             .await?;
+        // Its VMM has the files open: nobody needs them kept.
+        drop(template);
         // What is translated once is not translated again: commands, and the way to them.
         template::warm_up(&mut machine).await?;
         machine.renew(self.boot_limit).await?;
@@ -158,8 +160,7 @@ impl Lot {
             }
             Err(error) => {
                 if error.kind() == io::ErrorKind::ConnectionRefused {
-                    // Its holder died; nobody listens there again.
-                    let _ = fs::remove_file(&path);
+                    self.remove_dead(key, &path);
                 }
                 return None;
             }
@@ -167,6 +168,15 @@ impl Lot {
         receive(lease)
             .inspect_err(|error| tracing::debug!(%error, "a parked machine was not handed out"))
             .ok()
+    }
+
+    /// Removes the socket of a holder that died. Under the lock: another may be about to put its own
+    /// there.
+    fn remove_dead(&self, key: &str, path: &Path) {
+        let lock = open_lock(&self.directory.join(format!("{key}.lock")));
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok() && fs::remove_file(path).is_err()) {
+            tracing::debug!("the socket of a parked machine that is gone cannot be removed");
+        }
     }
 
     /// Takes the place for this kind, unless it is taken or parking would be too much.

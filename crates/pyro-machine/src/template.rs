@@ -21,6 +21,7 @@ use crate::guest::{Command, Streams};
 use crate::owned::OwnedMachine;
 use crate::qemu::{Channels, Disks, Memory, command_line};
 use crate::spec::{MachineSpec, Platform};
+use crate::template_lock::TemplateLock;
 
 /// To be raised when templates of an older pyro must not be used any more.
 const FORMAT: u32 = 2;
@@ -52,10 +53,12 @@ pub(crate) struct Templates {
     boot_id: String,
 }
 
-/// A template whose files were verified.
+/// A template whose files were verified, and are not removed while this lives.
 #[derive(Debug)]
 pub(crate) struct Template {
     path: PathBuf,
+    /// `None` where locks cannot be written, and templates neither.
+    lock: Option<TemplateLock>,
 }
 
 /// What there is for a kind of machine.
@@ -65,7 +68,7 @@ pub(crate) enum Found {
     Template(Template),
     /// None; whoever holds this may make it.
     Nothing(Maker),
-    /// None yet: somebody else makes it.
+    /// None yet: somebody else makes it, or removes it at this moment.
     Busy,
     /// None, and none can be made: the directory cannot be written, or is full.
     Unavailable,
@@ -78,7 +81,7 @@ pub(crate) struct Maker {
     /// Where it is made; renamed when it is done, removed when it is not.
     partial: tempfile::TempDir,
     boot_id: String,
-    _lock: File,
+    lock: TemplateLock,
 }
 
 /// What is written down about a template, last of all.
@@ -121,47 +124,59 @@ impl Templates {
     /// Finds the template for machines of this kind.
     pub(crate) fn find(&self, key: &str) -> Found {
         let path = self.directory.join(key);
-        if verify(&path, &self.boot_id).is_ok() {
-            // When it was last used decides what goes first; not knowing does no harm.
-            let _ = File::open(path.join(RECORD)).and_then(|record| {
-                record.set_times(fs::FileTimes::new().set_accessed(SystemTime::now()))
-            });
-            return Found::Template(Template { path });
-        }
-        match self.maker(path) {
-            Ok(Some(maker)) => Found::Nothing(maker),
-            Ok(None) => Found::Busy,
-            Err(error) => {
-                tracing::debug!(%error, "templates cannot be made");
-                Found::Unavailable
-            }
-        }
+        let found = if verify(&path, &self.boot_id).is_ok() {
+            self.hold(path)
+        } else {
+            self.maker(path)
+        };
+        found.unwrap_or_else(|error| {
+            tracing::debug!(%error, "templates cannot be made");
+            Found::Unavailable
+        })
     }
 
-    fn maker(&self, path: PathBuf) -> io::Result<Option<Maker>> {
+    /// Keeps a template that is there from being removed. Another may be there by now, or none.
+    fn hold(&self, path: PathBuf) -> io::Result<Found> {
+        let lock = match TemplateLock::shared(&path) {
+            Ok(Some(lock)) => Some(lock),
+            Ok(None) => return Ok(Found::Busy),
+            // Nobody can remove one either.
+            Err(error) if cannot_be_written(&error) => None,
+            Err(error) => return Err(error),
+        };
+        if verify(&path, &self.boot_id).is_err() {
+            return Ok(Found::Busy);
+        }
+        // When it was last used decides what goes first; not knowing does no harm.
+        let _ = File::open(path.join(RECORD)).and_then(|record| {
+            record.set_times(fs::FileTimes::new().set_accessed(SystemTime::now()))
+        });
+        Ok(Found::Template(Template { path, lock }))
+    }
+
+    fn maker(&self, path: PathBuf) -> io::Result<Found> {
         create_private_directory(&self.directory).map_err(io::Error::other)?;
         if !has_room(&self.directory)? {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path.with_extension("lock"))?;
-        if lock.try_lock().is_err() {
-            return Ok(None);
+        let Some(lock) = TemplateLock::exclusive(&path)? else {
+            return Ok(Found::Busy);
+        };
+        // Somebody may have made it since it was looked for.
+        if verify(&path, &self.boot_id).is_ok() {
+            drop(lock);
+            return self.hold(path);
         }
         remove(&path)?;
         let partial = tempfile::Builder::new()
             .prefix(&partial_prefix(&path))
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&self.directory)?;
-        Ok(Some(Maker {
+        Ok(Found::Nothing(Maker {
             path,
             partial,
             boot_id: self.boot_id.clone(),
-            _lock: lock,
+            lock,
         }))
     }
 
@@ -173,16 +188,11 @@ impl Templates {
                 continue;
             }
             // One that is being made is not finished yet, which is no reason to remove it.
-            let lock_path = path.with_extension("lock");
-            let lock = File::options()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .mode(0o600)
-                .open(&lock_path);
-            let free = lock.as_ref().is_ok_and(|lock| lock.try_lock().is_ok());
-            if free && remove(&path).is_ok() {
-                let _ = fs::remove_file(&lock_path);
+            let Ok(Some(_lock)) = TemplateLock::exclusive(&path) else {
+                continue;
+            };
+            if verify(&path, &self.boot_id).is_err() && remove(&path).is_ok() {
+                let _ = fs::remove_file(TemplateLock::path_of(&path));
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 removed.push(format!("template-{name}"));
             }
@@ -198,17 +208,15 @@ impl Templates {
             return;
         };
         for path in entries.flatten().map(|entry| entry.path()) {
-            let unused = path
+            let is_lock = path
                 .extension()
-                .is_some_and(|extension| extension == "lock")
-                && !path.with_extension("").exists()
-                && File::options()
-                    .write(true)
-                    .open(&path)
-                    .is_ok_and(|lock| lock.try_lock().is_ok());
-            if unused {
-                // Somebody who takes it in this moment makes his template all the same; at worst
-                // two do, and the second finds the first one's in place.
+                .is_some_and(|extension| extension == "lock");
+            let template = path.with_extension("");
+            if is_lock
+                && !template.exists()
+                && let Ok(Some(_lock)) = TemplateLock::exclusive(&template)
+                && !template.exists()
+            {
                 let _ = fs::remove_file(&path);
             }
         }
@@ -226,8 +234,14 @@ impl Templates {
         let mut total = 0;
         for path in all {
             total += space(&path);
-            if total > SPACE_LIMIT_BYTES {
-                Template { path }.discard();
+            if total <= SPACE_LIMIT_BYTES {
+                continue;
+            }
+            // One that somebody restores from is used.
+            if let Ok(Some(_lock)) = TemplateLock::exclusive(&path)
+                && let Err(error) = remove(&path)
+            {
+                tracing::debug!(%error, "a template could not be removed");
             }
         }
     }
@@ -274,8 +288,12 @@ impl Template {
         let _ = fs::remove_file(self.path.join(TIMED_OUT));
     }
 
-    /// Removes it. Clones that run are not affected: they hold its files open.
-    pub(crate) fn discard(&self) {
+    /// Removes it, unless others restore from it: it may be our own machine that fails. Clones that
+    /// run are not affected: they hold its files open.
+    pub(crate) fn discard(self) {
+        if self.lock.as_ref().is_some_and(|lock| !lock.claim()) {
+            return;
+        }
         if let Err(error) = remove(&self.path) {
             tracing::debug!(%error, "a template could not be removed");
         }
@@ -333,7 +351,12 @@ impl Maker {
         if let Some(parent) = self.path.parent() {
             Templates::new(parent.to_owned(), self.boot_id.clone()).evict();
         }
-        Ok(Template { path: self.path })
+        // Whoever makes another now removes this one first only if it does not verify.
+        let lock = self.lock.share().then_some(self.lock);
+        Ok(Template {
+            path: self.path,
+            lock,
+        })
     }
 }
 
@@ -391,6 +414,14 @@ pub(crate) fn sweep(directory: &Path) {
             delete(&entry.path());
         }
     }
+}
+
+/// Whether a directory is one that we cannot write to.
+fn cannot_be_written(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
 }
 
 /// Whether nobody holds the lock, which is also true of one that is gone.
@@ -514,3 +545,7 @@ fn failed(path: &Path, error: &io::Error) -> Error {
         detail: error.to_string(),
     }
 }
+
+#[cfg(test)]
+#[path = "template_tests.rs"]
+mod tests;
