@@ -311,8 +311,10 @@ impl Error {
     /// The guest refused what was pushed.
     pub(crate) fn not_unpacked(words: &str) -> Self {
         let message = format!("the guest did not unpack it: {}", words.trim());
-        Self::new(Kind::Failed, "not_unpacked", message)
-            .remedy("nothing was changed; correct what is named and push again")
+        Self::new(Kind::Failed, "not_unpacked", message).remedy(
+            "nothing was changed, unless commands changed the same directories meanwhile; correct \
+                 what is named and push again",
+        )
     }
 
     /// There is no guest, and running on the host was not allowed.

@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::wire::{Reply, Request, SOCKET, hear, line, say, say_input};
-use super::{Lasting, diagnostics};
+use super::{Lasting, diagnostics, off_thread};
 use crate::capture::{Capture, Captured};
 use crate::operations::vm::{out_of_memory, streams};
 use crate::{Context, Error, Event};
@@ -192,7 +192,8 @@ pub(crate) async fn stop(lasting: &Lasting, discard: bool) -> Result<(), Error> 
     if lasting.object.is_owned() {
         // It does not listen (yet, or any more), or did not get to its end.
         tracing::warn!(?asked, "the supervisor did not end by itself");
-        if !lasting.object.end_owner(KILL_LIMIT) {
+        let object = lasting.object.clone();
+        if !off_thread(move || object.end_owner(KILL_LIMIT)).await {
             return Err(Error::no_supervisor("it cannot be ended"));
         }
     }

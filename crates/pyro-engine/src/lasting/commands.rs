@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use super::log::{LogRoom, LogWriter};
 use super::power::Power;
 use super::wire::{Reply, pass_input, say};
-use super::{Kind, now};
+use super::{Kind, now, off_thread};
 use crate::Error;
 use crate::operations::vm::{exit_code, milliseconds};
 
@@ -66,6 +66,22 @@ pub(super) struct Asked {
 }
 
 impl Known {
+    /// Gives a command its number, unless it was abandoned.
+    fn add(&mut self, token: Option<String>) -> Option<u64> {
+        if token.as_ref().is_some_and(|token| self.forget(token)) {
+            return None;
+        }
+        self.last += 1;
+        let running = Running {
+            token,
+            grown: watch::Sender::new(()),
+            ended: watch::Sender::new(None),
+            kill: Notify::new(),
+        };
+        self.running.insert(self.last, Arc::new(running));
+        Some(self.last)
+    }
+
     /// Whether a command was abandoned; it is once.
     fn forget(&mut self, token: &str) -> bool {
         let place = self.abandoned.iter().position(|other| other == token);
@@ -120,29 +136,25 @@ impl Commands {
         under_way: watch::Receiver<()>,
     ) -> Result<Reply, Error> {
         let on = self.power.on(&self.machine).await?;
-        let (sequence, log) = {
-            let mut known = self.known();
-            if token.as_ref().is_some_and(|token| known.forget(token)) {
-                return Ok(Reply::Done);
+        let Some(sequence) = self.known().add(token) else {
+            return Ok(Reply::Done);
+        };
+        let entry = Entry {
+            sequence,
+            command: command.clone(),
+            cwd: self.kind.working_directory().unwrap_or("/root").into(),
+            execution_mode: "guest_vsock".into(),
+            recorded_at: now(),
+            exit: None,
+        };
+        let history = self.history.clone();
+        // The host's disk may be slow, and all others are served by this thread.
+        let log = match off_thread(move || history.begin(entry)).await {
+            Ok(log) => log,
+            Err(error) => {
+                self.known().running.remove(&sequence);
+                return Err(error.into());
             }
-            let sequence = known.last + 1;
-            let log = self.history.begin(Entry {
-                sequence,
-                command: command.clone(),
-                cwd: self.kind.working_directory().unwrap_or("/root").into(),
-                execution_mode: "guest_vsock".into(),
-                recorded_at: now(),
-                exit: None,
-            })?;
-            known.last = sequence;
-            let running = Running {
-                token,
-                grown: watch::Sender::new(()),
-                ended: watch::Sender::new(None),
-                kill: Notify::new(),
-            };
-            known.running.insert(sequence, Arc::new(running));
-            (sequence, log)
         };
         let (grown, ended) = self.subscribe(sequence).expect("it was just inserted");
         let this = Arc::clone(self);
@@ -235,7 +247,7 @@ impl Commands {
                 (exit, Some(error))
             }
         };
-        let ended = log.end(exit);
+        let ended = off_thread(move || log.end(exit)).await;
         self.log_room.command_ended();
         let reply = match (error, ended) {
             (Some(error), _) => Reply::Failed(error.into()),
@@ -291,15 +303,13 @@ impl Commands {
     pub(super) fn abandon(&self, token: String) {
         let mut known = self.known();
         let mut running = known.running.values();
-        match running.find(|running| running.token.as_ref() == Some(&token)) {
-            Some(running) => running.kill.notify_one(),
-            None => {
-                if known.abandoned.len() >= ABANDONED {
-                    known.abandoned.pop_front();
-                }
-                known.abandoned.push_back(token);
-            }
+        if let Some(running) = running.find(|running| running.token.as_ref() == Some(&token)) {
+            return running.kill.notify_one();
         }
+        if known.abandoned.len() >= ABANDONED {
+            known.abandoned.pop_front();
+        }
+        known.abandoned.push_back(token);
     }
 
     fn subscribe(

@@ -150,7 +150,8 @@ impl Lasting {
         if self.object.is_owned() {
             stop(&self, true).await?;
         }
-        Ok(self.object.delete(END_LIMIT)?)
+        let object = self.object;
+        Ok(off_thread(move || object.delete(END_LIMIT)).await?)
     }
 
     /// Ends it in order, and returns when it is stopped.
@@ -240,6 +241,12 @@ fn discard(object: &Object) {
     }
 }
 
+/// Does what may wait for the host's disk, or for another process: the thread serves others.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.expect("what is done there does not panic, and nobody aborts it")
+}
+
 /// Seconds since the Unix epoch.
 pub(crate) fn now() -> f64 {
     SystemTime::now()
@@ -269,7 +276,7 @@ pub(crate) async fn delete(engine: &Engine, kind: Kind, id: &str) -> Result<(), 
     match Lasting::read(kind, object.clone()) {
         Ok(lasting) => lasting.delete().await,
         Err(RecordError::Missing { .. }) => Err(missing()),
-        Err(_) => Ok(object.delete(END_LIMIT)?),
+        Err(_) => Ok(off_thread(move || object.delete(END_LIMIT)).await?),
     }
 }
 

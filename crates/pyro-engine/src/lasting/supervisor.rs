@@ -40,6 +40,8 @@ struct Supervisor {
     power: Arc<Power>,
     commands: Arc<Commands>,
     ends: mpsc::Sender<End>,
+    /// When its time is over, in seconds since the Unix epoch.
+    expires_at: Option<f64>,
     /// Has a receiver in everything that is under way: commands, and answers to clients.
     under_way: watch::Sender<()>,
 }
@@ -87,7 +89,7 @@ pub(crate) async fn supervise(description: &str, news: impl Write + Send) -> Res
     }
     let (limit, disk) = (DiskLimit::of(&engine.config), disk(&object));
     let end = tokio::select! {
-        end = serve(&supervisor, &listener, ends, &object) => end,
+        end = serve(&supervisor, &listener, ends) => end,
         exceeded = supervisor.watch(&limit, &disk) => End::TooBig(exceeded),
     };
     tracing::info!(?end, "the VM ends");
@@ -198,6 +200,7 @@ async fn launch(
         power,
         commands: Arc::new(commands),
         ends: ends_sender,
+        expires_at: record.expires_at,
         under_way: watch::Sender::new(()),
     };
     Ok((Arc::new(supervisor), listener, ends))
@@ -218,12 +221,7 @@ async fn serve(
     supervisor: &Arc<Supervisor>,
     listener: &UnixListener,
     mut ends: mpsc::Receiver<End>,
-    object: &Object,
 ) -> End {
-    let expires_at = object
-        .record::<VmRecord>()
-        .ok()
-        .and_then(|record| record.expires_at);
     let mut terminate = signal(SignalKind::terminate()).ok();
     // Whose terminal closes has nothing to do with us.
     let _hang_up = signal(SignalKind::hangup());
@@ -248,7 +246,7 @@ async fn serve(
     tokio::select! {
         () = accept => unreachable!("it accepts for ever"),
         Some(end) = ends.recv() => end,
-        () = until(expires_at) => End::Expired,
+        () = until(supervisor.expires_at) => End::Expired,
         _ = terminated => End::Terminated,
         () = supervisor.machine.ended() => End::Died,
         never = supervisor.power.save(&supervisor.machine) => match never {},

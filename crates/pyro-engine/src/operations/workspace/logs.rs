@@ -47,12 +47,15 @@ pub struct Logs {
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     #[serde(default)]
     pub offset: u64,
-    /// Show at most so many bytes of each output
+    /// Show at most so many bytes of each output, and 32 MiB of all together: the newest first
     #[arg(long, value_name = "BYTES", default_value_t = most())]
     #[serde(default = "most")]
     #[schemars(range(min = 1, max = 16_777_216))]
     pub limit: u64,
 }
+
+/// What is shown of all outputs together: both of one command, whole.
+const TOTAL_LIMIT_BYTES: u64 = 2 * CAPTURE_LIMIT_BYTES as u64;
 
 fn most() -> u64 {
     CAPTURE_LIMIT_BYTES as u64
@@ -161,11 +164,13 @@ impl Logs {
     ) -> Result<Vec<LogEntry>, Error> {
         let history: History = found.history();
         let mut entries = Vec::new();
-        for sequence in sequences {
+        let mut room = TOTAL_LIMIT_BYTES;
+        // What is new is worth more than what is old.
+        for sequence in sequences.iter().rev() {
             match history.entry(*sequence) {
                 Ok(entry) => {
-                    let stdout = self.read_part(&history.stdout(*sequence))?;
-                    let stderr = self.read_part(&history.stderr(*sequence))?;
+                    let stdout = self.read_part(&history.stdout(*sequence), &mut room)?;
+                    let stderr = self.read_part(&history.stderr(*sequence), &mut room)?;
                     entries.push(log_entry(found, entry, [stdout, stderr]));
                 }
                 // One that is broken does not stand in the way of the others.
@@ -174,19 +179,21 @@ impl Logs {
                 }
             }
         }
+        entries.reverse();
         Ok(entries)
     }
 
-    /// Reads what was asked for of an output.
-    fn read_part(&self, path: &Path) -> Result<Captured, Error> {
+    /// Reads what was asked for of an output, as far as there is room for it.
+    fn read_part(&self, path: &Path, room: &mut u64) -> Result<Captured, Error> {
         let mut bytes = Vec::new();
         let total = File::open(path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.offset))?;
-            let limit = self.limit.min(most());
+            let limit = self.limit.min(most()).min(*room);
             (&mut file).take(limit).read_to_end(&mut bytes)?;
             Ok(file.metadata()?.len())
         });
         let total = total.map_err(|error| Error::unreadable_log(path, &error))?;
+        *room -= bytes.len() as u64;
         Ok(Captured::part(bytes, total))
     }
 }

@@ -1,10 +1,11 @@
 //! What is refused, fails, or is not wanted any more, and leaves nothing.
 
 use std::fs;
-use std::thread;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 
 use pyro_test::Action;
-use rustix::process::Signal;
+use serde_json::json;
 
 use super::events::settle;
 use super::stage::Stage;
@@ -12,6 +13,9 @@ use crate::context::TestContext;
 use crate::lasting::{Kind, Lasting, id_in, kill};
 use crate::leftovers;
 use crate::templates::wait_until;
+
+/// What is shown of one output at most.
+const EACH: usize = 16 * 1024 * 1024;
 
 fn supervisors(context: &TestContext) -> usize {
     let processes = leftovers::scan(context.directory()).into_iter();
@@ -97,35 +101,59 @@ fn a_command_whose_caller_has_gone_before_it_was_told_does_not_go_on_or_skip() {
     let Some(stage) = Stage::set("a_command_whose_caller_has_gone_before_it_was_told") else {
         return;
     };
-    // Which of the two a client sees first, its signal or the answer, is left to chance.
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| give_up(&stage));
-        }
-    });
-}
-
-fn give_up(stage: &Stage) {
     let context = stage.context();
     let scene = stage.director.scene(context.directory());
     let workspace = Lasting::workspace(&context, &[] as &[&str]);
-    scene.wait_for("qmp:stop:said", 1);
+    let say = |request: serde_json::Value| {
+        let socket = workspace.directory().join("supervisor.sock");
+        let connection = UnixStream::connect(socket).unwrap();
+        writeln!(&connection, "{request}").unwrap();
+        connection
+    };
+    let exec = |token: &str, command: &str| {
+        let limit = 1_000_000;
+        let exec = json!({"command": command, "timeout_ms": limit, "stdin": false, "token": token});
+        say(json!({"exec": exec}))
+    };
+    let abandon = |token: &str| say(json!({"abandon": {"token": token}}));
+    // One that runs.
+    let commands = scene.reached("agent:exec");
+    let running = exec("first", "sleep 1000");
+    scene.wait_for("agent:exec", commands + 1);
+    drop((running, abandon("first")));
+    wait_until("it has ended", || {
+        let entries = workspace.logs();
+        entries.len() == 1 && entries[0]["interrupted"] != "running"
+    });
+    // One that waits for the machine, and never begins.
+    let pauses = scene.reached("qmp:stop:said");
+    scene.wait_for("qmp:stop:said", pauses + 1);
     settle();
     let hold = scene.hold("qmp:cont");
-    let commands = scene.reached("agent:exec");
-    let client = workspace.shell("sleep 1000").start();
+    let waiting = exec("second", "touch begun");
     hold.wait();
-    client.signal(Signal::STOP);
-    hold.release(Action::Go);
-    scene.wait_for("agent:exec", commands + 1);
+    drop((waiting, abandon("second")));
     settle();
-    client.signal(Signal::INT);
-    client.signal(Signal::CONT);
-    client.finish().expect(130);
-    wait_until("nothing runs", || {
-        let entries = workspace.logs();
-        entries
-            .iter()
-            .all(|entry| entry["interrupted"] != "running")
-    });
+    hold.release(Action::Go);
+    assert_eq!(workspace.ask("ls"), "");
+    assert_eq!(workspace.logs().len(), 2);
+}
+
+#[test]
+fn the_outputs_of_many_commands_are_shown_up_to_a_bound_or_skip() {
+    let Some(stage) = Stage::set("the_outputs_of_many_commands_are_shown_up_to_a_bound") else {
+        return;
+    };
+    let context = stage.context();
+    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    for _ in 0..3 {
+        let run = workspace.shell(&format!("head -c {EACH} /dev/zero | tr '\\0' x"));
+        run.run().expect(0);
+    }
+    let shown: Vec<usize> = workspace
+        .logs()
+        .iter()
+        .map(|entry| entry["stdout"].as_str().unwrap().len())
+        .collect();
+    assert_eq!(shown, [0, EACH, EACH], "the newest first");
 }
