@@ -20,7 +20,7 @@ use moments::When;
 use stage::Stage;
 
 /// How many cells are under way at a time. Most of the time they wait.
-const LANES: usize = 20;
+const LANES: usize = 40;
 
 #[test]
 fn whatever_happens_at_whatever_moment_or_skip() {
