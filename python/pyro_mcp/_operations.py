@@ -749,7 +749,7 @@ the last that matches decides
             follow: Pass the output of one command on as it comes, from its beginning until the command ends:
 of that with sequence, or of the newest
             offset: Skip so many bytes of each output
-            limit: Show at most so many bytes of each output
+            limit: Show at most so many bytes of each output, and 32 MiB of all together: the newest first
 
         Returns:
             What was run in a workspace.
@@ -1628,7 +1628,7 @@ the last that matches decides
             follow: Pass the output of one command on as it comes, from its beginning until the command ends:
 of that with sequence, or of the newest
             offset: Skip so many bytes of each output
-            limit: Show at most so many bytes of each output
+            limit: Show at most so many bytes of each output, and 32 MiB of all together: the newest first
 
         Returns:
             What was run in a workspace.

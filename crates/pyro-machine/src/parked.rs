@@ -42,6 +42,10 @@ const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
 /// A holder that listens answers at once.
 const CLAIM_LIMIT: Duration = Duration::from_secs(2);
 
+/// How often a lock is tried that somebody may only look at, and how long that takes at most.
+const LOOKS: u32 = 4;
+const LOOKING: Duration = Duration::from_millis(1);
+
 /// Where a user's parked machines are offered.
 #[derive(Debug)]
 pub(crate) struct Lot {
@@ -186,7 +190,7 @@ impl Lot {
         }
         create_private_directory(&self.directory).map_err(io::Error::other)?;
         let lock = open_lock(&self.directory.join(format!("{key}.lock")))?;
-        if lock.try_lock().is_err() {
+        if !take(&lock) {
             return Ok(None);
         }
         Ok(Some(Place {
@@ -329,6 +333,17 @@ fn available_kib(meminfo: &str) -> Option<u64> {
         .lines()
         .find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// Takes a lock, unless somebody holds it for longer than it takes to look whether it is held.
+fn take(lock: &File) -> bool {
+    for _ in 0..LOOKS {
+        if lock.try_lock().is_ok() {
+            return true;
+        }
+        std::thread::sleep(LOOKING);
+    }
+    false
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
