@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::between_steps;
 use crate::objects::{read_small, remove_drafts};
+use crate::record::{replace, text_of};
 use crate::{Error, create_private_directory, sync_directory, write_atomically, write_record};
 
 const ENTRY: &str = "command.json";
@@ -117,7 +118,7 @@ impl History {
         between_steps();
         create_private_directory(&new)?;
         between_steps();
-        write_record(&new.join(ENTRY), &entry)?;
+        replace(&new.join(ENTRY), &text_of(&entry))?;
         let output = |name: &str| {
             create_private(&new.join(name)).map_err(|source| Error::new("create", &new, source))
         };

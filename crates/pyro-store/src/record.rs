@@ -16,11 +16,16 @@ use crate::fault::between_steps;
 /// # Errors
 /// When the directory does not exist or cannot be written; the old file is then untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    replace(path, bytes)?;
+    sync_directory(directory_of(path))
+}
+
+/// The same in a directory that is not in its place yet: whoever puts it there flushes it.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = |source| Error::new("write", path, source);
-    let directory = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".new-")
-        .tempfile_in(directory)
+        .tempfile_in(directory_of(path))
         .map_err(failed)?;
     between_steps();
     file.write_all(bytes).map_err(failed)?;
@@ -29,7 +34,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     between_steps();
     file.persist(path).map_err(|error| failed(error.error))?;
     between_steps();
-    sync_directory(directory)
+    Ok(())
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 /// Makes sure that what was created, renamed or removed in a directory survives a loss of power.
@@ -50,10 +59,15 @@ pub fn sync_directory(path: &Path) -> Result<(), Error> {
 /// # Panics
 /// When `record` is not representable as JSON, which is a defect of its type.
 pub fn write_record(path: &Path, record: &impl Serialize) -> Result<(), Error> {
+    write_atomically(path, &text_of(record))
+}
+
+/// A record's JSON.
+pub(crate) fn text_of(record: &impl Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(record)
         .expect("records are plain structs because only those derive Serialize here");
     bytes.push(b'\n');
-    write_atomically(path, &bytes)
+    bytes
 }
 
 /// Reads a record. `None` when there is none, or when what is there is not one (it is then as
