@@ -24,6 +24,7 @@ mod machine;
 mod network;
 mod owned;
 mod parked;
+mod places;
 mod preload;
 mod process;
 mod qemu;
