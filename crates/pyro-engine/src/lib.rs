@@ -38,7 +38,8 @@ pub use permissions::{HOST_COMPAT, HostDirectories, Permissions};
 pub use pyro_chat::Key;
 pub use pyro_environment::Progress;
 pub use pyro_machine::{
-    AcceleratorChoice, AllowList, Piece, Start, descriptor, octets, pass_nothing_on, raise_limits,
+    AcceleratorChoice, AllowList, Piece, Start, check_open_files, descriptor, octets,
+    pass_nothing_on, raise_limits,
 };
 pub use talk::Talk;
 

@@ -391,6 +391,8 @@ fn status(done: bool) -> ExitCode {
 }
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    // Without enough of them the runtime does not fail in order.
+    pyro_engine::check_open_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

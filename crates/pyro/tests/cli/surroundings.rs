@@ -89,6 +89,11 @@ fn limits_that_are_too_low_are_named_and_those_that_can_be_raised_are() {
             ("ulimit -n 30", "ulimit -n"),
             ("ulimit -n 16", "ulimit -n"),
             ("ulimit -n 8", "ulimit -n"),
+            // Whoever starts us may leave us open files.
+            (
+                "exec 3</dev/null 4</dev/null 5</dev/null; ulimit -n 8",
+                "ulimit -n",
+            ),
         ] {
             let script = format!("{limit}; exec \"$@\"");
             let refused = context.scripted(&script, words).run().expect(1);
