@@ -47,18 +47,6 @@ fn processor() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What a start has failed for. A device that was proved is not asked before each; when it has become
-/// none, or another hypervisor has the processor, neither the guest nor its template is to blame.
-fn blame(platform: &Platform, error: Error) -> Error {
-    if platform.accelerator == Accelerator::Kvm
-        && error.is_of_the_start()
-        && let Some(reason) = KvmDevice::detect().unusable()
-    {
-        return Error::KvmUnavailable { reason };
-    }
-    error
-}
-
 /// News of a launch.
 #[derive(Clone, Debug)]
 pub enum LaunchEvent<'a> {
@@ -194,7 +182,7 @@ impl Machines {
             let key = template::key(platform, spec, stage)?;
             if let Found::Nothing(maker) = self.templates(platform).find(&key) {
                 let made = self.make(maker, platform, spec, stage, &|_| {}).await;
-                made.map_err(|error| blame(platform, error))?;
+                made.map_err(|error| platform.blame(error))?;
             }
         }
         Ok(())
@@ -268,7 +256,7 @@ impl Machines {
             return Ok(machine);
         }
         let booted = self.boot(platform, spec, files, listener).await;
-        booted.map_err(|error| blame(platform, error))
+        booted.map_err(|error| platform.blame(error))
     }
 
     /// Waits for a turn to boot; there is one for each processor. A kernel that boots and has to
@@ -346,7 +334,7 @@ impl Machines {
         let restored = self
             .restore_from(&template, platform, spec, files, clock, listener)
             .await;
-        match restored.map_err(|error| blame(platform, error)) {
+        match restored.map_err(|error| platform.blame(error)) {
             Ok(machine) => {
                 template.was_restored();
                 Ok(Some(machine))

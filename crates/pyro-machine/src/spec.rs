@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pyro_protocol::octets;
 use serde::{Deserialize, Serialize};
 
-use crate::accelerator::Accelerator;
+use crate::accelerator::{Accelerator, KvmDevice};
 use crate::cell::{Isolation, Piece};
 use crate::{Error, qemu};
 
@@ -49,6 +49,19 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
+    /// What a start has failed for. A device that was proved is not asked before each; when it has
+    /// become none, or another hypervisor has the processor, neither the guest nor its template is to
+    /// blame.
+    pub(crate) fn blame(&self, error: Error) -> Error {
+        if self.accelerator == Accelerator::Kvm
+            && error.is_of_the_start()
+            && let Some(reason) = KvmDevice::detect().unusable()
+        {
+            return Error::KvmUnavailable { reason };
+        }
+        error
+    }
+
     /// The same host without its hardware: guests are emulated.
     pub(crate) fn emulated(self) -> Self {
         Self {
