@@ -32,6 +32,10 @@ const HARDWARE_CPU: &str = "host,-svm,-vmx,pmu=off";
 /// older timers and their interrupt controller are never used.
 const HARDWARE_MACHINE: &str = "microvm,pit=off,pic=off,rtc=off";
 
+/// The first version that has one translation for code that lies at several addresses. (7.2, 8.0, 8.1
+/// and 8.2 had it when they appeared; their stable versions took it back.)
+const FIRST_TO_SHARE_TRANSLATIONS: Version = Version { major: 9, minor: 0 };
+
 /// What QEMU says of every machine whose card is not connected.
 pub(crate) const NO_PEER: &str = "warning: nic card has no peer";
 
@@ -194,9 +198,11 @@ fn kernel_arguments(platform: &Platform) -> String {
         // Without the rate the calibration may hang: this machine has no other clock.
         arguments.push(format!("tsc_early_khz={}", platform.tsc_khz));
         arguments.push("tsc=reliable".into());
-        // Translations are kept by virtual address: random addresses mean translating each
-        // program anew. The price is that programs in the guest have predictable layouts.
-        arguments.push("norandmaps".into());
+        if platform.program.version < FIRST_TO_SHARE_TRANSLATIONS {
+            // Translations are kept by virtual address: random addresses mean translating each
+            // program anew. The price is that programs in the guest have predictable layouts.
+            arguments.push("norandmaps".into());
+        }
     }
     arguments.join(" ")
 }
@@ -283,7 +289,11 @@ mod tests {
     use crate::qemu::Program;
 
     fn line_for(accelerator: Accelerator, network: Option<RawFd>) -> String {
-        let program = Program::new("/usr/bin/qemu".into(), "7.2.0".into()).unwrap();
+        line_of("7.2.0", accelerator, network)
+    }
+
+    fn line_of(version: &str, accelerator: Accelerator, network: Option<RawFd>) -> String {
+        let program = Program::new("/usr/bin/qemu".into(), version.into()).unwrap();
         let platform = Platform {
             program,
             accelerator,
@@ -348,6 +358,22 @@ mod tests {
     fn emulation_needs_the_counter_rate_and_hardware_does_not() {
         assert!(line_for(Accelerator::Tcg, None).contains("tsc_early_khz=2000000"));
         assert!(!line_for(Accelerator::Kvm, None).contains("tsc_early_khz"));
+    }
+
+    #[test]
+    fn layouts_are_predictable_only_where_that_saves_translating() {
+        let is_predictable = |version: &str, accelerator| {
+            line_of(version, accelerator, None).contains(" norandmaps")
+        };
+        for version in ["7.2.22", "8.2.2"] {
+            assert!(is_predictable(version, Accelerator::Tcg), "{version}");
+        }
+        for version in ["9.0.0", "10.0.2", "11.1.3"] {
+            assert!(!is_predictable(version, Accelerator::Tcg), "{version}");
+        }
+        for version in ["7.2.22", "10.0.2"] {
+            assert!(!is_predictable(version, Accelerator::Kvm), "{version}");
+        }
     }
 
     #[test]

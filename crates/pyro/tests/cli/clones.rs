@@ -76,6 +76,25 @@ fn pythons_random_numbers_differ_in_each_clone() {
 }
 
 #[test]
+fn programs_lie_elsewhere_in_each_clone_unless_that_is_translated_anew() {
+    let context = with_shared_template();
+    let report = context.pyro(&["doctor", "--json"]).run().expect(0).json();
+    let version = report["qemu"]["version"].as_str().unwrap();
+    let major: u32 = version.split('.').next().unwrap().parse().unwrap();
+    let is_random = major >= 9 || report["accelerator"]["selected"] == "kvm";
+    let clones = 4;
+    let places: HashSet<String> = (0..clones)
+        .map(|_| {
+            let run =
+                context.debian(&["--", "grep", "-e", "stack", "-e", "libc", "/proc/self/maps"]);
+            run.run().expect(0).out()
+        })
+        .collect();
+    let expected = if is_random { clones } else { 1 };
+    assert_eq!(places.len(), expected, "QEMU {version}: {places:#?}");
+}
+
+#[test]
 fn a_machine_that_was_booted_knows_the_time_too() {
     let context = TestContext::with("debian:12");
     let run = context.debian(&["--cold", "--trace", "--timeout-seconds", "120"]);
