@@ -6,8 +6,8 @@ use std::io::Result;
 use std::path::Path;
 
 use pyro_protocol::{
-    Clocks, Credit, DATA_CHUNK_BYTES, Disk, ExecFailure, Exit, Frame, GENERATION, GuestMessage,
-    HostMessage, Kind, Tick,
+    Answer, Call, Clocks, Credit, DATA_CHUNK_BYTES, Disk, Exec, Exit, Frame, GENERATION, GuestMessage,
+    HostMessage, FrameKind, Refusal, RefusalReason, Tick,
 };
 use tar::{Builder, EntryType, Header};
 
@@ -98,19 +98,21 @@ fn guest_streams() -> Vec<Vec<u8>> {
         }),
     };
     let exited = |code, signal| {
-        GuestMessage::Exited(Exit {
+        let exit = Exit {
             code,
             signal,
             oom_killed: false,
             timed_out: false,
             duration_ms: 1,
-        })
+        };
+        let answer = Answer::Exited(exit);
+        GuestMessage::Answered { answer }
     };
     let started = GuestMessage::Started { pid: 1 };
     let message = || "why".to_owned();
-    let output = Frame::data(1, Kind::Stdout, *b"output");
+    let output = Frame::data(1, FrameKind::Stdout, *b"output");
     let credit = Credit {
-        channel: Kind::Stdin,
+        channel: FrameKind::Stdin,
         bytes: 5,
     };
     vec![
@@ -133,20 +135,22 @@ fn guest_streams() -> Vec<Vec<u8>> {
         ]),
         stream(&[says(
             1,
-            &GuestMessage::ExecFailed {
-                failure: ExecFailure::NotFound,
-                message: message(),
+            &GuestMessage::Refused(Refusal::new(RefusalReason::NotFound, "why")),
+        )]),
+        stream(&[says(
+            1,
+            &GuestMessage::Answered {
+                answer: Answer::Unpacked {
+                    entries: 1,
+                    bytes: 2,
+                },
             },
         )]),
         stream(&[says(
             1,
-            &GuestMessage::Unpacked {
-                entries: 1,
-                bytes: 2,
-            },
+            &GuestMessage::Refused(Refusal::new(RefusalReason::NotUnpacked, "why")),
         )]),
-        stream(&[says(1, &GuestMessage::NotUnpacked { message: message() })]),
-        stream(&[Frame::data(1, Kind::Stderr, vec![b'x'; DATA_CHUNK_BYTES])]),
+        stream(&[Frame::data(1, FrameKind::Stderr, vec![b'x'; DATA_CHUNK_BYTES])]),
     ]
 }
 
@@ -163,15 +167,17 @@ fn host_streams() -> Vec<Vec<u8>> {
         mac: Some("02:00:5e:10:00:01".into()),
         network: None,
     };
-    let exec = HostMessage::Exec {
+    let call = Call::Exec(Exec {
         argv: vec!["/bin/sh".into(), "-c".into(), "true".into()],
         env: vec![("A".into(), "B".into())],
         cwd: Some("/".into()),
         cwd_optional: true,
         timeout_ms: Some(1000),
         stdin: true,
-    };
+    });
+    let exec = HostMessage::Call { call };
     let destination = "/workspace".to_owned();
+    let unpack = Call::Unpack { destination };
     let hello = says(0, &HostMessage::Hello { generation });
     vec![
         stream(&[
@@ -179,8 +185,8 @@ fn host_streams() -> Vec<Vec<u8>> {
             says(0, &HostMessage::Prepare { disk, seed: true }),
         ]),
         stream(&[hello, says(0, &adopt), says(1, &exec)]),
-        stream(&[says(1, &exec), Frame::data(1, Kind::Stdin, *b"input")]),
-        stream(&[says(1, &HostMessage::Unpack { destination })]),
+        stream(&[says(1, &exec), Frame::data(1, FrameKind::Stdin, *b"input")]),
+        stream(&[says(1, &HostMessage::Call { call: unpack })]),
         stream(&[says(1, &HostMessage::Signal { signal: 9 })]),
         stream(&[says(0, &HostMessage::SetClock { unix_time_ns: 1 })]),
         stream(&[says(0, &HostMessage::Prestart), says(0, &HostMessage::Sync)]),

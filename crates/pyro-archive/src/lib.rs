@@ -69,7 +69,7 @@ pub use image::write_image;
 pub use progress::Progress;
 pub use report::{LeftOut, NAMED, Reason, Report, Warning};
 pub use selection::Selection;
-pub use source::{Kind, Source};
+pub use source::{Source, SourceKind};
 pub use stream::{END_MEMBER, write_tar};
 
 /// Most members that an archive may have.

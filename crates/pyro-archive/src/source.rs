@@ -31,7 +31,7 @@ const MOST_WARNINGS: usize = 10;
 pub struct Source {
     path: PathBuf,
     open: OwnedFd,
-    kind: Kind,
+    kind: SourceKind,
     selection: Selection,
     /// Whether what is above it may be looked at.
     may_look_up: bool,
@@ -39,7 +39,7 @@ pub struct Source {
 
 /// What a source is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum SourceKind {
     /// A directory; its children are the archive.
     Directory,
     /// A tar file, compressed or not.
@@ -147,7 +147,7 @@ impl Source {
                 let path = real_path(&open).unwrap_or(path);
                 return Err(Error::Missing { noun, path });
             }
-            FileType::Directory => Kind::Directory,
+            FileType::Directory => SourceKind::Directory,
             FileType::RegularFile if is_named(&path, &ENDINGS) => {
                 let file = File::from(open);
                 let kind = kind_of_archive(&file, &path);
@@ -172,7 +172,7 @@ impl Source {
     ///
     /// Fails with [`Error::NoGitRules`] if that depends on git and the source is no directory.
     pub fn select(self, selection: Selection) -> Result<Self, Error> {
-        if selection.without_git_ignored && self.kind != Kind::Directory {
+        if selection.without_git_ignored && self.kind != SourceKind::Directory {
             return Err(Error::NoGitRules { path: self.path });
         }
         Ok(Self { selection, ..self })
@@ -189,7 +189,7 @@ impl Source {
     }
 
     /// Returns what it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> SourceKind {
         self.kind
     }
 
@@ -206,7 +206,7 @@ impl Source {
             report: Report::default(),
             excluded: Vec::new(),
         };
-        if self.kind == Kind::Directory {
+        if self.kind == SourceKind::Directory {
             let mut meter = Meter::new(progress, None);
             let root = directory::Root {
                 directory: &self.open,
@@ -224,7 +224,7 @@ impl Source {
         })?;
         let total = file.metadata().map(|metadata| metadata.len()).ok();
         let meter = Meter::new(progress, total);
-        if self.kind == Kind::ZipArchive {
+        if self.kind == SourceKind::ZipArchive {
             zip_file::each(&file, &self.path, meter, &mut reading)?;
             return Ok(reading.report);
         }
@@ -241,16 +241,16 @@ impl Source {
 
 /// Returns what an archive is: what it begins like, and if that is nothing, what it is called. A
 /// zip file may begin with a program that unpacks it.
-fn kind_of_archive(file: &File, path: &Path) -> io::Result<Kind> {
+fn kind_of_archive(file: &File, path: &Path) -> io::Result<SourceKind> {
     let mut start = [0; 512];
     let read = file.read_at(&mut start, 0)?;
     let start = &start[..read];
     let is_tar = Packing::of(start).is_some() || kind_of_file::is_tar(start);
     let is_zip = start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06");
     Ok(if is_zip || is_named(path, &[ZIP]) && !is_tar {
-        Kind::ZipArchive
+        SourceKind::ZipArchive
     } else {
-        Kind::TarArchive
+        SourceKind::TarArchive
     })
 }
 

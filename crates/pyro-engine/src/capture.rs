@@ -23,7 +23,7 @@ pub(crate) struct Capture {
 
 /// Collected output as text.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Captured {
+pub(crate) struct CapturedOutput {
     pub(crate) text: String,
     /// How many bytes there were, if some that are not UTF-8 were replaced.
     pub(crate) lossy_from_bytes: Option<u64>,
@@ -33,7 +33,7 @@ pub(crate) struct Captured {
 
 /// What a command printed, as results have it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
-pub struct Printed {
+pub struct CommandOutput {
     /// Its standard output, unless that was streamed.
     pub stdout: String,
     /// Its standard error, unless that was streamed.
@@ -58,8 +58,8 @@ pub struct Printed {
     pub stderr_truncated_from_bytes: Option<u64>,
 }
 
-impl From<[Captured; 2]> for Printed {
-    fn from([stdout, stderr]: [Captured; 2]) -> Self {
+impl From<[CapturedOutput; 2]> for CommandOutput {
+    fn from([stdout, stderr]: [CapturedOutput; 2]) -> Self {
         Self {
             stdout: stdout.text,
             stderr: stderr.text,
@@ -74,12 +74,12 @@ impl From<[Captured; 2]> for Printed {
 }
 
 impl Capture {
-    pub(crate) fn finish(self) -> Captured {
-        Captured::part(self.kept, self.total)
+    pub(crate) fn finish(self) -> CapturedOutput {
+        CapturedOutput::part(self.kept, self.total)
     }
 }
 
-impl Captured {
+impl CapturedOutput {
     /// Makes text of `kept`, which is all or a part of `total` bytes.
     pub(crate) fn part(mut kept: Vec<u8>, total: u64) -> Self {
         let truncated = total > kept.len() as u64;
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    async fn captured(chunks: &[&[u8]]) -> Captured {
+    async fn captured(chunks: &[&[u8]]) -> CapturedOutput {
         let mut capture = Capture::default();
         for chunk in chunks {
             capture.write_all(chunk).await.unwrap();
@@ -150,9 +150,9 @@ mod tests {
         let text = captured(&["gr\u{fc}".as_bytes(), "\u{df}e\n".as_bytes()]).await;
         assert_eq!(
             text,
-            Captured {
+            CapturedOutput {
                 text: "gr\u{fc}\u{df}e\n".into(),
-                ..Captured::default()
+                ..CapturedOutput::default()
             }
         );
     }

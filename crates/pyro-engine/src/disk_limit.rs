@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::statvfs;
 
-use crate::error::Kind;
+use crate::error::ErrorKind;
 use crate::{Config, Error, variables};
 
 const MIB: u64 = 1024 * 1024;
@@ -135,7 +135,7 @@ impl Exceeded {
             variables::MAX_DISK_MIB
         );
         Error {
-            kind: Kind::Failed,
+            kind: ErrorKind::Failed,
             code: "disk_limit".into(),
             message: format!("{consequence}: {}", self.facts()),
             cause: Some(self.rule),

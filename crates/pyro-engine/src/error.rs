@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// What kind of failure it is. Faces derive their exit codes and exception classes from it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum ErrorKind {
     /// The request cannot be meant.
     InvalidInput,
     /// The request is sound; carrying it out failed.
@@ -28,7 +28,7 @@ pub enum Kind {
 pub struct Error {
     /// What kind of failure it is.
     #[serde(skip)]
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// A stable name for programs.
     pub code: Cow<'static, str>,
     /// What failed, in one line.
@@ -44,7 +44,7 @@ pub struct Error {
 }
 
 impl Error {
-    fn new(kind: Kind, code: &'static str, message: impl Display) -> Self {
+    fn new(kind: ErrorKind, code: &'static str, message: impl Display) -> Self {
         Self {
             kind,
             code: code.into(),
@@ -62,13 +62,13 @@ impl Error {
 
     /// A value of a request is out of its range, or otherwise unusable.
     pub(crate) fn invalid(message: impl Display) -> Self {
-        Self::new(Kind::InvalidInput, "invalid_input", message)
+        Self::new(ErrorKind::InvalidInput, "invalid_input", message)
     }
 
     /// A request is not of its operation's shape.
     pub(crate) fn malformed(operation: &str, error: &serde_json::Error) -> Self {
         Self::new(
-            Kind::InvalidInput,
+            ErrorKind::InvalidInput,
             "invalid_input",
             format!("invalid {operation} request: {error}"),
         )
@@ -77,13 +77,17 @@ impl Error {
 
     /// A caller may not have what it asks for, whatever it is.
     pub(crate) fn not_allowed(message: impl Display) -> Self {
-        Self::new(Kind::InvalidInput, "not_allowed_by_operator", message)
+        Self::new(ErrorKind::InvalidInput, "not_allowed_by_operator", message)
             .remedy("send the request without it")
     }
 
     /// A path leads to where its caller may not read.
     pub(crate) fn outside(message: impl Display) -> Self {
-        Self::new(Kind::InvalidInput, "outside_allowed_directories", message)
+        Self::new(
+            ErrorKind::InvalidInput,
+            "outside_allowed_directories",
+            message,
+        )
     }
 
     /// What a request names on the host cannot be opened.
@@ -103,7 +107,7 @@ impl Error {
 
     /// A request has no command, in the words of whoever reads it.
     pub(crate) fn no_command(message: impl Display) -> Self {
-        Self::new(Kind::InvalidInput, "command_required", message)
+        Self::new(ErrorKind::InvalidInput, "command_required", message)
     }
 
     pub(crate) fn command_required() -> Self {
@@ -113,7 +117,8 @@ impl Error {
 
     pub(crate) fn no_home(variable: &str) -> Self {
         let message = format!("there is no home directory, and {variable} is not set");
-        Self::new(Kind::InvalidInput, "no_home", message).remedy(format!("set HOME or {variable}"))
+        Self::new(ErrorKind::InvalidInput, "no_home", message)
+            .remedy(format!("set HOME or {variable}"))
     }
 
     pub(crate) fn no_directory(
@@ -125,20 +130,20 @@ impl Error {
             "{variable} is '{}', which cannot be told from here: {error}",
             path.display()
         );
-        Self::new(Kind::InvalidInput, "invalid_variable", message)
+        Self::new(ErrorKind::InvalidInput, "invalid_variable", message)
             .remedy(format!("set {variable} to an absolute path"))
     }
 
     pub(crate) fn bad_variable(name: &str, value: &OsStr, expected: &str) -> Self {
         let value = value.to_string_lossy();
         let message = format!("environment variable {name} is '{value}'; expected {expected}");
-        Self::new(Kind::InvalidInput, "invalid_variable", message)
+        Self::new(ErrorKind::InvalidInput, "invalid_variable", message)
             .remedy(format!("unset {name} or correct it"))
     }
 
     pub(crate) fn cancelled(operation: &str) -> Self {
         let mut error = Self::new(
-            Kind::Cancelled,
+            ErrorKind::Cancelled,
             "cancelled",
             format!("{operation} was cancelled"),
         );
@@ -149,7 +154,7 @@ impl Error {
     /// What a VM was needed for cannot be done, because its time is over.
     pub(crate) fn expired(noun: &str, id: impl Display, ttl_seconds: u64) -> Self {
         let message = format!("{noun} '{id}' expired and was automatically deleted");
-        let mut error = Self::new(Kind::Failed, "vm_expired", message).remedy(format!(
+        let mut error = Self::new(ErrorKind::Failed, "vm_expired", message).remedy(format!(
             "its time to live was {ttl_seconds} s; ask for more with --ttl-seconds"
         ));
         error.retry_safe = false;
@@ -161,13 +166,13 @@ impl Error {
             return Self::empty_id(noun);
         }
         let message = format!("{noun} '{id}' does not exist");
-        Self::new(Kind::InvalidInput, "not_found", message)
+        Self::new(ErrorKind::InvalidInput, "not_found", message)
             .remedy(format!("`pyro {noun} list` shows those that do"))
     }
 
     fn empty_id(noun: &str) -> Self {
         let message = format!("the id of the {noun} is empty");
-        Self::new(Kind::InvalidInput, "not_found", message).remedy(format!(
+        Self::new(ErrorKind::InvalidInput, "not_found", message).remedy(format!(
             "give the id that `pyro {noun} create` returned (is a variable not set?); `pyro {noun} \
              list` shows those that there are"
         ))
@@ -176,25 +181,25 @@ impl Error {
     pub(crate) fn unreadable_record(noun: &str, id: &str, error: &RecordError) -> Self {
         let message = format!("{noun} '{id}' cannot be used: {error}");
         match error {
-            RecordError::Newer { .. } => Self::new(Kind::Failed, "newer_format", message)
+            RecordError::Newer { .. } => Self::new(ErrorKind::Failed, "newer_format", message)
                 .remedy("use the version of pyro that made it, or a newer one"),
-            RecordError::Store(_) => Self::new(Kind::Failed, "store_unusable", message)
+            RecordError::Store(_) => Self::new(ErrorKind::Failed, "store_unusable", message)
                 .remedy("check the directory's owner and mode, and the free space"),
-            _ => Self::new(Kind::Failed, "broken_record", message)
+            _ => Self::new(ErrorKind::Failed, "broken_record", message)
                 .remedy(format!("`pyro {noun} delete {id}` removes it")),
         }
     }
 
     pub(crate) fn unreadable_log(path: &std::path::Path, error: &std::io::Error) -> Self {
         let message = format!("cannot read the log {}: {error}", path.display());
-        Self::new(Kind::Failed, "store_unusable", message)
+        Self::new(ErrorKind::Failed, "store_unusable", message)
             .remedy("check the directory's owner and mode")
     }
 
     /// This process cannot have what every call needs: open files, memory.
     pub fn resource(error: &std::io::Error) -> Self {
         let message = format!("this process cannot open what it needs: {error}");
-        Self::new(Kind::Failed, "resource_limit", message)
+        Self::new(ErrorKind::Failed, "resource_limit", message)
             .remedy("raise its limits, above all that of open files (`ulimit -n`)")
     }
 
@@ -208,7 +213,7 @@ impl Error {
         );
         Self {
             retry_safe: false,
-            ..Self::new(Kind::Failed, "output_dropped", message)
+            ..Self::new(ErrorKind::Failed, "output_dropped", message)
         }
         .remedy(
             "have the command write to a file instead; 1 GiB is kept of one output, and less where \
@@ -218,7 +223,7 @@ impl Error {
 
     /// Whether it is about where a command's output goes.
     pub(crate) fn is_of_output(&self) -> bool {
-        self.kind == Kind::OutputClosed || self.code == "output_failed"
+        self.kind == ErrorKind::OutputClosed || self.code == "output_failed"
     }
 
     /// A VM is not in the state that something needs.
@@ -236,14 +241,14 @@ impl Error {
         };
         Self {
             cause: Some(cause),
-            ..Self::new(Kind::Failed, "not_started", message)
+            ..Self::new(ErrorKind::Failed, "not_started", message)
                 .remedy(format!("start it: `pyro {noun} start {id}`"))
         }
     }
 
     pub(crate) fn cannot_start(noun: &str, id: &str, state: &str) -> Self {
         let message = format!("{noun} {id} cannot be started from state '{state}'");
-        Self::new(Kind::Failed, "wrong_state", message)
+        Self::new(ErrorKind::Failed, "wrong_state", message)
             .remedy(format!("`pyro {noun} status {id}` shows what it is doing"))
     }
 
@@ -255,7 +260,7 @@ impl Error {
     pub(crate) fn environment_changed(noun: &str, id: &str, environment: &str) -> Self {
         let message =
             format!("{noun} {id} was made with another build of {environment}, which is gone");
-        Self::new(Kind::Failed, "environment_changed", message).remedy(format!(
+        Self::new(ErrorKind::Failed, "environment_changed", message).remedy(format!(
             "its logs can still be read; make a new one and delete this one: `pyro {noun} delete \
              {id}`"
         ))
@@ -264,7 +269,7 @@ impl Error {
     /// Somebody stopped or deleted the VM meanwhile.
     pub(crate) fn stopped(noun: &str, id: &str) -> Self {
         let message = format!("{noun} {id} was stopped while this was running");
-        let mut error = Self::new(Kind::Failed, "stopped_meanwhile", message).remedy(format!(
+        let mut error = Self::new(ErrorKind::Failed, "stopped_meanwhile", message).remedy(format!(
             "what was printed is in its log; start it again: `pyro {noun} start {id}`"
         ));
         error.retry_safe = false;
@@ -274,7 +279,7 @@ impl Error {
     /// The process that supervises a VM went away in the middle of something.
     pub(crate) fn supervisor_gone(noun: &str, id: &str) -> Self {
         let message = format!("the supervisor of {noun} {id} ended while this was running");
-        let mut error = Self::new(Kind::Failed, "supervisor_gone", message).remedy(format!(
+        let mut error = Self::new(ErrorKind::Failed, "supervisor_gone", message).remedy(format!(
             "`pyro {noun} status {id}` says why; its disk and logs are kept: `pyro {noun} start \
              {id}`"
         ));
@@ -285,7 +290,7 @@ impl Error {
     /// The process that supervises a VM died before the VM was ready.
     pub(crate) fn supervisor_died(noun: &str, id: &str) -> Self {
         let message = format!("the supervisor of {noun} {id} died while it was starting");
-        Self::new(Kind::Failed, "supervisor_died", message)
+        Self::new(ErrorKind::Failed, "supervisor_died", message)
             .remedy(format!("try again: `pyro {noun} start {id}`"))
     }
 
@@ -297,24 +302,28 @@ impl Error {
 
     pub(crate) fn no_supervisor(detail: &str) -> Self {
         let message = format!("a supervisor cannot be used: {detail}");
-        Self::new(Kind::Failed, "no_supervisor", message)
+        Self::new(ErrorKind::Failed, "no_supervisor", message)
             .remedy("check that the program `pyro` is installed and can be run")
+    }
+
+    /// A supervisor and its client are of different programs.
+    pub(crate) fn other_version(theirs: Option<u32>, ours: u32) -> Self {
+        let theirs = theirs.map_or_else(|| "none".to_owned(), |version| version.to_string());
+        let message = format!(
+            "this VM was started by another version of pyro: of the protocol between the two, \
+             one side speaks version {ours} and the other {theirs}"
+        );
+        Self::new(ErrorKind::Failed, "other_version", message).remedy(
+            "use the version of pyro that has started it, or stop it and start it again with this \
+             one: what is on its disk stays, and commands that run in it end",
+        )
     }
 
     /// What a transfer needs on the host failed.
     pub(crate) fn transfer(error: &dyn Display) -> Self {
         let message = format!("the files cannot be transferred: {error}");
-        Self::new(Kind::Failed, "transfer_failed", message)
+        Self::new(ErrorKind::Failed, "transfer_failed", message)
             .remedy("check the free space and the owner of the directory")
-    }
-
-    /// The guest refused what was pushed.
-    pub(crate) fn not_unpacked(words: &str) -> Self {
-        let message = format!("the guest did not unpack it: {}", words.trim());
-        Self::new(Kind::Failed, "not_unpacked", message).remedy(
-            "nothing was changed, unless commands changed the same directories meanwhile; correct \
-                 what is named and push again",
-        )
     }
 
     /// There is no guest, and running on the host was not allowed.
@@ -330,7 +339,7 @@ impl Error {
     /// Running on the host failed.
     pub(crate) fn host_compat(action: &str, error: &std::io::Error) -> Self {
         Self::new(
-            Kind::Failed,
+            ErrorKind::Failed,
             "host_compat_failed",
             format!("cannot {action} on the host: {error}"),
         )
@@ -354,8 +363,8 @@ const NO_GUEST: [&str; 4] = [
 
 /// An error on its way from one process of ours to another.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Portable {
-    kind: Kind,
+pub(crate) struct WireError {
+    kind: ErrorKind,
     code: String,
     message: String,
     cause: Option<String>,
@@ -363,7 +372,7 @@ pub(crate) struct Portable {
     retry_safe: bool,
 }
 
-impl From<Error> for Portable {
+impl From<Error> for WireError {
     fn from(error: Error) -> Self {
         Self {
             kind: error.kind,
@@ -376,8 +385,8 @@ impl From<Error> for Portable {
     }
 }
 
-impl From<Portable> for Error {
-    fn from(error: Portable) -> Self {
+impl From<WireError> for Error {
+    fn from(error: WireError) -> Self {
         Self {
             kind: error.kind,
             code: error.code.into(),
@@ -396,8 +405,8 @@ impl From<pyro_archive::Error> for Error {
             Archive::Missing { .. }
             | Archive::WrongKind { .. }
             | Archive::NoGitRules { .. }
-            | Archive::Pattern { .. } => Kind::InvalidInput,
-            _ => Kind::Failed,
+            | Archive::Pattern { .. } => ErrorKind::InvalidInput,
+            _ => ErrorKind::Failed,
         };
         Self {
             cause: join(causes(&error)),
@@ -415,8 +424,8 @@ impl From<pyro_store::Error> for Error {
 impl From<pyro_environment::Error> for Error {
     fn from(error: pyro_environment::Error) -> Self {
         let kind = match error {
-            pyro_environment::Error::Unknown { .. } => Kind::InvalidInput,
-            _ => Kind::Failed,
+            pyro_environment::Error::Unknown { .. } => ErrorKind::InvalidInput,
+            _ => ErrorKind::Failed,
         };
         let output = error.output().join("\n");
         Self {
@@ -429,8 +438,8 @@ impl From<pyro_environment::Error> for Error {
 impl From<pyro_machine::Error> for Error {
     fn from(error: pyro_machine::Error) -> Self {
         let kind = match error {
-            pyro_machine::Error::OutputClosed => Kind::OutputClosed,
-            _ => Kind::Failed,
+            pyro_machine::Error::OutputClosed => ErrorKind::OutputClosed,
+            _ => ErrorKind::Failed,
         };
         let said =
             |title: &str, text: &str| (!text.is_empty()).then(|| format!("{title}:\n{text}"));

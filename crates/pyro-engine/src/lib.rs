@@ -19,7 +19,7 @@ mod context;
 mod disk_limit;
 mod error;
 pub mod hints;
-mod lasting;
+mod instance;
 mod lenient;
 pub mod operation;
 pub mod operations;
@@ -30,10 +30,10 @@ pub mod tool;
 mod transfer;
 pub mod variables;
 
-pub use capture::Printed;
+pub use capture::CommandOutput;
 pub use config::{Config, PARK_COMMAND, SUPERVISE_COMMAND};
 pub use context::{Context, Event, Listener, OutputStreams};
-pub use error::{Error, Kind};
+pub use error::{Error, ErrorKind};
 pub use permissions::{HOST_COMPAT, HostDirectories, Permissions};
 pub use pyro_chat::Key;
 pub use pyro_environment::Progress;
@@ -105,7 +105,7 @@ impl Engine {
                 "removed machines without an owner"
             );
         }
-        engine.sweep_lasting();
+        engine.sweep_instances();
         Ok(engine)
     }
 
@@ -139,7 +139,7 @@ impl Engine {
         description: &str,
         news: impl std::io::Write + Send,
     ) -> Result<(), Error> {
-        lasting::supervise(description, news).await
+        instance::supervise(description, news).await
     }
 
     /// Refuses to begin what takes room when all machines take too much of the host's disk.
@@ -188,8 +188,8 @@ impl Engine {
     /// thread that started it.
     ///
     /// # Errors
-    /// The operation's own, [`Kind::InvalidInput`] where the request does not fit it, and
-    /// [`Kind::Cancelled`].
+    /// The operation's own, [`ErrorKind::InvalidInput`] where the request does not fit it, and
+    /// [`ErrorKind::Cancelled`].
     pub async fn call(
         &self,
         entry: &Entry,
@@ -209,7 +209,7 @@ impl Engine {
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub fn fuzz_supervisor_line(line: &[u8]) {
-    lasting::fuzz_line(line);
+    instance::fuzz_line(line);
 }
 
 /// Starts a process of ours that outlives this one, and is not of its terminal. What it is told

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::lasting::WORKSPACE;
+use crate::instance::WORKSPACE;
 
 pub(crate) const VCPU_COUNT: std::ops::RangeInclusive<i64> = 1..=8;
 pub(crate) const MEM_MIB: std::ops::RangeInclusive<i64> = 256..=32_768;

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use pyro_archive::{Kind, Report, Source, write_image, write_tar};
+use pyro_archive::{Report, Source, SourceKind, write_image, write_tar};
 
-use crate::lasting::{Lasting, Push, SeedRecord, WORKSPACE, seed_in};
+use crate::instance::{Instance, Push, SeedRecord, WORKSPACE, seed_in};
 use crate::operations::workspace::{LeftOut, TransferWarning};
 use crate::request::path_text;
 use crate::{Error, Event, Listener};
@@ -15,9 +15,9 @@ use crate::{Error, Event, Listener};
 /// What kind of source it is, in results.
 pub(crate) fn mode(source: &Source) -> &'static str {
     match source.kind() {
-        Kind::Directory => "directory",
-        Kind::TarArchive => "tar_archive",
-        Kind::ZipArchive => "zip_archive",
+        SourceKind::Directory => "directory",
+        SourceKind::TarArchive => "tar_archive",
+        SourceKind::ZipArchive => "zip_archive",
     }
 }
 
@@ -62,14 +62,14 @@ fn write_seed(source: &Source, image: &PathBuf, listener: &Listener) -> Result<R
 /// loses interest before, nothing is changed.
 pub(crate) async fn push(
     source: Source,
-    lasting: Lasting,
+    instance: Instance,
     destination: &str,
     listener: &Listener,
 ) -> Result<Report, Error> {
-    let push = Push::begin(&lasting, destination)?;
+    let push = Push::begin(&instance, destination)?;
     let hang_up = push.hang_up().map_err(|error| Error::transfer(&error))?;
     let to_sender = listener.clone();
-    let sent = tokio::task::spawn_blocking(move || send(&source, push, &lasting, &to_sender));
+    let sent = tokio::task::spawn_blocking(move || send(&source, push, &instance, &to_sender));
     let report = sent.await.map_err(|error| Error::transfer(&error))?;
     drop(hang_up);
     let report = report?;
@@ -91,14 +91,14 @@ fn tell_report(report: &Report, listener: &Listener) {
 fn send(
     source: &Source,
     mut push: Push,
-    lasting: &Lasting,
+    instance: &Instance,
     listener: &Listener,
 ) -> Result<Report, Error> {
     match write_tar(source, &mut push, &tell("push", listener)) {
-        Ok(report) => push.end(lasting).map(|()| report),
+        Ok(report) => push.end(instance).map(|()| report),
         // The other side hung up, and says why.
         Err(error @ pyro_archive::Error::Write { .. }) => {
-            push.end(lasting)?;
+            push.end(instance)?;
             Err(error.into())
         }
         Err(error) => Err(error.into()),

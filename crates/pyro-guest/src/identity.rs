@@ -36,14 +36,14 @@ const PLACEHOLDER_ID: &str = "00000000000000000000000000000000";
 pub(crate) struct Identity {
     random: File,
     devices: Devices,
-    hostname: Kept,
-    hosts: Kept,
+    hostname: IdentityFile,
+    hosts: IdentityFile,
     /// What else there is in `/etc/hosts`.
     other_hosts: String,
-    machine_id: Kept,
+    machine_id: IdentityFile,
     /// D-Bus's copy of it, where there is one.
-    dbus_machine_id: Option<Kept>,
-    resolver: Kept,
+    dbus_machine_id: Option<IdentityFile>,
+    resolver: IdentityFile,
     /// Whether the machine was its own before: then it is about to become a template, or a clone
     /// of one.
     adopted: bool,
@@ -55,17 +55,17 @@ impl Identity {
         let devices = Devices::prepare()?;
         let random = File::open("/dev/urandom").step("open the source of entropy")?;
         rustix::system::sethostname(PLACEHOLDER_NAME.as_bytes()).step("set the host name")?;
-        let hosts = Kept::claim(HOSTS)?;
+        let hosts = IdentityFile::claim(HOSTS)?;
         let other_hosts = other_hosts(&hosts.contents());
         let mut identity = Self {
             random,
             devices,
-            hostname: Kept::claim(HOSTNAME)?,
+            hostname: IdentityFile::claim(HOSTNAME)?,
             hosts,
             other_hosts,
-            machine_id: Kept::claim(MACHINE_ID)?,
-            dbus_machine_id: Kept::open(DBUS_MACHINE_ID, false).ok(),
-            resolver: Kept::claim(RESOLVER)?,
+            machine_id: IdentityFile::claim(MACHINE_ID)?,
+            dbus_machine_id: IdentityFile::open(DBUS_MACHINE_ID, false).ok(),
+            resolver: IdentityFile::claim(RESOLVER)?,
             adopted: false,
         };
         identity.write_name(PLACEHOLDER_NAME)?;
@@ -148,7 +148,7 @@ fn invalid(step: &str) -> Error {
 
 /// An open file, its path, and how long it is.
 #[derive(Debug)]
-struct Kept {
+struct IdentityFile {
     path: &'static str,
     file: File,
     length: u64,
@@ -156,7 +156,7 @@ struct Kept {
     page: FirstPage,
 }
 
-impl Kept {
+impl IdentityFile {
     /// Opens a file, which is made if there is none. Whatever else a command of an earlier machine
     /// may have put there (a link, a pipe) is removed.
     fn claim(path: &'static str) -> Result<Self, Error> {
@@ -336,18 +336,21 @@ mod tests {
         fs::create_dir_all(&directory).unwrap();
         let path: &'static str = directory.join("file").to_str().unwrap().to_owned().leak();
         let read = || fs::read_to_string(path).unwrap();
-        let mut file = Kept::claim(path).unwrap();
+        let mut file = IdentityFile::claim(path).unwrap();
         for again in [false, true] {
             for contents in ["short\n", "shore\n", "something long\n", "own\n"] {
                 file.write(contents, again).unwrap();
                 assert_eq!(read(), contents);
             }
         }
-        assert_eq!(Kept::claim(path).unwrap().contents(), "own\n");
+        assert_eq!(IdentityFile::claim(path).unwrap().contents(), "own\n");
         fs::remove_file(path).unwrap();
-        assert!(Kept::open(path, false).is_err());
+        assert!(IdentityFile::open(path, false).is_err());
         std::os::unix::fs::symlink("/nonexistent/target", path).unwrap();
-        Kept::claim(path).unwrap().overwrite("own\n").unwrap();
+        IdentityFile::claim(path)
+            .unwrap()
+            .overwrite("own\n")
+            .unwrap();
         assert!(fs::symlink_metadata(path).unwrap().is_file());
         assert_eq!(read(), "own\n");
         fs::remove_dir_all(&directory).unwrap();

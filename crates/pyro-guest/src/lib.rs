@@ -13,17 +13,18 @@
 
 mod boot;
 mod clocks;
-mod command;
-mod commands;
 mod console;
 mod devices;
+mod directories;
 mod error;
+mod files;
 mod flush;
 mod group;
 mod identity;
 mod kernel_log;
 mod network;
 mod outbox;
+mod poll;
 mod power;
 mod prestart;
 mod process_tree;

@@ -11,13 +11,14 @@ use std::process::Command;
 use std::sync::Arc;
 
 use pyro_prestart::{Message, PLACEHOLDER, READY};
+use pyro_protocol::Exec;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
 use crate::group::Group;
 use crate::reaper::{self, Mailbox};
-use crate::spawn::{self, DEFAULT_HOME, LoweredLimit, Request, Spawned};
+use crate::spawn::{self, DEFAULT_HOME, LoweredLimit, Spawned};
 
 /// How long a shell may take until it waits.
 const START_LIMIT: Timespec = Timespec {
@@ -48,9 +49,8 @@ impl Prestarted {
         mailbox: &Arc<Mailbox>,
         group: Option<Group>,
     ) -> io::Result<Self> {
-        let failed = |(_, message)| io::Error::other(message);
-        let (stdout, child_stdout) = spawn::pipe_from_child().map_err(failed)?;
-        let (stderr, child_stderr) = spawn::pipe_from_child().map_err(failed)?;
+        let (stdout, child_stdout) = spawn::pipe_from_child()?;
+        let (stderr, child_stderr) = spawn::pipe_from_child()?;
         let (child_stdin, stdin) = spawn::pipe_to_child()?;
         // It has no other path. By `/proc/self` it would be among what the kernel forgets of the
         // shell when that ends, which costs more.
@@ -83,8 +83,8 @@ impl Prestarted {
 
     /// Has the shell run the command that is asked for. Otherwise kills it: it cannot be what was
     /// asked for.
-    pub(crate) fn run(mut self, request: &Request) -> Option<Spawned> {
-        let message = message(request, self.login_shell)?;
+    pub(crate) fn run(mut self, exec: &Exec) -> Option<Spawned> {
+        let message = message(exec, self.login_shell)?;
         // A pipe that nobody has written to takes all of it.
         let written = rustix::io::write(&self.stdin, &message).ok()?;
         if written != message.len() {
@@ -92,7 +92,7 @@ impl Prestarted {
         }
         Some(Spawned {
             pid: self.shell.0.take()?,
-            stdin: Some(self.stdin).filter(|_| request.stdin),
+            stdin: Some(self.stdin).filter(|_| exec.stdin),
             stdout: self.stdout,
             stderr: self.stderr,
         })
@@ -112,8 +112,8 @@ impl Drop for Shell {
 }
 
 /// Returns what a waiting shell is to be told, if it can do what is asked for.
-fn message(request: &Request, login_shell: &str) -> Option<Vec<u8>> {
-    let [program, option, line] = &request.argv[..] else {
+fn message(exec: &Exec, login_shell: &str) -> Option<Vec<u8>> {
+    let [program, option, line] = &exec.argv[..] else {
         return None;
     };
     let is_shell = program.as_bytes() == PLACEHOLDER[0].to_bytes()
@@ -122,7 +122,7 @@ fn message(request: &Request, login_shell: &str) -> Option<Vec<u8>> {
         return None;
     }
     // The last value of a name counts.
-    let env = spawn::environment(&request.env, login_shell);
+    let env = spawn::environment(&exec.env, login_shell);
     let variables: BTreeMap<&str, &str> = env.into_iter().collect();
     let mut environment = Vec::new();
     for (name, value) in &variables {
@@ -141,8 +141,8 @@ fn message(request: &Request, login_shell: &str) -> Option<Vec<u8>> {
         arguments.push(0);
     }
     let message = Message {
-        stdin: request.stdin,
-        directory: &directory(request, variables.get("HOME").copied())?,
+        stdin: exec.stdin,
+        directory: &directory(exec, variables.get("HOME").copied())?,
         arguments: &arguments,
         environment: &environment,
     };
@@ -151,11 +151,11 @@ fn message(request: &Request, login_shell: &str) -> Option<Vec<u8>> {
 
 /// Returns the directory to enter; it is empty if the shell is in it already. It is entered here
 /// first, because the agent can say that it does not work.
-fn directory(request: &Request, home: Option<&str>) -> Option<CString> {
-    if request.cwd.is_none() && home == Some(DEFAULT_HOME) {
+fn directory(exec: &Exec, home: Option<&str>) -> Option<CString> {
+    if exec.cwd.is_none() && home == Some(DEFAULT_HOME) {
         return Some(CString::default());
     }
-    let entered = spawn::enter(request, home.unwrap_or_default()).ok()?;
+    let entered = spawn::enter(exec, home.unwrap_or_default()).ok()?;
     let directory = Path::new("/").join(spawn::octets(entered.0));
     CString::new(directory.into_os_string().into_vec()).ok()
 }
@@ -181,30 +181,27 @@ fn wait_for_ready(stdout: &OwnedFd) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn message_for(request: &Request) -> Option<Vec<u8>> {
-        message(request, "/bin/bash")
+    fn message_for(exec: &Exec) -> Option<Vec<u8>> {
+        message(exec, "/bin/bash")
     }
 
-    fn request(argv: [&str; 3]) -> Request {
-        Request {
+    fn exec_of(argv: [&str; 3]) -> Exec {
+        Exec {
             argv: argv.map(str::to_owned).into(),
-            env: Vec::new(),
-            cwd: None,
-            cwd_optional: false,
-            stdin: false,
+            ..Exec::default()
         }
     }
 
     #[test]
     fn only_lines_for_the_shell_are_told() {
-        assert!(message_for(&request(["/bin/sh", "-c", "true"])).is_some());
+        assert!(message_for(&exec_of(["/bin/sh", "-c", "true"])).is_some());
         for other in [
             ["/bin/bash", "-c", "true"],
             ["/bin/sh", "-e", "true"],
             ["/bin/sh", "-c", "true\0"],
             ["/bin/sh", "-c", &"x".repeat(100_000)],
         ] {
-            assert!(message_for(&request(other)).is_none());
+            assert!(message_for(&exec_of(other)).is_none());
         }
     }
 
@@ -215,16 +212,16 @@ mod tests {
             ("LD_PRELOAD", false),
             ("MALLOC_PERTURB_", false),
         ] {
-            let mut request = request(["/bin/sh", "-c", "true"]);
-            request.env = vec![(name.to_owned(), "x".to_owned())];
-            assert_eq!(message_for(&request).is_some(), told, "{name}");
+            let mut exec = exec_of(["/bin/sh", "-c", "true"]);
+            exec.env = vec![(name.to_owned(), "x".to_owned())];
+            assert_eq!(message_for(&exec).is_some(), told, "{name}");
         }
     }
 
     #[test]
     fn a_directory_that_is_not_there_is_told_to_nobody() {
-        let mut request = request(["/bin/sh", "-c", "true"]);
-        request.cwd = Some("/nowhere".to_owned());
-        assert!(message_for(&request).is_none());
+        let mut exec = exec_of(["/bin/sh", "-c", "true"]);
+        exec.cwd = Some("/nowhere".to_owned());
+        assert!(message_for(&exec).is_none());
     }
 }

@@ -6,23 +6,21 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pyro_protocol::{
-    CONNECTION, Clocks, Decoder, Disk, ExecFailure, Frame, GENERATION, GuestMessage, HostMessage,
-    Kind, Network,
+    CONNECTION, Call, Clocks, Decoder, Disk, Frame, FrameKind, GENERATION, GuestMessage,
+    HostMessage, Network, Refusal, RefusalReason, milliseconds,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::command::{OUTPUT_CHUNK_BYTES, milliseconds};
-use crate::commands::Commands;
 use crate::console;
 use crate::error::Error;
 use crate::flush::Flushes;
 use crate::kernel_log::KernelLog;
 use crate::outbox::Outbox;
+use crate::poll::Source;
 use crate::reaper;
-use crate::spawn::{self, Request};
-use crate::unpack::Order;
+use crate::streams::{NotOpen, OUTPUT_CHUNK_BYTES, Streams, Surroundings};
 use crate::workers::Workers;
 
 /// What the agent does to the machine it runs in.
@@ -138,24 +136,13 @@ enum Stage {
     Adopted,
 }
 
-/// Where something happened.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Source {
-    Port,
-    KernelLog,
-    Bell,
-    Flush,
-    Command(u32, Kind),
-    Leftover(usize),
-}
-
 struct Server<'a> {
     port: OwnedFd,
     machine: &'a mut dyn Machine,
     stage: Stage,
     decoder: Decoder,
     outbox: Outbox,
-    commands: Commands,
+    streams: Streams,
     flushes: Flushes,
     kernel_log: Option<KernelLog>,
     /// Dropped after the commands, whose archives end then, and waited for: a disk to which one
@@ -176,7 +163,7 @@ impl<'a> Server<'a> {
             stage: Stage::Booted,
             decoder: Decoder::new(),
             outbox: Outbox::default(),
-            commands: Commands::new()?,
+            streams: Streams::new()?,
             flushes: Flushes::new()?,
             workers: Workers::new()?,
             scratch: vec![0; OUTPUT_CHUNK_BYTES],
@@ -192,14 +179,14 @@ impl<'a> Server<'a> {
                 Source::Port if happened == PollFlags::OUT => {}
                 Source::Port => self.read_port()?,
                 Source::KernelLog => self.note_killed(),
-                Source::Bell => self.commands.collect_ended(),
+                Source::Bell => self.streams.collect_ended(),
                 Source::Flush => self.report_flushed(),
-                Source::Command(stream, kind) => self.pump(stream, kind)?,
-                Source::Leftover(index) => self.commands.discard(index, &mut self.scratch),
+                Source::Stream(stream, kind) => self.pump(stream, kind)?,
+                Source::Leftover(index) => self.streams.discard(index, &mut self.scratch),
             }
         }
-        self.commands.kill_overdue();
-        self.commands.report_ended(&mut self.outbox);
+        self.streams.end_overdue();
+        self.streams.report_ended(&mut self.outbox);
         Ok(())
     }
 
@@ -221,9 +208,9 @@ impl<'a> Server<'a> {
         if let Some(log) = &self.kernel_log {
             watch(Source::KernelLog, log.as_fd(), PollFlags::IN);
         }
-        self.commands.watch(self.outbox.has_room(), watch);
+        self.streams.watch(self.outbox.has_room(), watch);
 
-        let timeout = self.commands.next_deadline().map(|deadline| {
+        let timeout = self.streams.next_deadline().map(|deadline| {
             let left = deadline.saturating_duration_since(Instant::now());
             Timespec::try_from(left).unwrap_or(Timespec {
                 tv_sec: i64::MAX,
@@ -279,7 +266,7 @@ impl<'a> Server<'a> {
     }
 
     fn handle(&mut self, frame: &Frame) -> Result<(), End> {
-        if frame.kind == Kind::Control {
+        if frame.kind == FrameKind::Control {
             let message = frame
                 .message()
                 .map_err(|error| broken("malformed message", &error))?;
@@ -290,71 +277,38 @@ impl<'a> Server<'a> {
             }
             return Ok(());
         }
-        let wanted = match frame.kind {
-            Kind::Stdin => self.receive(frame.stream, &frame.payload),
-            Kind::Credit => self.grant(frame)?,
-            Kind::Control | Kind::Stdout | Kind::Stderr => {
+        let taken = match frame.kind {
+            FrameKind::Stdin => self.receive(frame.stream, &frame.payload),
+            FrameKind::Credit => match frame.as_credit() {
+                Ok(credit) if credit.channel != FrameKind::Stdin => {
+                    self.streams.grant(frame.stream, credit)
+                }
+                _ => return Err(unexpected("credit", frame.stream)),
+            },
+            FrameKind::Control | FrameKind::Stdout | FrameKind::Stderr => {
                 return Err(unexpected("output", frame.stream));
             }
         };
-        // The host cannot know yet that the command has ended, or was never started.
-        if wanted || self.commands.knew(frame.stream) {
+        if taken.is_ok() || self.streams.knew(frame.stream) {
             Ok(())
         } else {
             Err(unexpected("data", frame.stream))
         }
     }
 
-    /// Takes what is to be passed on to a command or an unpacking; returns whether there is one.
-    fn receive(&mut self, stream: u32, bytes: &[u8]) -> bool {
-        let Some(input) = self.commands.input(stream) else {
-            return false;
-        };
-        let granted = input.receive(bytes);
-        if let Some(credit) = input.take_grant() {
+    /// Takes the input of a stream.
+    fn receive(&mut self, stream: u32, bytes: &[u8]) -> Result<(), NotOpen> {
+        if let Some(credit) = self.streams.receive(stream, bytes)? {
             self.outbox.push(&Frame::credit(stream, credit));
         }
-        if !granted {
-            self.commands.punish(stream);
-        }
-        true
-    }
-
-    /// Takes what a command may print; returns whether there is one.
-    fn grant(&mut self, frame: &Frame) -> Result<bool, End> {
-        let Some(command) = self.commands.get(frame.stream) else {
-            return Ok(false);
-        };
-        match frame.as_credit() {
-            Ok(credit) if credit.channel == Kind::Stdout => command.stdout.grant(credit.bytes),
-            Ok(credit) if credit.channel == Kind::Stderr => command.stderr.grant(credit.bytes),
-            _ => return Err(unexpected("credit", frame.stream)),
-        }
-        Ok(true)
+        Ok(())
     }
 
     fn handle_message(&mut self, stream: u32, message: HostMessage) -> Result<(), End> {
         match message {
-            HostMessage::Exec {
-                argv,
-                env,
-                cwd,
-                cwd_optional,
-                timeout_ms,
-                stdin,
-            } => {
-                let request = Request {
-                    argv,
-                    env,
-                    cwd,
-                    cwd_optional,
-                    stdin,
-                };
-                self.exec(stream, &request, timeout_ms);
-            }
-            HostMessage::Unpack { destination } => self.unpack(stream, destination),
+            HostMessage::Call { call } => self.call(stream, call),
             HostMessage::Signal { signal } if stream != CONNECTION => {
-                if !self.commands.signal(stream, signal) {
+                if !self.streams.signal(stream, signal) {
                     return Err(unexpected("signal", stream));
                 }
             }
@@ -392,7 +346,7 @@ impl<'a> Server<'a> {
     /// this machine may be a clone of the one that answered last. So it is nobody's own any more,
     /// and all stream numbers are free again.
     fn hello(&mut self, generation: u32) {
-        self.commands.forget_streams();
+        self.streams.forget_numbers();
         if self.stage == Stage::Adopted {
             self.stage = Stage::Prepared;
         }
@@ -465,7 +419,7 @@ impl<'a> Server<'a> {
         match self.flushes.take() {
             Some(Ok(processes)) => {
                 // A shell without a command is nobody's process.
-                let processes = processes.saturating_sub(self.commands.waiting());
+                let processes = processes.saturating_sub(self.streams.waiting());
                 let answer = GuestMessage::Synced { processes };
                 self.outbox.say(CONNECTION, &answer);
             }
@@ -481,18 +435,27 @@ impl<'a> Server<'a> {
     fn note_killed(&mut self) {
         let killed = self.kernel_log.as_ref().map(KernelLog::killed);
         for pid in killed.into_iter().flatten() {
-            self.commands.note_killed_for_memory(pid);
+            self.streams.note_killed_for_memory(pid);
         }
     }
 
-    fn exec(&mut self, stream: u32, request: &Request, timeout_ms: Option<u64>) {
-        let started = self.is_adopted().and_then(|()| {
-            let groups = self.machine.control_groups();
-            self.commands.start(stream, request, timeout_ms, groups)
-        });
-        let answer = match started {
-            Ok(pid) => GuestMessage::Started { pid },
-            Err((failure, message)) => GuestMessage::ExecFailed { failure, message },
+    /// Begins to carry out a call.
+    fn call(&mut self, stream: u32, call: Call) {
+        let opened = if self.stage == Stage::Adopted {
+            let around = Surroundings {
+                root: self.machine.root(),
+                groups: self.machine.control_groups(),
+                workers: &self.workers,
+            };
+            self.streams.open(stream, call, &around)
+        } else {
+            let message = "the machine was not adopted yet";
+            Err(Refusal::new(RefusalReason::NotReady, message))
+        };
+        let answer = match opened {
+            Ok(Some(pid)) => GuestMessage::Started { pid },
+            Ok(None) => return,
+            Err(refusal) => GuestMessage::Refused(refusal),
         };
         self.outbox.say(stream, &answer);
     }
@@ -501,46 +464,26 @@ impl<'a> Server<'a> {
         let library = self.machine.prestart_library();
         let library = library.filter(|_| self.stage != Stage::Booted);
         let groups = self.machine.control_groups();
-        let waits = library.is_some_and(|library| self.commands.prestart(library, groups));
+        let waits = library.is_some_and(|library| self.streams.prestart(library, groups));
         self.outbox
             .say(CONNECTION, &GuestMessage::Prestarted { waits });
     }
 
-    fn unpack(&mut self, stream: u32, destination: String) {
-        let root = self.machine.root().to_owned();
-        let order = Order { root, destination };
-        let started = self
-            .is_adopted()
-            .and_then(|()| self.commands.start_unpacking(stream, &self.workers, order));
-        if let Err((failure, message)) = started {
-            let answer = GuestMessage::ExecFailed { failure, message };
-            self.outbox.say(stream, &answer);
-        }
-    }
-
-    fn is_adopted(&self) -> Result<(), spawn::Failure> {
-        if self.stage == Stage::Adopted {
-            return Ok(());
-        }
-        let message = "the machine was not adopted yet".to_owned();
-        Err((ExecFailure::NotReady, message))
-    }
-
-    /// Moves what one pipe of a command has or takes.
-    fn pump(&mut self, stream: u32, kind: Kind) -> Result<(), End> {
-        if kind != Kind::Stdin && !self.outbox.has_room() {
+    /// Moves what one pipe of a stream has or takes.
+    fn pump(&mut self, stream: u32, kind: FrameKind) -> Result<(), End> {
+        if kind != FrameKind::Stdin && !self.outbox.has_room() {
             self.flush()?;
             if !self.outbox.has_room() {
                 return Ok(());
             }
         }
         let Self {
-            commands,
+            streams,
             scratch,
             outbox,
             ..
         } = self;
-        commands.pump(stream, kind, scratch, outbox);
+        streams.pump(stream, kind, scratch, outbox);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use pyro_protocol::ExecFailure;
+use pyro_protocol::{Exec, Refusal, RefusalReason};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
@@ -31,18 +31,6 @@ pub(crate) const DEFAULT_HOME: &str = "/root";
 /// higher, for its pipes.
 const COMMAND_OPEN_FILES: u64 = 1024;
 
-/// The command to start.
-#[derive(Debug)]
-pub(crate) struct Request {
-    /// Program and arguments; the program is searched in `PATH`.
-    pub(crate) argv: Vec<String>,
-    pub(crate) env: Vec<(String, String)>,
-    pub(crate) cwd: Option<String>,
-    /// Whether it may be another directory, where this one cannot be had.
-    pub(crate) cwd_optional: bool,
-    pub(crate) stdin: bool,
-}
-
 /// A command that was started; the pipes' ends do not block.
 #[derive(Debug)]
 pub(crate) struct Spawned {
@@ -52,22 +40,19 @@ pub(crate) struct Spawned {
     pub(crate) stderr: OwnedFd,
 }
 
-/// Why it was not started.
-pub(crate) type Failure = (ExecFailure, String);
-
 /// Starts the command in a process group of its own, and in a control group if it has one; its end
 /// will be reported to `mailbox`.
 pub(crate) fn spawn(
-    request: &Request,
+    exec: &Exec,
     mailbox: &Arc<Mailbox>,
     group: Option<&Group>,
-) -> Result<Spawned, Failure> {
-    let env = environment(&request.env, login_shell());
+) -> Result<Spawned, Refusal> {
+    let env = environment(&exec.env, login_shell());
     let variable = |name| lookup(&env, name).unwrap_or_default();
 
-    let (stdout, child_stdout) = pipe_from_child()?;
-    let (stderr, child_stderr) = pipe_from_child()?;
-    let (stdin, child_stdin) = if request.stdin {
+    let (stdout, child_stdout) = pipe_from_child().map_err(refused)?;
+    let (stderr, child_stderr) = pipe_from_child().map_err(refused)?;
+    let (stdin, child_stdin) = if exec.stdin {
         let (read, write) = pipe_to_child().map_err(refused)?;
         (Some(write), Stdio::from(read))
     } else {
@@ -80,16 +65,16 @@ pub(crate) fn spawn(
     // reaper's lock, so one command at a time, and the agent uses no relative paths.
     let pid = reaper::spawn(mailbox, || {
         let _limit = LoweredLimit::new();
-        let _directory = enter(request, variable("HOME"))?;
-        let name = request.argv.first().map_or("", String::as_str);
+        let _directory = enter(exec, variable("HOME"))?;
+        let name = exec.argv.first().map_or("", String::as_str);
         let program = find_program(&octets(name), &octets(variable("PATH"))).ok_or_else(|| {
             let message = format!("{}: command not found", shortened(name));
-            (ExecFailure::NotFound, message)
+            Refusal::new(RefusalReason::NotFound, message)
         })?;
         let mut command = Command::new(program);
         command
             .arg0(octets(name))
-            .args(request.argv[1..].iter().map(|word| octets(word)))
+            .args(exec.argv[1..].iter().map(|word| octets(word)))
             .env_clear()
             .envs(env.iter().map(|(name, value)| (name, octets(value))))
             .stdin(child_stdin)
@@ -192,22 +177,22 @@ fn find_program(name: &OsStr, search_path: &OsStr) -> Option<PathBuf> {
 /// Changes into the command's working directory until the returned guard is dropped. A directory
 /// that was asked for must exist. One that is only a default is made anew if it is missing, and is
 /// `/` if it cannot be.
-pub(crate) fn enter<'a>(request: &'a Request, home: &'a str) -> Result<InDirectory<'a>, Failure> {
-    let Some(directory) = request.cwd.as_deref() else {
+pub(crate) fn enter<'a>(exec: &'a Exec, home: &'a str) -> Result<InDirectory<'a>, Refusal> {
+    let Some(directory) = exec.cwd.as_deref() else {
         return Ok(enter_home(home));
     };
     let path = octets(directory);
     let mut entered = rustix::process::chdir(&*path);
-    if request.cwd_optional && entered == Err(Errno::NOENT) {
+    if exec.cwd_optional && entered == Err(Errno::NOENT) {
         entered = rustix::fs::mkdir(&*path, Mode::from_raw_mode(0o755))
             .and_then(|()| rustix::process::chdir(&*path));
     }
     match entered {
         Ok(()) => Ok(InDirectory(directory)),
-        Err(_) if request.cwd_optional => Ok(InDirectory("/")),
+        Err(_) if exec.cwd_optional => Ok(InDirectory("/")),
         Err(error) => {
             let message = format!("working directory {}: {error}", shortened(directory));
-            Err((ExecFailure::Refused, message))
+            Err(Refusal::new(RefusalReason::Refused, message))
         }
     }
 }
@@ -254,9 +239,9 @@ impl Drop for LoweredLimit {
 }
 
 /// Returns the agent's end, which does not block, and the child's end, which does.
-pub(crate) fn pipe_from_child() -> Result<(OwnedFd, OwnedFd), Failure> {
-    let (read, write) = pipe().map_err(refused)?;
-    rustix::fs::fcntl_setfl(&read, OFlags::NONBLOCK).map_err(refused)?;
+pub(crate) fn pipe_from_child() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (read, write) = pipe()?;
+    rustix::fs::fcntl_setfl(&read, OFlags::NONBLOCK)?;
     Ok((read, write))
 }
 
@@ -275,16 +260,16 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
     Ok((read, write))
 }
 
-fn start_failure(name: &str, error: &io::Error) -> Failure {
-    let failure = match error.kind() {
-        io::ErrorKind::NotFound => ExecFailure::NotFound,
-        _ => ExecFailure::Refused,
+fn start_failure(name: &str, error: &io::Error) -> Refusal {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => RefusalReason::NotFound,
+        _ => RefusalReason::Refused,
     };
-    (failure, format!("{}: {error}", shortened(name)))
+    Refusal::new(reason, format!("{}: {error}", shortened(name)))
 }
 
-fn refused(error: impl Into<io::Error>) -> Failure {
-    (ExecFailure::Refused, error.into().to_string())
+fn refused(error: impl Into<io::Error>) -> Refusal {
+    Refusal::new(RefusalReason::Refused, error.into().to_string())
 }
 
 /// Cuts a text of the host's to a length that is still readable in a message.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use pyro_protocol::{Refusal, RefusalReason};
+
 use crate::cell::Piece;
 use crate::qemu::{MINIMUM_VERSION, PROGRAM};
 
@@ -127,12 +129,9 @@ pub enum Error {
         /// What is wrong.
         fault: String,
     },
-    /// The command cannot be handed to the guest, or the guest refused to start it.
-    #[error("the guest did not start the command: {message}")]
-    NotStarted {
-        /// Why.
-        message: String,
-    },
+    /// The call cannot be handed to the guest, or the guest did not carry it out.
+    #[error("the guest did not {}: {}", undone(.0.reason), .0.message)]
+    Refused(Refusal),
     /// The guest's side of the protocol broke its rules.
     #[error("the guest broke the protocol: {detail}")]
     Protocol {
@@ -242,7 +241,19 @@ impl Error {
             Self::NotFlushed { .. } => "not_flushed",
             Self::NotControlled { .. } => "not_controlled",
             Self::NotShutDown { .. } => "not_shut_down",
-            Self::NotStarted { .. } => "command_not_started",
+            Self::Refused(refusal) => match refusal.reason {
+                RefusalReason::BadStream
+                | RefusalReason::NotReady
+                | RefusalReason::NotFound
+                | RefusalReason::Refused => "command_not_started",
+                RefusalReason::NotUnpacked => "not_unpacked",
+                RefusalReason::NoSuchFile => "no_such_file",
+                RefusalReason::NotAFile => "not_a_file",
+                RefusalReason::BadPath => "bad_path",
+                RefusalReason::Changed => "file_changed",
+                RefusalReason::Cut => "content_cut",
+                RefusalReason::FileFailed => "file_failed",
+            },
             Self::Protocol { .. } => "guest_protocol_broken",
             Self::OutputClosed => "output_closed",
             Self::OutputFailed { .. } => "output_failed",
@@ -330,7 +341,7 @@ impl Error {
                 "try again when the host is less busy; if it stays so, stop and start it".into()
             }
             Self::NotShutDown { .. } => "it was ended; what it had not written is lost".into(),
-            Self::NotStarted { .. } => "check the command's length and the environment".into(),
+            Self::Refused(refusal) => after_refusal(refusal.reason).into(),
             Self::Protocol { .. } => {
                 "the machine was ended; run the command again in a new one".into()
             }
@@ -422,6 +433,53 @@ impl Error {
             | Self::GuestSetup { tails, .. }
             | Self::Stopped { tails, .. } => Some(tails),
             _ => None,
+        }
+    }
+}
+
+/// What was to be done, in an error's message.
+fn undone(reason: RefusalReason) -> &'static str {
+    match reason {
+        RefusalReason::BadStream
+        | RefusalReason::NotReady
+        | RefusalReason::NotFound
+        | RefusalReason::Refused => "start the command",
+        RefusalReason::NotUnpacked => "unpack it",
+        RefusalReason::NoSuchFile
+        | RefusalReason::NotAFile
+        | RefusalReason::BadPath
+        | RefusalReason::FileFailed => "open the file",
+        RefusalReason::Changed | RefusalReason::Cut => "write the file",
+    }
+}
+
+/// What to do after a call was not carried out.
+fn after_refusal(reason: RefusalReason) -> &'static str {
+    match reason {
+        RefusalReason::BadStream
+        | RefusalReason::NotReady
+        | RefusalReason::NotFound
+        | RefusalReason::Refused => "check the command's length and the environment",
+        RefusalReason::NotUnpacked => {
+            "nothing was changed, unless commands changed the same directories meanwhile; \
+                     correct what is named and push again"
+        }
+        RefusalReason::NoSuchFile => {
+            "check the path: `pyro workspace file list` shows what is there"
+        }
+        RefusalReason::NotAFile => {
+            "name a regular file; a symbolic link is read through, but not written through"
+        }
+        RefusalReason::BadPath => {
+            "name a path inside the workspace, without symbolic links that lead out of it"
+        }
+        RefusalReason::Changed => {
+            "read the file again, decide whether your change still fits, and write it with \
+                     the new checksum"
+        }
+        RefusalReason::Cut => "nothing was changed; write the file again",
+        RefusalReason::FileFailed => {
+            "nothing was changed; check the free space and the permissions in the guest"
         }
     }
 }

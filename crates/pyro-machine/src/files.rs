@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use pyro_store::{MachineDirectory, VmId, sync_directory};
 
 use crate::qemu::Disks;
-use crate::template::Stage;
+use crate::template::TemplateKind;
 use crate::{Error, disk};
 
 /// Files that outlive the machine.
@@ -32,12 +32,12 @@ pub(crate) enum Files<'a> {
 
 /// The files of a machine that is about to start.
 #[derive(Debug)]
-pub(crate) struct Laid {
+pub(crate) struct DiskPaths {
     private: PathBuf,
     seed: Option<PathBuf>,
 }
 
-impl Laid {
+impl DiskPaths {
     pub(crate) fn as_disks(&self) -> Disks<'_> {
         Disks {
             private: &self.private,
@@ -48,11 +48,13 @@ impl Laid {
 
 impl Files<'_> {
     /// What kind of template suits them: only what nobody has written to yet can be part of one.
-    pub(crate) fn stage(self) -> Stage {
+    pub(crate) fn stage(self) -> TemplateKind {
         match self {
-            Files::Own => Stage::Assembled,
-            Files::Kept(kept) if kept.seed.is_none() && !kept.disk.exists() => Stage::Assembled,
-            Files::Kept(_) => Stage::Bare,
+            Files::Own => TemplateKind::Assembled,
+            Files::Kept(kept) if kept.seed.is_none() && !kept.disk.exists() => {
+                TemplateKind::Assembled
+            }
+            Files::Kept(_) => TemplateKind::Bare,
         }
     }
 
@@ -71,11 +73,11 @@ impl Files<'_> {
     /// Makes what is not there. A new private disk is a copy of `begin`, or blank.
     pub(crate) fn lay_out(
         &self,
-        stage: Stage,
+        stage: TemplateKind,
         begin: Option<&Path>,
         directory: &MachineDirectory,
         base: &Path,
-    ) -> Result<Laid, Error> {
+    ) -> Result<DiskPaths, Error> {
         let own = directory.path().join("disk.ext4");
         let make = |path: &Path| match begin {
             Some(from) => disk::copy(from, path),
@@ -105,10 +107,10 @@ impl Files<'_> {
             }
         };
         let seed = match (stage, seed) {
-            (Stage::Assembled, _) => None,
-            (Stage::Bare, Some(seed)) => Some(disk::fit_seed(seed)?),
-            (Stage::Bare, None) => Some(disk::no_seed(directory.path())?),
+            (TemplateKind::Assembled, _) => None,
+            (TemplateKind::Bare, Some(seed)) => Some(disk::fit_seed(seed)?),
+            (TemplateKind::Bare, None) => Some(disk::no_seed(directory.path())?),
         };
-        Ok(Laid { private, seed })
+        Ok(DiskPaths { private, seed })
     }
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use pyro_protocol::Call;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::guest::{Command, Guest, Streams};
@@ -51,8 +52,15 @@ pub fn guest_says(turn: u8, bytes: &[u8]) {
                     2 => drop(guest.sync().await),
                     3 => drop(guest.prestart().await),
                     4 => {
-                        let mut archive = &b"no archive"[..];
-                        drop(guest.unpack("/workspace", &mut archive).await);
+                        let call = Call::Unpack {
+                            destination: "/workspace".to_owned(),
+                        };
+                        let streams = Streams {
+                            stdin: Some(&mut &b"no archive"[..]),
+                            stdout: &mut tokio::io::sink(),
+                            stderr: &mut tokio::io::sink(),
+                        };
+                        drop(guest.call(&call, streams).await);
                     }
                     _ => {
                         let command = Command {

@@ -17,7 +17,7 @@ use crate::network::AllowList;
 use crate::owned::OwnedMachine;
 use crate::qemu::{Disks, Memory};
 use crate::spec::{MachineSpec, PhaseClock, Platform};
-use crate::template::{self, Found, Maker, Stage, Template, Templates};
+use crate::template::{self, Template, TemplateBuilder, TemplateKind, TemplateLookup, Templates};
 use crate::{Error, HostFacts, disk, qemu};
 
 /// How often a guest is booted whose clocks are wrong. With a quarter of a processor four in ten are.
@@ -178,10 +178,10 @@ impl Machines {
     }
 
     async fn prepare_on(&self, platform: &Platform, spec: &MachineSpec) -> Result<(), Error> {
-        for stage in [Stage::Assembled, Stage::Bare] {
+        for stage in [TemplateKind::Assembled, TemplateKind::Bare] {
             let key = template::key(platform, spec, stage)?;
-            if let Found::Nothing(maker) = self.templates(platform).find(&key) {
-                let made = self.make(maker, platform, spec, stage, &|_| {}).await;
+            if let TemplateLookup::Missing(builder) = self.templates(platform).find(&key) {
+                let made = self.make(builder, platform, spec, stage, &|_| {}).await;
                 made.map_err(|error| platform.blame(error))?;
             }
         }
@@ -307,9 +307,12 @@ impl Machines {
         let stage = files.stage();
         let key = template::key(platform, spec, stage)?;
         let template = match self.find_or_wait(platform, &key, listener).await {
-            Found::Template(template) => template,
-            Found::Nothing(maker) => {
-                match self.make_for(maker, platform, spec, stage, listener).await {
+            TemplateLookup::Template(template) => template,
+            TemplateLookup::Missing(builder) => {
+                match self
+                    .make_for(builder, platform, spec, stage, listener)
+                    .await
+                {
                     Ok(template) => {
                         clock.end("template");
                         template
@@ -329,7 +332,7 @@ impl Machines {
                     }
                 }
             }
-            Found::Busy | Found::Unavailable => return Ok(None),
+            TemplateLookup::Busy | TemplateLookup::Unavailable => return Ok(None),
         };
         let restored = self
             .restore_from(&template, platform, spec, files, clock, listener)
@@ -356,13 +359,18 @@ impl Machines {
 
     /// Finds a template, or waits for whoever makes it: a guest that boots beside it would take the
     /// processor from it, and have less of one itself.
-    async fn find_or_wait(&self, platform: &Platform, key: &str, listener: Listener<'_>) -> Found {
+    async fn find_or_wait(
+        &self,
+        platform: &Platform,
+        key: &str,
+        listener: Listener<'_>,
+    ) -> TemplateLookup {
         let begun = Instant::now();
         let mut told = false;
         loop {
             let found = self.templates(platform).find(key);
             // Whoever makes it may have been stopped.
-            if !matches!(found, Found::Busy) || begun.elapsed() > self.boot_limit {
+            if !matches!(found, TemplateLookup::Busy) || begun.elapsed() > self.boot_limit {
                 return found;
             }
             if !told {
@@ -388,7 +396,7 @@ impl Machines {
         let directory = self.new_directory(listener)?;
         let stage = files.stage();
         // A machine whose root file system is assembled goes on with the disk it was assembled on.
-        let assembled = (stage == Stage::Assembled).then(|| template.disk());
+        let assembled = (stage == TemplateKind::Assembled).then(|| template.disk());
         let disks = files.lay_out(stage, assembled.as_deref(), &directory, &self.base_dir)?;
         clock.end("disk");
         let memory = template.memory();
@@ -405,7 +413,7 @@ impl Machines {
             clock,
         )?;
         machine.be_called(files.name());
-        let seed = (stage == Stage::Bare).then_some(files.has_seed());
+        let seed = (stage == TemplateKind::Bare).then_some(files.has_seed());
         machine
             .restore(&device_state, seed, self.boot_limit)
             .await?;
@@ -415,10 +423,10 @@ impl Machines {
     /// Makes a template while somebody waits for a machine.
     async fn make_for(
         &self,
-        maker: Maker,
+        builder: TemplateBuilder,
         platform: &Platform,
         spec: &MachineSpec,
-        stage: Stage,
+        stage: TemplateKind,
         listener: Listener<'_>,
     ) -> Result<Template, Error> {
         listener(LaunchEvent::Notice(
@@ -426,31 +434,31 @@ impl Machines {
              which the others are restored"
                 .into(),
         ));
-        self.make(maker, platform, spec, stage, listener).await
+        self.make(builder, platform, spec, stage, listener).await
     }
 
     /// Makes a template, from a guest whose clocks are right.
     async fn make(
         &self,
-        mut maker: Maker,
+        mut builder: TemplateBuilder,
         platform: &Platform,
         spec: &MachineSpec,
-        stage: Stage,
+        stage: TemplateKind,
         listener: Listener<'_>,
     ) -> Result<Template, Error> {
         let key = template::key(platform, spec, stage)?;
         let mut attempt = 1;
         loop {
-            let wrong = match self.make_once(maker, platform, spec, stage).await {
+            let wrong = match self.make_once(builder, platform, spec, stage).await {
                 Err(error @ Error::GuestClocks { .. }) if attempt < CLOCK_ATTEMPTS => error,
                 made => return made,
             };
             attempt += 1;
             listener(booted_again(&wrong, attempt));
-            maker = match self.templates(platform).find(&key) {
-                Found::Nothing(maker) => maker,
-                Found::Template(template) => return Ok(template),
-                Found::Busy | Found::Unavailable => return Err(wrong),
+            builder = match self.templates(platform).find(&key) {
+                TemplateLookup::Missing(builder) => builder,
+                TemplateLookup::Template(template) => return Ok(template),
+                TemplateLookup::Busy | TemplateLookup::Unavailable => return Err(wrong),
             };
         }
     }
@@ -458,29 +466,29 @@ impl Machines {
     /// Boots a machine as far as `stage`, and keeps its memory and devices as a template.
     async fn make_once(
         &self,
-        maker: Maker,
+        builder: TemplateBuilder,
         platform: &Platform,
         spec: &MachineSpec,
-        stage: Stage,
+        stage: TemplateKind,
     ) -> Result<Template, Error> {
         let turn = self.turn().await?;
         let directory = self.new_directory(&|_| {})?;
-        let disk = maker.disk();
+        let disk = builder.disk();
         disk::create(&disk, &self.base_dir)?;
         let seed = match stage {
-            Stage::Assembled => None,
-            Stage::Bare => Some(disk::no_seed(directory.path())?),
+            TemplateKind::Assembled => None,
+            TemplateKind::Bare => Some(disk::no_seed(directory.path())?),
         };
         let disks = Disks {
             private: &disk,
             seed: seed.as_deref(),
         };
-        let memory = maker.memory()?;
+        let memory = builder.memory()?;
         let kept = Memory::Kept(&memory);
         let clock = PhaseClock::start();
         let mut machine = OwnedMachine::spawn(platform, spec, kept, disks, None, directory, clock)?;
         match stage {
-            Stage::Assembled => {
+            TemplateKind::Assembled => {
                 machine.set_up(false, self.boot_limit).await?;
                 template::warm_up(&mut machine)
                     .await
@@ -488,20 +496,20 @@ impl Machines {
                         path: self.template_dir.clone(),
                         detail: error.to_string(),
                     })?;
-                machine.rehearse().await;
+                machine.warm_up().await;
                 machine.prestart(self.boot_limit).await?;
             }
-            Stage::Bare => machine.await_agent(self.boot_limit).await?,
+            TemplateKind::Bare => machine.await_agent(self.boot_limit).await?,
         }
         drop(turn);
         tokio::time::sleep(template::SETTLE).await;
-        if stage == Stage::Assembled {
+        if stage == TemplateKind::Assembled {
             // What a clone does first is then done shortly before: its files are in the memory, and
             // about to be written already. And the kernel does not reseed itself in the clone, which
             // would hide it if the agent did not.
             machine.renew(self.boot_limit).await?;
         }
-        maker.finish(machine, self.boot_limit).await
+        builder.finish(machine, self.boot_limit).await
     }
 
     /// Boots a machine, and again if its clocks are wrong.

@@ -39,7 +39,7 @@ pub use cell::{Isolation, Piece, PieceReport, confine_keeper, examine as examine
 pub use disk::{PRIVATE_DISK_MIB, SEED_DISK_BYTES};
 pub use error::{Error, Tails};
 pub use files::KeptFiles;
-pub use guest::{Command, Guest, Outcome, Streams, Unpacked};
+pub use guest::{Command, Guest, Outcome, Streams};
 pub use host::HostFacts;
 pub use launch::{DEFAULT_BOOT_LIMIT, LaunchEvent, Machines, Start};
 pub use limits::{check_open_files, raise_limits};
@@ -47,6 +47,7 @@ pub use machine::Machine;
 pub use network::{AllowList, NetworkInfo, NotAnAllowList};
 pub use process::{inherit_nothing, pass_nothing_on};
 pub use pyro_protocol::octets;
+pub use pyro_protocol::{Answer, Call, FileEntry, FilePath, FileType, Refusal, RefusalReason};
 pub use qemu::Program as Qemu;
 pub use qemu::{MINIMUM_VERSION as MINIMUM_QEMU, TRIED_VERSIONS as TRIED_QEMU};
 pub use spec::{MachineSpec, Phase};

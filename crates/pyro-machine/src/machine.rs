@@ -21,14 +21,14 @@ use crate::spec::{Phase, PhaseClock};
 /// A running machine; ended, with all it has on the host, when dropped.
 #[derive(Debug)]
 pub struct Machine {
-    kept: Kept,
+    kept: Backing,
     // Given back last: the next machine may start when this one is gone.
     slot: Option<Slot>,
 }
 
 /// Whose VMM it is.
 #[derive(Debug)]
-enum Kept {
+enum Backing {
     Owned(Box<OwnedMachine>),
     Leased(Box<Leased>),
 }
@@ -47,7 +47,7 @@ struct Leased {
 impl From<OwnedMachine> for Machine {
     fn from(machine: OwnedMachine) -> Self {
         Self {
-            kept: Kept::Owned(Box::new(machine)),
+            kept: Backing::Owned(Box::new(machine)),
             slot: None,
         }
     }
@@ -90,7 +90,7 @@ impl Machine {
             _lease: claim.lease,
         };
         Ok(Self {
-            kept: Kept::Leased(Box::new(leased)),
+            kept: Backing::Leased(Box::new(leased)),
             slot: None,
         })
     }
@@ -103,40 +103,40 @@ impl Machine {
     /// Its id.
     pub fn id(&self) -> &VmId {
         match &self.kept {
-            Kept::Owned(machine) => machine.id(),
-            Kept::Leased(machine) => &machine.id,
+            Backing::Owned(machine) => machine.id(),
+            Backing::Leased(machine) => &machine.id,
         }
     }
 
     /// What runs its guest.
     pub fn accelerator(&self) -> Accelerator {
         match &self.kept {
-            Kept::Owned(machine) => machine.accelerator(),
-            Kept::Leased(machine) => machine.accelerator,
+            Backing::Owned(machine) => machine.accelerator(),
+            Backing::Leased(machine) => machine.accelerator,
         }
     }
 
     /// Its network, if it has one.
     pub fn network(&self) -> Option<NetworkInfo> {
         match &self.kept {
-            Kept::Owned(machine) if machine.has_network() => Some(NetworkInfo::of(machine.id())),
-            Kept::Owned(_) | Kept::Leased(_) => None,
+            Backing::Owned(machine) if machine.has_network() => Some(NetworkInfo::of(machine.id())),
+            Backing::Owned(_) | Backing::Leased(_) => None,
         }
     }
 
     /// Waits until its network works, if it has one.
     pub(crate) async fn connected(&mut self) -> Result<(), Error> {
         match &mut self.kept {
-            Kept::Owned(machine) => machine.connected().await,
-            Kept::Leased(_) => Ok(()),
+            Backing::Owned(machine) => machine.connected().await,
+            Backing::Leased(_) => Ok(()),
         }
     }
 
     /// What its start consisted of.
     pub fn phases(&self) -> &[Phase] {
         match &self.kept {
-            Kept::Owned(machine) => machine.phases(),
-            Kept::Leased(machine) => &machine.clock.phases,
+            Backing::Owned(machine) => machine.phases(),
+            Backing::Leased(machine) => &machine.clock.phases,
         }
     }
 
@@ -147,8 +147,8 @@ impl Machine {
     /// that fails, or is ended at its time limit, is no error.
     pub async fn run(&mut self, command: &Command, streams: Streams<'_>) -> Result<Outcome, Error> {
         let machine = match &mut self.kept {
-            Kept::Owned(machine) => return machine.run(command, streams).await,
-            Kept::Leased(machine) => machine,
+            Backing::Owned(machine) => return machine.run(command, streams).await,
+            Backing::Leased(machine) => machine,
         };
         match machine.guest.run(command, streams).await {
             Ok(outcome) => Ok(outcome),

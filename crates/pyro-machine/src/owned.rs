@@ -17,14 +17,14 @@ use crate::clocks;
 use crate::console::Console;
 use crate::deadline::{Deadline, Passed};
 use crate::error::Tails;
-use crate::guest::{Command, Failure, Guest, Outcome, REHEARSAL_LIMIT, Streams, run_error};
+use crate::guest::{Command, Failure, Guest, Outcome, Streams, WARM_UP_LIMIT, run_error};
 use crate::network::{Access, Network};
-use crate::parked::{Place, until_released};
+use crate::parked::{ParkingSlot, until_released};
 use crate::preload::Preload;
 use crate::process::{Lock, OwnedProcess, describe};
 use crate::qemu::{Channels, Disks, Memory, Qmp, command_line};
 use crate::spec::{MachineSpec, Phase, PhaseClock, Platform};
-use crate::supervised::{Last, Parts};
+use crate::supervised::{MachineParts, PostMortem};
 
 /// What the state of a machine's devices may take. It takes a third of a megabyte.
 const STATE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
@@ -83,12 +83,12 @@ impl OwnedMachine {
     }
 
     /// Has the guest do once what its clones may do first. It may fail: then they do more.
-    pub(crate) async fn rehearse(&self) {
-        let deadline = || self.deadline(REHEARSAL_LIMIT);
-        let unpacked = deadline().bound(self.guest.rehearse_unpacking()).await;
-        let ran = deadline().bound(self.guest.rehearse_command()).await;
+    pub(crate) async fn warm_up(&self) {
+        let deadline = || self.deadline(WARM_UP_LIMIT);
+        let unpacked = deadline().bound(self.guest.warm_up_unpacking()).await;
+        let ran = deadline().bound(self.guest.warm_up_command()).await;
         let flushed = deadline().bound(self.guest.sync()).await;
-        tracing::debug!(?unpacked, ?ran, ?flushed, "rehearsed");
+        tracing::debug!(?unpacked, ?ran, ?flushed, "warmed_up");
     }
 
     /// Starts the VMM. Everything about how its process is confined is decided here.
@@ -341,11 +341,11 @@ impl OwnedMachine {
     }
 
     /// Takes the machine apart, for an owner who uses the parts side by side.
-    pub(crate) fn into_parts(self) -> Parts {
-        Parts {
+    pub(crate) fn into_parts(self) -> MachineParts {
+        MachineParts {
             guest: self.guest,
             control: self.control,
-            last: Last {
+            last: PostMortem {
                 vmm: self.vmm,
                 console: self.console,
                 vmm_messages: self.vmm_messages,
@@ -359,7 +359,7 @@ impl OwnedMachine {
 
     /// Offers the paused machine at `place` for `idle`, and keeps it until whoever came for it
     /// lets go.
-    pub(crate) async fn offer(self, place: Place, idle: Duration) -> std::io::Result<bool> {
+    pub(crate) async fn offer(self, place: ParkingSlot, idle: Duration) -> std::io::Result<bool> {
         // Dropped from the last to the first, should this be: the process before what it uses.
         let Self {
             directory,
@@ -458,7 +458,7 @@ impl OwnedMachine {
                 }
             }
             Failure::Closed
-            | Failure::NotStarted(_)
+            | Failure::Refused(_)
             | Failure::OutputClosed
             | Failure::OutputFailed(_)
             | Failure::Input(_) => {

@@ -30,7 +30,7 @@ use crate::files::Files;
 use crate::launch::{LaunchEvent, Listener, Machines, Start};
 use crate::machine::Machine;
 use crate::spec::{MachineSpec, PhaseClock, Platform};
-use crate::template::{self, Found, Stage};
+use crate::template::{self, TemplateKind, TemplateLookup};
 
 /// The most that one user keeps parked.
 const COUNT_LIMIT: usize = 2;
@@ -48,13 +48,13 @@ const LOOKING: Duration = Duration::from_millis(1);
 
 /// Where a user's parked machines are offered.
 #[derive(Debug)]
-pub(crate) struct Lot {
+pub(crate) struct ParkedPool {
     directory: PathBuf,
 }
 
 /// The right to park one machine of a kind.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ParkingSlot {
     socket: PathBuf,
     /// Held until the machine is handed out: there is one of a kind at a time.
     _lock: File,
@@ -81,16 +81,20 @@ impl Machines {
     /// When the machine does not come up.
     pub async fn park(&self, spec: &MachineSpec, idle: Duration) -> Result<bool, Error> {
         let (platform, _) = self.platform()?;
-        let key = template::key(&platform, spec, Stage::Assembled)?;
+        let key = template::key(&platform, spec, TemplateKind::Assembled)?;
         let unusable = |detail: String| Error::Template {
             path: self.base_dir.clone(),
             detail,
         };
         let io = |error: io::Error| unusable(error.to_string());
-        let Found::Template(template) = self.templates(&platform).find(&key) else {
+        let TemplateLookup::Template(template) = self.templates(&platform).find(&key) else {
             return Ok(false);
         };
-        let Some(place) = self.lot().place(&kind(&key, &platform)).map_err(io)? else {
+        let Some(place) = self
+            .parked_pool()
+            .place(&kind(&key, &platform))
+            .map_err(io)?
+        else {
             return Ok(false);
         };
         let mut machine = self
@@ -116,7 +120,7 @@ impl Machines {
 
     /// How many machines are parked.
     pub fn parked(&self) -> usize {
-        self.lot().count()
+        self.parked_pool().count()
     }
 
     /// Takes a machine over that was restored ahead of time, if there is one.
@@ -132,8 +136,8 @@ impl Machines {
         if start != Start::Restore || !proved || spec.network {
             return None;
         }
-        let key = template::key(&platform, spec, Stage::Assembled).ok()?;
-        let claim = self.lot().claim(&kind(&key, &platform))?;
+        let key = template::key(&platform, spec, TemplateKind::Assembled).ok()?;
+        let claim = self.parked_pool().claim(&kind(&key, &platform))?;
         let id = claim.id.clone();
         let vms = self.directory();
         Machine::take_over(claim, platform.accelerator, vms, clock, TAKE_OVER_LIMIT)
@@ -143,12 +147,12 @@ impl Machines {
             .ok()
     }
 
-    fn lot(&self) -> Lot {
-        Lot::new(self.base_dir.join("parked"))
+    fn parked_pool(&self) -> ParkedPool {
+        ParkedPool::new(self.base_dir.join("parked"))
     }
 }
 
-impl Lot {
+impl ParkedPool {
     pub(crate) fn new(directory: PathBuf) -> Self {
         Self { directory }
     }
@@ -184,7 +188,7 @@ impl Lot {
     }
 
     /// Takes the place for this kind, unless it is taken or parking would be too much.
-    pub(crate) fn place(&self, key: &str) -> io::Result<Option<Place>> {
+    pub(crate) fn place(&self, key: &str) -> io::Result<Option<ParkingSlot>> {
         if !memory_allows() || self.count() >= COUNT_LIMIT {
             return Ok(None);
         }
@@ -193,7 +197,7 @@ impl Lot {
         if !take(&lock) {
             return Ok(None);
         }
-        Ok(Some(Place {
+        Ok(Some(ParkingSlot {
             socket: self.socket(key),
             _lock: lock,
         }))
@@ -220,7 +224,7 @@ impl Lot {
     }
 }
 
-impl Drop for Place {
+impl Drop for ParkingSlot {
     fn drop(&mut self) {
         // Whoever offered here offers no more: it was told to end, perhaps. The lock is still
         // held, so that this is nobody else's.
@@ -228,7 +232,7 @@ impl Drop for Place {
     }
 }
 
-impl Place {
+impl ParkingSlot {
     /// Offers a machine for `idle` and returns the lease of whoever came for it. `resume` is
     /// called before it is handed out.
     pub(crate) async fn offer(
@@ -370,11 +374,14 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_machine_is_handed_out_once_and_lives_as_long_as_its_lease() {
         let base = tempfile::tempdir().unwrap();
-        let lot = Lot::new(base.path().join("parked"));
-        assert!(lot.claim("kind").is_none());
-        let place = lot.place("kind").unwrap().unwrap();
-        assert!(lot.place("kind").unwrap().is_none(), "one of a kind");
-        assert_eq!(lot.count(), 1);
+        let parked_pool = ParkedPool::new(base.path().join("parked"));
+        assert!(parked_pool.claim("kind").is_none());
+        let place = parked_pool.place("kind").unwrap().unwrap();
+        assert!(
+            parked_pool.place("kind").unwrap().is_none(),
+            "one of a kind"
+        );
+        assert_eq!(parked_pool.count(), 1);
 
         let directory = MachineDirectory::create(&base.path().join("vms")).unwrap();
         let id = directory.id().clone();
@@ -388,7 +395,7 @@ mod tests {
             until_released(lease.unwrap()).await;
         });
         let claim = loop {
-            if let Some(claim) = lot.claim("kind") {
+            if let Some(claim) = parked_pool.claim("kind") {
                 break claim;
             }
             tokio::task::yield_now().await;
@@ -398,18 +405,18 @@ mod tests {
         let mut heard = [0; 5];
         (&guest).read_exact(&mut heard).unwrap();
         assert_eq!(&heard, b"hello");
-        assert!(lot.claim("kind").is_none());
+        assert!(parked_pool.claim("kind").is_none());
         assert!(!holder.is_finished());
         drop(claim.lease);
         holder.await.unwrap();
-        assert_eq!(lot.count(), 0);
+        assert_eq!(parked_pool.count(), 0);
     }
 
     #[tokio::test]
     async fn nobody_comes() {
         let base = tempfile::tempdir().unwrap();
-        let lot = Lot::new(base.path().join("parked"));
-        let place = lot.place("kind").unwrap().unwrap();
+        let parked_pool = ParkedPool::new(base.path().join("parked"));
+        let place = parked_pool.place("kind").unwrap().unwrap();
         let directory = MachineDirectory::create(&base.path().join("vms")).unwrap();
         let (_, host) = UnixStream::pair().unwrap();
         let idle = Duration::from_millis(1);
@@ -418,6 +425,6 @@ mod tests {
             .await
             .unwrap();
         assert!(lease.is_none());
-        assert!(!lot.socket("kind").exists());
+        assert!(!parked_pool.socket("kind").exists());
     }
 }

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use pyro_protocol::{Answer, Call, Refusal, RefusalReason};
 use pyro_store::{MachineDirectory, Slot};
-use tokio::io::AsyncRead;
 use tokio::sync::Mutex;
 
 use crate::accelerator::Accelerator;
@@ -13,11 +13,11 @@ use crate::console::Console;
 use crate::deadline::{Deadline, Passed};
 use crate::error::Tails;
 use crate::files::{Files, KeptFiles};
-use crate::guest::{Command, Guest, Outcome, REHEARSAL_LIMIT, Streams, Unpacked, run_error};
+use crate::guest::{Command, Guest, Outcome, Streams, WARM_UP_LIMIT, run_error};
 use crate::launch::{Listener, Machines, Start};
 use crate::network::Network;
 use crate::process::{Exited, OwnedProcess, describe};
-use crate::qemu::{Qmp, Refusal};
+use crate::qemu::{Qmp, QmpError};
 use crate::spec::{MachineSpec, Phase};
 use crate::{Error, Failure};
 
@@ -42,7 +42,7 @@ pub struct SupervisedMachine {
     /// The process id of the VMM.
     vmm: u32,
     exited: Exited,
-    last: Mutex<Last>,
+    last: Mutex<PostMortem>,
     accelerator: Accelerator,
     phases: Vec<Phase>,
     _network: Option<Network>,
@@ -52,13 +52,13 @@ pub struct SupervisedMachine {
 
 /// What is asked when it is over.
 #[derive(Debug)]
-pub(crate) struct Last {
+pub(crate) struct PostMortem {
     pub(crate) vmm: OwnedProcess,
     pub(crate) console: Console,
     pub(crate) vmm_messages: Console,
 }
 
-impl Last {
+impl PostMortem {
     /// What the guest and its VMM said last.
     async fn tails(&mut self) -> Tails {
         Tails {
@@ -70,10 +70,10 @@ impl Last {
 
 /// What a machine consists of.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct MachineParts {
     pub(crate) guest: Guest,
     pub(crate) control: Qmp,
-    pub(crate) last: Last,
+    pub(crate) last: PostMortem,
     pub(crate) accelerator: Accelerator,
     pub(crate) phases: Vec<Phase>,
     pub(crate) network: Option<Network>,
@@ -153,17 +153,13 @@ impl SupervisedMachine {
         }
     }
 
-    /// Unpacks the tar stream `archive` below `destination`, an absolute path in the guest.
+    /// Carries out a call in the guest to its end.
     ///
     /// # Errors
-    /// When the machine stopped meanwhile.
-    pub async fn unpack(
-        &self,
-        destination: &str,
-        archive: &mut (dyn AsyncRead + Send + Unpin),
-    ) -> Result<Unpacked, Error> {
-        match self.guest.unpack(destination, archive).await {
-            Ok(unpacked) => Ok(unpacked),
+    /// When the guest refuses it, or the machine stopped meanwhile.
+    pub async fn call(&self, call: &Call, streams: Streams<'_>) -> Result<Answer, Error> {
+        match self.guest.call(call, streams).await {
+            Ok(answer) => Ok(answer),
             Err(failure) => Err(self.error(failure).await),
         }
     }
@@ -173,28 +169,29 @@ impl SupervisedMachine {
     ///
     /// # Errors
     /// When the machine stopped meanwhile.
-    pub async fn rehearse_unpacking(&self) -> Result<(), Error> {
-        self.rehearsed(self.guest.rehearse_unpacking()).await
+    pub async fn warm_up_unpacking(&self) -> Result<(), Error> {
+        self.warmed_up(self.guest.warm_up_unpacking()).await
     }
 
     /// Has the guest run a command that removes what was unpacked.
     ///
     /// # Errors
     /// When the machine stopped meanwhile, or has no shell.
-    pub async fn rehearse_command(&self) -> Result<(), Error> {
-        self.rehearsed(self.guest.rehearse_command()).await
+    pub async fn warm_up_command(&self) -> Result<(), Error> {
+        self.warmed_up(self.guest.warm_up_command()).await
     }
 
-    async fn rehearsed(
+    async fn warmed_up(
         &self,
-        rehearsal: impl Future<Output = Result<(), Failure>>,
+        warm_up: impl Future<Output = Result<(), Failure>>,
     ) -> Result<(), Error> {
-        match self.deadline(REHEARSAL_LIMIT).bound(rehearsal).await {
+        match self.deadline(WARM_UP_LIMIT).bound(warm_up).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => Err(self.error(failure).await),
-            Err(Passed) => Err(Error::NotStarted {
-                message: "the rehearsal took too long".into(),
-            }),
+            Err(Passed) => Err(Error::Refused(Refusal::new(
+                RefusalReason::Refused,
+                "the warm-up took too long",
+            ))),
         }
     }
 
@@ -308,8 +305,8 @@ impl SupervisedMachine {
             .await
         {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(Refusal::Refused(words))) => refused(words),
-            Ok(Err(closed @ Refusal::Closed(_))) => Err(self.error(closed.into()).await),
+            Ok(Err(QmpError::Refused(words))) => refused(words),
+            Ok(Err(closed @ QmpError::Closed(_))) => Err(self.error(closed.into()).await),
             Err(Passed) => refused(format!("it did not answer within {} s", limit.as_secs())),
         }
     }

@@ -63,11 +63,11 @@ pub(crate) struct Template {
 
 /// What there is for a kind of machine.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum TemplateLookup {
     /// A template.
     Template(Template),
     /// None; whoever holds this may make it.
-    Nothing(Maker),
+    Missing(TemplateBuilder),
     /// None yet: somebody else makes it, or removes it at this moment.
     Busy,
     /// None, and none can be made: the directory cannot be written, or is full.
@@ -76,7 +76,7 @@ pub(crate) enum Found {
 
 /// The right to make one template.
 #[derive(Debug)]
-pub(crate) struct Maker {
+pub(crate) struct TemplateBuilder {
     path: PathBuf,
     /// Where it is made; renamed when it is done, removed when it is not.
     partial: tempfile::TempDir,
@@ -122,45 +122,45 @@ impl Templates {
     }
 
     /// Finds the template for machines of this kind.
-    pub(crate) fn find(&self, key: &str) -> Found {
+    pub(crate) fn find(&self, key: &str) -> TemplateLookup {
         let path = self.directory.join(key);
         let found = if verify(&path, &self.boot_id).is_ok() {
             self.hold(path)
         } else {
-            self.maker(path)
+            self.builder(path)
         };
         found.unwrap_or_else(|error| {
             tracing::debug!(%error, "templates cannot be made");
-            Found::Unavailable
+            TemplateLookup::Unavailable
         })
     }
 
     /// Keeps a template that is there from being removed. Another may be there by now, or none.
-    fn hold(&self, path: PathBuf) -> io::Result<Found> {
+    fn hold(&self, path: PathBuf) -> io::Result<TemplateLookup> {
         let lock = match TemplateLock::shared(&path) {
             Ok(Some(lock)) => Some(lock),
-            Ok(None) => return Ok(Found::Busy),
+            Ok(None) => return Ok(TemplateLookup::Busy),
             // Nobody can remove one either.
             Err(error) if cannot_be_written(&error) => None,
             Err(error) => return Err(error),
         };
         if verify(&path, &self.boot_id).is_err() {
-            return Ok(Found::Busy);
+            return Ok(TemplateLookup::Busy);
         }
         // When it was last used decides what goes first; not knowing does no harm.
         let _ = File::open(path.join(RECORD)).and_then(|record| {
             record.set_times(fs::FileTimes::new().set_accessed(SystemTime::now()))
         });
-        Ok(Found::Template(Template { path, lock }))
+        Ok(TemplateLookup::Template(Template { path, lock }))
     }
 
-    fn maker(&self, path: PathBuf) -> io::Result<Found> {
+    fn builder(&self, path: PathBuf) -> io::Result<TemplateLookup> {
         create_private_directory(&self.directory).map_err(io::Error::other)?;
         if !has_room(&self.directory)? {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let Some(lock) = TemplateLock::exclusive(&path)? else {
-            return Ok(Found::Busy);
+            return Ok(TemplateLookup::Busy);
         };
         // Somebody may have made it since it was looked for.
         if verify(&path, &self.boot_id).is_ok() {
@@ -172,7 +172,7 @@ impl Templates {
             .prefix(&partial_prefix(&path))
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&self.directory)?;
-        Ok(Found::Nothing(Maker {
+        Ok(TemplateLookup::Missing(TemplateBuilder {
             path,
             partial,
             boot_id: self.boot_id.clone(),
@@ -300,7 +300,7 @@ impl Template {
     }
 }
 
-impl Maker {
+impl TemplateBuilder {
     /// Makes the file in which the machine shall keep its memory: it may open what is there.
     pub(crate) fn memory(&self) -> Result<PathBuf, Error> {
         let path = self.partial.path().join(MEMORY);
@@ -447,7 +447,7 @@ fn verify(path: &Path, boot_id: &str) -> Result<(), ()> {
 
 /// How far the machine was when it was saved.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Stage {
+pub(crate) enum TemplateKind {
     /// Its root file system is assembled, on a fresh private disk: for new machines.
     Assembled,
     /// Only its agent runs; its disks are not looked at yet: for machines that have theirs.
@@ -455,7 +455,11 @@ pub(crate) enum Stage {
 }
 
 /// A digest of everything that a template depends on.
-pub(crate) fn key(platform: &Platform, spec: &MachineSpec, stage: Stage) -> Result<String, Error> {
+pub(crate) fn key(
+    platform: &Platform,
+    spec: &MachineSpec,
+    stage: TemplateKind,
+) -> Result<String, Error> {
     let channels = Channels {
         agent: 0,
         console: 0,
@@ -471,7 +475,7 @@ pub(crate) fn key(platform: &Platform, spec: &MachineSpec, stage: Stage) -> Resu
     let nowhere = Path::new("");
     let disks = Disks {
         private: nowhere,
-        seed: (stage == Stage::Bare).then_some(nowhere),
+        seed: (stage == TemplateKind::Bare).then_some(nowhere),
     };
     let line = command_line(&timeless, spec, Memory::Anonymous, disks, channels);
     let mut digest = Sha256::new();

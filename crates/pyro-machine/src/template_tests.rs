@@ -6,23 +6,23 @@ const BOOT: &str = "this boot";
 
 /// A template as a maker leaves it.
 fn made(templates: &Templates, key: &str) {
-    let Found::Nothing(maker) = templates.find(key) else {
+    let TemplateLookup::Missing(builder) = templates.find(key) else {
         panic!("it can be made");
     };
-    let partial = maker.partial.path();
+    let partial = builder.partial.path();
     for name in [MEMORY, STATE, DISK] {
         fs::write(partial.join(name), name).unwrap();
     }
     let stamp = |name: &str| Stamp::of(&partial.join(name)).unwrap();
     let record = Record {
         format: FORMAT,
-        boot_id: maker.boot_id.clone(),
+        boot_id: builder.boot_id.clone(),
         memory: stamp(MEMORY),
         state: stamp(STATE),
         disk: stamp(DISK),
     };
     write_record(&partial.join(RECORD), &record).unwrap();
-    fs::rename(partial, &maker.path).unwrap();
+    fs::rename(partial, &builder.path).unwrap();
 }
 
 #[test]
@@ -31,12 +31,12 @@ fn one_that_is_restored_from_is_neither_pruned_nor_made_anew() {
     let boot = |id: &str| Templates::new(directory.path().to_owned(), id.into());
     let (templates, later) = (boot(BOOT), boot("another"));
     made(&templates, "key");
-    let Found::Template(template) = templates.find("key") else {
+    let TemplateLookup::Template(template) = templates.find("key") else {
         panic!("it is there");
     };
-    assert!(matches!(templates.find("key"), Found::Template(_)));
+    assert!(matches!(templates.find("key"), TemplateLookup::Template(_)));
     assert!(later.prune().is_empty());
-    assert!(matches!(later.find("key"), Found::Busy));
+    assert!(matches!(later.find("key"), TemplateLookup::Busy));
     assert_eq!(template.state().unwrap(), STATE.as_bytes());
     drop(template);
     assert_eq!(later.prune(), ["template-key"]);
@@ -50,17 +50,17 @@ fn who_comes_too_late_to_make_one_finds_it() {
     let templates = Templates::new(directory.path().to_owned(), BOOT.into());
     made(&templates, "key");
     // As somebody who has looked before it was there.
-    let found = templates.maker(directory.path().join("key")).unwrap();
-    assert!(matches!(found, Found::Template(_)), "{found:?}");
+    let found = templates.builder(directory.path().join("key")).unwrap();
+    assert!(matches!(found, TemplateLookup::Template(_)), "{found:?}");
     // One that does not work is removed only if nobody else restores from it.
-    let Found::Template(other) = templates.find("key") else {
+    let TemplateLookup::Template(other) = templates.find("key") else {
         panic!("it is there");
     };
-    let Found::Template(template) = found else {
+    let TemplateLookup::Template(template) = found else {
         panic!("it is there");
     };
     template.discard();
     assert!(other.state().is_ok());
     other.discard();
-    assert!(matches!(templates.find("key"), Found::Nothing(_)));
+    assert!(matches!(templates.find("key"), TemplateLookup::Missing(_)));
 }

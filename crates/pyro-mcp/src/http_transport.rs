@@ -23,9 +23,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::calls::Calls;
-use crate::face::{Face, Offer};
 use crate::message::{Understood, too_long, understand};
-use crate::newcomers::{Newcomer, Newcomers};
+use crate::pending::{PendingConnection, PendingConnections};
+use crate::server::{Offer, Server};
 use crate::sessions::Sessions;
 use crate::{Error, body};
 
@@ -138,16 +138,16 @@ impl HttpServer {
     ) -> Result<(), Error> {
         let calls = Calls::start(config)?;
         let calls = Arc::new(calls);
-        let face = Face::new(Arc::clone(&calls), offer);
+        let server = Server::new(Arc::clone(&calls), offer);
         let sessions = Sessions::default();
         let service = StreamableHttpService::new(
-            move || Ok(face.clone()),
+            move || Ok(server.clone()),
             Arc::clone(&sessions.manager),
             self.rules(stop.clone()),
         );
         let connections = TaskTracker::new();
-        let newcomers = Newcomers::default();
-        let door = Arc::new(Door {
+        let pending = PendingConnections::default();
+        let door = Arc::new(HttpGuard {
             service,
             sessions,
             token: self.token.clone(),
@@ -160,8 +160,9 @@ impl HttpServer {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let (door, newcomer) = (Arc::clone(&door), newcomers.admit());
-                    connections.spawn(async move { door.converse(stream, newcomer).await });
+                    let (door, pending_connection) = (Arc::clone(&door), pending.admit());
+                    connections
+                        .spawn(async move { door.converse(stream, pending_connection).await });
                 }
                 Err(error) => wait_after(&error).await,
             }
@@ -197,8 +198,8 @@ impl HttpServer {
 }
 
 /// What all connections go through.
-struct Door {
-    service: StreamableHttpService<Face, LocalSessionManager>,
+struct HttpGuard {
+    service: StreamableHttpService<Server, LocalSessionManager>,
     sessions: Sessions,
     token: Token,
     places: Arc<Semaphore>,
@@ -206,15 +207,15 @@ struct Door {
 
 /// One connection, and the place it takes once it has shown the token.
 struct Connection {
-    newcomer: Newcomer,
+    pending_connection: PendingConnection,
     place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
-impl Door {
+impl HttpGuard {
     /// Answers one client's requests, one after the other.
-    async fn converse(&self, stream: TcpStream, newcomer: Newcomer) {
+    async fn converse(&self, stream: TcpStream, pending_connection: PendingConnection) {
         let connection = Connection {
-            newcomer,
+            pending_connection,
             place: Mutex::default(),
         };
         let answer = service_fn(|request| async {
@@ -228,7 +229,7 @@ impl Door {
             served = served => if let Err(error) = served {
                 tracing::debug!(%error, "a connection ended early");
             },
-            () = connection.newcomer.has_to_go() => {
+            () = connection.pending_connection.has_to_go() => {
                 tracing::debug!("a connection showed no token in time");
             }
         }
@@ -238,7 +239,7 @@ impl Door {
         if let Some(refusal) = refusal(&request, &self.token.0) {
             return refusal;
         }
-        if connection.newcomer.becomes_known() {
+        if connection.pending_connection.becomes_known() {
             let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
                 let text = "this server has as many clients as it takes\n";
                 return refused(StatusCode::SERVICE_UNAVAILABLE, text);

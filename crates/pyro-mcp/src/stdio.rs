@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::calls::Calls;
-use crate::face::{Face, Offer};
 use crate::lines::Lines;
+use crate::server::{Offer, Server};
 
 /// The streams of the client.
 #[derive(Debug)]
@@ -64,8 +64,8 @@ pub async fn serve_stdio(
             source,
         })?;
     let opened = Arc::clone(&lines.opened);
-    let face = Face::new(Arc::clone(&calls), offer).until(lines.last_word.clone());
-    match serve_server_with_ct(face, lines, stop.clone()).await {
+    let server = Server::new(Arc::clone(&calls), offer).until(lines.last_word.clone());
+    match serve_server_with_ct(server, lines, stop.clone()).await {
         Ok(running) => {
             opened.store(true, Ordering::Relaxed);
             // Whatever made it end, the client wants no more.

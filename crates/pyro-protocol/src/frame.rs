@@ -13,7 +13,7 @@ pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 /// What a frame's payload is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
-pub enum Kind {
+pub enum FrameKind {
     /// One JSON message.
     Control = 0,
     /// Bytes for a command's standard input; empty: no more will come.
@@ -26,7 +26,7 @@ pub enum Kind {
     Credit = 4,
 }
 
-impl Kind {
+impl FrameKind {
     fn from_byte(byte: u8) -> Option<Self> {
         Some(match byte {
             0 => Self::Control,
@@ -45,14 +45,14 @@ pub struct Frame {
     /// The stream it belongs to; [`CONNECTION`](crate::CONNECTION) or a command.
     pub stream: u32,
     /// What the payload is.
-    pub kind: Kind,
+    pub kind: FrameKind,
     /// At most [`MAX_PAYLOAD_BYTES`].
     pub payload: Vec<u8>,
 }
 
 impl Frame {
     /// Returns a frame of raw bytes.
-    pub fn data(stream: u32, kind: Kind, bytes: impl Into<Vec<u8>>) -> Self {
+    pub fn data(stream: u32, kind: FrameKind, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             stream,
             kind,
@@ -73,7 +73,7 @@ impl Frame {
         }
         Ok(Self {
             stream,
-            kind: Kind::Control,
+            kind: FrameKind::Control,
             payload,
         })
     }
@@ -84,7 +84,7 @@ impl Frame {
         payload.extend_from_slice(&credit.bytes.to_le_bytes());
         Self {
             stream,
-            kind: Kind::Credit,
+            kind: FrameKind::Credit,
             payload,
         }
     }
@@ -105,11 +105,13 @@ impl Frame {
         let [channel, a, b, c, d] = self.payload[..] else {
             return Err(Error::Credit);
         };
-        match Kind::from_byte(channel) {
-            Some(channel @ (Kind::Stdin | Kind::Stdout | Kind::Stderr)) => Ok(Credit {
-                channel,
-                bytes: u32::from_le_bytes([a, b, c, d]),
-            }),
+        match FrameKind::from_byte(channel) {
+            Some(channel @ (FrameKind::Stdin | FrameKind::Stdout | FrameKind::Stderr)) => {
+                Ok(Credit {
+                    channel,
+                    bytes: u32::from_le_bytes([a, b, c, d]),
+                })
+            }
             _ => Err(Error::Credit),
         }
     }
@@ -142,8 +144,8 @@ impl Frame {
 /// Permission to send more bytes of one data channel.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Credit {
-    /// [`Kind::Stdin`], [`Kind::Stdout`] or [`Kind::Stderr`].
-    pub channel: Kind,
+    /// [`FrameKind::Stdin`], [`FrameKind::Stdout`] or [`FrameKind::Stderr`].
+    pub channel: FrameKind,
     /// How many bytes more.
     pub bytes: u32,
 }
@@ -158,7 +160,7 @@ pub enum Error {
         /// The announced length.
         bytes: usize,
     },
-    /// The header's kind is none of [`Kind`].
+    /// The header's kind is none of [`FrameKind`].
     #[error("unknown frame kind {0}")]
     UnknownKind(u8),
     /// A control frame is not the JSON it should be.
@@ -204,7 +206,7 @@ impl Decoder {
         if length > MAX_PAYLOAD_BYTES {
             return Err(Error::TooLong { bytes: length });
         }
-        let kind = Kind::from_byte(kind).ok_or(Error::UnknownKind(kind))?;
+        let kind = FrameKind::from_byte(kind).ok_or(Error::UnknownKind(kind))?;
         let Some(payload) = rest.get(..length) else {
             return Ok(None);
         };
@@ -226,11 +228,11 @@ mod tests {
 
     fn any_frame() -> impl Strategy<Value = Frame> {
         let kind = prop_oneof![
-            Just(Kind::Control),
-            Just(Kind::Stdin),
-            Just(Kind::Stdout),
-            Just(Kind::Stderr),
-            Just(Kind::Credit),
+            Just(FrameKind::Control),
+            Just(FrameKind::Stdin),
+            Just(FrameKind::Stdout),
+            Just(FrameKind::Stderr),
+            Just(FrameKind::Credit),
         ];
         (
             any::<u32>(),
@@ -303,15 +305,19 @@ mod tests {
     #[test]
     fn credit_survives_and_control_is_no_credit_channel() {
         let credit = Credit {
-            channel: Kind::Stdout,
+            channel: FrameKind::Stdout,
             bytes: 70_000,
         };
         assert_eq!(Frame::credit(7, credit).as_credit().unwrap(), credit);
         assert!(
-            Frame::data(7, Kind::Credit, vec![0, 1, 0, 0, 0])
+            Frame::data(7, FrameKind::Credit, vec![0, 1, 0, 0, 0])
                 .as_credit()
                 .is_err()
         );
-        assert!(Frame::data(7, Kind::Credit, vec![2]).as_credit().is_err());
+        assert!(
+            Frame::data(7, FrameKind::Credit, vec![2])
+                .as_credit()
+                .is_err()
+        );
     }
 }

@@ -1,12 +1,12 @@
 //! The *protocol* is what the host and the guest agent say to each other over one byte stream.
 //!
 //! The stream carries [frames](Frame). Each frame belongs to a numbered stream: stream 0 is the
-//! connection itself, every other number is one command, chosen by the host and never used again
+//! connection itself, every other number is one [call](Call), chosen by the host and never used again
 //! on the same connection. Control frames hold one JSON [message](HostMessage); data frames hold
 //! raw bytes, so output is never re-encoded.
 //!
 //! **Flow control.** Either side may send at most [`INITIAL_WINDOW`] bytes of a data channel
-//! before the receiver grants more with a [`Kind::Credit`] frame. A receiver grants only what it
+//! before the receiver grants more with a [`FrameKind::Credit`] frame. A receiver grants only what it
 //! has passed on, so neither side ever holds more than one window of a channel in memory. An
 //! empty data frame ends its channel.
 //!
@@ -18,15 +18,20 @@
 //!
 //! This crate does no I/O.
 
+mod call;
 mod frame;
 mod message;
 pub mod octets;
 
-pub use frame::{Credit, Decoder, Error, Frame, HEADER_BYTES, Kind, MAX_PAYLOAD_BYTES};
-pub use message::{Clocks, Disk, ExecFailure, Exit, GuestMessage, HostMessage, Network, Tick};
+pub use call::{
+    Answer, Call, Exec, Exit, FileEntry, FilePath, FileType, REFUSAL_CHARACTERS, Refusal,
+    RefusalReason,
+};
+pub use frame::{Credit, Decoder, Error, Frame, FrameKind, HEADER_BYTES, MAX_PAYLOAD_BYTES};
+pub use message::{Clocks, Disk, GuestMessage, HostMessage, Network, Tick};
 
 /// The newest generation of the protocol this crate speaks.
-pub const GENERATION: u32 = 4;
+pub const GENERATION: u32 = 5;
 
 /// The stream that carries messages about the connection and the machine as a whole.
 pub const CONNECTION: u32 = 0;
@@ -45,3 +50,8 @@ pub const ARCHIVE_END: &str = ".pyro-end";
 
 /// The name of the virtio-serial port on which the agent listens.
 pub const PORT_NAME: &str = "pyro.agent";
+
+/// Returns a duration in the unit of all durations in messages.
+pub fn milliseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

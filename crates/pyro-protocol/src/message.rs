@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::{Answer, Call, Refusal};
+
 /// What the host says.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -18,7 +20,7 @@ pub enum HostMessage {
     },
     /// Assembles the root file system from the base image and the private disk (stream 0);
     /// answered by [`GuestMessage::Prepared`]. Nothing private may be in it. An
-    /// [`Unpack`](Self::Unpack) that was committed on the disk but not finished is finished first.
+    /// [`Call::Unpack`] that was committed on the disk but not finished is finished first.
     Prepare {
         /// Which private disk becomes the upper layer.
         disk: Disk,
@@ -44,45 +46,15 @@ pub enum HostMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         network: Option<Network>,
     },
-    /// Runs a command on a stream of its own; answered by [`GuestMessage::Started`] and later
-    /// [`GuestMessage::Exited`], or by [`GuestMessage::ExecFailed`].
-    Exec {
-        /// Program and arguments; the program is searched in the guest's `PATH`. These, the variables'
-        /// values and the directory are [octets](crate::octets).
-        argv: Vec<String>,
-        /// Environment variables added to the agent's defaults.
-        #[serde(default)]
-        env: Vec<(String, String)>,
-        /// Working directory; the default is the home directory.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        cwd: Option<String>,
-        /// Whether the working directory is only a default: made anew if it is missing, and `/` if
-        /// it cannot be had.
-        #[serde(default, skip_serializing_if = "is_false")]
-        cwd_optional: bool,
-        /// After this many milliseconds the command is killed, with all that it has started.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        timeout_ms: Option<u64>,
-        /// Whether [`Kind::Stdin`](crate::Kind::Stdin) frames will follow; if not, standard
-        /// input is `/dev/null`.
-        #[serde(default)]
-        stdin: bool,
-    },
-    /// Unpacks the tar stream that follows as [`Kind::Stdin`](crate::Kind::Stdin) frames, on a
-    /// stream of its own. All of it appears below the destination, or nothing. Answered by
-    /// [`GuestMessage::Unpacked`] or [`GuestMessage::NotUnpacked`], or by
-    /// [`GuestMessage::ExecFailed`].
-    ///
-    /// Parents come before their children; of several members with one path the last counts.
-    /// There are directories, files, symbolic links, and hard links to earlier files. The last
-    /// member is the file [`ARCHIVE_END`](crate::ARCHIVE_END).
-    Unpack {
-        /// An absolute path that passes through no symbolic link, as [octets](crate::octets). What is
-        /// missing of it is made.
-        destination: String,
+    /// Carries out a [`Call`] on a stream of its own; answered by [`GuestMessage::Answered`] or
+    /// [`GuestMessage::Refused`].
+    Call {
+        /// What is to be done.
+        call: Call,
     },
     /// Sends a signal to the process group of the stream's command; SIGKILL to all that it has
-    /// started. Any signal ends an unpacking of which not everything has arrived.
+    /// started. Any signal ends another call whose input has not arrived completely, or whose output
+    /// was not sent completely.
     Signal {
         /// The signal's number.
         signal: i32,
@@ -94,7 +66,7 @@ pub enum HostMessage {
         unix_time_ns: u64,
     },
     /// Has a shell started ahead of its command (stream 0); answered by
-    /// [`GuestMessage::Prestarted`]. The next [`Exec`](Self::Exec) of `/bin/sh -c LINE` becomes
+    /// [`GuestMessage::Prestarted`]. The next [`Call::Exec`] of `/bin/sh -c LINE` becomes
     /// that shell's, if it can; any other ends it.
     Prestart,
     /// Writes what is cached to the private disk (stream 0); answered by
@@ -175,33 +147,18 @@ pub enum GuestMessage {
         /// those that have ended do not count.
         processes: u32,
     },
-    /// The command runs.
+    /// The command of a [`Call::Exec`] runs.
     Started {
         /// Its process id, which is also its process group.
         pid: i32,
     },
-    /// The command ended and all its output was sent.
-    Exited(Exit),
-    /// Everything is in its place, and on the disk.
-    Unpacked {
-        /// Members of the archive, but for the last.
-        entries: u64,
-        /// Contents of its regular files.
-        bytes: u64,
+    /// The call was carried out.
+    Answered {
+        /// How it ended.
+        answer: Answer,
     },
-    /// Nothing was changed, unless commands changed the same directories at the same time, or the
-    /// disk is full.
-    NotUnpacked {
-        /// The cause, for people; at most 5000 characters.
-        message: String,
-    },
-    /// The command or the unpacking could not be started.
-    ExecFailed {
-        /// What kind of failure.
-        failure: ExecFailure,
-        /// The cause, for people.
-        message: String,
-    },
+    /// The call was not carried out.
+    Refused(Refusal),
     /// The agent cannot do what a message on stream 0 asked; the machine is not usable.
     Failed {
         /// The cause, for people.
@@ -227,48 +184,4 @@ pub struct Tick {
     pub device: String,
     /// How fast it counts, as the kernel believes.
     pub hertz: u64,
-}
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Exit {
-    /// The exit status, if it exited by itself.
-    #[serde(default)]
-    pub code: Option<i32>,
-    /// The signal that killed it, if one did.
-    #[serde(default)]
-    pub signal: Option<i32>,
-    /// Whether the agent killed it at its time limit.
-    #[serde(default)]
-    pub timed_out: bool,
-    /// Whether it did not end well, and the guest's kernel has killed a process of it because there
-    /// was no memory left.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub oom_killed: bool,
-    /// Milliseconds from start to end, by the guest's monotonic clock.
-    pub duration_ms: u64,
-}
-
-/// Why a command could not be started.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum ExecFailure {
-    /// The stream is in use, or was.
-    BadStream,
-    /// The machine was not adopted yet.
-    NotReady,
-    /// There is no such program in the guest.
-    NotFound,
-    /// The guest's kernel refused: no such directory, no memory, arguments too long, …
-    Refused,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
-)]
-fn is_false(value: &bool) -> bool {
-    !value
 }

@@ -8,7 +8,7 @@ use pyro_engine::operation::Entry;
 use pyro_engine::{Config, Context, Engine, Error, Event, Listener, OutputStreams, Permissions};
 use tokio::time::MissedTickBehavior;
 
-use crate::caller::{Caller, Output};
+use crate::callbacks::{Callbacks, Output};
 
 /// How often the caller is asked whether the call should go on.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -24,7 +24,7 @@ pub(crate) fn run(
     config: &Config,
     entry: &'static Entry,
     request: &str,
-    caller: &Arc<Caller>,
+    callbacks: &Arc<Callbacks>,
 ) -> PyResult<Result<String, Error>> {
     let request = match entry.fit_json(request) {
         Ok(request) => request,
@@ -35,7 +35,7 @@ pub(crate) fn run(
         .build()?;
     let result = runtime.block_on(async {
         let engine = Engine::open(config.clone())?;
-        let call = engine.call(entry, request, context(caller));
+        let call = engine.call(entry, request, context(callbacks));
         tokio::pin!(call);
         let mut looks = tokio::time::interval(LOOK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -44,7 +44,7 @@ pub(crate) fn run(
         loop {
             tokio::select! {
                 result = &mut call => return result,
-                _ = looks.tick() => caller.look(),
+                _ = looks.tick() => callbacks.look(),
             }
         }
     });
@@ -52,8 +52,8 @@ pub(crate) fn run(
     Ok(result.map(|response| response.to_string()))
 }
 
-fn context(caller: &Arc<Caller>) -> Context {
-    let listener = Arc::clone(caller);
+fn context(callbacks: &Arc<Callbacks>) -> Context {
+    let listener = Arc::clone(callbacks);
     let listen = move |event| match event {
         Event::Warning(text) => listener.tell("warning", &text),
         Event::Notice(text) => listener.tell("info", &text),
@@ -65,14 +65,14 @@ fn context(caller: &Arc<Caller>) -> Context {
         | Event::Talk(_)
         | Event::Timing { .. } => {}
     };
-    let output = |stream| Box::new(Output::new(Arc::clone(caller), stream));
+    let output = |stream| Box::new(Output::new(Arc::clone(callbacks), stream));
     Context {
         listener: Listener::new(listen),
-        cancel: caller.cancel.clone(),
+        cancel: callbacks.cancel.clone(),
         stdin: None,
         // Python's caller is the user.
         permissions: Permissions::default(),
-        output: caller.wants_output().then(|| OutputStreams {
+        output: callbacks.wants_output().then(|| OutputStreams {
             stdout: output("stdout"),
             stderr: output("stderr"),
         }),

@@ -6,7 +6,7 @@
 //! that started it, and a forked process has only the thread that forked.
 
 mod call;
-mod caller;
+mod callbacks;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -15,9 +15,9 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 use pyro_engine::variables::{BASE_DIR, CACHE_DIR};
-use pyro_engine::{Config, Error, Kind, VERSION, hints, operation};
+use pyro_engine::{Config, Error, ErrorKind, VERSION, hints, operation};
 
-use crate::caller::Caller;
+use crate::callbacks::Callbacks;
 
 /// The module `pyro_mcp._native`.
 #[pymodule]
@@ -87,7 +87,7 @@ impl Engine {
     ) -> PyResult<String> {
         let entry = operation::find(operation).ok_or_else(|| {
             let error = Error {
-                kind: Kind::InvalidInput,
+                kind: ErrorKind::InvalidInput,
                 code: "invalid_input".into(),
                 message: format!("no operation '{operation}'"),
                 cause: None,
@@ -96,9 +96,9 @@ impl Engine {
             };
             exception(py, &error, &self.methods)
         })?;
-        let caller = Caller::new(on_output, on_news, wanted);
-        let result = py.detach(|| call::run(&self.config, entry, request, &caller))?;
-        if let Some(failure) = caller.failure() {
+        let callbacks = Callbacks::new(on_output, on_news, wanted);
+        let result = py.detach(|| call::run(&self.config, entry, request, &callbacks))?;
+        if let Some(failure) = callbacks.failure() {
             return Err(failure);
         }
         result.map_err(|error| exception(py, &error, &self.methods))
@@ -130,8 +130,8 @@ fn exception(py: Python<'_>, error: &Error, methods: &HashMap<String, String>) -
     let hint = error.remedy.as_deref();
     let hint = hint.map(|hint| hints::for_operations(hint, known));
     let class = match error.kind {
-        Kind::InvalidInput => "PyroValueError",
-        Kind::Failed | Kind::Cancelled | Kind::OutputClosed => "PyroRuntimeError",
+        ErrorKind::InvalidInput => "PyroValueError",
+        ErrorKind::Failed | ErrorKind::Cancelled | ErrorKind::OutputClosed => "PyroRuntimeError",
     };
     let made = py.import("pyro_mcp.errors").and_then(|errors| {
         errors.getattr(class)?.call1((

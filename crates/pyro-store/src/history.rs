@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::between_steps;
+use crate::crash_point::between_steps;
 use crate::objects::{read_small, remove_drafts};
 use crate::record::{replace, text_of};
 use crate::{Error, create_private_directory, sync_directory, write_atomically, write_record};
@@ -28,7 +28,7 @@ pub struct History {
 
 /// What is written down about one command.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Entry {
+pub struct HistoryEntry {
     /// Its number; the first is 1.
     pub sequence: u64,
     /// The command.
@@ -75,7 +75,7 @@ pub struct Exit {
 #[derive(Debug)]
 pub struct Log {
     directory: PathBuf,
-    entry: Entry,
+    entry: HistoryEntry,
     /// Takes its standard output.
     pub stdout: File,
     /// Takes its standard error.
@@ -109,7 +109,7 @@ impl History {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn begin(&self, entry: Entry) -> Result<Log, Error> {
+    pub fn begin(&self, entry: HistoryEntry) -> Result<Log, Error> {
         create_private_directory(&self.directory)?;
         let directory = self.path(entry.sequence);
         let new = self.directory.join(format!("{NEW}{}", entry.sequence));
@@ -162,7 +162,7 @@ impl History {
     ///
     /// # Errors
     /// When there is none, or it cannot be read.
-    pub fn entry(&self, sequence: u64) -> Result<Entry, Error> {
+    pub fn entry(&self, sequence: u64) -> Result<HistoryEntry, Error> {
         let path = self.path(sequence).join(ENTRY);
         read_small(&path, ENTRY_LIMIT_BYTES)
             .and_then(|text| serde_json::from_slice(&text).map_err(Into::into))
@@ -250,7 +250,7 @@ fn flush_if_written(output: &File) -> std::io::Result<()> {
 
 impl Log {
     /// What is written down so far.
-    pub fn entry(&self) -> &Entry {
+    pub fn entry(&self) -> &HistoryEntry {
         &self.entry
     }
 
@@ -263,7 +263,7 @@ impl Log {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn end(mut self, exit: Exit) -> Result<Entry, Error> {
+    pub fn end(mut self, exit: Exit) -> Result<HistoryEntry, Error> {
         for output in [&self.stdout, &self.stderr] {
             flush_if_written(output)
                 .map_err(|source| Error::new("flush the output in", &self.directory, source))?;
@@ -283,8 +283,8 @@ mod tests {
 
     use super::*;
 
-    fn entry(sequence: u64) -> Entry {
-        Entry {
+    fn entry(sequence: u64) -> HistoryEntry {
+        HistoryEntry {
             sequence,
             command: "true".into(),
             cwd: "/workspace".into(),

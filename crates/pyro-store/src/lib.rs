@@ -4,7 +4,7 @@
 //! Liveness is a held lock, never a process id: a lock is gone the moment its last holder is,
 //! and cannot be mistaken for somebody else's.
 
-mod fault;
+mod crash_point;
 mod history;
 mod id;
 mod lock;
@@ -16,7 +16,7 @@ mod slots;
 
 use std::path::{Path, PathBuf};
 
-pub use history::{Entry, Exit, History, Log};
+pub use history::{Exit, History, HistoryEntry, Log};
 pub use id::{VmId, random_hex};
 pub use machine_directory::{MachineDirectory, Swept, sweep, vmm_of};
 pub use objects::{NewObject, Object, Objects, Ownership, Record, RecordError};

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::fault::between_steps;
+use crate::crash_point::between_steps;
 use crate::lock::{End, end_holder, is_free, note_holder, open_lock, take, take_if_free};
 use crate::private::is_own;
 use crate::{Error, VmId, create_private_directory, sync_directory, write_record};

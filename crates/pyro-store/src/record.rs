@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
-use crate::fault::between_steps;
+use crate::crash_point::between_steps;
 
 /// Replaces the file at `path` with `bytes`: temporary file, flush to disk, rename, and the flush of
 /// the directory, so that the new one is there after a loss of power too.

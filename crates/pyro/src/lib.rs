@@ -5,8 +5,8 @@
 mod arguments;
 mod json;
 mod mcp;
-mod news;
 mod plain;
+mod progress;
 mod render;
 mod signals;
 mod standard;

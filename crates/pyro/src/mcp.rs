@@ -14,7 +14,7 @@ use pyro_mcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::news::ERROR;
+use crate::progress::ERROR;
 use crate::signals;
 use crate::standard::{self, say};
 use crate::terminal::{configuration, runtime};

@@ -20,7 +20,7 @@ macro_rules! line {
 }
 
 // After the macro, which it uses.
-mod lasting;
+mod instances;
 mod tour;
 
 pub(crate) use tour::step;
@@ -65,23 +65,23 @@ pub(crate) fn human(name: &str, request: &Value, value: &Value, verbose: bool) -
         "env_prune" => text(pruned(&typed(value))),
         "vm_run" => footer(run_footer("run", &typed(value))),
         "vm_exec" => footer(run_footer("vm-exec", &typed(value))),
-        "vm_create" | "vm_start" | "vm_stop" | "vm_status" => text(lasting::vm(&typed(value))),
-        "vm_list" => text(lasting::vms(&typed(value))),
-        "vm_network_info" => text(lasting::network(&typed(value))),
+        "vm_create" | "vm_start" | "vm_stop" | "vm_status" => text(instances::vm(&typed(value))),
+        "vm_list" => text(instances::vms(&typed(value))),
+        "vm_network_info" => text(instances::network(&typed(value))),
         "vm_delete" => text(format!(
             "Deleted VM: {}\n",
             typed::<vm::Deleted>(value).vm_id
         )),
         "vm_reap_expired" => text(reaped(&typed(value))),
         "workspace_create" | "workspace_start" | "workspace_stop" | "workspace_status" => {
-            text(lasting::workspace(&typed(value)))
+            text(instances::workspace(&typed(value)))
         }
-        "workspace_list" => text(lasting::workspaces(&typed(value))),
-        "workspace_exec" => footer(lasting::exec_footer(&typed(value))),
-        "workspace_sync_push" => text(lasting::pushed(&typed(value))),
-        "workspace_logs" if request["follow"] == true => footer(lasting::followed(&typed(value))),
+        "workspace_list" => text(instances::workspaces(&typed(value))),
+        "workspace_exec" => footer(instances::exec_footer(&typed(value))),
+        "workspace_sync_push" => text(instances::pushed(&typed(value))),
+        "workspace_logs" if request["follow"] == true => footer(instances::followed(&typed(value))),
         "workspace_logs" => Rendered {
-            parts: lasting::logs(&typed(value)),
+            parts: instances::logs(&typed(value)),
             ..Rendered::default()
         },
         "workspace_delete" => {

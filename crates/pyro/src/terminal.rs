@@ -12,11 +12,11 @@ use std::task::{self, Poll};
 use std::time::Instant;
 
 use clap::ArgMatches;
-use clap::error::ErrorKind;
+use clap::error::ErrorKind as ArgumentErrorKind;
 use pyro_engine::operation::Entry;
 use pyro_engine::{
-    Config, Context, Engine, Error, Kind, Listener, OutputStreams, PARK_COMMAND, SUPERVISE_COMMAND,
-    Start, pass_nothing_on, raise_limits, variables,
+    Config, Context, Engine, Error, ErrorKind, Listener, OutputStreams, PARK_COMMAND,
+    SUPERVISE_COMMAND, Start, pass_nothing_on, raise_limits, variables,
 };
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -24,8 +24,8 @@ use serde_json::Value;
 use tokio::io::AsyncWrite;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::news::{ERROR, News, Verbosity};
 use crate::plain::Plain;
+use crate::progress::{ERROR, ProgressDisplay, Verbosity};
 use crate::render::{self, Part, Rendered};
 use crate::standard::{self, READER_GONE, Stderr, say};
 use crate::trace::Trace;
@@ -72,7 +72,7 @@ pub(crate) fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> u8 {
     let status = u8::try_from(error.exit_code()).unwrap_or(2);
     let text = match error.kind() {
-        ErrorKind::InvalidUtf8 => arguments::not_text(std::env::args_os()),
+        ArgumentErrorKind::InvalidUtf8 => arguments::not_text(std::env::args_os()),
         _ => error.render().ansi().to_string(),
     };
     if error.use_stderr() {
@@ -104,7 +104,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let quiet = as_json || matches.get_flag("quiet");
     let converses = entry.name == arguments::CONVERSATION;
     let verbose = converses && matches.get_flag(arguments::VERBOSE);
-    let news = News::new(match (quiet, verbose) {
+    let news = ProgressDisplay::new(match (quiet, verbose) {
         (true, _) => Verbosity::Quiet,
         (false, true) => Verbosity::Verbose,
         (false, false) => Verbosity::Normal,
@@ -264,9 +264,9 @@ enum Told {
 /// Shows an error; returns the exit status.
 fn fail(error: &Error, told: Told, signalled: &AtomicI32, output: &LineEnds) -> u8 {
     let status = match (error.kind, signalled.load(Ordering::Relaxed)) {
-        (Kind::OutputClosed, _) => return READER_GONE,
-        (Kind::Cancelled, signal) => u8::try_from(SIGNALLED + signal).unwrap_or(1),
-        (Kind::InvalidInput | Kind::Failed, _) => 1,
+        (ErrorKind::OutputClosed, _) => return READER_GONE,
+        (ErrorKind::Cancelled, signal) => u8::try_from(SIGNALLED + signal).unwrap_or(1),
+        (ErrorKind::InvalidInput | ErrorKind::Failed, _) => 1,
     };
     if told == Told::AsJson {
         let mut value = serde_json::to_value(error).expect("an error is a plain struct");

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use pyro_archive::{Error, Kind, Progress, Refusal, Source, write_image, write_tar};
+use pyro_archive::{Error, Progress, Refusal, Source, SourceKind, write_image, write_tar};
 
 use crate::{Tar, to_image, to_tar};
 
@@ -48,9 +48,9 @@ fn a_source_is_a_directory_or_named_like_an_archive() {
         "a.tar.xz",
         "link",
     ] {
-        assert_eq!(open(name).unwrap().kind(), Kind::TarArchive, "{name}");
+        assert_eq!(open(name).unwrap().kind(), SourceKind::TarArchive, "{name}");
     }
-    assert_eq!(open("directory.zip").unwrap().kind(), Kind::Directory);
+    assert_eq!(open("directory.zip").unwrap().kind(), SourceKind::Directory);
     assert_eq!(open("link").unwrap().path(), root.join("a.tar"));
     for name in ["a.7z", "tar", "a.tar.bz2", "fifo.tar"] {
         let error = open(name).unwrap_err();

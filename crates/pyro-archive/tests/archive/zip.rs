@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 
 use flate2::write::DeflateEncoder;
-use pyro_archive::{Error, Kind, Refusal, Source};
+use pyro_archive::{Error, Refusal, Source, SourceKind};
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 
 use crate::{look, source, to_image, to_tar, unpack_image, unpack_tar};
@@ -93,7 +93,7 @@ fn a_zip_file_is_taken_with_modes_and_links() {
         ("a.tar.gz", &bytes),
     ] {
         let (directory, source) = source(name, bytes);
-        assert_eq!(source.kind(), Kind::ZipArchive);
+        assert_eq!(source.kind(), SourceKind::ZipArchive);
         let (image, report) = to_image(&source).unwrap();
         let (stream, of_stream) = to_tar(&source).unwrap();
         assert_eq!(report, of_stream);

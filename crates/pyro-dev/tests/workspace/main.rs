@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test says where")]
 
+mod circles;
 mod hints;
 mod layering;
 mod promises;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::lasting::Lasting;
+use crate::instance::Instance;
 
 /// A machine that outlives the call that made it: what was asked for, and what became of it.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -43,10 +43,10 @@ pub struct Machine {
     pub state_reason: Option<String>,
 }
 
-impl From<&Lasting> for Machine {
-    fn from(lasting: &Lasting) -> Self {
-        let record = &lasting.record;
-        let network = lasting.network();
+impl From<&Instance> for Machine {
+    fn from(instance: &Instance) -> Self {
+        let record = &instance.record;
+        let network = instance.network();
         Self {
             environment: record.environment.clone(),
             environment_version: Some(record.environment_version.clone()),
@@ -55,14 +55,14 @@ impl From<&Lasting> for Machine {
             ttl_seconds: record.ttl_seconds,
             created_at: record.created_at,
             expires_at: record.expires_at,
-            state: lasting.state.name().into(),
+            state: instance.state.name().into(),
             network_enabled: record.spec.network,
             allow_host_compat: record.allow_host_compat,
             guest_ip: network.map(|network| network.guest_ip.to_string()),
             tap_name: None,
             execution_mode: "guest_vsock".into(),
-            metadata: lasting.metadata(),
-            state_reason: lasting.reason.clone(),
+            metadata: instance.metadata(),
+            state_reason: instance.reason.clone(),
         }
     }
 }

@@ -9,10 +9,11 @@ use pyro_protocol::ARCHIVE_END;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 use tar::EntryType;
 
-use super::Step;
 use super::holes::{Extent, Map};
-use super::plan::{self, Entry, Kind};
-use super::staging::{Drawers, create_file};
+use super::plan::{self, Entry, EntryKind};
+use super::staging::{StagingDirectories, create_file};
+use super::step::Step;
+use crate::directories;
 use crate::error::{Error, Step as _};
 
 const MAX_END_BYTES: u64 = 1024;
@@ -36,8 +37,8 @@ pub(super) fn stage(
 ) -> Result<(Vec<Entry>, Totals), Error> {
     let reading = "read the archive";
     let mut staged = Staged {
-        drawers: Drawers::new(staging),
-        linked: Drawers::new(staging),
+        drawers: StagingDirectories::new(staging),
+        linked: StagingDirectories::new(staging),
         entries: Vec::new(),
         numbers: BTreeMap::new(),
         totals: Totals::default(),
@@ -89,9 +90,9 @@ fn read_end(member: &mut impl Read) -> Result<Totals, Error> {
 
 /// What was staged so far.
 struct Staged<'a> {
-    drawers: Drawers<'a>,
+    drawers: StagingDirectories<'a>,
     /// Where links lead: anywhere before.
-    linked: Drawers<'a>,
+    linked: StagingDirectories<'a>,
     entries: Vec<Entry>,
     /// Path → number of the entry.
     numbers: BTreeMap<Vec<u8>, usize>,
@@ -108,7 +109,7 @@ impl Staged<'_> {
             // The destination is nobody's entry: it stays what it is.
             return Ok(());
         }
-        let (parent, _) = plan::split(path);
+        let (parent, _) = directories::split(path);
         if !parent.is_empty() && !self.entry(parent).is_some_and(Entry::is_directory) {
             return Err(invalid("its directory was not before it"));
         }
@@ -117,7 +118,7 @@ impl Staged<'_> {
         let number = self.number(path, kind == EntryType::Directory)?;
         match kind {
             EntryType::Directory => {
-                self.entries[number].kind = Kind::Directory { mode, modified };
+                self.entries[number].kind = EntryKind::Directory { mode, modified };
             }
             EntryType::Regular => {
                 let file = self.write_file(number, member, map)?;
@@ -148,12 +149,12 @@ impl Staged<'_> {
         let number = self.entries.len();
         self.numbers.insert(path.to_vec(), number);
         let kind = if is_directory {
-            Kind::Directory {
+            EntryKind::Directory {
                 mode: 0,
                 modified: Timespec::default(),
             }
         } else {
-            Kind::Staged
+            EntryKind::Staged
         };
         self.entries.push(Entry {
             path: path.to_vec(),

@@ -14,30 +14,22 @@ mod archive;
 mod holes;
 mod place;
 mod plan;
-mod staging;
+pub(crate) mod staging;
+mod step;
 #[cfg(test)]
 mod tests;
-mod thread;
 
 use std::io::Read;
 use std::path::Path;
 
+use pyro_protocol::{Answer, Refusal, RefusalReason};
+
 use crate::error::Error;
+use crate::streams::task::{Done, Pipes};
 use archive::Totals;
 use plan::Plan;
-use staging::{Ground, Staging};
-pub(crate) use thread::{Order, start};
-
-/// How far an unpacking is; what tests interrupt it at.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Step {
-    Staged,
-    Durable,
-    Committed,
-    Placed,
-    Dressed,
-    Unmarked,
-}
+use staging::{Staging, StagingRoot};
+use step::Step;
 
 /// An unpacking that is done.
 #[derive(Debug)]
@@ -53,6 +45,24 @@ impl Unpacked {
     }
 }
 
+/// Carries out [`Call::Unpack`](pyro_protocol::Call::Unpack) in the file system whose root is
+/// `root`. The host is told how it ended before the staging directory is removed.
+pub(crate) fn unpack(root: &Path, destination: &str, pipes: Pipes, done: Done) {
+    let Pipes { input, output } = pipes;
+    drop(output);
+    match run(root, destination, input, &mut |_| {}) {
+        Ok(unpacked) => {
+            let Totals { entries, bytes } = unpacked.totals;
+            done.tell(Ok(Answer::Unpacked { entries, bytes }));
+            unpacked.clean_up();
+        }
+        Err(error) => {
+            let refusal = Refusal::new(RefusalReason::NotUnpacked, error.to_string());
+            done.tell(Err(refusal));
+        }
+    }
+}
+
 /// Unpacks an archive below `destination`, in the file system whose root is `root`. What is left
 /// to do then is nobody's wait.
 fn run(
@@ -62,12 +72,7 @@ fn run(
     step: &mut dyn FnMut(Step),
 ) -> Result<Unpacked, Error> {
     let destination = plan::destination(destination)?;
-    let ground = Ground::open(root)?;
-    let staging = {
-        let lock = ground.lock()?;
-        recover_all(&ground)?;
-        Staging::create(&ground, &lock)?
-    };
+    let (ground, staging) = stage(root)?;
     let commit = |step: &mut dyn FnMut(Step)| {
         let (entries, totals) = archive::stage(input, &staging.directory, step)?;
         let plan = Plan {
@@ -99,6 +104,16 @@ fn run(
     }
 }
 
+/// Makes a staging directory, after whatever was left by those who did not get to their end.
+pub(crate) fn stage(root: &Path) -> Result<(StagingRoot, Staging), Error> {
+    let ground = StagingRoot::open(root)?;
+    let lock = ground.lock()?;
+    recover_all(&ground)?;
+    let staging = Staging::create(&ground, &lock)?;
+    drop(lock);
+    Ok((ground, staging))
+}
+
 /// Unpacks, cleans up, and says whether it was done.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(root: &Path, destination: &str, archive: &[u8]) -> bool {
@@ -117,16 +132,16 @@ pub(crate) fn fuzz(root: &Path, destination: &str, archive: &[u8]) -> bool {
 /// # Errors
 /// When one cannot be finished now. It is tried again the next time.
 pub(crate) fn recover(root: &Path) -> Result<(), Error> {
-    if !Ground::exists(root) {
+    if !StagingRoot::exists(root) {
         return Ok(());
     }
-    let ground = Ground::open(root)?;
+    let ground = StagingRoot::open(root)?;
     let _lock = ground.lock()?;
     recover_all(&ground)
 }
 
 /// The same for who has the lock.
-fn recover_all(ground: &Ground) -> Result<(), Error> {
+fn recover_all(ground: &StagingRoot) -> Result<(), Error> {
     for staging in Staging::abandoned(ground)? {
         let misfit = match staging.committed()? {
             Some(plan) => finish(ground, &staging, &plan, &mut |_| {})?,
@@ -145,7 +160,7 @@ fn recover_all(ground: &Ground) -> Result<(), Error> {
 /// # Errors
 /// When it is to be tried again the next time.
 fn finish(
-    ground: &Ground,
+    ground: &StagingRoot,
     staging: &Staging,
     plan: &Plan,
     step: &mut dyn FnMut(Step),

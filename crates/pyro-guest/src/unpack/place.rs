@@ -3,28 +3,17 @@
 //! Everything here can be done again from the start after an interruption: what has left the
 //! staging directory is in place.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 
-use super::Step;
 use super::archive::timestamps;
-use super::plan::{Entry, Kind, Plan, split};
-use super::staging::Drawers;
+use super::plan::{Entry, EntryKind, Plan};
+use super::staging::StagingDirectories;
+use super::step::Step;
+use crate::directories;
 use crate::error::Error;
-
-/// Opens a directory below another. The guest's commands own the tree: no symbolic link is
-/// followed, and no other file system entered, where nothing can be moved to.
-pub(super) fn directory(base: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
-    let path = if path.is_empty() { b"." } else { path };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let within = ResolveFlags::BENEATH
-        | ResolveFlags::NO_SYMLINKS
-        | ResolveFlags::NO_MAGICLINKS
-        | ResolveFlags::NO_XDEV;
-    rustix::fs::openat2(base, path, flags, Mode::empty(), within)
-}
 
 /// The directory that was opened last: entries of one directory follow each other.
 struct Directories<'a> {
@@ -41,7 +30,7 @@ impl<'a> Directories<'a> {
         let known = self.last.take().filter(|(last, _)| last == path);
         let opened = match known {
             Some(known) => known,
-            None => (path.to_vec(), directory(self.base, path)?),
+            None => (path.to_vec(), directories::open(self.base, path)?),
         };
         Ok(&self.last.insert(opened).1)
     }
@@ -49,7 +38,7 @@ impl<'a> Directories<'a> {
 
 /// Looks whether everything of the plan can be placed, and changes nothing.
 pub(super) fn check(root: &OwnedFd, plan: &Plan) -> Result<(), Error> {
-    let destination = match directory(root, &plan.destination) {
+    let destination = match directories::open(root, &plan.destination) {
         Ok(destination) => destination,
         // It will be made, and then nothing is in the way.
         Err(Errno::NOENT) => return Ok(()),
@@ -68,7 +57,7 @@ pub(super) fn check(root: &OwnedFd, plan: &Plan) -> Result<(), Error> {
 /// Fails if something else is in the entry's place, or with [`Errno::NOENT`] if nothing is.
 fn look(parents: &mut Directories, destination: &OwnedFd, entry: &Entry) -> Result<(), Errno> {
     if entry.is_directory() {
-        return directory(destination, &entry.path).map(drop);
+        return directories::open(destination, &entry.path).map(drop);
     }
     let (parent, name) = entry.split();
     let found = rustix::fs::statat(parents.open(parent)?, name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -89,7 +78,7 @@ pub(super) fn place(
     plan: &Plan,
     step: &mut dyn FnMut(Step),
 ) -> Result<Option<Error>, Error> {
-    let destination = match make_destination(root, &plan.destination) {
+    let destination = match directories::open_or_make(root, &plan.destination) {
         Ok(destination) => destination,
         Err(error) => {
             let retry = is_for_later(error);
@@ -107,7 +96,7 @@ pub(super) fn place(
         }
     };
     let mut parents = Directories::new(&destination);
-    let mut drawers = Drawers::new(staging);
+    let mut drawers = StagingDirectories::new(staging);
     for (number, entry) in plan.entries.iter().enumerate() {
         let placed = place_entry(&mut parents, staging, &mut drawers, number, entry);
         note(entry, placed)?;
@@ -115,8 +104,8 @@ pub(super) fn place(
     }
     // Only now, because whatever is put into a directory changes its time.
     for entry in &plan.entries {
-        if let Kind::Directory { mode, modified } = entry.kind {
-            let dressed = directory(&destination, &entry.path).and_then(|directory| {
+        if let EntryKind::Directory { mode, modified } = entry.kind {
+            let dressed = directories::open(&destination, &entry.path).and_then(|directory| {
                 rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))?;
                 rustix::fs::futimens(&directory, &timestamps(modified))
             });
@@ -130,14 +119,14 @@ pub(super) fn place(
 fn place_entry(
     parents: &mut Directories,
     staging: &OwnedFd,
-    drawers: &mut Drawers,
+    drawers: &mut StagingDirectories,
     number: usize,
     entry: &Entry,
 ) -> Result<(), Errno> {
     let (parent, name) = entry.split();
     let parent = parents.open(parent)?;
     if entry.is_directory() {
-        return make_directory(parent, name, Mode::RWXU);
+        return directories::make(parent, name, Mode::RWXU);
     }
     let (drawer, staged) = match drawers.find(number, false) {
         Ok((drawer, staged)) => (drawer, staged),
@@ -157,24 +146,6 @@ fn place_entry(
 }
 
 /// Opens the destination, and makes what is missing of it.
-fn make_destination(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
-    match directory(root, path) {
-        Err(Errno::NOENT) if !path.is_empty() => {}
-        opened => return opened,
-    }
-    let (parent, name) = split(path);
-    let parent = make_destination(root, parent)?;
-    make_directory(&parent, name, Mode::from_raw_mode(0o755))?;
-    directory(&parent, name)
-}
-
-pub(super) fn make_directory(parent: impl AsFd, name: &[u8], mode: Mode) -> Result<(), Errno> {
-    match rustix::fs::mkdirat(parent, name, mode) {
-        Ok(()) | Err(Errno::EXIST) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
 /// Whether an error has nothing to do with the entry.
 fn is_for_later(error: Errno) -> bool {
     matches!(

@@ -3,6 +3,7 @@
 use pyro_protocol::octets;
 use rustix::fs::Timespec;
 
+use crate::directories;
 use crate::error::Error;
 
 /// What Linux takes.
@@ -22,11 +23,11 @@ pub(super) struct Plan {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Entry {
     pub(super) path: Vec<u8>,
-    pub(super) kind: Kind,
+    pub(super) kind: EntryKind,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum EntryKind {
     /// Is made if it is missing, and gets these in the end.
     Directory { mode: u32, modified: Timespec },
     /// Anything else; moved with all it has.
@@ -35,12 +36,12 @@ pub(super) enum Kind {
 
 impl Entry {
     pub(super) fn is_directory(&self) -> bool {
-        matches!(self.kind, Kind::Directory { .. })
+        matches!(self.kind, EntryKind::Directory { .. })
     }
 
     /// Returns the parent's path, empty for the destination, and the name in it.
     pub(super) fn split(&self) -> (&[u8], &[u8]) {
-        split(&self.path)
+        directories::split(&self.path)
     }
 
     /// Returns the path for people.
@@ -56,10 +57,10 @@ impl Plan {
         bytes.push(0);
         for entry in &self.entries {
             let fields = match entry.kind {
-                Kind::Directory { mode, modified } => {
+                EntryKind::Directory { mode, modified } => {
                     format!("{mode} {} {} ", modified.tv_sec, modified.tv_nsec)
                 }
-                Kind::Staged => "- ".to_owned(),
+                EntryKind::Staged => "- ".to_owned(),
             };
             bytes.extend_from_slice(fields.as_bytes());
             bytes.extend_from_slice(&entry.path);
@@ -82,7 +83,7 @@ impl Plan {
 
 fn parse_entry(record: &[u8]) -> Option<Entry> {
     let (kind, path) = if let Some(path) = record.strip_prefix(b"- ") {
-        (Kind::Staged, path)
+        (EntryKind::Staged, path)
     } else {
         let mut fields = record.splitn(4, |&byte| byte == b' ');
         let mut number = || {
@@ -91,7 +92,7 @@ fn parse_entry(record: &[u8]) -> Option<Entry> {
                 .parse::<i64>()
                 .ok()
         };
-        let kind = Kind::Directory {
+        let kind = EntryKind::Directory {
             mode: u32::try_from(number()?).ok()?,
             modified: Timespec {
                 tv_sec: number()?,
@@ -102,14 +103,6 @@ fn parse_entry(record: &[u8]) -> Option<Entry> {
     };
     let path = clean(path).filter(|path| !path.is_empty())?.to_vec();
     Some(Entry { path, kind })
-}
-
-/// Returns the parent's path and the last name of a path.
-pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    match path.iter().rposition(|&byte| byte == b'/') {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (&[], path),
-    }
 }
 
 /// Returns an absolute path relative to the root.

@@ -15,13 +15,14 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::rand::GetRandomFlags;
 
-use super::Step;
 use super::plan::Plan;
+use super::step::Step;
+use crate::directories;
 use crate::error::{Error, Step as _};
 
 /// Where staging directories are. Beside the destination rather than in it, where commands would
 /// see them, and on the same file system.
-const GROUND: &str = ".pyro";
+const STAGING_ROOT: &str = ".pyro";
 const PREFIX: &str = "staging-";
 const DRAWER: &str = "drawer-";
 const COMMIT: &str = "commit";
@@ -38,25 +39,25 @@ const DIRECTORY: OFlags = OFlags::RDONLY
 
 /// The directory of all staging directories, and the root it is in.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(crate) struct StagingRoot {
     path: PathBuf,
-    pub(super) root: OwnedFd,
+    pub(crate) root: OwnedFd,
 }
 
 /// Held while anybody looks at the destination or changes it, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Lock {
-    _ground: OwnedFd,
+pub(crate) struct Lock {
+    _root: OwnedFd,
 }
 
-impl Ground {
+impl StagingRoot {
     pub(super) fn exists(root: &Path) -> bool {
-        root.join(GROUND).symlink_metadata().is_ok()
+        root.join(STAGING_ROOT).symlink_metadata().is_ok()
     }
 
     /// Opens it, and makes it if it is missing.
     pub(super) fn open(root: &Path) -> Result<Self, Error> {
-        let path = root.join(GROUND);
+        let path = root.join(STAGING_ROOT);
         match rustix::fs::mkdir(&path, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(Error::new("make /.pyro", error)),
@@ -68,23 +69,23 @@ impl Ground {
     }
 
     /// Waits until nobody else has the lock.
-    pub(super) fn lock(&self) -> Result<Lock, Error> {
-        let ground = super::place::directory(&self.root, GROUND.as_bytes()).step("open /.pyro")?;
+    pub(crate) fn lock(&self) -> Result<Lock, Error> {
+        let ground = directories::open(&self.root, STAGING_ROOT.as_bytes()).step("open /.pyro")?;
         rustix::fs::flock(&ground, FlockOperation::LockExclusive).step("lock /.pyro")?;
-        Ok(Lock { _ground: ground })
+        Ok(Lock { _root: ground })
     }
 }
 
 /// One staging directory, locked for as long as its owner lives.
 #[derive(Debug)]
-pub(super) struct Staging {
+pub(crate) struct Staging {
     path: PathBuf,
-    pub(super) directory: OwnedFd,
+    pub(crate) directory: OwnedFd,
 }
 
 impl Staging {
     /// Makes a new one. With the lock held, nobody takes it for an abandoned one.
-    pub(super) fn create(ground: &Ground, _lock: &Lock) -> Result<Self, Error> {
+    pub(super) fn create(ground: &StagingRoot, _lock: &Lock) -> Result<Self, Error> {
         let mut random = [0; 8];
         rustix::rand::getrandom(&mut random, GetRandomFlags::empty()).step("draw a name")?;
         let name = format!("{PREFIX}{:016x}", u64::from_ne_bytes(random));
@@ -100,7 +101,7 @@ impl Staging {
     }
 
     /// Returns those whose owners do not live any more.
-    pub(super) fn abandoned(ground: &Ground) -> Result<Vec<Self>, Error> {
+    pub(super) fn abandoned(ground: &StagingRoot) -> Result<Vec<Self>, Error> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&ground.path).step("read /.pyro")? {
             let entry = entry.step("read /.pyro")?;
@@ -167,7 +168,7 @@ impl Staging {
 
     /// Throws away what was staged, and the commit first: half of what was staged must not be
     /// carried out.
-    pub(super) fn remove(&self) -> Result<(), Error> {
+    pub(crate) fn remove(&self) -> Result<(), Error> {
         self.unmark()?;
         match fs::remove_dir_all(&self.path) {
             // Its owner was just at it when somebody else took it for abandoned.
@@ -183,7 +184,7 @@ impl Staging {
 /// once more. The names here are short, so that a full block has 300 of them, and under software
 /// emulation the searching would be most of what an unpacking takes.
 #[derive(Debug)]
-pub(super) struct Drawers<'a> {
+pub(super) struct StagingDirectories<'a> {
     staging: &'a OwnedFd,
     last: Option<(usize, OwnedFd)>,
 }
@@ -191,7 +192,7 @@ pub(super) struct Drawers<'a> {
 /// So many are in one directory.
 const PER_DRAWER: usize = 32;
 
-impl<'a> Drawers<'a> {
+impl<'a> StagingDirectories<'a> {
     pub(super) fn new(staging: &'a OwnedFd) -> Self {
         Self {
             staging,
@@ -210,9 +211,9 @@ impl<'a> Drawers<'a> {
         } else {
             let name = format!("{DRAWER}{drawer}");
             if make {
-                super::place::make_directory(self.staging, name.as_bytes(), Mode::RWXU)?;
+                directories::make(self.staging, name.as_bytes(), Mode::RWXU)?;
             }
-            let opened = super::place::directory(self.staging, name.as_bytes())?;
+            let opened = directories::open(self.staging, name.as_bytes())?;
             (drawer, opened)
         };
         Ok((&self.last.insert(known).1, number.to_string()))
@@ -220,7 +221,7 @@ impl<'a> Drawers<'a> {
 }
 
 /// Makes a file in a staging directory.
-pub(super) fn create_file(directory: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+pub(crate) fn create_file(directory: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     rustix::fs::openat(directory, name, flags, Mode::RUSR | Mode::WUSR)
 }

@@ -735,9 +735,9 @@ proptest! {
     ) {
         let entry = |(path, directory): (String, Option<(u32, i64, i64)>)| plan::Entry {
             path: path.into_bytes(),
-            kind: directory.map_or(plan::Kind::Staged, |(mode, tv_sec, tv_nsec)| {
+            kind: directory.map_or(plan::EntryKind::Staged, |(mode, tv_sec, tv_nsec)| {
                 let modified = rustix::fs::Timespec { tv_sec, tv_nsec };
-                plan::Kind::Directory { mode, modified }
+                plan::EntryKind::Directory { mode, modified }
             }),
         };
         let plan = Plan {

@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 
 use pyro_guest::{Adoption, Age, End, Error, Machine, serve};
 use pyro_protocol::{
-    CONNECTION, Clocks, Credit, Decoder, Disk, ExecFailure, Exit, Frame, GENERATION, GuestMessage,
-    HostMessage, INITIAL_WINDOW, Kind,
+    Answer, CONNECTION, Call, Clocks, Credit, Decoder, Disk, Exec, Exit, Frame, FrameKind,
+    GENERATION, GuestMessage, HostMessage, INITIAL_WINDOW, Refusal, RefusalReason,
 };
 use tempfile::TempDir;
 
 mod endings;
+mod files;
 mod prestarts;
 
 const WINDOW: usize = INITIAL_WINDOW as usize;
@@ -96,13 +97,15 @@ struct Ran {
 impl Ran {
     fn note(&mut self, frame: &Frame) {
         match frame.kind {
-            Kind::Stdout => self.stdout.extend(&frame.payload),
-            Kind::Stderr => self.stderr.extend(&frame.payload),
-            Kind::Control => match frame.message().unwrap() {
-                GuestMessage::Exited(exit) => self.exit = Some(exit),
+            FrameKind::Stdout => self.stdout.extend(&frame.payload),
+            FrameKind::Stderr => self.stderr.extend(&frame.payload),
+            FrameKind::Control => match frame.message().unwrap() {
+                GuestMessage::Answered {
+                    answer: Answer::Exited(exit),
+                } => self.exit = Some(exit),
                 other => panic!("unexpected {other:?}"),
             },
-            Kind::Stdin | Kind::Credit => {}
+            FrameKind::Stdin | FrameKind::Credit => {}
         }
     }
 
@@ -184,7 +187,7 @@ impl Host {
         self.send(&Frame::control(stream, message).unwrap());
     }
 
-    fn grant(&mut self, stream: u32, channel: Kind, bytes: usize) {
+    fn grant(&mut self, stream: u32, channel: FrameKind, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap();
         self.send(&Frame::credit(stream, Credit { channel, bytes }));
     }
@@ -224,16 +227,46 @@ impl Host {
         }
     }
 
+    /// Returns the next message of `stream`. It must not have any output before that.
     fn answer(&mut self, stream: u32) -> GuestMessage {
-        let frame = self.next(stream);
-        assert_eq!(frame.kind, Kind::Control);
-        frame.message().unwrap()
+        loop {
+            let frame = self.next(stream);
+            if frame.kind == FrameKind::Control {
+                return frame.message().unwrap();
+            }
+            // Only its end.
+            assert_eq!(frame.kind, FrameKind::Stdout);
+            assert!(frame.payload.is_empty());
+        }
+    }
+
+    /// Carries out a call that is no command, with this input. Returns its output and its answer.
+    fn call(&mut self, call: Call, input: &[u8]) -> (Vec<u8>, GuestMessage) {
+        self.streams += 1;
+        let stream = self.streams;
+        self.say(stream, &HostMessage::Call { call });
+        self.send(&Frame::data(stream, FrameKind::Stdin, input));
+        self.send(&Frame::data(stream, FrameKind::Stdin, Vec::new()));
+        let mut output = Vec::new();
+        loop {
+            let frame = self.next(stream);
+            match frame.kind {
+                FrameKind::Control => return (output, frame.message().unwrap()),
+                FrameKind::Stdout => {
+                    output.extend(&frame.payload);
+                    self.grant(stream, FrameKind::Stdout, frame.payload.len());
+                }
+                FrameKind::Credit => {}
+                other => panic!("unexpected {other:?}"),
+            }
+        }
     }
 
     /// Sends a command; returns its stream.
     fn exec(&mut self, command: Exec) -> u32 {
         self.streams += 1;
-        self.say(self.streams, &command.into());
+        let call = Call::Exec(command);
+        self.say(self.streams, &HostMessage::Call { call });
         self.streams
     }
 
@@ -250,7 +283,9 @@ impl Host {
         while ran.exit.is_none() {
             let frame = self.next(stream);
             ran.note(&frame);
-            if matches!(frame.kind, Kind::Stdout | Kind::Stderr) && !frame.payload.is_empty() {
+            if matches!(frame.kind, FrameKind::Stdout | FrameKind::Stderr)
+                && !frame.payload.is_empty()
+            {
                 self.grant(stream, frame.kind, frame.payload.len());
             }
         }
@@ -261,7 +296,8 @@ impl Host {
     fn begin_to_unpack(&mut self) -> u32 {
         self.streams += 1;
         let destination = "/workspace".to_owned();
-        self.say(self.streams, &HostMessage::Unpack { destination });
+        let call = Call::Unpack { destination };
+        self.say(self.streams, &HostMessage::Call { call });
         self.streams
     }
 
@@ -269,8 +305,8 @@ impl Host {
     fn unpack(&mut self, archive: &[u8]) -> GuestMessage {
         let stream = self.begin_to_unpack();
         assert!(archive.len() <= WINDOW);
-        self.send(&Frame::data(stream, Kind::Stdin, archive));
-        self.send(&Frame::data(stream, Kind::Stdin, Vec::new()));
+        self.send(&Frame::data(stream, FrameKind::Stdin, archive));
+        self.send(&Frame::data(stream, FrameKind::Stdin, Vec::new()));
         self.answer(stream)
     }
 
@@ -297,17 +333,6 @@ fn adopt() -> HostMessage {
     }
 }
 
-/// A command to run.
-#[derive(Clone, Default)]
-struct Exec {
-    argv: Vec<String>,
-    env: Vec<(String, String)>,
-    cwd: Option<String>,
-    cwd_optional: bool,
-    timeout_ms: Option<u64>,
-    stdin: bool,
-}
-
 fn argv<const N: usize>(argv: [&str; N]) -> Exec {
     Exec {
         argv: argv.map(str::to_owned).to_vec(),
@@ -317,19 +342,6 @@ fn argv<const N: usize>(argv: [&str; N]) -> Exec {
 
 fn bash(script: &str) -> Exec {
     argv(["bash", "-c", script])
-}
-
-impl From<Exec> for HostMessage {
-    fn from(exec: Exec) -> Self {
-        Self::Exec {
-            argv: exec.argv,
-            env: exec.env,
-            cwd: exec.cwd,
-            cwd_optional: exec.cwd_optional,
-            timeout_ms: exec.timeout_ms,
-            stdin: exec.stdin,
-        }
-    }
 }
 
 /// Bytes of which every position shows if it is missing.
@@ -384,10 +396,10 @@ fn nothing_runs_before_adoption() {
     let answer = host.answer(stream);
     assert!(matches!(
         answer,
-        GuestMessage::ExecFailed {
-            failure: ExecFailure::NotReady,
+        GuestMessage::Refused(Refusal {
+            reason: RefusalReason::NotReady,
             ..
-        }
+        })
     ));
 }
 
@@ -454,19 +466,19 @@ fn what_cannot_be_started_is_said_precisely() {
         ..argv(["true"])
     };
     for (command, expected) in [
-        (argv(["no-such-program"]), ExecFailure::NotFound),
-        (argv(["/no/such/program"]), ExecFailure::NotFound),
-        (argv([""]), ExecFailure::NotFound),
-        (argv([]), ExecFailure::NotFound),
-        (argv(["/etc/passwd"]), ExecFailure::Refused),
-        (argv(["/etc"]), ExecFailure::Refused),
-        (argv(["true", "a\0b"]), ExecFailure::Refused),
-        (elsewhere, ExecFailure::Refused),
+        (argv(["no-such-program"]), RefusalReason::NotFound),
+        (argv(["/no/such/program"]), RefusalReason::NotFound),
+        (argv([""]), RefusalReason::NotFound),
+        (argv([]), RefusalReason::NotFound),
+        (argv(["/etc/passwd"]), RefusalReason::Refused),
+        (argv(["/etc"]), RefusalReason::Refused),
+        (argv(["true", "a\0b"]), RefusalReason::Refused),
+        (elsewhere, RefusalReason::Refused),
     ] {
         let stream = host.exec(command.clone());
         match host.answer(stream) {
-            GuestMessage::ExecFailed { failure, message } => {
-                assert_eq!(failure, expected, "{:?}: {message}", command.argv);
+            GuestMessage::Refused(Refusal { reason, message }) => {
+                assert_eq!(reason, expected, "{:?}: {message}", command.argv);
             }
             other => panic!("{:?}: {other:?}", command.argv),
         }
@@ -481,19 +493,20 @@ fn a_stream_is_used_once() {
     host.started(stream);
     host.finish(stream);
     for stream in [stream, CONNECTION] {
-        host.say(stream, &argv(["true"]).into());
+        let call = Call::Exec(argv(["true"]));
+        host.say(stream, &HostMessage::Call { call });
         let answer = host.answer(stream);
         assert!(matches!(
             answer,
-            GuestMessage::ExecFailed {
-                failure: ExecFailure::BadStream,
+            GuestMessage::Refused(Refusal {
+                reason: RefusalReason::BadStream,
                 ..
-            }
+            })
         ));
     }
     // What still arrives for a stream that has ended disturbs nobody.
-    host.send(&Frame::data(stream, Kind::Stdin, b"late".to_vec()));
-    host.grant(stream, Kind::Stdout, 1);
+    host.send(&Frame::data(stream, FrameKind::Stdin, b"late".to_vec()));
+    host.grant(stream, FrameKind::Stdout, 1);
     host.say(stream, &HostMessage::Signal { signal: 9 });
     assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
 }
@@ -559,18 +572,18 @@ fn megabytes_go_through_cat_and_come_back() {
         while credit > 0 && position < sent.len() {
             let count = credit.min(10_000).min(sent.len() - position);
             let piece = sent[position..position + count].to_vec();
-            host.send(&Frame::data(stream, Kind::Stdin, piece));
+            host.send(&Frame::data(stream, FrameKind::Stdin, piece));
             (position, credit) = (position + count, credit - count);
             if position == sent.len() {
-                host.send(&Frame::data(stream, Kind::Stdin, Vec::new()));
+                host.send(&Frame::data(stream, FrameKind::Stdin, Vec::new()));
             }
         }
         let frame = host.next(stream);
         ran.note(&frame);
         match frame.kind {
-            Kind::Credit => credit += frame.as_credit().unwrap().bytes as usize,
-            Kind::Stdout if !frame.payload.is_empty() => {
-                host.grant(stream, Kind::Stdout, frame.payload.len());
+            FrameKind::Credit => credit += frame.as_credit().unwrap().bytes as usize,
+            FrameKind::Stdout if !frame.payload.is_empty() => {
+                host.grant(stream, FrameKind::Stdout, frame.payload.len());
             }
             _ => {}
         }
@@ -593,7 +606,7 @@ fn input_nobody_reads_does_not_stall_the_host() {
             let frame = host.next(stream);
             credit += frame.as_credit().unwrap().bytes as usize;
         }
-        host.send(&Frame::data(stream, Kind::Stdin, vec![0; 60_000]));
+        host.send(&Frame::data(stream, FrameKind::Stdin, vec![0; 60_000]));
         credit -= 60_000;
     }
     host.say(stream, &HostMessage::Signal { signal: 9 });
@@ -609,7 +622,7 @@ fn a_host_that_overruns_the_input_window_loses_the_command() {
     });
     host.started(stream);
     for _ in 0..5 {
-        host.send(&Frame::data(stream, Kind::Stdin, vec![0; WINDOW]));
+        host.send(&Frame::data(stream, FrameKind::Stdin, vec![0; WINDOW]));
     }
     assert_eq!(host.finish(stream).exit().signal, Some(9));
     assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
@@ -623,19 +636,19 @@ fn without_a_grant_at_most_a_window_arrives() {
     let mut bytes = 0;
     while bytes < WINDOW {
         let frame = host.next(stream);
-        assert_eq!(frame.kind, Kind::Stdout);
+        assert_eq!(frame.kind, FrameKind::Stdout);
         bytes += frame.payload.len();
     }
     assert_eq!(bytes, WINDOW);
     assert_eq!(host.receive(Duration::from_millis(300)), None);
-    host.grant(stream, Kind::Stdout, 1000);
+    host.grant(stream, FrameKind::Stdout, 1000);
     let frame = host.receive(PATIENCE).unwrap();
     assert_eq!(frame.payload.len(), 1000);
     // Others are served meanwhile.
     assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
     host.say(stream, &HostMessage::Signal { signal: 9 });
     // The end is reported after the output, and that needs credit.
-    host.grant(stream, Kind::Stdout, WINDOW);
+    host.grant(stream, FrameKind::Stdout, WINDOW);
     assert_eq!(host.finish(stream).exit().signal, Some(9));
 }
 
@@ -654,7 +667,7 @@ fn output_written_before_the_exit_is_never_lost() {
                 ran.note(&frame);
             }
             // Only when nothing comes any more.
-            None => host.grant(stream, Kind::Stdout, std::mem::take(&mut owed)),
+            None => host.grant(stream, FrameKind::Stdout, std::mem::take(&mut owed)),
         }
     }
     assert_eq!(ran.stdout.len(), 1_000_000);
@@ -695,29 +708,32 @@ fn archive(entries: u32) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-const UNPACKED: GuestMessage = GuestMessage::Unpacked {
-    entries: 1,
-    bytes: 5,
+const UNPACKED: GuestMessage = GuestMessage::Answered {
+    answer: Answer::Unpacked {
+        entries: 1,
+        bytes: 5,
+    },
 };
+
+fn not_unpacked(message: &str) -> GuestMessage {
+    GuestMessage::Refused(Refusal::new(RefusalReason::NotUnpacked, message))
+}
 
 #[test]
 fn an_archive_is_unpacked_or_what_is_wrong_is_said() {
     let mut host = Host::new();
     let stream = host.begin_to_unpack();
     let answer = host.answer(stream);
-    let failure = ExecFailure::NotReady;
-    assert!(matches!(answer, GuestMessage::ExecFailed { failure: f, .. } if f == failure));
+    let reason = RefusalReason::NotReady;
+    assert!(matches!(answer, GuestMessage::Refused(refusal) if refusal.reason == reason));
 
     let mut host = Host::adopted();
     assert_eq!(host.unpack(&archive(1)), UNPACKED);
     let file = host.root.path().join("workspace/file");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "hello");
 
-    let message = "cannot read the archive: it is not what its end says".to_owned();
-    assert_eq!(
-        host.unpack(&archive(2)),
-        GuestMessage::NotUnpacked { message }
-    );
+    let message = "cannot read the archive: it is not what its end says";
+    assert_eq!(host.unpack(&archive(2)), not_unpacked(message));
 }
 
 #[test]
@@ -725,8 +741,8 @@ fn an_unpacking_can_be_ended() {
     let mut host = Host::adopted();
     let stream = host.begin_to_unpack();
     host.say(stream, &HostMessage::Signal { signal: 9 });
-    let message = "cannot read the archive: its end is missing".to_owned();
-    assert_eq!(host.answer(stream), GuestMessage::NotUnpacked { message });
+    let message = "cannot read the archive: its end is missing";
+    assert_eq!(host.answer(stream), not_unpacked(message));
     assert_eq!(host.unpack(&archive(1)), UNPACKED);
 }
 
@@ -739,7 +755,7 @@ fn unpackings_and_commands_go_on_side_by_side() {
     let (begin, end) = archive.split_at(700);
     for part in [begin, end, &[]] {
         for stream in [first, second] {
-            host.send(&Frame::data(stream, Kind::Stdin, part));
+            host.send(&Frame::data(stream, FrameKind::Stdin, part));
         }
         assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
     }
@@ -755,12 +771,9 @@ fn unpackings_and_commands_go_on_side_by_side() {
 fn more_of_an_archive_than_was_granted_ends_its_unpacking() {
     let mut host = Host::adopted();
     let stream = host.begin_to_unpack();
-    host.send(&Frame::data(stream, Kind::Stdin, vec![0; WINDOW + 1]));
+    host.send(&Frame::data(stream, FrameKind::Stdin, vec![0; WINDOW + 1]));
     let answer = host.answer(stream);
-    assert!(
-        matches!(answer, GuestMessage::NotUnpacked { .. }),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, GuestMessage::Refused(_)), "{answer:?}");
     assert_eq!(host.unpack(&archive(1)), UNPACKED);
 }
 
@@ -768,7 +781,7 @@ fn more_of_an_archive_than_was_granted_ends_its_unpacking() {
 fn a_server_that_ends_leaves_no_half_of_an_unpacking() {
     let mut host = Host::adopted();
     let stream = host.begin_to_unpack();
-    host.send(&Frame::data(stream, Kind::Stdin, &archive(1)[..700]));
+    host.send(&Frame::data(stream, FrameKind::Stdin, &archive(1)[..700]));
     assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
     let Host {
         socket,
@@ -847,7 +860,7 @@ fn a_chatty_command_does_not_starve_the_others() {
     let chatty = host.exec(bash("yes"));
     host.started(chatty);
     // More than it can print meanwhile.
-    host.grant(chatty, Kind::Stdout, 2_000_000_000);
+    host.grant(chatty, FrameKind::Stdout, 2_000_000_000);
     let started = Instant::now();
     assert_eq!(host.run(bash("echo hello")).text(), "hello\n");
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -864,9 +877,9 @@ fn the_agent_ends_with_its_connection() {
     assert!(matches!(host.end(), End::Shutdown));
 
     for nonsense in [
-        Frame::data(CONNECTION, Kind::Control, b"{".to_vec()),
-        Frame::data(CONNECTION, Kind::Stdin, b"x".to_vec()),
-        Frame::data(9, Kind::Stdin, b"x".to_vec()),
+        Frame::data(CONNECTION, FrameKind::Control, b"{".to_vec()),
+        Frame::data(CONNECTION, FrameKind::Stdin, b"x".to_vec()),
+        Frame::data(9, FrameKind::Stdin, b"x".to_vec()),
         Frame::control(9, &HostMessage::Signal { signal: 9 }).unwrap(),
         Frame::control(9, &HostMessage::Shutdown).unwrap(),
         Frame::control(9, &HostMessage::Sync).unwrap(),

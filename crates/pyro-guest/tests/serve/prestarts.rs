@@ -93,8 +93,8 @@ fn a_shell_that_waits_gets_all_that_its_command_asks_for() {
         let answers = [&mut waiting_host, &mut other].map(|host| {
             let stream = host.exec(command.clone());
             if command.stdin {
-                host.send(&Frame::data(stream, Kind::Stdin, pattern(10_000)));
-                host.send(&Frame::data(stream, Kind::Stdin, Vec::new()));
+                host.send(&Frame::data(stream, FrameKind::Stdin, pattern(10_000)));
+                host.send(&Frame::data(stream, FrameKind::Stdin, Vec::new()));
             }
             host.started(stream);
             let ran = host.finish(stream);
@@ -132,10 +132,7 @@ fn a_command_that_is_not_for_the_waiting_shell_ends_it() {
         ..sh("true")
     });
     let answer = host.answer(stream);
-    assert!(
-        matches!(answer, GuestMessage::ExecFailed { .. }),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, GuestMessage::Refused(_)), "{answer:?}");
     assert!(within_patience(|| waiting(&mark) == 0));
 
     // What is unpacked may be what the shell should have begun with.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyro_protocol::{
-    CONNECTION, Credit, DATA_CHUNK_BYTES, Decoder, Frame, GuestMessage, HostMessage,
-    INITIAL_WINDOW, Kind,
+    CONNECTION, Credit, DATA_CHUNK_BYTES, Decoder, Frame, FrameKind, GuestMessage, HostMessage,
+    INITIAL_WINDOW,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
@@ -35,8 +35,8 @@ pub(crate) enum Event {
     Message(GuestMessage),
     /// Output; never empty.
     Output {
-        /// [`Kind::Stdout`] or [`Kind::Stderr`].
-        channel: Kind,
+        /// [`FrameKind::Stdout`] or [`FrameKind::Stderr`].
+        channel: FrameKind,
         /// The bytes.
         bytes: Vec<u8>,
     },
@@ -132,7 +132,7 @@ impl Link {
     pub(crate) async fn grant(
         &self,
         number: u32,
-        channel: Kind,
+        channel: FrameKind,
         bytes: usize,
     ) -> Result<(), Failure> {
         let bytes = u32::try_from(bytes).expect("a frame's payload is bounded");
@@ -216,7 +216,7 @@ impl Link {
             return Ok(false);
         };
         let event = match frame.kind {
-            Kind::Control => {
+            FrameKind::Control => {
                 let message = frame.message().map_err(|error| protocol(&error))?;
                 if let GuestMessage::ClockSet { unix_time_ns: then } = message
                     && frame.stream == CONNECTION
@@ -229,10 +229,10 @@ impl Link {
                 stream.messages_left = left;
                 Event::Message(checked(message)?)
             }
-            Kind::Credit => {
+            FrameKind::Credit => {
                 let credit = frame.as_credit().map_err(|error| protocol(&error))?;
                 let available = stream.stdin_credit.available_permits();
-                if credit.channel != Kind::Stdin
+                if credit.channel != FrameKind::Stdin
                     || available + credit.bytes as usize > INITIAL_WINDOW as usize
                 {
                     return broken("credit for what was not sent");
@@ -240,7 +240,7 @@ impl Link {
                 stream.stdin_credit.add_permits(credit.bytes as usize);
                 return Ok(false);
             }
-            channel @ (Kind::Stdout | Kind::Stderr) => {
+            channel @ (FrameKind::Stdout | FrameKind::Stderr) => {
                 if frame.payload.is_empty() {
                     return Ok(false);
                 }
@@ -257,7 +257,7 @@ impl Link {
                     bytes: frame.payload,
                 }
             }
-            Kind::Stdin => return broken("standard input from the guest"),
+            FrameKind::Stdin => return broken("standard input from the guest"),
         };
         // A receiver that is gone does not want it.
         let _ = stream.events.send(event);
@@ -271,9 +271,9 @@ fn protocol(error: &pyro_protocol::Error) -> Failure {
 }
 
 impl Stream {
-    fn window(&mut self, channel: Kind) -> &mut u32 {
+    fn window(&mut self, channel: FrameKind) -> &mut u32 {
         match channel {
-            Kind::Stderr => &mut self.stderr_window,
+            FrameKind::Stderr => &mut self.stderr_window,
             _ => &mut self.stdout_window,
         }
     }
@@ -324,7 +324,7 @@ mod tests {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let (link, _tasks) = Link::start(ours);
         // A guest that does not read, and more than fits into the socket and the line.
-        let frame = Frame::data(1, Kind::Stdin, vec![0; DATA_CHUNK_BYTES]);
+        let frame = Frame::data(1, FrameKind::Stdin, vec![0; DATA_CHUNK_BYTES]);
         loop {
             let limit = std::time::Duration::from_millis(100);
             let sent = tokio::time::timeout(limit, link.send(&frame)).await;

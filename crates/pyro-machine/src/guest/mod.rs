@@ -1,11 +1,11 @@
 //! The *guest* is the far end of the agent's port: commands go in, their output comes out, many
 //! at a time over one connection.
 
+mod call;
 mod clock;
 mod connection;
-mod rehearsal;
 mod run;
-mod unpack;
+mod warm_up;
 mod words;
 
 use std::os::unix::net::UnixStream;
@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pyro_protocol::{
-    CONNECTION, Clocks, Disk, Frame, GENERATION, GuestMessage, HostMessage, Network,
+    CONNECTION, Clocks, Disk, Frame, GENERATION, GuestMessage, HostMessage, Network, Refusal,
+    RefusalReason,
 };
 use pyro_store::{VmId, random_hex};
 use tokio::sync::{Mutex, mpsc};
@@ -21,12 +22,12 @@ use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::network::mac_address;
-use crate::qemu::Refusal;
+use crate::qemu::QmpError;
+pub use call::Streams;
 use clock::unix_time_ns;
 use connection::{Event, Link};
-pub(crate) use rehearsal::REHEARSAL_LIMIT;
-pub use run::{Command, Outcome, Streams};
-pub use unpack::Unpacked;
+pub use run::{Command, Outcome};
+pub(crate) use warm_up::WARM_UP_LIMIT;
 
 /// Why the guest does not answer, or not as it should.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,8 +36,8 @@ pub(crate) enum Failure {
     Closed,
     /// What came is against the protocol.
     Protocol(String),
-    /// The agent refused to start the command.
-    NotStarted(String),
+    /// The agent did not carry out a call.
+    Refused(Refusal),
     /// The agent cannot set the machine up.
     Setup(String),
     /// QEMU's control connection says that it cannot go on.
@@ -51,9 +52,9 @@ pub(crate) enum Failure {
     Clocks(String),
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Self::Control(refusal.to_string())
+impl From<QmpError> for Failure {
+    fn from(error: QmpError) -> Self {
+        Self::Control(error.to_string())
     }
 }
 
@@ -279,7 +280,7 @@ fn unexpected(message: &GuestMessage) -> Failure {
 /// What a failure of a running command means; `None` if the machine is gone.
 pub(crate) fn run_error(failure: Failure) -> Option<Error> {
     Some(match failure {
-        Failure::NotStarted(message) => Error::NotStarted { message },
+        Failure::Refused(refusal) => Error::Refused(refusal),
         Failure::OutputClosed => Error::OutputClosed,
         Failure::OutputFailed(message) => Error::OutputFailed { message },
         Failure::Input(message) => Error::InputFailed { message },
@@ -300,7 +301,8 @@ impl Drop for Guest {
 
 /// A control frame, which fails only when the message is too long for one.
 fn control(stream: u32, message: &HostMessage) -> Result<Frame, Failure> {
-    Frame::control(stream, message).map_err(|error| Failure::NotStarted(error.to_string()))
+    Frame::control(stream, message)
+        .map_err(|error| Failure::Refused(Refusal::new(RefusalReason::Refused, error.to_string())))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use pyro_protocol::{Credit, Exit, INITIAL_WINDOW, Kind};
+use pyro_protocol::{Answer, Credit, Exit, FrameKind, INITIAL_WINDOW};
 
 use super::tests::{Agent, pair};
 use super::*;
@@ -194,7 +194,7 @@ fn read_in_steps(mut from: PipeReader, step: usize, pauses: bool) -> Vec<u8> {
 
 /// One output of the command that the guest plays.
 struct Channel {
-    kind: Kind,
+    kind: FrameKind,
     left: Vec<u8>,
     window: usize,
 }
@@ -221,8 +221,8 @@ fn play(mut agent: Agent, says: Vec<u8>) -> Option<Vec<u8>> {
     let window = INITIAL_WINDOW as usize;
     let channel = |kind, left| Channel { kind, left, window };
     let mut channels = [
-        channel(Kind::Stdout, Vec::new()),
-        channel(Kind::Stderr, says),
+        channel(FrameKind::Stdout, Vec::new()),
+        channel(FrameKind::Stderr, says),
     ];
     let (mut input, mut ended) = (Vec::new(), false);
     loop {
@@ -239,7 +239,9 @@ fn play(mut agent: Agent, says: Vec<u8>) -> Option<Vec<u8>> {
                 oom_killed: false,
                 duration_ms: 1,
             };
-            let exited = GuestMessage::Exited(exit);
+            let exited = GuestMessage::Answered {
+                answer: Answer::Exited(exit),
+            };
             agent.try_to_say(&Frame::control(stream, &exited).unwrap());
             // A guest does not hang up; the host does.
             while agent.next_or_end().is_some() {}
@@ -247,20 +249,20 @@ fn play(mut agent: Agent, says: Vec<u8>) -> Option<Vec<u8>> {
         }
         let frame = agent.next_or_end()?;
         match frame.kind {
-            Kind::Stdin if frame.payload.is_empty() => ended = true,
-            Kind::Stdin => {
+            FrameKind::Stdin if frame.payload.is_empty() => ended = true,
+            FrameKind::Stdin => {
                 input.extend_from_slice(&frame.payload);
                 channels[0].left.extend_from_slice(&frame.payload);
                 let bytes = u32::try_from(frame.payload.len()).unwrap();
                 let credit = Credit {
-                    channel: Kind::Stdin,
+                    channel: FrameKind::Stdin,
                     bytes,
                 };
                 if !agent.try_to_say(&Frame::credit(stream, credit)) {
                     return None;
                 }
             }
-            Kind::Credit => {
+            FrameKind::Credit => {
                 let credit = frame.as_credit().unwrap();
                 let channel = channels
                     .iter_mut()
@@ -268,7 +270,7 @@ fn play(mut agent: Agent, says: Vec<u8>) -> Option<Vec<u8>> {
                 channel.unwrap().window += credit.bytes as usize;
             }
             // The host wants the command to end.
-            Kind::Control => return None,
+            FrameKind::Control => return None,
             other => panic!("{other:?}"),
         }
     }

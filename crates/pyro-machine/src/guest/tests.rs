@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use pyro_protocol::{Credit, Decoder, Exit, INITIAL_WINDOW, Kind};
+use pyro_protocol::{Answer, Call, Credit, Decoder, Exit, FrameKind, INITIAL_WINDOW};
 
 use super::*;
 
@@ -59,7 +59,13 @@ impl Agent {
             oom_killed: false,
             duration_ms: 5,
         };
-        self.say(&Frame::control(stream, &GuestMessage::Exited(exit)).unwrap());
+        self.say(&Frame::control(stream, &exited(exit)).unwrap());
+    }
+}
+
+fn exited(exit: Exit) -> GuestMessage {
+    GuestMessage::Answered {
+        answer: Answer::Exited(exit),
     }
 }
 
@@ -109,9 +115,9 @@ async fn run_against(
 async fn output_comes_through_and_is_granted_again() {
     let (result, stdout) = run_against(None, |mut agent| {
         let stream = agent.next().stream;
-        agent.say(&Frame::data(stream, Kind::Stdout, *b"\xff\x00hello"));
+        agent.say(&Frame::data(stream, FrameKind::Stdout, *b"\xff\x00hello"));
         let credit = agent.next().as_credit().unwrap();
-        assert_eq!((credit.channel, credit.bytes), (Kind::Stdout, 7));
+        assert_eq!((credit.channel, credit.bytes), (FrameKind::Stdout, 7));
         agent.say_exited(stream);
     })
     .await;
@@ -125,7 +131,7 @@ async fn more_output_than_granted_ends_the_connection() {
         let stream = agent.next().stream;
         agent.say(&Frame::data(
             stream,
-            Kind::Stdout,
+            FrameKind::Stdout,
             vec![0; INITIAL_WINDOW as usize + 1],
         ));
         // The host may or may not close before it has read everything.
@@ -145,7 +151,7 @@ async fn input_waits_for_credit() {
         let mut window = INITIAL_WINDOW as usize;
         loop {
             let frame = agent.next();
-            assert_eq!(frame.kind, Kind::Stdin);
+            assert_eq!(frame.kind, FrameKind::Stdin);
             if frame.payload.is_empty() {
                 break;
             }
@@ -155,7 +161,7 @@ async fn input_waits_for_credit() {
                 .expect("never beyond the credit");
             if window == 0 {
                 let credit = Credit {
-                    channel: Kind::Stdin,
+                    channel: FrameKind::Stdin,
                     bytes: INITIAL_WINDOW,
                 };
                 agent.say(&Frame::credit(stream, credit));
@@ -176,7 +182,7 @@ async fn credit_for_what_was_not_sent_ends_the_connection() {
         agent.say(&Frame::credit(
             stream,
             Credit {
-                channel: Kind::Stdin,
+                channel: FrameKind::Stdin,
                 bytes: u32::MAX,
             },
         ));
@@ -207,17 +213,15 @@ async fn a_flood_of_messages_ends_the_connection() {
 /// not: that would be a reason to run it again.
 #[tokio::test]
 async fn a_command_that_started_cannot_be_said_not_to_have() {
-    let failed = GuestMessage::ExecFailed {
-        failure: pyro_protocol::ExecFailure::NotFound,
-        message: "no such program".into(),
-    };
+    let refusal = Refusal::new(RefusalReason::NotFound, "no such program");
+    let failed = GuestMessage::Refused(refusal);
     let started = GuestMessage::Started { pid: 7 };
     for printed in [false, true] {
         let (failed, started) = (failed.clone(), started.clone());
         let (result, _) = run_against(None, move |mut agent| {
             let stream = agent.next().stream;
             if printed {
-                agent.say(&Frame::data(stream, Kind::Stdout, *b"here I am"));
+                agent.say(&Frame::data(stream, FrameKind::Stdout, *b"here I am"));
             } else {
                 agent.say(&Frame::control(stream, &started).unwrap());
             }
@@ -233,7 +237,7 @@ async fn a_command_that_started_cannot_be_said_not_to_have() {
         agent.say(&Frame::control(stream, &failed).unwrap());
     })
     .await;
-    assert!(matches!(result, Err(Failure::NotStarted(_))), "{result:?}");
+    assert!(matches!(result, Err(Failure::Refused(_))), "{result:?}");
 }
 
 #[tokio::test]
@@ -260,7 +264,7 @@ async fn no_command_takes_longer_than_it_was_waited_for() {
             oom_killed: false,
             duration_ms: u64::MAX,
         };
-        agent.say(&Frame::control(stream, &GuestMessage::Exited(exit)).unwrap());
+        agent.say(&Frame::control(stream, &exited(exit)).unwrap());
     })
     .await;
     assert!(result.unwrap().duration.as_secs() < 3600);
@@ -270,7 +274,7 @@ async fn no_command_takes_longer_than_it_was_waited_for() {
 async fn a_guest_that_goes_away_is_noticed() {
     let (result, stdout) = run_against(None, |mut agent| {
         let stream = agent.next().stream;
-        agent.say(&Frame::data(stream, Kind::Stdout, *b"partial"));
+        agent.say(&Frame::data(stream, FrameKind::Stdout, *b"partial"));
     })
     .await;
     assert_eq!(result, Err(Failure::Closed));
@@ -294,7 +298,7 @@ async fn an_agent_that_hangs_does_not_hang_the_host() {
     };
     let outcome = guest.run(&command, streams).await.unwrap();
     assert!(outcome.timed_out);
-    assert_eq!(agent.next().kind, Kind::Control);
+    assert_eq!(agent.next().kind, FrameKind::Control);
 }
 
 #[tokio::test]
@@ -490,13 +494,14 @@ async fn a_clock_that_is_never_right_is_given_up() {
 }
 
 /// Unpacks against an agent that reads the archive and then gives an answer.
-async fn unpack_against(answer: GuestMessage) -> Result<Unpacked, Failure> {
+async fn unpack_against(answer: GuestMessage) -> Result<Answer, Failure> {
     let (host, mut agent) = pair();
     let guest = Guest::connect(host).unwrap();
     let player = std::thread::spawn(move || {
         let frame = agent.next();
         let destination = "/workspace/x".to_owned();
-        let expected = HostMessage::Unpack { destination };
+        let call = Call::Unpack { destination };
+        let expected = HostMessage::Call { call };
         assert_eq!(frame.message::<HostMessage>().unwrap(), expected);
         let mut archive = Vec::new();
         loop {
@@ -511,7 +516,15 @@ async fn unpack_against(answer: GuestMessage) -> Result<Unpacked, Failure> {
         agent
     });
     let mut archive = &b"archive"[..];
-    let result = guest.unpack("/workspace/x", &mut archive).await;
+    let call = Call::Unpack {
+        destination: "/workspace/x".to_owned(),
+    };
+    let streams = Streams {
+        stdin: Some(&mut archive),
+        stdout: &mut tokio::io::sink(),
+        stderr: &mut tokio::io::sink(),
+    };
+    let result = guest.call(&call, streams).await;
     drop(guest);
     tokio::task::spawn_blocking(move || drop(player.join().unwrap()))
         .await
@@ -522,20 +535,36 @@ async fn unpack_against(answer: GuestMessage) -> Result<Unpacked, Failure> {
 #[tokio::test]
 async fn an_unpacking_says_how_it_ended() {
     let (entries, bytes) = (2, 5);
-    let whole = unpack_against(GuestMessage::Unpacked { entries, bytes });
-    assert_eq!(whole.await, Ok(Unpacked::Whole { entries, bytes }));
-    let message = || "cannot unpack a: why".to_owned();
-    let refused = unpack_against(GuestMessage::NotUnpacked { message: message() });
-    assert_eq!(refused.await, Ok(Unpacked::Refused { message: message() }));
-    let nonsense = unpack_against(GuestMessage::Adopted);
-    assert!(matches!(nonsense.await, Err(Failure::Protocol(_))));
+    let answer = Answer::Unpacked { entries, bytes };
+    let whole = unpack_against(GuestMessage::Answered {
+        answer: answer.clone(),
+    });
+    assert_eq!(whole.await, Ok(answer));
+    let refusal = Refusal::new(RefusalReason::NotUnpacked, "cannot unpack a: why");
+    let refused = unpack_against(GuestMessage::Refused(refusal.clone()));
+    assert_eq!(refused.await, Err(Failure::Refused(refusal)));
+    // Neither another message nor the answer to another call is one.
+    for nonsense in [
+        GuestMessage::Adopted,
+        GuestMessage::Started { pid: 1 },
+        GuestMessage::Answered {
+            answer: Answer::Listed,
+        },
+    ] {
+        let nonsense = unpack_against(nonsense).await;
+        assert!(
+            matches!(nonsense, Err(Failure::Protocol(_))),
+            "{nonsense:?}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn what_an_unpacking_says_is_bounded() {
     let message = "x".repeat(200_000);
-    let refused = unpack_against(GuestMessage::NotUnpacked { message });
-    let Ok(Unpacked::Refused { message }) = refused.await else {
+    let reason = RefusalReason::NotUnpacked;
+    let refused = unpack_against(GuestMessage::Refused(Refusal { reason, message }));
+    let Err(Failure::Refused(Refusal { message, .. })) = refused.await else {
         panic!("it did not fail");
     };
     assert!((5000..5100).contains(&message.chars().count()));

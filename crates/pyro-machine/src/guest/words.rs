@@ -1,12 +1,10 @@
 //! The guest's *words* are chosen by whoever is root there. Before anything else sees a message, its
 //! texts are bounded and made fit to be shown, and its numbers are checked.
 
-use pyro_protocol::{Clocks, Exit, GuestMessage, Tick};
+use pyro_protocol::{Answer, Clocks, Exit, GuestMessage, REFUSAL_CHARACTERS, Refusal, Tick};
 
 use super::Failure;
 
-/// What an unpacking says of why it was refused, in characters: names of members.
-const REFUSAL_CHARACTERS: usize = 5000;
 /// What a command can return to who waits for it.
 const CODES: std::ops::RangeInclusive<i32> = 0..=255;
 /// The signals there are.
@@ -31,14 +29,15 @@ pub(super) fn checked(message: GuestMessage) -> Result<GuestMessage, Failure> {
                 ticks: clocks.ticks.iter().map(harmless).collect(),
             }),
         },
-        GuestMessage::Exited(exit) => GuestMessage::Exited(possible(exit)?),
-        GuestMessage::NotUnpacked { message } => GuestMessage::NotUnpacked {
+        GuestMessage::Answered {
+            answer: Answer::Exited(exit),
+        } => GuestMessage::Answered {
+            answer: Answer::Exited(possible(exit)?),
+        },
+        GuestMessage::Refused(Refusal { reason, message }) => GuestMessage::Refused(Refusal {
+            reason,
             message: pyro_text::lines(&message, REFUSAL_CHARACTERS),
-        },
-        GuestMessage::ExecFailed { failure, message } => GuestMessage::ExecFailed {
-            failure,
-            message: pyro_text::line(&message),
-        },
+        }),
         GuestMessage::Failed { message } => GuestMessage::Failed {
             message: pyro_text::line(&message),
         },
@@ -48,7 +47,7 @@ pub(super) fn checked(message: GuestMessage) -> Result<GuestMessage, Failure> {
         | GuestMessage::Prestarted { .. }
         | GuestMessage::Synced { .. }
         | GuestMessage::Started { .. }
-        | GuestMessage::Unpacked { .. }) => plain,
+        | GuestMessage::Answered { .. }) => plain,
     })
 }
 
@@ -89,7 +88,10 @@ mod tests {
             oom_killed: false,
             duration_ms: 0,
         };
-        checked(GuestMessage::Exited(exit)).is_ok()
+        {
+            let answer = Answer::Exited(exit);
+            checked(GuestMessage::Answered { answer }).is_ok()
+        }
     }
 
     #[test]

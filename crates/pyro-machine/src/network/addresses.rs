@@ -154,7 +154,7 @@ impl HostRoutes {
 
 /// Decides which addresses a guest may reach.
 #[derive(Clone, Debug)]
-pub(crate) struct Reach {
+pub(crate) struct EgressPolicy {
     allowed: AllowList,
     routes: HostRoutes,
     read_at: Instant,
@@ -163,7 +163,7 @@ pub(crate) struct Reach {
 /// How old what is known about the host may be: its addresses change while a guest runs.
 const ROUTES_AGE_LIMIT: Duration = Duration::from_secs(1);
 
-impl Reach {
+impl EgressPolicy {
     pub(crate) fn new(allowed: AllowList, routes: HostRoutes) -> Self {
         let read_at = Instant::now();
         Self {
@@ -219,11 +219,11 @@ Id 52:
         /32 link UNICAST
 ";
 
-    fn reach(allowed: &str) -> Reach {
-        Reach::new(allowed.parse().unwrap(), HostRoutes::parse(FIB))
+    fn reach(allowed: &str) -> EgressPolicy {
+        EgressPolicy::new(allowed.parse().unwrap(), HostRoutes::parse(FIB))
     }
 
-    fn includes(reach: &Reach, address: &str) -> bool {
+    fn includes(reach: &EgressPolicy, address: &str) -> bool {
         reach.includes(address.parse().unwrap(), Some(80))
     }
 

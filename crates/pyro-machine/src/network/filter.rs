@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::addresses::Reach;
+use super::addresses::EgressPolicy;
 use super::packet::{ETHERNET_BYTES, ICMP, IP_BYTES, Packet, TCP, UDP, answer, checksum};
 use super::{GATEWAY, NAME_SERVER};
 
@@ -28,7 +28,7 @@ const DNS: u16 = 53;
 const FIRST_OWN_PORT: u16 = 32_768;
 
 /// Judges a frame.
-pub(super) fn judge(frame: &[u8], reach: &Reach) -> Verdict {
+pub(super) fn judge(frame: &[u8], reach: &EgressPolicy) -> Verdict {
     let Some((header, payload)) = frame.split_at_checked(ETHERNET_BYTES) else {
         return Verdict::Drop;
     };
@@ -52,7 +52,7 @@ fn judge_arp(packet: &[u8]) -> Verdict {
     }
 }
 
-fn judge_ip(packet: &[u8], reach: &Reach) -> Verdict {
+fn judge_ip(packet: &[u8], reach: &EgressPolicy) -> Verdict {
     let Some(packet) = Packet::outgoing(packet) else {
         return Verdict::Drop;
     };
@@ -77,7 +77,7 @@ fn judge_ip(packet: &[u8], reach: &Reach) -> Verdict {
 
 /// Whether a frame for the guest comes from where it may send. passt takes UDP from everybody for
 /// a port that the guest has sent from, the host's own programs included.
-pub(super) fn may_come_in(frame: &[u8], reach: &Reach) -> bool {
+pub(super) fn may_come_in(frame: &[u8], reach: &EgressPolicy) -> bool {
     match frame.get(12..14) {
         Some([0x08, 0x06]) => true,
         Some([0x08, 0x00]) => {

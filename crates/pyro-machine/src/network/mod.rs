@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use addresses::{AllowList, NotAnAllowList};
-use addresses::{HostRoutes, Reach};
+use addresses::{EgressPolicy, HostRoutes};
 use passt::Passt;
 
 use crate::{Error, MachineSpec, Machines};
@@ -124,7 +124,7 @@ impl Network {
         directory: &Path,
     ) -> Result<Self, Error> {
         let routes = HostRoutes::read().map_err(Error::network)?;
-        let reach = Reach::new(access.allowed.clone(), routes);
+        let reach = EgressPolicy::new(access.allowed.clone(), routes);
         let (passt, connection) =
             Passt::start(&access.program, directory).map_err(Error::network)?;
         let asynchronous = |stream: UnixStream| {
@@ -184,7 +184,7 @@ pub(crate) fn fuzz_frame(frame: &[u8]) {
     use filter::{Verdict, judge, may_come_in, refusal};
     use packet::{ETHERNET_BYTES, Packet, TCP, UDP};
 
-    let reach = Reach::new(AllowList::default(), HostRoutes::default());
+    let reach = EgressPolicy::new(AllowList::default(), HostRoutes::default());
     let mut flows = flows::Flows::default();
     let verdict = judge(frame, &reach);
     let outgoing = frame.get(ETHERNET_BYTES..).and_then(Packet::outgoing);

@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::addresses::Reach;
+use super::addresses::EgressPolicy;
 use super::filter::{Verdict, judge, may_come_in, refusal};
 use super::flows::Flows;
 use super::names::look_up;
@@ -32,7 +32,11 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const LENGTH_BYTES: usize = 4;
 
 /// Carries frames until one side closes, or breaks the rules.
-pub(super) async fn carry(card: UnixStream, passt: UnixStream, reach: Reach) -> io::Result<()> {
+pub(super) async fn carry(
+    card: UnixStream,
+    passt: UnixStream,
+    reach: EgressPolicy,
+) -> io::Result<()> {
     let (from_card, to_card) = tokio::io::split(card);
     let (from_passt, to_passt) = tokio::io::split(passt);
     let (queue, waiting) = mpsc::unbounded_channel();
@@ -82,7 +86,7 @@ impl Queue {
 async fn outwards(
     card: ReadHalf<UnixStream>,
     mut passt: WriteHalf<UnixStream>,
-    mut reach: Reach,
+    mut reach: EgressPolicy,
     answers: Queue,
     flows: &Mutex<Flows>,
 ) -> io::Result<()> {
@@ -165,7 +169,7 @@ fn lock(flows: &Mutex<Flows>) -> MutexGuard<'_, Flows> {
 async fn inwards(
     passt: ReadHalf<UnixStream>,
     queue: Queue,
-    mut reach: Reach,
+    mut reach: EgressPolicy,
     flows: &Mutex<Flows>,
 ) -> io::Result<()> {
     let mut passt = BufReader::with_capacity(BUFFER_BYTES, passt);
@@ -248,7 +252,7 @@ mod tests {
     ) {
         let (card, ours) = UnixStream::pair().unwrap();
         let (passt, theirs) = UnixStream::pair().unwrap();
-        let reach = Reach::new("".parse().unwrap(), HostRoutes::default());
+        let reach = EgressPolicy::new("".parse().unwrap(), HostRoutes::default());
         (card, passt, tokio::spawn(carry(ours, theirs, reach)))
     }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub(crate) use command_line::{Channels, Disks, Memory, NO_PEER, command_line};
-pub(crate) use qmp::{Qmp, Refusal};
+pub(crate) use qmp::{Qmp, QmpError};
 
 use crate::Error;
 use crate::process::find_program;

@@ -34,7 +34,7 @@ pub(crate) struct Qmp {
 
 /// Why a command did not do what it should.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum QmpError {
     /// QEMU's words: it goes on as before.
     #[error("{0}")]
     Refused(String),
@@ -53,7 +53,7 @@ struct Outgoing {
 #[derive(Debug)]
 struct Shared {
     /// Who waits for the answers to commands, by their ids.
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Result<(), Refusal>>>>,
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Result<(), QmpError>>>>,
     seen: watch::Sender<Seen>,
 }
 
@@ -66,7 +66,7 @@ struct Seen {
     migrated: bool,
     /// Why nothing may be waited for: a command was refused whose answer nobody waits for, or the
     /// connection has ended.
-    trouble: Option<Refusal>,
+    trouble: Option<QmpError>,
 }
 
 impl Qmp {
@@ -106,7 +106,7 @@ impl Qmp {
     }
 
     /// Has QEMU do something, and returns when it has. It does so all the same if this is given up.
-    pub(crate) async fn execute(&self, command: &str) -> Result<(), Refusal> {
+    pub(crate) async fn execute(&self, command: &str) -> Result<(), QmpError> {
         let id = self.next_id();
         let (answered, answer) = oneshot::channel();
         self.shared.waiting().insert(id, answered);
@@ -115,16 +115,16 @@ impl Qmp {
     }
 
     /// Waits until the guest's processors run that were to run once its state is read.
-    pub(crate) async fn resumed(&self) -> Result<(), Refusal> {
+    pub(crate) async fn resumed(&self) -> Result<(), QmpError> {
         self.wait_for(|seen| seen.resumed).await
     }
 
     /// Waits until all of the state is written.
-    pub(crate) async fn migrated(&self) -> Result<(), Refusal> {
+    pub(crate) async fn migrated(&self) -> Result<(), QmpError> {
         self.wait_for(|seen| seen.migrated).await
     }
 
-    async fn wait_for(&self, happened: impl Fn(&Seen) -> bool) -> Result<(), Refusal> {
+    async fn wait_for(&self, happened: impl Fn(&Seen) -> bool) -> Result<(), QmpError> {
         let mut seen = self.shared.seen.subscribe();
         let waited = seen.wait_for(|seen| happened(seen) || seen.trouble.is_some());
         let Ok(seen) = waited.await else {
@@ -150,9 +150,9 @@ impl Qmp {
         }
     }
 
-    fn closed(&self) -> Refusal {
+    fn closed(&self) -> QmpError {
         let seen = self.shared.seen.borrow();
-        let closed = || Refusal::Closed("QEMU closed its control connection".into());
+        let closed = || QmpError::Closed("QEMU closed its control connection".into());
         seen.trouble.clone().unwrap_or_else(closed)
     }
 }
@@ -166,15 +166,15 @@ impl Drop for Qmp {
 }
 
 impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<(), Refusal>>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<(), QmpError>>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hear(&self, line: &[u8]) -> Result<(), Refusal> {
+    fn receive_line(&self, line: &[u8]) -> Result<(), QmpError> {
         tracing::trace!(line = %String::from_utf8_lossy(line), "QMP");
         let message: Value = serde_json::from_slice(line).map_err(|_| {
             let words = plain(&String::from_utf8_lossy(line));
-            Refusal::Closed(format!("not QMP: {words}"))
+            QmpError::Closed(format!("not QMP: {words}"))
         })?;
         if let Some(event) = message["event"].as_str() {
             self.note(event, &message["data"]);
@@ -183,7 +183,7 @@ impl Shared {
         let result = match message.get("error") {
             Some(error) => {
                 let words = plain(error["desc"].as_str().unwrap_or("unknown error"));
-                Err(Refusal::Refused(words))
+                Err(QmpError::Refused(words))
             }
             None => Ok(()),
         };
@@ -205,7 +205,7 @@ impl Shared {
             ("RESUME", _) => self.see(|seen| seen.resumed = true),
             ("MIGRATION", Some("completed")) => self.see(|seen| seen.migrated = true),
             ("MIGRATION", Some("failed")) => {
-                self.trouble(Refusal::Refused("the migration failed".into()));
+                self.trouble(QmpError::Refused("the migration failed".into()));
             }
             _ => {}
         }
@@ -216,18 +216,18 @@ impl Shared {
     }
 
     /// Notes the first thing that went wrong; the others follow from it.
-    fn trouble(&self, refusal: Refusal) {
+    fn trouble(&self, refusal: QmpError) {
         self.see(|seen| {
             seen.trouble.get_or_insert(refusal);
         });
     }
 
     /// Notes that there will be no answers any more.
-    fn end(&self, refusal: Refusal) {
+    fn end(&self, refusal: QmpError) {
         self.see(|seen| match &seen.trouble {
-            Some(Refusal::Closed(_)) => {}
+            Some(QmpError::Closed(_)) => {}
             // What QEMU said before it ended says more.
-            Some(Refusal::Refused(words)) => seen.trouble = Some(Refusal::Closed(words.clone())),
+            Some(QmpError::Refused(words)) => seen.trouble = Some(QmpError::Closed(words.clone())),
             None => seen.trouble = Some(refusal),
         });
         // Those who wait hear that nobody will answer, and ask why.
@@ -238,7 +238,7 @@ impl Shared {
 async fn read(mut reader: BufReader<OwnedReadHalf>, shared: Arc<Shared>) {
     loop {
         let heard = match next_line(&mut reader).await {
-            Ok(line) => shared.hear(&line),
+            Ok(line) => shared.receive_line(&line),
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = heard {
@@ -247,17 +247,17 @@ async fn read(mut reader: BufReader<OwnedReadHalf>, shared: Arc<Shared>) {
     }
 }
 
-async fn next_line(reader: &mut BufReader<OwnedReadHalf>) -> Result<Vec<u8>, Refusal> {
+async fn next_line(reader: &mut BufReader<OwnedReadHalf>) -> Result<Vec<u8>, QmpError> {
     let mut line = Vec::new();
     let limit = LINE_LIMIT_BYTES as u64;
     let read = reader.take(limit).read_until(b'\n', &mut line).await;
     match read {
         Ok(_) if line.ends_with(b"\n") => Ok(line),
-        Ok(_) if line.len() < LINE_LIMIT_BYTES => {
-            Err(Refusal::Closed("QEMU closed its control connection".into()))
-        }
-        Ok(_) => Err(Refusal::Closed("QEMU sent a line without an end".into())),
-        Err(error) => Err(Refusal::Closed(error.to_string())),
+        Ok(_) if line.len() < LINE_LIMIT_BYTES => Err(QmpError::Closed(
+            "QEMU closed its control connection".into(),
+        )),
+        Ok(_) => Err(QmpError::Closed("QEMU sent a line without an end".into())),
+        Err(error) => Err(QmpError::Closed(error.to_string())),
     }
 }
 
@@ -275,7 +275,7 @@ async fn write(
             tracing::debug!(%error, "QEMU is not told");
             // A VMM that has ended says so in what can still be read: that comes first.
             if error.kind() != std::io::ErrorKind::BrokenPipe {
-                shared.end(Refusal::Closed(error.to_string()));
+                shared.end(QmpError::Closed(error.to_string()));
             }
             return;
         }
@@ -322,7 +322,7 @@ mod tests {
         (Qmp::connect(ours).unwrap(), theirs)
     }
 
-    async fn wait_against(lines: &'static str) -> Result<(), Refusal> {
+    async fn wait_against(lines: &'static str) -> Result<(), QmpError> {
         let (qmp, mut theirs) = pair();
         theirs.write_all(lines.as_bytes()).unwrap();
         let told = tokio::task::spawn_blocking(move || {
@@ -368,14 +368,14 @@ mod tests {
             )
             .unwrap();
         let (stopped, continued) = tokio::join!(stop, cont);
-        assert_eq!(stopped, Err(Refusal::Refused("not now".into())));
+        assert_eq!(stopped, Err(QmpError::Refused("not now".into())));
         assert_eq!(continued, Ok(()));
         // A refusal that somebody was told of is nobody else's.
         theirs.write_all(b"{\"event\": \"RESUME\"}\n").unwrap();
         assert_eq!(qmp.resumed().await, Ok(()));
         drop(theirs);
         let closed = qmp.execute("cont").await;
-        assert!(matches!(closed, Err(Refusal::Closed(_))), "{closed:?}");
+        assert!(matches!(closed, Err(QmpError::Closed(_))), "{closed:?}");
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! The resources that the suite reads.
 
-use pyro_engine::{Error, Kind};
+use pyro_engine::{Error, ErrorKind};
 use pyro_mcp::{Contents, Readable, Resources};
 use rmcp::model::{ResourceContents, ResourceTemplate};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ pub(crate) fn text(uri: &str) -> Result<String, Error> {
             Ok(json!({"id": id, "templateTest": true, "data": data}).to_string())
         }
         _ => Err(Error {
-            kind: Kind::InvalidInput,
+            kind: ErrorKind::InvalidInput,
             code: "nothing_there".into(),
             message: format!("there is nothing at {uri}"),
             cause: None,

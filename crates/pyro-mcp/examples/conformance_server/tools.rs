@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pyro_engine::operation::{Effect, Entry, Operation};
-use pyro_engine::{Context, Engine, Error, Event, Kind};
+use pyro_engine::{Context, Engine, Error, ErrorKind, Event};
 use pyro_mcp::Tool;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -221,7 +221,7 @@ pub(crate) fn all() -> Vec<Tool> {
 
 fn failure() -> Error {
     Error {
-        kind: Kind::Failed,
+        kind: ErrorKind::Failed,
         code: "failure".into(),
         message: "this always fails".into(),
         cause: None,

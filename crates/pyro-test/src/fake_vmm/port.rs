@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use pyro_protocol::{CONNECTION, Decoder, Disk, Frame, GuestMessage, HostMessage, Kind};
+use pyro_protocol::{CONNECTION, Decoder, Disk, Frame, FrameKind, GuestMessage, HostMessage};
 use serde_json::Value;
 
 use super::Asking;
@@ -187,7 +187,7 @@ impl Port {
 
 /// What a control frame is called on the wire.
 fn name(frame: &Frame) -> Option<String> {
-    if frame.kind != Kind::Control {
+    if frame.kind != FrameKind::Control {
         return None;
     }
     let message: Value = frame.message().ok()?;

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::context::TestContext;
-use crate::lasting::{Lasting, id_in};
+use crate::instances::{Lasting, id_in};
 
 const NO_OPTIONS: &[&str] = &[];
 
@@ -51,8 +51,8 @@ fn a_project_is_copied_with_links_and_without_its_socket() {
     assert_eq!(seed["left_out"], socket);
     let workspace = Lasting::known(
         &context,
-        crate::lasting::Kind::Workspace,
-        id_in(&made.json(), crate::lasting::Kind::Workspace),
+        crate::instances::Kind::Workspace,
+        id_in(&made.json(), crate::instances::Kind::Workspace),
     );
     let look = "readlink .venv/bin/python src/out; test -p pipe && echo pipe; \
                 .venv/bin/python echo followed in the guest; ls -A";

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::context::TestContext;
-use crate::lasting::{signal, vmms};
+use crate::instances::{signal, vmms};
 use crate::templates::{templates, with_own_templates};
 
 /// `mult` of a timer that counts at 62.5 MHz, which is right for the local APIC of QEMU.

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::context::TestContext;
-use crate::lasting::{Lasting, kill};
+use crate::instances::{Lasting, kill};
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];
@@ -28,25 +28,25 @@ fn what_a_command_wrote_outlives_its_vmm() {
 
 /// Fails unless what was written soon before `strike` is there when it was started again.
 #[track_caller]
-fn assert_outlives(lasting: &Lasting, strike: impl Fn()) {
+fn assert_outlives(instances: &Lasting, strike: impl Fn()) {
     // The second time, what is written replaces what is on the disk already.
     for content in ["first", "second"] {
         // It is not idle, so that it is not flushed because of that.
-        let mut busy = lasting.shell("echo begun; sleep 100").start();
+        let mut busy = instances.shell("echo begun; sleep 100").start();
         busy.wait_for_stdout("begun");
-        lasting.ask("echo earlier > earlier");
+        instances.ask("echo earlier > earlier");
         // Several that end at once, of which some end while a flush is under way.
         let write = |name: &str| format!("mkdir -p new; echo {content} > new/{name}");
-        let writers = ["a", "b", "c"].map(|name| lasting.shell(&write(name)).start());
+        let writers = ["a", "b", "c"].map(|name| instances.shell(&write(name)).start());
         for writer in writers {
             writer.finish().expect(0);
         }
         thread::sleep(SOON);
         strike();
         busy.finish().expect(1);
-        wait_until("its end is known", || lasting.state() == "stopped");
-        lasting.call(&["start"]).run().expect(0);
-        let found = lasting.ask("cat earlier new/a new/b new/c");
+        wait_until("its end is known", || instances.state() == "stopped");
+        instances.call(&["start"]).run().expect(0);
+        let found = instances.ask("cat earlier new/a new/b new/c");
         assert_eq!(found, format!("earlier\n{content}\n{content}\n{content}\n"));
     }
 }

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::context::TestContext;
-use crate::lasting::Lasting;
+use crate::instances::Lasting;
 use crate::process::Pyro;
 
 /// Starts what tries to get away: a session of its own, and one whose parent has ended.

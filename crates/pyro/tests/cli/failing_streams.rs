@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::context::TestContext;
-use crate::lasting::Lasting;
+use crate::instances::Lasting;
 
 const NONE: [&str; 0] = [];
 

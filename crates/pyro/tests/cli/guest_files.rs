@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::context::TestContext;
-use crate::lasting::Lasting;
+use crate::instances::Lasting;
 
 #[test]
 fn a_repository_that_came_as_a_seed_is_worked_on_as_on_a_disk() {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::context::TestContext;
-use crate::lasting::Lasting;
+use crate::instances::Lasting;
 use crate::templates::wait_until;
 
 /// How long to watch that nothing happens.

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::context::TestContext;
-use crate::lasting::Lasting;
+use crate::instances::Lasting;
 use crate::skip;
 use crate::templates::wait_until;
 
@@ -57,7 +57,7 @@ fn a_workspace_that_takes_too_much_disk_is_stopped_and_others_go_on() {
         let run = context.pyro(&create).env("PYRO_MAX_DISK_MIB", limit);
         let id = run.run().expect(0).json()["workspace_id"].clone();
         let id = id.as_str().unwrap().to_owned();
-        Lasting::known(&context, crate::lasting::Kind::Workspace, id)
+        Lasting::known(&context, crate::instances::Kind::Workspace, id)
     };
     let (other, workspace) = (create(), create());
     workspace.ask("echo mine > kept");

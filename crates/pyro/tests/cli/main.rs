@@ -39,8 +39,8 @@ mod hostile_guest;
 mod hostile_http;
 mod hostile_model;
 mod idle;
+mod instances;
 mod isolation;
-mod lasting;
 mod leftovers;
 mod limits;
 mod many_clients;
@@ -61,7 +61,6 @@ mod promised;
 mod pushes;
 mod races;
 mod records;
-mod rehearsals;
 mod run;
 mod second_user;
 mod seeds;
@@ -75,6 +74,7 @@ mod time_to_live;
 mod unprivileged;
 mod vanishing;
 mod vms;
+mod warm_ups;
 mod workspaces;
 
 /// Says loudly that a test could not be done here.

@@ -5,7 +5,7 @@ use std::fs;
 use std::thread;
 
 use crate::context::TestContext;
-use crate::lasting::{Kind, Lasting, id_in, vmms};
+use crate::instances::{Kind, Lasting, id_in, vmms};
 use crate::templates::wait_until;
 
 const CLIENTS: usize = 20;

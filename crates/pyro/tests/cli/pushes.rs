@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::context::TestContext;
 use crate::idle::peak_kib;
-use crate::lasting::{Lasting, is_alive, kill};
+use crate::instances::{Lasting, is_alive, kill};
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::context::TestContext;
-use crate::lasting::{Lasting, vmms};
+use crate::instances::{Lasting, vmms};
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::context::TestContext;
-use crate::lasting::Lasting;
+use crate::instances::Lasting;
 use crate::skip;
 
 /// Tells all that should be the same of a tree, one line for each name. Directories' times too.

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::clones::count;
 use crate::context::TestContext;
-use crate::lasting::{Kind, Lasting, kill, vmms};
+use crate::instances::{Kind, Lasting, kill, vmms};
 use crate::leftovers;
 use crate::process::{Pyro, Running};
 use crate::templates::wait_until;
@@ -167,7 +167,7 @@ fn only_newest(expected: &mut Expected) {
 #[track_caller]
 fn assert_whole(workspace: &Lasting, deed: &str, expected: &Expected) {
     let mut status = workspace.status();
-    wait_until("it is in a lasting state", || {
+    wait_until("it is in a instances state", || {
         workspace.state() != "starting"
     });
     if status["state"] == "starting" {

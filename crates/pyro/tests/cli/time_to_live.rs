@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::context::TestContext;
-use crate::lasting::{Lasting, is_alive};
+use crate::instances::{Lasting, is_alive};
 
 /// The shortest there is.
 const SECONDS: f64 = 60.0;
@@ -24,7 +24,7 @@ fn nobody_calls_and_it_ends_all_the_same() {
         .shell_with(&["--timeout-seconds", "100"], "echo begun; sleep 90")
         .start();
     client.wait_for_stdout("begun");
-    let processes = [&workspace, &vm].map(|lasting| lasting.supervisor().unwrap());
+    let processes = [&workspace, &vm].map(|instances| instances.supervisor().unwrap());
     let made = idle_vm.status()["created_at"].as_f64().unwrap();
 
     let client = client.finish().expect(1);
@@ -35,10 +35,10 @@ fn nobody_calls_and_it_ends_all_the_same() {
         (made + SECONDS + GRACE - now()).max(0.0),
     ));
     assert!(!processes.into_iter().any(is_alive));
-    for lasting in [&workspace, &vm] {
-        let record = std::fs::read_to_string(lasting.directory().join("record.json")).unwrap();
+    for instances in [&workspace, &vm] {
+        let record = std::fs::read_to_string(instances.directory().join("record.json")).unwrap();
         assert!(record.contains("\"state\": \"expired\""), "{record}");
-        assert!(!lasting.directory().join("disk.ext4").exists());
+        assert!(!instances.directory().join("disk.ext4").exists());
     }
 
     let id = &workspace.id;

@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::context::TestContext;
-use crate::lasting::Lasting;
+use crate::instances::Lasting;
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];

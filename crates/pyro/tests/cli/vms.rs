@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::context::TestContext;
-use crate::lasting::{Lasting, is_alive};
+use crate::instances::{Lasting, is_alive};
 use crate::templates::wait_until;
 use crate::workspaces::keys;
 

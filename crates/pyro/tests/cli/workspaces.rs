@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::context::TestContext;
 use rustix::process::Signal;
 
-use crate::lasting::{Kind, Lasting, is_alive, kill, signal};
+use crate::instances::{Kind, Lasting, is_alive, kill, signal};
 use crate::templates::wait_until;
 
 const KEYS: &[&str] = &[

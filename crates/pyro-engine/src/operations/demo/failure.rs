@@ -6,12 +6,12 @@ use pyro_chat::Error as Chat;
 use super::ollama::EXPECTED;
 use crate::error::{causes, join};
 use crate::operations::vm::RunResult;
-use crate::{Error, Kind};
+use crate::{Error, ErrorKind};
 
 /// What failed, what it was due to, and whether a command may have run before.
 fn failure(code: &'static str, message: impl Into<String>, cause: Option<String>) -> Error {
     Error {
-        kind: Kind::Failed,
+        kind: ErrorKind::Failed,
         code: code.into(),
         message: message.into(),
         cause,
@@ -25,9 +25,9 @@ impl From<Chat> for Error {
     fn from(error: Chat) -> Self {
         Self {
             kind: if error.is_invalid_input() {
-                Kind::InvalidInput
+                ErrorKind::InvalidInput
             } else {
-                Kind::Failed
+                ErrorKind::Failed
             },
             remedy: Some(error.remedy().into()),
             cause: join(causes(&error)),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments;
-use crate::lasting::{Kind, Unfinished};
+use crate::instance::{DeleteOnDrop, InstanceKind};
 use crate::operation::{Entry, find};
 use crate::operations::vm::RunResult;
 use crate::{
@@ -35,7 +35,7 @@ pub(super) struct Tools<'a> {
     cancel: CancellationToken,
     definitions: Value,
     /// The VMs that were created, the last one last. They do not outlive the conversation.
-    created: Vec<(String, Unfinished)>,
+    created: Vec<(String, DeleteOnDrop)>,
     last_run: Option<RunResult>,
     last_failure: Option<String>,
     /// A command may have run.
@@ -208,9 +208,9 @@ impl<'a> Tools<'a> {
         }
         if entry.name == "vm_create"
             && let Some(id) = result["vm_id"].as_str()
-            && let Some(object) = self.engine.objects(Kind::Vm).find(id)
+            && let Some(object) = self.engine.objects(InstanceKind::Vm).find(id)
         {
-            let unfinished = Unfinished::new(self.engine, object);
+            let unfinished = DeleteOnDrop::new(self.engine, object);
             self.created.push((id.to_owned(), unfinished));
         }
         Ok(result)

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Vm;
-use crate::lasting::{self, Kind, New};
+use crate::instance::{self, InstanceKind, NewInstance};
 use crate::operation::{Effect, Operation};
 use crate::operations::env;
 use crate::request::{
@@ -62,8 +62,8 @@ impl Operation for Create {
         let mem_mib = within("mem_mib", self.mem_mib, &MEM_MIB)?;
         let ttl_seconds = within("ttl_seconds", self.ttl_seconds, &TTL_SECONDS)?;
         let ready = env::ready(engine, &context.listener, &self.environment).await?;
-        let new = New {
-            kind: Kind::Vm,
+        let new = NewInstance {
+            kind: InstanceKind::Vm,
             ready: &ready,
             vcpu_count,
             mem_mib,
@@ -71,7 +71,7 @@ impl Operation for Create {
             network: self.network,
             allow_host_compat: self.allow_host_compat,
         };
-        let object = engine.objects(Kind::Vm).create()?;
-        Ok(Vm::from(&lasting::create(object, &new, None)?))
+        let object = engine.objects(InstanceKind::Vm).create()?;
+        Ok(Vm::from(&instance::create(object, &new, None)?))
     }
 }

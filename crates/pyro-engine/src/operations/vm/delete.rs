@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::lasting::{self, Kind};
+use crate::instance::{self, InstanceKind};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
@@ -35,7 +35,7 @@ impl Operation for Delete {
     type Output = Deleted;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Deleted, Error> {
-        lasting::delete(engine, Kind::Vm, &self.vm_id).await?;
+        instance::delete(engine, InstanceKind::Vm, &self.vm_id).await?;
         Ok(Deleted {
             vm_id: self.vm_id,
             deleted: true,

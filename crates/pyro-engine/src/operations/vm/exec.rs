@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Cleanup, RunResult, status};
-use crate::lasting::{self, Lasting, Unfinished};
+use crate::instance::{self, DeleteOnDrop, Instance};
 use crate::operation::{Effect, Operation};
 use crate::request::{ShellCommand, half_a_minute, positive_seconds};
 use crate::{Context, Engine, Error};
@@ -40,11 +40,11 @@ impl Operation for Exec {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
         let timeout = positive_seconds("timeout_seconds", self.timeout_seconds)?;
         let line = self.command.line()?;
-        let found: Lasting = status::find(engine, &self.vm_id).await?;
+        let found: Instance = status::find(engine, &self.vm_id).await?;
         found.require_started("execution")?;
         // From here on the VM is used up, however this ends.
-        let used = Unfinished::new(engine, found.object.clone());
-        let (entry, printed) = lasting::exec(&found, &line, timeout, context).await?;
+        let used = DeleteOnDrop::new(engine, found.object.clone());
+        let (entry, printed) = instance::exec(&found, &line, timeout, context).await?;
         let record = found.record.clone();
         found.delete().await?;
         used.disarm();

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Vm;
-use crate::lasting::Kind;
+use crate::instance::InstanceKind;
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error, Event};
 
@@ -30,7 +30,7 @@ impl Operation for List {
     type Output = Vms;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Vms, Error> {
-        let (mut found, broken) = engine.all_lasting(Kind::Vm);
+        let (mut found, broken) = engine.all_instances(InstanceKind::Vm);
         for problem in broken {
             context.listener.tell(Event::Warning(problem));
         }

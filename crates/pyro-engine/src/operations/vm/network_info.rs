@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status;
-use crate::lasting::State;
+use crate::instance::State;
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::lasting::{Kind, State};
+use crate::instance::{InstanceKind, State};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
@@ -33,10 +33,10 @@ impl Operation for ReapExpired {
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Reaped, Error> {
         let mut deleted_vm_ids = Vec::new();
-        for lasting in engine.all_lasting(Kind::Vm).0 {
-            if lasting.state == State::Expired {
-                deleted_vm_ids.push(lasting.id().to_owned());
-                lasting.delete().await?;
+        for instance in engine.all_instances(InstanceKind::Vm).0 {
+            if instance.state == State::Expired {
+                deleted_vm_ids.push(instance.id().to_owned());
+                instance.delete().await?;
             }
         }
         Ok(Reaped {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
 
 use super::host_compat;
-use crate::capture::{Capture, Captured, Printed};
+use crate::capture::{Capture, CapturedOutput, CommandOutput};
 use crate::disk_limit::{DiskLimit, allocated_bytes};
 use crate::operation::{Effect, Operation};
 use crate::operations::env;
@@ -110,7 +110,7 @@ pub struct RunResult {
     pub command: String,
     /// What it printed.
     #[serde(flatten)]
-    pub printed: Printed,
+    pub printed: CommandOutput,
     /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
     pub exit_code: i32,
     /// How long it ran, in milliseconds.
@@ -239,7 +239,7 @@ impl Operation for Run {
 }
 
 /// A finished command: the microVM's id, how it ended, its collected output, where it ran.
-pub(super) type Finished = (String, Outcome, [Captured; 2], &'static str);
+pub(super) type Finished = (String, Outcome, [CapturedOutput; 2], &'static str);
 
 /// Starts a machine from the environment.
 async fn start(

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Vm, status};
-use crate::lasting::{self, Kind, State};
+use crate::instance::{self, InstanceKind, State};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
@@ -29,7 +29,7 @@ impl Operation for Start {
         if matches!(found.state, State::Started | State::Starting) {
             return Err(Error::cannot_start("vm", &self.vm_id, found.state.name()));
         }
-        lasting::start(engine, &found, &context.listener).await?;
-        Ok(Vm::from(&engine.lasting(Kind::Vm, &self.vm_id)?))
+        instance::start(engine, &found, &context.listener).await?;
+        Ok(Vm::from(&engine.instance(InstanceKind::Vm, &self.vm_id)?))
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::lasting::{Kind, Lasting, State};
+use crate::instance::{Instance, InstanceKind, State};
 use crate::operation::{Effect, Operation};
 use crate::operations::Machine;
 use crate::{Context, Engine, Error};
@@ -27,24 +27,24 @@ pub struct Vm {
     pub machine: Machine,
 }
 
-impl From<&Lasting> for Vm {
-    fn from(lasting: &Lasting) -> Self {
+impl From<&Instance> for Vm {
+    fn from(instance: &Instance) -> Self {
         Self {
-            vm_id: lasting.id().to_owned(),
-            machine: lasting.into(),
+            vm_id: instance.id().to_owned(),
+            machine: instance.into(),
         }
     }
 }
 
 /// Finds a VM. One whose time is over is reported once, and then there is none any more.
-pub(super) async fn find(engine: &Engine, vm_id: &str) -> Result<Lasting, Error> {
-    let lasting = engine.lasting(Kind::Vm, vm_id)?;
-    if lasting.state == State::Expired {
-        let error = Error::expired("vm", vm_id, lasting.record.ttl_seconds);
-        lasting.delete().await?;
+pub(super) async fn find(engine: &Engine, vm_id: &str) -> Result<Instance, Error> {
+    let instance = engine.instance(InstanceKind::Vm, vm_id)?;
+    if instance.state == State::Expired {
+        let error = Error::expired("vm", vm_id, instance.record.ttl_seconds);
+        instance.delete().await?;
         return Err(error);
     }
-    Ok(lasting)
+    Ok(instance)
 }
 
 impl Operation for Status {

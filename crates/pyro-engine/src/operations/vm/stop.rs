@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Vm, status};
-use crate::lasting::Kind;
+use crate::instance::InstanceKind;
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
@@ -27,6 +27,6 @@ impl Operation for Stop {
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Vm, Error> {
         let found = status::find(engine, &self.vm_id).await?;
         found.stop().await?;
-        Ok(Vm::from(&engine.lasting(Kind::Vm, &self.vm_id)?))
+        Ok(Vm::from(&engine.instance(InstanceKind::Vm, &self.vm_id)?))
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Workspace;
 use super::selection::{GIT_IGNORED, UNREADABLE, Wanted, fail, include};
-use crate::lasting::{self, Kind, New, Unfinished};
+use crate::instance::{self, DeleteOnDrop, InstanceKind, NewInstance};
 use crate::operation::{Effect, Operation};
 use crate::operations::env;
 use crate::request::{
@@ -119,8 +119,8 @@ impl Operation for Create {
         }
         let listener = &context.listener;
         let ready = env::ready(engine, listener, &self.environment).await?;
-        let new = New {
-            kind: Kind::Workspace,
+        let new = NewInstance {
+            kind: InstanceKind::Workspace,
             ready: &ready,
             vcpu_count,
             mem_mib,
@@ -128,18 +128,18 @@ impl Operation for Create {
             network: self.network,
             allow_host_compat: self.allow_host_compat,
         };
-        let object = engine.objects(Kind::Workspace).create()?;
+        let object = engine.objects(InstanceKind::Workspace).create()?;
         let seed = match source {
             Some(source) => Some(transfer::seed(source, object.path(), listener).await?),
             None => None,
         };
-        let made = lasting::create(object, &new, seed)?;
+        let made = instance::create(object, &new, seed)?;
         // Nobody knows its id before it runs, so it must not stay if it does not.
-        let unfinished = Unfinished::new(engine, made.object.clone());
-        lasting::start(engine, &made, listener).await?;
+        let unfinished = DeleteOnDrop::new(engine, made.object.clone());
+        instance::start(engine, &made, listener).await?;
         unfinished.disarm();
         Ok(Workspace::from(
-            &engine.lasting(Kind::Workspace, made.id())?,
+            &engine.instance(InstanceKind::Workspace, made.id())?,
         ))
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::lasting::{self, Kind};
+use crate::instance::{self, InstanceKind};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
@@ -35,7 +35,7 @@ impl Operation for Delete {
     type Output = Deleted;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Deleted, Error> {
-        lasting::delete(engine, Kind::Workspace, &self.workspace_id).await?;
+        instance::delete(engine, InstanceKind::Workspace, &self.workspace_id).await?;
         Ok(Deleted {
             workspace_id: self.workspace_id,
             deleted: true,

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::capture::Printed;
-use crate::lasting::{self, Kind};
+use crate::capture::CommandOutput;
+use crate::instance::{self, InstanceKind};
 use crate::operation::{Effect, Operation};
 use crate::request::{ShellCommand, half_a_minute, is_false, positive_seconds};
 use crate::{Context, Engine, Error};
@@ -48,7 +48,7 @@ pub struct ExecResult {
     pub command: String,
     /// What it printed.
     #[serde(flatten)]
-    pub printed: Printed,
+    pub printed: CommandOutput,
     /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
     pub exit_code: i32,
     /// How long it ran, in milliseconds.
@@ -81,9 +81,9 @@ impl Operation for Exec {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<ExecResult, Error> {
         let timeout = positive_seconds("timeout_seconds", self.timeout_seconds)?;
         let line = self.command.line()?;
-        let found = engine.lasting(Kind::Workspace, &self.workspace_id)?;
+        let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_exec")?;
-        let (entry, printed) = lasting::exec(&found, &line, timeout, context).await?;
+        let (entry, printed) = instance::exec(&found, &line, timeout, context).await?;
         let exit = entry.exit.unwrap_or_default();
         Ok(ExecResult {
             workspace_id: self.workspace_id,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::lasting::{Kind, Lasting};
+use crate::instance::{Instance, InstanceKind};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error, Event};
 
@@ -41,19 +41,19 @@ pub struct Listed {
     pub command_count: usize,
 }
 
-impl From<&Lasting> for Listed {
-    fn from(lasting: &Lasting) -> Self {
-        let history = lasting.history();
+impl From<&Instance> for Listed {
+    fn from(instance: &Instance) -> Self {
+        let history = instance.history();
         let sequences = history.sequences();
         let last = sequences.last().and_then(|last| history.entry(*last).ok());
-        let created_at = lasting.record.created_at;
+        let created_at = instance.record.created_at;
         Self {
-            workspace_id: lasting.id().to_owned(),
-            environment: lasting.record.environment.clone(),
-            state: lasting.state.name().into(),
+            workspace_id: instance.id().to_owned(),
+            environment: instance.record.environment.clone(),
+            state: instance.state.name().into(),
             created_at,
             last_activity_at: last.map_or(created_at, |entry| entry.recorded_at),
-            expires_at: lasting.record.expires_at,
+            expires_at: instance.record.expires_at,
             command_count: sequences.len(),
         }
     }
@@ -66,7 +66,7 @@ impl Operation for List {
     type Output = Workspaces;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspaces, Error> {
-        let (found, broken) = engine.all_lasting(Kind::Workspace);
+        let (found, broken) = engine.all_instances(InstanceKind::Workspace);
         for problem in broken {
             context.listener.tell(Event::Warning(problem));
         }

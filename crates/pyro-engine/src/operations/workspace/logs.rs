@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use pyro_store::{Entry, History};
+use pyro_store::{History, HistoryEntry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::capture::{CAPTURE_LIMIT_BYTES, Capture, Captured, Printed};
-use crate::lasting::{self, Kind, Lasting, Outputs, State};
+use crate::capture::{CAPTURE_LIMIT_BYTES, Capture, CapturedOutput, CommandOutput};
+use crate::instance::{self, Instance, InstanceKind, Outputs, State};
 use crate::operation::{Effect, Operation};
 use crate::operations::vm::streams;
 use crate::request::{is_false, path_text};
@@ -95,7 +95,7 @@ pub struct LogEntry {
     pub stderr_file: String,
     /// What it printed.
     #[serde(flatten)]
-    pub printed: Printed,
+    pub printed: CommandOutput,
     /// Present if it has no exit code: `running`, or why it was interrupted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
@@ -119,7 +119,7 @@ impl Operation for Logs {
     type Output = WorkspaceLogs;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<WorkspaceLogs, Error> {
-        let found = engine.lasting(Kind::Workspace, &self.workspace_id)?;
+        let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         let history = found.history();
         let sequences = self.select(history.sequences())?;
         let entries = match (self.follow, sequences.as_slice()) {
@@ -158,7 +158,7 @@ impl Logs {
 
     fn read(
         &self,
-        found: &Lasting,
+        found: &Instance,
         sequences: &[u64],
         listener: &Listener,
     ) -> Result<Vec<LogEntry>, Error> {
@@ -184,7 +184,7 @@ impl Logs {
     }
 
     /// Reads what was asked for of an output, as far as there is room for it.
-    fn read_part(&self, path: &Path, room: &mut u64) -> Result<Captured, Error> {
+    fn read_part(&self, path: &Path, room: &mut u64) -> Result<CapturedOutput, Error> {
         let mut bytes = Vec::new();
         let total = File::open(path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.offset))?;
@@ -194,26 +194,26 @@ impl Logs {
         });
         let total = total.map_err(|error| Error::unreadable_log(path, &error))?;
         *room -= bytes.len() as u64;
-        Ok(Captured::part(bytes, total))
+        Ok(CapturedOutput::part(bytes, total))
     }
 }
 
 /// Passes the output of a command on until it ends.
-async fn follow(found: &Lasting, sequence: u64, context: &mut Context) -> Result<LogEntry, Error> {
+async fn follow(found: &Instance, sequence: u64, context: &mut Context) -> Result<LogEntry, Error> {
     let mut captures = [Capture::default(), Capture::default()];
     let entry = {
         let (_, stdout, stderr) = streams(context, &mut captures);
-        lasting::follow(found, sequence, Outputs { stdout, stderr }).await?
+        instance::follow(found, sequence, Outputs { stdout, stderr }).await?
     };
     Ok(log_entry(found, entry, captures.map(Capture::finish)))
 }
 
-fn log_entry(found: &Lasting, entry: Entry, printed: [Captured; 2]) -> LogEntry {
+fn log_entry(found: &Instance, entry: HistoryEntry, printed: [CapturedOutput; 2]) -> LogEntry {
     let history = found.history();
     let interrupted = match (&entry.exit, found.state) {
         (Some(exit), _) => exit.interrupted.clone(),
         (None, State::Started) => Some("running".into()),
-        (None, _) => Some(lasting::INTERRUPTED.into()),
+        (None, _) => Some(instance::INTERRUPTED.into()),
     };
     let exit = entry.exit.unwrap_or_default();
     LogEntry {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Workspace;
-use crate::lasting::{self, Kind, State};
+use crate::instance::{self, InstanceKind, State};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
@@ -26,7 +26,7 @@ impl Operation for Start {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {
         let id = &self.workspace_id;
-        let found = engine.lasting(Kind::Workspace, id)?;
+        let found = engine.instance(InstanceKind::Workspace, id)?;
         match found.state {
             // It is as it was asked for.
             State::Started => {}
@@ -38,9 +38,11 @@ impl Operation for Start {
                 return Err(Error::expired("workspace", id, ttl_seconds));
             }
             State::Created | State::Stopped | State::Failed => {
-                lasting::start(engine, &found, &context.listener).await?;
+                instance::start(engine, &found, &context.listener).await?;
             }
         }
-        Ok(Workspace::from(&engine.lasting(Kind::Workspace, id)?))
+        Ok(Workspace::from(
+            &engine.instance(InstanceKind::Workspace, id)?,
+        ))
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::selection::{LeftOut, TransferWarning};
-use crate::lasting::{Kind, Lasting, WORKSPACE};
+use crate::instance::{Instance, InstanceKind, WORKSPACE};
 use crate::operation::{Effect, Operation};
 use crate::operations::Machine;
 use crate::{Context, Engine, Error};
@@ -74,21 +74,21 @@ pub struct LastCommand {
     pub execution_mode: String,
 }
 
-impl From<&Lasting> for Workspace {
-    fn from(lasting: &Lasting) -> Self {
+impl From<&Instance> for Workspace {
+    fn from(instance: &Instance) -> Self {
         Self {
-            workspace_id: lasting.id().to_owned(),
-            machine: lasting.into(),
+            workspace_id: instance.id().to_owned(),
+            machine: instance.into(),
             workspace_path: WORKSPACE.into(),
-            workspace_seed: seed(lasting),
-            command_count: lasting.history().sequences().len(),
-            last_command: last_command(lasting),
+            workspace_seed: seed(instance),
+            command_count: instance.history().sequences().len(),
+            last_command: last_command(instance),
         }
     }
 }
 
-fn seed(lasting: &Lasting) -> Seed {
-    let seed = lasting.record.seed.as_ref();
+fn seed(instance: &Instance) -> Seed {
+    let seed = instance.record.seed.as_ref();
     Seed {
         mode: seed.map_or("empty", |seed| &seed.mode).to_owned(),
         seed_path: seed.map(|seed| seed.path.clone()),
@@ -100,8 +100,8 @@ fn seed(lasting: &Lasting) -> Seed {
     }
 }
 
-fn last_command(lasting: &Lasting) -> Option<LastCommand> {
-    let history = lasting.history();
+fn last_command(instance: &Instance) -> Option<LastCommand> {
+    let history = instance.history();
     let newest_first = history.sequences().into_iter().rev();
     newest_first
         .filter_map(|sequence| history.entry(sequence).ok())
@@ -125,7 +125,7 @@ impl Operation for Status {
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Workspace, Error> {
-        let found = engine.lasting(Kind::Workspace, &self.workspace_id)?;
+        let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         Ok(Workspace::from(&found))
     }
 }

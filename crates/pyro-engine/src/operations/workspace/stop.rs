@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Workspace;
-use crate::lasting::Kind;
+use crate::instance::InstanceKind;
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
@@ -26,7 +26,9 @@ impl Operation for Stop {
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Workspace, Error> {
         let id = &self.workspace_id;
-        engine.lasting(Kind::Workspace, id)?.stop().await?;
-        Ok(Workspace::from(&engine.lasting(Kind::Workspace, id)?))
+        engine.instance(InstanceKind::Workspace, id)?.stop().await?;
+        Ok(Workspace::from(
+            &engine.instance(InstanceKind::Workspace, id)?,
+        ))
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::selection::{GIT_IGNORED, LeftOut, TransferWarning, UNREADABLE, Wanted, fail, include};
-use crate::lasting::{Kind, WORKSPACE};
+use crate::instance::{InstanceKind, WORKSPACE};
 use crate::operation::{Effect, Operation};
 use crate::request::{octets_parser, path_text, workspace_path};
 use crate::{Context, Engine, Error, transfer};
@@ -107,7 +107,7 @@ impl Operation for SyncPush {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pushed, Error> {
         let destination = workspace_path("workspace destination", &self.dest)?;
-        let found = engine.lasting(Kind::Workspace, &self.workspace_id)?;
+        let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_sync_push")?;
         let source = context.permissions.open("source_path", &self.source_path)?;
         let source = source.select(self.wanted().selection(context)?)?;

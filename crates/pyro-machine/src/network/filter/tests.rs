@@ -7,8 +7,8 @@ use super::*;
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(151, 101, 2, 132);
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
-fn reach() -> Reach {
-    Reach::new("192.168.1.7:443".parse().unwrap(), HostRoutes::default())
+fn reach() -> EgressPolicy {
+    EgressPolicy::new("192.168.1.7:443".parse().unwrap(), HostRoutes::default())
 }
 
 fn verdict(frame: &[u8]) -> Verdict {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::events::{Outcome, What, now};
 use super::moments::{self, Client, Deed, PRINTED, When};
 use super::stage::Stage;
-use crate::lasting::{Lasting, is_alive};
+use crate::instances::{Lasting, is_alive};
 use crate::templates::wait_until;
 
 /// What is pushed: beyond every buffer on the way.

@@ -7,7 +7,7 @@ use pyro_test::{Action, Scene};
 use rustix::process::Signal;
 
 use super::moments::{self, Client, Deed, Moment, When};
-use crate::lasting::{Lasting, kill, signal};
+use crate::instances::{Lasting, kill, signal};
 use crate::templates::wait_until;
 
 /// Longer than anybody waits for QEMU to stop a guest's processors.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pyro_test::{Hold, Scene};
 
-use crate::lasting::Lasting;
+use crate::instances::Lasting;
 use crate::process::Running;
 
 /// When something happens.

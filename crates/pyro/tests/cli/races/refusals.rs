@@ -10,7 +10,7 @@ use serde_json::json;
 use super::events::settle;
 use super::stage::Stage;
 use crate::context::TestContext;
-use crate::lasting::{Kind, Lasting, id_in, kill};
+use crate::instances::{Kind, Lasting, id_in, kill};
 use crate::leftovers;
 use crate::templates::wait_until;
 

@@ -1,0 +1,244 @@
+//! Commands in a VM that is supervised, and their output.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pyro_store::{History, HistoryEntry, random_hex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::{ask_now, connect, reply, tell, unexpected};
+use crate::capture::{Capture, CapturedOutput};
+use crate::instance::Instance;
+use crate::instance::wire::{PIECE_BYTES, Reply, Request, write_input};
+use crate::operations::vm::{out_of_memory, streams};
+use crate::{Context, Error, Event};
+
+const TOKEN_BYTES: usize = 16;
+const OUTPUT_CHUNK_BYTES: usize = 64 * 1024;
+
+type Output<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
+
+/// Where a command's output goes while it runs.
+pub(crate) struct Outputs<'a> {
+    pub(crate) stdout: Output<'a>,
+    pub(crate) stderr: Output<'a>,
+}
+
+/// Runs a command to its end, with the caller's streams; returns the output too if there is no
+/// other place for it. The command goes on without us if we die, and is ended if the caller does
+/// not want it any more.
+pub(crate) async fn exec(
+    instance: &Instance,
+    command: &str,
+    timeout: Duration,
+    context: &mut Context,
+) -> Result<(HistoryEntry, [CapturedOutput; 2]), Error> {
+    let mut captures = [Capture::default(), Capture::default()];
+    let entry = {
+        let (stdin, stdout, stderr) = streams(context, &mut captures);
+        let outputs = Outputs { stdout, stderr };
+        exec_with(instance, command, timeout, stdin, outputs).await?
+    };
+    let printed = captures.map(Capture::finish);
+    if entry.exit.as_ref().is_some_and(|exit| exit.oom_killed) {
+        context
+            .listener
+            .tell(out_of_memory(instance.record.spec.mem_mib));
+    }
+    let exit = entry.exit.as_ref();
+    if let Some(reason) = exit.and_then(|exit| exit.not_flushed.as_ref()) {
+        context.listener.tell(not_flushed(reason));
+    }
+    // Who is told that there was more is told enough.
+    let is_known = |captured: &CapturedOutput| captured.truncated_from_bytes.is_some();
+    match &entry.exit {
+        Some(exit) if exit.dropped_bytes > 0 && !printed.iter().any(is_known) => {
+            Err(Error::output_dropped(exit))
+        }
+        _ => Ok((entry, printed)),
+    }
+}
+
+fn not_flushed(reason: &str) -> Event {
+    let reason = pyro_text::line(reason);
+    Event::Notice(format!(
+        "what was written before is not all on the workspace's disk, and may get lost: {reason}"
+    ))
+}
+
+async fn exec_with(
+    instance: &Instance,
+    command: &str,
+    timeout: Duration,
+    stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,
+    outputs: Outputs<'_>,
+) -> Result<HistoryEntry, Error> {
+    let (mut reader, mut writer) = connect(instance).await?;
+    let token = random_hex(TOKEN_BYTES);
+    let request = Request::Exec {
+        command: command.to_owned(),
+        timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+        stdin: stdin.is_some(),
+        token: Some(token.clone()),
+    };
+    // From now on it may run, whether or not we come to hear of it.
+    let mut unwanted = KillOnDrop {
+        instance,
+        end: Some(Request::Abandon { token }),
+    };
+    tell(instance, &mut writer, &request).await?;
+    let sequence = match reply(instance, &mut reader).await? {
+        Reply::Started { sequence } => sequence,
+        Reply::Failed(error) => {
+            unwanted.disarm();
+            return Err(error.into());
+        }
+        other => return Err(unexpected(&other)),
+    };
+    unwanted.end = Some(Request::Kill { sequence });
+    let input = async {
+        match send_input(stdin, &mut writer).await {
+            Ok(()) => std::future::pending().await,
+            Err(error) => pyro_machine::Error::input(&error),
+        }
+    };
+    let output = pass_on(instance, sequence, &mut reader, outputs);
+    let result = tokio::select! {
+        biased;
+        result = output => result,
+        error = input => return Err(error.into()),
+    };
+    // Whose output gets nowhere goes on no longer than whose caller has gone.
+    if !result.as_ref().is_err_and(Error::is_of_output) {
+        unwanted.disarm();
+    }
+    result
+}
+
+/// Sends a command its input, to the end of it. Fails only when the input does: what the command
+/// does not read is nobody's business.
+async fn send_input(
+    stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,
+    writer: &mut OwnedWriteHalf,
+) -> std::io::Result<()> {
+    let Some(stdin) = stdin else { return Ok(()) };
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let length = stdin.read(&mut piece).await?;
+        let sent = write_input(writer, &piece[..length]).await;
+        if sent.is_err() || length == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Passes the output of a command on, from its beginning until it ends.
+pub(crate) async fn follow(
+    instance: &Instance,
+    sequence: u64,
+    outputs: Outputs<'_>,
+) -> Result<HistoryEntry, Error> {
+    let (mut reader, mut writer) = connect(instance).await?;
+    tell(instance, &mut writer, &Request::Follow { sequence }).await?;
+    pass_on(instance, sequence, &mut reader, outputs).await
+}
+
+/// Ends a command whose caller has lost interest in it.
+struct KillOnDrop<'a> {
+    instance: &'a Instance,
+    /// What ends it, by the name under which it is known so far. Nothing, once it is wanted.
+    end: Option<Request>,
+}
+
+impl KillOnDrop<'_> {
+    fn disarm(mut self) {
+        self.end = None;
+    }
+}
+
+impl Drop for KillOnDrop<'_> {
+    fn drop(&mut self) {
+        let Some(end) = &self.end else { return };
+        if let Err(error) = ask_now(self.instance, end) {
+            tracing::debug!(%error, "a command could not be ended");
+        }
+    }
+}
+
+/// Passes on what a command prints, as its supervisor says that there is more.
+async fn pass_on(
+    instance: &Instance,
+    sequence: u64,
+    reader: &mut BufReader<OwnedReadHalf>,
+    outputs: Outputs<'_>,
+) -> Result<HistoryEntry, Error> {
+    let history = instance.history();
+    let mut tail = Tail::open(&history, sequence)?;
+    let Outputs { stdout, stderr } = outputs;
+    // Who follows a command later is not told of what it had printed before.
+    tail.pass_on(stdout, stderr).await?;
+    loop {
+        let reply = reply(instance, reader).await;
+        // Also what was printed before the supervisor died.
+        tail.pass_on(stdout, stderr).await?;
+        match reply? {
+            Reply::Grown => {}
+            Reply::Ended(entry) => return Ok(entry),
+            Reply::Failed(error) => return Err(error.into()),
+            other => return Err(unexpected(&other)),
+        }
+    }
+}
+
+/// The two outputs of a command, as far as they were read.
+struct Tail {
+    stdout: LogFile,
+    stderr: LogFile,
+    buffer: Vec<u8>,
+}
+
+struct LogFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl Tail {
+    fn open(history: &History, sequence: u64) -> Result<Self, Error> {
+        let open = |path: PathBuf| match File::open(&path) {
+            Ok(file) => Ok(LogFile { path, file }),
+            Err(error) => Err(Error::unreadable_log(&path, &error)),
+        };
+        Ok(Self {
+            stdout: open(history.stdout(sequence))?,
+            stderr: open(history.stderr(sequence))?,
+            buffer: vec![0; OUTPUT_CHUNK_BYTES],
+        })
+    }
+
+    /// Passes on what has come since the last time.
+    async fn pass_on(&mut self, stdout: Output<'_>, stderr: Output<'_>) -> Result<(), Error> {
+        pass_rest_on(&mut self.stdout, &mut self.buffer, stdout).await?;
+        pass_rest_on(&mut self.stderr, &mut self.buffer, stderr).await
+    }
+}
+
+async fn pass_rest_on(
+    log: &mut LogFile,
+    buffer: &mut [u8],
+    output: Output<'_>,
+) -> Result<(), Error> {
+    let failed = |error| pyro_machine::Error::output(&error);
+    loop {
+        let length = match log.file.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read.map_err(|error| Error::unreadable_log(&log.path, &error))?,
+        };
+        if length == 0 {
+            return Ok(output.flush().await.map_err(failed)?);
+        }
+        output.write_all(&buffer[..length]).await.map_err(failed)?;
+    }
+}

@@ -1,0 +1,111 @@
+//! The *client* of a supervisor.
+
+mod call;
+mod exec;
+
+use std::io::Write;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::time::Duration;
+
+use tokio::io::{AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+pub(crate) use call::{Push, call};
+pub(crate) use exec::{Outputs, exec, follow};
+
+use super::socket::{SOCKET, SocketDirectory};
+use super::wire::{Reply, Request, VERSION, read_line, request_line};
+use super::{Instance, diagnostics, off_thread};
+use crate::Error;
+
+/// How long a supervisor may take to end its VM in order: the guest writes to its disk.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How long it may take if nothing is to be kept.
+const DISCARD_LIMIT: Duration = Duration::from_secs(5);
+/// How long a process that was killed may take to go.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Ends the VM, in order or at once, and returns when it is gone.
+pub(crate) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error> {
+    let limit = if discard { DISCARD_LIMIT } else { STOP_LIMIT };
+    let asked = async {
+        let (mut reader, mut writer) = connect(instance).await?;
+        tell(instance, &mut writer, &Request::Stop { discard }).await?;
+        // It answers by ending.
+        let _: Result<Option<Reply>, _> = read_line(&mut reader).await;
+        Ok::<_, Error>(())
+    };
+    let asked = tokio::time::timeout(limit, asked).await;
+    if instance.object.is_owned() {
+        // It does not listen (yet, or any more), or did not get to its end.
+        tracing::warn!(?asked, "the supervisor did not end by itself");
+        let object = instance.object.clone();
+        if !off_thread(move || object.end_owner(KILL_LIMIT)).await {
+            return Err(Error::no_supervisor("it cannot be ended"));
+        }
+    }
+    Ok(())
+}
+
+/// Asks for something without waiting for the answer.
+fn ask_now(instance: &Instance, request: &Request) -> std::io::Result<()> {
+    let mut connection = connect_now(instance)?;
+    connection.set_write_timeout(Some(KILL_LIMIT))?;
+    connection.write_all(&request_line(request))
+}
+
+async fn connect(instance: &Instance) -> Result<(BufReader<OwnedReadHalf>, OwnedWriteHalf), Error> {
+    let connect = async {
+        let short = SocketDirectory::new(instance.object.path())?;
+        UnixStream::connect(short.path(SOCKET)).await
+    };
+    let stream = connect.await.map_err(|error| {
+        tracing::debug!(%error, "the supervisor does not answer");
+        gone(instance)
+    })?;
+    let (reader, writer) = stream.into_split();
+    Ok((BufReader::new(reader), writer))
+}
+
+fn connect_now(instance: &Instance) -> std::io::Result<StdUnixStream> {
+    let short = SocketDirectory::new(instance.object.path())?;
+    StdUnixStream::connect(short.path(SOCKET))
+}
+
+async fn tell(
+    instance: &Instance,
+    writer: &mut OwnedWriteHalf,
+    request: &Request,
+) -> Result<(), Error> {
+    if !matches!(request, Request::Stop { .. }) {
+        check_version(instance)?;
+    }
+    let sent = writer.write_all(&request_line(request)).await;
+    sent.map_err(|_| gone(instance))
+}
+
+/// Refuses what a supervisor would not understand that an older or a newer program has started.
+fn check_version(instance: &Instance) -> Result<(), Error> {
+    match instance.record.wire {
+        Some(VERSION) => Ok(()),
+        other => Err(Error::other_version(other, VERSION)),
+    }
+}
+
+async fn reply(instance: &Instance, reader: &mut BufReader<OwnedReadHalf>) -> Result<Reply, Error> {
+    match read_line(reader).await {
+        Ok(Some(reply)) => Ok(reply),
+        Ok(None) | Err(_) => Err(gone(instance)),
+    }
+}
+
+/// The supervisor went away in the middle of it.
+fn gone(instance: &Instance) -> Error {
+    let words = diagnostics::last_words(instance.object.path());
+    Error::supervisor_gone(instance.kind.noun(), instance.id()).said_last(words)
+}
+
+fn unexpected(reply: &Reply) -> Error {
+    Error::no_supervisor(&format!("unexpected answer {reply:?}"))
+}

@@ -1,0 +1,340 @@
+//! The *commands* of a supervised VM: numbered, run, written down, and followed by whoever wants
+//! to know of them. They go on whatever becomes of those.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyro_machine::{Command, Outcome, Streams, SupervisedMachine};
+use pyro_store::{Exit, History, HistoryEntry};
+use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{Notify, watch};
+
+use super::log::{LogRoom, LogWriter};
+use super::power::Power;
+use super::wire::{Reply, relay_input, write_line};
+use super::{InstanceKind, now, off_thread};
+use crate::Error;
+use crate::operations::vm::{exit_code, milliseconds};
+
+const SIGKILL: i32 = 9;
+/// How many tokens are kept of commands that have not begun. A command that waits for the machine
+/// has a client, of which there are fewer.
+const ABANDONED: usize = 256;
+/// How much of a command's input waits here for the guest.
+const INPUT_BUFFER_BYTES: usize = 64 * 1024;
+
+/// All commands of one VM.
+#[derive(Debug)]
+pub(super) struct Commands {
+    kind: InstanceKind,
+    machine: Arc<SupervisedMachine>,
+    power: Arc<Power>,
+    history: History,
+    log_room: LogRoom,
+    known: Mutex<CommandTable>,
+    /// What those are told whose commands do not come to their end.
+    last_words: OnceLock<Error>,
+}
+
+#[derive(Debug)]
+struct CommandTable {
+    /// The number of the newest.
+    last: u64,
+    running: HashMap<u64, Arc<Running>>,
+    /// The tokens of commands that their clients did not want any more before they began.
+    abandoned: VecDeque<String>,
+}
+
+/// A command that runs.
+#[derive(Debug)]
+struct Running {
+    /// What its client calls it until it is told its number.
+    token: Option<String>,
+    grown: watch::Sender<()>,
+    ended: watch::Sender<Option<Reply>>,
+    kill: Notify,
+}
+
+/// What a client asks for.
+#[derive(Debug)]
+pub(super) struct CommandRequest {
+    pub(super) command: String,
+    pub(super) timeout_ms: u64,
+    pub(super) token: Option<String>,
+}
+
+impl CommandTable {
+    /// Gives a command its number, unless it was abandoned.
+    fn add(&mut self, token: Option<String>) -> Option<u64> {
+        if token.as_ref().is_some_and(|token| self.forget(token)) {
+            return None;
+        }
+        self.last += 1;
+        let running = Running {
+            token,
+            grown: watch::Sender::new(()),
+            ended: watch::Sender::new(None),
+            kill: Notify::new(),
+        };
+        self.running.insert(self.last, Arc::new(running));
+        Some(self.last)
+    }
+
+    /// Whether a command was abandoned; it is once.
+    fn forget(&mut self, token: &str) -> bool {
+        let place = self.abandoned.iter().position(|other| other == token);
+        place.is_some_and(|place| self.abandoned.remove(place).is_some())
+    }
+}
+
+impl Commands {
+    /// Goes on with a history in which nothing runs.
+    pub(super) fn new(
+        kind: InstanceKind,
+        machine: Arc<SupervisedMachine>,
+        power: Arc<Power>,
+        history: History,
+    ) -> Self {
+        let known = CommandTable {
+            last: history.last(),
+            running: HashMap::new(),
+            abandoned: VecDeque::new(),
+        };
+        Self {
+            kind,
+            machine,
+            power,
+            log_room: LogRoom::of(history.clone()),
+            history,
+            known: Mutex::new(known),
+            last_words: OnceLock::new(),
+        }
+    }
+
+    /// Says what those are told whose commands do not come to their end any more.
+    pub(super) fn say_last(&self, error: Error) {
+        let _ = self.last_words.set(error);
+    }
+
+    /// How many bytes of what all commands have printed are kept.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.log_room.taken()
+    }
+
+    /// Starts a command, which goes on whatever becomes of the client, and follows it.
+    pub(super) async fn exec(
+        self: &Arc<Self>,
+        CommandRequest {
+            command,
+            timeout_ms,
+            token,
+        }: CommandRequest,
+        input: Option<BufReader<OwnedReadHalf>>,
+        writer: &mut OwnedWriteHalf,
+        under_way: watch::Receiver<()>,
+    ) -> Result<Reply, Error> {
+        let on = self.power.on(&self.machine).await?;
+        let Some(sequence) = self.known().add(token) else {
+            return Ok(Reply::Done);
+        };
+        let entry = HistoryEntry {
+            sequence,
+            command: command.clone(),
+            cwd: self.kind.working_directory().unwrap_or("/root").into(),
+            execution_mode: "guest_vsock".into(),
+            recorded_at: now(),
+            exit: None,
+        };
+        let history = self.history.clone();
+        // The host's disk may be slow, and all others are served by this thread.
+        let log = match off_thread(move || history.begin(entry)).await {
+            Ok(log) => log,
+            Err(error) => {
+                self.known().running.remove(&sequence);
+                return Err(error.into());
+            }
+        };
+        let (grown, ended) = self.subscribe(sequence).expect("it was just inserted");
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            let command = Command {
+                argv: vec!["/bin/sh".into(), "-c".into(), command],
+                cwd: this.kind.working_directory().map(str::to_owned),
+                // Whoever removes it can go on.
+                cwd_optional: true,
+                timeout: Some(Duration::from_millis(timeout_ms)),
+                ..Command::default()
+            };
+            this.run(log, &command, input).await;
+            drop(under_way);
+            // Only now: its client is not kept waiting. And before the machine may be paused.
+            this.power.flush(&this.machine).await;
+            drop(on);
+        });
+        let begun = write_line(writer, &Reply::Started { sequence }).await;
+        if begun.is_err() {
+            // Who lost interest before it began could not say so.
+            self.end(sequence);
+            return Ok(Reply::Done);
+        }
+        Ok(self.pass_on(grown, ended, writer).await)
+    }
+
+    /// Runs a command to its end and writes down what came of it.
+    async fn run(
+        &self,
+        log: pyro_store::Log,
+        command: &Command,
+        input: Option<BufReader<OwnedReadHalf>>,
+    ) {
+        let sequence = log.entry().sequence;
+        let Some(running) = self.known().running.get(&sequence).cloned() else {
+            return;
+        };
+        let (outcome, dropped_bytes) = {
+            let mut stdout = LogWriter::new(&log.stdout, &running.grown, &self.log_room);
+            let mut stderr = LogWriter::new(&log.stderr, &running.grown, &self.log_room);
+            let (mut stdin, passing) = match input {
+                Some(input) => {
+                    let (reader, writer) = tokio::io::simplex(INPUT_BUFFER_BYTES);
+                    (Some(reader), Some((input, writer)))
+                }
+                None => (None, None),
+            };
+            let passing = async {
+                if let Some((mut from, mut to)) = passing {
+                    relay_input(&mut from, &mut to).await;
+                    let _ = to.shutdown().await;
+                }
+                std::future::pending::<()>().await;
+            };
+            let streams = Streams {
+                stdin: stdin
+                    .as_mut()
+                    .map(|input| input as &mut (dyn AsyncRead + Send + Unpin)),
+                stdout: &mut stdout,
+                stderr: &mut stderr,
+            };
+            let started = Instant::now();
+            let outcome = tokio::select! {
+                outcome = self.machine.run(command, streams) => outcome,
+                () = passing => unreachable!("it does not return"),
+                // Nobody waits for it any more, so the guest ends it.
+                () = running.kill.notified() => Ok(Outcome {
+                    code: None,
+                    signal: Some(SIGKILL),
+                    timed_out: false,
+                    oom_killed: false,
+                    duration: started.elapsed(),
+                }),
+            };
+            (outcome, stdout.dropped_bytes() + stderr.dropped_bytes())
+        };
+        let (exit, error) = match outcome {
+            Ok(outcome) => {
+                let not_flushed = self.power.not_flushed();
+                (exit(&outcome, dropped_bytes, not_flushed), None)
+            }
+            Err(error) => {
+                let error = self.last_words.get().cloned().unwrap_or(error.into());
+                let exit = Exit {
+                    interrupted: Some(error.message.clone()),
+                    dropped_bytes,
+                    ..Exit::default()
+                };
+                (exit, Some(error))
+            }
+        };
+        let ended = off_thread(move || log.end(exit)).await;
+        self.log_room.command_ended();
+        let reply = match (error, ended) {
+            (Some(error), _) => Reply::Failed(error.into()),
+            (None, Ok(entry)) => Reply::Ended(entry),
+            (None, Err(error)) => Reply::Failed(Error::from(error).into()),
+        };
+        self.known().running.remove(&sequence);
+        running.ended.send_replace(Some(reply));
+    }
+
+    /// Follows a command, or says how it ended.
+    pub(super) async fn follow(
+        &self,
+        sequence: u64,
+        writer: &mut OwnedWriteHalf,
+    ) -> Result<Reply, Error> {
+        let Some((grown, ended)) = self.subscribe(sequence) else {
+            return Ok(Reply::Ended(self.history.entry(sequence)?));
+        };
+        Ok(self.pass_on(grown, ended, writer).await)
+    }
+
+    /// Says when a command's output grows; returns what is to be said when it has ended.
+    async fn pass_on(
+        &self,
+        mut grown: watch::Receiver<()>,
+        mut ended: watch::Receiver<Option<Reply>>,
+        writer: &mut OwnedWriteHalf,
+    ) -> Reply {
+        loop {
+            tokio::select! {
+                biased;
+                _ = ended.changed() => {
+                    return ended.borrow().clone().unwrap_or(Reply::Done);
+                }
+                changed = grown.changed() => {
+                    if changed.is_err() || write_line(writer, &Reply::Grown).await.is_err() {
+                        return Reply::Done;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends a command, if it runs.
+    pub(super) fn end(&self, sequence: u64) {
+        if let Some(running) = self.known().running.get(&sequence) {
+            running.kill.notify_one();
+        }
+    }
+
+    /// Ends a command by its token; one that has not begun does not begin.
+    pub(super) fn abandon(&self, token: String) {
+        let mut known = self.known();
+        let mut running = known.running.values();
+        if let Some(running) = running.find(|running| running.token.as_ref() == Some(&token)) {
+            return running.kill.notify_one();
+        }
+        if known.abandoned.len() >= ABANDONED {
+            known.abandoned.pop_front();
+        }
+        known.abandoned.push_back(token);
+    }
+
+    fn subscribe(
+        &self,
+        sequence: u64,
+    ) -> Option<(watch::Receiver<()>, watch::Receiver<Option<Reply>>)> {
+        let known = self.known();
+        let running = known.running.get(&sequence)?;
+        Some((running.grown.subscribe(), running.ended.subscribe()))
+    }
+
+    fn known(&self) -> MutexGuard<'_, CommandTable> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn exit(outcome: &Outcome, dropped_bytes: u64, not_flushed: Option<String>) -> Exit {
+    Exit {
+        exit_code: Some(exit_code(outcome)),
+        duration_ms: milliseconds(outcome.duration),
+        signal: outcome.signal.filter(|_| !outcome.timed_out),
+        timed_out: outcome.timed_out,
+        oom_killed: outcome.oom_killed,
+        interrupted: None,
+        dropped_bytes,
+        not_flushed,
+    }
+}

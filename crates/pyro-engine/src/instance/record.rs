@@ -1,0 +1,171 @@
+//! What is written down about a lasting VM.
+
+use pyro_machine::MachineSpec;
+use pyro_store::Record;
+use serde::{Deserialize, Serialize};
+
+use crate::operations::workspace::{LeftOut, TransferWarning};
+
+/// The record of a lasting VM.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct VmRecord {
+    pub(crate) format: u64,
+    pub(crate) environment: String,
+    pub(crate) environment_version: String,
+    /// The environment's image when the VM was made: its disk fits no other.
+    pub(crate) environment_digest: String,
+    pub(crate) environment_source: String,
+    pub(crate) spec: MachineSpec,
+    /// 0 if there is no limit.
+    pub(crate) ttl_seconds: u64,
+    /// Seconds since the Unix epoch.
+    pub(crate) created_at: f64,
+    /// Seconds since the Unix epoch.
+    pub(crate) expires_at: Option<f64>,
+    pub(crate) allow_host_compat: bool,
+    pub(crate) state: State,
+    /// Why it is in this state, if it did not end in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seed: Option<SeedRecord>,
+    /// The version of the wire that its supervisor speaks, or spoke last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) wire: Option<u32>,
+}
+
+/// What a workspace began with.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct SeedRecord {
+    pub(crate) mode: String,
+    pub(crate) path: String,
+    pub(crate) entry_count: u64,
+    pub(crate) bytes_written: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) left_out: Option<LeftOut>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<TransferWarning>,
+}
+
+/// Where a lasting VM is in its life.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// It was never started.
+    Created,
+    /// Its supervisor is starting it.
+    Starting,
+    /// It runs.
+    Started,
+    /// It does not run; its disk is there.
+    Stopped,
+    /// It did not come up.
+    Failed,
+    /// Its time is over; its disk is gone.
+    Expired,
+}
+
+impl State {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Starting => "starting",
+            Self::Started => "started",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl Record for VmRecord {
+    const FORMAT: u64 = 1;
+}
+
+impl VmRecord {
+    /// The state it is in, given whether it has a supervisor.
+    pub(crate) fn state_now(&self, supervised: bool, now: f64) -> (State, Option<String>) {
+        let reason = self.reason.clone();
+        if supervised {
+            // A supervisor that has not written anything yet is starting.
+            let state = match self.state {
+                State::Started => State::Started,
+                _ => State::Starting,
+            };
+            return (state, None);
+        }
+        if self.is_over(now) {
+            return (State::Expired, reason);
+        }
+        match self.state {
+            State::Started => (
+                State::Stopped,
+                Some("its supervisor was killed, or the host restarted".into()),
+            ),
+            State::Starting => (
+                State::Failed,
+                Some("its supervisor died while it was starting".into()),
+            ),
+            state => (state, reason),
+        }
+    }
+
+    /// Whether its time is over.
+    pub(crate) fn is_over(&self, now: f64) -> bool {
+        self.state == State::Expired || self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(state: State) -> VmRecord {
+        let spec = MachineSpec {
+            vcpu_count: 1,
+            mem_mib: 256,
+            kernel: "/k".into(),
+            initramfs: "/i".into(),
+            rootfs: "/r".into(),
+            network: false,
+        };
+        VmRecord {
+            format: VmRecord::FORMAT,
+            environment: "debian:12".into(),
+            environment_version: "1.0.0".into(),
+            environment_digest: String::new(),
+            environment_source: String::new(),
+            spec,
+            ttl_seconds: 60,
+            created_at: 100.0,
+            expires_at: Some(160.0),
+            allow_host_compat: false,
+            state,
+            reason: None,
+            seed: None,
+            wire: None,
+        }
+    }
+
+    #[test]
+    fn the_state_is_what_the_locks_say() {
+        let table = [
+            (State::Created, false, 101.0, State::Created),
+            (State::Created, true, 101.0, State::Starting),
+            (State::Starting, true, 101.0, State::Starting),
+            (State::Starting, false, 101.0, State::Failed),
+            (State::Started, true, 101.0, State::Started),
+            (State::Started, false, 101.0, State::Stopped),
+            (State::Stopped, false, 101.0, State::Stopped),
+            (State::Stopped, true, 101.0, State::Starting),
+            (State::Failed, false, 101.0, State::Failed),
+            (State::Stopped, false, 160.0, State::Expired),
+            (State::Started, false, 200.0, State::Expired),
+            (State::Expired, false, 101.0, State::Expired),
+        ];
+        for (written, supervised, now, expected) in table {
+            let (state, _) = record(written).state_now(supervised, now);
+            assert_eq!(state, expected, "{written:?} {supervised} {now}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Making a lasting VM, and starting the process that supervises it.
+
+use std::borrow::Cow;
+use std::io::{BufRead, BufReader};
+use std::process::{ChildStdout, Stdio};
+
+use pyro_environment::Ready;
+use pyro_machine::MachineSpec;
+use pyro_store::{NewObject, Record};
+use serde::{Deserialize, Serialize};
+
+use super::diagnostics;
+use super::wire::StartEvent;
+use super::{Instance, InstanceKind, SeedRecord, State, VmRecord, now};
+use crate::config::SUPERVISE_COMMAND;
+use crate::operations::env;
+use crate::{Config, Engine, Error, Event, Listener};
+
+/// What is asked of a new lasting VM.
+pub(crate) struct NewInstance<'a> {
+    pub(crate) kind: InstanceKind,
+    pub(crate) ready: &'a Ready,
+    pub(crate) vcpu_count: u32,
+    pub(crate) mem_mib: u32,
+    /// 0 for no limit.
+    pub(crate) ttl_seconds: u64,
+    pub(crate) network: bool,
+    pub(crate) allow_host_compat: bool,
+}
+
+/// What a supervisor is told.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Description {
+    pub(super) kind: InstanceKind,
+    pub(super) id: String,
+    pub(super) config: Config,
+}
+
+/// Makes one that is not started of what was put into `object`.
+pub(crate) fn create(
+    object: NewObject,
+    new: &NewInstance<'_>,
+    seed: Option<SeedRecord>,
+) -> Result<Instance, Error> {
+    let created_at = now();
+    let record = VmRecord {
+        format: VmRecord::FORMAT,
+        environment: new.ready.name.clone(),
+        environment_version: new.ready.version.clone(),
+        environment_digest: new.ready.digest.clone(),
+        environment_source: new.ready.source.clone(),
+        spec: MachineSpec {
+            vcpu_count: new.vcpu_count,
+            mem_mib: new.mem_mib,
+            kernel: new.ready.kernel.clone(),
+            initramfs: new.ready.initramfs.clone(),
+            rootfs: new.ready.rootfs.clone(),
+            network: new.network,
+        },
+        ttl_seconds: new.ttl_seconds,
+        created_at,
+        expires_at: (new.ttl_seconds > 0).then_some(created_at + new.ttl_seconds as f64),
+        allow_host_compat: new.allow_host_compat,
+        state: State::Created,
+        reason: None,
+        seed,
+        wire: None,
+    };
+    let object = object.commit(&record)?;
+    Ok(Instance {
+        kind: new.kind,
+        object,
+        record,
+        state: State::Created,
+        reason: None,
+    })
+}
+
+/// Starts the supervisor of one that does not run, and returns when its guest is ready.
+pub(crate) async fn start(
+    engine: &Engine,
+    instance: &Instance,
+    listener: &Listener,
+) -> Result<(), Error> {
+    engine.check_disk_limit()?;
+    refresh(engine, instance, listener).await?;
+    let description = Description {
+        kind: instance.kind,
+        id: instance.id().to_owned(),
+        config: engine.config.clone(),
+    };
+    let news = spawn(engine, instance, &description)?;
+    let listener = listener.clone();
+    let told = tokio::task::spawn_blocking(move || {
+        let mut outcome = None;
+        for line in BufReader::new(news).lines().map_while(Result::ok) {
+            match serde_json::from_str(&line) {
+                Ok(StartEvent::Notice(text)) => listener.tell(Event::Notice(text)),
+                Ok(StartEvent::Timing { name, seconds }) => listener.tell(Event::Timing {
+                    name: Cow::Owned(name),
+                    duration: std::time::Duration::from_secs_f64(seconds),
+                }),
+                Ok(StartEvent::Ready) => outcome = Some(Ok(())),
+                Ok(StartEvent::Failed(error)) => outcome = Some(Err(error.into())),
+                Err(error) => tracing::debug!(%error, line, "not news"),
+            }
+        }
+        outcome
+    });
+    if let Ok(Some(outcome)) = told.await {
+        return outcome;
+    }
+    let words = diagnostics::last_words(instance.object.path());
+    Err(Error::supervisor_died(instance.kind.noun(), instance.id()).said_last(words))
+}
+
+/// Finds the environment again: its kernel and agent may be newer than those the VM was made
+/// with, its image must be the same, because the VM's disk is a layer above that one.
+async fn refresh(engine: &Engine, instance: &Instance, listener: &Listener) -> Result<(), Error> {
+    let (noun, id, record) = (instance.kind.noun(), instance.id(), &instance.record);
+    let changed = || Error::environment_changed(noun, id, &record.environment);
+    if !engine.environments.status(&record.environment)?.installed() {
+        return Err(changed());
+    }
+    let ready = env::ready(engine, listener, &record.environment).await?;
+    if ready.digest != record.environment_digest {
+        return Err(changed());
+    }
+    instance
+        .object
+        .update(|record: &mut VmRecord| {
+            record.spec.kernel = ready.kernel;
+            record.spec.initramfs = ready.initramfs;
+            record.spec.rootfs = ready.rootfs;
+        })
+        .map(|_| ())
+        .map_err(|error| Error::unreadable_record(noun, id, &error))
+}
+
+/// Starts the process, which outlives this one.
+fn spawn(
+    engine: &Engine,
+    instance: &Instance,
+    description: &Description,
+) -> Result<ChildStdout, Error> {
+    let failed = |error: std::io::Error| Error::no_supervisor(&error.to_string());
+    let Some(program) = &engine.config.program else {
+        return Err(Error::no_supervisor("no program is set"));
+    };
+    let text = serde_json::to_string(description)
+        .map_err(|error| Error::no_supervisor(&error.to_string()))?;
+    // Its id is for people who look at processes.
+    let words = [SUPERVISE_COMMAND, description.id.as_str()];
+    let stderr = diagnostics::stderr(instance.object.path());
+    let config = &engine.config;
+    let mut child = crate::run_detached(config, program, &words, &text, Stdio::piped(), stderr)
+        .map_err(failed)?;
+    let news = child.stdout.take();
+    crate::reap(child);
+    news.ok_or_else(|| Error::no_supervisor("it has no output"))
+}

@@ -1,0 +1,442 @@
+//! The *supervisor* is the process that holds a lasting VM: it starts it, serves whoever wants
+//! something of it, keeps its time, and ends it. However it ends itself, the VM goes with it.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pyro_machine::{Accelerator, Call, KeptFiles, LaunchEvent, Streams, SupervisedMachine};
+use pyro_store::Object;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::commands::{CommandRequest, Commands};
+use super::diagnostics;
+use super::power::Power;
+use super::socket::{SOCKET, SocketDirectory};
+use super::start::Description;
+use super::warm_up::warm_up;
+use super::wire::{
+    PIECE_BYTES, Reply, Request, StartEvent, VERSION, line, read_request, relay_pieces,
+    send_output, write_line,
+};
+use super::{INTERRUPTED, InstanceKind, State, VmRecord, discard, disk, history, seed_in, until};
+use crate::config::SUPERVISE_COMMAND;
+use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
+use crate::{Engine, Error};
+
+/// How long to wait for a place among the active VMs. Short runs give theirs back within this;
+/// lasting VMs do not.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the ends of commands may take to be written down, and their clients to be told.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
+/// What all connections share.
+#[derive(Debug)]
+struct Supervisor {
+    kind: InstanceKind,
+    machine: Arc<SupervisedMachine>,
+    power: Arc<Power>,
+    commands: Arc<Commands>,
+    ends: mpsc::Sender<End>,
+    /// When its time is over, in seconds since the Unix epoch.
+    expires_at: Option<f64>,
+    /// Has a receiver in everything that is under way: commands, and answers to clients.
+    under_way: watch::Sender<()>,
+}
+
+/// Why it is over.
+#[derive(Debug)]
+enum End {
+    /// Somebody asked for it.
+    Stop { discard: bool },
+    /// Its time is over.
+    Expired,
+    /// This process was told to end.
+    Terminated,
+    /// The VM ended.
+    Died,
+    /// It has grown, and all machines take too much of the host's disk.
+    TooBig(Exceeded),
+}
+
+/// Supervises the lasting VM that `description` names, until it is over. Tells whoever waits for
+/// the start through `news`.
+pub(crate) async fn supervise(description: &str, news: impl Write + Send) -> Result<(), Error> {
+    let description: Description = serde_json::from_str(description)
+        .map_err(|error| Error::malformed(SUPERVISE_COMMAND, &error))?;
+    let engine = Engine::open(description.config.clone())?;
+    let news = Mutex::new(news);
+    let tell = |piece: &StartEvent| {
+        let mut news = news.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waited may be gone; the VM is not theirs alone.
+        let _ = news.write_all(&line(piece)).and_then(|()| news.flush());
+    };
+    let started = begin(&engine, &description, &tell).await;
+    let (object, supervisor, listener, ends, owner) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            tell(&StartEvent::Failed(error.clone().into()));
+            return Err(error);
+        }
+    };
+    tell(&StartEvent::Ready);
+    drop(news);
+    if description.kind == InstanceKind::Workspace
+        && supervisor.machine.accelerator() == Accelerator::Tcg
+    {
+        let (machine, power) = (supervisor.machine.clone(), supervisor.power.clone());
+        tokio::spawn(async move { warm_up(&machine, &power).await });
+    }
+    let (limit, disk) = (DiskLimit::of(&engine.config), disk(&object));
+    let end = tokio::select! {
+        end = serve(&supervisor, &listener, ends) => end,
+        exceeded = supervisor.watch(&limit, &disk) => End::TooBig(exceeded),
+    };
+    tracing::info!(?end, "the VM ends");
+    finish(&supervisor, &object, end).await;
+    drop(owner);
+    Ok(())
+}
+
+type Started = (
+    Object,
+    Arc<Supervisor>,
+    UnixListener,
+    mpsc::Receiver<End>,
+    pyro_store::Ownership,
+);
+
+/// Becomes the owner and starts the VM.
+async fn begin(
+    engine: &Engine,
+    description: &Description,
+    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+) -> Result<Started, Error> {
+    let kind = description.kind;
+    let missing = || Error::no_such(kind.noun(), &description.id);
+    let object = engine
+        .objects(kind)
+        .find(&description.id)
+        .ok_or_else(missing)?;
+    let Some(owner) = object.own()? else {
+        return Err(Error::already_started(kind.noun(), &description.id));
+    };
+    diagnostics::begin(object.path());
+    let unreadable = |error| Error::unreadable_record(kind.noun(), &description.id, &error);
+    let record: VmRecord = object
+        .update(|record: &mut VmRecord| {
+            record.state = State::Starting;
+            record.reason = None;
+            record.wire = Some(VERSION);
+        })
+        .map_err(unreadable)?;
+    // While this process has one thread.
+    let confined = pyro_machine::confine_keeper(record.spec.network)
+        .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")));
+    let result = match confined {
+        Ok(()) => launch(engine, &record, kind, &object, tell).await,
+        Err(error) => Err(error),
+    };
+    let (supervisor, listener, ends) = match result {
+        Ok(started) => started,
+        Err(error) => {
+            let reason = error.message.clone();
+            let _ = object.update(|record: &mut VmRecord| {
+                record.state = State::Failed;
+                record.reason = Some(reason);
+            });
+            return Err(error);
+        }
+    };
+    object
+        .update(|record: &mut VmRecord| record.state = State::Started)
+        .map_err(unreadable)?;
+    Ok((object, supervisor, listener, ends, owner))
+}
+
+async fn launch(
+    engine: &Engine,
+    record: &VmRecord,
+    kind: InstanceKind,
+    object: &Object,
+    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+) -> Result<(Arc<Supervisor>, UnixListener, mpsc::Receiver<End>), Error> {
+    let listener = listen(object.path())
+        .map_err(|error| Error::no_supervisor(&format!("cannot listen: {error}")))?;
+    let disk = disk(object);
+    let seed = record.seed.as_ref().map(|_| seed_in(object.path()));
+    let files = KeptFiles {
+        name: object.id(),
+        disk: &disk,
+        seed: seed.as_deref(),
+    };
+    let launch_listener = |event: LaunchEvent<'_>| match event {
+        LaunchEvent::Starting(_) => {}
+        LaunchEvent::Notice(text) => tell(&StartEvent::Notice(text)),
+    };
+    let machine = engine
+        .machines
+        .launch_supervised(
+            &record.spec,
+            engine.config.start,
+            files,
+            PATIENCE,
+            &launch_listener,
+        )
+        .await?;
+    for phase in machine.phases() {
+        tell(&StartEvent::Timing {
+            name: phase.name.into(),
+            seconds: phase.duration.as_secs_f64(),
+        });
+    }
+    let history = history(object);
+    history.close(INTERRUPTED)?;
+    let (ends_sender, ends) = mpsc::channel(4);
+    let (machine, power) = (Arc::new(machine), Arc::<Power>::default());
+    let commands = Commands::new(kind, Arc::clone(&machine), Arc::clone(&power), history);
+    let supervisor = Supervisor {
+        kind,
+        machine,
+        power,
+        commands: Arc::new(commands),
+        ends: ends_sender,
+        expires_at: record.expires_at,
+        under_way: watch::Sender::new(()),
+    };
+    Ok((Arc::new(supervisor), listener, ends))
+}
+
+/// Listens in the object's directory, whose path may be longer than a socket's may.
+fn listen(directory: &Path) -> std::io::Result<UnixListener> {
+    let path = directory.join(SOCKET);
+    let _ = std::fs::remove_file(&path);
+    let short = SocketDirectory::new(directory)?;
+    let listener = UnixListener::bind(short.path(SOCKET))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves until something ends the VM.
+async fn serve(
+    supervisor: &Arc<Supervisor>,
+    listener: &UnixListener,
+    mut ends: mpsc::Receiver<End>,
+) -> End {
+    let mut terminate = signal(SignalKind::terminate()).ok();
+    // Whose terminal closes has nothing to do with us.
+    let _hang_up = signal(SignalKind::hangup());
+    let accept = async {
+        loop {
+            match listener.accept().await {
+                Ok((connection, _)) => {
+                    let under_way = supervisor.under_way.subscribe();
+                    tokio::spawn(Arc::clone(supervisor).answer(connection, under_way));
+                }
+                // No descriptors left, say. Those who have one will give it back.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    let terminated = async {
+        match &mut terminate {
+            Some(arrivals) => arrivals.recv().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = accept => unreachable!("it accepts for ever"),
+        Some(end) = ends.recv() => end,
+        () = until(supervisor.expires_at) => End::Expired,
+        _ = terminated => End::Terminated,
+        () = supervisor.machine.ended() => End::Died,
+        never = supervisor.power.save(&supervisor.machine) => match never {},
+    }
+}
+
+/// Ends the VM as it should end, and writes down how.
+async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
+    let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
+    // Those whose commands do not come to their end hear of this, and not of what follows from it.
+    match &end {
+        End::Stop { .. } | End::Terminated => {
+            supervisor.commands.say_last(Error::stopped(noun, id));
+        }
+        End::Expired => {
+            let ttl = object
+                .record()
+                .map_or(0, |record: VmRecord| record.ttl_seconds);
+            supervisor.commands.say_last(Error::expired(noun, id, ttl));
+        }
+        End::TooBig(exceeded) => {
+            let error = exceeded.clone().ended(&format!("{noun} {id}"));
+            supervisor.commands.say_last(error);
+        }
+        End::Died => {}
+    }
+    let (state, reason) = match end {
+        // Seen only if whoever wanted to delete it did not get to it.
+        End::Stop { discard: true } => (State::Stopped, Some("its deletion was begun".to_owned())),
+        End::Stop { discard: false } => {
+            let failed = supervisor.shut_down().await.err();
+            (State::Stopped, failed.map(|error| not_in_order(&error)))
+        }
+        End::Terminated => {
+            let reason = "its supervisor was told to end (SIGTERM)".to_owned();
+            (State::Stopped, Some(supervisor.end_in_order(reason).await))
+        }
+        End::TooBig(exceeded) => {
+            // What it has cached may be written yet: no more than its memory.
+            let reason = exceeded.reason();
+            (State::Stopped, Some(supervisor.end_in_order(reason).await))
+        }
+        End::Expired => (State::Expired, None),
+        End::Died => (State::Stopped, Some(supervisor.cause_of_death().await)),
+    };
+    // The VMM is gone before anything says so.
+    let _ = supervisor.machine.last_words().await;
+    // Commands are written down as ended once the VM is, and their clients told.
+    let _ = tokio::time::timeout(END_LIMIT, supervisor.under_way.closed()).await;
+    if state == State::Expired {
+        discard(object);
+    }
+    let written = object.update(|record: &mut VmRecord| {
+        record.state = state;
+        record.reason = reason;
+    });
+    if let Err(error) = written {
+        tracing::warn!(%error, "the end could not be written down");
+    }
+    let _ = std::fs::remove_file(object.path().join(SOCKET));
+}
+
+fn not_in_order(error: &Error) -> String {
+    tracing::warn!(%error, "the guest was not shut down in order");
+    format!("it was not shut down in order: {}", error.message)
+}
+
+impl Supervisor {
+    /// Answers one connection.
+    async fn answer(self: Arc<Self>, connection: UnixStream, under_way: watch::Receiver<()>) {
+        let (reader, mut writer) = connection.into_split();
+        let mut reader = BufReader::new(reader);
+        let request = match read_request(&mut reader).await {
+            Ok(Some(request)) => request,
+            Ok(None) => return,
+            Err(error) => {
+                let _ = write_line(&mut writer, &Reply::Failed(error.into())).await;
+                return;
+            }
+        };
+        let answered = match request {
+            Request::Exec {
+                command,
+                timeout_ms,
+                stdin,
+                token,
+            } => {
+                let input = stdin.then_some(reader);
+                let going_on = under_way.clone();
+                let asked = CommandRequest {
+                    command,
+                    timeout_ms,
+                    token,
+                };
+                self.commands
+                    .exec(asked, input, &mut writer, going_on)
+                    .await
+            }
+            Request::Follow { sequence } => self.commands.follow(sequence, &mut writer).await,
+            Request::Kill { sequence } => {
+                self.commands.end(sequence);
+                Ok(Reply::Done)
+            }
+            Request::Abandon { token } => {
+                self.commands.abandon(token);
+                Ok(Reply::Done)
+            }
+            Request::Call { call } => self.relay(&call, reader, &mut writer).await,
+            Request::Stop { discard } => {
+                // The end of the connection, with this process, says when it is over.
+                drop(under_way);
+                let _ = self.ends.send(End::Stop { discard }).await;
+                return std::future::pending().await;
+            }
+        };
+        let reply = answered.unwrap_or_else(|error| Reply::Failed(error.into()));
+        // A client that went away does not want it.
+        let _ = write_line(&mut writer, &reply).await;
+    }
+
+    /// Returns when it has grown while all machines take too much of the host's disk.
+    async fn watch(&self, limit: &DiskLimit, disk: &Path) -> Exceeded {
+        let directory = self.machine.directory();
+        let own = || allocated_bytes(disk) + allocated_bytes(directory) + self.commands.log_bytes();
+        limit.watch(own, async || self.power.awake().await).await
+    }
+
+    /// Carries out a call in the guest: the client's input goes in, the output goes to the client.
+    /// A client that goes away ends it.
+    async fn relay(
+        &self,
+        call: &Call,
+        mut client: BufReader<OwnedReadHalf>,
+        writer: &mut OwnedWriteHalf,
+    ) -> Result<Reply, Error> {
+        let _on = self.power.on(&self.machine).await?;
+        let (mut input, mut to_input) = tokio::io::simplex(PIECE_BYTES);
+        let (mut output, mut to_output) = tokio::io::simplex(PIECE_BYTES);
+        let called = async {
+            let streams = Streams {
+                stdin: Some(&mut input),
+                stdout: &mut to_output,
+                stderr: &mut tokio::io::sink(),
+            };
+            let answer = self.machine.call(call, streams).await;
+            let _ = to_output.shutdown().await;
+            answer
+        };
+        let gone = async {
+            relay_pieces(&mut client, &mut to_input).await;
+            let _ = to_input.shutdown().await;
+            // A client that waits for the answer says nothing more.
+            let _ = client.read_u8().await;
+        };
+        let answered = async { tokio::join!(called, send_output(&mut output, writer)).0 };
+        tokio::select! {
+            answer = answered => Ok(Reply::Answered(answer?)),
+            () = gone => Ok(Reply::Done),
+        }
+    }
+
+    /// Has the guest write everything to its disk and power off.
+    async fn shut_down(&self) -> Result<(), Error> {
+        let _on = self.power.on(&self.machine).await?;
+        Ok(self.machine.shut_down().await?)
+    }
+
+    /// The same, for this reason. Returns what is written down.
+    async fn end_in_order(&self, reason: String) -> String {
+        match self.shut_down().await {
+            Ok(()) => reason,
+            Err(error) => format!("{reason}; {}", not_in_order(&error)),
+        }
+    }
+
+    /// Why the VM ended by itself, in a line.
+    async fn cause_of_death(&self) -> String {
+        let (status, tails) = self.machine.last_words().await;
+        let last = [tails.console.lines().last(), tails.vmm.lines().last()];
+        let said: Vec<_> = last.into_iter().flatten().collect();
+        if said.is_empty() {
+            return format!("the machine ended: {status}");
+        }
+        format!("the machine ended: {status} ({})", said.join("; "))
+    }
+}

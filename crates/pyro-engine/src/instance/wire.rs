@@ -1,0 +1,244 @@
+//! The *wire* is what a supervisor and its clients say to each other: lines of JSON over a Unix
+//! socket, one request on each connection.
+//!
+//! After a `call`, and after an `exec` with input, the client sends the input in pieces: the length
+//! of each in 4 bytes, the lowest byte first, then its bytes. A piece of length 0 is the end. A
+//! client that was killed sends no end, so that nothing takes a half for the whole. The output of a
+//! call comes in pieces, too, each after an `output` line. The output of an `exec` is not sent: it
+//! is in files that both sides can read.
+//!
+//! **Versions.** A supervisor may be older or newer than its client. Every request names the
+//! [`VERSION`] of its client, and a supervisor refuses every other version but its own. Within a
+//! version, fields are only added, and are optional, and requests are only added. `stop` is
+//! understood in every version, and in the form without a version that came before the first one:
+//! so every program can stop what another one has started.
+
+use std::io;
+
+use pyro_machine::{Answer, Call};
+use pyro_store::HistoryEntry;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedReadHalf;
+
+use crate::Error;
+use crate::error::WireError;
+
+/// The version that this program speaks.
+pub(super) const VERSION: u32 = 1;
+/// The most bytes in one piece of input or output.
+pub(super) const PIECE_BYTES: usize = 64 * 1024;
+/// Longer than any request: a command line has at most 128 KiB, which escaping may make six times
+/// as long.
+const LINE_LIMIT_BYTES: u64 = 1024 * 1024;
+
+/// What a client asks.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Request {
+    /// Run a command.
+    Exec {
+        command: String,
+        timeout_ms: u64,
+        stdin: bool,
+        /// What the client calls it until it is told its number.
+        #[serde(default)]
+        token: Option<String>,
+    },
+    /// Say when a command's output grows, and when it ends.
+    Follow { sequence: u64 },
+    /// End a command.
+    Kill { sequence: u64 },
+    /// End the command with this token, or do not begin it.
+    Abandon { token: String },
+    /// Carry out a call in the guest.
+    Call { call: Call },
+    /// End the VM: in order, or at once because nobody wants its disk any more.
+    Stop { discard: bool },
+}
+
+/// What a supervisor answers.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply {
+    /// The command has this number and runs.
+    Started { sequence: u64 },
+    /// Its output has grown.
+    Grown,
+    /// It ended.
+    Ended(HistoryEntry),
+    /// So many bytes of a call's output follow.
+    Output { bytes: u32 },
+    /// The call was carried out.
+    Answered(Answer),
+    /// It was done, or will be.
+    Done,
+    /// It was not done.
+    Failed(WireError),
+}
+
+/// What a supervisor that starts tells who started it, on its standard output.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StartEvent {
+    /// Something the user should know.
+    Notice(String),
+    /// How long a step took.
+    Timing { name: String, seconds: f64 },
+    /// The VM runs.
+    Ready,
+    /// It does not.
+    Failed(WireError),
+}
+
+/// A request as it is sent.
+#[derive(Serialize)]
+struct Versioned<'a> {
+    version: u32,
+    request: &'a Request,
+}
+
+/// A request as it is received, with any version or none.
+#[derive(Deserialize)]
+struct Received {
+    #[serde(default)]
+    version: Option<u32>,
+    #[serde(default)]
+    request: Option<serde_json::Value>,
+    /// In the form without a version.
+    #[serde(default)]
+    stop: Option<Stop>,
+}
+
+#[derive(Deserialize)]
+struct Stop {
+    discard: bool,
+}
+
+/// Returns the line of a request.
+pub(super) fn request_line(request: &Request) -> Vec<u8> {
+    match request {
+        // Supervisors of every version understand it.
+        Request::Stop { .. } => line(request),
+        request => line(&Versioned {
+            version: VERSION,
+            request,
+        }),
+    }
+}
+
+/// Reads a request; `None` if the client has hung up.
+///
+/// # Errors
+/// When it is none, or of another version.
+pub(super) async fn read_request(
+    reader: &mut BufReader<OwnedReadHalf>,
+) -> Result<Option<Request>, Error> {
+    let malformed =
+        |error: &dyn std::fmt::Display| Error::no_supervisor(&format!("not a request: {error}"));
+    let received = read_line(reader).await.map_err(|error| malformed(&error))?;
+    received.map(understand).transpose()
+}
+
+fn understand(received: Received) -> Result<Request, Error> {
+    match received {
+        Received {
+            stop: Some(Stop { discard }),
+            ..
+        } => Ok(Request::Stop { discard }),
+        Received {
+            version: Some(VERSION),
+            request: Some(request),
+            ..
+        } => serde_json::from_value(request)
+            .map_err(|error| Error::no_supervisor(&format!("not a request: {error}"))),
+        Received { version, .. } => Err(Error::other_version(version, VERSION)),
+    }
+}
+
+/// Writes one line.
+pub(super) async fn write_line(
+    writer: &mut (impl AsyncWrite + Unpin),
+    message: &impl Serialize,
+) -> io::Result<()> {
+    writer.write_all(&line(message)).await
+}
+
+pub(super) fn line(message: &impl Serialize) -> Vec<u8> {
+    let mut line =
+        serde_json::to_vec(message).expect("it is a plain enum because only those are sent here");
+    line.push(b'\n');
+    line
+}
+
+/// Sends one piece of a command's input.
+pub(super) async fn write_input(
+    writer: &mut (impl AsyncWrite + Unpin),
+    piece: &[u8],
+) -> io::Result<()> {
+    let length = u32::try_from(piece.len()).map_err(io::Error::other)?;
+    writer.write_u32_le(length).await?;
+    writer.write_all(piece).await
+}
+
+/// Passes pieces of input on. Returns whether their end has come; else the client went away.
+pub(super) async fn relay_pieces(
+    reader: &mut BufReader<OwnedReadHalf>,
+    writer: &mut (impl AsyncWrite + Unpin),
+) -> bool {
+    while let Ok(length) = reader.read_u32_le().await {
+        if length == 0 {
+            return true;
+        }
+        let mut piece = (&mut *reader).take(length.into());
+        match tokio::io::copy(&mut piece, writer).await {
+            Ok(passed) if passed == u64::from(length) => {}
+            _ => break,
+        }
+    }
+    false
+}
+
+/// Passes the pieces of a command's input on, and returns at its end. Where the client went away
+/// before that, this does not return: the command waits, as for somebody who types no more.
+pub(super) async fn relay_input(
+    reader: &mut BufReader<OwnedReadHalf>,
+    writer: &mut (impl AsyncWrite + Unpin),
+) {
+    if !relay_pieces(reader, writer).await {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Reads one line; `None` at the end.
+pub(super) async fn read_line<T: DeserializeOwned>(
+    reader: &mut BufReader<OwnedReadHalf>,
+) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    (&mut *reader)
+        .take(LINE_LIMIT_BYTES)
+        .read_until(b'\n', &mut line)
+        .await?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(serde_json::from_slice(&line)?))
+}
+
+/// Sends a call's output in pieces, to its end.
+pub(super) async fn send_output(
+    output: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let length = output.read(&mut piece).await?;
+        if length == 0 {
+            return Ok(());
+        }
+        let bytes = u32::try_from(length).map_err(io::Error::other)?;
+        write_line(writer, &Reply::Output { bytes }).await?;
+        writer.write_all(&piece[..length]).await?;
+    }
+}

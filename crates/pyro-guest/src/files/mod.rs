@@ -1,0 +1,75 @@
+//! The *files* that the host lists, reads and writes below a directory of the guest.
+//!
+//! The tree below that directory belongs to the guest's commands. A symbolic link in it is followed
+//! only if it stays in the directory, whatever changes meanwhile: the kernel looks that up.
+
+mod list;
+mod read;
+mod write;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use pyro_protocol::{FilePath, Refusal, RefusalReason, octets};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+pub(crate) use list::list;
+pub(crate) use read::read;
+pub(crate) use write::{New, write};
+
+/// Opens what is at a path. Neither a pipe nor a terminal that somebody has put there is waited for.
+fn open(base: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let path = if path.is_empty() { b"." } else { path };
+    // With `PATH`, which opens nothing, the kernel takes no others.
+    let careful = if flags.contains(OFlags::PATH) {
+        OFlags::CLOEXEC
+    } else {
+        OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC
+    };
+    let flags = flags | careful;
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(base, path, flags, Mode::empty(), within)
+}
+
+/// Opens the root of a file's path, in the file system whose root is `root`.
+fn open_root(root: &Path, file: &FilePath) -> Result<OwnedFd, Refusal> {
+    let path = octets::decode(&file.root);
+    let directory = OFlags::PATH | OFlags::DIRECTORY;
+    rustix::fs::open(root, directory | OFlags::CLOEXEC, Mode::empty())
+        .and_then(|root| open(root, path.strip_prefix(b"/").unwrap_or(&path), directory))
+        .map_err(|error| refusal(&file.root, error))
+}
+
+/// The path as people write it.
+fn shown(file: &FilePath) -> String {
+    if file.path.is_empty() {
+        file.root.clone()
+    } else {
+        format!("{}/{}", file.root, file.path)
+    }
+}
+
+/// Says why the kernel does not open something.
+fn refusal(path: &str, error: Errno) -> Refusal {
+    let (reason, why) = match error {
+        Errno::NOENT => (RefusalReason::NoSuchFile, "there is no such file"),
+        Errno::NOTDIR => (RefusalReason::BadPath, "a part of the path is no directory"),
+        Errno::XDEV => (
+            RefusalReason::BadPath,
+            "a symbolic link on the path leads out of the workspace",
+        ),
+        Errno::LOOP => (
+            RefusalReason::BadPath,
+            "the symbolic links on the path lead nowhere",
+        ),
+        Errno::ISDIR => (RefusalReason::NotAFile, "it is a directory"),
+        // A socket.
+        Errno::NXIO => (RefusalReason::NotAFile, "it is no regular file"),
+        error => {
+            let message = format!("{path}: {error}");
+            return Refusal::new(RefusalReason::FileFailed, message);
+        }
+    };
+    Refusal::new(reason, format!("{path}: {why}"))
+}

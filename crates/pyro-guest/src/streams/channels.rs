@@ -1,0 +1,299 @@
+//! *Channels* carry the data of a stream: one input and up to two outputs, each a pipe with the
+//! credit that its sender has.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use pyro_protocol::{Credit, DATA_CHUNK_BYTES, Frame, FrameKind, HEADER_BYTES, INITIAL_WINDOW};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+
+use crate::outbox::Outbox;
+
+/// The most output bytes in one frame. With the header the frame is exactly two of the 32 KiB
+/// writes into which the kernel's virtio-serial driver cuts what it is given.
+pub(crate) const OUTPUT_CHUNK_BYTES: usize = DATA_CHUNK_BYTES - HEADER_BYTES;
+
+/// Standard input is granted in steps of this, so that a few bytes cost no credit frame.
+const GRANT_STEP_BYTES: u32 = INITIAL_WINDOW / 4;
+
+/// The channels of one stream.
+#[derive(Debug)]
+pub(super) struct Channels {
+    pub(super) input: Input,
+    pub(super) outputs: Vec<Output>,
+}
+
+impl Channels {
+    /// Names the pipes to watch; outputs only if there is room for what they have.
+    pub(super) fn watch<'a>(
+        &'a self,
+        has_room: bool,
+        mut watch: impl FnMut(FrameKind, BorrowedFd<'a>, PollFlags),
+    ) {
+        if let Some(pipe) = self.input.writable() {
+            watch(FrameKind::Stdin, pipe.as_fd(), PollFlags::OUT);
+        }
+        for output in self.outputs.iter().filter(|_| has_room) {
+            if let Some(pipe) = output.readable() {
+                watch(output.kind, pipe.as_fd(), PollFlags::IN);
+            }
+        }
+    }
+
+    /// Returns an output by its kind.
+    pub(super) fn output(&mut self, kind: FrameKind) -> Option<&mut Output> {
+        self.outputs.iter_mut().find(|output| output.kind == kind)
+    }
+
+    /// Gives up all pipes.
+    pub(super) fn close(&mut self) {
+        self.input.close();
+        for output in &mut self.outputs {
+            output.pipe = None;
+        }
+    }
+
+    /// Whether all that came out of the pipes was handed on, and nothing more comes.
+    pub(super) fn are_drained(&self) -> bool {
+        self.outputs.iter().all(|output| output.pipe.is_none())
+    }
+}
+
+/// An output channel.
+#[derive(Debug)]
+pub(super) struct Output {
+    kind: FrameKind,
+    /// `None` after its end.
+    pub(super) pipe: Option<OwnedFd>,
+    /// How many bytes the host will take.
+    credit: u64,
+    /// After the command's end: how many bytes of the pipe are still the command's.
+    owed: Option<u64>,
+}
+
+impl Output {
+    pub(super) fn new(kind: FrameKind, pipe: OwnedFd) -> Self {
+        Self {
+            kind,
+            pipe: Some(pipe),
+            credit: u64::from(INITIAL_WINDOW),
+            owed: None,
+        }
+    }
+
+    /// Adds what the host granted.
+    pub(super) fn grant(&mut self, bytes: u32) {
+        self.credit = self.credit.saturating_add(u64::from(bytes));
+    }
+
+    /// Returns the pipe if something may be read from it.
+    pub(super) fn readable(&self) -> Option<&OwnedFd> {
+        self.pipe
+            .as_ref()
+            .filter(|_| self.credit > 0 && self.owed != Some(0))
+    }
+
+    pub(super) fn owe_what_is_there(&mut self) {
+        let there = |pipe| rustix::io::ioctl_fionread(pipe).unwrap_or(0);
+        self.owed = Some(self.pipe.as_ref().map_or(0, there));
+    }
+
+    pub(super) fn owes(&self) -> bool {
+        self.pipe.is_some() && self.owed.is_some_and(|bytes| bytes > 0)
+    }
+
+    /// Moves at most one chunk from the pipe to the outbox; returns whether there was anything.
+    pub(super) fn pump(&mut self, stream: u32, scratch: &mut [u8], outbox: &mut Outbox) -> bool {
+        let Some(pipe) = self.readable() else {
+            return false;
+        };
+        let limit = self.credit.min(self.owed.unwrap_or(u64::MAX));
+        let limit =
+            usize::try_from(limit).map_or(OUTPUT_CHUNK_BYTES, |n| n.min(OUTPUT_CHUNK_BYTES));
+        match rustix::io::read(pipe, &mut scratch[..limit]) {
+            Ok(0) => {
+                self.pipe = None;
+                outbox.push(&Frame::data(stream, self.kind, Vec::new()));
+            }
+            Ok(count) => {
+                self.credit -= count as u64;
+                self.owed = self.owed.map(|owed| owed - count as u64);
+                outbox.push(&Frame::data(stream, self.kind, &scratch[..count]));
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                // After the command's end somebody else has read what it left: nothing is owed.
+                self.owed = self.owed.map(|_| 0);
+                return false;
+            }
+            // A pipe does not fail; if it did, nothing more would come.
+            Err(_) => self.pipe = None,
+        }
+        true
+    }
+}
+
+/// The input channel.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// `None` when the command takes no (more) input: what still comes is thrown away, and
+    /// granted again, so that the host never waits for a command that does not read.
+    pipe: Option<OwnedFd>,
+    /// What the pipe did not take yet; at most a window.
+    queue: VecDeque<u8>,
+    /// Whether the pipe is closed after the queue.
+    finished: bool,
+    /// How many bytes the host may still send.
+    allowance: u32,
+    /// How many bytes were passed on but not granted again.
+    ungranted: u32,
+}
+
+impl Input {
+    pub(super) fn new(pipe: Option<OwnedFd>) -> Self {
+        Self {
+            pipe,
+            queue: VecDeque::new(),
+            finished: false,
+            allowance: INITIAL_WINDOW,
+            ungranted: 0,
+        }
+    }
+
+    /// Takes what the host sent. Returns `false` if it was more than the host was granted.
+    #[must_use]
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> bool {
+        let Some(allowance) = u32::try_from(bytes.len())
+            .ok()
+            .and_then(|count| self.allowance.checked_sub(count))
+        else {
+            return false;
+        };
+        self.allowance = allowance;
+        if self.finished || self.pipe.is_none() {
+            self.pass_on(bytes.len());
+        } else if bytes.is_empty() {
+            self.finished = true;
+        } else {
+            self.queue.extend(bytes);
+        }
+        self.pump();
+        true
+    }
+
+    /// Returns the pipe if something is to be written to it.
+    pub(super) fn writable(&self) -> Option<&OwnedFd> {
+        self.pipe.as_ref().filter(|_| !self.queue.is_empty())
+    }
+
+    /// Writes what the pipe takes without waiting.
+    pub(super) fn pump(&mut self) {
+        while let Some(pipe) = self.writable() {
+            match rustix::io::write(pipe, self.queue.as_slices().0) {
+                Ok(count) => {
+                    self.queue.drain(..count);
+                    self.pass_on(count);
+                }
+                Err(Errno::AGAIN) => return,
+                Err(Errno::INTR) => {}
+                // EPIPE: the command reads no more.
+                Err(_) => self.close(),
+            }
+        }
+        if self.finished && self.queue.is_empty() {
+            self.pipe = None;
+        }
+    }
+
+    /// Gives up the pipe and what was queued for it.
+    pub(super) fn close(&mut self) {
+        self.pipe = None;
+        self.pass_on(self.queue.len());
+        self.queue = VecDeque::new();
+    }
+
+    fn pass_on(&mut self, count: usize) {
+        // Bounded by the window, like the queue.
+        self.ungranted += u32::try_from(count).unwrap_or(INITIAL_WINDOW);
+    }
+
+    /// Returns what to grant the host, if it is worth a frame.
+    pub(super) fn take_grant(&mut self) -> Option<Credit> {
+        if self.ungranted < GRANT_STEP_BYTES {
+            return None;
+        }
+        let bytes = std::mem::take(&mut self.ungranted);
+        self.allowance += bytes;
+        Some(Credit {
+            channel: FrameKind::Stdin,
+            bytes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    impl Input {
+        /// Bytes the host has sent and was not granted again.
+        fn outstanding(&self) -> u32 {
+            u32::try_from(self.queue.len()).unwrap() + self.ungranted
+        }
+    }
+
+    fn window() -> usize {
+        usize::try_from(INITIAL_WINDOW).unwrap()
+    }
+
+    #[test]
+    fn input_nobody_reads_is_granted_again() {
+        let mut input = Input::new(None);
+        for _ in 0..100 {
+            assert!(input.receive(&vec![0; window()]));
+            assert_eq!(input.take_grant().unwrap().bytes, INITIAL_WINDOW);
+        }
+        assert!(input.queue.is_empty());
+    }
+
+    #[test]
+    fn an_overrun_is_noticed() {
+        let mut input = Input::new(None);
+        assert!(input.receive(&vec![0; window()]));
+        assert!(input.receive(&[]));
+        assert!(!input.receive(&[0]));
+    }
+
+    proptest! {
+        #[test]
+        fn no_byte_of_the_window_is_lost_or_made(
+            sizes in proptest::collection::vec(0usize..120_000, 1..60),
+            end in 0usize..80,
+        ) {
+            let (read, write) = rustix::pipe::pipe().unwrap();
+            for pipe in [&read, &write] {
+                rustix::fs::fcntl_setfl(pipe, rustix::fs::OFlags::NONBLOCK).unwrap();
+            }
+            let mut read = Some(read);
+            let mut input = Input::new(Some(write));
+            for (turn, size) in sizes.into_iter().enumerate() {
+                if turn == end {
+                    read = None; // the command closes its input
+                }
+                let within = size <= input.allowance as usize;
+                prop_assert_eq!(input.receive(&vec![1; size]), within);
+                if let Some(read) = &read {
+                    // Whatever is there, if anything.
+                    let _count = rustix::io::read(read, vec![0; 70_000].as_mut_slice());
+                }
+                input.pump();
+                prop_assert_eq!(input.allowance + input.outstanding(), INITIAL_WINDOW);
+                input.take_grant();
+                prop_assert_eq!(input.allowance + input.outstanding(), INITIAL_WINDOW);
+            }
+        }
+    }
+}

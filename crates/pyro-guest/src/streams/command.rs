@@ -1,0 +1,147 @@
+//! A *command* is a stream with a process: its standard input is the stream's input, its standard
+//! output and standard error are the stream's outputs.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use pyro_protocol::{Answer, Exit, FrameKind, GuestMessage, milliseconds};
+use rustix::process::{Pid, Signal};
+
+use super::channels::{Channels, Input, Output};
+use super::stream::Stream;
+use crate::group::Group;
+use crate::reaper::{self, Ended};
+use crate::spawn::Spawned;
+
+/// A command whose end was not reported to the host yet.
+#[derive(Debug)]
+pub(super) struct Command {
+    pid: Pid,
+    started: Instant,
+    /// When it is killed; taken when it was.
+    deadline: Option<Instant>,
+    timed_out: bool,
+    /// Whether the kernel has killed a process of it because there was no memory left.
+    killed_for_memory: bool,
+    ended: Option<Ended>,
+    group: Option<Group>,
+    channels: Channels,
+}
+
+impl Command {
+    pub(super) fn new(
+        spawned: Spawned,
+        group: Option<Group>,
+        started: Instant,
+        timeout_ms: Option<u64>,
+    ) -> Self {
+        let outputs = vec![
+            Output::new(FrameKind::Stdout, spawned.stdout),
+            Output::new(FrameKind::Stderr, spawned.stderr),
+        ];
+        Self {
+            group,
+            killed_for_memory: false,
+            pid: spawned.pid,
+            started,
+            deadline: timeout_ms
+                .and_then(|limit| started.checked_add(Duration::from_millis(limit))),
+            timed_out: false,
+            ended: None,
+            channels: Channels {
+                input: Input::new(spawned.stdin),
+                outputs,
+            },
+        }
+    }
+
+    /// Kills the command and everything it started.
+    fn kill(&self) {
+        match self.group.as_ref().map(Group::kill) {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => crate::process_tree::kill(self.pid),
+        }
+    }
+}
+
+impl Stream for Command {
+    fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    fn channels_mut(&mut self) -> &mut Channels {
+        &mut self.channels
+    }
+
+    fn answer(&mut self) -> Option<GuestMessage> {
+        let ended = self.ended?;
+        if self.channels.outputs.iter().any(Output::owes) {
+            return None;
+        }
+        let signal = ended.status.terminating_signal();
+        let exit = Exit {
+            code: ended.status.exit_status(),
+            signal,
+            // It may have ended by itself in the moment it was to be killed.
+            timed_out: self.timed_out && signal == Some(Signal::KILL.as_raw()),
+            // A command that ends well did without what was killed.
+            oom_killed: self.killed_for_memory && ended.status.exit_status() != Some(0),
+            duration_ms: milliseconds(ended.at.saturating_duration_since(self.started)),
+        };
+        let answer = Answer::Exited(exit);
+        Some(GuestMessage::Answered { answer })
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        if signal == Signal::KILL {
+            self.kill();
+        } else {
+            reaper::signal_group(self.pid, signal);
+        }
+    }
+
+    fn abort(&mut self) {
+        self.channels.input.close();
+        self.kill();
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn time_out(&mut self) {
+        self.deadline = None;
+        self.timed_out = true;
+        self.kill();
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        Some(self.pid)
+    }
+
+    fn has_process(&self, pid: i32, membership: &str) -> bool {
+        let group = self.group.as_ref();
+        self.pid.as_raw_pid() == pid || group.is_some_and(|group| group.has(membership))
+    }
+
+    /// What is in its pipes at this moment is still sent; what daemons that it left behind write
+    /// later is not.
+    fn process_ended(&mut self, ended: Ended) {
+        self.ended = Some(ended);
+        self.deadline = None;
+        self.channels.input.close();
+        for output in &mut self.channels.outputs {
+            output.owe_what_is_there();
+        }
+    }
+
+    fn note_killed_for_memory(&mut self) {
+        self.killed_for_memory = true;
+    }
+
+    fn into_leftovers(self: Box<Self>) -> (Option<Group>, Vec<OwnedFd>) {
+        let outputs = self.channels.outputs.into_iter();
+        let pipes = outputs.filter_map(|output| output.pipe).collect();
+        (self.group, pipes)
+    }
+}

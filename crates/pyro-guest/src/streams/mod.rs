@@ -1,0 +1,364 @@
+//! The *streams* on which the host's calls run: commands, which are processes, and tasks, which
+//! are threads of the agent.
+
+mod channels;
+mod command;
+mod numbers;
+mod stream;
+pub(crate) mod task;
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use pyro_protocol::{CONNECTION, Call, Credit, Exec, Frame, FrameKind, Refusal, RefusalReason};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+use crate::console;
+use crate::group::Group;
+use crate::outbox::Outbox;
+use crate::poll::Source;
+use crate::prestart::Prestarted;
+use crate::reaper::Mailbox;
+use crate::spawn::{self, Spawned};
+use crate::workers::Workers;
+use crate::{files, unpack};
+pub(crate) use channels::OUTPUT_CHUNK_BYTES;
+use command::Command;
+use numbers::StreamSet;
+use stream::Stream;
+use task::{Task, simple};
+
+/// What calls need of the machine.
+pub(crate) struct Surroundings<'a> {
+    /// The root of the file system that commands see.
+    pub(crate) root: &'a Path,
+    /// The root of the control groups, if there is one.
+    pub(crate) groups: Option<BorrowedFd<'a>>,
+    /// Who carries out tasks.
+    pub(crate) workers: &'a Workers,
+}
+
+/// Makes the control group of a command. A command runs without, if it must.
+fn new_group(groups: Option<BorrowedFd<'_>>) -> Option<Group> {
+    Group::make(groups?)
+        .inspect_err(|error| console::log(&format!("no control group: {error}")))
+        .ok()
+}
+
+/// All streams that are open, and what is left of those that were.
+pub(crate) struct Streams {
+    mailbox: Arc<Mailbox>,
+    used: StreamSet,
+    /// The shell that waits for the next command.
+    prestarted: Option<Prestarted>,
+    open: BTreeMap<u32, Box<dyn Stream>>,
+    /// Output pipes of ended commands that daemons hold open; read so that these do not die of
+    /// SIGPIPE. `None` once closed, until the end of the turn.
+    leftovers: Vec<Option<OwnedFd>>,
+    /// The control groups of ended commands. Daemons may still be in them.
+    groups_left: Vec<Group>,
+    /// The stream whose output was sent last; the others come first in the next turn.
+    served: u32,
+}
+
+impl Streams {
+    pub(crate) fn new() -> Result<Self, Errno> {
+        Ok(Self {
+            mailbox: Arc::new(Mailbox::new()?),
+            used: StreamSet::default(),
+            prestarted: None,
+            open: BTreeMap::new(),
+            leftovers: Vec::new(),
+            groups_left: Vec::new(),
+            served: 0,
+        })
+    }
+
+    /// Begins to carry out a call. Returns the command's process id, if it is a command.
+    pub(crate) fn open(
+        &mut self,
+        number: u32,
+        call: Call,
+        around: &Surroundings<'_>,
+    ) -> Result<Option<i32>, Refusal> {
+        if number == CONNECTION || !self.used.insert(number) {
+            let message = "the stream number is in use, or was";
+            return Err(Refusal::new(RefusalReason::BadStream, message));
+        }
+        let root = around.root.to_owned();
+        let work = match call {
+            Call::Exec(exec) => {
+                let command = self.start(&exec, around.groups)?;
+                let pid = command.pid().map(Pid::as_raw_pid);
+                self.open.insert(number, Box::new(command));
+                return Ok(pid);
+            }
+            Call::Unpack { destination } => {
+                // It may bring another shell, or what the one that waits would have found when it
+                // began.
+                self.drop_prestarted();
+                task::work(move |pipes, done| unpack::unpack(&root, &destination, pipes, done))
+            }
+            Call::ListFiles { file, recursive } => {
+                simple(move |pipes| files::list(&root, &file, recursive, pipes))
+            }
+            Call::ReadFile {
+                file,
+                offset,
+                max_bytes,
+            } => simple(move |pipes| files::read(&root, &file, offset, max_bytes, pipes)),
+            Call::WriteFile {
+                file,
+                bytes,
+                mode,
+                if_match,
+            } => simple(move |pipes| {
+                let new = files::New {
+                    bytes,
+                    mode,
+                    if_match,
+                };
+                files::write(&root, &file, &new, pipes)
+            }),
+        };
+        let task = Task::start(around.workers, &self.mailbox, work)
+            .map_err(|error| Refusal::new(RefusalReason::Refused, error.to_string()))?;
+        self.open.insert(number, Box::new(task));
+        Ok(None)
+    }
+
+    /// Starts a command.
+    fn start(&mut self, exec: &Exec, groups: Option<BorrowedFd<'_>>) -> Result<Command, Refusal> {
+        let started = Instant::now();
+        let (prestarted, group) = self.take_prestarted();
+        let (spawned, group) = if let Some(spawned) = prestarted.and_then(|shell| shell.run(exec)) {
+            (spawned, group)
+        } else {
+            self.groups_left.extend(group);
+            self.spawn(exec, groups)?
+        };
+        Ok(Command::new(spawned, group, started, exec.timeout_ms))
+    }
+
+    fn spawn(
+        &mut self,
+        exec: &Exec,
+        groups: Option<BorrowedFd<'_>>,
+    ) -> Result<(Spawned, Option<Group>), Refusal> {
+        self.groups_left.retain(|group| !group.remove());
+        let group = new_group(groups);
+        match spawn::spawn(exec, &self.mailbox, group.as_ref()) {
+            Ok(spawned) => Ok((spawned, group)),
+            Err(refusal) => {
+                self.groups_left.extend(group);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Takes the shell that waits, if one does, and the control group that it is in.
+    fn take_prestarted(&mut self) -> (Option<Prestarted>, Option<Group>) {
+        let mut prestarted = self.prestarted.take();
+        let group = prestarted.as_mut().and_then(|shell| shell.group.take());
+        (prestarted, group)
+    }
+
+    fn drop_prestarted(&mut self) {
+        let (unwanted, group) = self.take_prestarted();
+        drop(unwanted);
+        self.groups_left.extend(group);
+    }
+
+    /// Starts a shell for the next command, and returns whether there is one then.
+    pub(crate) fn prestart(
+        &mut self,
+        library: BorrowedFd<'_>,
+        groups: Option<BorrowedFd<'_>>,
+    ) -> bool {
+        if self.prestarted.is_none() {
+            self.prestarted = Prestarted::start(library, &self.mailbox, new_group(groups))
+                .inspect_err(|error| console::log(&format!("no shell waits: {error}")))
+                .ok();
+        }
+        self.prestarted.is_some()
+    }
+
+    /// How many shells wait for a command.
+    pub(crate) fn waiting(&self) -> u32 {
+        u32::from(self.prestarted.is_some())
+    }
+
+    /// Passes on what the host sent as a stream's input, and returns the credit to grant for it.
+    /// `Err` if nothing runs there.
+    pub(crate) fn receive(&mut self, number: u32, bytes: &[u8]) -> Result<Option<Credit>, NotOpen> {
+        let stream = self.open.get_mut(&number).ok_or(NotOpen)?;
+        let input = &mut stream.channels_mut().input;
+        let granted = input.receive(bytes);
+        let credit = input.take_grant();
+        if !granted {
+            console::log(&format!(
+                "stream {number}: more input than was granted; ending what runs there"
+            ));
+            stream.abort();
+        }
+        Ok(credit)
+    }
+
+    /// Lets a stream send more output. `Err` if nothing runs there.
+    pub(crate) fn grant(&mut self, number: u32, credit: Credit) -> Result<(), NotOpen> {
+        let stream = self.open.get_mut(&number).ok_or(NotOpen)?;
+        if let Some(output) = stream.channels_mut().output(credit.channel) {
+            output.grant(credit.bytes);
+        }
+        Ok(())
+    }
+
+    /// Whether a stream is open, or was.
+    pub(crate) fn knew(&self, number: u32) -> bool {
+        self.used.contains(number)
+    }
+
+    /// Makes all stream numbers free again, if nothing runs.
+    pub(crate) fn forget_numbers(&mut self) {
+        if self.open.is_empty() {
+            self.used = StreamSet::default();
+        }
+    }
+
+    /// Sends a signal to what runs on a stream, unless it has ended. Returns whether there ever
+    /// was anything.
+    pub(crate) fn signal(&mut self, number: u32, signal: i32) -> bool {
+        match (self.open.get_mut(&number), crate::sys::signal(signal)) {
+            (Some(stream), Some(signal)) => stream.signal(signal),
+            (Some(_), None) => console::log(&format!("there is no signal {signal} to send")),
+            (None, _) => return self.knew(number),
+        }
+        true
+    }
+
+    /// Tells what to watch, in the order in which it is to be dealt with; output only if there is
+    /// room for it.
+    pub(crate) fn watch<'a>(
+        &'a self,
+        has_room: bool,
+        mut watch: impl FnMut(Source, BorrowedFd<'a>, PollFlags),
+    ) {
+        watch(Source::Bell, self.mailbox.bell.as_fd(), PollFlags::IN);
+        let after = self.open.range(self.served.saturating_add(1)..);
+        let before = self.open.range(..=self.served);
+        for (&number, stream) in after.chain(before) {
+            stream.channels().watch(has_room, |kind, pipe, flags| {
+                watch(Source::Stream(number, kind), pipe, flags);
+            });
+        }
+        for (index, pipe) in self.leftovers.iter().enumerate() {
+            if let Some(pipe) = pipe {
+                watch(Source::Leftover(index), pipe.as_fd(), PollFlags::IN);
+            }
+        }
+    }
+
+    /// Moves what one pipe of a stream has or takes. There must be room for output.
+    pub(crate) fn pump(
+        &mut self,
+        number: u32,
+        kind: FrameKind,
+        scratch: &mut [u8],
+        outbox: &mut Outbox,
+    ) {
+        let Some(stream) = self.open.get_mut(&number) else {
+            return;
+        };
+        let channels = stream.channels_mut();
+        if kind == FrameKind::Stdin {
+            channels.input.pump();
+            if let Some(credit) = channels.input.take_grant() {
+                outbox.push(&Frame::credit(number, credit));
+            }
+        } else if let Some(output) = channels.output(kind)
+            && output.pump(number, scratch, outbox)
+        {
+            self.served = number;
+        }
+    }
+
+    /// Notes that the kernel has killed a process because there was no memory left. Whose it was
+    /// cannot always be told any more; then it may have been anybody's.
+    pub(crate) fn note_killed_for_memory(&mut self, pid: i32) {
+        let membership = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let is_own = |stream: &dyn Stream| stream.has_process(pid, &membership);
+        let known = self.open.values().any(|stream| is_own(&**stream));
+        for stream in self.open.values_mut() {
+            if !known || is_own(&**stream) {
+                stream.note_killed_for_memory();
+            }
+        }
+    }
+
+    /// Notes which commands have ended.
+    pub(crate) fn collect_ended(&mut self) {
+        for ended in self.mailbox.take() {
+            let mut streams = self.open.values_mut();
+            if let Some(stream) = streams.find(|stream| stream.pid() == Some(ended.pid)) {
+                stream.process_ended(ended);
+            }
+        }
+    }
+
+    /// Reports what has ended and whose output was sent completely.
+    pub(crate) fn report_ended(&mut self, outbox: &mut Outbox) {
+        self.leftovers.retain(Option::is_some);
+        let mut ended = Vec::new();
+        for (&number, stream) in &mut self.open {
+            if let Some(answer) = stream.answer() {
+                outbox.say(number, &answer);
+                ended.push(number);
+            }
+        }
+        for number in ended {
+            if let Some(stream) = self.open.remove(&number) {
+                let (group, pipes) = stream.into_leftovers();
+                self.groups_left.extend(group);
+                self.leftovers.extend(pipes.into_iter().map(Some));
+            }
+        }
+    }
+
+    /// Throws away what a daemon of an ended command has written.
+    pub(crate) fn discard(&mut self, index: usize, scratch: &mut [u8]) {
+        let Some(Some(pipe)) = self.leftovers.get(index) else {
+            return;
+        };
+        match rustix::io::read(pipe, scratch) {
+            Ok(1..) | Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(0) | Err(_) => self.leftovers[index] = None,
+        }
+    }
+
+    /// When the next stream's time is over.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.open
+            .values()
+            .filter_map(|stream| stream.deadline())
+            .min()
+    }
+
+    /// Ends what has no time left.
+    pub(crate) fn end_overdue(&mut self) {
+        let now = Instant::now();
+        for stream in self.open.values_mut() {
+            if stream.deadline().is_some_and(|deadline| deadline <= now) {
+                stream.time_out();
+            }
+        }
+    }
+}
+
+/// Nothing runs on a stream: the host cannot know yet that it has ended, or was never opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotOpen;

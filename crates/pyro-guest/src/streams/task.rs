@@ -1,0 +1,123 @@
+//! A *task* is a stream with a thread of the agent: it reads the stream's input from one pipe and
+//! writes its output to another, as a process would. A process would cost a program's start: under
+//! software emulation that is half of what a small archive takes to unpack.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyro_protocol::{Answer, FrameKind, GuestMessage, Refusal};
+use rustix::process::Signal;
+
+use super::channels::{Channels, Input, Output};
+use super::stream::Stream;
+use crate::group::Group;
+use crate::reaper::Mailbox;
+use crate::spawn;
+use crate::workers::Workers;
+
+/// How a task ends.
+pub(crate) type Outcome = Result<Answer, Refusal>;
+
+/// A task whose end was not reported to the host yet.
+#[derive(Debug)]
+pub(super) struct Task {
+    channels: Channels,
+    outcome: Arc<Mutex<Option<Outcome>>>,
+}
+
+/// The thread's ends of the pipes.
+pub(crate) struct Pipes {
+    pub(crate) input: File,
+    pub(crate) output: File,
+}
+
+/// Tells how a task ended, before what is left to do when the host knows.
+pub(crate) struct Done {
+    outcome: Arc<Mutex<Option<Outcome>>>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Done {
+    /// Tells it. The output must be closed.
+    pub(crate) fn tell(self, outcome: Outcome) {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        self.mailbox.ring();
+    }
+}
+
+/// What a task does.
+pub(super) type Work = Box<dyn FnOnce(Pipes, Done) + Send>;
+
+/// Returns what is called with the pipes, and tells itself how it ended.
+pub(super) fn work(work: impl FnOnce(Pipes, Done) + Send + 'static) -> Work {
+    Box::new(work)
+}
+
+/// Returns what is called with the pipes, and has ended when it returns.
+pub(super) fn simple(work: impl FnOnce(Pipes) -> Outcome + Send + 'static) -> Work {
+    Box::new(|pipes, done| done.tell(work(pipes)))
+}
+
+impl Task {
+    /// Has a worker do `work`.
+    ///
+    /// # Errors
+    /// When there are no pipes or no thread to be had.
+    pub(super) fn start(workers: &Workers, mailbox: &Arc<Mailbox>, work: Work) -> io::Result<Self> {
+        let (task_input, input) = spawn::pipe_to_child()?;
+        let (output, task_output) = spawn::pipe_from_child()?;
+        let outcome = Arc::<Mutex<Option<Outcome>>>::default();
+        let done = Done {
+            outcome: Arc::clone(&outcome),
+            mailbox: Arc::clone(mailbox),
+        };
+        let pipes = Pipes {
+            input: File::from(task_input),
+            output: File::from(task_output),
+        };
+        workers.start(move || work(pipes, done))?;
+        Ok(Self {
+            channels: Channels {
+                input: Input::new(Some(input)),
+                outputs: vec![Output::new(FrameKind::Stdout, output)],
+            },
+            outcome,
+        })
+    }
+}
+
+impl Stream for Task {
+    fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    fn channels_mut(&mut self) -> &mut Channels {
+        &mut self.channels
+    }
+
+    fn answer(&mut self) -> Option<GuestMessage> {
+        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        if outcome.is_none() || !self.channels.are_drained() {
+            return None;
+        }
+        outcome.take().map(|outcome| match outcome {
+            Ok(answer) => GuestMessage::Answered { answer },
+            Err(refusal) => GuestMessage::Refused(refusal),
+        })
+    }
+
+    /// Any signal ends it: it cannot go on without its pipes.
+    fn signal(&mut self, _signal: Signal) {
+        self.abort();
+    }
+
+    fn abort(&mut self) {
+        self.channels.close();
+    }
+
+    fn into_leftovers(self: Box<Self>) -> (Option<Group>, Vec<OwnedFd>) {
+        (None, Vec::new())
+    }
+}

@@ -1,0 +1,197 @@
+//! Carrying out one [call](Call) in the guest, with its input and output connected.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pyro_protocol::{
+    Answer, Call, DATA_CHUNK_BYTES, Frame, FrameKind, GuestMessage, HostMessage, INITIAL_WINDOW,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::connection::{Event, Link};
+use super::{Failure, Guest};
+
+/// Where a call's input comes from and its output goes to.
+pub struct Streams<'a> {
+    /// Standard input; `/dev/null` if not set.
+    pub stdin: Option<&'a mut (dyn AsyncRead + Send + Unpin)>,
+    /// Standard output.
+    pub stdout: &'a mut (dyn AsyncWrite + Send + Unpin),
+    /// Standard error.
+    pub stderr: &'a mut (dyn AsyncWrite + Send + Unpin),
+}
+
+impl fmt::Debug for Streams<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Streams")
+            .field("stdin", &self.stdin.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Guest {
+    /// Carries out a call to its end. If this is dropped, the guest ends it.
+    pub(crate) async fn call(&self, call: &Call, streams: Streams<'_>) -> Result<Answer, Failure> {
+        let Stream {
+            number,
+            mut events,
+            credit,
+            mut ending,
+        } = self.open(&HostMessage::Call { call: call.clone() }).await?;
+        let Streams {
+            stdin,
+            stdout,
+            stderr,
+        } = streams;
+        let output = pass_output(&self.link, number, &mut events, call, stdout, stderr);
+        let input = pass_input(&self.link, number, &credit, stdin);
+        tokio::pin!(output, input);
+        let mut input_done = false;
+        loop {
+            tokio::select! {
+                // What it printed last is worth more than an input that it did not need.
+                biased;
+                result = &mut output => {
+                    // Either it has ended, or what it says gets nowhere.
+                    ending.runs = result.as_ref().is_err_and(Failure::is_ours);
+                    return result;
+                }
+                result = &mut input, if !input_done => {
+                    input_done = true;
+                    result?;
+                }
+            }
+        }
+    }
+
+    /// Opens a stream of which `opening` says what it is for.
+    async fn open(&self, opening: &HostMessage) -> Result<Stream<'_>, Failure> {
+        let number = self.link.next_stream();
+        let events = self.link.open(number, INITIAL_WINDOW);
+        let mut ending = Ending {
+            link: &self.link,
+            number,
+            runs: false,
+        };
+        let credit = self
+            .link
+            .stdin_credit(number)
+            .ok_or_else(|| self.link.failure())?;
+        self.link.send_control(number, opening).await?;
+        ending.runs = true;
+        Ok(Stream {
+            number,
+            events,
+            credit,
+            ending,
+        })
+    }
+}
+
+/// An open stream.
+struct Stream<'a> {
+    number: u32,
+    events: mpsc::UnboundedReceiver<Event>,
+    credit: Arc<Semaphore>,
+    ending: Ending<'a>,
+}
+
+/// Closes a stream when it is dropped, and ends what still runs there: whoever waited for it does
+/// not wait any more.
+struct Ending<'a> {
+    link: &'a Link,
+    number: u32,
+    runs: bool,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.link.close(self.number);
+        if self.runs {
+            self.link.kill(self.number);
+        }
+    }
+}
+
+/// Passes output on until the call ends. Credit is given only for what was written.
+async fn pass_output<'a>(
+    link: &Link,
+    number: u32,
+    events: &mut mpsc::UnboundedReceiver<Event>,
+    call: &Call,
+    stdout: &'a mut (dyn AsyncWrite + Send + Unpin),
+    stderr: &'a mut (dyn AsyncWrite + Send + Unpin),
+) -> Result<Answer, Failure> {
+    let is_command = matches!(call, Call::Exec(_));
+    let mut started = false;
+    loop {
+        let (channel, bytes) = match events.recv().await {
+            Some(Event::Output { channel, bytes }) => {
+                started = true;
+                (channel, bytes)
+            }
+            Some(Event::Message(GuestMessage::Started { .. })) if is_command && !started => {
+                started = true;
+                continue;
+            }
+            Some(Event::Message(GuestMessage::Answered { answer }))
+                if call.is_answered_by(&answer) =>
+            {
+                return Ok(answer);
+            }
+            // Of a command that has started nobody is made to believe that it has not.
+            Some(Event::Message(GuestMessage::Refused(refusal))) if !(is_command && started) => {
+                return Err(Failure::Refused(refusal));
+            }
+            Some(Event::Message(other)) => {
+                return Err(Failure::Protocol(format!("unexpected message {other:?}")));
+            }
+            None => return Err(link.failure()),
+        };
+        let writer = if channel == FrameKind::Stderr {
+            &mut *stderr
+        } else {
+            &mut *stdout
+        };
+        let written = async {
+            writer.write_all(&bytes).await?;
+            writer.flush().await
+        };
+        written.await.map_err(|error| Failure::output(&error))?;
+        link.grant(number, channel, bytes.len()).await?;
+    }
+}
+
+/// Passes input on until it ends, as the guest grants credit.
+///
+/// Fails only when the input does: what becomes of the guest is for whoever hears from it.
+async fn pass_input(
+    link: &Link,
+    number: u32,
+    credit: &Semaphore,
+    stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,
+) -> Result<(), Failure> {
+    let Some(stdin) = stdin else { return Ok(()) };
+    let mut buffer = vec![0; DATA_CHUNK_BYTES];
+    loop {
+        let Ok(first) = credit.acquire().await else {
+            return Ok(());
+        };
+        first.forget();
+        let mut granted = 1;
+        let more = credit.available_permits().min(buffer.len() - granted);
+        if let Ok(permits) = credit.try_acquire_many(u32::try_from(more).unwrap_or(0)) {
+            permits.forget();
+            granted += more;
+        }
+        let read = stdin.read(&mut buffer[..granted]).await;
+        let length = read.map_err(|error| Failure::Input(error.to_string()))?;
+        credit.add_permits(granted - length);
+        let frame = Frame::data(number, FrameKind::Stdin, &buffer[..length]);
+        if link.send(&frame).await.is_err() || length == 0 {
+            return Ok(());
+        }
+    }
+}

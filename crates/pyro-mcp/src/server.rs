@@ -1,0 +1,475 @@
+//! The *face* towards a client: it answers what the protocol asks, out of the table of operations
+//! and the calls under way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyro_engine::operation::Entry;
+use pyro_engine::{Error, ErrorKind, Listener, Permissions, VERSION, hints};
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
+    CompleteRequestParams, CompleteResult, ContentBlock, CreateTaskResult, CustomRequest,
+    CustomResult, DiscoverResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
+    GetTaskParams, GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Reference,
+    ServerCapabilities, ServerConfig, UpdateTaskParams,
+};
+use rmcp::service::RequestContext;
+use rmcp::task_manager::{TaskExit, TaskManager, TaskOptions};
+use rmcp::{RoleServer, ServerHandler};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::calls::{Call, Calls};
+use crate::completion::{self, Source};
+use crate::log::LOGS;
+use crate::progress::CallProgress;
+use crate::{Profile, Prompt, Resources, Tool, guidance, output, roots};
+
+const NAME: &str = "pyro_mcp";
+/// Where in a result's metadata programs find an error's parts.
+const ERROR_KEY: &str = "pyro/error";
+/// How long a client may keep what only another version of this program would change.
+const UNCHANGED_MS: u64 = 60 * 60 * 1000;
+/// Less than the shortest limit that hosts set for a call.
+const TASK_AFTER: Duration = Duration::from_secs(10);
+/// How long a task may run: longer than any machine may live.
+const TASK_LIMIT_MS: u64 = 2 * 60 * 60 * 1000;
+
+/// What a server offers to its clients.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Its tools, in the order in which clients show them.
+    pub tools: Vec<Tool>,
+    /// What can be read.
+    pub resources: Vec<Resources>,
+    /// What a person can ask for.
+    pub prompts: Vec<Prompt>,
+    /// How long a call may take before a client that has tasks gets one.
+    pub task_after: Duration,
+    /// What clients may have of the host.
+    pub permissions: Permissions,
+    /// Whether a client may read files of its own roots, too.
+    pub client_roots: bool,
+}
+
+impl Offer {
+    /// What a profile has, with these permissions.
+    pub fn new(profile: Profile, permissions: Permissions) -> Self {
+        let operations = profile.operations();
+        let tool = |operation| Tool::new(operation, permissions.host_compat);
+        Self {
+            prompts: guidance::prompts(&operations),
+            tools: operations.iter().copied().map(tool).collect(),
+            resources: vec![LOGS],
+            task_after: TASK_AFTER,
+            permissions,
+            client_roots: false,
+        }
+    }
+}
+
+/// What clients talk to. Clones are the same face, for another client.
+#[derive(Clone)]
+pub(crate) struct Server {
+    calls: Arc<Calls>,
+    offer: Arc<Offer>,
+    instructions: Arc<str>,
+    tasks: TaskManager,
+    /// Cancelled when a client says no more, and could not ask for a task's result.
+    last_word: CancellationToken,
+}
+
+impl Server {
+    pub(crate) fn new(calls: Arc<Calls>, mut offer: Offer) -> Self {
+        let operations: Vec<_> = offer.tools.iter().map(|tool| tool.operation).collect();
+        let has = |name| operations.iter().any(|operation| operation.name == name);
+        offer.resources.retain(|resources| has(resources.operation));
+        Self {
+            calls,
+            instructions: guidance::instructions(&operations).into(),
+            offer: Arc::new(offer),
+            tasks: TaskManager::new(),
+            last_word: CancellationToken::new(),
+        }
+    }
+
+    /// The same, for a client that says no more once this is cancelled.
+    pub(crate) fn until(self, last_word: CancellationToken) -> Self {
+        Self { last_word, ..self }
+    }
+
+    /// Waits until a call should become a task.
+    async fn takes_long(&self) {
+        tokio::time::sleep(self.offer.task_after).await;
+        if self.last_word.is_cancelled() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Tool> {
+        let mut tools = self.offer.tools.iter();
+        tools.find(|tool| tool.operation.name == name)
+    }
+
+    /// Does what it takes to answer something other than a call.
+    async fn ask(
+        &self,
+        operation: &'static Entry,
+        request: Value,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Result<Value, Error>, ErrorData> {
+        let permissions = self.offer.permissions.clone();
+        let listener = Listener::default();
+        let mut call = self.calls.call(operation, request, listener, permissions);
+        tokio::select! {
+            result = call.result() => return result.ok_or_else(broken_off),
+            () = context.ct.cancelled() => {}
+        }
+        call.cancel().await;
+        Err(cancelled())
+    }
+
+    /// What a call may have of the host. A client that has roots is asked for them when it names a
+    /// file, as they may change.
+    async fn permissions(
+        &self,
+        operation: &Entry,
+        arguments: &Value,
+        context: &RequestContext<RoleServer>,
+    ) -> Permissions {
+        let mut permissions = self.offer.permissions.clone();
+        let names_files = operation
+            .host_paths
+            .iter()
+            .any(|name| arguments[name].is_string());
+        let has_roots = context
+            .client_capabilities()
+            .is_some_and(|client| client.roots.is_some());
+        if let Some(files) = &mut permissions.files
+            && self.offer.client_roots
+            && names_files
+            && has_roots
+        {
+            files.add_roots(&roots::of(&context.peer).await);
+        }
+        permissions
+    }
+
+    /// Lets a call go on as a task, whose result the client asks for when it likes.
+    fn as_task(&self, mut call: Call, progress: CallProgress, offset: u64) -> CallToolResponse {
+        let server = self.clone();
+        let options = TaskOptions::new().with_ttl_ms(TASK_LIMIT_MS);
+        let task = self.tasks.spawn(options, |task| {
+            Box::pin(async move {
+                tokio::select! {
+                    result = call.result() => {
+                        return Ok(server.outcome(result, &progress, offset)?);
+                    }
+                    () = task.cancelled() => {}
+                    never = progress.each(|line| task.set_status_message(line)) => match never {},
+                }
+                call.cancel().await;
+                Err(TaskExit::Cancelled)
+            })
+        });
+        CallToolResponse::Task(CreateTaskResult::new(task))
+    }
+}
+
+impl Server {
+    /// What a client gets of a call that asked for output from `offset` on.
+    fn outcome(
+        &self,
+        result: Option<Result<Value, Error>>,
+        progress: &CallProgress,
+        offset: u64,
+    ) -> Result<CallToolResult, ErrorData> {
+        let mut outcome = match result.ok_or_else(broken_off)? {
+            Ok(mut value) => {
+                let links = output::bound(&mut value, offset);
+                let mut outcome = CallToolResult::structured(value);
+                let links = links.into_iter().map(ContentBlock::resource_link);
+                outcome.content.extend(links);
+                outcome
+            }
+            Err(error) => self.failure(&error),
+        };
+        let warnings = progress.warnings();
+        let warnings = warnings.iter().map(|text| format!("warning: {text}"));
+        outcome.content.extend(warnings.map(ContentBlock::text));
+        Ok(outcome)
+    }
+
+    /// An error, for the model to read and for programs to branch on.
+    fn failure(&self, error: &Error) -> CallToolResult {
+        let error = self.in_own_words(error);
+        let structured = serde_json::to_value(&error).expect("an error is a plain struct");
+        let meta = MetaObject([(ERROR_KEY.to_owned(), structured)].into_iter().collect());
+        // Not as structured content: that has to conform to the tool's schema, and there are
+        // clients that check it before they look whether it is an error.
+        CallToolResult::error(vec![ContentBlock::text(text(&error))]).with_meta(Some(meta))
+    }
+
+    /// All there is to say about an error.
+    fn text(&self, error: &Error) -> String {
+        text(&self.in_own_words(error))
+    }
+
+    /// An error whose hint names tools and properties, where it named commands and options.
+    fn in_own_words(&self, error: &Error) -> Error {
+        let known = |name: &'static str| self.find(name).map(|_| name.to_owned());
+        let hint = error.remedy.as_deref();
+        Error {
+            remedy: hint.map(|hint| hints::for_operations(hint, known)),
+            ..error.clone()
+        }
+    }
+}
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tasks()
+            .enable_resources()
+            .enable_prompts()
+            .enable_completions()
+            .build();
+        ServerConfig::new(capabilities)
+            .with_server_info(Implementation::new(NAME, VERSION).with_title("pyro"))
+            .with_instructions(&*self.instructions)
+    }
+
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(DiscoverResult::from_server_info(versions, self.get_info())
+            .with_ttl_ms(UNCHANGED_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tools = self.offer.tools.iter();
+        let tools = tools.map(|tool| tool.definition.clone()).collect();
+        Ok(ListToolsResult::with_all_items(tools)
+            .with_ttl_ms(UNCHANGED_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
+        self.find(name).map(|tool| tool.definition.clone())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let Some(&Tool { operation, .. }) = self.find(&request.name) else {
+            let message = format!("unknown tool '{}'", request.name);
+            return Err(ErrorData::invalid_params(message, None));
+        };
+        let has_tasks = context
+            .client_capabilities()
+            .is_some_and(|client| client.supports_tasks());
+        let progress = CallProgress::new(operation.name);
+        let arguments = Value::Object(request.arguments.unwrap_or_default());
+        let arguments = match operation.fit(arguments) {
+            Ok(arguments) => arguments,
+            Err(error) => return Ok(self.failure(&error).into()),
+        };
+        let offset = arguments["offset"].as_u64().unwrap_or(0);
+        let permissions = self.permissions(operation, &arguments, &context).await;
+        let mut call = self
+            .calls
+            .call(operation, arguments, progress.listener(), permissions);
+        tokio::select! {
+            result = call.result() => return Ok(self.outcome(result, &progress, offset)?.into()),
+            () = context.ct.cancelled() => {}
+            () = self.takes_long(), if has_tasks => {
+                return Ok(self.as_task(call, progress, offset));
+            }
+            never = progress.notify(&context.peer, context.meta.get_progress_token()) => match never {},
+        }
+        call.cancel().await;
+        Err(cancelled())
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let message = format!("there is no method '{}'", request.method);
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None))
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let prompts = self.offer.prompts.iter();
+        let prompts = prompts.map(|prompt| prompt.definition.clone()).collect();
+        Ok(ListPromptsResult::with_all_items(prompts)
+            .with_ttl_ms(UNCHANGED_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let mut prompts = self.offer.prompts.iter();
+        let Some(prompt) = prompts.find(|prompt| prompt.definition.name == request.name) else {
+            let message = format!("there is no prompt '{}'", request.name);
+            return Err(ErrorData::invalid_params(message, None));
+        };
+        Ok(prompt.get(request.arguments)?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let Offer {
+            resources, prompts, ..
+        } = &*self.offer;
+        let argument = &request.argument;
+        let known = match &request.r#ref {
+            Reference::Prompt(one) => prompts
+                .iter()
+                .any(|prompt| prompt.definition.name == one.name && prompt.takes(&argument.name)),
+            Reference::Resource(one) => resources
+                .iter()
+                .any(|resources| (resources.template)().uri_template == one.uri),
+            _ => false,
+        };
+        if !known {
+            let message = format!("nothing of that name has an argument '{}'", argument.name);
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        let completion = match Source::of(&argument.name) {
+            Source::Fixed(values) => completion::matching(values, &argument.value),
+            Source::Listed(operation, place) => {
+                let answer = self.ask(operation, json!({}), &context).await?;
+                let answer =
+                    answer.map_err(|error| ErrorData::internal_error(self.text(&error), None))?;
+                completion::matching(&completion::values(&answer, place), &argument.value)
+            }
+        };
+        Ok(CompleteResult::new(completion))
+    }
+
+    /// Lists none: there may be thousands, and results link to those that matter.
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(Vec::new())
+            .with_ttl_ms(UNCHANGED_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let resources = self.offer.resources.iter();
+        let templates = resources.map(|resources| (resources.template)()).collect();
+        Ok(ListResourceTemplatesResult::with_all_items(templates)
+            .with_ttl_ms(UNCHANGED_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let data = json!({"uri": request.uri});
+        let found = self.offer.resources.iter().find_map(|resources| {
+            let readable = (resources.at)(&request.uri)?;
+            Some((self.find(resources.operation)?.operation, readable))
+        });
+        let Some((operation, readable)) = found else {
+            let message = format!("there is no resource '{}'", request.uri);
+            return Err(ErrorData::resource_not_found(message, Some(data)));
+        };
+        let answer = self.ask(operation, readable.request(), &context).await?;
+        let answer = answer.map_err(|error| match error.kind {
+            ErrorKind::InvalidInput => {
+                ErrorData::resource_not_found(self.text(&error), Some(data.clone()))
+            }
+            _ => ErrorData::internal_error(self.text(&error), Some(data.clone())),
+        })?;
+        let contents = readable.contents(&request.uri, &answer).await;
+        let contents = contents.map_err(|error| {
+            ErrorData::internal_error(format!("cannot read it: {error}"), Some(data))
+        })?;
+        Ok(ReadResourceResult::new(vec![contents]).into())
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.tasks
+            .get_task(&request.task_id)
+            .map(GetTaskResult::new)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tasks
+            .update_task(&request.task_id, request.input_responses)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tasks.cancel_task(&request.task_id)
+    }
+}
+
+/// Nobody reads it: who cancels is not answered.
+fn cancelled() -> ErrorData {
+    ErrorData::internal_error("the call was cancelled", None)
+}
+
+/// A defect of ours, with which a model can do nothing.
+fn broken_off() -> ErrorData {
+    let message = "the operation broke off; report this with what the server wrote to standard \
+                   error";
+    ErrorData::internal_error(message, None)
+}
+
+/// All there is to say about an error.
+fn text(error: &Error) -> String {
+    let mut lines = vec![error.message.clone()];
+    for (word, part) in [("caused by", &error.cause), ("hint", &error.remedy)] {
+        lines.extend(part.iter().map(|part| format!("{word}: {part}")));
+    }
+    let retry = if error.retry_safe {
+        "yes, no command was started"
+    } else {
+        "unknown, a command may have run"
+    };
+    lines.push(format!("code: {} (safe to retry: {retry})", error.code));
+    lines.join("\n")
+}

@@ -1,0 +1,257 @@
+//! A *call* is a request that runs in the guest, on a stream of its own, and ends with an
+//! [`Answer`] or a [`Refusal`]. It is defined here and nowhere else: supervisor and host relay it.
+//!
+//! A call takes its input as [`FrameKind::Stdin`](crate::FrameKind::Stdin) frames and sends its
+//! output as [`FrameKind::Stdout`](crate::FrameKind::Stdout) frames, both with flow control. Paths,
+//! command lines and the values of variables are [octets](crate::octets).
+
+use serde::{Deserialize, Serialize};
+
+/// The most characters of a [`Refusal`]'s message: it may quote a path.
+pub const REFUSAL_CHARACTERS: usize = 5000;
+
+/// What is to be done.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// Runs a command. [`GuestMessage::Started`](crate::GuestMessage::Started) comes first;
+    /// [`Answer::Exited`] is the answer.
+    Exec(Exec),
+    /// Unpacks the tar stream that is its input. All of it appears below the destination, or
+    /// nothing. [`Answer::Unpacked`] is the answer.
+    ///
+    /// Parents come before their children; of several members with one path the last counts.
+    /// There are directories, files, symbolic links, and hard links to earlier files. The last
+    /// member is the file [`ARCHIVE_END`](crate::ARCHIVE_END).
+    Unpack {
+        /// An absolute path that passes through no symbolic link. What is missing of it is made.
+        destination: String,
+    },
+    /// Lists a directory: the output is one line of JSON for each entry, a [`FileEntry`]. Or a
+    /// file, which is its only entry. [`Answer::Listed`] is the answer.
+    ListFiles {
+        /// Which one.
+        file: FilePath,
+        /// Whether the contents of its directories are listed, too. Symbolic links are not
+        /// followed.
+        recursive: bool,
+    },
+    /// Reads a regular file: the output is what it holds. [`Answer::FileRead`] is the answer.
+    ReadFile {
+        /// Which one.
+        file: FilePath,
+        /// Where to begin, in bytes from the beginning of the file.
+        offset: u64,
+        /// The most bytes to read.
+        max_bytes: u64,
+    },
+    /// Replaces what a regular file holds with the input, at once, or makes the file and the
+    /// directories above it. A file that is replaced keeps its mode and its owner.
+    /// [`Answer::FileWritten`] is the answer: then it is on the disk.
+    WriteFile {
+        /// Which one.
+        file: FilePath,
+        /// How many bytes the input has: one that ends before was cut.
+        bytes: u64,
+        /// Its permissions from now on, at most `0o7777`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<u32>,
+        /// The SHA-256 of what the file holds now, in lower-case hexadecimal, without which it is
+        /// not replaced; an empty text, if it must not exist.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        if_match: Option<String>,
+    },
+}
+
+impl Call {
+    /// Whether this is an answer to it.
+    pub fn is_answered_by(&self, answer: &Answer) -> bool {
+        matches!(
+            (self, answer),
+            (Self::Exec(_), Answer::Exited(_))
+                | (Self::Unpack { .. }, Answer::Unpacked { .. })
+                | (Self::ListFiles { .. }, Answer::Listed)
+                | (Self::ReadFile { .. }, Answer::FileRead { .. })
+                | (Self::WriteFile { .. }, Answer::FileWritten { .. })
+        )
+    }
+}
+
+/// A command.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Exec {
+    /// Program and arguments; the program is searched in the guest's `PATH`.
+    pub argv: Vec<String>,
+    /// Environment variables added to the agent's defaults.
+    #[serde(default)]
+    pub env: Vec<(String, String)>,
+    /// Working directory; the default is the home directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// Whether the working directory is only a default: made anew if it is missing, and `/` if it
+    /// cannot be entered.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cwd_optional: bool,
+    /// After this many milliseconds the command is killed, with all that it has started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// Whether it has input; if not, its standard input is `/dev/null`.
+    #[serde(default)]
+    pub stdin: bool,
+}
+
+/// A file in the guest.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FilePath {
+    /// An absolute path of a directory, which the file's path does not leave.
+    pub root: String,
+    /// The file's path below it, relative; the empty path is the directory itself. No symbolic
+    /// link that leads out of the directory is followed.
+    pub path: String,
+}
+
+/// One entry of a directory.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FileEntry {
+    /// Its path below the root of the [`FilePath`].
+    pub path: String,
+    /// What it is.
+    pub file_type: FileType,
+    /// How many bytes it holds, if it is a regular file or a symbolic link.
+    pub size: u64,
+    /// Its permissions.
+    pub mode: u32,
+    /// When it was changed last, in seconds since the Unix epoch.
+    pub modified: i64,
+    /// Where it points to, if it is a symbolic link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+/// What an entry of a directory is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FileType {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A device, a pipe or a socket.
+    Other,
+}
+
+/// How a call ended that was carried out.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The command ended and all its output was sent.
+    Exited(Exit),
+    /// Everything is in its place, and on the disk.
+    Unpacked {
+        /// Members of the archive, but for the last.
+        entries: u64,
+        /// Contents of its regular files.
+        bytes: u64,
+    },
+    /// All entries were sent.
+    Listed,
+    /// What was asked for was sent, or as much as there is of it.
+    FileRead {
+        /// How many bytes the whole file holds.
+        size: u64,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The file holds what was sent.
+    FileWritten {
+        /// Whether there was none before.
+        created: bool,
+        /// Its permissions.
+        mode: u32,
+    },
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Exit {
+    /// The exit status, if it exited by itself.
+    #[serde(default)]
+    pub code: Option<i32>,
+    /// The signal that killed it, if one did.
+    #[serde(default)]
+    pub signal: Option<i32>,
+    /// Whether the agent killed it at its time limit.
+    #[serde(default)]
+    pub timed_out: bool,
+    /// Whether it did not end well, and the guest's kernel has killed a process of it because there
+    /// was no memory left.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub oom_killed: bool,
+    /// Milliseconds from start to end, by the guest's monotonic clock.
+    pub duration_ms: u64,
+}
+
+/// Why a call was not carried out.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Refusal {
+    /// For programs.
+    pub reason: RefusalReason,
+    /// For people; at most [`REFUSAL_CHARACTERS`].
+    pub message: String,
+}
+
+impl Refusal {
+    /// Returns one, with as much of the message as is sent.
+    pub fn new(reason: RefusalReason, message: impl AsRef<str>) -> Self {
+        let message = message.as_ref().chars().take(REFUSAL_CHARACTERS).collect();
+        Self { reason, message }
+    }
+}
+
+/// Why a call was not carried out, for programs.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// The stream is in use, or was.
+    BadStream,
+    /// The machine was not adopted yet.
+    NotReady,
+    /// There is no such program in the guest.
+    NotFound,
+    /// The guest's kernel refused: no memory, arguments too long, a full disk, …
+    Refused,
+    /// An archive was not unpacked. Nothing was changed, unless commands changed the same
+    /// directories at the same time, or the disk is full.
+    NotUnpacked,
+    /// There is no such file.
+    NoSuchFile,
+    /// It is no regular file.
+    NotAFile,
+    /// A part of the path is no directory, or a symbolic link that leads out of the root.
+    BadPath,
+    /// The file does not hold what the call expects.
+    Changed,
+    /// The input ended before its end.
+    Cut,
+    /// The guest's kernel does not read or write the file: its disk is full, say.
+    FileFailed,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
+}

@@ -1,0 +1,256 @@
+//! *News* of a call under way, as a person at a terminal wants them: phases as lines, progress as
+//! a bar that moves, all of it on standard error. Where that is no terminal, progress is a line now
+//! and then.
+
+use std::io::{self, IsTerminal};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pyro_engine::{Event, Progress};
+
+use crate::standard::{self, say};
+use crate::{render, talk};
+
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+
+/// How long nothing was said before progress is said as a line.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Verbosity {
+    /// Warnings only.
+    Quiet,
+    /// Phases and progress too.
+    Normal,
+    /// What a model and its tools say, as well.
+    Verbose,
+}
+
+/// Shows news.
+#[derive(Clone, Debug)]
+pub(crate) struct ProgressDisplay {
+    verbosity: Verbosity,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+    last_line: Arc<Mutex<Instant>>,
+    lost: Arc<Mutex<Option<io::Error>>>,
+}
+
+impl ProgressDisplay {
+    pub(crate) fn new(verbosity: Verbosity) -> Self {
+        Self {
+            verbosity,
+            bar: Arc::default(),
+            last_line: Arc::new(Mutex::new(Instant::now())),
+            lost: Arc::default(),
+        }
+    }
+
+    /// Shows one piece of news.
+    pub(crate) fn show(&self, event: &Event) {
+        match event {
+            Event::Warning(text) => self.line(&format!("{WARNING}warning:{WARNING:#} {text}")),
+            _ if self.verbosity == Verbosity::Quiet => {}
+            Event::Phase {
+                operation,
+                phase,
+                subject: (name, value),
+            } => {
+                if *phase == "ready" {
+                    self.clear();
+                }
+                self.line(&format!("[{operation}] phase={phase} {name}={value}"));
+            }
+            Event::Building {
+                environment,
+                progress,
+            } => self.building(environment, progress),
+            Event::Transfer { what, bytes, total } => self.transfer(what, *bytes, *total),
+            Event::Notice(text) => self.line(&format!("note: {text}")),
+            Event::Step {
+                what,
+                text,
+                duration,
+            } => self.result(&render::step(what, text, *duration)),
+            Event::Talk(talk) => {
+                let verbose = self.verbosity == Verbosity::Verbose;
+                self.result(&talk::lines(talk, verbose));
+            }
+            Event::Timing { .. } | Event::Started { .. } => {}
+        }
+    }
+
+    /// Takes the bar away, so that nothing stands in the way of what comes next.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = self.lock().take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn building(&self, environment: &str, progress: &Progress) {
+        if let Progress::Notice(text) = progress {
+            return self.line(&format!("note: {text}"));
+        }
+        if !std::io::stderr().is_terminal() {
+            return self
+                .now_and_then(|| format!("[pull] {} environment={environment}", step(progress)));
+        }
+        let mut bar = self.lock();
+        let bar = bar.get_or_insert_with(|| new_bar(environment));
+        match *progress {
+            Progress::Phase(phase) => bar.set_message(phase),
+            Progress::Bytes { phase, done, total } => {
+                bar.set_style(style("{bytes}/{total_bytes} {bytes_per_sec}"));
+                advance(bar, phase, done, total);
+            }
+            Progress::Packages { phase, done, total } => {
+                bar.set_style(style("{pos}/{len} packages"));
+                advance(bar, phase, done, total);
+            }
+            Progress::Notice(_) => {}
+        }
+    }
+
+    fn transfer(&self, what: &'static str, bytes: u64, total: Option<u64>) {
+        if !std::io::stderr().is_terminal() {
+            return self.now_and_then(|| format!("[{what}] {}", counted("bytes", bytes, total)));
+        }
+        let mut bar = self.lock();
+        let bar = bar.get_or_insert_with(|| new_bar("files"));
+        bar.set_style(match total {
+            Some(_) => style("{bytes}/{total_bytes} {bytes_per_sec}"),
+            None => style("{bytes} {bytes_per_sec}"),
+        });
+        advance(bar, what, bytes, total);
+    }
+
+    /// Lines that are results: they come while the call is under way.
+    fn result(&self, text: &str) {
+        let text = pyro_text::escaped(text);
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if lost.is_some() {
+            return;
+        }
+        let write = || standard::print(text.as_bytes());
+        let printed = match &*self.lock() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        };
+        *lost = printed.err();
+    }
+
+    /// Why a line that is a result could not be printed, if one could not. None was after it.
+    pub(crate) fn lost(&self) -> Option<io::Error> {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.take()
+    }
+
+    /// Says how far it is, unless something was said a moment ago.
+    fn now_and_then(&self, text: impl FnOnce() -> String) {
+        let last_line = *self
+            .last_line
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last_line.elapsed() >= SILENCE {
+            self.line(&text());
+        }
+    }
+
+    fn line(&self, text: &str) {
+        *self
+            .last_line
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let text = pyro_text::escaped(text);
+        let write = || {
+            say(&format!("{text}\n"));
+        };
+        match &*self.lock() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far a build is, as a line has it.
+fn step(progress: &Progress) -> String {
+    match *progress {
+        Progress::Phase(phase) => format!("phase={phase}"),
+        Progress::Bytes { phase, done, total } => {
+            format!("phase={phase} {}", counted("bytes", done, total))
+        }
+        Progress::Packages { phase, done, total } => {
+            format!("phase={phase} {}", counted("packages", done, total))
+        }
+        Progress::Notice(ref text) => text.clone(),
+    }
+}
+
+fn counted(unit: &str, done: u64, total: Option<u64>) -> String {
+    match total {
+        Some(total) => format!("{unit}={done}/{total}"),
+        None => format!("{unit}={done}"),
+    }
+}
+
+fn new_bar(environment: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_prefix(environment.to_owned());
+    bar.set_style(style(""));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+fn advance(bar: &ProgressBar, phase: &'static str, done: u64, total: Option<u64>) {
+    bar.set_message(phase);
+    match total {
+        Some(total) => bar.set_length(total.max(done)),
+        None => bar.unset_length(),
+    }
+    bar.set_position(done);
+}
+
+fn style(counter: &str) -> ProgressStyle {
+    let bar = if counter.is_empty() { "" } else { "{bar:24} " };
+    ProgressStyle::with_template(&format!(
+        "{{spinner}} {{prefix}} {{msg}} {bar}{counter} ({{elapsed}})"
+    ))
+    .expect("the template is a constant that a test has drawn")
+    .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Progress, counted, step};
+
+    #[test]
+    fn lines_say_how_far_it_is() {
+        let packages = Progress::Packages {
+            phase: "install",
+            done: 12,
+            total: Some(69),
+        };
+        assert_eq!(step(&packages), "phase=install packages=12/69");
+        assert_eq!(step(&Progress::Phase("image")), "phase=image");
+        assert_eq!(counted("bytes", 5, None), "bytes=5");
+    }
+
+    #[test]
+    fn templates_are_sound() {
+        for counter in [
+            "",
+            "{bytes}/{total_bytes} {bytes_per_sec}",
+            "{bytes} {bytes_per_sec}",
+            "{pos}/{len} packages",
+        ] {
+            let _ = super::style(counter);
+        }
+    }
+}

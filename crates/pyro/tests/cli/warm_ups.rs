@@ -1,0 +1,27 @@
+//! What a workspace does before anybody asks it for something.
+
+use crate::context::TestContext;
+use crate::instances::Lasting;
+use crate::templates::wait_until;
+
+#[test]
+fn a_rehearsal_leaves_nothing() {
+    let context = TestContext::with("debian:12");
+    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    // Whether or not it has begun, it comes to an end.
+    let first = workspace.ask("ls -A / /tmp /workspace");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    wait_until("it is over", || {
+        workspace
+            .ask("ls -A /.pyro; pgrep -f rehearsa[l]; true")
+            .is_empty()
+    });
+    assert_eq!(workspace.ask("ls -A / /tmp /workspace"), first);
+    let commands: Vec<_> = workspace.logs();
+    assert!(
+        commands
+            .iter()
+            .all(|entry| entry["command"].as_str().unwrap().contains("ls -A /")),
+        "{commands:?}"
+    );
+}
