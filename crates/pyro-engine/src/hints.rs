@@ -1,67 +1,106 @@
-//! *Hints* are written in the words of the command line. Who calls operations by their names is told
-//! of properties instead of options, and of operations instead of commands.
+//! *Hints* are written in the words of the command line. Callers that know operations by their
+//! names are told of properties instead of options, and of operations instead of commands.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
-use crate::operation::{Entry, OPERATIONS};
+use crate::operation::Entry;
 
-/// The options that are properties of requests, as they are written.
-static OPTIONS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    let options = |entry: &Entry| {
-        let command = (entry.add_arguments)(clap::Command::new(entry.name));
-        let options = command
-            .get_arguments()
-            .filter_map(|argument| argument.get_long());
-        options
-            .map(|option| format!("--{option}"))
-            .collect::<Vec<_>>()
-    };
-    OPERATIONS.iter().flat_map(options).collect()
-});
-
-/// Returns a hint, or a description, for callers of operations. `name` returns how they know an
-/// operation, if they have it; what they do not have stays a command, for whoever has a command
-/// line. Commands are between backquotes, whole with their options: `pyro vm start ID`, or without
-/// them, as `vm create`.
-pub fn for_operations(hint: &str, name: impl Fn(&'static str) -> Option<String>) -> String {
-    let parts = hint.split('`').enumerate();
-    let told = parts.map(|(number, part)| {
-        // Every second part is between backquotes.
-        if number % 2 == 0 {
-            return properties(part);
-        }
-        match call(part, &name) {
-            Some(call) => call,
-            None if part.contains(char::is_whitespace) => format!("`{part}`"),
-            None => format!("`{}`", properties(part)),
-        }
-    });
-    told.collect()
+/// Puts hints into the words of operations.
+#[derive(Debug)]
+pub struct Hints {
+    operations: &'static [Entry],
+    /// The options that are properties of requests, as they are written.
+    options: BTreeSet<String>,
 }
 
-/// Returns how a caller of operations does what a command line says.
-fn call(line: &str, name: impl Fn(&'static str) -> Option<String>) -> Option<String> {
-    let mut words: Vec<&str> = line.split_whitespace().collect();
-    let whole = words.first() == Some(&"pyro");
-    if whole {
-        words.remove(0);
+impl Hints {
+    /// Returns those for a table of operations.
+    pub fn of(operations: &'static [Entry]) -> Self {
+        let options = |entry: &Entry| {
+            let command = (entry.add_arguments)(clap::Command::new(entry.name));
+            let options = command
+                .get_arguments()
+                .filter_map(|argument| argument.get_long());
+            options
+                .map(|option| format!("--{option}"))
+                .collect::<Vec<_>>()
+        };
+        Self {
+            operations,
+            options: operations.iter().flat_map(options).collect(),
+        }
     }
-    let said = OPERATIONS
-        .iter()
-        .filter(|entry| words.starts_with(entry.command));
-    let entry = said.max_by_key(|entry| entry.command.len())?;
-    let rest = &words[entry.command.len()..];
-    // A word alone is as likely one of the language.
-    if !whole && (words.len() < 2 || !rest.is_empty()) {
-        return None;
+
+    /// Returns a hint, or a description, for callers of operations. `name` returns how they know an
+    /// operation, if they have it; what they do not have stays a command, for whoever has a command
+    /// line. Commands are between backquotes, whole with their options: `pyro vm start ID`, or without
+    /// them, as `vm create`.
+    pub fn for_operations(
+        &self,
+        hint: &str,
+        name: impl Fn(&'static str) -> Option<String>,
+    ) -> String {
+        let parts = hint.split('`').enumerate();
+        let told = parts.map(|(number, part)| {
+            // Every second part is between backquotes.
+            if number % 2 == 0 {
+                return self.properties(part);
+            }
+            match self.call(part, &name) {
+                Some(call) => call,
+                None if part.contains(char::is_whitespace) => format!("`{part}`"),
+                None => format!("`{}`", self.properties(part)),
+            }
+        });
+        told.collect()
     }
-    let arguments = arguments(entry, rest)?;
-    let name = name(entry.name)?;
-    Some(match arguments.as_slice() {
-        [] => format!("`{name}`"),
-        arguments => format!("`{name}` with {}", arguments.join(" and ")),
-    })
+
+    /// Returns how a caller of operations does what a command line says.
+    fn call(&self, line: &str, name: impl Fn(&'static str) -> Option<String>) -> Option<String> {
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        let whole = words.first() == Some(&"pyro");
+        if whole {
+            words.remove(0);
+        }
+        let said = self
+            .operations
+            .iter()
+            .filter(|entry| words.starts_with(entry.command));
+        let entry = said.max_by_key(|entry| entry.command.len())?;
+        let rest = &words[entry.command.len()..];
+        // A word alone is as likely one of the language.
+        if !whole && (words.len() < 2 || !rest.is_empty()) {
+            return None;
+        }
+        let arguments = arguments(entry, rest)?;
+        let name = name(entry.name)?;
+        Some(match arguments.as_slice() {
+            [] => format!("`{name}`"),
+            arguments => format!("`{name}` with {}", arguments.join(" and ")),
+        })
+    }
+
+    /// Writes options as properties.
+    fn properties(&self, text: &str) -> String {
+        let is_of_word = |character: char| character.is_ascii_alphanumeric() || character == '-';
+        let mut told = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find("--") {
+            told.push_str(&rest[..start]);
+            rest = &rest[start..];
+            let end = rest
+                .find(|character| !is_of_word(character))
+                .unwrap_or(rest.len());
+            let (option, after) = rest.split_at(end);
+            if self.options.contains(option) {
+                told.push_str(&option[2..].replace('-', "_"));
+            } else {
+                told.push_str(option);
+            }
+            rest = after;
+        }
+        told + rest
+    }
 }
 
 /// Returns what follows a command as properties, without what is only a word for it (ID); `None` if
@@ -96,31 +135,9 @@ fn arguments(entry: &Entry, words: &[&str]) -> Option<Vec<String>> {
     Some(told)
 }
 
-/// Writes options as properties.
-fn properties(text: &str) -> String {
-    let is_of_word = |character: char| character.is_ascii_alphanumeric() || character == '-';
-    let mut told = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("--") {
-        told.push_str(&rest[..start]);
-        rest = &rest[start..];
-        let end = rest
-            .find(|character| !is_of_word(character))
-            .unwrap_or(rest.len());
-        let (option, after) = rest.split_at(end);
-        if OPTIONS.contains(option) {
-            told.push_str(&option[2..].replace('-', "_"));
-        } else {
-            told.push_str(option);
-        }
-        rest = after;
-    }
-    told + rest
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::operations::HINTS;
 
     #[test]
     fn commands_become_operations_and_options_properties() {
@@ -162,9 +179,9 @@ mod tests {
             ),
             ("nothing to change", "nothing to change"),
         ] {
-            assert_eq!(for_operations(hint, known), told);
+            assert_eq!(HINTS.for_operations(hint, known), told);
         }
-        let doctor = for_operations("`pyro doctor --boot`", |name| Some(name.to_owned()));
+        let doctor = HINTS.for_operations("`pyro doctor --boot`", |name| Some(name.to_owned()));
         assert_eq!(doctor, "`doctor` with boot");
     }
 }

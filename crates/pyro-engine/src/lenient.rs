@@ -14,8 +14,28 @@ const COMMAND_WANTED: &str = "text, or a list with each word of the command apar
 /// How much of a value is shown.
 const SHOWN_CHARACTERS: usize = 60;
 
+impl Entry {
+    /// Makes a request fit that a model or a program wrote. What can only mean one thing is taken:
+    /// `30.0` for a whole number, `null` for what has a default.
+    ///
+    /// # Errors
+    /// When it cannot be made to fit: which property it is, what came, and what is wanted.
+    pub fn fit(&self, request: Value) -> Result<Value, Error> {
+        fit(self, request)
+    }
+
+    /// The same, of a request in JSON.
+    ///
+    /// # Errors
+    /// When it is no JSON, too.
+    pub fn fit_json(&self, request: &str) -> Result<Value, Error> {
+        let request = serde_json::from_str(request);
+        self.fit(request.map_err(|error| Error::malformed(self.name, &error))?)
+    }
+}
+
 /// Makes a request fit the schema of its operation.
-pub(crate) fn fit(entry: &Entry, request: Value) -> Result<Value, Error> {
+fn fit(entry: &Entry, request: Value) -> Result<Value, Error> {
     let schema = (entry.input_schema)().to_value();
     let none = Map::new();
     let properties = schema["properties"].as_object().unwrap_or(&none);

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::operation::find;
+use crate::operations::find;
 
 #[expect(clippy::needless_pass_by_value, reason = "it is written in place")]
 fn run(more: Value) -> Result<Value, String> {
@@ -164,7 +164,7 @@ fn what_cannot_is_told_with_what_came_and_what_is_wanted() {
 /// Whatever is sent, what fits is what the operation itself takes or refuses by name.
 #[test]
 fn every_operation_can_be_fitted() {
-    for entry in crate::operation::OPERATIONS {
+    for entry in crate::operations::OPERATIONS {
         assert!(fit(entry, json!([])).is_err());
         let schema = (entry.input_schema)().to_value();
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {

@@ -1,6 +1,6 @@
 //! An *operation* is a public request: one struct that says what is asked, one that says what
 //! came of it, one function between them. Everything a face needs to offer it is derived from
-//! the two structs and stands in the [table](OPERATIONS).
+//! the two structs and stands in the [table](crate::operations::OPERATIONS).
 
 use std::fmt;
 use std::future::Future;
@@ -13,43 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::operations::{demo, doctor, env, vm, workspace};
 use crate::{Context, Engine, Error};
-
-/// All operations, in the order in which faces show them.
-pub static OPERATIONS: &[Entry] = &[
-    Entry::of::<env::List>(),
-    Entry::of::<env::Pull>(),
-    Entry::of::<env::Inspect>(),
-    Entry::of::<env::Prune>(),
-    Entry::of::<vm::Run>(),
-    Entry::of::<vm::Create>(),
-    Entry::of::<vm::Start>(),
-    Entry::of::<vm::Exec>(),
-    Entry::of::<vm::Stop>(),
-    Entry::of::<vm::Delete>(),
-    Entry::of::<vm::Status>(),
-    Entry::of::<vm::List>(),
-    Entry::of::<vm::NetworkInfo>(),
-    Entry::of::<vm::ReapExpired>(),
-    Entry::of::<workspace::Create>(),
-    Entry::of::<workspace::List>(),
-    Entry::of::<workspace::Exec>(),
-    Entry::of::<workspace::SyncPush>(),
-    Entry::of::<workspace::Status>(),
-    Entry::of::<workspace::Stop>(),
-    Entry::of::<workspace::Start>(),
-    Entry::of::<workspace::Logs>(),
-    Entry::of::<workspace::Delete>(),
-    Entry::of::<doctor::Doctor>(),
-    Entry::of::<demo::Demo>(),
-    Entry::of::<demo::DemoOllama>(),
-];
-
-/// Finds an operation by its name.
-pub fn find(name: &str) -> Option<&'static Entry> {
-    OPERATIONS.iter().find(|entry| entry.name == name)
-}
 
 /// What an operation does to the world.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -171,24 +135,6 @@ impl Entry {
         }
     }
 
-    /// Makes a request fit that a model or a program wrote. What can only mean one thing is taken:
-    /// `30.0` for a whole number, `null` for what has a default.
-    ///
-    /// # Errors
-    /// When it cannot be made to fit: which property it is, what came, and what is wanted.
-    pub fn fit(&self, request: Value) -> Result<Value, Error> {
-        crate::lenient::fit(self, request)
-    }
-
-    /// The same, of a request in JSON.
-    ///
-    /// # Errors
-    /// When it is no JSON, too.
-    pub fn fit_json(&self, request: &str) -> Result<Value, Error> {
-        let request = serde_json::from_str(request);
-        self.fit(request.map_err(|error| Error::malformed(self.name, &error))?)
-    }
-
     /// What it does, in the words of its doc comment.
     pub fn description(&self) -> String {
         let schema = (self.input_schema)();
@@ -238,75 +184,5 @@ impl fmt::Debug for Entry {
             .debug_struct("Entry")
             .field("name", &self.name)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn names_and_commands_are_unique() {
-        let names: HashSet<_> = OPERATIONS.iter().map(|entry| entry.name).collect();
-        let commands: HashSet<_> = OPERATIONS.iter().map(|entry| entry.command).collect();
-        assert_eq!(names.len(), OPERATIONS.len());
-        assert_eq!(commands.len(), OPERATIONS.len());
-    }
-
-    /// The property of a request and the option of its command are one field; what differs is
-    /// only how they are written.
-    #[test]
-    fn properties_and_options_are_the_same() {
-        for entry in OPERATIONS {
-            let schema = (entry.input_schema)();
-            let properties: HashSet<String> = schema
-                .get("properties")
-                .and_then(Value::as_object)
-                .map(|object| object.keys().cloned().collect())
-                .unwrap_or_default();
-            let command = (entry.add_arguments)(clap::Command::new("x"));
-            let arguments: HashSet<String> = command
-                .get_arguments()
-                .map(|argument| argument.get_id().as_str().replace('-', "_"))
-                .collect();
-            assert_eq!(properties, arguments, "{}", entry.name);
-            assert!(!entry.description().is_empty(), "{}", entry.name);
-        }
-    }
-
-    #[test]
-    fn what_must_be_given_is_required_and_has_no_default() {
-        let run = find("vm_run").unwrap();
-        let schema = (run.input_schema)().to_value();
-        assert_eq!(
-            schema["required"],
-            serde_json::json!(["environment", "command"])
-        );
-        assert!(schema["properties"]["command"].get("default").is_none());
-        let list = find("vm_list_environments").unwrap();
-        assert!((list.input_schema)().get("required").is_none());
-    }
-
-    #[test]
-    fn every_property_is_described_and_unknown_ones_are_refused() {
-        for entry in OPERATIONS {
-            let schema = (entry.input_schema)();
-            assert_eq!(
-                schema.get("additionalProperties"),
-                Some(&false.into()),
-                "{}",
-                entry.name
-            );
-            let properties = schema.get("properties").and_then(Value::as_object);
-            for (name, property) in properties.into_iter().flatten() {
-                assert!(
-                    property.get("description").is_some(),
-                    "{}.{name}",
-                    entry.name
-                );
-            }
-        }
     }
 }

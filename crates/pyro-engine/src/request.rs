@@ -12,7 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::instance::WORKSPACE;
+
+/// Where a workspace's files are in the guest.
+pub(crate) const WORKSPACE: &str = "/workspace";
 
 pub(crate) const VCPU_COUNT: std::ops::RangeInclusive<i64> = 1..=8;
 pub(crate) const MEM_MIB: std::ops::RangeInclusive<i64> = 256..=32_768;
@@ -35,12 +37,6 @@ pub(crate) fn half_a_minute() -> i64 {
 
 pub(crate) fn ten_minutes() -> i64 {
     600
-}
-
-/// Whether an optional key of a result is left out.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-pub(crate) fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// A value within its range, as the type the engine works with.

@@ -2,41 +2,41 @@
 
 use serde_json::{Map, Value};
 
-use crate::hints;
+use crate::hints::Hints;
 use crate::operation::Entry;
 use crate::permissions::HOST_COMPAT;
 
 /// What a model is told about an operation. Of what it may not have it is not told.
-pub fn description(entry: &Entry, host_compat: bool) -> String {
+pub fn description(hints: &Hints, entry: &Entry, host_compat: bool) -> String {
     let all = entry.description();
     let paragraphs = all.split("\n\n");
     let told: Vec<&str> = paragraphs
         .filter(|paragraph| host_compat || !paragraph.contains(HOST_COMPAT))
         .collect();
-    in_operations(&told.join("\n\n"))
+    in_operations(hints, &told.join("\n\n"))
 }
 
 /// What is said of commands, said of operations.
-fn in_operations(text: &str) -> String {
-    hints::for_operations(text, |name| Some(name.to_owned()))
+fn in_operations(hints: &Hints, text: &str) -> String {
+    hints.for_operations(text, |name| Some(name.to_owned()))
 }
 
 /// The schema of what a model may ask of an operation.
-pub fn input(entry: &Entry, host_compat: bool) -> Map<String, Value> {
+pub fn input(hints: &Hints, entry: &Entry, host_compat: bool) -> Map<String, Value> {
     let mut schema = (entry.input_schema)().to_value();
     if !host_compat && let Some(properties) = schema["properties"].as_object_mut() {
         properties.remove(HOST_COMPAT);
     }
-    portable(schema)
+    portable(hints, schema)
 }
 
 /// A schema without what not every client understands, or what it is told elsewhere.
-pub fn portable(mut schema: Value) -> Map<String, Value> {
+pub fn portable(hints: &Hints, mut schema: Value) -> Map<String, Value> {
     if let Some(Value::Object(definitions)) = schema.as_object_mut().and_then(|s| s.remove("$defs"))
     {
         inline(&mut schema, &definitions);
     }
-    simplify(&mut schema);
+    simplify(hints, &mut schema);
     let mut schema = match schema {
         Value::Object(schema) => schema,
         // `true` or `false`, which no struct has.
@@ -82,7 +82,7 @@ fn inline(schema: &mut Value, definitions: &Map<String, Value>) {
 
 /// Rewrites what strict readers refuse: formats of numbers, such as `uint32`, which JSON Schema
 /// does not know, and several types at once; and what is described in words of the command line.
-fn simplify(schema: &mut Value) {
+fn simplify(hints: &Hints, schema: &mut Value) {
     match schema {
         Value::Object(object) => {
             let number = |name: &Value| name == "integer" || name == "number";
@@ -98,11 +98,12 @@ fn simplify(schema: &mut Value) {
                 split_types(object);
             }
             if let Some(Value::String(description)) = object.get_mut("description") {
-                *description = in_operations(description);
+                *description = in_operations(hints, description);
             }
-            object.values_mut().for_each(simplify);
+            let values = object.values_mut();
+            values.for_each(|value| simplify(hints, value));
         }
-        Value::Array(values) => values.iter_mut().for_each(simplify),
+        Value::Array(values) => values.iter_mut().for_each(|value| simplify(hints, value)),
         _ => {}
     }
 }
@@ -133,17 +134,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::operations::HINTS;
 
     #[test]
     fn definitions_are_put_where_they_are_referred_to() {
-        let schema = portable(json!({
-            "type": "object",
-            "properties": {"a": {"$ref": "#/$defs/A", "description": "here"}},
-            "$defs": {
-                "A": {"type": "array", "items": {"$ref": "#/$defs/B"}, "description": "there"},
-                "B": {"type": "integer", "format": "uint8"},
-            },
-        }));
+        let schema = portable(
+            &HINTS,
+            json!({
+                "type": "object",
+                "properties": {"a": {"$ref": "#/$defs/A", "description": "here"}},
+                "$defs": {
+                    "A": {"type": "array", "items": {"$ref": "#/$defs/B"}, "description": "there"},
+                    "B": {"type": "integer", "format": "uint8"},
+                },
+            }),
+        );
         let expected = json!({
             "type": "object",
             "properties": {
@@ -156,16 +161,16 @@ mod tests {
     /// Models have no command line.
     #[test]
     fn nothing_is_said_of_options_and_commands() {
-        for entry in crate::operation::OPERATIONS {
+        for entry in crate::operations::OPERATIONS {
             // It is no tool, and about the program.
             if entry.name.starts_with("demo") {
                 continue;
             }
-            let output = portable((entry.output_schema)().to_value());
+            let output = portable(&HINTS, (entry.output_schema)().to_value());
             let told = format!(
                 "{} {} {}",
-                description(entry, true),
-                Value::Object(input(entry, true)),
+                description(&HINTS, entry, true),
+                Value::Object(input(&HINTS, entry, true)),
                 Value::Object(output)
             );
             let own_options = told
@@ -183,7 +188,7 @@ mod tests {
             "a": {"type": ["integer", "null"], "format": "uint64", "minimum": 0, "default": null},
             "b": {"type": "string", "format": "uri"},
         });
-        simplify(&mut schema);
+        simplify(&HINTS, &mut schema);
         let expected = json!({
             "a": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}], "default": null},
             "b": {"type": "string", "format": "uri"},

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use pyro_archive::{Report, Source, SourceKind, write_image, write_tar};
 
-use crate::instance::{Instance, Push, SeedRecord, WORKSPACE, seed_in};
-use crate::operations::workspace::{LeftOut, TransferWarning};
+use crate::instance::{Instance, Push, SeedRecord, seed_in};
+use crate::left_out::{LeftOut, TransferWarning};
+use crate::request::WORKSPACE;
 use crate::request::path_text;
 use crate::{Error, Event, Listener};
 

@@ -1,7 +1,8 @@
 //! *Completions* are what an argument of a prompt or an address can be, for a person who fills it
 //! in.
 
-use pyro_engine::operation::{self, Entry};
+use pyro_engine::operation::Entry;
+use pyro_engine::operations;
 use rmcp::model::CompletionInfo;
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ impl Source {
             _ => return Self::Fixed(&[]),
         };
         // Whether a model is shown the operation makes no difference to a person.
-        match operation::find(operation) {
+        match operations::find(operation) {
             Some(entry) => Self::Listed(entry, place),
             None => Self::Fixed(&[]),
         }

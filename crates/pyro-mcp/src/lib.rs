@@ -1,5 +1,5 @@
 //! The *MCP face*: the engine's operations as the tools of an agent. What a tool is called, takes,
-//! returns and does comes from the [table](pyro_engine::operation::OPERATIONS); what is decided
+//! returns and does comes from the [table](pyro_engine::operations::OPERATIONS); what is decided
 //! here is only what the protocol has and other faces have not: which tools a client is shown,
 //! how much output it can take, and how news of a call reaches it.
 //!

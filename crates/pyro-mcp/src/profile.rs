@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pyro_engine::operation::{Entry, OPERATIONS, find};
+use pyro_engine::operation::Entry;
+use pyro_engine::operations::{OPERATIONS, find};
 
 /// Which tools a client is shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

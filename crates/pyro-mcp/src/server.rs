@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyro_engine::operation::Entry;
-use pyro_engine::{Error, ErrorKind, Listener, Permissions, VERSION, hints};
+use pyro_engine::operations::HINTS;
+use pyro_engine::{Error, ErrorKind, Listener, Permissions, VERSION};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
     CompleteRequestParams, CompleteResult, ContentBlock, CreateTaskResult, CustomRequest,
@@ -222,7 +223,7 @@ impl Server {
         let known = |name: &'static str| self.find(name).map(|_| name.to_owned());
         let hint = error.remedy.as_deref();
         Error {
-            remedy: hint.map(|hint| hints::for_operations(hint, known)),
+            remedy: hint.map(|hint| HINTS.for_operations(hint, known)),
             ..error.clone()
         }
     }

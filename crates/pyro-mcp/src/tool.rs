@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use pyro_engine::operation::{Effect, Entry};
+use pyro_engine::operations::HINTS;
 use pyro_engine::tool::{self, input, portable};
 use rmcp::model::ToolAnnotations;
 use serde_json::Value;
@@ -51,16 +52,19 @@ fn definition(entry: &'static Entry, host_compat: bool) -> rmcp::model::Tool {
     rmcp::model::Tool::new(
         entry.name,
         description.clone(),
-        Arc::new(input(entry, host_compat)),
+        Arc::new(input(&HINTS, entry, host_compat)),
     )
     .with_title(title)
-    .with_raw_output_schema(Arc::new(portable((entry.output_schema)().to_value())))
+    .with_raw_output_schema(Arc::new(portable(
+        &HINTS,
+        (entry.output_schema)().to_value(),
+    )))
     .with_annotations(annotations)
 }
 
 /// An operation's description, as it is true for a client of a server.
 fn description(entry: &Entry, host_compat: bool) -> String {
-    let mut told = tool::description(entry, host_compat);
+    let mut told = tool::description(&HINTS, entry, host_compat);
     if !entry.host_paths.is_empty() {
         let _ = write!(
             told,
@@ -118,7 +122,7 @@ mod tests {
         );
         assert_eq!(of("env_pull"), expected(false, false, true, true));
         assert_eq!(of("vm_run"), expected(false, false, false, true));
-        let allowed = Tool::new(pyro_engine::operation::find("vm_run").unwrap(), true);
+        let allowed = Tool::new(pyro_engine::operations::find("vm_run").unwrap(), true);
         let annotations = json!(allowed.definition)["annotations"].clone();
         assert_eq!(annotations, expected(false, true, false, true));
         assert_eq!(of("workspace_exec"), expected(false, false, false, true));
@@ -134,7 +138,7 @@ mod tests {
             assert!(!input.contains("host_compat"), "{text}");
             assert!(!input.contains("isolation"), "{text}");
         }
-        for entry in pyro_engine::operation::OPERATIONS {
+        for entry in pyro_engine::operations::OPERATIONS {
             let schema = (entry.input_schema)().to_value();
             if schema["properties"].get(HOST_COMPAT).is_some() {
                 let tool = json!(Tool::new(entry, true).definition);

@@ -14,8 +14,9 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
+use pyro_engine::operations::HINTS;
 use pyro_engine::variables::{BASE_DIR, CACHE_DIR};
-use pyro_engine::{Config, Error, ErrorKind, VERSION, hints, operation};
+use pyro_engine::{Config, Error, ErrorKind, VERSION, operations};
 
 use crate::callbacks::Callbacks;
 
@@ -85,7 +86,7 @@ impl Engine {
         on_news: Option<Py<PyAny>>,
         wanted: Option<Py<PyAny>>,
     ) -> PyResult<String> {
-        let entry = operation::find(operation).ok_or_else(|| {
+        let entry = operations::find(operation).ok_or_else(|| {
             let error = Error {
                 kind: ErrorKind::InvalidInput,
                 code: "invalid_input".into(),
@@ -128,7 +129,7 @@ impl Engine {
 fn exception(py: Python<'_>, error: &Error, methods: &HashMap<String, String>) -> PyErr {
     let known = |operation: &'static str| methods.get(operation).cloned();
     let hint = error.remedy.as_deref();
-    let hint = hint.map(|hint| hints::for_operations(hint, known));
+    let hint = hint.map(|hint| HINTS.for_operations(hint, known));
     let class = match error.kind {
         ErrorKind::InvalidInput => "PyroValueError",
         ErrorKind::Failed | ErrorKind::Cancelled | ErrorKind::OutputClosed => "PyroRuntimeError",

@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
-use pyro_engine::operation::{Entry, OPERATIONS};
+use pyro_engine::operation::Entry;
+use pyro_engine::operations::OPERATIONS;
 use pyro_engine::{PARK_COMMAND, Piece, SUPERVISE_COMMAND, VERSION, variables};
 
 use crate::mcp;

@@ -1,5 +1,5 @@
 //! The command line face: it parses, calls the engine and shows what comes back. Its commands,
-//! options and help are the engine's [table of operations](pyro_engine::operation::OPERATIONS);
+//! options and help are the engine's [table of operations](pyro_engine::operations::OPERATIONS);
 //! it has no rule of its own.
 
 mod arguments;

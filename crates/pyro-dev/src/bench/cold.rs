@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use pyro_engine::operation::{self, Entry};
+use pyro_engine::operation::Entry;
+use pyro_engine::operations;
 use pyro_engine::{Context, Engine, Event, Listener};
 use serde_json::json;
 
@@ -38,7 +39,7 @@ pub fn measure(
     runtime.block_on(async {
         let engine = engine()?;
         let host = Host::examine(&engine).await?;
-        let run = operation::find("vm_run").ok_or("there is no run operation")?;
+        let run = operations::find("vm_run").ok_or("there is no run operation")?;
         tell("warming up");
         call(&engine, run, environment, &mut Table::default()).await?;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 
 use pyro_engine::operations::doctor::Report;
-use pyro_engine::{Context, Engine, operation};
+use pyro_engine::{Context, Engine, operations};
 use serde_json::json;
 
 use crate::Error;
@@ -27,7 +27,7 @@ impl Host {
     /// # Errors
     /// When it cannot run guests at all.
     pub async fn examine(engine: &Engine) -> Result<Self, Error> {
-        let entry = operation::find("doctor").ok_or("there is no doctor operation")?;
+        let entry = operations::find("doctor").ok_or("there is no doctor operation")?;
         let value = engine.call(entry, json!({}), Context::default()).await?;
         let report: Report = serde_json::from_value(value)?;
         if !report.runtime_ok {

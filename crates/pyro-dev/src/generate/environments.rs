@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use pyro_engine::operations::env::EnvironmentList;
-use pyro_engine::{Config, Context, Engine, operation};
+use pyro_engine::{Config, Context, Engine, operations};
 
 use super::{cell, header};
 use crate::Error;
@@ -39,7 +39,7 @@ pub(super) fn page() -> Result<String, Error> {
 fn list() -> Result<EnvironmentList, Error> {
     let nowhere = |name: &str| (name == "HOME").then(|| "/nonexistent".into());
     let engine = Engine::open(Config::from_variables(nowhere)?)?;
-    let entry = operation::find("vm_list_environments").ok_or("there is no list operation")?;
+    let entry = operations::find("vm_list_environments").ok_or("there is no list operation")?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let value = runtime.block_on(engine.call(entry, serde_json::json!({}), Context::default()))?;
     Ok(serde_json::from_value(value)?)

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use pyro_engine::operation::{Effect, Entry, OPERATIONS};
+use pyro_engine::operation::{Effect, Entry};
+use pyro_engine::operations::OPERATIONS;
 use serde_json::{Value, json};
 
 use super::{cell, header};

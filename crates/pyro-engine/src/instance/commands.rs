@@ -11,12 +11,14 @@ use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, watch};
 
+use super::kind::InstanceKind;
 use super::log::{LogRoom, LogWriter};
 use super::power::Power;
+use super::time::now;
 use super::wire::{Reply, relay_input, write_line};
-use super::{InstanceKind, now, off_thread};
 use crate::Error;
-use crate::operations::vm::{exit_code, milliseconds};
+use crate::command::{exit_code, milliseconds};
+use crate::off_thread::off_thread;
 
 const SIGKILL: i32 = 9;
 /// How many tokens are kept of commands that have not begun. A command that waits for the machine

@@ -4,7 +4,7 @@ use pyro_machine::MachineSpec;
 use pyro_store::Record;
 use serde::{Deserialize, Serialize};
 
-use crate::operations::workspace::{LeftOut, TransferWarning};
+use crate::left_out::{LeftOut, TransferWarning};
 
 /// The record of a lasting VM.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -46,6 +46,9 @@ pub(crate) struct SeedRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<TransferWarning>,
 }
+
+/// Recorded as the end of commands that were running when their VM died.
+pub(crate) const INTERRUPTED: &str = "the workspace ended while it ran";
 
 /// Where a lasting VM is in its life.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

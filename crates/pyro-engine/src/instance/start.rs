@@ -10,10 +10,14 @@ use pyro_store::{NewObject, Record};
 use serde::{Deserialize, Serialize};
 
 use super::diagnostics;
+use super::find::Instance;
+use super::kind::InstanceKind;
+use super::record::{SeedRecord, State, VmRecord};
+use super::time::now;
 use super::wire::StartEvent;
-use super::{Instance, InstanceKind, SeedRecord, State, VmRecord, now};
 use crate::config::SUPERVISE_COMMAND;
-use crate::operations::env;
+use crate::detached::{reap, run_detached};
+use crate::environment;
 use crate::{Config, Engine, Error, Event, Listener};
 
 /// What is asked of a new lasting VM.
@@ -30,10 +34,17 @@ pub(crate) struct NewInstance<'a> {
 
 /// What a supervisor is told.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Description {
+pub(crate) struct Description {
     pub(super) kind: InstanceKind,
     pub(super) id: String,
-    pub(super) config: Config,
+    pub(crate) config: Config,
+}
+
+impl Description {
+    /// Reads what a supervisor is given.
+    pub(crate) fn read(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| Error::malformed(SUPERVISE_COMMAND, &error))
+    }
 }
 
 /// Makes one that is not started of what was put into `object`.
@@ -122,7 +133,7 @@ async fn refresh(engine: &Engine, instance: &Instance, listener: &Listener) -> R
     if !engine.environments.status(&record.environment)?.installed() {
         return Err(changed());
     }
-    let ready = env::ready(engine, listener, &record.environment).await?;
+    let ready = environment::ready(engine, listener, &record.environment).await?;
     if ready.digest != record.environment_digest {
         return Err(changed());
     }
@@ -153,9 +164,9 @@ fn spawn(
     let words = [SUPERVISE_COMMAND, description.id.as_str()];
     let stderr = diagnostics::stderr(instance.object.path());
     let config = &engine.config;
-    let mut child = crate::run_detached(config, program, &words, &text, Stdio::piped(), stderr)
-        .map_err(failed)?;
+    let mut child =
+        run_detached(config, program, &words, &text, Stdio::piped(), stderr).map_err(failed)?;
     let news = child.stdout.take();
-    crate::reap(child);
+    reap(child);
     news.ok_or_else(|| Error::no_supervisor("it has no output"))
 }

@@ -17,16 +17,18 @@ use tokio::sync::{mpsc, watch};
 
 use super::commands::{CommandRequest, Commands};
 use super::diagnostics;
+use super::files::{discard, disk, history, seed_in};
+use super::kind::InstanceKind;
 use super::power::Power;
+use super::record::{INTERRUPTED, State, VmRecord};
 use super::socket::{SOCKET, SocketDirectory};
 use super::start::Description;
+use super::time::until;
 use super::warm_up::warm_up;
 use super::wire::{
     PIECE_BYTES, Reply, Request, StartEvent, VERSION, line, read_request, relay_pieces,
     send_output, write_line,
 };
-use super::{INTERRUPTED, InstanceKind, State, VmRecord, discard, disk, history, seed_in, until};
-use crate::config::SUPERVISE_COMMAND;
 use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
 use crate::{Engine, Error};
 
@@ -67,17 +69,18 @@ enum End {
 
 /// Supervises the lasting VM that `description` names, until it is over. Tells whoever waits for
 /// the start through `news`.
-pub(crate) async fn supervise(description: &str, news: impl Write + Send) -> Result<(), Error> {
-    let description: Description = serde_json::from_str(description)
-        .map_err(|error| Error::malformed(SUPERVISE_COMMAND, &error))?;
-    let engine = Engine::open(description.config.clone())?;
+pub(crate) async fn supervise(
+    engine: &Engine,
+    description: &Description,
+    news: impl Write + Send,
+) -> Result<(), Error> {
     let news = Mutex::new(news);
     let tell = |piece: &StartEvent| {
         let mut news = news.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever waited may be gone; the VM is not theirs alone.
         let _ = news.write_all(&line(piece)).and_then(|()| news.flush());
     };
-    let started = begin(&engine, &description, &tell).await;
+    let started = begin(engine, description, &tell).await;
     let (object, supervisor, listener, ends, owner) = match started {
         Ok(started) => started,
         Err(error) => {

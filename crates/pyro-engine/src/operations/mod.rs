@@ -1,4 +1,4 @@
-//! The operations, a file each.
+//! The operations, a file each, and the table of them.
 
 pub mod demo;
 pub mod doctor;
@@ -7,4 +7,119 @@ mod machine;
 pub mod vm;
 pub mod workspace;
 
+use std::sync::LazyLock;
+
 pub use machine::Machine;
+
+use crate::hints::Hints;
+use crate::operation::Entry;
+
+/// All operations, in the order in which faces show them.
+pub static OPERATIONS: &[Entry] = &[
+    Entry::of::<env::List>(),
+    Entry::of::<env::Pull>(),
+    Entry::of::<env::Inspect>(),
+    Entry::of::<env::Prune>(),
+    Entry::of::<vm::Run>(),
+    Entry::of::<vm::Create>(),
+    Entry::of::<vm::Start>(),
+    Entry::of::<vm::Exec>(),
+    Entry::of::<vm::Stop>(),
+    Entry::of::<vm::Delete>(),
+    Entry::of::<vm::Status>(),
+    Entry::of::<vm::List>(),
+    Entry::of::<vm::NetworkInfo>(),
+    Entry::of::<vm::ReapExpired>(),
+    Entry::of::<workspace::Create>(),
+    Entry::of::<workspace::List>(),
+    Entry::of::<workspace::Exec>(),
+    Entry::of::<workspace::SyncPush>(),
+    Entry::of::<workspace::Status>(),
+    Entry::of::<workspace::Stop>(),
+    Entry::of::<workspace::Start>(),
+    Entry::of::<workspace::Logs>(),
+    Entry::of::<workspace::Delete>(),
+    Entry::of::<doctor::Doctor>(),
+    Entry::of::<demo::Demo>(),
+    Entry::of::<demo::DemoOllama>(),
+];
+
+/// Finds an operation by its name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    OPERATIONS.iter().find(|entry| entry.name == name)
+}
+
+/// Hints in the words of these operations.
+pub static HINTS: LazyLock<Hints> = LazyLock::new(|| Hints::of(OPERATIONS));
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn names_and_commands_are_unique() {
+        let names: HashSet<_> = OPERATIONS.iter().map(|entry| entry.name).collect();
+        let commands: HashSet<_> = OPERATIONS.iter().map(|entry| entry.command).collect();
+        assert_eq!(names.len(), OPERATIONS.len());
+        assert_eq!(commands.len(), OPERATIONS.len());
+    }
+
+    /// The property of a request and the option of its command are one field; what differs is
+    /// only how they are written.
+    #[test]
+    fn properties_and_options_are_the_same() {
+        for entry in OPERATIONS {
+            let schema = (entry.input_schema)();
+            let properties: HashSet<String> = schema
+                .get("properties")
+                .and_then(Value::as_object)
+                .map(|object| object.keys().cloned().collect())
+                .unwrap_or_default();
+            let command = (entry.add_arguments)(clap::Command::new("x"));
+            let arguments: HashSet<String> = command
+                .get_arguments()
+                .map(|argument| argument.get_id().as_str().replace('-', "_"))
+                .collect();
+            assert_eq!(properties, arguments, "{}", entry.name);
+            assert!(!entry.description().is_empty(), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn what_must_be_given_is_required_and_has_no_default() {
+        let run = find("vm_run").unwrap();
+        let schema = (run.input_schema)().to_value();
+        assert_eq!(
+            schema["required"],
+            serde_json::json!(["environment", "command"])
+        );
+        assert!(schema["properties"]["command"].get("default").is_none());
+        let list = find("vm_list_environments").unwrap();
+        assert!((list.input_schema)().get("required").is_none());
+    }
+
+    #[test]
+    fn every_property_is_described_and_unknown_ones_are_refused() {
+        for entry in OPERATIONS {
+            let schema = (entry.input_schema)();
+            assert_eq!(
+                schema.get("additionalProperties"),
+                Some(&false.into()),
+                "{}",
+                entry.name
+            );
+            let properties = schema.get("properties").and_then(Value::as_object);
+            for (name, property) in properties.into_iter().flatten() {
+                assert!(
+                    property.get("description").is_some(),
+                    "{}.{name}",
+                    entry.name
+                );
+            }
+        }
+    }
+}

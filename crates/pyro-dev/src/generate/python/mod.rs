@@ -4,7 +4,8 @@ mod method;
 mod name;
 mod result;
 
-use pyro_engine::operation::{Entry, OPERATIONS};
+use pyro_engine::operation::Entry;
+use pyro_engine::operations::OPERATIONS;
 
 use super::COMMAND;
 use method::Method;

@@ -1,8 +1,8 @@
 //! What a method is called and which parameters it takes by position. This is the one place where
 //! names of operations become names of methods.
 
-use pyro_engine::hints;
 use pyro_engine::operation::Entry;
+use pyro_engine::operations::HINTS;
 
 /// Methods that the rule of [`of`] does not name.
 const NAMES: &[(&str, &str)] = &[
@@ -59,7 +59,7 @@ pub(super) fn full(operation: &str) -> String {
 
 /// What is said of commands, said of methods.
 pub(super) fn in_methods(text: &str) -> String {
-    hints::for_operations(text, |operation| Some(full(operation)))
+    HINTS.for_operations(text, |operation| Some(full(operation)))
 }
 
 /// Whether a parameter is taken by position: ids, and what [`BY_POSITION`] has.

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::{check_version, connect, connect_now, gone, reply, tell, unexpected};
 use crate::Error;
-use crate::instance::Instance;
+use crate::instance::find::Instance;
 use crate::instance::wire::{PIECE_BYTES, Reply, Request, request_line, write_input};
 
 /// Carries out a call whose input is at hand. Its output goes to `output` as it comes. If this is

@@ -10,10 +10,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::{ask_now, connect, reply, tell, unexpected};
-use crate::capture::{Capture, CapturedOutput};
-use crate::instance::Instance;
+use crate::command::{out_of_memory, streams};
+use crate::instance::find::Instance;
 use crate::instance::wire::{PIECE_BYTES, Reply, Request, write_input};
-use crate::operations::vm::{out_of_memory, streams};
+use crate::output::{Capture, CapturedOutput};
 use crate::{Context, Error, Event};
 
 const TOKEN_BYTES: usize = 16;

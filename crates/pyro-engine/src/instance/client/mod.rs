@@ -14,10 +14,12 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 pub(crate) use call::{Push, call};
 pub(crate) use exec::{Outputs, exec, follow};
 
+use super::diagnostics;
+use super::find::Instance;
 use super::socket::{SOCKET, SocketDirectory};
 use super::wire::{Reply, Request, VERSION, read_line, request_line};
-use super::{Instance, diagnostics, off_thread};
 use crate::Error;
+use crate::off_thread::off_thread;
 
 /// How long a supervisor may take to end its VM in order: the guest writes to its disk.
 const STOP_LIMIT: Duration = Duration::from_secs(30);

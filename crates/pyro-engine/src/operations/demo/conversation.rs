@@ -3,9 +3,9 @@
 use pyro_chat::{Reply, Server};
 use serde_json::{Value, json};
 
-use super::ollama::{COMMAND, DemoOllama, EXPECTED, ModelRun};
+use super::failure;
+use super::task::{COMMAND, ENVIRONMENT, EXPECTED, ModelRun};
 use super::tools::Tools;
-use super::{ENVIRONMENT, failure};
 use crate::{Context, Engine, Error, Event, Listener, Talk};
 
 /// How many replies a model has.
@@ -15,8 +15,10 @@ const CALLS_OF_A_REPLY: usize = 8;
 
 /// A conversation as far as it has come.
 pub(super) struct Conversation<'a> {
-    request: &'a DemoOllama,
     server: &'a Server,
+    model: &'a str,
+    base_url: &'a str,
+    stream: bool,
     listener: Listener,
     tools: Tools<'a>,
     messages: Vec<Value>,
@@ -29,12 +31,16 @@ impl<'a> Conversation<'a> {
     pub(super) fn new(
         engine: &'a Engine,
         context: &Context,
-        request: &'a DemoOllama,
         server: &'a Server,
+        model: &'a str,
+        base_url: &'a str,
+        stream: bool,
     ) -> Self {
         Self {
-            request,
             server,
+            model,
+            base_url,
+            stream,
             listener: context.listener.clone(),
             tools: Tools::new(engine, context),
             messages: Vec::new(),
@@ -45,7 +51,7 @@ impl<'a> Conversation<'a> {
 
     /// Asks, has tools called, and asks again, until the model calls none.
     pub(super) async fn hold(&mut self) -> Result<ModelRun, Error> {
-        let model = self.request.model.clone();
+        let model = self.model.to_owned();
         self.tell(Talk::Begun { model });
         let task = task();
         self.messages.push(json!({"role": "user", "content": task}));
@@ -55,8 +61,7 @@ impl<'a> Conversation<'a> {
         });
         for round in 1..=ROUNDS {
             let asked = self.server.ask(&self.body()).await;
-            let mut reply =
-                asked.map_err(|error| failure::no_reply(error, &self.request.base_url))?;
+            let mut reply = asked.map_err(|error| failure::no_reply(error, self.base_url))?;
             self.said = reply.content.clone().unwrap_or_default();
             self.tell(Talk::Output {
                 content: self.said.clone(),
@@ -77,13 +82,13 @@ impl<'a> Conversation<'a> {
 
     fn body(&self) -> Value {
         let mut body = json!({
-            "model": self.request.model,
+            "model": self.model,
             "messages": self.messages,
             "tools": self.tools.definitions(),
             "tool_choice": "auto",
             "temperature": 0,
         });
-        if self.request.stream {
+        if self.stream {
             body["stream"] = true.into();
         }
         body
@@ -138,7 +143,7 @@ impl<'a> Conversation<'a> {
         }
         self.tell(Talk::Done);
         Ok(ModelRun {
-            model: self.request.model.clone(),
+            model: self.model.to_owned(),
             rounds,
             tool_calls: self.calls,
             fallback_used: false,

@@ -3,7 +3,7 @@
 
 use pyro_chat::Error as Chat;
 
-use super::ollama::EXPECTED;
+use super::task::EXPECTED;
 use crate::error::{causes, join};
 use crate::operations::vm::RunResult;
 use crate::{Error, ErrorKind};

@@ -4,9 +4,11 @@ mod arguments;
 mod conversation;
 mod failure;
 mod ollama;
+mod task;
 mod tools;
 
-pub use ollama::{DemoOllama, ModelRun};
+pub use ollama::DemoOllama;
+pub use task::ModelRun;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,13 +16,12 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::environment;
 use crate::operation::{Effect, Operation};
-use crate::operations::env;
 use crate::operations::vm::{Run, RunResult};
 use crate::{Context, Engine, Error, Event, Listener, Permissions};
+use task::ENVIRONMENT;
 
-/// What it is shown in.
-const ENVIRONMENT: &str = "debian:12";
 const COMMAND: &str = "git --version";
 /// Prints the status with which the outside answers, or why it does not. The environment has
 /// neither Python nor curl, but git, whose helper can fetch a file over HTTPS and check who sends
@@ -80,7 +81,7 @@ impl Operation for Demo {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Demonstration, Error> {
         let listener = &context.listener;
         let begun = Instant::now();
-        env::ready(engine, listener, ENVIRONMENT).await?;
+        environment::ready(engine, listener, ENVIRONMENT).await?;
         let packages = engine
             .environments
             .status(ENVIRONMENT)?

@@ -6,19 +6,12 @@ use pyro_chat::Server;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ENVIRONMENT;
 use super::conversation::Conversation;
+use super::task::{ENVIRONMENT, ModelRun};
+use crate::environment;
 use crate::operation::{Effect, Operation};
-use crate::operations::env;
-use crate::operations::vm::RunResult;
-use crate::request::{is_false, positive_seconds};
+use crate::request::positive_seconds;
 use crate::{Context, Engine, Error};
-
-/// What the model is to have run, and what that prints, on a line of its own. A repository is
-/// cloned from one in the guest, so that no network is needed.
-pub(super) const COMMAND: &str = "cd /tmp && git init -q first && git clone -q first second && \
-                                  git -C second rev-parse --is-inside-work-tree";
-pub(super) const EXPECTED: &str = "true";
 
 const BASE_URL: &str = "http://localhost:11434/v1";
 const MODEL: &str = "llama3.2:3b";
@@ -75,25 +68,6 @@ fn timeout_seconds() -> i64 {
     TIMEOUT_SECONDS
 }
 
-/// What a model had run.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct ModelRun {
-    /// The model.
-    pub model: String,
-    /// How many replies it gave.
-    pub rounds: u32,
-    /// How many calls of tools it asked for.
-    pub tool_calls: u32,
-    /// Always false: nothing is run in the model's place.
-    pub fallback_used: bool,
-    /// Present if it called a tool in vain at least once.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub corrected: bool,
-    /// What came of the last command.
-    #[serde(flatten)]
-    pub result: RunResult,
-}
-
 impl Operation for DemoOllama {
     const NAME: &'static str = "demo_ollama";
     const COMMAND: &'static [&'static str] = &["demo", "ollama"];
@@ -108,8 +82,15 @@ impl Operation for DemoOllama {
         let key = engine.config.model_key.as_ref();
         let server = Server::new(&self.base_url, key, limit)?;
         // What takes long the first time is not the model's fault.
-        env::ready(engine, &context.listener, ENVIRONMENT).await?;
-        let mut conversation = Conversation::new(engine, context, &self, &server);
+        environment::ready(engine, &context.listener, ENVIRONMENT).await?;
+        let mut conversation = Conversation::new(
+            engine,
+            context,
+            &server,
+            &self.model,
+            &self.base_url,
+            self.stream,
+        );
         let outcome = conversation.hold().await;
         let ran = conversation.end().await;
         outcome.map_err(|error| Error {

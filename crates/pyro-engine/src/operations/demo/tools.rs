@@ -1,5 +1,6 @@
 //! The *tools* of a model: a few operations, what it is told about them, and what came of calls.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use pyro_chat::Call;
@@ -7,22 +8,27 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments;
+use crate::hints::Hints;
 use crate::instance::{DeleteOnDrop, InstanceKind};
-use crate::operation::{Entry, find};
+use crate::operation::Entry;
 use crate::operations::vm::RunResult;
-use crate::{
-    Context, Engine, Error, Event, HostDirectories, Listener, Permissions, Talk, hints, tool,
-};
+use crate::operations::{env, vm};
+use crate::{Context, Engine, Error, Event, HostDirectories, Listener, Permissions, Talk, tool};
 
 /// The operations that a model may call.
-const OFFERED: [&str; 6] = [
-    "vm_run",
-    "vm_list_environments",
-    "vm_create",
-    "vm_start",
-    "vm_exec",
-    "vm_status",
+static OFFERED: &[Entry] = &[
+    Entry::of::<vm::Run>(),
+    Entry::of::<env::List>(),
+    Entry::of::<vm::Create>(),
+    Entry::of::<vm::Start>(),
+    Entry::of::<vm::Exec>(),
+    Entry::of::<vm::Status>(),
 ];
+/// What is done without the model's asking.
+static DELETE: Entry = Entry::of::<vm::Delete>();
+static START: Entry = Entry::of::<vm::Start>();
+static STATUS: Entry = Entry::of::<vm::Status>();
+static HINTS: LazyLock<Hints> = LazyLock::new(|| Hints::of(OFFERED));
 /// How long one call may take, whatever time limit the model gives its command.
 const CALL_LIMIT: Duration = Duration::from_secs(300);
 /// What a model is told of one text in a result; its beginning and its end are half of that each.
@@ -67,10 +73,9 @@ impl From<Error> for Failure {
                 None => error.message,
             },
             code: error.code.into_owned(),
-            hint: error.remedy.map(|hint| {
-                let known = |name| OFFERED.contains(&name).then(|| name.to_owned());
-                hints::for_operations(&hint, known)
-            }),
+            hint: error
+                .remedy
+                .map(|hint| HINTS.for_operations(&hint, |name| Some(name.to_owned()))),
         }
     }
 }
@@ -81,7 +86,7 @@ impl<'a> Tools<'a> {
             engine,
             listener: context.listener.clone(),
             cancel: context.cancel.clone(),
-            definitions: offered().map(definition).collect(),
+            definitions: OFFERED.iter().map(definition).collect(),
             created: Vec::new(),
             last_run: None,
             last_failure: None,
@@ -156,11 +161,9 @@ impl<'a> Tools<'a> {
         name: &str,
         read: Result<Map<String, Value>, String>,
     ) -> Result<Value, Failure> {
-        let entry = offered().find(|entry| entry.name == name).ok_or_else(|| {
-            let message = format!(
-                "there is no tool '{name}'; there are {}",
-                OFFERED.join(", ")
-            );
+        let entry = offered(name).ok_or_else(|| {
+            let names: Vec<_> = OFFERED.iter().map(|entry| entry.name).collect();
+            let message = format!("there is no tool '{name}'; there are {}", names.join(", "));
             Failure::new("unknown_tool", message)
         })?;
         let invalid = |message| Failure::new("invalid_arguments", message);
@@ -219,9 +222,9 @@ impl<'a> Tools<'a> {
     /// Models forget to start what they made.
     async fn have_started(&self, arguments: &Map<String, Value>) -> Result<(), Error> {
         let request = json!({"vm_id": arguments.get("vm_id")});
-        let status = self.ask(known("vm_status"), request.clone()).await?;
+        let status = self.ask(&STATUS, request.clone()).await?;
         if matches!(status["state"].as_str(), Some("created" | "stopped")) {
-            self.ask(known("vm_start"), request).await?;
+            self.ask(&START, request).await?;
         }
         Ok(())
     }
@@ -251,7 +254,7 @@ impl<'a> Tools<'a> {
     pub(super) async fn end(self) -> bool {
         for (id, unfinished) in &self.created {
             // Whichever is left then is deleted with less ceremony.
-            let _ = self.ask(known("vm_delete"), json!({"vm_id": id})).await;
+            let _ = self.ask(&DELETE, json!({"vm_id": id})).await;
             tracing::debug!(id, ?unfinished, "a VM of the model's is deleted");
         }
         self.ran
@@ -262,12 +265,8 @@ impl<'a> Tools<'a> {
     }
 }
 
-fn offered() -> impl Iterator<Item = &'static Entry> {
-    OFFERED.into_iter().map(known)
-}
-
-fn known(name: &str) -> &'static Entry {
-    find(name).expect("a test finds each of them in the table")
+fn offered(name: &str) -> Option<&'static Entry> {
+    OFFERED.iter().find(|entry| entry.name == name)
 }
 
 fn definition(entry: &Entry) -> Value {
@@ -275,8 +274,8 @@ fn definition(entry: &Entry) -> Value {
         "type": "function",
         "function": {
             "name": entry.name,
-            "description": tool::description(entry, false),
-            "parameters": tool::input(entry, false),
+            "description": tool::description(&HINTS, entry, false),
+            "parameters": tool::input(&HINTS, entry, false),
         },
     })
 }
@@ -314,7 +313,7 @@ mod tests {
 
     #[test]
     fn tools_are_what_the_table_says_without_the_host() {
-        let definitions: Vec<Value> = offered().map(definition).collect();
+        let definitions: Vec<Value> = OFFERED.iter().map(definition).collect();
         assert_eq!(definitions.len(), OFFERED.len());
         for definition in &definitions {
             let text = definition.to_string().to_lowercase();
@@ -324,7 +323,6 @@ mod tests {
             let parameters = &definition["function"]["parameters"];
             assert_eq!(parameters["additionalProperties"], false);
         }
-        known("vm_delete");
     }
 
     #[test]

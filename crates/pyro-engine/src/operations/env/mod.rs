@@ -10,14 +10,11 @@ pub use list::{EnvironmentList, List};
 pub use prune::{Prune, Pruned};
 pub use pull::{Pull, Pulled};
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use pyro_environment::{CATALOG_VERSION, PLATFORM, Ready, Status};
+use pyro_environment::{CATALOG_VERSION, PLATFORM, Status};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::request::path_text;
-use crate::{Engine, Error, Event, Listener};
 
 /// What is known about one environment.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -87,28 +84,4 @@ impl From<Status> for Environment {
             install_manifest: status.installation.map(|found| path_text(&found.manifest)),
         }
     }
-}
-
-/// Makes an environment ready, telling the caller if that means building it.
-pub(crate) async fn ready(
-    engine: &Engine,
-    listener: &Listener,
-    name: &str,
-) -> Result<Ready, Error> {
-    let announced = AtomicBool::new(false);
-    let announce = |phase| listener.phase("pull", phase, ("environment", name));
-    let progress = |progress| {
-        if !announced.swap(true, Ordering::Relaxed) {
-            announce("install");
-        }
-        listener.tell(Event::Building {
-            environment: name.to_owned(),
-            progress,
-        });
-    };
-    let ready = engine.environments.ready(name, &progress).await?;
-    if announced.load(Ordering::Relaxed) {
-        announce("ready");
-    }
-    Ok(ready)
 }

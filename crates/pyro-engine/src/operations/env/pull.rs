@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Environment;
+use crate::environment;
 use crate::operation::{Effect, Operation};
 use crate::operations::vm;
 use crate::request::path_text;
@@ -46,7 +47,7 @@ impl Operation for Pull {
     type Output = Pulled;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pulled, Error> {
-        let ready = super::ready(engine, &context.listener, &self.environment).await?;
+        let ready = environment::ready(engine, &context.listener, &self.environment).await?;
         vm::prepare_template(engine, &ready).await;
         Ok(Pulled {
             environment: engine.environments.status(&self.environment)?.into(),

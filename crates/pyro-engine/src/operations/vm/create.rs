@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Vm;
+use crate::environment;
 use crate::instance::{self, InstanceKind, NewInstance};
 use crate::operation::{Effect, Operation};
-use crate::operations::env;
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, TTL_SECONDS, VCPU_COUNT, one_gibibyte, one_vcpu,
     ten_minutes, within,
@@ -61,7 +61,7 @@ impl Operation for Create {
         let vcpu_count = within("vcpu_count", self.vcpu_count, &VCPU_COUNT)?;
         let mem_mib = within("mem_mib", self.mem_mib, &MEM_MIB)?;
         let ttl_seconds = within("ttl_seconds", self.ttl_seconds, &TTL_SECONDS)?;
-        let ready = env::ready(engine, &context.listener, &self.environment).await?;
+        let ready = environment::ready(engine, &context.listener, &self.environment).await?;
         let new = NewInstance {
             kind: InstanceKind::Vm,
             ready: &ready,

@@ -12,8 +12,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::Command;
 
-use super::run::{Checked, Finished, streams};
-use crate::capture::Capture;
+use super::finished::Finished;
+use crate::command::streams;
+use crate::output::Capture;
 use crate::{Context, Error, Event};
 
 /// The only variable besides `HOME` that the command sees.
@@ -25,7 +26,8 @@ const REST_LIMIT: Duration = Duration::from_millis(100);
 /// Runs the command in a private directory that is removed afterwards, with a clean environment
 /// and without standard input.
 pub(super) async fn run(
-    request: &Checked,
+    line: &str,
+    limit: Duration,
     why: &Error,
     context: &mut Context,
 ) -> Result<Finished, Error> {
@@ -44,7 +46,7 @@ pub(super) async fn run(
     let begun = Instant::now();
     let mut child = Command::new("bash")
         .arg("-lc")
-        .arg(OsStr::from_bytes(&octets::decode(&request.line)))
+        .arg(OsStr::from_bytes(&octets::decode(line)))
         .current_dir(directory.path())
         .env_clear()
         .env("PATH", SEARCH_PATH)
@@ -83,7 +85,7 @@ pub(super) async fn run(
             };
             status.map_err(|error| Error::host_compat("wait for the command", &error))
         };
-        let status = match tokio::time::timeout(request.timeout, finish).await {
+        let status = match tokio::time::timeout(limit, finish).await {
             Ok(status) => Some(status?),
             Err(_) => None,
         };
@@ -96,7 +98,12 @@ pub(super) async fn run(
         oom_killed: false,
         duration,
     };
-    Ok((vm_id, outcome, captures.map(Capture::finish), "host_compat"))
+    Ok(Finished {
+        vm_id,
+        outcome,
+        printed: captures.map(Capture::finish),
+        execution_mode: "host_compat",
+    })
 }
 
 /// The command's processes, ended when dropped.

@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod exec;
+mod finished;
 mod host_compat;
 mod list;
 mod network_info;
@@ -18,8 +19,8 @@ pub use exec::Exec;
 pub use list::{List, Vms};
 pub use network_info::{Addresses, NetworkInfo, VmNetwork};
 pub use reap_expired::{ReapExpired, Reaped};
+pub(super) use run::prepare_template;
 pub use run::{Cleanup, Run, RunResult};
-pub(crate) use run::{exit_code, milliseconds, out_of_memory, prepare_template, streams};
 pub use start::Start;
 pub use status::{Status, Vm};
 pub use stop::Stop;

@@ -3,26 +3,22 @@
 use std::time::{Duration, Instant};
 
 use pyro_environment::Ready;
-use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Outcome, Start, Streams};
+use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Start, Streams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncWrite;
 
+use super::finished::Finished;
 use super::host_compat;
-use crate::capture::{Capture, CapturedOutput, CommandOutput};
+use crate::command::{exit_code, milliseconds, out_of_memory, streams};
 use crate::disk_limit::{DiskLimit, allocated_bytes};
+use crate::environment;
 use crate::operation::{Effect, Operation};
-use crate::operations::env;
+use crate::output::{Capture, CommandOutput, is_false};
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, ShellCommand, TTL_SECONDS, VCPU_COUNT,
-    half_a_minute, is_false, one_gibibyte, one_vcpu, positive_seconds, ten_minutes, within,
+    half_a_minute, one_gibibyte, one_vcpu, positive_seconds, ten_minutes, within,
 };
 use crate::{Context, Engine, Error, Event, Listener};
-
-/// What `exit_code` is when a command was ended at its time limit, as of coreutils' `timeout`.
-const TIMED_OUT: i32 = 124;
-/// What is added to the number of the signal that ended a command, as of shells.
-const SIGNALLED: i32 = 128;
 
 /// Run one command in a fresh microVM, then throw the microVM away
 ///
@@ -143,10 +139,10 @@ pub struct Cleanup {
 }
 
 /// A request whose values are in range.
-pub(super) struct Checked {
-    pub(super) environment: String,
-    pub(super) line: String,
-    pub(super) timeout: Duration,
+struct Checked {
+    environment: String,
+    line: String,
+    timeout: Duration,
     ttl: Duration,
     vcpu_count: u32,
     mem_mib: u32,
@@ -197,49 +193,48 @@ impl Operation for Run {
         if request.network {
             engine.machines.check_network()?;
         }
-        let (vm_id, outcome, printed, execution_mode) =
-            match start(engine, &request, &context.listener).await {
-                Ok((machine, spec)) => {
-                    let finished = in_guest(engine, machine, &request, context).await?;
-                    if !spec.network {
-                        let begun = Instant::now();
-                        engine.park_successor(&spec);
-                        context.listener.took("successor", begun);
-                    }
-                    finished
+        let finished = match start(engine, &request, &context.listener).await {
+            Ok((machine, spec)) => {
+                let finished = in_guest(engine, machine, &request, context).await?;
+                if !spec.network {
+                    let begun = Instant::now();
+                    engine.park_successor(&spec);
+                    context.listener.took("successor", begun);
                 }
-                Err(error) if error.means_no_guest() && allow_host_compat => {
-                    host_compat::run(&request, &error, context).await?
-                }
-                // Who may not have the host is not told how to.
-                Err(error) if error.means_no_guest() && context.permissions.host_compat => {
-                    return Err(error.guest_unavailable());
-                }
-                Err(error) => return Err(error),
-            };
+                finished
+            }
+            Err(error) if error.means_no_guest() && allow_host_compat => {
+                host_compat::run(&request.line, request.timeout, &error, context).await?
+            }
+            // Who may not have the host is not told how to.
+            Err(error) if error.means_no_guest() && context.permissions.host_compat => {
+                return Err(error.guest_unavailable());
+            }
+            Err(error) => return Err(error),
+        };
         Ok(RunResult {
             environment: request.environment,
             environment_version: Some(environment.version.into()),
             command: request.line,
-            printed: printed.into(),
-            exit_code: exit_code(&outcome),
-            duration_ms: milliseconds(outcome.duration),
-            execution_mode: execution_mode.into(),
+            printed: finished.printed.into(),
+            exit_code: exit_code(&finished.outcome),
+            duration_ms: milliseconds(finished.outcome.duration),
+            execution_mode: finished.execution_mode.into(),
             cleanup: Cleanup {
-                vm_id: vm_id.clone(),
+                vm_id: finished.vm_id.clone(),
                 deleted: true,
                 reason: "post_exec_cleanup".into(),
             },
-            vm_id,
-            timed_out: outcome.timed_out,
-            oom_killed: outcome.oom_killed,
-            signal: outcome.signal.filter(|_| !outcome.timed_out),
+            vm_id: finished.vm_id,
+            timed_out: finished.outcome.timed_out,
+            oom_killed: finished.outcome.oom_killed,
+            signal: finished
+                .outcome
+                .signal
+                .filter(|_| !finished.outcome.timed_out),
         })
     }
 }
-
-/// A finished command: the microVM's id, how it ended, its collected output, where it ran.
-pub(super) type Finished = (String, Outcome, [CapturedOutput; 2], &'static str);
 
 /// Starts a machine from the environment.
 async fn start(
@@ -250,7 +245,7 @@ async fn start(
     let begun = Instant::now();
     listener.phase("run", "create", ("environment", &request.environment));
     engine.check_disk_limit()?;
-    let ready = env::ready(engine, listener, &request.environment).await?;
+    let ready = environment::ready(engine, listener, &request.environment).await?;
     listener.took("lookup", begun);
     let spec = MachineSpec {
         network: request.network,
@@ -311,7 +306,7 @@ fn spec(ready: &Ready, vcpu_count: u32, mem_mib: u32) -> MachineSpec {
 }
 
 /// Has the template made that a run with the default size will want. A run makes do without.
-pub(crate) async fn prepare_template(engine: &Engine, ready: &Ready) {
+pub(in crate::operations) async fn prepare_template(engine: &Engine, ready: &Ready) {
     if engine.config.start != Start::Restore {
         return;
     }
@@ -365,44 +360,10 @@ async fn in_guest(
     let begun = Instant::now();
     drop(machine);
     context.listener.took("teardown", begun);
-    Ok((vm_id, outcome, captures.map(Capture::finish), "guest_vsock"))
-}
-
-/// Tells that a command met the end of its machine's memory.
-pub(crate) fn out_of_memory(mem_mib: u32) -> Event {
-    Event::Warning(format!(
-        "the guest's kernel killed a process of the command because the machine's memory was used \
-         up (mem_mib: {mem_mib}); it may need a machine with more"
-    ))
-}
-
-type Input<'a> = Option<&'a mut (dyn tokio::io::AsyncRead + Send + Unpin)>;
-type Output<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
-
-/// The caller's streams, or the captures where there are none.
-pub(crate) fn streams<'a>(
-    context: &'a mut Context,
-    captures: &'a mut [Capture; 2],
-) -> (Input<'a>, Output<'a>, Output<'a>) {
-    let stdin: Input<'a> = match &mut context.stdin {
-        Some(stdin) => Some(stdin.as_mut()),
-        None => None,
-    };
-    let [captured_stdout, captured_stderr] = captures;
-    match &mut context.output {
-        Some(output) => (stdin, output.stdout.as_mut(), output.stderr.as_mut()),
-        None => (stdin, captured_stdout, captured_stderr),
-    }
-}
-
-pub(crate) fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-pub(crate) fn exit_code(outcome: &Outcome) -> i32 {
-    match (outcome.timed_out, outcome.code, outcome.signal) {
-        (true, ..) => TIMED_OUT,
-        (false, Some(code), _) => code,
-        (false, None, signal) => SIGNALLED + signal.unwrap_or(0),
-    }
+    Ok(Finished {
+        vm_id,
+        outcome,
+        printed: captures.map(Capture::finish),
+        execution_mode: "guest_vsock",
+    })
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Workspace;
 use super::selection::{GIT_IGNORED, UNREADABLE, Wanted, fail, include};
+use crate::environment;
 use crate::instance::{self, DeleteOnDrop, InstanceKind, NewInstance};
 use crate::operation::{Effect, Operation};
-use crate::operations::env;
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, VCPU_COUNT, octets_parser, one_gibibyte,
     one_vcpu, ten_minutes, within, workspace_ttl,
@@ -118,7 +118,7 @@ impl Operation for Create {
             engine.machines.check_network()?;
         }
         let listener = &context.listener;
-        let ready = env::ready(engine, listener, &self.environment).await?;
+        let ready = environment::ready(engine, listener, &self.environment).await?;
         let new = NewInstance {
             kind: InstanceKind::Workspace,
             ready: &ready,

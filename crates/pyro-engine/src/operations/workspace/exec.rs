@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::capture::CommandOutput;
 use crate::instance::{self, InstanceKind};
 use crate::operation::{Effect, Operation};
-use crate::request::{ShellCommand, half_a_minute, is_false, positive_seconds};
+use crate::output::CommandOutput;
+use crate::output::is_false;
+use crate::request::{ShellCommand, half_a_minute, positive_seconds};
 use crate::{Context, Engine, Error};
 
 /// Run a command in a workspace, in /workspace

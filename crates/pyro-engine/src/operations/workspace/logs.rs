@@ -8,11 +8,12 @@ use pyro_store::{History, HistoryEntry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::capture::{CAPTURE_LIMIT_BYTES, Capture, CapturedOutput, CommandOutput};
+use crate::command::streams;
 use crate::instance::{self, Instance, InstanceKind, Outputs, State};
 use crate::operation::{Effect, Operation};
-use crate::operations::vm::streams;
-use crate::request::{is_false, path_text};
+use crate::output::is_false;
+use crate::output::{CAPTURE_LIMIT_BYTES, Capture, CapturedOutput, CommandOutput};
+use crate::request::path_text;
 use crate::{Context, Engine, Error, Event, Listener};
 
 /// Show what was run in a workspace, with its output

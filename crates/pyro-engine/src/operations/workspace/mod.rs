@@ -12,12 +12,12 @@ mod status;
 mod stop;
 mod sync_push;
 
+pub use crate::left_out::{LeftOut, LeftOutEntry, TransferWarning};
 pub use create::Create;
 pub use delete::{Delete, Deleted};
 pub use exec::{Exec, ExecResult};
 pub use list::{List, Listed, Workspaces};
 pub use logs::{LogEntry, Logs, WorkspaceLogs};
-pub use selection::{LeftOut, LeftOutEntry, TransferWarning};
 pub use start::Start;
 pub use status::{LastCommand, Seed, Status, Workspace};
 pub use stop::Stop;

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::selection::{LeftOut, TransferWarning};
-use crate::instance::{Instance, InstanceKind, WORKSPACE};
+use crate::instance::{Instance, InstanceKind};
+use crate::left_out::{LeftOut, TransferWarning};
 use crate::operation::{Effect, Operation};
 use crate::operations::Machine;
+use crate::request::WORKSPACE;
 use crate::{Context, Engine, Error};
 
 /// Show what a workspace is doing

@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::selection::{GIT_IGNORED, LeftOut, TransferWarning, UNREADABLE, Wanted, fail, include};
-use crate::instance::{InstanceKind, WORKSPACE};
+use super::selection::{GIT_IGNORED, UNREADABLE, Wanted, fail, include};
+use crate::instance::InstanceKind;
+use crate::left_out::{LeftOut, TransferWarning};
 use crate::operation::{Effect, Operation};
+use crate::request::WORKSPACE;
 use crate::request::{octets_parser, path_text, workspace_path};
 use crate::{Context, Engine, Error, transfer};
 

@@ -1,4 +1,4 @@
-//! A *capture* collects a command's output for a result, up to a limit: a guest decides how much
+//! The *output* of a command as results have it. A capture collects it, up to a limit: a guest decides how much
 //! it prints, we decide how much of that is kept.
 
 use std::io;
@@ -8,8 +8,6 @@ use std::task::{Context, Poll};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
-
-use crate::request::is_false;
 
 /// The most that is kept of one output of one command.
 pub(crate) const CAPTURE_LIMIT_BYTES: usize = 16 * 1024 * 1024;
@@ -129,6 +127,12 @@ impl AsyncWrite for Capture {
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
+}
+
+/// Whether an optional key of a result is left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(crate) fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[cfg(test)]

@@ -1,0 +1,53 @@
+//! What all *commands* have in common: the caller's streams, and how an end is told.
+
+use std::time::Duration;
+
+use pyro_machine::Outcome;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::output::Capture;
+use crate::{Context, Event};
+
+/// What `exit_code` is when a command was ended at its time limit, as of coreutils' `timeout`.
+const TIMED_OUT: i32 = 124;
+/// What is added to the number of the signal that ended a command, as of shells.
+const SIGNALLED: i32 = 128;
+
+type Input<'a> = Option<&'a mut (dyn AsyncRead + Send + Unpin)>;
+type Output<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
+
+/// The caller's streams, or the captures where there are none.
+pub(crate) fn streams<'a>(
+    context: &'a mut Context,
+    captures: &'a mut [Capture; 2],
+) -> (Input<'a>, Output<'a>, Output<'a>) {
+    let stdin: Input<'a> = match &mut context.stdin {
+        Some(stdin) => Some(stdin.as_mut()),
+        None => None,
+    };
+    let [captured_stdout, captured_stderr] = captures;
+    match &mut context.output {
+        Some(output) => (stdin, output.stdout.as_mut(), output.stderr.as_mut()),
+        None => (stdin, captured_stdout, captured_stderr),
+    }
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn exit_code(outcome: &Outcome) -> i32 {
+    match (outcome.timed_out, outcome.code, outcome.signal) {
+        (true, ..) => TIMED_OUT,
+        (false, Some(code), _) => code,
+        (false, None, signal) => SIGNALLED + signal.unwrap_or(0),
+    }
+}
+
+/// Tells that a command met the end of its machine's memory.
+pub(crate) fn out_of_memory(mem_mib: u32) -> Event {
+    Event::Warning(format!(
+        "the guest's kernel killed a process of the command because the machine's memory was used \
+         up (mem_mib: {mem_mib}); it may need a machine with more"
+    ))
+}

@@ -1,0 +1,31 @@
+//! *Environments*, made ready for a machine.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyro_environment::Ready;
+
+use crate::{Engine, Error, Event, Listener};
+
+/// Makes an environment ready, telling the caller if that means building it.
+pub(crate) async fn ready(
+    engine: &Engine,
+    listener: &Listener,
+    name: &str,
+) -> Result<Ready, Error> {
+    let announced = AtomicBool::new(false);
+    let announce = |phase| listener.phase("pull", phase, ("environment", name));
+    let progress = |progress| {
+        if !announced.swap(true, Ordering::Relaxed) {
+            announce("install");
+        }
+        listener.tell(Event::Building {
+            environment: name.to_owned(),
+            progress,
+        });
+    };
+    let ready = engine.environments.ready(name, &progress).await?;
+    if announced.load(Ordering::Relaxed) {
+        announce("ready");
+    }
+    Ok(ready)
+}

@@ -1,0 +1,25 @@
+//! The *files* in an instance's directory.
+
+use std::path::{Path, PathBuf};
+
+use pyro_store::{History, Object};
+
+pub(super) fn history(object: &Object) -> History {
+    History::new(object.path().join("history"))
+}
+
+pub(super) fn disk(object: &Object) -> PathBuf {
+    object.path().join("disk.ext4")
+}
+
+/// The image of the seed, whether there is one or not.
+pub(crate) fn seed_in(path: &Path) -> PathBuf {
+    path.join("seed.erofs")
+}
+
+/// Removes the files of a VM whose time is over; its record and history stay.
+pub(super) fn discard(object: &Object) {
+    for path in [disk(object), seed_in(object.path())] {
+        let _ = std::fs::remove_file(path);
+    }
+}

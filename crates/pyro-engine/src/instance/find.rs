@@ -1,0 +1,135 @@
+//! *Instances* are found by their ids.
+
+use std::collections::BTreeMap;
+
+use pyro_machine::NetworkInfo;
+use pyro_store::{History, Object, Objects, RecordError};
+
+use super::files;
+use super::kind::InstanceKind;
+use super::record::{State, VmRecord};
+use super::time::now;
+use crate::request::{WORKSPACE, path_text};
+use crate::{Engine, Error};
+
+/// One lasting VM as it is found.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) kind: InstanceKind,
+    pub(crate) object: Object,
+    pub(crate) record: VmRecord,
+    /// What it really is in, whatever those wrote down who could not write any more.
+    pub(crate) state: State,
+    /// Why, if it did not end in order.
+    pub(crate) reason: Option<String>,
+}
+
+impl Engine {
+    pub(crate) fn objects(&self, kind: InstanceKind) -> Objects {
+        Objects::new(self.config.base_dir.join(kind.directory()))
+    }
+
+    /// Finds one.
+    pub(crate) fn instance(&self, kind: InstanceKind, id: &str) -> Result<Instance, Error> {
+        let object = self
+            .objects(kind)
+            .find(id)
+            .ok_or_else(|| Error::no_such(kind.noun(), id))?;
+        Instance::read(kind, object).map_err(|error| match error {
+            // Deleted a moment ago.
+            RecordError::Missing { .. } => Error::no_such(kind.noun(), id),
+            error => Error::unreadable_record(kind.noun(), id, &error),
+        })
+    }
+
+    /// Finds all whose record can be read; tells about the others.
+    pub(crate) fn all_instances(&self, kind: InstanceKind) -> (Vec<Instance>, Vec<String>) {
+        let mut broken = Vec::new();
+        let readable = |object: Object| match Instance::read(kind, object) {
+            Ok(instance) => Some(instance),
+            Err(RecordError::Missing { .. }) => None,
+            Err(error) => {
+                broken.push(error.to_string());
+                None
+            }
+        };
+        let all = self.objects(kind).all();
+        let found = all.into_iter().filter_map(readable).collect();
+        (found, broken)
+    }
+}
+
+impl Instance {
+    pub(super) fn read(kind: InstanceKind, object: Object) -> Result<Self, RecordError> {
+        // Whether it is owned is asked before and after: it may end, or start, in between.
+        let owned = object.is_owned();
+        let record: VmRecord = object.record()?;
+        let owned = owned || object.is_owned();
+        let (state, reason) = record.state_now(owned, now());
+        Ok(Self {
+            kind,
+            object,
+            record,
+            state,
+            reason,
+        })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        self.object.id().as_str()
+    }
+
+    pub(crate) fn history(&self) -> History {
+        files::history(&self.object)
+    }
+
+    /// Its network's addresses, if it has one.
+    pub(crate) fn network(&self) -> Option<NetworkInfo> {
+        self.record
+            .spec
+            .network
+            .then(|| NetworkInfo::of(self.object.id()))
+    }
+
+    /// What else there is to say about it, as text.
+    pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
+        let record = &self.record;
+        let mut metadata = BTreeMap::from(
+            [
+                ("environment_digest", record.environment_digest.clone()),
+                ("environment_source", record.environment_source.clone()),
+                ("environment_version", record.environment_version.clone()),
+                ("execution_mode", "guest_vsock".into()),
+                ("kernel_image", path_text(&record.spec.kernel)),
+                ("network_enabled", record.spec.network.to_string()),
+                ("rootfs_image", path_text(&record.spec.rootfs)),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        if self.kind == InstanceKind::Workspace {
+            metadata.insert("workspace_path".into(), WORKSPACE.into());
+            let directory = path_text(self.object.path());
+            metadata.insert("workspace_host_dir".into(), directory);
+        }
+        metadata
+    }
+
+    /// Refuses what only a running VM can do.
+    pub(crate) fn require_started(&self, purpose: &str) -> Result<(), Error> {
+        match self.state {
+            State::Started => Ok(()),
+            State::Expired => Err(Error::expired(
+                self.kind.noun(),
+                self.id(),
+                self.record.ttl_seconds,
+            )),
+            state => Err(Error::not_started(
+                self.kind.noun(),
+                self.id(),
+                state.name(),
+                purpose,
+                self.reason.as_deref(),
+            )),
+        }
+    }
+}

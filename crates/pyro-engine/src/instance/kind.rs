@@ -1,0 +1,40 @@
+//! The two kinds of instances.
+
+use serde::{Deserialize, Serialize};
+
+use crate::request::WORKSPACE;
+
+/// What kind of lasting VM it is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum InstanceKind {
+    /// Made by `vm_create`.
+    Vm,
+    /// A workspace's.
+    Workspace,
+}
+
+impl InstanceKind {
+    /// What it is called in messages.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Vm => "vm",
+            Self::Workspace => "workspace",
+        }
+    }
+
+    /// Where commands run: the home directory, unless it says something else.
+    pub(crate) fn working_directory(self) -> Option<&'static str> {
+        match self {
+            Self::Vm => None,
+            Self::Workspace => Some(WORKSPACE),
+        }
+    }
+
+    pub(super) fn directory(self) -> &'static str {
+        match self {
+            Self::Vm => "virtual-machines",
+            Self::Workspace => "workspaces",
+        }
+    }
+}
