@@ -13,7 +13,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from pyro_mcp import results
 from pyro_mcp._manager import VmManager, Wanted
-from pyro_mcp._operations import AsyncOperations
+from pyro_mcp._operations import AsyncOperations, AsyncWorkspaceOperations
 from pyro_mcp._pyro import GONE, OnBytes, Pyro, method_like
 from pyro_mcp._server import DEFAULT_PROFILE, Profile, Server
 from pyro_mcp._stream import Chunk, Stream
@@ -83,12 +83,12 @@ class AsyncStream(AsyncIterator[Chunk], Generic[R]):
         await self.close()
 
 
-class AsyncWorkspace:
+class AsyncWorkspace(AsyncWorkspaceOperations):
     """One workspace. As an asynchronous context manager it makes the workspace at its beginning
     and deletes it at its end, unless the workspace was there before."""
 
     def __init__(self, pyro: AsyncPyro, make: Callable[[], Made] | str) -> None:
-        self._pyro = pyro
+        self._pyro: AsyncPyro = pyro
         self._make = make
         self.id = make if isinstance(make, str) else ""
 
@@ -121,28 +121,6 @@ class AsyncWorkspace:
     ) -> results.Pushed:
         """Copies files into it."""
         return await self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
-
-    async def logs(
-        self, *, sequence: int | None = None, tail: int | None = None
-    ) -> results.WorkspaceLogs:
-        """What was run in it."""
-        return await self._pyro.read_workspace_logs(self.id, sequence=sequence, tail=tail)
-
-    async def status(self) -> results.Workspace:
-        """What is known of it."""
-        return await self._pyro.status_workspace(self.id)
-
-    async def stop(self) -> results.Workspace:
-        """Stops it; its files are kept."""
-        return await self._pyro.stop_workspace(self.id)
-
-    async def start(self) -> results.Workspace:
-        """Starts it again."""
-        return await self._pyro.start_workspace(self.id)
-
-    async def delete(self) -> results.WorkspaceDeleted:
-        """Deletes it with everything in it."""
-        return await self._pyro.delete_workspace(self.id)
 
     async def __aenter__(self) -> AsyncWorkspace:
         if not isinstance(self._make, str):

@@ -9,18 +9,14 @@ from typing import Any
 from pyro_mcp import results
 
 METHODS = {
-    "vm_list_environments": "list_environments",
-    "env_pull": "pull_environment",
-    "env_inspect": "inspect_environment",
-    "env_prune": "prune_environments",
     "vm_run": "run_in_vm",
+    "vm_list_environments": "list_environments",
     "vm_create": "create_vm",
     "vm_start": "start_vm",
     "vm_exec": "exec_vm",
     "vm_stop": "stop_vm",
     "vm_delete": "delete_vm",
     "vm_status": "status_vm",
-    "vm_list": "list_vms",
     "vm_network_info": "network_info_vm",
     "vm_reap_expired": "reap_expired",
     "workspace_create": "create_workspace",
@@ -31,7 +27,14 @@ METHODS = {
     "workspace_stop": "stop_workspace",
     "workspace_start": "start_workspace",
     "workspace_logs": "read_workspace_logs",
+    "workspace_file_list": "list_workspace_files",
+    "workspace_file_read": "read_workspace_file",
+    "workspace_file_write": "write_workspace_file",
     "workspace_delete": "delete_workspace",
+    "env_pull": "pull_environment",
+    "env_inspect": "inspect_environment",
+    "env_prune": "prune_environments",
+    "vm_list": "list_vms",
     "doctor": "doctor",
     "demo": "demo",
     "demo_ollama": "demo_ollama",
@@ -43,125 +46,6 @@ class Operations:
 
     def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
-
-    def list_environments(self) -> list[results.Environment]:
-        """List the environments that can be booted and whether each is installed
-
-        Returns:
-            The environments, by name.
-                cache_dir: The environment cache.
-                catalog_version: Version of the catalog it is in.
-                compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
-                distribution: The distribution.
-                distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
-                install_manifest: The record of its installation, if it is installed.
-                installed: Whether it is installed.
-                name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
-                platform: The platform it runs on.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
-                version: Its version.
-
-        Raises:
-            PyroValueError: The request cannot be meant, or names what does not exist.
-            PyroRuntimeError: The request is sound, but was not carried out.
-        """
-        response: list[results.Environment] = (self._call("vm_list_environments", {}))["environments"]
-        return response
-
-    def pull_environment(self, environment: str) -> results.Pulled:
-        """Install an environment, or check that it is installed
-
-        It is built from the Debian archive that the machine's apt is configured for, which takes
-        about half a minute. An installed environment that is complete and unaltered is left as it is.
-
-        Args:
-            environment: Environment to install, for example `debian:12`
-
-        Returns:
-            An installed environment.
-                cache_dir: The environment cache.
-                catalog_version: Version of the catalog it is in.
-                compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
-                distribution: The distribution.
-                distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
-                install_manifest: The record of its installation, if it is installed.
-                installed: Whether it is installed.
-                kernel_image: Its kernel.
-                name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
-                platform: The platform it runs on.
-                rootfs_image: The image of its root file system.
-                source: Where it came from.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
-                version: Its version.
-
-        Raises:
-            PyroValueError: The request cannot be meant, or names what does not exist.
-            PyroRuntimeError: The request is sound, but was not carried out.
-        """
-        response: results.Pulled = self._call("env_pull", {"environment": environment})
-        return response
-
-    def inspect_environment(self, environment: str) -> results.Environment:
-        """Show what an environment consists of and where it is installed
-
-        Args:
-            environment: Environment to show, for example `debian:12`
-
-        Returns:
-            What is known about one environment.
-                cache_dir: The environment cache.
-                catalog_version: Version of the catalog it is in.
-                compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
-                distribution: The distribution.
-                distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
-                install_manifest: The record of its installation, if it is installed.
-                installed: Whether it is installed.
-                name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
-                platform: The platform it runs on.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
-                version: Its version.
-
-        Raises:
-            PyroValueError: The request cannot be meant, or names what does not exist.
-            PyroRuntimeError: The request is sound, but was not carried out.
-        """
-        response: results.Environment = self._call("env_inspect", {"environment": environment})
-        return response
-
-    def prune_environments(self) -> results.Pruned:
-        """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
-
-        A complete environment of the current catalog is never removed.
-
-        Returns:
-            What was removed.
-                count: How many they are.
-                deleted_environment_dirs: Names of the removed directories, sorted.
-
-        Raises:
-            PyroValueError: The request cannot be meant, or names what does not exist.
-            PyroRuntimeError: The request is sound, but was not carried out.
-        """
-        response: results.Pruned = self._call("env_prune", {})
-        return response
 
     def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
@@ -210,6 +94,36 @@ class Operations:
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        return response
+
+    def list_environments(self) -> list[results.Environment]:
+        """List the environments that can be booted and whether each is installed
+
+        Returns:
+            The environments, by name.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: list[results.Environment] = (self._call("vm_list_environments", {}))["environments"]
         return response
 
     def create_vm(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.Vm:
@@ -406,21 +320,6 @@ class Operations:
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.Vm = self._call("vm_status", {"vm_id": vm_id})
-        return response
-
-    def list_vms(self) -> results.Vms:
-        """List the VMs that outlive their calls
-
-        Returns:
-            All VMs.
-                count: How many there are.
-                vms: The VMs, the newest first.
-
-        Raises:
-            PyroValueError: The request cannot be meant, or names what does not exist.
-            PyroRuntimeError: The request is sound, but was not carried out.
-        """
-        response: results.Vms = self._call("vm_list", {})
         return response
 
     def network_info_vm(self, vm_id: str) -> results.VmNetwork:
@@ -764,6 +663,102 @@ of that with sequence, or of the newest
         response: results.WorkspaceLogs = self._call("workspace_logs", {"workspace_id": workspace_id, "sequence": sequence, "tail": tail, "follow": follow, "offset": offset, "limit": limit})
         return response
 
+    def list_workspace_files(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
+        """List files of a started workspace
+
+        Symbolic links are named and not followed, unless the path itself is one. A paused workspace is
+        woken for it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: Directory or file, absolute or relative to /workspace
+            recursive: List what is in its directories, too
+
+        Returns:
+            What is in a directory.
+                entries: Its entries, sorted by name; a directory comes before its contents.
+                path: The directory.
+                recursive: Whether what is in its directories is listed, too.
+                truncated: Present if there are more entries: only the first 10,000 are listed.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.FileListing = self._call("workspace_file_list", {"workspace_id": workspace_id, "path": path, "recursive": recursive})
+        return response
+
+    def read_workspace_file(self, workspace_id: str, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
+        """Read a file of a started workspace
+
+        Only the part that is asked for is read, however large the file is. A symbolic link is followed
+        if it stays in /workspace. A paused workspace is woken for it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: The file, absolute or relative to /workspace
+            offset: Byte of the file to begin with
+            max_bytes: The most bytes to read, 1 to 1048576
+            base64: Return the exact bytes in Base64, too
+
+        Returns:
+            What a file holds.
+                content: What was read, as text.
+                content_base64: Present if it was asked for: what was read, in Base64.
+                content_lossy: Present if bytes in `content` that are not UTF-8 were replaced.
+                max_bytes: The most bytes that were to be read.
+                mode: Its permissions, in octal digits, for example `0644`.
+                next_offset: Present if there is more: the byte with which the next part begins.
+                offset: The byte of the file with which `content` begins.
+                path: The file's absolute path.
+                sha256: Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it.
+                size_bytes: How many bytes the whole file holds.
+                truncated: Whether the file holds more after what was read.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.FileContent = self._call("workspace_file_read", {"workspace_id": workspace_id, "path": path, "offset": offset, "max_bytes": max_bytes, "base64": base64})
+        return response
+
+    def write_workspace_file(self, workspace_id: str, path: str, *, text: str | None = None, text_file: str | os.PathLike[str] | None = None, base64: str | None = None, mode: str | None = None, if_match: str | None = None) -> results.WrittenFile:
+        """Write a file of a started workspace
+
+        The file holds either what it held before or all of the new content, whatever happens. One that
+        exists keeps its mode and owner; directories that are missing are made. When this returns, the
+        content is on the workspace's disk. A paused workspace is woken for it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: The file, absolute or relative to /workspace
+            text: What it will hold, as text
+            text_file: File of this host with what it will hold; `-` is standard input
+            base64: What it will hold, in Base64
+            mode: Permissions that it will have, in octal digits; the default for a new file is 0644
+            if_match: Write only if the file holds what has this SHA-256, in hexadecimal; `missing`: only if there
+is no such file
+
+        Returns:
+            A file that was written.
+                bytes_written: How many bytes were written: all that it holds.
+                created: Whether it did not exist before.
+                execution_mode: Where it was written.
+                mode: Its permissions, in octal digits, for example `0644`.
+                path: The file's absolute path.
+                sha256: SHA-256 of what it holds, in hexadecimal, as `if_match` takes it.
+                size_bytes: How many bytes it holds.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.WrittenFile = self._call("workspace_file_write", {"workspace_id": workspace_id, "path": path, "text": text, "text_file": text_file, "base64": base64, "mode": mode, "if_match": if_match})
+        return response
+
     def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
         """Delete a workspace with its files and logs, whatever it is doing
 
@@ -781,6 +776,110 @@ of that with sequence, or of the newest
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.WorkspaceDeleted = self._call("workspace_delete", {"workspace_id": workspace_id})
+        return response
+
+    def pull_environment(self, environment: str) -> results.Pulled:
+        """Install an environment, or check that it is installed
+
+        It is built from the Debian archive that the machine's apt is configured for, which takes
+        about half a minute. An installed environment that is complete and unaltered is left as it is.
+
+        Args:
+            environment: Environment to install, for example `debian:12`
+
+        Returns:
+            An installed environment.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                kernel_image: Its kernel.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                rootfs_image: The image of its root file system.
+                source: Where it came from.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pulled = self._call("env_pull", {"environment": environment})
+        return response
+
+    def inspect_environment(self, environment: str) -> results.Environment:
+        """Show what an environment consists of and where it is installed
+
+        Args:
+            environment: Environment to show, for example `debian:12`
+
+        Returns:
+            What is known about one environment.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Environment = self._call("env_inspect", {"environment": environment})
+        return response
+
+    def prune_environments(self) -> results.Pruned:
+        """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
+
+        A complete environment of the current catalog is never removed.
+
+        Returns:
+            What was removed.
+                count: How many they are.
+                deleted_environment_dirs: Names of the removed directories, sorted.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pruned = self._call("env_prune", {})
+        return response
+
+    def list_vms(self) -> results.Vms:
+        """List the VMs that outlive their calls
+
+        Returns:
+            All VMs.
+                count: How many there are.
+                vms: The VMs, the newest first.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vms = self._call("vm_list", {})
         return response
 
     def doctor(self, *, platform: str = "linux-x86_64", boot: bool = False) -> results.Report:
@@ -923,125 +1022,6 @@ class AsyncOperations:
     async def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    async def list_environments(self) -> list[results.Environment]:
-        """List the environments that can be booted and whether each is installed
-
-        Returns:
-            The environments, by name.
-                cache_dir: The environment cache.
-                catalog_version: Version of the catalog it is in.
-                compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
-                distribution: The distribution.
-                distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
-                install_manifest: The record of its installation, if it is installed.
-                installed: Whether it is installed.
-                name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
-                platform: The platform it runs on.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
-                version: Its version.
-
-        Raises:
-            PyroValueError: The request cannot be meant, or names what does not exist.
-            PyroRuntimeError: The request is sound, but was not carried out.
-        """
-        response: list[results.Environment] = (await self._call("vm_list_environments", {}))["environments"]
-        return response
-
-    async def pull_environment(self, environment: str) -> results.Pulled:
-        """Install an environment, or check that it is installed
-
-        It is built from the Debian archive that the machine's apt is configured for, which takes
-        about half a minute. An installed environment that is complete and unaltered is left as it is.
-
-        Args:
-            environment: Environment to install, for example `debian:12`
-
-        Returns:
-            An installed environment.
-                cache_dir: The environment cache.
-                catalog_version: Version of the catalog it is in.
-                compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
-                distribution: The distribution.
-                distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
-                install_manifest: The record of its installation, if it is installed.
-                installed: Whether it is installed.
-                kernel_image: Its kernel.
-                name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
-                platform: The platform it runs on.
-                rootfs_image: The image of its root file system.
-                source: Where it came from.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
-                version: Its version.
-
-        Raises:
-            PyroValueError: The request cannot be meant, or names what does not exist.
-            PyroRuntimeError: The request is sound, but was not carried out.
-        """
-        response: results.Pulled = await self._call("env_pull", {"environment": environment})
-        return response
-
-    async def inspect_environment(self, environment: str) -> results.Environment:
-        """Show what an environment consists of and where it is installed
-
-        Args:
-            environment: Environment to show, for example `debian:12`
-
-        Returns:
-            What is known about one environment.
-                cache_dir: The environment cache.
-                catalog_version: Version of the catalog it is in.
-                compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
-                distribution: The distribution.
-                distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
-                install_manifest: The record of its installation, if it is installed.
-                installed: Whether it is installed.
-                name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
-                platform: The platform it runs on.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
-                version: Its version.
-
-        Raises:
-            PyroValueError: The request cannot be meant, or names what does not exist.
-            PyroRuntimeError: The request is sound, but was not carried out.
-        """
-        response: results.Environment = await self._call("env_inspect", {"environment": environment})
-        return response
-
-    async def prune_environments(self) -> results.Pruned:
-        """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
-
-        A complete environment of the current catalog is never removed.
-
-        Returns:
-            What was removed.
-                count: How many they are.
-                deleted_environment_dirs: Names of the removed directories, sorted.
-
-        Raises:
-            PyroValueError: The request cannot be meant, or names what does not exist.
-            PyroRuntimeError: The request is sound, but was not carried out.
-        """
-        response: results.Pruned = await self._call("env_prune", {})
-        return response
-
     async def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
@@ -1089,6 +1069,36 @@ class AsyncOperations:
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        return response
+
+    async def list_environments(self) -> list[results.Environment]:
+        """List the environments that can be booted and whether each is installed
+
+        Returns:
+            The environments, by name.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: list[results.Environment] = (await self._call("vm_list_environments", {}))["environments"]
         return response
 
     async def create_vm(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.Vm:
@@ -1285,21 +1295,6 @@ class AsyncOperations:
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.Vm = await self._call("vm_status", {"vm_id": vm_id})
-        return response
-
-    async def list_vms(self) -> results.Vms:
-        """List the VMs that outlive their calls
-
-        Returns:
-            All VMs.
-                count: How many there are.
-                vms: The VMs, the newest first.
-
-        Raises:
-            PyroValueError: The request cannot be meant, or names what does not exist.
-            PyroRuntimeError: The request is sound, but was not carried out.
-        """
-        response: results.Vms = await self._call("vm_list", {})
         return response
 
     async def network_info_vm(self, vm_id: str) -> results.VmNetwork:
@@ -1643,6 +1638,102 @@ of that with sequence, or of the newest
         response: results.WorkspaceLogs = await self._call("workspace_logs", {"workspace_id": workspace_id, "sequence": sequence, "tail": tail, "follow": follow, "offset": offset, "limit": limit})
         return response
 
+    async def list_workspace_files(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
+        """List files of a started workspace
+
+        Symbolic links are named and not followed, unless the path itself is one. A paused workspace is
+        woken for it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: Directory or file, absolute or relative to /workspace
+            recursive: List what is in its directories, too
+
+        Returns:
+            What is in a directory.
+                entries: Its entries, sorted by name; a directory comes before its contents.
+                path: The directory.
+                recursive: Whether what is in its directories is listed, too.
+                truncated: Present if there are more entries: only the first 10,000 are listed.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.FileListing = await self._call("workspace_file_list", {"workspace_id": workspace_id, "path": path, "recursive": recursive})
+        return response
+
+    async def read_workspace_file(self, workspace_id: str, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
+        """Read a file of a started workspace
+
+        Only the part that is asked for is read, however large the file is. A symbolic link is followed
+        if it stays in /workspace. A paused workspace is woken for it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: The file, absolute or relative to /workspace
+            offset: Byte of the file to begin with
+            max_bytes: The most bytes to read, 1 to 1048576
+            base64: Return the exact bytes in Base64, too
+
+        Returns:
+            What a file holds.
+                content: What was read, as text.
+                content_base64: Present if it was asked for: what was read, in Base64.
+                content_lossy: Present if bytes in `content` that are not UTF-8 were replaced.
+                max_bytes: The most bytes that were to be read.
+                mode: Its permissions, in octal digits, for example `0644`.
+                next_offset: Present if there is more: the byte with which the next part begins.
+                offset: The byte of the file with which `content` begins.
+                path: The file's absolute path.
+                sha256: Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it.
+                size_bytes: How many bytes the whole file holds.
+                truncated: Whether the file holds more after what was read.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.FileContent = await self._call("workspace_file_read", {"workspace_id": workspace_id, "path": path, "offset": offset, "max_bytes": max_bytes, "base64": base64})
+        return response
+
+    async def write_workspace_file(self, workspace_id: str, path: str, *, text: str | None = None, text_file: str | os.PathLike[str] | None = None, base64: str | None = None, mode: str | None = None, if_match: str | None = None) -> results.WrittenFile:
+        """Write a file of a started workspace
+
+        The file holds either what it held before or all of the new content, whatever happens. One that
+        exists keeps its mode and owner; directories that are missing are made. When this returns, the
+        content is on the workspace's disk. A paused workspace is woken for it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: The file, absolute or relative to /workspace
+            text: What it will hold, as text
+            text_file: File of this host with what it will hold; `-` is standard input
+            base64: What it will hold, in Base64
+            mode: Permissions that it will have, in octal digits; the default for a new file is 0644
+            if_match: Write only if the file holds what has this SHA-256, in hexadecimal; `missing`: only if there
+is no such file
+
+        Returns:
+            A file that was written.
+                bytes_written: How many bytes were written: all that it holds.
+                created: Whether it did not exist before.
+                execution_mode: Where it was written.
+                mode: Its permissions, in octal digits, for example `0644`.
+                path: The file's absolute path.
+                sha256: SHA-256 of what it holds, in hexadecimal, as `if_match` takes it.
+                size_bytes: How many bytes it holds.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.WrittenFile = await self._call("workspace_file_write", {"workspace_id": workspace_id, "path": path, "text": text, "text_file": text_file, "base64": base64, "mode": mode, "if_match": if_match})
+        return response
+
     async def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
         """Delete a workspace with its files and logs, whatever it is doing
 
@@ -1660,6 +1751,110 @@ of that with sequence, or of the newest
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.WorkspaceDeleted = await self._call("workspace_delete", {"workspace_id": workspace_id})
+        return response
+
+    async def pull_environment(self, environment: str) -> results.Pulled:
+        """Install an environment, or check that it is installed
+
+        It is built from the Debian archive that the machine's apt is configured for, which takes
+        about half a minute. An installed environment that is complete and unaltered is left as it is.
+
+        Args:
+            environment: Environment to install, for example `debian:12`
+
+        Returns:
+            An installed environment.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                kernel_image: Its kernel.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                rootfs_image: The image of its root file system.
+                source: Where it came from.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pulled = await self._call("env_pull", {"environment": environment})
+        return response
+
+    async def inspect_environment(self, environment: str) -> results.Environment:
+        """Show what an environment consists of and where it is installed
+
+        Args:
+            environment: Environment to show, for example `debian:12`
+
+        Returns:
+            What is known about one environment.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages it promises.
+                description: What it is for.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: Where it is, or would be, installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                name: Its name.
+                oci_reference: Reference of a published image.
+                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
+                oci_repository: Repository of a published image.
+                platform: The platform it runs on.
+                source_digest: SHA-256 of its recipe, in hexadecimal.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Environment = await self._call("env_inspect", {"environment": environment})
+        return response
+
+    async def prune_environments(self) -> results.Pruned:
+        """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
+
+        A complete environment of the current catalog is never removed.
+
+        Returns:
+            What was removed.
+                count: How many they are.
+                deleted_environment_dirs: Names of the removed directories, sorted.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pruned = await self._call("env_prune", {})
+        return response
+
+    async def list_vms(self) -> results.Vms:
+        """List the VMs that outlive their calls
+
+        Returns:
+            All VMs.
+                count: How many there are.
+                vms: The VMs, the newest first.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Vms = await self._call("vm_list", {})
         return response
 
     async def doctor(self, *, platform: str = "linux-x86_64", boot: bool = False) -> results.Report:
@@ -1794,3 +1989,97 @@ of that with sequence, or of the newest
         """
         response: results.ModelRun = await self._call("demo_ollama", {"base_url": base_url, "model": model, "timeout_seconds": timeout_seconds, "stream": stream})
         return response
+
+
+class WorkspaceOperations:
+    """Every operation on a workspace as a method of it."""
+
+    _pyro: Operations
+    id: str
+
+    def exec(self, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+        """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
+        return self._pyro.exec_workspace(self.id, command=command, timeout_seconds=timeout_seconds)
+
+    def push_sync(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
+        """Copy files into a started workspace: see `Pyro.push_workspace_sync`."""
+        return self._pyro.push_workspace_sync(self.id, source_path, dest=dest, exclude=exclude, exclude_from=exclude_from, git_ignored=git_ignored, unreadable=unreadable)
+
+    def status(self) -> results.Workspace:
+        """Show what a workspace is doing: see `Pyro.status_workspace`."""
+        return self._pyro.status_workspace(self.id)
+
+    def stop(self) -> results.Workspace:
+        """Stop a workspace in order; its files and logs are kept: see `Pyro.stop_workspace`."""
+        return self._pyro.stop_workspace(self.id)
+
+    def start(self) -> results.Workspace:
+        """Start a stopped workspace again, with its files: see `Pyro.start_workspace`."""
+        return self._pyro.start_workspace(self.id)
+
+    def logs(self, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
+        """Show what was run in a workspace, with its output: see `Pyro.read_workspace_logs`."""
+        return self._pyro.read_workspace_logs(self.id, sequence=sequence, tail=tail, follow=follow, offset=offset, limit=limit)
+
+    def list_files(self, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
+        """List files of a started workspace: see `Pyro.list_workspace_files`."""
+        return self._pyro.list_workspace_files(self.id, path=path, recursive=recursive)
+
+    def read_file(self, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
+        """Read a file of a started workspace: see `Pyro.read_workspace_file`."""
+        return self._pyro.read_workspace_file(self.id, path, offset=offset, max_bytes=max_bytes, base64=base64)
+
+    def write_file(self, path: str, *, text: str | None = None, text_file: str | os.PathLike[str] | None = None, base64: str | None = None, mode: str | None = None, if_match: str | None = None) -> results.WrittenFile:
+        """Write a file of a started workspace: see `Pyro.write_workspace_file`."""
+        return self._pyro.write_workspace_file(self.id, path, text=text, text_file=text_file, base64=base64, mode=mode, if_match=if_match)
+
+    def delete(self) -> results.WorkspaceDeleted:
+        """Delete a workspace with its files and logs, whatever it is doing: see `Pyro.delete_workspace`."""
+        return self._pyro.delete_workspace(self.id)
+
+
+class AsyncWorkspaceOperations:
+    """Every operation on a workspace as a method of it to await."""
+
+    _pyro: AsyncOperations
+    id: str
+
+    async def exec(self, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+        """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
+        return await self._pyro.exec_workspace(self.id, command=command, timeout_seconds=timeout_seconds)
+
+    async def push_sync(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
+        """Copy files into a started workspace: see `Pyro.push_workspace_sync`."""
+        return await self._pyro.push_workspace_sync(self.id, source_path, dest=dest, exclude=exclude, exclude_from=exclude_from, git_ignored=git_ignored, unreadable=unreadable)
+
+    async def status(self) -> results.Workspace:
+        """Show what a workspace is doing: see `Pyro.status_workspace`."""
+        return await self._pyro.status_workspace(self.id)
+
+    async def stop(self) -> results.Workspace:
+        """Stop a workspace in order; its files and logs are kept: see `Pyro.stop_workspace`."""
+        return await self._pyro.stop_workspace(self.id)
+
+    async def start(self) -> results.Workspace:
+        """Start a stopped workspace again, with its files: see `Pyro.start_workspace`."""
+        return await self._pyro.start_workspace(self.id)
+
+    async def logs(self, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
+        """Show what was run in a workspace, with its output: see `Pyro.read_workspace_logs`."""
+        return await self._pyro.read_workspace_logs(self.id, sequence=sequence, tail=tail, follow=follow, offset=offset, limit=limit)
+
+    async def list_files(self, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
+        """List files of a started workspace: see `Pyro.list_workspace_files`."""
+        return await self._pyro.list_workspace_files(self.id, path=path, recursive=recursive)
+
+    async def read_file(self, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
+        """Read a file of a started workspace: see `Pyro.read_workspace_file`."""
+        return await self._pyro.read_workspace_file(self.id, path, offset=offset, max_bytes=max_bytes, base64=base64)
+
+    async def write_file(self, path: str, *, text: str | None = None, text_file: str | os.PathLike[str] | None = None, base64: str | None = None, mode: str | None = None, if_match: str | None = None) -> results.WrittenFile:
+        """Write a file of a started workspace: see `Pyro.write_workspace_file`."""
+        return await self._pyro.write_workspace_file(self.id, path, text=text, text_file=text_file, base64=base64, mode=mode, if_match=if_match)
+
+    async def delete(self) -> results.WorkspaceDeleted:
+        """Delete a workspace with its files and logs, whatever it is doing: see `Pyro.delete_workspace`."""
+        return await self._pyro.delete_workspace(self.id)

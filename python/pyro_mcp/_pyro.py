@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pyro_mcp import results
 from pyro_mcp._manager import OnOutput, StreamName, VmManager, Wanted
-from pyro_mcp._operations import Operations
+from pyro_mcp._operations import Operations, WorkspaceOperations
 from pyro_mcp._server import DEFAULT_PROFILE, Profile, Server, create_server
 from pyro_mcp._stream import Stream
 from pyro_mcp.errors import PyroError
@@ -22,11 +22,11 @@ R = TypeVar("R")
 OnBytes = Callable[[bytes], object]
 
 
-class Workspace:
+class Workspace(WorkspaceOperations):
     """One workspace. As a context manager it deletes the workspace at its end, if it made it."""
 
     def __init__(self, pyro: Pyro, workspace_id: str, *, made: bool = False) -> None:
-        self._pyro = pyro
+        self._pyro: Pyro = pyro
         self._made = made
         self.id = workspace_id
 
@@ -58,28 +58,6 @@ class Workspace:
     ) -> results.Pushed:
         """Copies files into it, as `Pyro.push_workspace_sync`."""
         return self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
-
-    def logs(
-        self, *, sequence: int | None = None, tail: int | None = None
-    ) -> results.WorkspaceLogs:
-        """What was run in it, as `Pyro.read_workspace_logs`."""
-        return self._pyro.read_workspace_logs(self.id, sequence=sequence, tail=tail)
-
-    def status(self) -> results.Workspace:
-        """What is known of it."""
-        return self._pyro.status_workspace(self.id)
-
-    def stop(self) -> results.Workspace:
-        """Stops it; its files are kept."""
-        return self._pyro.stop_workspace(self.id)
-
-    def start(self) -> results.Workspace:
-        """Starts it again."""
-        return self._pyro.start_workspace(self.id)
-
-    def delete(self) -> results.WorkspaceDeleted:
-        """Deletes it with everything in it."""
-        return self._pyro.delete_workspace(self.id)
 
     def __enter__(self) -> Workspace:
         return self

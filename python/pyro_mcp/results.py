@@ -316,6 +316,73 @@ because the memory was used up."""
     """Present if the command was ended at its time limit."""
 
 
+class _FileContentAlways(TypedDict):
+    """What a file holds. These keys are always there."""
+
+    content: str
+    """What was read, as text."""
+
+    max_bytes: int
+    """The most bytes that were to be read."""
+
+    mode: str
+    """Its permissions, in octal digits, for example `0644`."""
+
+    offset: int
+    """The byte of the file with which `content` begins."""
+
+    path: str
+    """The file's absolute path."""
+
+    size_bytes: int
+    """How many bytes the whole file holds."""
+
+    truncated: bool
+    """Whether the file holds more after what was read."""
+
+    workspace_id: str
+    """The workspace."""
+
+
+class FileContent(_FileContentAlways, total=False):
+    """What a file holds."""
+
+    content_base64: str | None
+    """Present if it was asked for: what was read, in Base64."""
+
+    content_lossy: bool
+    """Present if bytes in `content` that are not UTF-8 were replaced."""
+
+    next_offset: int | None
+    """Present if there is more: the byte with which the next part begins."""
+
+    sha256: str | None
+    """Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it."""
+
+
+class _FileListingAlways(TypedDict):
+    """What is in a directory. These keys are always there."""
+
+    entries: list[ListedFile]
+    """Its entries, sorted by name; a directory comes before its contents."""
+
+    path: str
+    """The directory."""
+
+    recursive: bool
+    """Whether what is in its directories is listed, too."""
+
+    workspace_id: str
+    """The workspace."""
+
+
+class FileListing(_FileListingAlways, total=False):
+    """What is in a directory."""
+
+    truncated: bool
+    """Present if there are more entries: only the first 10,000 are listed."""
+
+
 class IsolationReport(TypedDict):
     """A piece of what is between the VMM and the host."""
 
@@ -411,6 +478,28 @@ class Listed(TypedDict):
 
     workspace_id: str
     """Its id."""
+
+
+class ListedFile(TypedDict):
+    """One entry of a directory."""
+
+    artifact_type: str
+    """`file`, `directory`, `symlink` or `other`."""
+
+    link_target: str | None
+    """Where it points to, if it is a symbolic link."""
+
+    mode: str
+    """Its permissions, in octal digits, for example `0644`."""
+
+    modified_at: int
+    """When it was changed last, in seconds since the Unix epoch."""
+
+    path: str
+    """Its absolute path."""
+
+    size_bytes: int
+    """How many bytes it holds; 0 for directories and devices."""
 
 
 class _LogEntryAlways(TypedDict):
@@ -1151,3 +1240,31 @@ class Workspaces(TypedDict):
 
     workspaces: list[Listed]
     """The workspaces, the last used first."""
+
+
+class WrittenFile(TypedDict):
+    """A file that was written."""
+
+    bytes_written: int
+    """How many bytes were written: all that it holds."""
+
+    created: bool
+    """Whether it did not exist before."""
+
+    execution_mode: str
+    """Where it was written."""
+
+    mode: str
+    """Its permissions, in octal digits, for example `0644`."""
+
+    path: str
+    """The file's absolute path."""
+
+    sha256: str
+    """SHA-256 of what it holds, in hexadecimal, as `if_match` takes it."""
+
+    size_bytes: int
+    """How many bytes it holds."""
+
+    workspace_id: str
+    """The workspace."""

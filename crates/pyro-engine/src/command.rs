@@ -51,3 +51,9 @@ pub(crate) fn out_of_memory(mem_mib: u32) -> Event {
          up (mem_mib: {mem_mib}); it may need a machine with more"
     ))
 }
+
+/// The exit status of a program that passes a command's exit code on. Guests report what `wait`
+/// does: 0 to 255.
+pub(crate) fn exit_status(exit_code: i32) -> u8 {
+    u8::try_from(exit_code & 0xff).unwrap_or(1)
+}

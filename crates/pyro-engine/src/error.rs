@@ -319,6 +319,12 @@ impl Error {
         )
     }
 
+    /// The guest's agent sent what it must not send.
+    pub(crate) fn guest_output(what: &str, detail: &dyn Display) -> Self {
+        let detail = format!("{what} that cannot be read: {detail}");
+        pyro_machine::Error::Protocol { detail }.into()
+    }
+
     /// What a transfer needs on the host failed.
     pub(crate) fn transfer(error: &dyn Display) -> Self {
         let message = format!("the files cannot be transferred: {error}");

@@ -26,6 +26,20 @@ pub enum Effect {
     Destructive,
 }
 
+/// Which clients are offered an operation as a tool: each set has the tools of the one before.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum ToolSet {
+    /// Those that run one command in a fresh microVM.
+    Run,
+    /// Those that work in workspaces.
+    Core,
+    /// All that have tools.
+    Full,
+    /// None: it is a person's business. What it shows, finds or frees is the machine's, not the
+    /// task's.
+    None,
+}
+
 /// A public request. The struct that implements it is the request: its doc comment is the
 /// operation's description, its fields are the parameters.
 pub trait Operation:
@@ -46,8 +60,15 @@ pub trait Operation:
     const ON_HOST: bool = false;
     /// Its properties that name files of the host, which it reads.
     const HOST_PATHS: &'static [&'static str] = &[];
+    /// Which clients are offered it as a tool.
+    const TOOL_SET: ToolSet = ToolSet::Full;
     /// What comes of it.
     type Output: Serialize + DeserializeOwned + JsonSchema + 'static;
+
+    /// Returns the exit status of a program that does nothing else.
+    fn exit_status(_output: &Self::Output) -> u8 {
+        0
+    }
 
     /// Does it.
     fn run(
@@ -79,6 +100,8 @@ pub struct Entry {
     pub on_host: bool,
     /// See [`Operation::HOST_PATHS`].
     pub host_paths: &'static [&'static str],
+    /// See [`Operation::TOOL_SET`].
+    pub tool_set: ToolSet,
     /// The schema of the request.
     pub input_schema: fn() -> Schema,
     /// The schema of the response.
@@ -87,6 +110,8 @@ pub struct Entry {
     pub add_arguments: fn(clap::Command) -> clap::Command,
     /// Reads the request from a command's parameters.
     pub read_arguments: fn(&ArgMatches) -> Result<Value, clap::Error>,
+    /// See [`Operation::exit_status`]. The value must be a result of the operation.
+    pub exit_status: fn(&Value) -> u8,
     /// Does it.
     pub(crate) call: Call,
 }
@@ -105,6 +130,11 @@ impl Entry {
             open_world: T::OPEN_WORLD,
             on_host: T::ON_HOST,
             host_paths: T::HOST_PATHS,
+            tool_set: T::TOOL_SET,
+            exit_status: |value| {
+                let output = serde::Deserialize::deserialize(value);
+                T::exit_status(&output.expect("the engine made it from this very type"))
+            },
             input_schema: || {
                 let mut schema = schema_for!(T);
                 require_what_has_no_default(&mut schema);

@@ -72,6 +72,12 @@ impl From<[CapturedOutput; 2]> for CommandOutput {
 }
 
 impl Capture {
+    /// Returns what was kept, and whether that is all.
+    pub(crate) fn into_bytes(self) -> (Vec<u8>, bool) {
+        let is_whole = self.total == self.kept.len() as u64;
+        (self.kept, is_whole)
+    }
+
     pub(crate) fn finish(self) -> CapturedOutput {
         CapturedOutput::part(self.kept, self.total)
     }
@@ -100,7 +106,7 @@ impl CapturedOutput {
 }
 
 /// Removes the beginning of a character whose end was cut off.
-fn drop_partial_character(bytes: &mut Vec<u8>) {
+pub(crate) fn drop_partial_character(bytes: &mut Vec<u8>) {
     if let Err(error) = std::str::from_utf8(bytes)
         && error.error_len().is_none()
     {
@@ -133,6 +139,11 @@ impl AsyncWrite for Capture {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 pub(crate) fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// Returns bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pyro_engine::operation::Entry;
-use pyro_engine::operations::{OPERATIONS, find};
+use pyro_engine::operation::{Entry, ToolSet};
+use pyro_engine::operations::OPERATIONS;
 
 /// Which tools a client is shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -17,77 +17,6 @@ pub enum Profile {
     #[default]
     WorkspaceFull,
 }
-
-/// Every tool that has a place of its own, in the order in which clients show them. Operations
-/// that are not named here follow in the order of their table.
-const ORDER: &[&str] = &[
-    "vm_run",
-    "vm_list_environments",
-    "vm_create",
-    "vm_start",
-    "vm_exec",
-    "vm_stop",
-    "vm_delete",
-    "vm_status",
-    "vm_network_info",
-    "vm_reap_expired",
-    "workspace_create",
-    "workspace_list",
-    "workspace_update",
-    "workspace_exec",
-    "workspace_sync_push",
-    "workspace_status",
-    "workspace_stop",
-    "workspace_start",
-    "workspace_logs",
-    "workspace_export",
-    "workspace_diff",
-    "workspace_file_list",
-    "workspace_file_read",
-    "workspace_file_write",
-    "workspace_patch_apply",
-    "workspace_disk_export",
-    "workspace_disk_list",
-    "workspace_disk_read",
-    "snapshot_create",
-    "snapshot_list",
-    "snapshot_delete",
-    "workspace_reset",
-    "shell_open",
-    "shell_read",
-    "shell_write",
-    "shell_signal",
-    "shell_close",
-    "service_start",
-    "service_list",
-    "service_status",
-    "service_logs",
-    "service_stop",
-    "workspace_delete",
-];
-
-const CORE: &[&str] = &[
-    "vm_run",
-    "workspace_create",
-    "workspace_list",
-    "workspace_update",
-    "workspace_exec",
-    "workspace_sync_push",
-    "workspace_status",
-    "workspace_logs",
-    "workspace_export",
-    "workspace_diff",
-    "workspace_file_list",
-    "workspace_file_read",
-    "workspace_file_write",
-    "workspace_patch_apply",
-    "workspace_reset",
-    "workspace_delete",
-];
-
-/// Operations that are a person's business: what they show, find or free is the machine's, not
-/// the task's.
-const NOT_TOOLS: &[&str] = &["demo", "demo_ollama", "doctor", "env_prune"];
 
 impl Profile {
     /// All of them, the smallest first.
@@ -102,19 +31,15 @@ impl Profile {
         }
     }
 
-    /// The operations that are its tools, as far as the engine has them.
+    /// The operations that are its tools, in the order in which clients show them.
     pub(crate) fn operations(self) -> Vec<&'static Entry> {
-        let named = |names: &[&str]| names.iter().filter_map(|name| find(name)).collect();
-        match self {
-            Self::VmRun => named(&["vm_run"]),
-            Self::WorkspaceCore => named(CORE),
-            Self::WorkspaceFull => {
-                let mut operations: Vec<_> = named(ORDER);
-                let known = |name| ORDER.contains(&name) || NOT_TOOLS.contains(&name);
-                operations.extend(OPERATIONS.iter().filter(|entry| !known(entry.name)));
-                operations
-            }
-        }
+        let set = match self {
+            Self::VmRun => ToolSet::Run,
+            Self::WorkspaceCore => ToolSet::Core,
+            Self::WorkspaceFull => ToolSet::Full,
+        };
+        let is_offered = |entry: &&Entry| entry.tool_set <= set;
+        OPERATIONS.iter().filter(is_offered).collect()
     }
 }
 
@@ -145,25 +70,37 @@ mod tests {
         operations.iter().map(|entry| entry.name).collect()
     }
 
+    /// The contract's order, as far as there are such tools, and what is no tool.
     #[test]
-    fn every_operation_is_a_tool_once_or_deliberately_none() {
+    fn profiles_are_what_was_promised() {
         let full = names(Profile::WorkspaceFull);
-        for entry in OPERATIONS {
-            let times = full.iter().filter(|name| **name == entry.name).count();
-            let expected = usize::from(!NOT_TOOLS.contains(&entry.name));
-            assert_eq!(times, expected, "{}", entry.name);
-        }
-        assert_eq!(full[..2], ["vm_run", "vm_list_environments"]);
-    }
-
-    #[test]
-    fn smaller_profiles_are_parts_of_larger_ones() {
-        let full = names(Profile::WorkspaceFull);
-        let core = names(Profile::WorkspaceCore);
         assert_eq!(names(Profile::VmRun), ["vm_run"]);
-        assert_eq!(core[0], "vm_run");
-        assert!(core.iter().all(|name| full.contains(name)));
-        assert!(CORE.iter().all(|name| ORDER.contains(name)));
+        assert_eq!(
+            names(Profile::WorkspaceCore),
+            [
+                "vm_run",
+                "workspace_create",
+                "workspace_list",
+                "workspace_exec",
+                "workspace_sync_push",
+                "workspace_status",
+                "workspace_logs",
+                "workspace_file_list",
+                "workspace_file_read",
+                "workspace_file_write",
+                "workspace_delete",
+            ]
+        );
+        assert!(
+            names(Profile::WorkspaceCore)
+                .iter()
+                .all(|name| full.contains(name))
+        );
+        assert_eq!(full[..2], ["vm_run", "vm_list_environments"]);
+        for entry in OPERATIONS {
+            let is_no_tool = ["demo", "demo_ollama", "doctor", "env_prune"].contains(&entry.name);
+            assert_eq!(full.contains(&entry.name), !is_no_tool, "{}", entry.name);
+        }
     }
 
     #[test]

@@ -27,6 +27,10 @@ const GROUPS: &[(&[&str], &str)] = &[
         "Work in a microVM that is kept: many commands, one set of files",
     ),
     (&["workspace", "sync"], "Copy files into a workspace"),
+    (
+        &["workspace", "file"],
+        "List, read and write files of a workspace",
+    ),
     (&["vm"], "Manage microVMs that outlive a command"),
 ];
 
@@ -140,6 +144,7 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
     }
     let command = match entry.name {
         LOGS => command.arg(raw()),
+        FILE_READ => command.arg(content_only()),
         CONVERSATION => command.arg(verbose()),
         _ => command,
     };
@@ -176,6 +181,19 @@ fn raw() -> Arg {
         .long(RAW)
         .action(ArgAction::SetTrue)
         .help("Write control characters to a terminal as they are, instead of escaping them")
+}
+
+/// The operation that shows what a file of a guest holds.
+pub(crate) const FILE_READ: &str = "workspace_file_read";
+/// The option that shows only that, byte for byte.
+pub(crate) const CONTENT_ONLY: &str = "content-only";
+
+fn content_only() -> Arg {
+    Arg::new(CONTENT_ONLY)
+        .long(CONTENT_ONLY)
+        .action(ArgAction::SetTrue)
+        .conflicts_with("json")
+        .help("Print the exact bytes that were read, and nothing else")
 }
 
 fn json() -> Arg {

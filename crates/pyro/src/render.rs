@@ -1,9 +1,11 @@
-//! *Rendering*: what came of an operation, for people. An operation without an entry here is
-//! shown as JSON.
+//! *Rendering*: what came of an operation, for people.
 
 use std::fmt::Write;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use pyro_engine::octets;
+use pyro_engine::operation::Entry;
 use pyro_engine::operations::doctor::{QemuReport, Report};
 use pyro_engine::operations::env::{Environment, EnvironmentList, Pruned, Pulled};
 use pyro_engine::operations::vm::{self, Reaped, RunResult};
@@ -19,7 +21,8 @@ macro_rules! line {
     };
 }
 
-// After the macro, which it uses.
+// After the macro, which they use.
+mod files;
 mod instances;
 mod tour;
 
@@ -45,68 +48,101 @@ pub(crate) enum Part {
     Stderr(String),
 }
 
-/// Renders the result of the operation `name`, of what was asked by `request`.
-pub(crate) fn human(name: &str, request: &Value, value: &Value, verbose: bool) -> Rendered {
-    let text = |stdout: String| Rendered {
-        parts: vec![Part::Stdout(stdout)],
-        ..Rendered::default()
-    };
-    let footer = |footer: String| Rendered {
-        footer,
-        ..Rendered::default()
-    };
-    match name {
-        "vm_list_environments" => text(environment_list(&typed(value))),
-        "env_inspect" => text(environment("Environment", &typed(value), None)),
-        "env_pull" => {
-            let pulled: Pulled = typed(value);
-            text(environment("Pulled", &pulled.environment, Some(&pulled)))
-        }
-        "env_prune" => text(pruned(&typed(value))),
-        "vm_run" => footer(run_footer("run", &typed(value))),
-        "vm_exec" => footer(run_footer("vm-exec", &typed(value))),
-        "vm_create" | "vm_start" | "vm_stop" | "vm_status" => text(instances::vm(&typed(value))),
-        "vm_list" => text(instances::vms(&typed(value))),
-        "vm_network_info" => text(instances::network(&typed(value))),
-        "vm_delete" => text(format!(
-            "Deleted VM: {}\n",
-            typed::<vm::Deleted>(value).vm_id
-        )),
-        "vm_reap_expired" => text(reaped(&typed(value))),
-        "workspace_create" | "workspace_start" | "workspace_stop" | "workspace_status" => {
-            text(instances::workspace(&typed(value)))
-        }
-        "workspace_list" => text(instances::workspaces(&typed(value))),
-        "workspace_exec" => footer(instances::exec_footer(&typed(value))),
-        "workspace_sync_push" => text(instances::pushed(&typed(value))),
-        "workspace_logs" if request["follow"] == true => footer(instances::followed(&typed(value))),
-        "workspace_logs" => Rendered {
-            parts: instances::logs(&typed(value)),
-            ..Rendered::default()
-        },
-        "workspace_delete" => {
-            let deleted: workspace::Deleted = typed(value);
-            text(format!("Deleted workspace: {}\n", deleted.workspace_id))
-        }
-        "doctor" => text(doctor(&typed(value))),
-        "demo" => text(tour::end(&typed(value))),
-        "demo_ollama" => text(talk::summary(&typed(value), verbose)),
-        _ => text(json::pretty(value)),
-    }
-    .with_status(status(name, value))
+/// What is to be rendered.
+struct View<'a> {
+    request: &'a Value,
+    value: &'a Value,
+    verbose: bool,
 }
 
-/// Returns the exit status that goes with the result of the operation `name`.
-pub(crate) fn status(name: &str, value: &Value) -> u8 {
-    match name {
-        "vm_run" | "vm_exec" | "workspace_exec" => {
-            let code = value["exit_code"].as_i64().unwrap_or(1);
-            // Guests report what `wait` does: 0 to 255.
-            u8::try_from(code & 0xff).unwrap_or(1)
-        }
-        "doctor" => u8::from(!typed::<Report>(value).runtime_ok),
-        _ => 0,
+impl View<'_> {
+    /// Returns the result as what it is.
+    fn typed<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_value(self.value.clone()).expect("the engine made it from this very type")
     }
+}
+
+/// Renders the result of an operation, of what was asked by `request`.
+pub(crate) fn human(entry: &Entry, request: &Value, value: &Value, verbose: bool) -> Rendered {
+    let view = View {
+        request,
+        value,
+        verbose,
+    };
+    let rendered = match renderer(entry.name) {
+        Some(render) => render(&view),
+        None => text(json::pretty(value)),
+    };
+    rendered.with_status((entry.exit_status)(value))
+}
+
+/// Returns what `workspace file read` has read, byte for byte.
+pub(crate) fn content(value: &Value) -> Vec<u8> {
+    let base64 = value["content_base64"].as_str().unwrap_or_default();
+    STANDARD.decode(base64).expect("the engine encoded it")
+}
+
+fn text(stdout: String) -> Rendered {
+    Rendered {
+        parts: vec![Part::Stdout(stdout)],
+        ..Rendered::default()
+    }
+}
+
+fn footer(footer: String) -> Rendered {
+    Rendered {
+        footer,
+        ..Rendered::default()
+    }
+}
+
+/// Returns what renders the results of an operation. A test finds one for each.
+fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
+    Some(match name {
+        "vm_list_environments" => |view| text(environment_list(&view.typed())),
+        "env_inspect" => |view| text(environment("Environment", &view.typed(), None)),
+        "env_pull" => |view| {
+            let pulled: Pulled = view.typed();
+            text(environment("Pulled", &pulled.environment, Some(&pulled)))
+        },
+        "env_prune" => |view| text(pruned(&view.typed())),
+        "vm_run" => |view| footer(run_footer("run", &view.typed())),
+        "vm_exec" => |view| footer(run_footer("vm-exec", &view.typed())),
+        "vm_create" | "vm_start" | "vm_stop" | "vm_status" => {
+            |view| text(instances::vm(&view.typed()))
+        }
+        "vm_list" => |view| text(instances::vms(&view.typed())),
+        "vm_network_info" => |view| text(instances::network(&view.typed())),
+        "vm_delete" => |view| {
+            let deleted: vm::Deleted = view.typed();
+            text(format!("Deleted VM: {}\n", deleted.vm_id))
+        },
+        "vm_reap_expired" => |view| text(reaped(&view.typed())),
+        "workspace_create" | "workspace_start" | "workspace_stop" | "workspace_status" => {
+            |view| text(instances::workspace(&view.typed()))
+        }
+        "workspace_list" => |view| text(instances::workspaces(&view.typed())),
+        "workspace_exec" => |view| footer(instances::exec_footer(&view.typed())),
+        "workspace_sync_push" => |view| text(instances::pushed(&view.typed())),
+        "workspace_logs" => |view| match view.request["follow"] == true {
+            true => footer(instances::followed(&view.typed())),
+            false => Rendered {
+                parts: instances::logs(&view.typed()),
+                ..Rendered::default()
+            },
+        },
+        "workspace_file_list" => |view| text(files::listing(&view.typed())),
+        "workspace_file_read" => |view| files::content(view.typed()),
+        "workspace_file_write" => |view| text(files::written(&view.typed())),
+        "workspace_delete" => |view| {
+            let deleted: workspace::Deleted = view.typed();
+            text(format!("Deleted workspace: {}\n", deleted.workspace_id))
+        },
+        "doctor" => |view| text(doctor(&view.typed())),
+        "demo" => |view| text(tour::end(&view.typed())),
+        "demo_ollama" => |view| text(talk::summary(&view.typed(), view.verbose)),
+        _ => return None,
+    })
 }
 
 impl Rendered {
@@ -120,10 +156,6 @@ impl Rendered {
 fn shown(text: &str) -> String {
     let bytes = octets::decode(text);
     pyro_text::escaped(&String::from_utf8_lossy(&bytes)).into_owned()
-}
-
-fn typed<T: DeserializeOwned>(value: &Value) -> T {
-    serde_json::from_value(value.clone()).expect("the engine made it from this very type")
 }
 
 fn environment_list(list: &EnvironmentList) -> String {
@@ -352,4 +384,18 @@ fn list_or_none(items: &[impl AsRef<str>]) -> String {
 
 fn yes_no(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
+}
+
+#[cfg(test)]
+mod tests {
+    use pyro_engine::operations::OPERATIONS;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_has_a_form_for_people() {
+        for entry in OPERATIONS {
+            assert!(renderer(entry.name).is_some(), "{}", entry.name);
+        }
+    }
 }

@@ -120,11 +120,17 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let signalled = Arc::new(AtomicI32::new(0));
 
     // A log is read by somebody who did not run the command, and on purpose.
-    let harmless = entry.name == arguments::LOGS && !matches.get_flag(arguments::RAW);
+    let harmless = match entry.name {
+        arguments::LOGS => !matches.get_flag(arguments::RAW),
+        arguments::FILE_READ => !matches.get_flag(arguments::CONTENT_ONLY),
+        _ => false,
+    };
+    let exact = entry.name == arguments::FILE_READ && matches.get_flag(arguments::CONTENT_ONLY);
 
     let mut asked = Value::Null;
     let mut finished = begun;
     let result = request(entry, matches).and_then(|(config, request)| {
+        let request = if exact { exactly(request) } else { request };
         asked = request.clone();
         let runtime = runtime()?;
         let (news, steps) = (news.clone(), trace.clone());
@@ -160,11 +166,10 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let status = match (&result, news.lost()) {
         // What comes after it would be lost, too.
         (Ok(_), Some(error)) => standard::status(Err(error), 0),
-        (Ok(value), None) if as_json => {
-            print(&json::pretty(value), render::status(entry.name, value))
-        }
+        (Ok(value), None) if exact => standard::status(standard::print(&render::content(value)), 0),
+        (Ok(value), None) if as_json => print(&json::pretty(value), (entry.exit_status)(value)),
         (Ok(value), None) => {
-            let rendered = render::human(entry.name, &asked, value, verbose);
+            let rendered = render::human(entry, &asked, value, verbose);
             show(&rendered, quiet, harmless, &output)
         }
         (Err(error), _) => {
@@ -198,6 +203,12 @@ pub(crate) fn configuration(matches: &ArgMatches) -> Result<Config, Error> {
         config.start = Start::Boot;
     }
     Ok(config)
+}
+
+/// Asks for what was read byte for byte.
+fn exactly(mut request: Value) -> Value {
+    request["base64"] = true.into();
+    request
 }
 
 fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error> {

@@ -54,23 +54,6 @@ impl Method {
 
     /// The method's definition, in a class.
     pub(super) fn text(&self, keyword: &str) -> String {
-        let mut text = format!("\n    {keyword}def {}(self", self.name);
-        let mut keywords = false;
-        for parameter in &self.parameters {
-            if !parameter.positional && !keywords {
-                text.push_str(", *");
-                keywords = true;
-            }
-            let _ = write!(text, ", {}: {}", parameter.name, parameter.annotation);
-            if let Some(default) = &parameter.default {
-                let _ = write!(text, " = {default}");
-            }
-        }
-        let Returns {
-            annotation, key, ..
-        } = &self.returns;
-        let _ = writeln!(text, ") -> {annotation}:");
-        text.push_str(&self.documentation());
         let request: Vec<String> = self
             .parameters
             .iter()
@@ -82,15 +65,73 @@ impl Method {
             self.operation,
             request.join(", ")
         );
-        let value = match key {
+        let value = match self.returns.key {
             Some(key) => format!("({call})[\"{key}\"]"),
             None => call,
         };
+        let mut text = self.head(keyword, &self.name, &self.parameters);
+        text.push_str(&self.documentation());
+        let annotation = &self.returns.annotation;
         let _ = write!(
             text,
             "        response: {annotation} = {value}\n        return response\n"
         );
         text
+    }
+
+    /// The definition of a method of one workspace, which calls this one; `None` if it is not about
+    /// one.
+    pub(super) fn of_workspace(&self, keyword: &str) -> Option<String> {
+        let name = name::of_workspace(self.operation)?;
+        let (id, parameters) = self.parameters.split_first()?;
+        if id.name != "workspace_id" {
+            return None;
+        }
+        let mut text = self.head(keyword, &name, parameters);
+        let first = self.description.lines().next().unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "        \"\"\"{}: see `Pyro.{}`.\"\"\"",
+            documentation(first),
+            self.name
+        );
+        let arguments: Vec<String> = parameters
+            .iter()
+            .map(|parameter| match parameter.positional {
+                true => parameter.name.clone(),
+                false => format!("{0}={0}", parameter.name),
+            })
+            .collect();
+        let wait = if keyword.is_empty() { "" } else { "await " };
+        let _ = writeln!(
+            text,
+            "        return {wait}self._pyro.{}(self.id, {})",
+            self.name,
+            arguments.join(", ")
+        );
+        Some(text.replace("(self.id, )", "(self.id)"))
+    }
+
+    fn head(&self, keyword: &str, name: &str, parameters: &[Parameter]) -> String {
+        let mut text = format!("\n    {keyword}def {name}(self");
+        let mut keywords = false;
+        for parameter in parameters {
+            if !parameter.positional && !keywords {
+                text.push_str(", *");
+                keywords = true;
+            }
+            let _ = write!(text, ", {}: {}", parameter.name, parameter.annotation);
+            if let Some(default) = &parameter.default {
+                let _ = write!(text, " = {default}");
+            }
+        }
+        let _ = writeln!(text, ") -> {}:", self.returns.annotation);
+        text
+    }
+
+    /// Whether it has all that its operation has.
+    pub(super) fn is_full(&self) -> bool {
+        self.name == name::full(self.operation)
     }
 
     fn documentation(&self) -> String {
@@ -135,21 +176,20 @@ const RAISES: [&str; 3] = [
 fn parameters(entry: &'static Entry, only: Option<&[&str]>) -> Vec<Parameter> {
     let schema = (entry.input_schema)().to_value();
     let command = (entry.add_arguments)(clap::Command::new(entry.name));
-    let names = command
+    let mut parameters: Vec<Parameter> = command
         .get_arguments()
-        .map(|argument| argument.get_id().as_str().replace('-', "_"));
-    let mut parameters: Vec<Parameter> = names
-        .filter(|name| only.is_none_or(|only| only.contains(&name.as_str())))
-        .map(|name| parameter(entry, name, &schema))
+        .map(|argument| parameter(entry, argument, &schema))
+        .filter(|parameter| only.is_none_or(|only| only.contains(&parameter.name.as_str())))
         .collect();
     parameters.sort_by_key(|parameter| (!parameter.positional, parameter.default.is_some()));
     parameters
 }
 
-fn parameter(entry: &Entry, name: String, schema: &Value) -> Parameter {
+fn parameter(entry: &Entry, argument: &clap::Arg, schema: &Value) -> Parameter {
+    let name = argument.get_id().as_str().replace('-', "_");
     let property = &schema["properties"][&name];
     let mut annotation = super::result::annotation(property, schema, &|_, _| unreachable_class());
-    if name::is_host_path(&name) {
+    if entry.host_paths.contains(&name.as_str()) {
         annotation = annotation.replace("str", "str | os.PathLike[str]");
     }
     let optional = annotation.ends_with("| None");
@@ -159,7 +199,7 @@ fn parameter(entry: &Entry, name: String, schema: &Value) -> Parameter {
         _ => optional.then(|| "None".to_owned()),
     };
     Parameter {
-        positional: name::is_positional(entry, &name),
+        positional: name::is_positional(entry, argument),
         description: name::in_methods(property["description"].as_str().unwrap_or_default()),
         name,
         annotation,

@@ -40,9 +40,30 @@ fn operations(results: &Results) -> String {
         "Every operation as a method to await.",
         "async ",
     );
+    let of_workspace = |name: &str, pyro: &str, what: &str, keyword: &str| {
+        let full = methods.iter().filter(|method| method.is_full());
+        let methods: String = full
+            .filter_map(|method| method.of_workspace(keyword))
+            .collect();
+        format!(
+            "\n\nclass {name}:\n    \"\"\"{what}\"\"\"\n\n    _pyro: {pyro}\n    id: str\n{methods}"
+        )
+    };
+    let workspace = of_workspace(
+        "WorkspaceOperations",
+        "Operations",
+        "Every operation on a workspace as a method of it.",
+        "",
+    );
+    let asynchronous_workspace = of_workspace(
+        "AsyncWorkspaceOperations",
+        "AsyncOperations",
+        "Every operation on a workspace as a method of it to await.",
+        "async ",
+    );
     format!(
         "{}\"\"\"The operations as methods.\"\"\"\n\nfrom __future__ import annotations\n\n\
-         import os\nfrom typing import Any\n\nfrom pyro_mcp import results\n\n{}{plain}{asynchronous}",
+         import os\nfrom typing import Any\n\nfrom pyro_mcp import results\n\n{}{plain}{asynchronous}{workspace}{asynchronous_workspace}",
         header(),
         names()
     )

@@ -13,15 +13,8 @@ const NAMES: &[(&str, &str)] = &[
     ("vm_run", "run_in_vm"),
 ];
 
-/// Parameters by position that are no ids: what the operation is about.
-const BY_POSITION: &[(&str, &[&str])] = &[
-    ("env_inspect", &["environment"]),
-    ("env_pull", &["environment"]),
-    ("workspace_sync_push", &["source_path"]),
-];
-
-/// Parameters that are paths on this host.
-const HOST_PATHS: &[&str] = &["exclude_from", "output_path", "seed_path", "source_path"];
+/// Operations whose environment is not taken by position, although it is on the command line.
+const ENVIRONMENT_BY_NAME: &[&str] = &["vm_create", "vm_run", "workspace_create"];
 
 /// Methods that promise fewer parameters than their operation has, and the name of a second
 /// method that has all of them.
@@ -62,16 +55,17 @@ pub(super) fn in_methods(text: &str) -> String {
     HINTS.for_operations(text, |operation| Some(full(operation)))
 }
 
-/// Whether a parameter is taken by position: ids, and what [`BY_POSITION`] has.
-pub(super) fn is_positional(entry: &Entry, parameter: &str) -> bool {
-    let listed = BY_POSITION
-        .iter()
-        .any(|(name, parameters)| *name == entry.name && parameters.contains(&parameter));
-    listed || parameter.ends_with("_id")
+/// Whether a parameter is taken by position: those that have to be given by position on the command
+/// line are, too.
+pub(super) fn is_positional(entry: &Entry, argument: &clap::Arg) -> bool {
+    argument.is_positional()
+        && argument.is_required_set()
+        && !(argument.get_id() == "environment" && ENVIRONMENT_BY_NAME.contains(&entry.name))
 }
 
-pub(super) fn is_host_path(parameter: &str) -> bool {
-    HOST_PATHS.contains(&parameter)
+/// The method of a workspace that carries out an operation on it.
+pub(super) fn of_workspace(operation: &str) -> Option<String> {
+    operation.strip_prefix("workspace_").map(of)
 }
 
 #[cfg(test)]

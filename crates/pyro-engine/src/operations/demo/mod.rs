@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::environment;
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::operations::vm::{Run, RunResult};
 use crate::{Context, Engine, Error, Event, Listener, Permissions};
 use task::ENVIRONMENT;
@@ -76,6 +76,7 @@ impl Operation for Demo {
     const COMMAND: &'static [&'static str] = &["demo"];
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
+    const TOOL_SET: ToolSet = ToolSet::None;
     type Output = Demonstration;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Demonstration, Error> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::conversation::Conversation;
 use super::task::{ENVIRONMENT, ModelRun};
 use crate::environment;
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::request::positive_seconds;
 use crate::{Context, Engine, Error};
 
@@ -73,6 +73,7 @@ impl Operation for DemoOllama {
     const COMMAND: &'static [&'static str] = &["demo", "ollama"];
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
+    const TOOL_SET: ToolSet = ToolSet::None;
     type Output = ModelRun;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<ModelRun, Error> {

@@ -14,7 +14,7 @@ use pyro_machine::{Accelerator, KvmDevice, MINIMUM_QEMU, PieceReport, TRIED_QEMU
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::operations::env::Environment;
 use crate::operations::vm;
 use crate::request::path_text;
@@ -50,7 +50,12 @@ impl Operation for Doctor {
     const NAME: &'static str = "doctor";
     const COMMAND: &'static [&'static str] = &["doctor"];
     const EFFECT: Effect = Effect::ReadOnly;
+    const TOOL_SET: ToolSet = ToolSet::None;
     type Output = Report;
+
+    fn exit_status(output: &Self::Output) -> u8 {
+        u8::from(!output.runtime_ok)
+    }
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Report, Error> {
         if self.platform != PLATFORM {

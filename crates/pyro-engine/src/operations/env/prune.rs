@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::{Context, Engine, Error};
 
 /// Remove cached environments, kernels and templates that are incomplete, damaged or outdated
@@ -27,6 +27,7 @@ impl Operation for Prune {
     const NAME: &'static str = "env_prune";
     const COMMAND: &'static [&'static str] = &["env", "prune"];
     const EFFECT: Effect = Effect::Destructive;
+    const TOOL_SET: ToolSet = ToolSet::None;
     type Output = Pruned;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Pruned, Error> {

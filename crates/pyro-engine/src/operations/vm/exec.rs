@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Cleanup, RunResult, status};
+use crate::command::exit_status;
 use crate::instance::{self, DeleteOnDrop, Instance};
 use crate::operation::{Effect, Operation};
 use crate::request::{ShellCommand, half_a_minute, positive_seconds};
@@ -36,6 +37,10 @@ impl Operation for Exec {
     const EFFECT: Effect = Effect::Destructive;
     const OPEN_WORLD: bool = true;
     type Output = RunResult;
+
+    fn exit_status(output: &Self::Output) -> u8 {
+        exit_status(output.exit_code)
+    }
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
         let timeout = positive_seconds("timeout_seconds", self.timeout_seconds)?;

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::finished::Finished;
 use super::host_compat;
-use crate::command::{exit_code, milliseconds, out_of_memory, streams};
+use crate::command::{exit_code, exit_status, milliseconds, out_of_memory, streams};
 use crate::disk_limit::{DiskLimit, allocated_bytes};
 use crate::environment;
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::{Capture, CommandOutput, is_false};
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, ShellCommand, TTL_SECONDS, VCPU_COUNT,
@@ -184,7 +184,12 @@ impl Operation for Run {
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
     const ON_HOST: bool = true;
+    const TOOL_SET: ToolSet = ToolSet::Run;
     type Output = RunResult;
+
+    fn exit_status(output: &Self::Output) -> u8 {
+        exit_status(output.exit_code)
+    }
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
         let allow_host_compat = self.allow_host_compat;

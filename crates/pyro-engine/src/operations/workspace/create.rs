@@ -7,7 +7,7 @@ use super::Workspace;
 use super::selection::{GIT_IGNORED, UNREADABLE, Wanted, fail, include};
 use crate::environment;
 use crate::instance::{self, DeleteOnDrop, InstanceKind, NewInstance};
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, VCPU_COUNT, octets_parser, one_gibibyte,
     one_vcpu, ten_minutes, within, workspace_ttl,
@@ -94,6 +94,7 @@ impl Operation for Create {
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
     const HOST_PATHS: &'static [&'static str] = &["seed_path", "exclude_from"];
+    const TOOL_SET: ToolSet = ToolSet::Core;
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::instance::{self, InstanceKind};
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::{Context, Engine, Error};
 
 /// Delete a workspace with its files and logs, whatever it is doing
@@ -32,6 +32,7 @@ impl Operation for Delete {
     const COMMAND: &'static [&'static str] = &["workspace", "delete"];
     const EFFECT: Effect = Effect::Destructive;
     const IDEMPOTENT: bool = true;
+    const TOOL_SET: ToolSet = ToolSet::Core;
     type Output = Deleted;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Deleted, Error> {

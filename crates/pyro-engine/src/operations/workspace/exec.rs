@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::command::exit_status;
 use crate::instance::{self, InstanceKind};
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::CommandOutput;
 use crate::output::is_false;
 use crate::request::{ShellCommand, half_a_minute, positive_seconds};
@@ -77,7 +78,12 @@ impl Operation for Exec {
     const COMMAND: &'static [&'static str] = &["workspace", "exec"];
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
+    const TOOL_SET: ToolSet = ToolSet::Core;
     type Output = ExecResult;
+
+    fn exit_status(output: &Self::Output) -> u8 {
+        exit_status(output.exit_code)
+    }
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<ExecResult, Error> {
         let timeout = positive_seconds("timeout_seconds", self.timeout_seconds)?;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::instance::{Instance, InstanceKind};
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::{Context, Engine, Error, Event};
 
 /// List the workspaces, the last used first
@@ -63,6 +63,7 @@ impl Operation for List {
     const NAME: &'static str = "workspace_list";
     const COMMAND: &'static [&'static str] = &["workspace", "list"];
     const EFFECT: Effect = Effect::ReadOnly;
+    const TOOL_SET: ToolSet = ToolSet::Core;
     type Output = Workspaces;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspaces, Error> {

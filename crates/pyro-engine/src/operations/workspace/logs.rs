@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::streams;
 use crate::instance::{self, Instance, InstanceKind, Outputs, State};
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::is_false;
 use crate::output::{CAPTURE_LIMIT_BYTES, Capture, CapturedOutput, CommandOutput};
 use crate::request::path_text;
@@ -117,6 +117,7 @@ impl Operation for Logs {
     const NAME: &'static str = "workspace_logs";
     const COMMAND: &'static [&'static str] = &["workspace", "logs"];
     const EFFECT: Effect = Effect::ReadOnly;
+    const TOOL_SET: ToolSet = ToolSet::Core;
     type Output = WorkspaceLogs;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<WorkspaceLogs, Error> {

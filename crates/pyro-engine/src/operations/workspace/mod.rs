@@ -4,6 +4,7 @@
 mod create;
 mod delete;
 mod exec;
+pub mod file;
 mod list;
 mod logs;
 mod selection;

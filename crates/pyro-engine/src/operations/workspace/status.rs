@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::instance::{Instance, InstanceKind};
 use crate::left_out::{LeftOut, TransferWarning};
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::operations::Machine;
 use crate::request::WORKSPACE;
 use crate::{Context, Engine, Error};
@@ -123,6 +123,7 @@ impl Operation for Status {
     const NAME: &'static str = "workspace_status";
     const COMMAND: &'static [&'static str] = &["workspace", "status"];
     const EFFECT: Effect = Effect::ReadOnly;
+    const TOOL_SET: ToolSet = ToolSet::Core;
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, _: &mut Context) -> Result<Workspace, Error> {

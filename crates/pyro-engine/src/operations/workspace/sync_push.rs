@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::selection::{GIT_IGNORED, UNREADABLE, Wanted, fail, include};
 use crate::instance::InstanceKind;
 use crate::left_out::{LeftOut, TransferWarning};
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, Operation, ToolSet};
 use crate::request::WORKSPACE;
 use crate::request::{octets_parser, path_text, workspace_path};
 use crate::{Context, Engine, Error, transfer};
@@ -105,6 +105,7 @@ impl Operation for SyncPush {
     const EFFECT: Effect = Effect::Mutating;
     const IDEMPOTENT: bool = true;
     const HOST_PATHS: &'static [&'static str] = &["source_path", "exclude_from"];
+    const TOOL_SET: ToolSet = ToolSet::Core;
     type Output = Pushed;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pushed, Error> {

@@ -1,0 +1,73 @@
+//! Files of workspaces, for people.
+
+use std::fmt::Write;
+
+use pyro_engine::operations::workspace::file::{FileContent, FileListing, WrittenFile};
+
+use super::{Part, Rendered, shown};
+
+pub(super) fn listing(listing: &FileListing) -> String {
+    let width = listing.entries.iter().map(|entry| entry.size_bytes);
+    let width = width.max().unwrap_or_default().to_string().len();
+    let mut text = String::new();
+    for entry in &listing.entries {
+        let kind = match &*entry.artifact_type {
+            "directory" => 'd',
+            "symlink" => 'l',
+            "file" => '-',
+            _ => '?',
+        };
+        let target = match &entry.link_target {
+            Some(target) => format!(" -> {}", shown(target)),
+            None => String::new(),
+        };
+        line!(
+            text,
+            "{kind}{} {:>width$} {}{target}",
+            entry.mode,
+            entry.size_bytes,
+            shown(&entry.path)
+        );
+    }
+    if listing.truncated {
+        line!(text, "... and more");
+    }
+    text
+}
+
+/// The content where results go, the rest elsewhere.
+pub(super) fn content(file: FileContent) -> Rendered {
+    let lossy = if file.content_lossy {
+        " content_lossy=true"
+    } else {
+        ""
+    };
+    let next = match file.next_offset {
+        Some(offset) => format!(" next_offset={offset}"),
+        None => String::new(),
+    };
+    Rendered {
+        footer: format!(
+            "[workspace-file-read] workspace_id={} path={} size_bytes={} truncated={}{next}{lossy}\n",
+            file.workspace_id,
+            shown(&file.path),
+            file.size_bytes,
+            file.truncated
+        ),
+        parts: vec![Part::Stdout(file.content)],
+        ..Rendered::default()
+    }
+}
+
+pub(super) fn written(file: &WrittenFile) -> String {
+    format!(
+        "[workspace-file-write] workspace_id={} path={} bytes_written={} created={} mode={} \
+         execution_mode={}\n",
+        file.workspace_id,
+        shown(&file.path),
+        file.bytes_written,
+        file.created,
+        file.mode,
+        file.execution_mode
+    )
+}
