@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::context::TestContext;
-use crate::instances::{Lasting, id_in};
+use crate::instances::{Instance, id_in};
 
 const NO_OPTIONS: &[&str] = &[];
 
@@ -49,7 +49,7 @@ fn a_project_is_copied_with_links_and_without_its_socket() {
         "reasons": {"socket": 1},
     });
     assert_eq!(seed["left_out"], socket);
-    let workspace = Lasting::known(
+    let workspace = Instance::known(
         &context,
         crate::instances::Kind::Workspace,
         id_in(&made.json(), crate::instances::Kind::Workspace),
@@ -86,7 +86,7 @@ fn a_project_is_copied_with_links_and_without_its_socket() {
 fn what_is_not_wanted_is_left_out_and_named() {
     let context = TestContext::with("debian:12");
     let root = project(&context);
-    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
     let list = context.path("patterns");
     fs::write(&list, "# not for a guest\n.env\n/pipe\n").unwrap();
     let pushed = workspace
@@ -140,7 +140,7 @@ fn holes_of_a_seed_and_of_a_push_stay_holes() {
         file.write_all_at(b"here", 5_000_000).unwrap();
     };
     plant("disk", 20);
-    let workspace = Lasting::workspace(&context, &["--seed-path", root.to_str().unwrap()]);
+    let workspace = Instance::workspace(&context, &["--seed-path", root.to_str().unwrap()]);
     let look = "stat -c %s disk; tail -c +5000001 disk | head -c 4";
     assert_eq!(workspace.ask(look), format!("{}\nhere", 20_u64 << 30));
     // More than the guest's disk has room for; and all of it takes less than a MiB.
@@ -179,7 +179,7 @@ fn holes_of_a_seed_and_of_a_push_stay_holes() {
 #[test]
 fn a_zip_is_read_and_another_file_is_named() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
     let page = context.path("download.tar.gz");
     fs::write(&page, "<!DOCTYPE html><html>Sign in</html>\n").unwrap();
     let refused = workspace.push(&page).args(&["--json"]).run().expect(1);
@@ -234,7 +234,7 @@ fn a_worktree_is_copied_and_it_is_said_that_git_does_not_work_there() {
         );
         return;
     }
-    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
     let pushed = workspace.push(&tree).args(&["--json"]).run().expect(0);
     let warning = pushed.json()["workspace_sync"]["warnings"][0].clone();
     assert_eq!(warning["code"], "git_data_elsewhere");

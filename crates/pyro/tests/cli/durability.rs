@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::context::TestContext;
-use crate::instances::{Lasting, kill};
+use crate::instances::{Instance, kill};
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];
@@ -15,20 +15,20 @@ const SOON: Duration = Duration::from_secs(2);
 #[test]
 fn what_a_command_wrote_outlives_its_supervisor() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
     assert_outlives(&workspace, || kill(workspace.supervisor().unwrap()));
 }
 
 #[test]
 fn what_a_command_wrote_outlives_its_vmm() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
     assert_outlives(&workspace, || kill(workspace.vmm().unwrap()));
 }
 
 /// Fails unless what was written soon before `strike` is there when it was started again.
 #[track_caller]
-fn assert_outlives(instances: &Lasting, strike: impl Fn()) {
+fn assert_outlives(instances: &Instance, strike: impl Fn()) {
     // The second time, what is written replaces what is on the disk already.
     for content in ["first", "second"] {
         // It is not idle, so that it is not flushed because of that.

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::context::TestContext;
-use crate::instances::Lasting;
+use crate::instances::Instance;
 use crate::process::Pyro;
 
 /// Starts what tries to get away: a session of its own, and one whose parent has ended.
@@ -13,7 +13,7 @@ const GET_AWAY: &str = "setsid sleep 1000 & (setsid sh -c 'setsid sleep 2000 & e
 #[test]
 fn what_a_command_has_started_ends_with_it_whoever_ends_it() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     let nothing_runs = || {
         let look = "for i in 1 2 3 4 5 6 7 8 9; do pgrep -x sleep >/dev/null || exit 0; sleep 0.3; \
                     done; pgrep -ax sleep; exit 1";
@@ -65,7 +65,7 @@ fn the_end_of_memory_is_told_from_a_kill() {
     let killed = context.debian(&["--json", "--", "sh", "-c", "kill -9 $$"]);
     assert!(killed.run().expect(137).json().get("oom_killed").is_none());
 
-    let workspace = Lasting::workspace(&context, &["--mem-mib", "256"]);
+    let workspace = Instance::workspace(&context, &["--mem-mib", "256"]);
     let exhaust = |run: Pyro| run.run().expect(137).err_has("memory was used up");
     exhaust(workspace.shell("exec tail /dev/zero"));
     workspace

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::context::TestContext;
-use crate::instances::Lasting;
+use crate::instances::Instance;
 
 const NONE: [&str; 0] = [];
 
@@ -34,7 +34,7 @@ fn read_slowly(mut from: impl Read) -> Vec<u8> {
 #[test]
 fn input_that_does_not_block_is_waited_for() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &NONE);
+    let workspace = Instance::workspace(&context, &NONE);
     let cat = |run: crate::process::Pyro| {
         let mut run = run.nonblocking().silent_stdin().start();
         run.wait_for_stdout("ready\n");
@@ -49,7 +49,7 @@ fn input_that_does_not_block_is_waited_for() {
 #[test]
 fn output_that_does_not_block_is_waited_for() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &NONE);
+    let workspace = Instance::workspace(&context, &NONE);
     for run in [context.shell("seq 400000"), workspace.shell("seq 400000")] {
         let mut run = run.nonblocking().start_unread();
         let read = read_slowly(run.take_stdout());
@@ -90,7 +90,7 @@ fn a_result_that_cannot_be_written_is_an_error_with_a_name() {
 #[test]
 fn output_of_a_command_that_cannot_be_written_ends_it() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &NONE);
+    let workspace = Instance::workspace(&context, &NONE);
     let run = ["run", "debian:12", "--", "sh", "-c", "seq 9; sleep 100"];
     let exec = [
         "workspace",
@@ -124,7 +124,7 @@ fn output_of_a_command_that_cannot_be_written_ends_it() {
 fn output_beyond_the_limit_of_a_file_is_an_error_and_no_signal() {
     let context = TestContext::with("debian:12");
     // What a machine needs is there already; only what is printed goes beyond the limit.
-    let workspace = Lasting::workspace(&context, &NONE);
+    let workspace = Instance::workspace(&context, &NONE);
     let exec = ["workspace", "exec", &workspace.id, "--", "seq", "400000"];
     context
         .scripted("ulimit -f 1000; exec \"$@\" >out", &exec)
@@ -158,7 +158,7 @@ fn our_own_words_that_nobody_can_be_told_change_nothing() {
 #[test]
 fn an_input_that_cannot_be_read_is_not_one_that_has_ended() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &NONE);
+    let workspace = Instance::workspace(&context, &NONE);
     let directory = || File::open(context.directory()).unwrap();
     for run in [
         context.shell("cat; sleep 100"),
@@ -187,7 +187,7 @@ fn an_input_that_cannot_be_read_is_not_one_that_has_ended() {
 #[test]
 fn half_an_input_is_not_taken_for_the_whole() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &NONE);
+    let workspace = Instance::workspace(&context, &NONE);
     let script = "cat >part; touch whole";
     let mut run = workspace
         .shell(&format!("echo ready; {script}"))

@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::context::TestContext;
-use crate::instances::Lasting;
+use crate::instances::Instance;
 
 #[test]
 fn a_repository_that_came_as_a_seed_is_worked_on_as_on_a_disk() {
@@ -14,7 +14,7 @@ fn a_repository_that_came_as_a_seed_is_worked_on_as_on_a_disk() {
     for name in ["src/main.c", "src/deep/file", "hard"] {
         fs::write(source.join(name), name).unwrap();
     }
-    let workspace = Lasting::workspace(&context, &["--seed-path", source.to_str().unwrap()]);
+    let workspace = Instance::workspace(&context, &["--seed-path", source.to_str().unwrap()]);
     workspace.ask(
         "git init -q . && git add . && git -c user.name=a -c user.email=a@b commit -qm all && \
          git mv src lib && test -f lib/deep/file && test ! -e src",
@@ -38,7 +38,7 @@ fn a_file_keeps_its_number_when_it_is_written() {
     let source = context.path("home/seed");
     fs::create_dir_all(&source).unwrap();
     fs::write(source.join("file"), "one\n").unwrap();
-    let workspace = Lasting::workspace(&context, &["--seed-path", source.to_str().unwrap()]);
+    let workspace = Instance::workspace(&context, &["--seed-path", source.to_str().unwrap()]);
     workspace.ask(
         "for file in file /etc/hostname /etc/passwd; do
              before=$(stat -c %d:%i $file); echo more >>$file; after=$(stat -c %d:%i $file)
@@ -52,7 +52,7 @@ fn a_file_keeps_its_number_when_it_is_written() {
 #[test]
 fn a_default_directory_is_no_demand() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("rm -rf /workspace");
     assert_eq!(workspace.ask("pwd; ls -A"), "/workspace\n");
     workspace.ask("rmdir /workspace; echo >/workspace");
@@ -75,7 +75,7 @@ fn a_bundler_can_watch_its_modules() {
 #[test]
 fn another_user_can_open_the_streams_of_a_command() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     let script = "su -s /bin/sh nobody -c 'cat /dev/stdin >/dev/stdout; echo err >/dev/stderr'";
     for run in [context.shell(script), workspace.shell(script)] {
         run.stdin("in\n")

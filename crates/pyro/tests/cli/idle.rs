@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::context::TestContext;
-use crate::instances::Lasting;
+use crate::instances::Instance;
 use crate::templates::wait_until;
 
 /// How long to watch that nothing happens.
@@ -19,7 +19,7 @@ const SUPERVISOR_KIB: u64 = 64 * 1024;
 #[test]
 fn an_idle_workspace_is_paused_and_wakes_with_the_right_time() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("echo kept > file");
     let (supervisor, vmm) = (workspace.supervisor().unwrap(), workspace.vmm().unwrap());
     wait_until("it is paused", || {
@@ -45,7 +45,7 @@ fn an_idle_workspace_is_paused_and_wakes_with_the_right_time() {
 #[test]
 fn what_is_left_running_goes_on() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     // What it writes is seen on the host; asking the guest would wake it.
     let writer = "nohup sh -c 'while :; do echo >> ticks; sync; sleep 0.2; done' \
                   >/dev/null 2>&1 & echo $! >pid";
@@ -70,7 +70,7 @@ fn what_is_left_running_goes_on() {
 
 /// How much processor time a process has used.
 #[track_caller]
-fn ticks(pid: u32) -> u64 {
+pub(crate) fn ticks(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let (_, fields) = text.rsplit_once(") ").unwrap();
     let fields: Vec<&str> = fields.split(' ').collect();

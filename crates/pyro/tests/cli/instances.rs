@@ -36,13 +36,13 @@ impl Kind {
 }
 
 /// A workspace or VM of one test.
-pub(crate) struct Lasting<'a> {
+pub(crate) struct Instance<'a> {
     pub(crate) context: &'a TestContext,
     pub(crate) kind: Kind,
     pub(crate) id: String,
 }
 
-impl<'a> Lasting<'a> {
+impl<'a> Instance<'a> {
     /// `pyro workspace create debian:12` with these options.
     #[track_caller]
     pub(crate) fn workspace(context: &'a TestContext, options: &[impl AsRef<OsStr>]) -> Self {
@@ -137,7 +137,7 @@ impl<'a> Lasting<'a> {
     }
 }
 
-impl Drop for Lasting<'_> {
+impl Drop for Instance<'_> {
     fn drop(&mut self) {
         // When a test fails, its context ends everything. Otherwise it may have been deleted.
         if std::thread::panicking() || !self.directory().exists() {

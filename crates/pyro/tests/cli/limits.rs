@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::context::TestContext;
-use crate::instances::Lasting;
+use crate::instances::Instance;
 use crate::skip;
 use crate::templates::wait_until;
 
@@ -19,7 +19,7 @@ fn allocated_mib(path: &Path) -> u64 {
 #[test]
 fn what_a_guest_deletes_is_the_hosts_again() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     let disk = workspace.directory().join("disk.ext4");
     workspace.ask("head -c 300M /dev/urandom > big; sync");
     let full = allocated_mib(&disk);
@@ -57,7 +57,7 @@ fn a_workspace_that_takes_too_much_disk_is_stopped_and_others_go_on() {
         let run = context.pyro(&create).env("PYRO_MAX_DISK_MIB", limit);
         let id = run.run().expect(0).json()["workspace_id"].clone();
         let id = id.as_str().unwrap().to_owned();
-        Lasting::known(&context, crate::instances::Kind::Workspace, id)
+        Instance::known(&context, crate::instances::Kind::Workspace, id)
     };
     let (other, workspace) = (create(), create());
     workspace.ask("echo mine > kept");
@@ -126,7 +126,7 @@ fn nothing_starts_where_the_disk_is_all_but_full_or_skip() {
 #[test]
 fn old_outputs_make_room_for_new_ones() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("echo old");
     workspace.call(&["stop"]).run().expect(0);
     // As if it had printed all that may be kept. The file has a hole.

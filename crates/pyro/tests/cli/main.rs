@@ -28,6 +28,7 @@ mod durability;
 mod endings;
 mod environments;
 mod failing_streams;
+mod files;
 mod full;
 mod guest;
 mod guest_files;
@@ -75,6 +76,7 @@ mod unprivileged;
 mod vanishing;
 mod vms;
 mod warm_ups;
+mod wire;
 mod workspaces;
 
 /// Says loudly that a test could not be done here.

@@ -5,7 +5,7 @@ use std::fs;
 use std::thread;
 
 use crate::context::TestContext;
-use crate::instances::{Kind, Lasting, id_in, vmms};
+use crate::instances::{Instance, Kind, id_in, vmms};
 use crate::templates::wait_until;
 
 const CLIENTS: usize = 20;
@@ -16,7 +16,7 @@ const MANY_BYTES: usize = 4_000_000;
 #[test]
 fn two_hundred_commands_of_twenty_clients_are_all_logged() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     thread::scope(|scope| {
         for client in 0..CLIENTS {
             let workspace = &workspace;
@@ -106,10 +106,10 @@ fn six_makers_cannot_race_past_a_limit_of_two() {
             .collect()
     });
     let (made, refused): (Vec<_>, Vec<_>) = made.into_iter().partition(|run| run.code == 0);
-    let made: Vec<Lasting> = made
+    let made: Vec<Instance> = made
         .iter()
         .map(|run| {
-            Lasting::known(
+            Instance::known(
                 &context,
                 Kind::Workspace,
                 id_in(&run.json(), Kind::Workspace),
@@ -136,7 +136,7 @@ fn six_makers_cannot_race_past_a_limit_of_two() {
     made[0].call(&["stop"]).run().expect(0);
     let third = context.pyro(&["workspace", "create", "debian:12", "--json"]);
     let third = third.env("PYRO_MAX_ACTIVE_VMS", "2").run().expect(0).json();
-    drop(Lasting::known(
+    drop(Instance::known(
         &context,
         Kind::Workspace,
         id_in(&third, Kind::Workspace),
@@ -146,7 +146,7 @@ fn six_makers_cannot_race_past_a_limit_of_two() {
 #[test]
 fn those_who_start_one_at_once_start_it_once() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     for _ in 0..3 {
         workspace.call(&["stop"]).run().expect(0);
         let runs: Vec<_> = (0..4)
@@ -165,9 +165,9 @@ fn those_who_start_one_at_once_start_it_once() {
 #[test]
 fn what_is_deleted_while_it_starts_is_gone() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     for step in 0..6 {
-        let vm = Lasting::vm(&context, &[] as &[&str]);
+        let vm = Instance::vm(&context, &[] as &[&str]);
         let start = vm.call(&["start"]).start();
         thread::sleep(std::time::Duration::from_millis(step * 40));
         // Two of them: neither must harm the other.

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::context::TestContext;
-use crate::instances::Lasting;
+use crate::instances::Instance;
 
 fn words(words: &[&[u8]]) -> Vec<OsString> {
     words
@@ -22,7 +22,7 @@ fn words_of_a_command_need_not_be_text() {
     let run = words(&[b"-q", b"run", b"debian:12", b"--", b"printf", b"%s", odd]);
     assert_eq!(context.pyro(&run).run().expect(0).stdout, odd);
 
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     let id = workspace.id.as_bytes();
     let exec = words(&[b"-q", b"workspace", b"exec", id, b"--", b"touch", odd]);
     context.pyro(&exec).run().expect(0);
@@ -40,7 +40,7 @@ fn files_whose_names_are_no_text_go_in() {
     fs::create_dir(&source).unwrap();
     fs::write(source.join(OsStr::from_bytes(b"\xfe")), "content").unwrap();
     let seed = [OsStr::new("--seed-path"), source.as_os_str()];
-    let workspace = Lasting::workspace(&context, &seed);
+    let workspace = Instance::workspace(&context, &seed);
     assert_eq!(workspace.ask("cat *"), "content");
     let dest = [OsStr::new("--dest"), OsStr::from_bytes(b"deep/\xfd")];
     workspace.push(&source).args(&dest).run().expect(0);

@@ -1,4 +1,4 @@
-//! The list of what version 2.4.0 has: every command with its options, every tool with its
+//! The list of what version 2.4.0 and the contract of later ones have: every command with its options, every tool with its
 //! properties, every method with its parameters. More is no fault; less is.
 
 use std::collections::BTreeMap;
@@ -42,6 +42,21 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ),
     ("workspace status", "WORKSPACE_ID", "--json"),
     ("workspace logs", "WORKSPACE_ID", "--json"),
+    (
+        "workspace file list",
+        "WORKSPACE_ID PATH",
+        "--recursive --json",
+    ),
+    (
+        "workspace file read",
+        "WORKSPACE_ID PATH",
+        "--max-bytes=65536 --content-only --json",
+    ),
+    (
+        "workspace file write",
+        "WORKSPACE_ID PATH",
+        "--text=- --text-file=- --json",
+    ),
     ("workspace delete", "WORKSPACE_ID", "--json"),
     ("doctor", "", "--platform=linux-x86_64 --json"),
     ("demo", "", "--network"),
@@ -92,6 +107,18 @@ const TOOLS: &[(&str, &str)] = &[
     ),
     ("workspace_status", "workspace_id:string!"),
     ("workspace_logs", "workspace_id:string!"),
+    (
+        "workspace_file_list",
+        "workspace_id:string! path:string=\"/workspace\" recursive:boolean=false",
+    ),
+    (
+        "workspace_file_read",
+        "workspace_id:string! path:string! max_bytes:integer=65536",
+    ),
+    (
+        "workspace_file_write",
+        "workspace_id:string! path:string! text:string=null",
+    ),
     ("workspace_delete", "workspace_id:string!"),
 ];
 

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::context::TestContext;
 use crate::idle::peak_kib;
-use crate::instances::{Lasting, is_alive, kill};
+use crate::instances::{Instance, is_alive, kill};
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];
@@ -21,7 +21,7 @@ const BIG_MIB: u64 = 200;
 #[test]
 fn a_push_that_is_cut_changes_nothing() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
     workspace.ask("echo old > file; mkdir directory; echo old > directory/file");
     let source = context.path("source");
     fs::create_dir_all(source.join("directory")).unwrap();
@@ -69,7 +69,7 @@ fn a_push_that_is_cut_changes_nothing() {
 #[test]
 fn a_big_push_takes_no_memory() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
     let source = context.path("source");
     fs::create_dir(&source).unwrap();
     big(&source.join("big"), BIG_MIB);
@@ -100,7 +100,7 @@ fn a_big_push_takes_no_memory() {
 #[test]
 fn what_may_not_be_is_refused_by_name_and_changes_nothing() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
     workspace.ask("mkdir -p taken; echo old > first");
     let before = workspace.ask("find . | sort; cat first");
     let first = Member::file("first", "new");
@@ -152,7 +152,7 @@ fn of_members_with_one_name_the_last_wins() {
     let look = "cat twice other-name directory/file link; ls; stat -c %h other-name";
     let expected =
         "lastfirstsecondsecond\ndirectory\nlink\nother-name\ntwice\n1\n".replacen('\n', "", 1);
-    let workspace = Lasting::workspace(&context, &["--seed-path", archive.to_str().unwrap()]);
+    let workspace = Instance::workspace(&context, &["--seed-path", archive.to_str().unwrap()]);
     assert_eq!(workspace.ask(look), expected);
     workspace.ask("rm -r *");
     workspace.push(&archive).run().expect(0);

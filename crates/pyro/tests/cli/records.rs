@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::context::TestContext;
-use crate::instances::{Lasting, vmms};
+use crate::instances::{Instance, vmms};
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];
@@ -13,8 +13,8 @@ const NO_OPTIONS: &[&str] = &[];
 #[test]
 fn a_broken_record_stands_in_nobodys_way() {
     let context = TestContext::with("debian:12");
-    let good = Lasting::workspace(&context, NO_OPTIONS);
-    let broken = Lasting::workspace(&context, NO_OPTIONS);
+    let good = Instance::workspace(&context, NO_OPTIONS);
+    let broken = Instance::workspace(&context, NO_OPTIONS);
     for (text, complaint) in [
         ("", "is broken"),
         ("{\"format\": 1}", "is broken"),
@@ -56,7 +56,7 @@ fn a_broken_record_stands_in_nobodys_way() {
 #[test]
 fn a_broken_log_entry_is_left_out_and_told_about() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, NO_OPTIONS);
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
     for number in 1..=3 {
         workspace.ask(&format!("echo {number}"));
     }
@@ -85,7 +85,7 @@ fn a_broken_log_entry_is_left_out_and_told_about() {
 #[test]
 fn everything_is_its_owners_alone() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &["--seed-path", "."]);
+    let workspace = Instance::workspace(&context, &["--seed-path", "."]);
     workspace.ask("echo secret");
     for name in ["", "vms", "workspaces"] {
         assert_eq!(mode(&context.base().join(name)), 0o700, "{name}");

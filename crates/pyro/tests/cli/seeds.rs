@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::context::TestContext;
-use crate::instances::Lasting;
+use crate::instances::Instance;
 use crate::skip;
 
 /// Tells all that should be the same of a tree, one line for each name. Directories' times too.
@@ -19,7 +19,7 @@ fn a_directory_arrives_as_it_is() {
     let context = TestContext::with("debian:12");
     let source = tree(&context);
     let on_host = describe(&source);
-    let workspace = Lasting::workspace(&context, &["--seed-path", source.to_str().unwrap()]);
+    let workspace = Instance::workspace(&context, &["--seed-path", source.to_str().unwrap()]);
     assert_same(&workspace.shell_raw(DESCRIBE), &on_host);
     let seed = &workspace.status()["workspace_seed"];
     assert_eq!(
@@ -42,7 +42,7 @@ fn a_directory_that_is_pushed_arrives_as_it_is() {
     let context = TestContext::with("debian:12");
     let source = tree(&context);
     let on_host = describe(&source);
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     for _ in 0..2 {
         workspace.push(&source).run().expect(0);
         assert_same(&workspace.shell_raw(DESCRIBE), &on_host);
@@ -54,7 +54,7 @@ fn archives_of_all_kinds_arrive_or_skip() {
     let context = TestContext::with("debian:12");
     let source = tree(&context);
     let on_host = describe(&source);
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     for (name, option) in [
         ("a.tar", "--sparse"),
         ("b.tar.gz", "-z"),
@@ -85,14 +85,14 @@ fn archives_of_all_kinds_arrive_or_skip() {
             &on_host,
         );
     }
-    let seeded = Lasting::workspace(
+    let seeded = Instance::workspace(
         &context,
         &["--seed-path", context.path("b.tar.gz").to_str().unwrap()],
     );
     assert_same(&seeded.shell_raw(DESCRIBE), &on_host);
 }
 
-impl Lasting<'_> {
+impl Instance<'_> {
     /// What a command prints, as bytes would be compared.
     fn shell_raw(&self, script: &str) -> String {
         self.ask(script)

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::clones::count;
 use crate::context::TestContext;
-use crate::instances::{Kind, Lasting, kill, vmms};
+use crate::instances::{Instance, Kind, kill, vmms};
 use crate::leftovers;
 use crate::process::{Pyro, Running};
 use crate::templates::wait_until;
@@ -45,7 +45,7 @@ fn whoever_dies_nothing_that_was_acknowledged_is_lost() {
     let context = TestContext::with("debian:12");
     let source = context.path("source");
     fs::create_dir(&source).unwrap();
-    let begun = Lasting::workspace(&context, &[] as &[&str]);
+    let begun = Instance::workspace(&context, &[] as &[&str]);
     let whole = begun.call(&["stop"]).run().expect(0).elapsed;
     drop(begun);
     for round in 0..count(12, 100) {
@@ -67,7 +67,7 @@ fn one_round(
 ) {
     let mut expected = Expected::new();
     let workspace = (deed != "create").then(|| {
-        let workspace = Lasting::workspace(context, &[] as &[&str]);
+        let workspace = Instance::workspace(context, &[] as &[&str]);
         fill(source, round, "acknowledged", &mut expected);
         workspace.push(source).run().expect(0);
         workspace
@@ -108,7 +108,7 @@ fn one_round(
     };
     let id = listed["workspace_id"].as_str().unwrap().to_owned();
     assert!(known.is_none_or(|known| known == id));
-    let survivor = workspace.unwrap_or_else(|| Lasting::known(context, Kind::Workspace, id));
+    let survivor = workspace.unwrap_or_else(|| Instance::known(context, Kind::Workspace, id));
     assert_whole(&survivor, deed, &expected);
     drop(survivor);
     assert_tidy(context);
@@ -165,7 +165,7 @@ fn only_newest(expected: &mut Expected) {
 
 /// Fails unless a workspace is usable, or says why not and can be started, with all its files.
 #[track_caller]
-fn assert_whole(workspace: &Lasting, deed: &str, expected: &Expected) {
+fn assert_whole(workspace: &Instance, deed: &str, expected: &Expected) {
     let mut status = workspace.status();
     wait_until("it is in a instances state", || {
         workspace.state() != "starting"

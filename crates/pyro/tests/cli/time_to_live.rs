@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::context::TestContext;
-use crate::instances::{Lasting, is_alive};
+use crate::instances::{Instance, is_alive};
 
 /// The shortest there is.
 const SECONDS: f64 = 60.0;
@@ -15,10 +15,10 @@ const GRACE: f64 = 5.0;
 fn nobody_calls_and_it_ends_all_the_same() {
     let context = TestContext::with("debian:12");
     let options = ["--ttl-seconds", "60"];
-    let workspace = Lasting::workspace(&context, &options);
-    let vm = Lasting::vm(&context, &options);
+    let workspace = Instance::workspace(&context, &options);
+    let vm = Instance::vm(&context, &options);
     vm.call(&["start"]).run().expect(0);
-    let idle_vm = Lasting::vm(&context, &options);
+    let idle_vm = Instance::vm(&context, &options);
     workspace.ask("echo printed before the end");
     let mut client = workspace
         .shell_with(&["--timeout-seconds", "100"], "echo begun; sleep 90")

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::context::TestContext;
-use crate::instances::{Lasting, is_alive};
+use crate::instances::{Instance, is_alive};
 use crate::templates::wait_until;
 use crate::workspaces::keys;
 
@@ -28,7 +28,7 @@ const KEYS: &[&str] = &[
 #[test]
 fn from_created_to_deleted_by_many_processes() {
     let context = TestContext::with("debian:12");
-    let vm = Lasting::vm(&context, &["--mem-mib", "512", "--ttl-seconds", "900"]);
+    let vm = Instance::vm(&context, &["--mem-mib", "512", "--ttl-seconds", "900"]);
     let id = vm.id.as_str();
     let created = vm.status();
     assert_eq!(keys(&created), KEYS);
@@ -109,7 +109,7 @@ fn from_created_to_deleted_by_many_processes() {
 #[test]
 fn a_stopped_vm_keeps_its_files_and_a_deleted_one_nothing() {
     let context = TestContext::with("debian:12");
-    let vm = Lasting::vm(&context, &[] as &[&str]);
+    let vm = Instance::vm(&context, &[] as &[&str]);
     // In no state is there anything to be stopped that cannot be, or deleted.
     let stopped = vm.call(&["stop", "--json"]).run().expect(0).json();
     assert_eq!(stopped["state"], "stopped");
@@ -125,7 +125,7 @@ fn a_stopped_vm_keeps_its_files_and_a_deleted_one_nothing() {
 #[test]
 fn a_command_that_cannot_be_finished_uses_the_vm_up_too() {
     let context = TestContext::with("debian:12");
-    let vm = Lasting::vm(&context, &[] as &[&str]);
+    let vm = Instance::vm(&context, &[] as &[&str]);
     vm.call(&["start"]).run().expect(0);
     let run = vm.shell_with(
         &["--json", "--timeout-seconds", "1"],
@@ -138,7 +138,7 @@ fn a_command_that_cannot_be_finished_uses_the_vm_up_too() {
     );
     context.assert_nothing_is_left();
 
-    let vm = Lasting::vm(&context, &[] as &[&str]);
+    let vm = Instance::vm(&context, &[] as &[&str]);
     vm.call(&["start"]).run().expect(0);
     let mut run = vm.shell("echo begun; sleep 100").start();
     run.wait_for_stdout("begun");

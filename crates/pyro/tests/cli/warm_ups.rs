@@ -1,13 +1,13 @@
 //! What a workspace does before anybody asks it for something.
 
 use crate::context::TestContext;
-use crate::instances::Lasting;
+use crate::instances::Instance;
 use crate::templates::wait_until;
 
 #[test]
 fn a_rehearsal_leaves_nothing() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     // Whether or not it has begun, it comes to an end.
     let first = workspace.ask("ls -A / /tmp /workspace");
     std::thread::sleep(std::time::Duration::from_secs(1));

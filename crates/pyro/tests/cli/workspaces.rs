@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::context::TestContext;
 use rustix::process::Signal;
 
-use crate::instances::{Kind, Lasting, is_alive, kill, signal};
+use crate::instances::{Instance, Kind, is_alive, kill, signal};
 use crate::templates::wait_until;
 
 const KEYS: &[&str] = &[
@@ -45,7 +45,7 @@ fn the_story_of_a_repository() {
     let made = made.run().expect(0).out();
     let id = made.lines().next().unwrap();
     let id = id.strip_prefix("Workspace ID: ").expect(&made);
-    let workspace = Lasting::known(&context, Kind::Workspace, id.to_owned());
+    let workspace = Instance::known(&context, Kind::Workspace, id.to_owned());
     let block = format!(
         "Workspace ID: {id}\nEnvironment: debian:12\nState: started\nWorkspace: /workspace\n\
          Workspace seed: directory from {source}\nExecution mode: guest_vsock\n\
@@ -137,7 +137,7 @@ fn the_story_of_a_repository() {
 
 /// Files and logs are there while it is stopped, and when it was started again.
 #[track_caller]
-fn assert_stops_and_starts(workspace: &Lasting) {
+fn assert_stops_and_starts(workspace: &Instance) {
     let id = &workspace.id;
     let (supervisor, vmm) = (workspace.supervisor().unwrap(), workspace.vmm().unwrap());
     let stopped = workspace.call(&["stop", "--json"]).run().expect(0).json();
@@ -161,7 +161,7 @@ fn assert_stops_and_starts(workspace: &Lasting) {
 
 /// The first of three commands, for people and for programs.
 #[track_caller]
-fn assert_logs(workspace: &Lasting) {
+fn assert_logs(workspace: &Instance) {
     let logs = workspace.logs();
     assert_eq!(logs.len(), 3);
     let first = &logs[0];
@@ -265,7 +265,7 @@ fn bad_requests_are_refused_before_anything_is_made() {
     run.err_has("unknown environment 'alpine'; expected one of: debian:12,");
     assert!(!context.base().join("workspaces").exists());
 
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     let dest = |dest: &str| workspace.push(".").args(&["--dest", dest]).run().expect(1);
     for outside in [
         "/",
@@ -287,7 +287,7 @@ fn bad_requests_are_refused_before_anything_is_made() {
 #[test]
 fn a_workspace_whose_supervisor_is_killed_says_so_and_starts_again() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("echo kept > file; sync");
     let mut left = workspace.shell("echo begun; sleep 100").start();
     left.wait_for_stdout("begun");
@@ -318,7 +318,7 @@ fn a_workspace_whose_supervisor_is_killed_says_so_and_starts_again() {
 #[test]
 fn all_who_wait_for_commands_are_told_why_there_is_no_end() {
     let context = TestContext::with("debian:12");
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     let ends: &[(&str, &str)] = &[
         ("stop", "was stopped"),
         ("SIGTERM", "was stopped"),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::events::{Outcome, What, now};
 use super::moments::{self, Client, Deed, PRINTED, When};
 use super::stage::Stage;
-use crate::instances::{Lasting, is_alive};
+use crate::instances::{Instance, is_alive};
 use crate::templates::wait_until;
 
 /// What is pushed: beyond every buffer on the way.
@@ -20,7 +20,7 @@ pub(super) fn run(stage: &Stage, what: What, when: When) {
     let scene = stage.director.scene(context.directory());
     fs::create_dir(context.path("source")).unwrap();
     fs::write(context.path("source/pushed"), vec![b'.'; PUSHED_BYTES]).unwrap();
-    let workspace = Lasting::workspace(&context, &["--ttl-seconds", "86400"]);
+    let workspace = Instance::workspace(&context, &["--ttl-seconds", "86400"]);
     let mut expires_at = f64::MAX;
     if what == What::Expire {
         workspace.call(&["stop"]).run().expect(0);
@@ -59,7 +59,7 @@ pub(super) fn run(stage: &Stage, what: What, when: When) {
 }
 
 /// Has a workspace that does not run expire then.
-fn rewrite(workspace: &Lasting, expires_at: f64) {
+fn rewrite(workspace: &Instance, expires_at: f64) {
     let path = workspace.directory().join("record.json");
     let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     record["expires_at"] = expires_at.into();
@@ -110,7 +110,7 @@ fn check_client(what: What, when: When, client: Client) {
     }
 }
 
-fn check(workspace: &Lasting, what: What, when: When, outcome: Outcome) {
+fn check(workspace: &Instance, what: What, when: When, outcome: Outcome) {
     let state = match outcome {
         Outcome::Started => "started",
         Outcome::InOrder | Outcome::Ended => "stopped",
@@ -147,7 +147,7 @@ fn check(workspace: &Lasting, what: What, when: When, outcome: Outcome) {
 }
 
 /// What was run has an end.
-fn check_history(workspace: &Lasting) {
+fn check_history(workspace: &Instance) {
     let ended = || {
         let entries = workspace.logs();
         entries

@@ -7,7 +7,7 @@ use pyro_test::{Action, Scene};
 use rustix::process::Signal;
 
 use super::moments::{self, Client, Deed, Moment, When};
-use crate::instances::{Lasting, kill, signal};
+use crate::instances::{Instance, kill, signal};
 use crate::templates::wait_until;
 
 /// Longer than anybody waits for QEMU to stop a guest's processors.
@@ -116,7 +116,7 @@ impl What {
     /// Has it happen, and lets the machine go on; returns the clients that wait.
     pub(super) fn happen(
         self,
-        workspace: &Lasting,
+        workspace: &Instance,
         scene: &Scene,
         moment: Moment,
         expires_at: f64,

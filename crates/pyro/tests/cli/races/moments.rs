@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pyro_test::{Hold, Scene};
 
-use crate::instances::Lasting;
+use crate::instances::Instance;
 use crate::process::Running;
 
 /// When something happens.
@@ -83,7 +83,7 @@ pub(super) enum Deed {
 /// What an `exec` of the table prints.
 pub(super) const PRINTED: &str = "begun\nended\n";
 
-pub(super) fn exec(workspace: &Lasting) -> Client {
+pub(super) fn exec(workspace: &Instance) -> Client {
     let run = workspace.shell("echo begun; sleep 0.5; cat kept >/dev/null && echo ended");
     Client {
         deed: Deed::Exec,
@@ -91,7 +91,7 @@ pub(super) fn exec(workspace: &Lasting) -> Client {
     }
 }
 
-pub(super) fn call(workspace: &Lasting, deed: Deed) -> Client {
+pub(super) fn call(workspace: &Instance, deed: Deed) -> Client {
     let run = match deed {
         Deed::Exec => return exec(workspace),
         Deed::Push => workspace.push(workspace.context.path("source")),
@@ -106,7 +106,7 @@ pub(super) fn call(workspace: &Lasting, deed: Deed) -> Client {
 }
 
 /// Brings a workspace that has just run a command to a moment.
-pub(super) fn reach(when: When, workspace: &Lasting, scene: &Scene) -> Moment {
+pub(super) fn reach(when: When, workspace: &Instance, scene: &Scene) -> Moment {
     let waiting = |hold: Hold, client: Option<Client>| {
         hold.wait();
         Moment {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::events::settle;
 use super::stage::Stage;
 use crate::context::TestContext;
-use crate::instances::{Kind, Lasting, id_in, kill};
+use crate::instances::{Instance, Kind, id_in, kill};
 use crate::leftovers;
 use crate::templates::wait_until;
 
@@ -30,14 +30,14 @@ fn a_start_that_is_refused_leaves_no_process_and_takes_no_place_or_skip() {
         return;
     };
     let context = stage.context().with_variable("PYRO_MAX_ACTIVE_VMS", "1");
-    let first = Lasting::workspace(&context, &[] as &[&str]);
+    let first = Instance::workspace(&context, &[] as &[&str]);
     for noun in ["workspace", "vm"] {
         let made = context.pyro(&[noun, "create", "debian:12", "--json"]).run();
         // One is started as it is made, the other is not.
         let refused = if noun == "workspace" {
             made
         } else {
-            let vm = Lasting::known(&context, Kind::Vm, id_in(&made.json(), Kind::Vm));
+            let vm = Instance::known(&context, Kind::Vm, id_in(&made.json(), Kind::Vm));
             vm.call(&["start", "--json"]).run()
         };
         assert_eq!(refused.expect(1).json()["code"], "too_many_active");
@@ -54,7 +54,7 @@ fn a_full_disk_is_told_and_ends_nothing_or_skip() {
     };
     let context = stage.context();
     let scene = stage.director.scene(context.directory());
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     scene.wait_for("answer:synced", 1);
     scene.always("answer:synced", Action::Refuse("no space left".into()));
     workspace.ask("sleep 1000 >/dev/null 2>&1 & echo $! > pid");
@@ -82,7 +82,7 @@ fn what_a_supervisor_said_last_is_shown_or_skip() {
     };
     let context = stage.context();
     let scene = stage.director.scene(context.directory());
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     scene.next("qmp:stop", Action::Refuse("the reason".into()));
     scene.wait_for("qmp:stop", 1);
     settle();
@@ -103,7 +103,7 @@ fn a_command_whose_caller_has_gone_before_it_was_told_does_not_go_on_or_skip() {
     };
     let context = stage.context();
     let scene = stage.director.scene(context.directory());
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     let say = |request: serde_json::Value| {
         let socket = workspace.directory().join("supervisor.sock");
         let connection = UnixStream::connect(socket).unwrap();
@@ -145,7 +145,7 @@ fn the_outputs_of_many_commands_are_shown_up_to_a_bound_or_skip() {
         return;
     };
     let context = stage.context();
-    let workspace = Lasting::workspace(&context, &[] as &[&str]);
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
     for _ in 0..3 {
         let run = workspace.shell(&format!("head -c {EACH} /dev/zero | tr '\\0' x"));
         run.run().expect(0);
