@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyro_protocol::{Refusal, RefusalReason};
 
 use crate::cell::Piece;
-use crate::qemu::{MINIMUM_VERSION, PROGRAM};
+use crate::vmm::qemu::{MINIMUM_VERSION, PROGRAM};
 
 /// Why there is no machine, or why it stopped being one.
 #[derive(Debug, thiserror::Error)]

@@ -10,15 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict, judge, now};
 use crate::cell::Piece;
-use crate::files::Files;
+use crate::image::{self, Files};
 use crate::limits::check_file_size;
 use crate::machine::Machine;
-use crate::network::AllowList;
+use crate::network::{self, Access, AllowList};
 use crate::owned::OwnedMachine;
-use crate::qemu::{Disks, Memory};
-use crate::spec::{MachineSpec, PhaseClock, Platform};
+use crate::phases::PhaseClock;
+use crate::platform::Platform;
+use crate::spec::MachineSpec;
 use crate::template::{self, Template, TemplateBuilder, TemplateKind, TemplateLookup, Templates};
-use crate::{Error, HostFacts, disk, qemu};
+use crate::vmm::{Disks, Memory, qemu};
+use crate::{Error, HostFacts};
 
 /// How often a guest is booted whose clocks are wrong. With a quarter of a processor four in ten are.
 const CLOCK_ATTEMPTS: u32 = 16;
@@ -134,6 +136,21 @@ impl Machines {
     pub fn qemu(&self) -> Result<qemu::Program, Error> {
         let path = self.facts_path();
         HostFacts::load(&path).qemu(&self.search_path, &path)
+    }
+
+    /// Finds the program that machines with a network need, and checks that the host has a
+    /// network for them.
+    ///
+    /// # Errors
+    /// When the program is missing, or the host has no way out itself.
+    pub fn check_network(&self) -> Result<PathBuf, Error> {
+        network::check(&self.search_path)
+    }
+
+    /// What the machine's network is made with, if it is to have one.
+    pub(crate) fn access_for(&self, spec: &MachineSpec) -> Result<Option<Access>, Error> {
+        let access = || Access::new(&self.search_path, self.network_allow.clone());
+        spec.network.then(access).transpose()
     }
 
     /// Starts a machine and returns it once its guest is ready for commands.
@@ -474,10 +491,10 @@ impl Machines {
         let turn = self.turn().await?;
         let directory = self.new_directory(&|_| {})?;
         let disk = builder.disk();
-        disk::create(&disk, &self.base_dir)?;
+        image::create(&disk, &self.base_dir)?;
         let seed = match stage {
             TemplateKind::Assembled => None,
-            TemplateKind::Bare => Some(disk::no_seed(directory.path())?),
+            TemplateKind::Bare => Some(image::no_seed(directory.path())?),
         };
         let disks = Disks {
             private: &disk,

@@ -16,7 +16,7 @@ use crate::launch::Machines;
 use crate::network::NetworkInfo;
 use crate::owned::OwnedMachine;
 use crate::parked::Claim;
-use crate::spec::{Phase, PhaseClock};
+use crate::phases::{Phase, PhaseClock};
 
 /// A running machine; ended, with all it has on the host, when dropped.
 #[derive(Debug)]

@@ -20,11 +20,13 @@ use crate::error::Tails;
 use crate::guest::{Command, Failure, Guest, Outcome, Streams, WARM_UP_LIMIT, run_error};
 use crate::network::{Access, Network};
 use crate::parked::{ParkingSlot, until_released};
-use crate::preload::Preload;
+use crate::phases::{Phase, PhaseClock};
+use crate::platform::Platform;
 use crate::process::{Lock, OwnedProcess, describe};
-use crate::qemu::{Channels, Disks, Memory, Qmp, command_line};
-use crate::spec::{MachineSpec, Phase, PhaseClock, Platform};
+use crate::spec::MachineSpec;
 use crate::supervised::{MachineParts, PostMortem};
+use crate::vmm::qemu::{Channels, Preload, Qmp, command_line};
+use crate::vmm::{Disks, Memory};
 
 /// What the state of a machine's devices may take. It takes a third of a megabyte.
 const STATE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;

@@ -26,10 +26,12 @@ use rustix::process::geteuid;
 
 use crate::Error;
 use crate::cell::Piece;
-use crate::files::Files;
+use crate::image::Files;
 use crate::launch::{LaunchEvent, Listener, Machines, Start};
 use crate::machine::Machine;
-use crate::spec::{MachineSpec, PhaseClock, Platform};
+use crate::phases::PhaseClock;
+use crate::platform::Platform;
+use crate::spec::MachineSpec;
 use crate::template::{self, TemplateKind, TemplateLookup};
 
 /// The most that one user keeps parked.

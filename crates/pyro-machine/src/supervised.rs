@@ -8,18 +8,19 @@ use pyro_protocol::{Answer, Call, Refusal, RefusalReason};
 use pyro_store::{MachineDirectory, Slot};
 use tokio::sync::Mutex;
 
+use crate::Error;
 use crate::accelerator::Accelerator;
 use crate::console::Console;
 use crate::deadline::{Deadline, Passed};
 use crate::error::Tails;
-use crate::files::{Files, KeptFiles};
-use crate::guest::{Command, Guest, Outcome, Streams, WARM_UP_LIMIT, run_error};
+use crate::guest::{Command, Failure, Guest, Outcome, Streams, WARM_UP_LIMIT, run_error};
+use crate::image::{Files, KeptFiles};
 use crate::launch::{Listener, Machines, Start};
 use crate::network::Network;
+use crate::phases::Phase;
 use crate::process::{Exited, OwnedProcess, describe};
-use crate::qemu::{Qmp, QmpError};
-use crate::spec::{MachineSpec, Phase};
-use crate::{Error, Failure};
+use crate::spec::MachineSpec;
+use crate::vmm::qemu::{Qmp, QmpError};
 
 /// How long a guest may take to write everything to its disk and power off.
 const SHUT_DOWN_LIMIT: Duration = Duration::from_secs(20);

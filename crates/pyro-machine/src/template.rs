@@ -19,9 +19,11 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::guest::{Command, Streams};
 use crate::owned::OwnedMachine;
-use crate::qemu::{Channels, Disks, Memory, command_line};
-use crate::spec::{MachineSpec, Platform};
+use crate::platform::Platform;
+use crate::spec::MachineSpec;
 use crate::template_lock::TemplateLock;
+use crate::vmm::qemu::{Channels, command_line};
+use crate::vmm::{Disks, Memory};
 
 /// To be raised when templates of an older pyro must not be used any more.
 const FORMAT: u32 = 2;

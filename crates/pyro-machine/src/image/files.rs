@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use pyro_store::{MachineDirectory, VmId, sync_directory};
 
-use crate::qemu::Disks;
+use super::{disk, seed};
+use crate::Error;
 use crate::template::TemplateKind;
-use crate::{Error, disk};
+use crate::vmm::Disks;
 
 /// Files that outlive the machine.
 #[derive(Clone, Copy, Debug)]
@@ -108,8 +109,8 @@ impl Files<'_> {
         };
         let seed = match (stage, seed) {
             (TemplateKind::Assembled, _) => None,
-            (TemplateKind::Bare, Some(seed)) => Some(disk::fit_seed(seed)?),
-            (TemplateKind::Bare, None) => Some(disk::no_seed(directory.path())?),
+            (TemplateKind::Bare, Some(image)) => Some(seed::fit(image)?),
+            (TemplateKind::Bare, None) => Some(seed::no_seed(directory.path())?),
         };
         Ok(DiskPaths { private, seed })
     }
