@@ -1,5 +1,5 @@
 //! A *machine* is one running virtual machine: a VMM process, its private disk, and a guest
-//! whose agent answers. [`launch`] makes one; dropping it ends it and leaves nothing behind.
+//! whose agent answers. [`Machines::launch`] makes one; dropping it ends it and leaves nothing behind.
 //!
 //! QEMU's words stay in the module `vmm::qemu`, the protocol's in `guest`.
 
@@ -16,22 +16,19 @@ pub mod fuzzing;
 mod guest;
 mod host_facts;
 mod image;
+mod instance;
 mod kvm;
-mod launch;
 mod limits;
-mod machine;
+mod machines;
 mod network;
-mod owned;
-mod parked;
+mod parked_pool;
 mod phases;
-mod places;
 mod platform;
 mod process;
 mod search_path;
 mod spec;
-mod supervised;
+mod start;
 mod template;
-mod template_lock;
 mod tsc;
 mod vmm;
 
@@ -41,16 +38,15 @@ pub use error::{Error, Tails};
 pub use guest::{Command, Guest, Outcome, Streams};
 pub use host_facts::HostFacts;
 pub use image::{KeptFiles, PRIVATE_DISK_MIB, SEED_DISK_BYTES};
-pub use launch::{DEFAULT_BOOT_LIMIT, LaunchEvent, Machines, Start};
+pub use instance::{Machine, SupervisedMachine};
 pub use limits::{check_open_files, raise_limits};
-pub use machine::Machine;
+pub use machines::{DEFAULT_BOOT_LIMIT, LaunchEvent, Machines, Start};
 pub use network::{AllowList, NetworkInfo, NotAnAllowList};
 pub use phases::Phase;
 pub use process::{inherit_nothing, pass_nothing_on};
 pub use pyro_protocol::octets;
 pub use pyro_protocol::{Answer, Call, FileEntry, FilePath, FileType, Refusal, RefusalReason};
 pub use spec::MachineSpec;
-pub use supervised::SupervisedMachine;
 pub use vmm::qemu::{
     MINIMUM_VERSION as MINIMUM_QEMU, Program as Qemu, TRIED_VERSIONS as TRIED_QEMU,
 };

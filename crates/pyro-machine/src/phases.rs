@@ -20,8 +20,12 @@ pub(crate) struct PhaseClock {
 
 impl PhaseClock {
     pub(crate) fn start() -> Self {
+        Self::since(Instant::now())
+    }
+
+    pub(crate) fn since(begun: Instant) -> Self {
         Self {
-            last: Instant::now(),
+            last: begun,
             phases: Vec::new(),
         }
     }

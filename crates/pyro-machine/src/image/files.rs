@@ -49,7 +49,7 @@ impl DiskPaths {
 
 impl Files<'_> {
     /// What kind of template suits them: only what nobody has written to yet can be part of one.
-    pub(crate) fn stage(self) -> TemplateKind {
+    pub(crate) fn template_kind(self) -> TemplateKind {
         match self {
             Files::Own => TemplateKind::Assembled,
             Files::Kept(kept) if kept.seed.is_none() && !kept.disk.exists() => {
@@ -74,7 +74,7 @@ impl Files<'_> {
     /// Makes what is not there. A new private disk is a copy of `begin`, or blank.
     pub(crate) fn lay_out(
         &self,
-        stage: TemplateKind,
+        kind: TemplateKind,
         begin: Option<&Path>,
         directory: &MachineDirectory,
         base: &Path,
@@ -107,7 +107,7 @@ impl Files<'_> {
                 (kept.disk.to_owned(), kept.seed)
             }
         };
-        let seed = match (stage, seed) {
+        let seed = match (kind, seed) {
             (TemplateKind::Assembled, _) => None,
             (TemplateKind::Bare, Some(image)) => Some(seed::fit(image)?),
             (TemplateKind::Bare, None) => Some(seed::no_seed(directory.path())?),

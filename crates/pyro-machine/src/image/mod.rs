@@ -6,7 +6,7 @@ mod seed;
 
 pub use disk::PRIVATE_DISK_MIB;
 pub(crate) use disk::create;
-pub(crate) use files::Files;
 pub use files::KeptFiles;
+pub(crate) use files::{DiskPaths, Files};
 pub use seed::SEED_DISK_BYTES;
 pub(crate) use seed::no_seed;
