@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 
-use pyro_engine::octets;
 use pyro_engine::operations::doctor::{QemuReport, Report};
 use pyro_engine::operations::env::{Environment, EnvironmentList, Pruned, Pulled};
 use pyro_engine::operations::vm::{self, Reaped, RunResult};
@@ -21,29 +20,12 @@ macro_rules! line {
 
 // After the macro, which it uses.
 mod instances;
+mod parts;
 mod tour;
 
+use parts::shown;
+pub(crate) use parts::{Part, Rendered};
 pub(crate) use tour::step;
-
-/// What is shown of a result, and the exit status that goes with it.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub(crate) struct Rendered {
-    /// What is printed, in this order.
-    pub(crate) parts: Vec<Part>,
-    /// For standard error, unless only results are wanted.
-    pub(crate) footer: String,
-    /// The exit status.
-    pub(crate) status: u8,
-}
-
-/// A piece of text and where it goes.
-#[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Part {
-    /// To standard output.
-    Stdout(String),
-    /// To standard error.
-    Stderr(String),
-}
 
 /// Renders the result of the operation `name`, of what was asked by `request`.
 pub(crate) fn human(name: &str, request: &Value, value: &Value, verbose: bool) -> Rendered {
@@ -107,19 +89,6 @@ pub(crate) fn status(name: &str, value: &Value) -> u8 {
         "doctor" => u8::from(!typed::<Report>(value).runtime_ok),
         _ => 0,
     }
-}
-
-impl Rendered {
-    fn with_status(self, status: u8) -> Self {
-        Self { status, ..self }
-    }
-}
-
-/// A name or a command line as people can read it: bytes that are no text, and what a terminal
-/// would obey, are shown as something else.
-fn shown(text: &str) -> String {
-    let bytes = octets::decode(text);
-    pyro_text::escaped(&String::from_utf8_lossy(&bytes)).into_owned()
 }
 
 fn typed<T: DeserializeOwned>(value: &Value) -> T {

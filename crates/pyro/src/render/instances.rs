@@ -7,7 +7,7 @@ use pyro_engine::operations::workspace::{
     ExecResult, LogEntry, Pushed, Workspace, WorkspaceLogs, Workspaces,
 };
 
-use super::{Part, shown};
+use super::parts::{Part, shown};
 
 pub(super) fn workspace(workspace: &Workspace) -> String {
     let mut text = String::new();
