@@ -5,7 +5,7 @@ use std::fmt::Write;
 use pyro_engine::operation::{Effect, Entry, OPERATIONS};
 use serde_json::{Value, json};
 
-use super::{cell, header};
+use super::page::{cell, header};
 
 pub(super) fn page() -> String {
     let mut page = header("Operations", "the table of operations");

@@ -1,12 +1,13 @@
 //! The Python package's methods, one for each operation, and the types of their results.
 
+mod docstring;
 mod method;
 mod name;
 mod result;
 
 use pyro_engine::operation::{Entry, OPERATIONS};
 
-use super::COMMAND;
+use super::page::COMMAND;
 use method::Method;
 use result::Results;
 
@@ -56,9 +57,4 @@ fn names() -> String {
 
 fn header() -> String {
     format!("# Written by `{COMMAND}` from the table of operations; edit that instead.\n")
-}
-
-/// Text as the part of a docstring: nothing in it may end the string or escape anything.
-fn documentation(text: &str) -> String {
-    text.replace('\\', "\\\\").replace("\"\"\"", "'''")
 }
