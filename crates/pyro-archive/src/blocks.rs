@@ -3,9 +3,9 @@
 
 use std::io::{self, Seek, SeekFrom, Write};
 
+use crate::content::{Content, Piece};
 use crate::erofs::{BLOCK, SUPERBLOCK_OFFSET, Superblock};
 use crate::error::Error;
-use crate::member::{Content, Piece};
 
 /// How much is written at a time. A multiple of a block.
 const BUFFER: usize = 1 << 20;

@@ -5,9 +5,9 @@
 use std::io::{Seek, Write};
 
 use crate::blocks::Blocks;
+use crate::content::{Content, Piece};
 use crate::erofs::BLOCK;
 use crate::error::Error;
-use crate::member::{Content, Piece};
 use crate::sparse::Extents;
 
 /// Smaller holes are written as zeros, which an image leaves out of its file.

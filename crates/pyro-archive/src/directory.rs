@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use crate::content::Nothing;
 use crate::error::{Error, Refusal};
 use crate::file_content::{self, FileContent};
 use crate::git_rules::{self, Rules};
-use crate::member::{Member, MemberPath, Nothing, What};
+use crate::member::{Member, MemberPath, What};
 use crate::progress::Meter;
+use crate::reading::Reading;
 use crate::report::{Reason, Warning};
-use crate::source::Reading;
 use crate::sparse::Sparse;
 use crate::time::Time;
 

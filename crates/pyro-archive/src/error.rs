@@ -1,7 +1,7 @@
 //! The *error* of reading an archive or of writing what becomes of it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why an archive could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -210,6 +210,22 @@ impl Error {
             entry: pyro_text::name(entry),
             refusal,
         }
+    }
+}
+
+/// Turns an error of reading an archive into one of ours: a medium that cannot be read is not an
+/// archive that is damaged.
+pub(crate) fn fault(archive: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| {
+        let path = archive.to_owned();
+        if source.raw_os_error().is_some() {
+            return Error::Unreadable { path, source };
+        }
+        let problem = match source.kind() {
+            io::ErrorKind::UnexpectedEof => "it ends too early".into(),
+            _ => source.to_string(),
+        };
+        Error::Damaged { path, problem }
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use rustix::fs::{SeekFrom, Stat};
 
+use crate::content::{Content, Piece};
 use crate::error::Error;
-use crate::member::{Content, Piece};
 use crate::pax::MOST_EXTENTS;
 use crate::progress::Meter;
 use crate::sparse::{Extent, Extents};

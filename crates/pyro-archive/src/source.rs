@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::compressed::Packing;
-use crate::error::Error;
-use crate::member::{Content, Member, What};
+use crate::error::{Error, fault};
 use crate::progress::{Meter, Progress};
-use crate::report::{Reason, Report, Warning};
+use crate::reading::{Reading, Visit};
+use crate::report::{Report, Warning};
 use crate::selection::Selection;
 use crate::{compressed, directory, kind_of_file, tar_file, zip_file};
 
@@ -22,9 +22,6 @@ const ENDINGS: [&str; 8] = [
     ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ZIP,
 ];
 const ZIP: &str = ".zip";
-
-/// So many warnings are enough.
-const MOST_WARNINGS: usize = 10;
 
 /// A directory or an archive, open.
 #[derive(Debug)]
@@ -46,55 +43,6 @@ pub enum SourceKind {
     TarArchive,
     /// A zip file.
     ZipArchive,
-}
-
-/// One reading of a source: what is wanted of it, who takes that, and what has become of it.
-pub(crate) struct Reading<'a> {
-    pub(crate) selection: &'a Selection,
-    visit: &'a mut Visit<'a>,
-    report: Report,
-    /// What was left out last, so that what is in it is not told of again.
-    excluded: Vec<u8>,
-}
-
-/// Whoever takes members.
-pub(crate) type Visit<'a> = dyn FnMut(Member, &mut dyn Content) -> Result<(), Error> + 'a;
-
-impl Reading<'_> {
-    /// Hands a member on.
-    pub(crate) fn take(&mut self, member: Member, content: &mut dyn Content) -> Result<(), Error> {
-        let size = match member.what {
-            What::File { size, .. } => size,
-            _ => 0,
-        };
-        (self.visit)(member, content)?;
-        self.report.entry_count += 1;
-        self.report.bytes_written += size;
-        Ok(())
-    }
-
-    /// Whether an entry is not wanted, or a directory that it is in; then it is left out.
-    pub(crate) fn excludes(&mut self, path: &[u8], is_directory: bool) -> bool {
-        let Some(found) = self.selection.excluded(path, is_directory) else {
-            return false;
-        };
-        if self.excluded != found {
-            self.excluded = found.to_vec();
-            self.leave_out(found, Reason::Excluded);
-        }
-        true
-    }
-
-    pub(crate) fn leave_out(&mut self, path: &[u8], reason: Reason) {
-        self.report.left_out.add(path, reason);
-    }
-
-    pub(crate) fn warn(&mut self, warning: Warning) {
-        let warnings = &mut self.report.warnings;
-        if warnings.len() < MOST_WARNINGS && !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
 }
 
 impl Source {
@@ -200,12 +148,7 @@ impl Source {
         progress: &dyn Fn(Progress),
         visit: &mut Visit<'_>,
     ) -> Result<Report, Error> {
-        let mut reading = Reading {
-            selection: &self.selection,
-            visit,
-            report: Report::default(),
-            excluded: Vec::new(),
-        };
+        let mut reading = Reading::new(&self.selection, visit);
         if self.kind == SourceKind::Directory {
             let mut meter = Meter::new(progress, None);
             let root = directory::Root {
@@ -215,7 +158,7 @@ impl Source {
             };
             directory::each(&root, &mut meter, &mut reading)?;
             meter.tell();
-            return Ok(reading.report);
+            return Ok(reading.into_report());
         }
         let file = self.open.try_clone().map(File::from);
         let file = file.map_err(|source| Error::Unreadable {
@@ -226,16 +169,16 @@ impl Source {
         let meter = Meter::new(progress, total);
         if self.kind == SourceKind::ZipArchive {
             zip_file::each(&file, &self.path, meter, &mut reading)?;
-            return Ok(reading.report);
+            return Ok(reading.into_report());
         }
         let has_more = Cell::new(false);
         let input = compressed::open(&file, meter, &has_more);
-        let mut input = input.map_err(tar_file::fault(&self.path))?;
+        let mut input = input.map_err(fault(&self.path))?;
         tar_file::each(&mut *input, &self.path, &mut reading)?;
         if has_more.get() {
             reading.warn(Warning::MoreAfterEnd);
         }
-        Ok(reading.report)
+        Ok(reading.into_report())
     }
 }
 

@@ -1,8 +1,8 @@
 //! *Extents* say where a file has content. What is between them are holes: zeros that take no
 //! room and that nobody has to read, send or write.
 
+use crate::content::{Content, Piece};
 use crate::error::Error;
-use crate::member::{Content, Piece};
 
 /// A piece of a file that has content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use tar::{EntryType, Header};
 
 use crate::Report;
+use crate::content::{Content, Piece};
 use crate::error::{Error, Refusal};
-use crate::member::{Content, MODE_BITS, Member, Piece, What};
+use crate::member::{MODE_BITS, Member, What};
 use crate::progress::Progress;
 use crate::source::Source;
 use crate::sparse::{Extent, Extents};

@@ -5,8 +5,8 @@ use crate::error::{Error, Refusal};
 use crate::header::{BLOCK, number};
 use crate::pax::{MOST_EXTENTS, decimal};
 use crate::sparse::Extent;
-use crate::tar_file::TarContent;
 use crate::tar_member::{Described, Form, LARGEST_FILE_BYTES};
+use crate::tar_reader::TarContent;
 
 /// In a header and in the blocks behind it that continue its map: where that is, how many extents
 /// it has, and where there is a mark that another block follows.

@@ -15,13 +15,14 @@ use rawzip::{
     ZipArchiveEntryWayfinder, ZipFileHeaderRecord, ZipLocator,
 };
 
-use crate::error::{Error, Refusal};
+use crate::content::{Content, Nothing, Piece};
+use crate::error::{self, Error, Refusal};
 use crate::kind_of_file;
-use crate::member::{Content, Member, MemberPath, Nothing, Piece, What};
+use crate::member::{Member, MemberPath, What};
 use crate::progress::Meter;
+use crate::reading::Reading;
 use crate::report::Reason;
 use crate::selection::plain;
-use crate::source::Reading;
 use crate::tar_member::LARGEST_FILE_BYTES;
 use crate::time::Time;
 use crate::tree::IMPLIED_MODE;
@@ -287,7 +288,7 @@ impl<R: Read> Content for ZipContent<'_, R> {
             };
             match read {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(crate::tar_file::fault(self.archive)(error)),
+                Err(error) => return Err(error::fault(self.archive)(error)),
                 Ok(0) if self.left == 0 => return Ok(Piece::End),
                 Ok(read) if (1..=wanted).contains(&read) => {
                     self.left -= read as u64;
@@ -301,7 +302,7 @@ impl<R: Read> Content for ZipContent<'_, R> {
 
 fn fault(archive: &Path) -> impl Fn(rawzip::Error) -> Error {
     move |error| match error.into_kind() {
-        rawzip::ErrorKind::IO(error) => crate::tar_file::fault(archive)(error),
+        rawzip::ErrorKind::IO(error) => error::fault(archive)(error),
         rawzip::ErrorKind::Eof => damaged(archive, "it ends too early"),
         kind => damaged(archive, &kind.to_string()),
     }

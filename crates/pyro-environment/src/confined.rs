@@ -20,7 +20,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use crate::Error;
-use crate::requirement::{MORE_PATH, Tools};
+use crate::requirement::MORE_PATH;
+use crate::tools::Tools;
 
 /// The namespaces of a step. The process namespace ends with `unshare`, and with it all in it.
 pub(crate) const NAMESPACES: &[&str] = &["--mount", "--pid", "--fork", "--kill-child"];

@@ -4,8 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::preflight::IDS;
-use crate::requirement::Requirement;
+use crate::requirement::{IDS, Requirement};
 
 /// Why an environment could not be made ready, listed or pruned.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ use crate::lock::Lock;
 use crate::manifest::{self, FileRecord};
 use crate::partial::Partial;
 use crate::progress::Listener;
-use crate::requirement::Tools;
+use crate::tools::Tools;
 
 /// A kernel in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]

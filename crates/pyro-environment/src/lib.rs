@@ -30,6 +30,7 @@ mod ready;
 mod recipe;
 mod requirement;
 mod status;
+mod tools;
 
 use std::path::{Path, PathBuf};
 

@@ -9,7 +9,8 @@ use crate::Error;
 use crate::catalog::PLATFORM;
 use crate::confined;
 use crate::layout::Layout;
-use crate::requirement::Tools;
+use crate::requirement::IDS;
+use crate::tools::Tools;
 
 /// Settings that forbid namespaces to ordinary users: the file, the value that forbids, and the
 /// setting that allows.
@@ -30,9 +31,6 @@ const SETTINGS: &[(&str, &str, &str)] = &[
         "kernel.apparmor_restrict_unprivileged_userns=0",
     ),
 ];
-
-/// Ids a Debian system uses: up to `nobody`, 65534.
-pub(crate) const IDS: u64 = 65_536;
 
 /// Checks whether a build that needs so many bytes can be started, and returns its tools.
 pub(crate) fn check(layout: &Layout, needed: u64) -> Result<Tools, Error> {

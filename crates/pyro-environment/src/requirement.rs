@@ -1,14 +1,16 @@
 //! A *requirement* is a program or file that a build needs on the host.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::Error;
 use crate::debian::KEYRING;
 
 /// Where programs are looked for besides the caller's `PATH`: an ordinary user's often lacks the
 /// directories of system programs.
 pub(crate) const MORE_PATH: &str = "PATH=${PATH-}:/usr/sbin:/sbin";
+
+/// Ids a Debian system uses: up to `nobody`, 65534.
+pub(crate) const IDS: u64 = 65_536;
 
 /// A program or file that a build needs, and whether it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,36 +110,6 @@ pub(crate) fn look() -> Vec<Requirement> {
         };
     }
     table
-}
-
-/// The programs a build runs directly, found.
-#[derive(Clone, Debug)]
-pub(crate) struct Tools {
-    found: Vec<Requirement>,
-}
-
-impl Tools {
-    /// Finds all requirements, or fails naming every one that is missing.
-    pub(crate) fn find() -> Result<Self, Error> {
-        let (found, missing): (Vec<_>, Vec<_>) = look()
-            .into_iter()
-            .partition(|requirement| requirement.path.is_some());
-        if missing.is_empty() {
-            Ok(Self { found })
-        } else {
-            Err(Error::ToolsMissing { missing })
-        }
-    }
-
-    /// Returns the path of a program of the table.
-    pub(crate) fn path(&self, tool: &'static str) -> &Path {
-        let row = self
-            .found
-            .iter()
-            .find(|requirement| requirement.tool == tool);
-        row.and_then(|requirement| requirement.path.as_deref())
-            .unwrap_or(Path::new(tool))
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
-use crate::qemu::NO_PEER;
+use crate::vmm::qemu::NO_PEER;
 
 /// The file starts over when it has grown to this size.
 const FILE_LIMIT_BYTES: usize = 1024 * 1024;

@@ -1,11 +1,11 @@
 //! What can go wrong between a specification and an answering guest.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pyro_protocol::{Refusal, RefusalReason};
 
 use crate::cell::Piece;
-use crate::qemu::{MINIMUM_VERSION, PROGRAM};
+use crate::vmm::qemu::{MINIMUM_VERSION, PROGRAM};
 
 /// Why there is no machine, or why it stopped being one.
 #[derive(Debug, thiserror::Error)]
@@ -378,6 +378,22 @@ impl Error {
     pub fn input(error: &std::io::Error) -> Self {
         Self::InputFailed {
             message: error.to_string(),
+        }
+    }
+
+    /// What it means that a file of a template cannot be read or written.
+    pub(crate) fn template(path: &Path, error: &std::io::Error) -> Self {
+        if matches!(
+            error.kind(),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+        ) {
+            return Self::NoSpace {
+                path: path.to_owned(),
+            };
+        }
+        Self::Template {
+            path: path.to_owned(),
+            detail: error.to_string(),
         }
     }
 

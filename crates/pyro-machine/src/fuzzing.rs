@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::guest::{Command, Guest, Streams};
 use crate::network;
-use crate::qemu::Qmp;
+use crate::vmm::qemu::Qmp;
 
 /// Longer than anything takes whose other end has said all that it will say.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -2,7 +2,9 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::{Error, MachineSpec, PRIVATE_DISK_MIB};
+use crate::Error;
+use crate::image::PRIVATE_DISK_MIB;
+use crate::spec::MachineSpec;
 
 /// A call opens about thirty files at once.
 const OPEN_FILES: u64 = 64;

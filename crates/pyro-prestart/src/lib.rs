@@ -17,21 +17,15 @@
 #![allow(unsafe_code)]
 
 mod message;
+mod placeholder;
 mod process;
 
 pub use message::{MAX_MESSAGE_BYTES, Message};
+pub use placeholder::{PLACEHOLDER, READY};
 
 use core::ffi::CStr;
 
 use crate::process::Arguments;
-
-/// How a shell is prestarted: it fails if the library does not wait in it, or not for long enough.
-/// Its standard input is a pipe, from which the message comes and, after that, what the command
-/// reads.
-pub const PLACEHOLDER: [&CStr; 3] = [c"/bin/sh", c"-c", c"exit 126 # waits for a command of pyro"];
-
-/// What the shell prints when it begins to wait.
-pub const READY: u8 = b'+';
 
 /// What it runs instead of its command if it cannot enter the working directory, which the agent
 /// could a moment ago.

@@ -9,7 +9,7 @@ use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{VirtualMemoryMapAddress, set_virtual_memory_map_address};
 
 use crate::message::{HEADER_BYTES, MAX_MESSAGE_BYTES, MAX_VARIABLES, Message, strings};
-use crate::{PLACEHOLDER, READY};
+use crate::placeholder::{PLACEHOLDER, READY};
 
 /// Program, option and line.
 const ARGUMENTS: usize = PLACEHOLDER.len();

@@ -3,13 +3,16 @@
 //! it has no rule of its own.
 
 mod arguments;
+mod failure;
 mod json;
 mod mcp;
 mod plain;
 mod progress;
 mod render;
+mod setup;
 mod signals;
 mod standard;
+mod styles;
 mod talk;
 mod terminal;
 mod token;

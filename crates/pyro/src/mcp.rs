@@ -14,10 +14,11 @@ use pyro_mcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::progress::ERROR;
+use crate::failure::Failure;
+use crate::setup::{configuration, runtime};
 use crate::signals;
 use crate::standard::{self, say};
-use crate::terminal::{configuration, runtime};
+use crate::styles::ERROR;
 use crate::token;
 
 const LISTEN: &str = "127.0.0.1:8765";
@@ -144,37 +145,6 @@ fn profile() -> Arg {
         .value_parser(PossibleValuesParser::new(names))
         .default_value(Profile::default().name())
         .help("Which tools agents are shown")
-}
-
-/// Why it did not work, for people.
-pub(crate) struct Failure {
-    pub(crate) message: String,
-    pub(crate) cause: Option<String>,
-    pub(crate) remedy: Option<String>,
-}
-
-impl From<pyro_engine::Error> for Failure {
-    fn from(error: pyro_engine::Error) -> Self {
-        Self {
-            message: error.message,
-            cause: error.cause,
-            remedy: error.remedy,
-        }
-    }
-}
-
-impl From<pyro_mcp::Error> for Failure {
-    fn from(error: pyro_mcp::Error) -> Self {
-        if let pyro_mcp::Error::Engine(error) = error {
-            return error.into();
-        }
-        let cause = std::error::Error::source(&error);
-        Self {
-            message: error.to_string(),
-            cause: cause.map(ToString::to_string),
-            remedy: Some(error.remedy().into()),
-        }
-    }
 }
 
 /// Does what the command says.

@@ -6,15 +6,12 @@ use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pyro_engine::{Event, Progress};
 
 use crate::standard::{self, say};
+use crate::styles::WARNING;
 use crate::{render, talk};
-
-pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 /// How long nothing was said before progress is said as a line.
 const SILENCE: Duration = Duration::from_secs(5);

@@ -4,13 +4,10 @@ use std::fmt::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pyro_engine::octets;
 use pyro_engine::operation::Entry;
 use pyro_engine::operations::doctor::{QemuReport, Report};
 use pyro_engine::operations::env::{Environment, EnvironmentList, Pruned, Pulled};
-use pyro_engine::operations::vm::{self, Reaped, RunResult};
-use pyro_engine::operations::workspace;
-use serde::de::DeserializeOwned;
+use pyro_engine::operations::vm::{Reaped, RunResult};
 use serde_json::Value;
 
 use crate::{json, talk};
@@ -24,43 +21,12 @@ macro_rules! line {
 // After the macro, which they use.
 mod files;
 mod instances;
+mod parts;
 mod tour;
 
+pub(crate) use parts::{Part, Rendered};
+use parts::{View, footer, shown, text};
 pub(crate) use tour::step;
-
-/// What is shown of a result, and the exit status that goes with it.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub(crate) struct Rendered {
-    /// What is printed, in this order.
-    pub(crate) parts: Vec<Part>,
-    /// For standard error, unless only results are wanted.
-    pub(crate) footer: String,
-    /// The exit status.
-    pub(crate) status: u8,
-}
-
-/// A piece of text and where it goes.
-#[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Part {
-    /// To standard output.
-    Stdout(String),
-    /// To standard error.
-    Stderr(String),
-}
-
-/// What is to be rendered.
-struct View<'a> {
-    request: &'a Value,
-    value: &'a Value,
-    verbose: bool,
-}
-
-impl View<'_> {
-    /// Returns the result as what it is.
-    fn typed<T: DeserializeOwned>(&self) -> T {
-        serde_json::from_value(self.value.clone()).expect("the engine made it from this very type")
-    }
-}
 
 /// Renders the result of an operation, of what was asked by `request`.
 pub(crate) fn human(entry: &Entry, request: &Value, value: &Value, verbose: bool) -> Rendered {
@@ -82,20 +48,6 @@ pub(crate) fn content(value: &Value) -> Vec<u8> {
     STANDARD.decode(base64).expect("the engine encoded it")
 }
 
-fn text(stdout: String) -> Rendered {
-    Rendered {
-        parts: vec![Part::Stdout(stdout)],
-        ..Rendered::default()
-    }
-}
-
-fn footer(footer: String) -> Rendered {
-    Rendered {
-        footer,
-        ..Rendered::default()
-    }
-}
-
 /// Returns what renders the results of an operation. A test finds one for each.
 fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
@@ -108,54 +60,12 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
         "env_prune" => |view| text(pruned(&view.typed())),
         "vm_run" => |view| footer(run_footer("run", &view.typed())),
         "vm_exec" => |view| footer(run_footer("vm-exec", &view.typed())),
-        "vm_create" | "vm_start" | "vm_stop" | "vm_status" => {
-            |view| text(instances::vm(&view.typed()))
-        }
-        "vm_list" => |view| text(instances::vms(&view.typed())),
-        "vm_network_info" => |view| text(instances::network(&view.typed())),
-        "vm_delete" => |view| {
-            let deleted: vm::Deleted = view.typed();
-            text(format!("Deleted VM: {}\n", deleted.vm_id))
-        },
         "vm_reap_expired" => |view| text(reaped(&view.typed())),
-        "workspace_create" | "workspace_start" | "workspace_stop" | "workspace_status" => {
-            |view| text(instances::workspace(&view.typed()))
-        }
-        "workspace_list" => |view| text(instances::workspaces(&view.typed())),
-        "workspace_exec" => |view| footer(instances::exec_footer(&view.typed())),
-        "workspace_sync_push" => |view| text(instances::pushed(&view.typed())),
-        "workspace_logs" => |view| match view.request["follow"] == true {
-            true => footer(instances::followed(&view.typed())),
-            false => Rendered {
-                parts: instances::logs(&view.typed()),
-                ..Rendered::default()
-            },
-        },
-        "workspace_file_list" => |view| text(files::listing(&view.typed())),
-        "workspace_file_read" => |view| files::content(view.typed()),
-        "workspace_file_write" => |view| text(files::written(&view.typed())),
-        "workspace_delete" => |view| {
-            let deleted: workspace::Deleted = view.typed();
-            text(format!("Deleted workspace: {}\n", deleted.workspace_id))
-        },
         "doctor" => |view| text(doctor(&view.typed())),
         "demo" => |view| text(tour::end(&view.typed())),
         "demo_ollama" => |view| text(talk::summary(&view.typed(), view.verbose)),
-        _ => return None,
+        name => return instances::renderer(name).or_else(|| files::renderer(name)),
     })
-}
-
-impl Rendered {
-    fn with_status(self, status: u8) -> Self {
-        Self { status, ..self }
-    }
-}
-
-/// A name or a command line as people can read it: bytes that are no text, and what a terminal
-/// would obey, are shown as something else.
-fn shown(text: &str) -> String {
-    let bytes = octets::decode(text);
-    pyro_text::escaped(&String::from_utf8_lossy(&bytes)).into_owned()
 }
 
 fn environment_list(list: &EnvironmentList) -> String {

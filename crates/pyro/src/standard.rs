@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use pyro_engine::descriptor::{self, DescriptorReader, DescriptorWriter};
 
-use crate::progress::ERROR;
+use crate::styles::ERROR;
 
 /// Exit status of a program that lost the reader of its output: 128 + SIGPIPE.
 pub(crate) const READER_GONE: u8 = 128 + 13;

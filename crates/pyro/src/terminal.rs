@@ -16,7 +16,7 @@ use clap::error::ErrorKind as ArgumentErrorKind;
 use pyro_engine::operation::Entry;
 use pyro_engine::{
     Config, Context, Engine, Error, ErrorKind, Listener, OutputStreams, PARK_COMMAND,
-    SUPERVISE_COMMAND, Start, pass_nothing_on, raise_limits, variables,
+    SUPERVISE_COMMAND, pass_nothing_on, raise_limits, variables,
 };
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -25,9 +25,11 @@ use tokio::io::AsyncWrite;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::plain::Plain;
-use crate::progress::{ERROR, ProgressDisplay, Verbosity};
+use crate::progress::{ProgressDisplay, Verbosity};
 use crate::render::{self, Part, Rendered};
+use crate::setup::{configuration, runtime};
 use crate::standard::{self, READER_GONE, Stderr, say};
+use crate::styles::ERROR;
 use crate::trace::Trace;
 use crate::{arguments, json, mcp, signals};
 
@@ -186,23 +188,6 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         trace.print();
     }
     status
-}
-
-/// What the engine is to be, from variables and global options.
-pub(crate) fn configuration(matches: &ArgMatches) -> Result<Config, Error> {
-    let mut config = Config::from_variables(|name| std::env::var_os(name))?;
-    config.program = std::env::current_exe().ok();
-    if let Some(pieces) = matches.get_many::<String>("require-isolation") {
-        let parse = |piece: &String| piece.parse().expect("clap lets only these values through");
-        config.required_isolation = pieces.map(parse).collect();
-    }
-    if let Some(choice) = matches.get_one::<String>("accel") {
-        config.accelerator = choice.parse().expect("clap lets only these values through");
-    }
-    if matches.get_flag("cold") {
-        config.start = Start::Boot;
-    }
-    Ok(config)
 }
 
 /// Asks for what was read byte for byte.
@@ -399,17 +384,6 @@ fn status(done: bool) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
-}
-
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    // Without enough of them the runtime does not fail in order.
-    pyro_engine::check_open_files()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::resource(&error))?;
-    runtime.block_on(async { signals::survive_file_limit() });
-    Ok(runtime)
 }
 
 fn print_bytes(bytes: &[u8]) -> ExitCode {

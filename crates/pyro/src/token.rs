@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pyro_engine::variables;
 
-use crate::mcp::Failure;
+use crate::failure::Failure;
 
 /// Reads it from a file that is its owner's alone, or else from its variable.
 pub(crate) fn read(file: Option<&Path>) -> Result<Option<String>, Failure> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::{Arg, Command};
 
-use super::header;
+use super::page::header;
 
 /// The level of the program's own heading.
 const TOP: usize = 2;

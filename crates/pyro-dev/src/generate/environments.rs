@@ -5,7 +5,7 @@ use std::fmt::Write;
 use pyro_engine::operations::env::EnvironmentList;
 use pyro_engine::{Config, Context, Engine, operations};
 
-use super::{cell, header};
+use super::page::{cell, header};
 use crate::Error;
 
 pub(super) fn page() -> Result<String, Error> {

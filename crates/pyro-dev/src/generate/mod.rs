@@ -5,6 +5,7 @@ mod command_line;
 mod environments;
 mod manual;
 mod operations;
+mod page;
 mod python;
 mod tools;
 mod variables;
@@ -14,11 +15,10 @@ use std::fs;
 use std::path::Path;
 
 use crate::Error;
+use page::COMMAND;
 
 /// Where the reference is, below the root of the source tree.
 const DIRECTORY: &str = "docs/reference";
-const COMMAND: &str = "cargo run -p pyro-dev -- generate";
-
 /// Returns every file: its path below the root of the source tree, and its contents.
 ///
 /// # Errors
@@ -92,16 +92,6 @@ fn differences(root: &Path, pages: &BTreeMap<String, String>) -> Result<Vec<Stri
     }
     names.sort_unstable();
     Ok(names)
-}
-
-/// The first lines of a page.
-fn header(title: &str, source: &str) -> String {
-    format!("<!-- Written by `{COMMAND}` from {source}; edit that instead. -->\n# {title}\n")
-}
-
-/// Makes text fit into one cell of a table.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
 }
 
 #[cfg(test)]

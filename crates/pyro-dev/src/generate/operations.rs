@@ -6,7 +6,7 @@ use pyro_engine::operation::{Effect, Entry};
 use pyro_engine::operations::OPERATIONS;
 use serde_json::{Value, json};
 
-use super::{cell, header};
+use super::page::{cell, header};
 
 pub(super) fn page() -> String {
     let mut page = header("Operations", "the table of operations");

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use pyro_mcp::{Profile, definitions};
 use serde_json::Value;
 
-use super::{cell, header};
+use super::page::{cell, header};
 
 pub(super) fn page() -> String {
     let mut page = header("MCP tools", "the table of operations");

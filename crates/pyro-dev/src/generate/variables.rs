@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use pyro_engine::variables::ALL;
 
-use super::{cell, header};
+use super::page::{cell, header};
 
 pub(super) fn page() -> String {
     let mut page = header(

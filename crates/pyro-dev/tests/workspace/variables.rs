@@ -12,7 +12,7 @@ const OF_THE_BUILD: &[(&str, &[&str])] = &[
     (
         "PYRO_READ_ONLY",
         &[
-            "crates/pyro-machine/src/preload.rs",
+            "crates/pyro-machine/src/vmm/qemu/preload.rs",
             "crates/pyro-machine/preload/read_only.rs",
         ],
     ),
@@ -20,7 +20,7 @@ const OF_THE_BUILD: &[(&str, &[&str])] = &[
         "PYRO_READ_ONLY_LIBRARY",
         &[
             "crates/pyro-machine/build.rs",
-            "crates/pyro-machine/src/preload.rs",
+            "crates/pyro-machine/src/vmm/qemu/preload.rs",
         ],
     ),
     (

@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::sources::{self, Source};
 use crate::Error;
-use crate::requirement::Tools;
+use crate::tools::Tools;
 
 /// What is needed to download from Debian's archive as this machine does.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use crate::Error;
 use crate::confined::{self, Network};
 use crate::modules;
 use crate::partial::Partial;
-use crate::requirement::Tools;
+use crate::tools::Tools;
 
 /// The package that depends on the current kernel for virtual machines.
 const META_PACKAGE: &str = "linux-image-cloud-amd64";

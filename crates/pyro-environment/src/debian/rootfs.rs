@@ -14,7 +14,7 @@ use crate::confined::{self, Network};
 use crate::layout::ROOTFS;
 use crate::progress::Listener;
 use crate::recipe::Recipe;
-use crate::requirement::Tools;
+use crate::tools::Tools;
 
 /// Arguments: the release, the variant, the packages, the lines of sources.
 const BOOTSTRAP: &str = r#"

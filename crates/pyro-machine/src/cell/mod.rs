@@ -6,8 +6,10 @@
 mod files;
 mod filter;
 mod namespaces;
+mod piece;
 mod progress;
 mod report;
+mod trial;
 mod weakened;
 
 use std::io;
@@ -21,13 +23,15 @@ use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new
 use files::{Access, Rules};
 use filter::Filter;
 use namespaces::{Namespaces, Reached};
+pub use piece::Piece;
 pub(crate) use progress::Progress;
 use progress::Step;
-pub use report::{Isolation, Piece, PieceReport, examine};
+pub use report::{Isolation, PieceReport};
+pub use trial::examine;
 
-use crate::disk::PRIVATE_DISK_MIB;
-use crate::qemu::{Disks, Memory};
+use crate::image::PRIVATE_DISK_MIB;
 use crate::spec::MachineSpec;
+use crate::vmm::{Disks, Memory};
 
 const MIB: u64 = 1024 * 1024;
 

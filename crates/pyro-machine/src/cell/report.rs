@@ -1,72 +1,10 @@
 //! The *report* says, piece by piece, what of the cell is in force on this host.
 
-use std::ffi::OsStr;
-use std::fmt;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
 use super::files;
 use super::namespaces::Reached;
-use super::{Progress, weakened};
-use crate::process::{OwnedProcess, find_program};
-use crate::qemu::{Disks, Memory};
-use crate::spec::MachineSpec;
-
-/// A piece of what is between the VMM and the host.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Piece {
-    /// The VMM opens its machine's files and nothing else.
-    Landlock,
-    /// The VMM makes the system calls that it needs and no others.
-    Seccomp,
-    /// The VMM has no capabilities, and cannot gain any.
-    Capabilities,
-    /// The VMM's memory, files and descriptors are limited.
-    Limits,
-    /// The VMM is in namespaces with a root directory of its own.
-    Namespaces,
-}
-
-impl Piece {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Landlock,
-        Self::Seccomp,
-        Self::Capabilities,
-        Self::Limits,
-        Self::Namespaces,
-    ];
-
-    /// Its name for users.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Landlock => "landlock",
-            Self::Seccomp => "seccomp",
-            Self::Capabilities => "capabilities",
-            Self::Limits => "limits",
-            Self::Namespaces => "namespaces",
-        }
-    }
-}
-
-impl fmt::Display for Piece {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-impl FromStr for Piece {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        let found = Self::ALL.into_iter().find(|piece| piece.name() == name);
-        found.ok_or(())
-    }
-}
+use super::piece::Piece;
+use super::progress::Progress;
+use super::weakened;
 
 /// Whether a piece is in force, and what there is to say about it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -164,43 +102,5 @@ fn landlock_extent(version: i32) -> String {
             "version {version}, which does not know {}",
             missing.join(", ")
         )
-    }
-}
-
-/// Runs a program that does nothing as the VMM would be run, and says what was in force.
-///
-/// # Errors
-/// When it cannot be run that way: then no machine can be either.
-pub fn examine(search_path: &OsStr) -> Result<Isolation, String> {
-    let program = find_program(search_path, "true").unwrap_or_else(|| "/bin/true".into());
-    let nothing = Path::new("/dev/null");
-    let spec = MachineSpec {
-        vcpu_count: 1,
-        mem_mib: 256,
-        kernel: nothing.into(),
-        initramfs: nothing.into(),
-        rootfs: nothing.into(),
-        network: false,
-    };
-    let disks = Disks {
-        private: nothing,
-        seed: None,
-    };
-    let failed = |error: std::io::Error| format!("a process cannot be confined: {error}");
-    let cell = super::Cell::vmm(&program, &spec, Memory::Anonymous, disks, None).map_err(failed)?;
-    let mut command = Command::new(program);
-    command
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let process = OwnedProcess::spawn(command, &[], None, cell).map_err(failed)?;
-    let isolation = process.isolation();
-    match process.finish().map_err(failed)? {
-        status if status.success() => Ok(isolation),
-        status => Err(format!(
-            "a confined process did not end as it should: {status}"
-        )),
     }
 }

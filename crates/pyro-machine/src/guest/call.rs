@@ -9,8 +9,9 @@ use pyro_protocol::{
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc};
 
+use super::Guest;
 use super::connection::{Event, Link};
-use super::{Failure, Guest};
+use super::failure::Failure;
 
 /// Where a call's input comes from and its output goes to.
 pub struct Streams<'a> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyro_protocol::{
     CONNECTION, Credit, DATA_CHUNK_BYTES, Decoder, Frame, FrameKind, GuestMessage, HostMessage,
-    INITIAL_WINDOW,
+    INITIAL_WINDOW, Refusal, RefusalReason,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
@@ -18,8 +18,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::clock::{Clock, unix_time_ns};
+use super::failure::Failure;
 use super::words::checked;
-use super::{Failure, control};
 
 /// Frames that may wait to be written.
 const OUTGOING_FRAMES: usize = 16;
@@ -263,6 +263,12 @@ impl Link {
         let _ = stream.events.send(event);
         Ok(false)
     }
+}
+
+/// A control frame, which fails only when the message is too long for one.
+fn control(stream: u32, message: &HostMessage) -> Result<Frame, Failure> {
+    Frame::control(stream, message)
+        .map_err(|error| Failure::Refused(Refusal::new(RefusalReason::Refused, error.to_string())))
 }
 
 fn protocol(error: &pyro_protocol::Error) -> Failure {

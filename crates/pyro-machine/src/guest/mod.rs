@@ -4,76 +4,24 @@
 mod call;
 mod clock;
 mod connection;
+mod failure;
+mod handshake;
 mod run;
 mod warm_up;
 mod words;
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::Instant;
 
-use pyro_protocol::{
-    CONNECTION, Clocks, Disk, Frame, GENERATION, GuestMessage, HostMessage, Network, Refusal,
-    RefusalReason,
-};
-use pyro_store::{VmId, random_hex};
+use pyro_protocol::{CONNECTION, GuestMessage, HostMessage, Network};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::Error;
-use crate::network::mac_address;
-use crate::qemu::QmpError;
 pub use call::Streams;
-use clock::unix_time_ns;
 use connection::{Event, Link};
+pub(crate) use failure::{Failure, run_error};
 pub use run::{Command, Outcome};
 pub(crate) use warm_up::WARM_UP_LIMIT;
-
-/// Why the guest does not answer, or not as it should.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Failure {
-    /// The connection ended: so has the machine.
-    Closed,
-    /// What came is against the protocol.
-    Protocol(String),
-    /// The agent did not carry out a call.
-    Refused(Refusal),
-    /// The agent cannot set the machine up.
-    Setup(String),
-    /// QEMU's control connection says that it cannot go on.
-    Control(String),
-    /// Our own reader of the output is gone.
-    OutputClosed,
-    /// The output cannot be written to where it goes.
-    OutputFailed(String),
-    /// The input cannot be read.
-    Input(String),
-    /// The guest's clocks are wrong.
-    Clocks(String),
-}
-
-impl From<QmpError> for Failure {
-    fn from(error: QmpError) -> Self {
-        Self::Control(error.to_string())
-    }
-}
-
-impl Failure {
-    fn output(error: &std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Self::OutputClosed,
-            _ => Self::OutputFailed(error.to_string()),
-        }
-    }
-
-    /// Whether the guest and its command are well, and it is our side that cannot go on.
-    fn is_ours(&self) -> bool {
-        matches!(
-            self,
-            Self::OutputClosed | Self::OutputFailed(_) | Self::Input(_)
-        )
-    }
-}
 
 /// A connection to a guest's agent.
 #[derive(Debug)]
@@ -184,111 +132,8 @@ async fn next_answer(link: &Link, answers: &mut Answers) -> Result<GuestMessage,
     }
 }
 
-impl Guest {
-    /// Opens the connection.
-    pub(crate) async fn say_hello(&self) -> Result<(), Failure> {
-        self.send(&HostMessage::Hello {
-            generation: GENERATION,
-        })
-        .await
-    }
-
-    /// Returns the clocks that the guest's kernel has settled on.
-    pub(crate) async fn expect_hello(&mut self) -> Result<Option<Clocks>, Failure> {
-        match self.receive().await? {
-            GuestMessage::Hello {
-                generation: GENERATION,
-                clocks,
-                ..
-            } => Ok(clocks),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Has the agent assemble the root file system, with a seed or without.
-    pub(crate) async fn send_prepare(&self, seed: bool) -> Result<(), Failure> {
-        let disk = Disk::Private;
-        self.send(&HostMessage::Prepare { disk, seed }).await
-    }
-
-    pub(crate) async fn expect_prepared(&mut self) -> Result<(), Failure> {
-        match self.receive().await? {
-            GuestMessage::Prepared => Ok(()),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Sends what makes a machine its own: entropy, clock, name.
-    pub(crate) async fn send_identity(&self, id: &VmId) -> Result<(), Failure> {
-        let adopt = HostMessage::Adopt {
-            entropy_hex: random_hex(64),
-            unix_time_ns: unix_time_ns(),
-            hostname: format!("pyro-{id}"),
-            machine_id: random_hex(16),
-            mac: Some(mac_address(id)),
-            network: self.network.clone(),
-        };
-        self.send(&adopt).await
-    }
-
-    /// Waits until the machine is its own. Without this answer it must not be used.
-    pub(crate) async fn expect_identity(&mut self) -> Result<(), Failure> {
-        match self.receive().await? {
-            GuestMessage::Adopted => Ok(()),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Makes a machine whose agent has answered its own, with the right time.
-    pub(crate) async fn adopt(&mut self, id: &VmId) -> Result<(), Failure> {
-        let told = Instant::now();
-        self.send_identity(id).await?;
-        self.expect_identity().await?;
-        self.correct_clock(told).await
-    }
-
-    /// Tells the time again if the guest may have set its clock late. It has done so before then,
-    /// so that it takes much less time than at first, and comes before every command; what is still
-    /// late after that is told while they run.
-    pub(crate) async fn correct_clock(&self, told: Instant) -> Result<(), Failure> {
-        if told.elapsed() < clock::TOLERANCE {
-            return Ok(());
-        }
-        self.set_clock().await
-    }
-
-    /// Has the guest write everything to its disk and power off.
-    pub(crate) async fn shut_down(&self) -> Result<(), Failure> {
-        self.send(&HostMessage::Shutdown).await
-    }
-
-    /// Opens the connection to a clone and makes it its own.
-    pub(crate) async fn renew(&mut self, id: &VmId) -> Result<(), Failure> {
-        let told = Instant::now();
-        self.say_hello().await?;
-        self.send_identity(id).await?;
-        self.expect_hello().await?;
-        self.expect_identity().await?;
-        self.correct_clock(told).await
-    }
-}
-
 fn unexpected(message: &GuestMessage) -> Failure {
     Failure::Protocol(format!("unexpected message {message:?}"))
-}
-
-/// What a failure of a running command means; `None` if the machine is gone.
-pub(crate) fn run_error(failure: Failure) -> Option<Error> {
-    Some(match failure {
-        Failure::Refused(refusal) => Error::Refused(refusal),
-        Failure::OutputClosed => Error::OutputClosed,
-        Failure::OutputFailed(message) => Error::OutputFailed { message },
-        Failure::Input(message) => Error::InputFailed { message },
-        Failure::Protocol(detail) => Error::Protocol { detail },
-        Failure::Closed | Failure::Setup(_) | Failure::Control(_) | Failure::Clocks(_) => {
-            return None;
-        }
-    })
 }
 
 impl Drop for Guest {
@@ -297,12 +142,6 @@ impl Drop for Guest {
             task.abort();
         }
     }
-}
-
-/// A control frame, which fails only when the message is too long for one.
-fn control(stream: u32, message: &HostMessage) -> Result<Frame, Failure> {
-    Frame::control(stream, message)
-        .map_err(|error| Failure::Refused(Refusal::new(RefusalReason::Refused, error.to_string())))
 }
 
 #[cfg(test)]

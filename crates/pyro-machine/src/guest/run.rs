@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use pyro_protocol::{Answer, Call, Exec, Exit, milliseconds};
 
+use super::Guest;
 use super::call::Streams;
-use super::{Failure, Guest};
+use super::failure::Failure;
 use crate::deadline::Deadline;
 
 /// How much longer than its limit a command may take before the host gives up on the agent,

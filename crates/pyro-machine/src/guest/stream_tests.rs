@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use pyro_protocol::{Answer, Credit, Exit, FrameKind, INITIAL_WINDOW};
+use pyro_protocol::{Answer, Credit, Exit, Frame, FrameKind, INITIAL_WINDOW};
 
 use super::tests::{Agent, pair};
 use super::*;

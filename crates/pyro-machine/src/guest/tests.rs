@@ -3,9 +3,13 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use pyro_protocol::{Answer, Call, Credit, Decoder, Exit, FrameKind, INITIAL_WINDOW};
+use pyro_protocol::{
+    Answer, Call, Credit, Decoder, Exit, Frame, FrameKind, INITIAL_WINDOW, Refusal, RefusalReason,
+};
 
+use super::clock::unix_time_ns;
 use super::*;
+use crate::Error;
 
 /// The guest's end of the connection.
 pub(super) struct Agent {

@@ -9,7 +9,10 @@ use std::time::Duration;
 use pyro_protocol::{ARCHIVE_END, Call, DATA_CHUNK_BYTES};
 use tar::{EntryType, Header};
 
-use super::{Command, Failure, Guest, Streams};
+use super::Guest;
+use super::call::Streams;
+use super::failure::Failure;
+use super::run::Command;
 
 /// Beside what is staged.
 const DESTINATION: &str = "/.pyro/warm_up";

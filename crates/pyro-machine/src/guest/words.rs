@@ -3,7 +3,7 @@
 
 use pyro_protocol::{Answer, Clocks, Exit, GuestMessage, REFUSAL_CHARACTERS, Refusal, Tick};
 
-use super::Failure;
+use super::failure::Failure;
 
 /// What a command can return to who waits for it.
 const CODES: std::ops::RangeInclusive<i32> = 0..=255;

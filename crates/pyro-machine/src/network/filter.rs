@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::addresses::EgressPolicy;
 use super::packet::{ETHERNET_BYTES, ICMP, IP_BYTES, Packet, TCP, UDP, answer, checksum};
-use super::{GATEWAY, NAME_SERVER};
+use super::subnet::{GATEWAY, NAME_SERVER};
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

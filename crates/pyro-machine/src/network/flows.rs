@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::ADDRESS;
 use super::packet::{ICMP, IP_BYTES, Packet, TCP, UDP};
+use super::subnet::ADDRESS;
 
 /// How long a flow lives without a packet. passt looks every second for ports that were not used
 /// for 180 seconds, and is through with them when there is room here for others.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::net::UdpSocket;
 
-use super::NAME_SERVER;
 use super::packet::{ETHERNET_BYTES, Packet, UDP, answer};
 use super::question::{Question, refusal};
+use super::subnet::NAME_SERVER;
 
 /// How long one of the host's name servers may take before the next one is asked.
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
@@ -104,7 +104,7 @@ fn servers(configuration: &str) -> Vec<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ADDRESS;
+    use super::super::subnet::ADDRESS;
     use super::*;
 
     const QUESTION: &[u8] = b"\x12\x34\x01\x00\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01";

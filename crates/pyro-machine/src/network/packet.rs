@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::ADDRESS;
+use super::subnet::ADDRESS;
 
 pub(super) const ETHERNET_BYTES: usize = 14;
 pub(super) const IP_BYTES: usize = 20;

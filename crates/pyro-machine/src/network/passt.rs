@@ -12,10 +12,11 @@ use pyro_store::create_private_file;
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use super::relay::{read_frame, write_frame};
-use super::{ADDRESS, GATEWAY, PREFIX_LENGTH};
+use super::subnet::{ADDRESS, GATEWAY, PREFIX_LENGTH};
 use crate::cell::Cell;
 use crate::console;
-use crate::process::{OwnedProcess, find_program};
+use crate::process::OwnedProcess;
+use crate::search_path::find_program;
 
 const PROGRAM: &str = "passt";
 /// What may be under way from it to us.

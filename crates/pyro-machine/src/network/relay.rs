@@ -232,7 +232,7 @@ fn with_length(frame: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::super::addresses::HostRoutes;
-    use super::super::{ADDRESS, GATEWAY};
+    use super::super::subnet::{ADDRESS, GATEWAY};
     use super::*;
 
     /// A frame with an empty datagram to port 9 of that address.

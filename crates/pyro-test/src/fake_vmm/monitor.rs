@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde_json::{Value, json};
 
-use super::Asking;
 use super::arguments::Arguments;
+use super::asking::Asking;
 use super::port::Port;
 use super::processes::Guest;
 use super::state::State;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use pyro_protocol::{CONNECTION, Decoder, Disk, Frame, FrameKind, GuestMessage, HostMessage};
 use serde_json::Value;
 
-use super::Asking;
+use super::asking::Asking;
 use super::state::State;
 use crate::director::Action;
 

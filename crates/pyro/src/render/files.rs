@@ -4,9 +4,19 @@ use std::fmt::Write;
 
 use pyro_engine::operations::workspace::file::{FileContent, FileListing, WrittenFile};
 
-use super::{Part, Rendered, shown};
+use super::parts::{Part, Rendered, View, shown, text};
 
-pub(super) fn listing(listing: &FileListing) -> String {
+/// Returns what renders the results of an operation on files.
+pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
+    Some(match name {
+        "workspace_file_list" => |view| text(listing(&view.typed())),
+        "workspace_file_read" => |view| content(view.typed()),
+        "workspace_file_write" => |view| text(written(&view.typed())),
+        _ => return None,
+    })
+}
+
+fn listing(listing: &FileListing) -> String {
     let width = listing.entries.iter().map(|entry| entry.size_bytes);
     let width = width.max().unwrap_or_default().to_string().len();
     let mut text = String::new();
@@ -36,7 +46,7 @@ pub(super) fn listing(listing: &FileListing) -> String {
 }
 
 /// The content where results go, the rest elsewhere.
-pub(super) fn content(file: FileContent) -> Rendered {
+fn content(file: FileContent) -> Rendered {
     let lossy = if file.content_lossy {
         " content_lossy=true"
     } else {
@@ -59,7 +69,7 @@ pub(super) fn content(file: FileContent) -> Rendered {
     }
 }
 
-pub(super) fn written(file: &WrittenFile) -> String {
+fn written(file: &WrittenFile) -> String {
     format!(
         "[workspace-file-write] workspace_id={} path={} bytes_written={} created={} mode={} \
          execution_mode={}\n",

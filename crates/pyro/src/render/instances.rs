@@ -2,14 +2,47 @@
 
 use std::fmt::Write;
 
-use pyro_engine::operations::vm::{Vm, VmNetwork, Vms};
+use pyro_engine::operations::vm::{Deleted as DeletedVm, Vm, VmNetwork, Vms};
 use pyro_engine::operations::workspace::{
-    ExecResult, LogEntry, Pushed, Workspace, WorkspaceLogs, Workspaces,
+    Deleted, ExecResult, LogEntry, Pushed, Workspace, WorkspaceLogs, Workspaces,
 };
 
-use super::{Part, shown};
+use super::parts::{Part, Rendered, View, footer, shown, text};
 
-pub(super) fn workspace(workspace: &Workspace) -> String {
+/// Returns what renders the results of an operation on VMs and workspaces.
+pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
+    Some(match name {
+        "vm_create" | "vm_start" | "vm_stop" | "vm_status" => |view| text(vm(&view.typed())),
+        "vm_list" => |view| text(vms(&view.typed())),
+        "vm_network_info" => |view| text(network(&view.typed())),
+        "vm_delete" => |view| {
+            let deleted: DeletedVm = view.typed();
+            text(format!("Deleted VM: {}\n", deleted.vm_id))
+        },
+        "workspace_create" | "workspace_start" | "workspace_stop" | "workspace_status" => {
+            |view| text(workspace(&view.typed()))
+        }
+        "workspace_list" => |view| text(workspaces(&view.typed())),
+        "workspace_exec" => |view| footer(exec_footer(&view.typed())),
+        "workspace_sync_push" => |view| text(pushed(&view.typed())),
+        "workspace_logs" => |view| {
+            if view.request["follow"] == true {
+                return footer(followed(&view.typed()));
+            }
+            Rendered {
+                parts: logs(&view.typed()),
+                ..Rendered::default()
+            }
+        },
+        "workspace_delete" => |view| {
+            let deleted: Deleted = view.typed();
+            text(format!("Deleted workspace: {}\n", deleted.workspace_id))
+        },
+        _ => return None,
+    })
+}
+
+fn workspace(workspace: &Workspace) -> String {
     let mut text = String::new();
     line!(text, "Workspace ID: {}", workspace.workspace_id);
     line!(text, "Environment: {}", workspace.machine.environment);
@@ -42,7 +75,7 @@ pub(super) fn workspace(workspace: &Workspace) -> String {
     text
 }
 
-pub(super) fn workspaces(list: &Workspaces) -> String {
+fn workspaces(list: &Workspaces) -> String {
     if list.workspaces.is_empty() {
         return "No workspaces found.\n".into();
     }
@@ -60,7 +93,7 @@ pub(super) fn workspaces(list: &Workspaces) -> String {
     text
 }
 
-pub(super) fn exec_footer(result: &ExecResult) -> String {
+fn exec_footer(result: &ExecResult) -> String {
     let timed_out = if result.timed_out {
         "[workspace-exec] command timed out and was ended\n"
     } else {
@@ -78,7 +111,7 @@ pub(super) fn exec_footer(result: &ExecResult) -> String {
     )
 }
 
-pub(super) fn pushed(pushed: &Pushed) -> String {
+fn pushed(pushed: &Pushed) -> String {
     let sync = &pushed.workspace_sync;
     format!(
         "[workspace-sync] workspace_id={} mode={} source={} destination={} entry_count={} \
@@ -94,7 +127,7 @@ pub(super) fn pushed(pushed: &Pushed) -> String {
 }
 
 /// The logs, with each command's outputs where they belong.
-pub(super) fn logs(logs: &WorkspaceLogs) -> Vec<Part> {
+fn logs(logs: &WorkspaceLogs) -> Vec<Part> {
     if logs.entries.is_empty() {
         return vec![Part::Stdout("No workspace logs found.\n".into())];
     }
@@ -124,7 +157,7 @@ fn command_lines(command: &str) -> String {
 }
 
 /// What is said of a command whose output was passed on already.
-pub(super) fn followed(logs: &WorkspaceLogs) -> String {
+fn followed(logs: &WorkspaceLogs) -> String {
     logs.entries.iter().map(log_header).collect()
 }
 
@@ -161,7 +194,7 @@ fn code(exit_code: Option<i32>) -> String {
     exit_code.map_or("none".into(), |code| code.to_string())
 }
 
-pub(super) fn vm(vm: &Vm) -> String {
+fn vm(vm: &Vm) -> String {
     let mut text = String::new();
     line!(text, "VM ID: {}", vm.vm_id);
     line!(text, "Environment: {}", vm.machine.environment);
@@ -179,7 +212,7 @@ pub(super) fn vm(vm: &Vm) -> String {
     text
 }
 
-pub(super) fn vms(list: &Vms) -> String {
+fn vms(list: &Vms) -> String {
     if list.vms.is_empty() {
         return "No VMs found.\n".into();
     }
@@ -196,7 +229,7 @@ pub(super) fn vms(list: &Vms) -> String {
     text
 }
 
-pub(super) fn network(network: &VmNetwork) -> String {
+fn network(network: &VmNetwork) -> String {
     let mut text = String::new();
     line!(text, "VM ID: {}", network.vm_id);
     match (&network.addresses, &network.reason) {

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use pyro_engine::operation::Entry;
 use serde_json::Value;
 
+use super::docstring::documentation;
+use super::name;
 use super::result::Results;
-use super::{documentation, name};
 
 /// One method.
 pub(super) struct Method {

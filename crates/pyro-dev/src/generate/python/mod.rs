@@ -1,5 +1,6 @@
 //! The Python package's methods, one for each operation, and the types of their results.
 
+mod docstring;
 mod method;
 mod name;
 mod result;
@@ -7,7 +8,7 @@ mod result;
 use pyro_engine::operation::Entry;
 use pyro_engine::operations::OPERATIONS;
 
-use super::COMMAND;
+use super::page::COMMAND;
 use method::Method;
 use result::Results;
 
@@ -78,9 +79,4 @@ fn names() -> String {
 
 fn header() -> String {
     format!("# Written by `{COMMAND}` from the table of operations; edit that instead.\n")
-}
-
-/// Text as the part of a docstring: nothing in it may end the string or escape anything.
-fn documentation(text: &str) -> String {
-    text.replace('\\', "\\\\").replace("\"\"\"", "'''")
 }

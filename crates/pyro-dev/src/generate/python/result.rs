@@ -6,7 +6,8 @@ use std::fmt::Write;
 use pyro_engine::operation::Entry;
 use serde_json::Value;
 
-use super::{documentation, name};
+use super::docstring::documentation;
+use super::name;
 
 /// All classes, by the name of their schema; where two schemas share one, by another name.
 pub(super) struct Results {

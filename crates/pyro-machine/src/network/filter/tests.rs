@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::super::ADDRESS;
 use super::super::addresses::HostRoutes;
+use super::super::subnet::ADDRESS;
 use super::*;
 
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(151, 101, 2, 132);

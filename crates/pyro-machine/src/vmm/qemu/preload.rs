@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use pyro_store::write_atomically;
 use sha2::{Digest, Sha256};
 
+use super::version::Version;
 use crate::Error;
-use crate::qemu::{Memory, Version};
+use crate::vmm::Memory;
 
 const LIBRARY: &[u8] = include_bytes!(env!("PYRO_READ_ONLY_LIBRARY"));
 

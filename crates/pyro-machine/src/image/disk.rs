@@ -7,8 +7,6 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pyro_store::create_private_file;
-
 use crate::Error;
 
 /// Size of a private disk as the guest sees it, in MiB. On the host it takes what is written.
@@ -17,39 +15,11 @@ pub const PRIVATE_DISK_MIB: u64 = 8 * 1024;
 /// Part of the blank disk's file name; to be raised when the way it is formatted changes.
 const FORMAT: u32 = 5;
 
-/// Size of a seed's disk as the guest sees it, in bytes. A template has looked at its size, so all
-/// have the same; on the host it takes what the seed does.
-pub const SEED_DISK_BYTES: u64 = 64 * 1024 * 1024 * 1024;
-
 /// What the file system can do, whatever the host's own defaults are: each thing more is more to
 /// copy for every machine, or may be unknown to a guest's kernel. It never grows, so that there is
 /// no `resize_inode`; a file of orphans (`orphan_file`) alone would be 2 MiB.
 const FEATURES: &str = "none,has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,\
                         sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum";
-
-/// Makes the disk of a machine that has no seed, in its directory.
-pub(crate) fn no_seed(directory: &Path) -> Result<PathBuf, Error> {
-    let path = directory.join("no-seed");
-    create_private_file(&path)
-        .and_then(|file| file.set_len(SEED_DISK_BYTES))
-        .map_err(|error| failed(&path, &error))?;
-    Ok(path)
-}
-
-/// Gives a seed's image the size that its disk has.
-pub(crate) fn fit_seed(image: &Path) -> Result<PathBuf, Error> {
-    let fit = |file: File| match file.metadata()?.len() {
-        SEED_DISK_BYTES => Ok(()),
-        more if more > SEED_DISK_BYTES => Err(io::ErrorKind::FileTooLarge.into()),
-        _ => file.set_len(SEED_DISK_BYTES),
-    };
-    File::options()
-        .write(true)
-        .open(image)
-        .and_then(fit)
-        .map_err(|error| failed(image, &error))?;
-    Ok(image.to_owned())
-}
 
 /// Makes the private disk of one machine at `path`.
 pub(crate) fn create(path: &Path, base: &Path) -> Result<(), Error> {
@@ -189,7 +159,7 @@ fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn failed(path: &Path, error: &io::Error) -> Error {
+pub(super) fn failed(path: &Path, error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::NoSpace {
             path: path.to_owned(),

@@ -10,6 +10,7 @@ use pyro_store::{MachineDirectory, VmId};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
+use super::parts::{MachineParts, PostMortem};
 use crate::Error;
 use crate::accelerator::Accelerator;
 use crate::cell::Cell;
@@ -19,12 +20,12 @@ use crate::deadline::{Deadline, Passed};
 use crate::error::Tails;
 use crate::guest::{Command, Failure, Guest, Outcome, Streams, WARM_UP_LIMIT, run_error};
 use crate::network::{Access, Network};
-use crate::parked::{ParkingSlot, until_released};
-use crate::preload::Preload;
+use crate::phases::{Phase, PhaseClock};
+use crate::platform::Platform;
 use crate::process::{Lock, OwnedProcess, describe};
-use crate::qemu::{Channels, Disks, Memory, Qmp, command_line};
-use crate::spec::{MachineSpec, Phase, PhaseClock, Platform};
-use crate::supervised::{MachineParts, PostMortem};
+use crate::spec::MachineSpec;
+use crate::vmm::qemu::{Channels, Preload, Qmp, command_line};
+use crate::vmm::{Disks, Memory};
 
 /// What the state of a machine's devices may take. It takes a third of a megabyte.
 const STATE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
@@ -344,6 +345,7 @@ impl OwnedMachine {
     pub(crate) fn into_parts(self) -> MachineParts {
         MachineParts {
             guest: self.guest,
+            agent: self.agent,
             control: self.control,
             last: PostMortem {
                 vmm: self.vmm,
@@ -355,37 +357,6 @@ impl OwnedMachine {
             network: self.network,
             directory: self.directory,
         }
-    }
-
-    /// Offers the paused machine at `place` for `idle`, and keeps it until whoever came for it
-    /// lets go.
-    pub(crate) async fn offer(self, place: ParkingSlot, idle: Duration) -> std::io::Result<bool> {
-        // Dropped from the last to the first, should this be: the process before what it uses.
-        let Self {
-            directory,
-            console,
-            vmm_messages,
-            vmm,
-            agent,
-            control,
-            guest,
-            ..
-        } = self;
-        // What the guest says from now on is for whoever comes.
-        drop(guest);
-        let resume = async || {
-            control.send("cont", &json!({}));
-            Ok(())
-        };
-        let lease = place.offer(&directory, &agent, idle, resume).await?;
-        drop(agent);
-        let claimed = lease.is_some();
-        if let Some(lease) = lease {
-            until_released(lease).await;
-        }
-        // In this order: the process, then what it uses.
-        drop((vmm, console, vmm_messages, directory));
-        Ok(claimed)
     }
 
     /// Begins a migration, out or in, and returns our end of what the state goes through. The

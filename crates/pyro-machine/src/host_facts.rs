@@ -10,7 +10,8 @@ use pyro_store::{create_private_directory, read_record, write_record};
 use serde::{Deserialize, Serialize};
 
 use crate::accelerator::Verdict;
-use crate::{Error, qemu, tsc};
+use crate::vmm::qemu;
+use crate::{Error, tsc};
 
 /// What is known about this host.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]

@@ -1,4 +1,5 @@
-//! The *places* of active machines: who finds none waits in line, and leaves it when he gives up.
+//! The *places* of active machines, and turns to boot: who finds none waits in line, and leaves it
+//! when he gives up.
 
 use std::time::Duration;
 
@@ -6,14 +7,17 @@ use pyro_store::{Slot, Slots};
 use tokio::sync::oneshot;
 
 use crate::Error;
-use crate::launch::{LaunchEvent, Listener, Machines};
+use crate::machines::{LaunchEvent, Listener, Machines};
+
+/// How long to wait before looking again whether a template is there, or a turn to boot.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// How long a wait for a place may take before anybody is told: somebody may only have looked.
 const UNSAID_WAIT: Duration = Duration::from_millis(100);
 
 impl Machines {
     /// Takes a place among the active machines.
-    pub(crate) async fn slot(&self, listener: Listener<'_>) -> Result<Slot, Error> {
+    pub(super) async fn slot(&self, listener: Listener<'_>) -> Result<Slot, Error> {
         let slots = Slots::new(self.base_dir.join("slots"), self.active_limit);
         if let Some(slot) = slots.try_take()? {
             return Ok(slot);
@@ -42,5 +46,19 @@ impl Machines {
         };
         let taken = taken.expect("taking a slot does not panic, and nobody ends the thread")?;
         Ok(taken.expect("it is not given up while it is waited for"))
+    }
+
+    /// Waits for a turn to boot; there is one for each processor. A kernel that boots and has to
+    /// share a processor gets its timers wrong: of fifty that boot at once on two processors, most
+    /// would boot in vain.
+    pub(super) async fn turn(&self) -> Result<Slot, Error> {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let turns = Slots::new(self.base_dir.join("boots"), processors);
+        loop {
+            if let Some(turn) = turns.try_take()? {
+                return Ok(turn);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 }

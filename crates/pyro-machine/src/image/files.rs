@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use pyro_store::{MachineDirectory, VmId, sync_directory};
 
-use crate::qemu::Disks;
+use super::{disk, seed};
+use crate::Error;
 use crate::template::TemplateKind;
-use crate::{Error, disk};
+use crate::vmm::Disks;
 
 /// Files that outlive the machine.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +49,7 @@ impl DiskPaths {
 
 impl Files<'_> {
     /// What kind of template suits them: only what nobody has written to yet can be part of one.
-    pub(crate) fn stage(self) -> TemplateKind {
+    pub(crate) fn template_kind(self) -> TemplateKind {
         match self {
             Files::Own => TemplateKind::Assembled,
             Files::Kept(kept) if kept.seed.is_none() && !kept.disk.exists() => {
@@ -73,7 +74,7 @@ impl Files<'_> {
     /// Makes what is not there. A new private disk is a copy of `begin`, or blank.
     pub(crate) fn lay_out(
         &self,
-        stage: TemplateKind,
+        kind: TemplateKind,
         begin: Option<&Path>,
         directory: &MachineDirectory,
         base: &Path,
@@ -106,10 +107,10 @@ impl Files<'_> {
                 (kept.disk.to_owned(), kept.seed)
             }
         };
-        let seed = match (stage, seed) {
+        let seed = match (kind, seed) {
             (TemplateKind::Assembled, _) => None,
-            (TemplateKind::Bare, Some(seed)) => Some(disk::fit_seed(seed)?),
-            (TemplateKind::Bare, None) => Some(disk::no_seed(directory.path())?),
+            (TemplateKind::Bare, Some(image)) => Some(seed::fit(image)?),
+            (TemplateKind::Bare, None) => Some(seed::no_seed(directory.path())?),
         };
         Ok(DiskPaths { private, seed })
     }

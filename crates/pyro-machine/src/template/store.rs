@@ -1,47 +1,22 @@
-//! A *template* is a machine that was booted, prepared and warmed up once: its memory as a sparse
-//! file, the state of its devices, its disk. Clones map the memory privately and go on from
-//! there.
-//!
-//! QEMU checks next to nothing when it restores: another image, another processor, another number
-//! of them "work", or hang. So a template is found only by a digest of everything it depends on,
-//! and used only if its files are, to the inode and the nanosecond, those that were saved.
+//! The *store* of templates: who finds, makes and removes them.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use pyro_store::{VmId, create_private_directory, create_private_file, read_record, write_record};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use pyro_store::{VmId, create_private_directory, create_private_file, write_record};
 
+use super::lock::TemplateLock;
+use super::record::{DISK, FORMAT, MEMORY, RECORD, Record, STATE, verify};
+use super::stamp::Stamp;
 use crate::Error;
-use crate::guest::{Command, Streams};
-use crate::owned::OwnedMachine;
-use crate::qemu::{Channels, Disks, Memory, command_line};
-use crate::spec::{MachineSpec, Platform};
-use crate::template_lock::TemplateLock;
 
-/// To be raised when templates of an older pyro must not be used any more.
-const FORMAT: u32 = 2;
 /// What all templates of a user may take on disk. The least recently used go first.
 const SPACE_LIMIT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// What must be free to make one: four times what one takes.
 const SPACE_NEEDED_BYTES: u64 = 512 * 1024 * 1024;
-/// Run once before the machine is saved: the pages of what is used most are then in its memory.
-const WARM_UP: &str = "for program in true sh cat ls env uname id; do $program </dev/null; done; \
-                       git --version; python3 -c 1; sh -c 'sh -c true'; true";
-const WARM_UP_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long the guest does nothing before it is saved: what the kernel puts off until later,
-/// such as freeing what belonged to commands, every clone would otherwise do first.
-pub(crate) const SETTLE: Duration = Duration::from_secs(1);
-
-const RECORD: &str = "template.json";
-const MEMORY: &str = "memory";
-const STATE: &str = "state";
-const DISK: &str = "disk.ext4";
 /// There, if the last clone did not answer in time.
 const TIMED_OUT: &str = "timed-out";
 
@@ -82,38 +57,6 @@ pub(crate) struct TemplateBuilder {
     partial: tempfile::TempDir,
     boot_id: String,
     lock: TemplateLock,
-}
-
-/// What is written down about a template, last of all.
-#[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
-struct Record {
-    format: u32,
-    /// The host's boot: device state is not carried over to another one.
-    boot_id: String,
-    memory: Stamp,
-    state: Stamp,
-    disk: Stamp,
-}
-
-/// What changes when a file does.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(path: &Path) -> io::Result<Self> {
-        let meta = fs::metadata(path)?;
-        Ok(Self {
-            inode: meta.ino(),
-            size: meta.size(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-        })
-    }
 }
 
 impl Templates {
@@ -268,7 +211,7 @@ impl Template {
     }
 
     pub(crate) fn state(&self) -> Result<Vec<u8>, Error> {
-        fs::read(self.path.join(STATE)).map_err(|error| failed(&self.path, &error))
+        fs::read(self.path.join(STATE)).map_err(|error| Error::template(&self.path, &error))
     }
 
     /// Notes that a clone did not answer in time. Returns whether that is noted already, of a clone
@@ -309,8 +252,16 @@ impl TemplateBuilder {
             .create_new(true)
             .mode(0o600)
             .open(&path)
-            .map_err(|error| failed(&path, &error))?;
+            .map_err(|error| Error::template(&path, &error))?;
         Ok(path)
+    }
+
+    /// Says why no template comes of it.
+    pub(crate) fn unusable(&self, detail: String) -> Error {
+        Error::Template {
+            path: self.path.clone(),
+            detail,
+        }
     }
 
     /// Where the machine's disk shall be.
@@ -318,23 +269,14 @@ impl TemplateBuilder {
         self.partial.path().join(DISK)
     }
 
-    /// Saves the machine and makes a template of what it leaves.
-    pub(crate) async fn finish(
-        self,
-        mut machine: OwnedMachine,
-        limit: Duration,
-    ) -> Result<Template, Error> {
-        let unusable = |detail| Error::Template {
-            path: self.path.clone(),
-            detail,
-        };
-        let state = machine.save(limit).await.map_err(unusable)?;
-        drop(machine);
-        let failed = |error| failed(&self.path, &error);
+    /// Makes a template of what a machine has left that is gone: its memory, its disk, and the
+    /// `state` of its devices.
+    pub(crate) fn finish(self, state: &[u8]) -> Result<Template, Error> {
+        let failed = |error| Error::template(&self.path, &error);
 
         let kept = |name: &str| self.partial.path().join(name);
         create_private_file(&kept(STATE))
-            .and_then(|mut file| file.write_all(&state))
+            .and_then(|mut file| file.write_all(state))
             .map_err(failed)?;
         // What is there is complete, or it is not there.
         let partial = self.partial.path();
@@ -376,27 +318,6 @@ fn is_hidden(path: &Path) -> bool {
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// Runs the commands whose pages, and translations, a clone shall find.
-pub(crate) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
-    let command = Command {
-        argv: vec!["/bin/sh".into(), "-c".into(), WARM_UP.into()],
-        ..Command::default()
-    };
-    let (mut stdout, mut stderr) = (tokio::io::sink(), tokio::io::sink());
-    let streams = Streams {
-        stdin: None,
-        stdout: &mut stdout,
-        stderr: &mut stderr,
-    };
-    let deadline = machine.deadline(WARM_UP_LIMIT);
-    if let Ok(ran) = deadline.bound(machine.run(&command, streams)).await {
-        return ran.map(|_| ());
-    }
-    // Clones will have to do more, and work all the same.
-    tracing::warn!("the guest was not warmed up in time");
-    Ok(())
-}
-
 /// Removes what was left by those who died while they made a template, or removed one.
 pub(crate) fn sweep(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
@@ -430,73 +351,6 @@ fn is_free(lock: &Path) -> bool {
         Ok(lock) => lock.try_lock().is_ok(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
-}
-
-/// Checks that everything is as it was saved.
-fn verify(path: &Path, boot_id: &str) -> Result<(), ()> {
-    let record: Record = read_record(&path.join(RECORD)).ok_or(())?;
-    let same =
-        |name: &str, saved: &Stamp| Stamp::of(&path.join(name)).is_ok_and(|now| now == *saved);
-    let valid = record.format == FORMAT
-        && record.boot_id == boot_id
-        && same(MEMORY, &record.memory)
-        && same(STATE, &record.state)
-        && same(DISK, &record.disk);
-    if valid { Ok(()) } else { Err(()) }
-}
-
-/// How far the machine was when it was saved.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum TemplateKind {
-    /// Its root file system is assembled, on a fresh private disk: for new machines.
-    Assembled,
-    /// Only its agent runs; its disks are not looked at yet: for machines that have theirs.
-    Bare,
-}
-
-/// A digest of everything that a template depends on.
-pub(crate) fn key(
-    platform: &Platform,
-    spec: &MachineSpec,
-    stage: TemplateKind,
-) -> Result<String, Error> {
-    let channels = Channels {
-        agent: 0,
-        console: 0,
-        control: 0,
-        // A network is no part of it.
-        network: None,
-    };
-    // The rate is measured, a little differently each time; it cannot change while the host runs.
-    let timeless = Platform {
-        tsc_khz: 0,
-        ..platform.clone()
-    };
-    let nowhere = Path::new("");
-    let disks = Disks {
-        private: nowhere,
-        seed: (stage == TemplateKind::Bare).then_some(nowhere),
-    };
-    let line = command_line(&timeless, spec, Memory::Anonymous, disks, channels);
-    let mut digest = Sha256::new();
-    digest.update(format!("{FORMAT}\0{}\0{line:?}", platform.boot_id));
-    digest.update(&platform.program.version_text);
-    digest.update(&platform.processor);
-    for file in [
-        &platform.program.path,
-        &spec.kernel,
-        &spec.initramfs,
-        &spec.rootfs,
-    ] {
-        let stamp = Stamp::of(file).map_err(|error| failed(file, &error))?;
-        digest.update(format!("\0{}\0{stamp:?}", file.display()));
-    }
-    // Half of it is more than enough to tell a user's templates apart.
-    Ok(digest.finalize()[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .concat())
 }
 
 /// Removes a template: first from where it would be found, then from the disk.
@@ -535,21 +389,5 @@ fn space(path: &Path) -> u64 {
         .sum()
 }
 
-fn failed(path: &Path, error: &io::Error) -> Error {
-    if matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    ) {
-        return Error::NoSpace {
-            path: path.to_owned(),
-        };
-    }
-    Error::Template {
-        path: path.to_owned(),
-        detail: error.to_string(),
-    }
-}
-
 #[cfg(test)]
-#[path = "template_tests.rs"]
 mod tests;

@@ -8,18 +8,16 @@ use pyro_protocol::{Answer, Call, Refusal, RefusalReason};
 use pyro_store::{MachineDirectory, Slot};
 use tokio::sync::Mutex;
 
+use super::parts::{MachineParts, PostMortem};
+use crate::Error;
 use crate::accelerator::Accelerator;
-use crate::console::Console;
 use crate::deadline::{Deadline, Passed};
 use crate::error::Tails;
-use crate::files::{Files, KeptFiles};
-use crate::guest::{Command, Guest, Outcome, Streams, WARM_UP_LIMIT, run_error};
-use crate::launch::{Listener, Machines, Start};
+use crate::guest::{Command, Failure, Guest, Outcome, Streams, WARM_UP_LIMIT, run_error};
 use crate::network::Network;
-use crate::process::{Exited, OwnedProcess, describe};
-use crate::qemu::{Qmp, QmpError};
-use crate::spec::{MachineSpec, Phase};
-use crate::{Error, Failure};
+use crate::phases::Phase;
+use crate::process::{Exited, describe};
+use crate::vmm::qemu::{Qmp, QmpError};
 
 /// How long a guest may take to write everything to its disk and power off.
 const SHUT_DOWN_LIMIT: Duration = Duration::from_secs(20);
@@ -50,68 +48,15 @@ pub struct SupervisedMachine {
     _slot: Slot,
 }
 
-/// What is asked when it is over.
-#[derive(Debug)]
-pub(crate) struct PostMortem {
-    pub(crate) vmm: OwnedProcess,
-    pub(crate) console: Console,
-    pub(crate) vmm_messages: Console,
-}
-
-impl PostMortem {
-    /// What the guest and its VMM said last.
-    async fn tails(&mut self) -> Tails {
-        Tails {
-            console: self.console.last_words().await,
-            vmm: self.vmm_messages.last_words().await,
-        }
-    }
-}
-
-/// What a machine consists of.
-#[derive(Debug)]
-pub(crate) struct MachineParts {
-    pub(crate) guest: Guest,
-    pub(crate) control: Qmp,
-    pub(crate) last: PostMortem,
-    pub(crate) accelerator: Accelerator,
-    pub(crate) phases: Vec<Phase>,
-    pub(crate) network: Option<Network>,
-    pub(crate) directory: MachineDirectory,
-}
-
-impl Machines {
-    /// Starts a machine that works on files somebody else keeps, and returns it once its guest is
-    /// ready for commands. Waits at most `patience` for a place among the active machines.
-    ///
-    /// Must be called on a thread that lives as long as the machine: the VMM dies with it.
-    ///
-    /// # Errors
-    /// When the machine does not come up; nothing but the files is left of it then.
-    pub async fn launch_supervised(
-        &self,
-        spec: &MachineSpec,
-        start: Start,
-        files: KeptFiles<'_>,
-        patience: Duration,
-        listener: Listener<'_>,
-    ) -> Result<SupervisedMachine, Error> {
-        // Who asked for a network is not given a machine without one.
-        self.access_for(spec)?;
-        let slot = tokio::time::timeout(patience, self.slot(listener))
-            .await
-            .map_err(|_| Error::TooManyActive {
-                limit: self.active_limit,
-            })??;
-        let machine = self
-            .start(spec, start, Files::Kept(files), listener)
-            .await?;
-        let parts = machine.into_parts();
+impl SupervisedMachine {
+    /// Puts a machine together whose guest is ready, with the place that it has among the active
+    /// ones.
+    pub(crate) fn new(parts: MachineParts, slot: Slot) -> Result<Self, Error> {
         let exited = parts.last.vmm.exited().map_err(|source| Error::Spawn {
             program: "pidfd".into(),
             source,
         })?;
-        Ok(SupervisedMachine {
+        Ok(Self {
             guest: parts.guest,
             control: parts.control,
             vmm: parts.last.vmm.id(),
@@ -124,9 +69,7 @@ impl Machines {
             _slot: slot,
         })
     }
-}
 
-impl SupervisedMachine {
     /// Where its files are on the host, but for those that somebody keeps.
     pub fn directory(&self) -> &Path {
         self.directory.path()

@@ -7,10 +7,12 @@ use std::path::Path;
 
 use pyro_protocol::PORT_NAME;
 
-use super::Version;
-use crate::preload::FIRST_WITH_OPTION;
-use crate::spec::Platform;
-use crate::{Accelerator, MachineSpec};
+use super::preload::FIRST_WITH_OPTION;
+use super::version::Version;
+use crate::accelerator::Accelerator;
+use crate::platform::Platform;
+use crate::spec::MachineSpec;
+use crate::vmm::{Disks, Memory};
 
 /// Host memory for translated code, in MiB. QEMU's default is 1 GiB for every machine; below
 /// 64 MiB it is thrown away and made again all the time.
@@ -50,27 +52,6 @@ pub(crate) struct Channels {
     pub(crate) control: RawFd,
     /// What the network card is connected to, if to anything.
     pub(crate) network: Option<RawFd>,
-}
-
-/// Where the guest's memory is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Memory<'a> {
-    /// Nowhere but in the VMM.
-    Anonymous,
-    /// In a file, which keeps it: a template is being made.
-    Kept(&'a Path),
-    /// A private copy of what a template kept, made page by page as the guest writes. The device
-    /// state is to come.
-    Copied(&'a Path),
-}
-
-/// The disks of one machine, besides its environment's.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Disks<'a> {
-    /// The private one.
-    pub(crate) private: &'a Path,
-    /// What the machine's files begin with, if it may have such.
-    pub(crate) seed: Option<&'a Path>,
 }
 
 /// Returns the arguments for one machine.
@@ -286,7 +267,7 @@ fn escape_commas(path: &Path) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::qemu::Program;
+    use crate::vmm::qemu::Program;
 
     fn line_for(accelerator: Accelerator, network: Option<RawFd>) -> String {
         line_of("7.2.0", accelerator, network)

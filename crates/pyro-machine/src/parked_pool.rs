@@ -24,21 +24,11 @@ use rustix::net::{
 };
 use rustix::process::geteuid;
 
-use crate::Error;
-use crate::cell::Piece;
-use crate::files::Files;
-use crate::launch::{LaunchEvent, Listener, Machines, Start};
-use crate::machine::Machine;
-use crate::spec::{MachineSpec, PhaseClock, Platform};
-use crate::template::{self, TemplateKind, TemplateLookup};
-
 /// The most that one user keeps parked.
 const COUNT_LIMIT: usize = 2;
 /// What one takes, generously, in KiB; at most an eighth of the free memory may be parked.
 const ESTIMATED_KIB: u64 = 160 * 1024;
 const FREE_SHARE: u64 = 8;
-/// How long a parked machine may take to become its new user's.
-const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
 /// A holder that listens answers at once.
 const CLAIM_LIMIT: Duration = Duration::from_secs(2);
 
@@ -69,87 +59,6 @@ pub(crate) struct Claim {
     pub(crate) agent: UnixStream,
     /// The machine lives as long as this.
     pub(crate) lease: UnixStream,
-}
-
-impl Machines {
-    /// Keeps one machine ahead: restores it, warms it up, pauses it, and offers it for `idle` to
-    /// whoever launches one of the same kind; then holds it for as long as it is used. Returns
-    /// whether somebody came for it. Does nothing if there is no template, if one is parked
-    /// already, or if parking another would be too much.
-    ///
-    /// # Errors
-    /// When the machine does not come up.
-    pub async fn park(&self, spec: &MachineSpec, idle: Duration) -> Result<bool, Error> {
-        let (platform, _) = self.platform()?;
-        let key = template::key(&platform, spec, TemplateKind::Assembled)?;
-        let unusable = |detail: String| Error::Template {
-            path: self.base_dir.clone(),
-            detail,
-        };
-        let io = |error: io::Error| unusable(error.to_string());
-        let TemplateLookup::Template(template) = self.templates(&platform).find(&key) else {
-            return Ok(false);
-        };
-        let Some(place) = self
-            .parked_pool()
-            .place(&kind(&key, &platform))
-            .map_err(io)?
-        else {
-            return Ok(false);
-        };
-        let mut machine = self
-            .restore_from(
-                &template,
-                &platform,
-                spec,
-                Files::Own,
-                PhaseClock::start(),
-                &|_| {},
-            )
-            .await?;
-        // Its VMM has the files open: nobody needs them kept.
-        drop(template);
-        // What is translated once is not translated again: commands, and the way to them.
-        template::warm_up(&mut machine).await?;
-        machine.renew(self.boot_limit).await?;
-        template::warm_up(&mut machine).await?;
-        machine.prestart(self.boot_limit).await?;
-        machine.pause().await.map_err(unusable)?;
-        machine.offer(place, idle).await.map_err(io)
-    }
-
-    /// How many machines are parked.
-    pub fn parked(&self) -> usize {
-        self.parked_pool().count()
-    }
-
-    /// Takes a machine over that was restored ahead of time, if there is one.
-    pub(crate) async fn take_parked(
-        &self,
-        spec: &MachineSpec,
-        start: Start,
-        listener: Listener<'_>,
-    ) -> Option<Machine> {
-        let clock = PhaseClock::start();
-        let (platform, proved) = self.platform().ok()?;
-        // Those that are parked have no network.
-        if start != Start::Restore || !proved || spec.network {
-            return None;
-        }
-        let key = template::key(&platform, spec, TemplateKind::Assembled).ok()?;
-        let claim = self.parked_pool().claim(&kind(&key, &platform))?;
-        let id = claim.id.clone();
-        let vms = self.directory();
-        Machine::take_over(claim, platform.accelerator, vms, clock, TAKE_OVER_LIMIT)
-            .await
-            .inspect(|_| listener(LaunchEvent::Starting(&id)))
-            .inspect_err(|error| tracing::warn!(error, "a parked machine is not usable"))
-            .ok()
-    }
-
-    fn parked_pool(&self) -> ParkedPool {
-        ParkedPool::new(self.base_dir.join("parked"))
-    }
 }
 
 impl ParkedPool {
@@ -262,18 +171,6 @@ impl ParkingSlot {
         hand_out(&lease, directory.id(), agent)?;
         Ok(Some(lease))
     }
-}
-
-/// What a parked machine has to be: it was started with what its user requires in force.
-fn kind(template: &str, platform: &Platform) -> String {
-    // A digit for each, in one order, whatever the user's: the path of a socket may not be long.
-    let required = Piece::ALL
-        .into_iter()
-        .filter(|piece| platform.required.contains(piece))
-        .map(|piece| (piece as u8).to_string());
-    std::iter::once(template.to_owned())
-        .chain(required)
-        .collect()
 }
 
 /// Whether the process at the other end is this user's.

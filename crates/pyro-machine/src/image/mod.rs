@@ -1,0 +1,12 @@
+//! The *images* that are a machine's disks.
+
+mod disk;
+mod files;
+mod seed;
+
+pub use disk::PRIVATE_DISK_MIB;
+pub(crate) use disk::create;
+pub use files::KeptFiles;
+pub(crate) use files::{DiskPaths, Files};
+pub use seed::SEED_DISK_BYTES;
+pub(crate) use seed::no_seed;

@@ -1,0 +1,13 @@
+//! The *instances*: machines that run, by whose they are.
+
+mod leased;
+mod machine;
+mod owned;
+mod parts;
+mod supervised;
+
+pub(crate) use leased::LeasedMachine;
+pub use machine::Machine;
+pub(crate) use owned::OwnedMachine;
+pub(crate) use parts::{MachineParts, PostMortem};
+pub use supervised::SupervisedMachine;

@@ -1,0 +1,11 @@
+//! *Starts* of machines, one verb a file.
+
+mod boot;
+mod claim;
+mod launch;
+mod make_template;
+mod park;
+mod plan;
+mod restore;
+mod slot;
+mod warm_up;

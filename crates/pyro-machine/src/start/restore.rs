@@ -1,0 +1,132 @@
+//! *Restoring* a machine from its template.
+
+use std::time::Instant;
+
+use super::plan::Plan;
+use super::slot::LOOK_AGAIN;
+use crate::Error;
+use crate::instance::OwnedMachine;
+use crate::machines::{LaunchEvent, Listener, Machines};
+use crate::phases::PhaseClock;
+use crate::platform::Platform;
+use crate::template::{Template, TemplateKey, TemplateKind, TemplateLookup};
+use crate::vmm::Memory;
+
+impl Machines {
+    /// Restores a machine from its template. `None` if it is to be booted, and if there is no
+    /// template and none can be made now: booting works without one.
+    pub(super) async fn restore(
+        &self,
+        plan: &Plan<'_>,
+        listener: Listener<'_>,
+    ) -> Result<Option<OwnedMachine>, Error> {
+        let Some(key) = &plan.template else {
+            return Ok(None);
+        };
+        let platform = &plan.platform;
+        let mut clock = PhaseClock::start();
+        let template = match self.find_or_wait(platform, key, listener).await {
+            TemplateLookup::Template(template) => template,
+            TemplateLookup::Missing(builder) => {
+                listener(LaunchEvent::Notice(
+                    "the first machine of its kind since the host booted: a template of it is \
+                     made, from which the others are restored"
+                        .into(),
+                ));
+                let made = self.make_template(builder, platform, plan.spec, key, listener);
+                match made.await {
+                    Ok(template) => {
+                        clock.end("template");
+                        template
+                    }
+                    // What is too slow, or wrong in the guest, is so without a template too. A VMM
+                    // that died may have died of a disk that its memory did not fit on.
+                    Err(
+                        error @ (Error::BootTimedOut { .. }
+                        | Error::GuestSetup { .. }
+                        | Error::GuestClocks { .. }),
+                    ) => {
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, tails = ?error.tails(), "no template could be made");
+                        return Ok(None);
+                    }
+                }
+            }
+            TemplateLookup::Busy | TemplateLookup::Unavailable => return Ok(None),
+        };
+        let restored = self
+            .restore_from(&template, key.kind(), plan, clock, listener)
+            .await;
+        match restored.map_err(|error| platform.blame(error)) {
+            Ok(machine) => {
+                template.was_restored();
+                Ok(Some(machine))
+            }
+            // A busy host is no fault of the template. One that hangs does so again.
+            Err(error @ Error::BootTimedOut { .. }) if !template.timed_out_before() => {
+                tracing::warn!(%error, tails = ?error.tails(), "a clone did not answer in time");
+                Ok(None)
+            }
+            // What a clone cannot be made of is of no use to the next one either.
+            Err(error) if error.is_of_the_start() || matches!(error, Error::Template { .. }) => {
+                tracing::warn!(%error, tails = ?error.tails(), "a template does not restore");
+                template.discard();
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Finds a template, or waits for whoever makes it: a guest that boots beside it would take the
+    /// processor from it, and have less of one itself.
+    async fn find_or_wait(
+        &self,
+        platform: &Platform,
+        key: &TemplateKey,
+        listener: Listener<'_>,
+    ) -> TemplateLookup {
+        let begun = Instant::now();
+        let mut told = false;
+        loop {
+            let found = self.templates(platform).find(key.as_str());
+            // Whoever makes it may have been stopped.
+            if !matches!(found, TemplateLookup::Busy) || begun.elapsed() > self.boot_limit {
+                return found;
+            }
+            if !told {
+                told = true;
+                listener(LaunchEvent::Notice(
+                    "waiting for the template that another run makes".into(),
+                ));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Restores a machine from this template, which is of this kind.
+    pub(super) async fn restore_from(
+        &self,
+        template: &Template,
+        kind: TemplateKind,
+        plan: &Plan<'_>,
+        mut clock: PhaseClock,
+        listener: Listener<'_>,
+    ) -> Result<OwnedMachine, Error> {
+        let device_state = template.state()?;
+        let directory = self.new_directory(listener)?;
+        let files = plan.files;
+        // A machine whose root file system is assembled goes on with the disk it was assembled on.
+        let assembled = (kind == TemplateKind::Assembled).then(|| template.disk());
+        let disks = files.lay_out(kind, assembled.as_deref(), &directory, &self.base_dir)?;
+        clock.end("disk");
+        let memory = template.memory();
+        let mut machine = plan.spawn(Memory::Copied(&memory), &disks, directory, clock)?;
+        let seed = (kind == TemplateKind::Bare).then_some(files.has_seed());
+        machine
+            .restore(&device_state, seed, self.boot_limit)
+            .await?;
+        Ok(machine)
+    }
+}

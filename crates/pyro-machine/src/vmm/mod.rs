@@ -1,0 +1,7 @@
+//! The *VMM* is the process on the host in which a machine runs. What is one VMM's alone is in a
+//! module of its name.
+
+pub(crate) mod qemu;
+mod resources;
+
+pub(crate) use resources::{Disks, Memory};

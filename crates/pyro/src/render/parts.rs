@@ -1,0 +1,68 @@
+//! The *parts* of what is shown.
+
+use pyro_engine::octets;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// What is shown of a result, and the exit status that goes with it.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(crate) struct Rendered {
+    /// What is printed, in this order.
+    pub(crate) parts: Vec<Part>,
+    /// For standard error, unless only results are wanted.
+    pub(crate) footer: String,
+    /// The exit status.
+    pub(crate) status: u8,
+}
+
+/// A piece of text and where it goes.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Part {
+    /// To standard output.
+    Stdout(String),
+    /// To standard error.
+    Stderr(String),
+}
+
+impl Rendered {
+    pub(super) fn with_status(self, status: u8) -> Self {
+        Self { status, ..self }
+    }
+}
+
+/// A name or a command line as people can read it: bytes that are no text, and what a terminal
+/// would obey, are shown as something else.
+pub(super) fn shown(text: &str) -> String {
+    let bytes = octets::decode(text);
+    pyro_text::escaped(&String::from_utf8_lossy(&bytes)).into_owned()
+}
+
+/// What is to be rendered.
+pub(super) struct View<'a> {
+    pub(super) request: &'a Value,
+    pub(super) value: &'a Value,
+    pub(super) verbose: bool,
+}
+
+impl View<'_> {
+    /// Returns the result as what it is.
+    pub(super) fn typed<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_value(self.value.clone()).expect("the engine made it from this very type")
+    }
+}
+
+/// Text where results go.
+pub(super) fn text(stdout: String) -> Rendered {
+    Rendered {
+        parts: vec![Part::Stdout(stdout)],
+        ..Rendered::default()
+    }
+}
+
+/// Text where results do not go.
+pub(super) fn footer(footer: String) -> Rendered {
+    Rendered {
+        footer,
+        ..Rendered::default()
+    }
+}

@@ -1,0 +1,35 @@
+//! The *set-up* of this process for calls: what the engine is to be, and what runs it.
+
+use clap::ArgMatches;
+use pyro_engine::{Config, Error, Start};
+
+use crate::signals;
+
+/// What the engine is to be, from variables and global options.
+pub(crate) fn configuration(matches: &ArgMatches) -> Result<Config, Error> {
+    let mut config = Config::from_variables(|name| std::env::var_os(name))?;
+    config.program = std::env::current_exe().ok();
+    if let Some(pieces) = matches.get_many::<String>("require-isolation") {
+        let parse = |piece: &String| piece.parse().expect("clap lets only these values through");
+        config.required_isolation = pieces.map(parse).collect();
+    }
+    if let Some(choice) = matches.get_one::<String>("accel") {
+        config.accelerator = choice.parse().expect("clap lets only these values through");
+    }
+    if matches.get_flag("cold") {
+        config.start = Start::Boot;
+    }
+    Ok(config)
+}
+
+/// What waits for the engine's calls, on this thread.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    // Without enough of them the runtime does not fail in order.
+    pyro_engine::check_open_files()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::resource(&error))?;
+    runtime.block_on(async { signals::survive_file_limit() });
+    Ok(runtime)
+}

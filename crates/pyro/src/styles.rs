@@ -1,0 +1,6 @@
+//! The *styles* of what stands out on a terminal.
+
+use anstyle::{AnsiColor, Style};
+
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
