@@ -37,6 +37,8 @@
 //!
 //! Memory does not grow with the size of files, only with their number: about 200 bytes and the
 //! name for each of at most [`MAX_ENTRIES`].
+//!
+//! The words are in `docs/glossary.md`.
 
 mod blocks;
 mod chunks;

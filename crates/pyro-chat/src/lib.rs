@@ -4,6 +4,8 @@
 //! What comes from there is believed in nothing: a reply has a limit on its size and on its time,
 //! and what is no reply is an error that says what came instead. The library reads no variable
 //! and knows no tool; what is said is the caller's business.
+//!
+//! The words are in `docs/glossary.md`.
 
 mod address;
 mod connection;

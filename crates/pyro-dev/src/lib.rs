@@ -1,5 +1,7 @@
 //! Tools for those who work on pyro: [`generate`] writes the reference pages from the definitions
 //! they describe, [`bench`] measures, [`soak`] runs it often and looks whether anything breaks.
+//!
+//! The words are in `docs/glossary.md`.
 
 pub mod bench;
 pub mod finished;

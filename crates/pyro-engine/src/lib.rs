@@ -12,6 +12,8 @@
 //! let result = engine.call(run, request, Context::default()).await?;
 //! # Ok(()) }
 //! ```
+//!
+//! The words are in `docs/glossary.md`.
 
 mod command;
 mod config;

@@ -8,6 +8,8 @@
 //!
 //! What the machine has to have for a build is in [`requirements`]; using what is installed needs
 //! nothing.
+//!
+//! The words are in `docs/glossary.md`.
 
 mod bzimage;
 mod catalog;

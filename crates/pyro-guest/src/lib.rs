@@ -10,6 +10,8 @@
 //! bounded by the protocol's windows, whatever commands print. The code is kept small on purpose:
 //! under software emulation every instruction that runs for the first time costs a translation,
 //! and most of what a short command costs is first times.
+//!
+//! The words are in `docs/glossary.md`.
 
 mod boot;
 mod clocks;

@@ -2,6 +2,8 @@
 //! whose agent answers. [`Machines::launch`] makes one; dropping it ends it and leaves nothing behind.
 //!
 //! QEMU's words stay in the module `vmm::qemu`, the protocol's in `guest`.
+//!
+//! The words are in `docs/glossary.md`.
 
 mod accelerator;
 mod cell;

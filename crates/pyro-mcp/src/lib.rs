@@ -4,6 +4,8 @@
 //! how much output it can take, and how news of a call reaches it.
 //!
 //! The library prints nothing and reads no variable; a program hands it its streams and settings.
+//!
+//! The words are in `docs/glossary.md`.
 
 mod body;
 mod calls;

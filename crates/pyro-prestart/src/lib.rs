@@ -11,6 +11,8 @@
 //! The library must work in whatever shell an environment has, and must not break any: where
 //! something is not as expected the constructor returns, and the shell fails with what it was
 //! started for, the [`PLACEHOLDER`].
+//!
+//! The words are in `docs/glossary.md`.
 
 #![cfg_attr(pyro_prestart_library, no_std)]
 // It exchanges the arguments of the process in which it runs.

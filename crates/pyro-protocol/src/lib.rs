@@ -17,6 +17,8 @@
 //! **Names** in messages are bytes as text: see [`octets`].
 //!
 //! This crate does no I/O.
+//!
+//! The words are in `docs/glossary.md`.
 
 mod call;
 mod frame;

@@ -4,6 +4,8 @@
 //!
 //! A call runs on the thread that makes it, in a runtime of its own: a VMM dies with the thread
 //! that started it, and a forked process has only the thread that forked.
+//!
+//! The words are in `docs/glossary.md`.
 
 mod call;
 mod callbacks;

@@ -3,6 +3,8 @@
 //!
 //! Liveness is a held lock, never a process id: a lock is gone the moment its last holder is,
 //! and cannot be mistaken for somebody else's.
+//!
+//! The words are in `docs/glossary.md`.
 
 mod crash_point;
 mod history;

@@ -4,6 +4,8 @@
 //! The fake VMM accepts the arguments that pyro gives QEMU, speaks QMP, and runs the real agent's
 //! server in namespaces of its own, over the same socket as the agent of a real guest. A machine
 //! starts in milliseconds, and a test decides what happens between any two messages.
+//!
+//! The words are in `docs/glossary.md`.
 
 #![expect(
     clippy::unwrap_used,

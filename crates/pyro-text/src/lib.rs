@@ -1,6 +1,8 @@
 //! *Text* that somebody else chose (a guest, an archive, QEMU) is made fit to be shown here, before
 //! it becomes part of an error, a record or a line on a terminal: a terminal obeys control
 //! characters, and direction marks have a reader see another order than there is.
+//!
+//! The words are in `docs/glossary.md`.
 
 use std::borrow::Cow;
 

@@ -49,7 +49,7 @@ impl ProgressDisplay {
     /// Shows one piece of news.
     pub(crate) fn show(&self, event: &Event) {
         match event {
-            Event::Warning(text) => self.line(&format!("{WARNING}warning:{WARNING:#} {text}")),
+            Event::Warning(text) => self.harmless_line(&warning(text)),
             _ if self.verbosity == Verbosity::Quiet => {}
             Event::Phase {
                 operation,
@@ -157,11 +157,15 @@ impl ProgressDisplay {
     }
 
     fn line(&self, text: &str) {
+        self.harmless_line(&pyro_text::escaped(text));
+    }
+
+    /// The same for a text of which nothing need be escaped any more.
+    fn harmless_line(&self, text: &str) {
         *self
             .last_line
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        let text = pyro_text::escaped(text);
         let write = || {
             say(&format!("{text}\n"));
         };
@@ -174,6 +178,12 @@ impl ProgressDisplay {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A warning as a line has it: the colour is ours, the text may be anybody's.
+fn warning(text: &str) -> String {
+    let text = pyro_text::escaped(text);
+    format!("{WARNING}warning:{WARNING:#} {text}")
 }
 
 /// How far a build is, as a line has it.
@@ -237,6 +247,15 @@ mod tests {
         assert_eq!(step(&packages), "phase=install packages=12/69");
         assert_eq!(step(&Progress::Phase("image")), "phase=image");
         assert_eq!(counted("bytes", 5, None), "bytes=5");
+    }
+
+    #[test]
+    fn a_warning_has_our_colour_and_no_other() {
+        let line = super::warning("bad\x1b[31m name");
+        assert!(line.starts_with("\x1b["), "{line:?}");
+        assert!(line.ends_with(" bad\\u{1b}[31m name"), "{line:?}");
+        let plain = anstream::adapter::strip_str(&line).to_string();
+        assert_eq!(plain, "warning: bad\\u{1b}[31m name");
     }
 
     #[test]

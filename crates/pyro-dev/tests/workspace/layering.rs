@@ -1,6 +1,8 @@
 //! Who may use whom.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -48,19 +50,12 @@ const AT_HOME: &[(&str, &str)] = &[("pyo3", "pyro-python")];
 
 #[test]
 fn crates_use_only_what_is_below_them() {
-    let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version=1", "--offline"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo runs this test");
-    assert!(metadata.status.success(), "{metadata:?}");
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    let members: BTreeSet<&str> = packages.iter().map(name).collect();
+    let packages = packages();
+    let members = members(&packages);
     let known: BTreeSet<&str> = ALLOWED.iter().map(|(name, _)| *name).collect();
     assert_eq!(members, known, "every crate has its line in ALLOWED");
 
-    for package in packages {
+    for package in &packages {
         let (_, allowed) = ALLOWED
             .iter()
             .find(|(known, _)| *known == name(package))
@@ -80,6 +75,57 @@ fn crates_use_only_what_is_below_them() {
             );
         }
     }
+}
+
+#[test]
+fn the_picture_of_the_crates_is_true() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/architecture.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, picture) = page.split_once("```mermaid\n").unwrap();
+    let (picture, _) = picture.split_once("```").unwrap();
+    let drawn: Vec<String> = picture
+        .lines()
+        .skip(1)
+        .map(|line| line.trim().to_owned())
+        .collect();
+    let unique: BTreeSet<String> = drawn.iter().cloned().collect();
+    assert_eq!(drawn.len(), unique.len(), "an arrow is drawn twice");
+
+    let packages = packages();
+    let members = members(&packages);
+    let mut real = BTreeSet::new();
+    for package in &packages {
+        let all = package["dependencies"].as_array().unwrap();
+        for dependency in all.iter().filter(|one| members.contains(name(one))) {
+            let is_in_the_program = all.iter().any(|other| {
+                name(other) == name(dependency)
+                    && other["kind"] != "dev"
+                    && other["optional"] == false
+            });
+            let arrow = if is_in_the_program { "-->" } else { "-.->" };
+            real.insert(format!("{} {arrow} {}", name(package), name(dependency)));
+        }
+    }
+    assert_eq!(
+        unique, real,
+        "left: docs/architecture.md, right: the manifests"
+    );
+}
+
+/// The crates of this workspace, as cargo knows them.
+fn packages() -> Vec<Value> {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version=1", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs this test");
+    assert!(metadata.status.success(), "{metadata:?}");
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+fn members(packages: &[Value]) -> BTreeSet<&str> {
+    packages.iter().map(name).collect()
 }
 
 fn name(object: &Value) -> &str {
