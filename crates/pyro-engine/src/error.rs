@@ -306,6 +306,15 @@ impl Error {
             .remedy("check that the program `pyro` is installed and can be run")
     }
 
+    /// An instance's disk or seed was removed.
+    pub(crate) fn file_missing(noun: &str, id: &str, path: &std::path::Path) -> Self {
+        let message = format!("{noun} {id} cannot start: {} is missing", path.display());
+        Self::new(ErrorKind::Failed, "file_missing", message).remedy(format!(
+            "put it back, or delete the {noun}, whose files are lost without it: \
+             `pyro {noun} delete {id}`"
+        ))
+    }
+
     /// A supervisor and its client are of different programs.
     pub(crate) fn other_version(theirs: Option<u32>, ours: u32) -> Self {
         let theirs = theirs.map_or_else(|| "none".to_owned(), |version| version.to_string());

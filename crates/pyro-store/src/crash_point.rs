@@ -1,4 +1,4 @@
-//! A *fault* is sudden death between two steps of the store. Only tests die.
+//! A *crash point* lies between two steps of the store. Tests kill the process there.
 
 /// A point between two steps.
 #[cfg(not(test))]

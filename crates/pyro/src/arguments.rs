@@ -238,18 +238,22 @@ fn accelerator() -> Arg {
         .hide_possible_values(false)
 }
 
+/// Stands for all pieces of isolation.
+pub(crate) const ALL_PIECES: &str = "all";
+
 fn require_isolation() -> Arg {
     let pieces = Piece::ALL.map(Piece::name);
+    let values = pieces.into_iter().chain([ALL_PIECES]);
     Arg::new("require-isolation")
         .long("require-isolation")
         .value_name("PIECES")
         .value_delimiter(',')
-        .value_parser(pieces)
+        .value_parser(values.collect::<Vec<_>>())
         .global(true)
         .hide_possible_values(true)
         .help(format!(
-            "Run no machine unless these are in force around the VMM: {} [environment variable: \
-             {}]",
+            "Run no machine unless these are in force around the VMM: {}, or {ALL_PIECES} \
+             [environment variable: {}]",
             pieces.join(", "),
             variables::REQUIRE_ISOLATION
         ))

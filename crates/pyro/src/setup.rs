@@ -1,8 +1,9 @@
 //! The *set-up* of this process for calls: what the engine is to be, and what runs it.
 
 use clap::ArgMatches;
-use pyro_engine::{Config, Error, Start};
+use pyro_engine::{Config, Error, Piece, Start};
 
+use crate::arguments::ALL_PIECES;
 use crate::signals;
 
 /// What the engine is to be, from variables and global options.
@@ -10,8 +11,11 @@ pub(crate) fn configuration(matches: &ArgMatches) -> Result<Config, Error> {
     let mut config = Config::from_variables(|name| std::env::var_os(name))?;
     config.program = std::env::current_exe().ok();
     if let Some(pieces) = matches.get_many::<String>("require-isolation") {
-        let parse = |piece: &String| piece.parse().expect("clap lets only these values through");
-        config.required_isolation = pieces.map(parse).collect();
+        let parse = |piece: &String| match piece.as_str() {
+            ALL_PIECES => Piece::ALL.to_vec(),
+            piece => vec![piece.parse().expect("clap lets only these values through")],
+        };
+        config.required_isolation = pieces.flat_map(parse).collect();
     }
     if let Some(choice) = matches.get_one::<String>("accel") {
         config.accelerator = choice.parse().expect("clap lets only these values through");

@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pyro-text",
         ],
     ),
-    ("pyro-environment", &["pyro-store"]),
+    ("pyro-environment", &[]),
     ("pyro-guest", &["pyro-prestart", "pyro-protocol"]),
     (
         "pyro-machine",

@@ -5,6 +5,7 @@ use pyro_store::Record;
 use serde::{Deserialize, Serialize};
 
 use crate::left_out::{LeftOut, TransferWarning};
+use crate::output::is_false;
 
 /// The record of a lasting VM.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -29,6 +30,9 @@ pub(crate) struct VmRecord {
     pub(crate) reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seed: Option<SeedRecord>,
+    /// Whether its disk was made.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) has_disk: bool,
     /// The version of the wire that its supervisor speaks, or spoke last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) wire: Option<u32>,
@@ -146,6 +150,7 @@ mod tests {
             state,
             reason: None,
             seed: None,
+            has_disk: false,
             wire: None,
         }
     }

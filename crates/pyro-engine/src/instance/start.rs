@@ -75,6 +75,7 @@ pub(crate) fn create(
         state: State::Created,
         reason: None,
         seed,
+        has_disk: false,
         wire: None,
     };
     let object = object.commit(&record)?;

@@ -150,6 +150,8 @@ async fn begin(
         Ok(started) => started,
         Err(error) => {
             let reason = error.message.clone();
+            // A start that is refused has not listened yet.
+            let _ = std::fs::remove_file(object.path().join(SOCKET));
             let _ = object.update(|record: &mut VmRecord| {
                 record.state = State::Failed;
                 record.reason = Some(reason);
@@ -158,7 +160,10 @@ async fn begin(
         }
     };
     object
-        .update(|record: &mut VmRecord| record.state = State::Started)
+        .update(|record: &mut VmRecord| {
+            record.state = State::Started;
+            record.has_disk = true;
+        })
         .map_err(unreadable)?;
     Ok((object, supervisor, listener, ends, owner))
 }
@@ -170,14 +175,19 @@ async fn launch(
     object: &Object,
     tell: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<(Arc<Supervisor>, UnixListener, mpsc::Receiver<End>), Error> {
+    let (disk, seed) = (disk(object), seed_in(object.path()));
+    let missing = [(record.has_disk, &disk), (record.seed.is_some(), &seed)]
+        .into_iter()
+        .find(|(must_be_there, path)| *must_be_there && !path.exists());
+    if let Some((_, path)) = missing {
+        return Err(Error::file_missing(kind.noun(), object.id().as_str(), path));
+    }
     let listener = listen(object.path())
         .map_err(|error| Error::no_supervisor(&format!("cannot listen: {error}")))?;
-    let disk = disk(object);
-    let seed = record.seed.as_ref().map(|_| seed_in(object.path()));
     let files = KeptFiles {
         name: object.id(),
         disk: &disk,
-        seed: seed.as_deref(),
+        seed: record.seed.as_ref().map(|_| &*seed),
     };
     let launch_listener = |event: LaunchEvent<'_>| match event {
         LaunchEvent::Starting(_) => {}

@@ -1,4 +1,5 @@
-//! The supervisor of a machine that has just started has it rehearse what its user may do first.
+//! The *warm-up* of a machine that has just started: it does what its user may do first, so that all
+//! code that this needs has been translated by then.
 
 use std::time::Duration;
 
@@ -6,11 +7,11 @@ use pyro_machine::SupervisedMachine;
 
 use super::power::Power;
 
-/// Whoever made the workspace for a command has it first.
+/// A client that made the workspace for a command comes first.
 const HEAD_START: Duration = Duration::from_millis(50);
 
-/// Rehearses, a step whenever nobody uses the machine. It is nobody's use itself, and no command
-/// of the history. If it fails, what comes first is slow.
+/// Takes one step at a time while no client uses the machine. It does not count as a use, and is not
+/// in the history. If it fails, the first push or command is slow.
 pub(super) async fn warm_up(machine: &SupervisedMachine, power: &Power) {
     tokio::time::sleep(HEAD_START).await;
     power.unused().await;
@@ -20,5 +21,5 @@ pub(super) async fn warm_up(machine: &SupervisedMachine, power: &Power) {
     // Every command is followed by one, which the next would have to wait for.
     power.unused().await;
     let flushed = machine.flush().await;
-    tracing::debug!(?unpacked, ?ran, ?flushed, "rehearsed");
+    tracing::debug!(?unpacked, ?ran, ?flushed, "warmed up");
 }

@@ -69,6 +69,9 @@ impl Machines {
                 tracing::warn!(%error, tails = ?error.tails(), "a clone did not answer in time");
                 Ok(None)
             }
+            // A disk of its own is mounted after that: where it cannot be, another machine can be
+            // restored all the same.
+            Err(error @ Error::GuestSetup { .. }) if key.kind() == TemplateKind::Bare => Err(error),
             // What a clone cannot be made of is of no use to the next one either.
             Err(error) if error.is_of_the_start() || matches!(error, Error::Template { .. }) => {
                 tracing::warn!(%error, tails = ?error.tails(), "a template does not restore");

@@ -5,7 +5,7 @@ use crate::instances::Instance;
 use crate::templates::wait_until;
 
 #[test]
-fn a_rehearsal_leaves_nothing() {
+fn a_warm_up_leaves_nothing() {
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     // Whether or not it has begun, it comes to an end.
@@ -13,7 +13,7 @@ fn a_rehearsal_leaves_nothing() {
     std::thread::sleep(std::time::Duration::from_secs(1));
     wait_until("it is over", || {
         workspace
-            .ask("ls -A /.pyro; pgrep -f rehearsa[l]; true")
+            .ask("ls -A /.pyro; pgrep -f warm_u[p]; true")
             .is_empty()
     });
     assert_eq!(workspace.ask("ls -A / /tmp /workspace"), first);
