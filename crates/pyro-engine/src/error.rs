@@ -319,8 +319,8 @@ impl Error {
     pub(crate) fn other_version(theirs: Option<u32>, ours: u32) -> Self {
         let theirs = theirs.map_or_else(|| "none".to_owned(), |version| version.to_string());
         let message = format!(
-            "this VM was started by another version of pyro: of the protocol between the two, \
-             one side speaks version {ours} and the other {theirs}"
+            "this VM was started by another pyro than this one, and they do not understand each \
+             other (versions {ours} and {theirs} of their protocol)"
         );
         Self::new(ErrorKind::Failed, "other_version", message).remedy(
             "use the version of pyro that has started it, or stop it and start it again with this \

@@ -151,8 +151,10 @@ fn understand(received: Received) -> Result<Request, Error> {
             version: Some(VERSION),
             request: Some(request),
             ..
-        } => serde_json::from_value(request)
-            .map_err(|error| Error::no_supervisor(&format!("not a request: {error}"))),
+        } => serde_json::from_value(request).map_err(|error| {
+            tracing::warn!(%error, "a client asked for something unknown");
+            Error::other_version(Some(VERSION), VERSION)
+        }),
         Received { version, .. } => Err(Error::other_version(version, VERSION)),
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::context::TestContext;
+use crate::environments::copy_cache;
 use crate::instances::{Instance, vmms};
 use crate::templates::wait_until;
 
@@ -129,4 +130,47 @@ fn a_base_directory_with_a_long_path_will_do() {
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// The templates that are there.
+fn templates(context: &TestContext) -> Vec<std::path::PathBuf> {
+    let all = std::fs::read_dir(context.cache().join("templates")).unwrap();
+    let mut all: Vec<_> = all.map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_disk_that_is_damaged_or_gone_is_named_and_costs_no_template() {
+    let source = TestContext::with("debian:12");
+    let context = TestContext::new().with_own_cache();
+    for directory in ["debian_12-1.0.0", "kernels", "initramfs"] {
+        copy_cache(&source, &context, directory);
+    }
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
+    workspace.ask("echo kept >file");
+    workspace.call(&["stop"]).run().expect(0);
+    // Has the template made of which machines with a disk of their own are restored.
+    workspace.call(&["start"]).run().expect(0);
+    workspace.call(&["stop"]).run().expect(0);
+    let before = templates(&context);
+    let disk = workspace.directory().join("disk.ext4");
+    let whole = workspace.directory().join("whole");
+    fs::rename(&disk, &whole).unwrap();
+
+    let start = || workspace.call(&["start", "--json"]).run().expect(1);
+    let error = start().json_error("file_missing", true);
+    assert!(
+        error["error"].as_str().unwrap().contains("disk.ext4"),
+        "{error}"
+    );
+    assert!(!disk.exists() && !workspace.directory().join("supervisor.sock").exists());
+
+    fs::write(&disk, vec![0; 1 << 20]).unwrap();
+    start().json_error("guest_setup_failed", true);
+    assert_eq!(templates(&context), before);
+
+    fs::rename(&whole, &disk).unwrap();
+    workspace.call(&["start"]).run().expect(0);
+    assert_eq!(workspace.ask("cat file"), "kept\n");
 }

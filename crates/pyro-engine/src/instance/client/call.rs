@@ -89,7 +89,11 @@ impl Push {
             Ok(Ok(Reply::Answered(_))) => Ok(()),
             Ok(Ok(Reply::Failed(error))) => Err(error.into()),
             Ok(Ok(other)) => Err(unexpected(&other)),
-            Ok(Err(_)) | Err(_) => Err(gone(instance)),
+            // A push that is repeated does the same again.
+            Ok(Err(_)) | Err(_) => Err(Error {
+                retry_safe: true,
+                ..gone(instance)
+            }),
         }
     }
 }

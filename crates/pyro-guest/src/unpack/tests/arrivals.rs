@@ -1,0 +1,188 @@
+//! What arrives, and how.
+
+use super::*;
+
+#[test]
+fn of_several_members_with_one_path_the_last_wins() {
+    let root = Root::new();
+    let archive = Tar::new()
+        .file("x", "one")
+        .link("y", "x")
+        .file("x", "two")
+        .add("d", EntryType::Directory, 0o755, "", "")
+        .file("d/f", "")
+        .add("d", EntryType::Directory, 0o700, "", "")
+        .symlink("s", "x")
+        .file("s", "no link");
+    root.unpack(&archive.end()).unwrap();
+    let read = |name: &str| fs::read_to_string(root.path("workspace").join(name)).unwrap();
+    assert_eq!(
+        (read("x"), read("y"), read("s")),
+        ("two".into(), "one".into(), "no link".into())
+    );
+    let mode = fs::metadata(root.path("workspace/d"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o7777, 0o700);
+}
+
+#[test]
+fn everything_arrives_as_it_was() {
+    let root = Root::used();
+    let long = format!("{}/{}", "d".repeat(150), "f".repeat(250));
+    let archive = Tar::new()
+        .directory("./")
+        .extended("mtime", "1234567890.987654321")
+        .directory("sub")
+        .extended("mtime", "-1.5")
+        .add("sub/program", EntryType::Regular, 0o4751, "", "#!")
+        .link("same", "./sub/program")
+        .symlink("link", "../../nowhere")
+        .directory(&"d".repeat(150))
+        .file(&long, "deep")
+        .add("secret", EntryType::Directory, 0o700, "", "");
+    let totals = archive.totals;
+    assert_eq!(root.unpack(&archive.end()).unwrap(), totals);
+    assert!(root.is_clean());
+
+    let metadata = |path: &str| {
+        root.path("workspace")
+            .join(path)
+            .symlink_metadata()
+            .unwrap()
+    };
+    let program = metadata("sub/program");
+    assert_eq!(program.permissions().mode() & 0o7777, 0o4751);
+    assert_eq!((program.mtime(), program.mtime_nsec()), (-2, 500_000_000));
+    assert_eq!(program.ino(), metadata("same").ino());
+    let sub = metadata("sub");
+    assert_eq!(
+        (sub.mtime(), sub.mtime_nsec()),
+        (1_234_567_890, 987_654_321)
+    );
+    assert_eq!(metadata("link").mtime(), 1_000_000_000);
+    assert_eq!(metadata("secret").permissions().mode() & 0o7777, 0o700);
+    let tree = root.tree();
+    assert_eq!(tree[Path::new("workspace/link")], "-> ../../nowhere");
+    assert_eq!(tree[&Path::new("workspace").join(long)], "deep");
+    for kept in ["a", "kept", "sub/b", "sub/kept"] {
+        assert_eq!(tree[&Path::new("workspace").join(kept)], "old");
+    }
+}
+
+#[test]
+fn holes_stay_holes() {
+    let size: u64 = 1 << 30;
+    let archive = |map: &str, size: &str, contents: &str| {
+        Tar::new()
+            .pax(&[("GNU.sparse.size", size), ("GNU.sparse.map", map)])
+            .file("disk", contents)
+    };
+    let root = Root::new();
+    let map = format!("0,5,{},3,{size},0", size / 2);
+    let mut whole = archive(&map, &size.to_string(), "beginmid");
+    whole.totals.bytes = size;
+    let totals = whole.totals;
+    assert_eq!(root.unpack(&whole.end()).unwrap(), totals);
+    let path = root.path("workspace/disk");
+    let metadata = fs::metadata(&path).unwrap();
+    assert_eq!(metadata.len(), size);
+    assert!(metadata.blocks() < 1000, "{}", metadata.blocks());
+    let file = fs::File::open(path).unwrap();
+    let mut middle = [0; 5];
+    file.read_exact_at(&mut middle, size / 2 - 1).unwrap();
+    assert_eq!(&middle, b"\0mid\0");
+
+    let root = Root::used();
+    for (map, size, contents) in [
+        ("0,5", "3", "begin"),
+        ("0,5", "10", "begi"),
+        ("0,5", "10", "beginn"),
+        ("5,5,0,1", "10", "begin!"),
+        ("0,5", "many", "begin"),
+        ("", "10", ""),
+    ] {
+        let mut archive = archive(map, size, contents);
+        archive.totals.bytes = 10;
+        root.refusal(&archive.end());
+    }
+    // Who does not know of holes announces fewer bytes.
+    root.refusal(&archive("0,5,10,0", "10", "begin").end());
+}
+
+#[test]
+fn a_fifo_is_made_and_not_opened() {
+    let root = Root::new();
+    let archive = Tar::new().add("pipe", EntryType::Fifo, 0o620, "", "");
+    root.unpack(&archive.end()).unwrap();
+    let metadata = fs::metadata(root.path("workspace/pipe")).unwrap();
+    assert!(metadata.file_type().is_fifo());
+    assert_eq!(metadata.permissions().mode() & 0o7777, 0o620);
+    assert_eq!(metadata.mtime(), 1_000_000_000);
+}
+
+/// A directory's block is searched name by name, several times for each file.
+#[test]
+fn what_is_staged_is_never_many_names_in_one_directory() {
+    let root = Root::new();
+    let mut archive = Tar::new().file("first", "x");
+    for number in 0..300 {
+        archive = archive.file(&format!("f{number}"), "");
+    }
+    let archive = archive.link("l", "first").file("f7", "again").end();
+    let mut most = 0;
+    let unpacked = run(root.0.path(), "/workspace", &archive[..], &mut |step| {
+        if step == Step::Durable {
+            let mut ahead = vec![root.path(".pyro")];
+            while let Some(directory) = ahead.pop() {
+                let names: Vec<_> = fs::read_dir(directory).unwrap().flatten().collect();
+                most = most.max(names.len());
+                let directories = names.iter().filter(|name| name.path().is_dir());
+                ahead.extend(directories.map(fs::DirEntry::path));
+            }
+        }
+    });
+    unpacked.unwrap().clean_up();
+    assert!((20..50).contains(&most), "{most}");
+    let tree = root.tree();
+    assert_eq!(tree.len(), 1 + 302);
+    assert_eq!(tree[Path::new("workspace/f7")], "again");
+    assert_eq!(tree[Path::new("workspace/l")], "x");
+}
+
+/// An agent of an earlier version was ended after its commit: it staged all in one directory.
+#[test]
+fn what_an_earlier_agent_has_committed_is_finished() {
+    let root = Root::used();
+    let staging = root.path(".pyro/staging-0123456789abcdef");
+    fs::create_dir_all(&staging).unwrap();
+    for (name, content) in [("0", "new"), ("2", "new"), ("40", "new")] {
+        fs::write(staging.join(name), content).unwrap();
+    }
+    let mut entries = vec!["- a".to_owned(), "493 5 0 d".into(), "- d/b".into()];
+    entries.extend((3..40).map(|number| format!("- gone{number}")));
+    entries.push("- last".into());
+    let commit = format!("workspace\0{}\0", entries.join("\0"));
+    fs::write(staging.join("commit"), commit).unwrap();
+    root.recover().unwrap();
+    assert!(root.is_clean());
+    let tree = root.tree();
+    for placed in ["a", "d/b", "last"] {
+        assert_eq!(
+            tree[&Path::new("workspace").join(placed)],
+            "new",
+            "{placed}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_destination_is_made() {
+    let root = Root::new();
+    root.unpack_to("/workspace/x/y", &next().end()).unwrap();
+    assert_eq!(root.tree()[Path::new("workspace/x/y/sub/b2")], "new");
+    fs::remove_dir_all(root.path("workspace")).unwrap();
+    root.unpack(&next().end()).unwrap();
+    assert_eq!(root.tree()[Path::new("workspace/a")], "new");
+}
