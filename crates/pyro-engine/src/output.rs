@@ -1,6 +1,7 @@
 //! The *output* of a command as results have it. A capture collects it, up to a limit: a guest decides how much
 //! it prints, we decide how much of that is kept.
 
+use std::fmt::Write;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -143,7 +144,11 @@ pub(crate) fn is_false(value: &bool) -> bool {
 
 /// Returns bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 #[cfg(test)]

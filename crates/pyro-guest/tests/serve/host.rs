@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use pyro_guest::{Adoption, Age, End, Error, Machine, serve};
 use pyro_protocol::{
     Answer, CONNECTION, Call, Clocks, Credit, Decoder, Disk, Exec, Exit, Frame, FrameKind,
-    GENERATION, GuestMessage, HostMessage, INITIAL_WINDOW, Refusal, RefusalReason,
+    GuestMessage, HostMessage, INITIAL_WINDOW,
 };
 use tempfile::TempDir;
 
@@ -154,13 +154,13 @@ impl Host {
         }
     }
 
-    fn adopted() -> Self {
+    pub(crate) fn adopted() -> Self {
         let mut host = Self::new();
         host.adopt();
         host
     }
 
-    fn adopt(&mut self) {
+    pub(crate) fn adopt(&mut self) {
         self.say(
             CONNECTION,
             &HostMessage::Prepare {

@@ -2,23 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use pyro_guest::{Adoption, Age, End, Error, Machine, serve};
+use pyro_guest::End;
 use pyro_protocol::{
-    Answer, CONNECTION, Call, Clocks, Credit, Decoder, Disk, Exec, Exit, Frame, FrameKind,
-    GENERATION, GuestMessage, HostMessage, INITIAL_WINDOW, Refusal, RefusalReason,
+    Answer, CONNECTION, Call, Exec, Frame, FrameKind, GENERATION, GuestMessage, HostMessage,
+    Refusal, RefusalReason,
 };
-use tempfile::TempDir;
 
 mod endings;
 mod files;

@@ -1,5 +1,6 @@
 //! Shells that wait for their command.
 
+use super::unpackings::{UNPACKED, archive};
 use super::*;
 
 /// Builds what a shell waits in, as the guest has it, and opens it.

@@ -82,7 +82,13 @@ fn files_are_written_read_and_listed() {
     assert_eq!(read["content_lossy"], true);
     assert_eq!(read["content_base64"], STANDARD.encode(&bytes));
     assert_eq!(read["sha256"], written["sha256"]);
+}
 
+#[test]
+fn files_are_listed_and_only_files_are_read() {
+    let context = TestContext::with("debian:12");
+    let workspace = Instance::workspace(&context, NONE);
+    workspace.ask("mkdir src && touch tool src/main.rs");
     workspace.ask("ln -s /etc/passwd out; mkdir 'a b'; mkfifo pipe");
     let listed = workspace
         .call(&["file", "list"])

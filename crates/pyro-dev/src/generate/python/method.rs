@@ -98,9 +98,12 @@ impl Method {
         );
         let arguments: Vec<String> = parameters
             .iter()
-            .map(|parameter| match parameter.positional {
-                true => parameter.name.clone(),
-                false => format!("{0}={0}", parameter.name),
+            .map(|parameter| {
+                if parameter.positional {
+                    parameter.name.clone()
+                } else {
+                    format!("{0}={0}", parameter.name)
+                }
             })
             .collect();
         let wait = if keyword.is_empty() { "" } else { "await " };

@@ -109,24 +109,24 @@ impl Operation for List {
         };
         let mut output = Capture::default();
         instance::call(&found, &call, &[], &mut output).await?;
-        let (lines, is_whole) = output.into_bytes();
+        let (lines, mut is_whole) = output.into_bytes();
         let mut entries = Vec::new();
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
             // What a capture has no room for is missing at the end.
             if !line.ends_with(b"\n") || entries.len() == MOST_ENTRIES {
+                is_whole = false;
                 break;
             }
             let entry: FileEntry = serde_json::from_slice(line)
                 .map_err(|error| Error::guest_output("a list of files", &error))?;
             entries.push(ListedFile::from(entry));
         }
-        let lines = lines.iter().filter(|&&byte| byte == b'\n').count();
         Ok(FileListing {
             workspace_id: self.workspace_id,
             path,
             recursive: self.recursive,
-            truncated: !is_whole || lines > entries.len(),
             entries,
+            truncated: !is_whole,
         })
     }
 }

@@ -170,15 +170,15 @@ impl Operation for Write {
         let (mode, if_match) = (self.mode()?, self.condition()?);
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_file_write")?;
-        let content = self.content(context).await?;
-        let bytes = content.len() as u64;
+        let new = self.content(context).await?;
+        let bytes = new.len() as u64;
         let call = Call::WriteFile {
             file,
             bytes,
             mode,
             if_match,
         };
-        let answer = instance::call(&found, &call, &content, &mut tokio::io::sink()).await?;
+        let answer = instance::call(&found, &call, &new, &mut tokio::io::sink()).await?;
         let Answer::FileWritten { created, mode } = answer else {
             return Err(Error::guest_output("a file", &format!("{answer:?}")));
         };
@@ -189,7 +189,7 @@ impl Operation for Write {
             bytes_written: bytes,
             created,
             mode: format!("{mode:04o}"),
-            sha256: hex(&Sha256::digest(&content)),
+            sha256: hex(&Sha256::digest(&new)),
             execution_mode: "guest_vsock".into(),
         })
     }
