@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--crate-name=read_only",
         ])
         .args(["-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols"])
-        // It has no code to be run first, and finds its two names in QEMU's C library.
+        // The library has no start-up code, and uses two symbols of QEMU's C library.
         .args(["-Clink-arg=-nostartfiles", "-Clink-arg=-nostdlib"])
         .arg(SOURCE)
         .arg("-o")

@@ -1,4 +1,4 @@
-//! What all *commands* have in common: the caller's streams, and how an end is told.
+//! What all *commands* have in common: the caller's streams, and how an exit is reported.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::output::Capture;
 use crate::{Context, Event};
 
-/// What `exit_code` is when a command was ended at its time limit, as of coreutils' `timeout`.
+/// The `exit_code` of a command that exceeded its time limit, as in coreutils' `timeout`.
 const TIMED_OUT: i32 = 124;
-/// What is added to the number of the signal that ended a command, as of shells.
+/// Added to the number of the signal that killed a command, as shells do.
 const SIGNALLED: i32 = 128;
 
 type Input<'a> = Option<&'a mut (dyn AsyncRead + Send + Unpin)>;
@@ -44,7 +44,7 @@ pub(crate) fn exit_code(outcome: &Outcome) -> i32 {
     }
 }
 
-/// Tells that a command met the end of its machine's memory.
+/// The event that reports that a guest ran out of memory.
 pub(crate) fn out_of_memory(mem_mib: u32) -> Event {
     Event::Warning(format!(
         "the guest's kernel killed a process of the command because the machine's memory was used \
@@ -52,8 +52,8 @@ pub(crate) fn out_of_memory(mem_mib: u32) -> Event {
     ))
 }
 
-/// The exit status of a program that passes a command's exit code on. Guests report what `wait`
-/// does: 0 to 255.
+/// The exit status with which a program passes a command's exit code on. A guest reports the code
+/// that `wait` returns: 0 to 255.
 pub(crate) fn exit_status(exit_code: i32) -> u8 {
     u8::try_from(exit_code & 0xff).unwrap_or(1)
 }

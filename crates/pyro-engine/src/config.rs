@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, variables};
 
-/// Below the user's cache and state directories.
+/// The directory of pyro below the user's cache and state directories.
 const DIRECTORY: &str = "pyro-mcp";
 const DEFAULT_PARKED_IDLE: Duration = Duration::from_secs(60);
 
 /// The hidden command of [`Config::program`] that keeps a parked machine.
 pub const PARK_COMMAND: &str = "keep-parked";
-/// The hidden command of [`Config::program`] that supervises a lasting VM.
+/// The hidden command of [`Config::program`] that supervises an instance.
 pub const SUPERVISE_COMMAND: &str = "supervise";
 
 /// Where things are and how guests are run.
@@ -25,37 +25,37 @@ pub struct Config {
     /// The environment cache.
     #[serde(with = "octets::path")]
     pub cache_dir: PathBuf,
-    /// Directory for machines.
+    /// The directory of machines and instances.
     #[serde(with = "octets::path")]
     pub base_dir: PathBuf,
     /// Where programs are searched, as in `PATH`.
     pub search_path: OsString,
-    /// What should run the guests.
+    /// The choice of the accelerator.
     pub accelerator: AcceleratorChoice,
     /// How long a guest may take to boot.
     pub boot_limit: Duration,
     /// How many machines may be active at a time.
     pub active_limit: usize,
-    /// How much all machines may take of the host's disk, in MiB; if nothing is said, what leaves
-    /// some of the file system free.
+    /// The limit on the disk space of all machines, in MiB. Without one, a part of the file system
+    /// is kept free.
     pub max_disk_mib: Option<u64>,
-    /// What guests with a network may reach besides the Internet.
+    /// The addresses outside the Internet that guests with a network may reach.
     pub network_allow: AllowList,
-    /// What must be in force around the VMM; without it no machine runs.
+    /// The isolation that must be in force around the VMM; without it no machine runs.
     pub required_isolation: Vec<Piece>,
     /// Whether machines are restored from templates or booted.
     pub start: Start,
-    /// How long a machine that was restored ahead of time is kept; zero: none is.
+    /// How long a parked machine is kept; with zero, none is parked.
     pub parked_idle: Duration,
-    /// Environment variables for a process of ours that outlives the call which starts it. It gets
-    /// no others: they may hold secrets, and it may live long.
+    /// The environment variables for pyro's processes that outlive the call which starts them. They
+    /// get no others: the environment may contain secrets, and these processes may live long.
     pub passed_on: Vec<(String, OsString)>,
-    /// What the server of a language model knows the user by. Not for processes that outlive a
-    /// call: none of them talks to one.
+    /// The user's key for the server of a language model. Processes that outlive a call do not get
+    /// it: none of them asks a model.
     #[serde(skip)]
     pub model_key: Option<Key>,
-    /// The program `pyro`, which is run for whatever outlives a call: with [`PARK_COMMAND`] and
-    /// with [`SUPERVISE_COMMAND`]. Without it there is nothing of the kind.
+    /// The program `pyro`. It is run with [`PARK_COMMAND`] and with [`SUPERVISE_COMMAND`] for what
+    /// outlives a call. Without it nothing is parked and no instance can start.
     #[serde(with = "octets::optional_path")]
     pub program: Option<PathBuf>,
 }
@@ -65,12 +65,12 @@ impl Config {
     /// [`variables`] for what each means.
     ///
     /// # Errors
-    /// When a variable has a value that means nothing, or there is no home directory.
+    /// When the value of a variable is invalid, or there is no home directory.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let directory = |own: &str, xdg: &str, in_home: &[&str], rest: &[&str]| {
             let relative: PathBuf = rest.iter().collect();
-            // The XDG specification has relative paths ignored.
+            // The XDG specification says that relative paths are ignored.
             let xdg = get(xdg)
                 .map(PathBuf::from)
                 .filter(|path| path.is_absolute());
@@ -79,7 +79,7 @@ impl Config {
                 .map(PathBuf::from)
                 .or_else(|| Some(xdg.or_else(home)?.join(relative)))
                 .ok_or_else(|| Error::no_home(own))?;
-            // Other processes of ours, and the VMM, are elsewhere.
+            // Other processes of pyro, and the VMM, have other working directories.
             std::path::absolute(&named).map_err(|error| Error::no_directory(own, &named, &error))
         };
         let number = |name: &str, least: u64| {
@@ -160,7 +160,7 @@ impl Config {
     }
 }
 
-/// Reads names of pieces, separated by commas; `all` is all of them.
+/// Parses a comma-separated list of pieces; `all` stands for all of them.
 fn pieces(text: &str) -> Option<Vec<Piece>> {
     if text == "all" {
         return Some(Piece::ALL.into());
@@ -169,8 +169,8 @@ fn pieces(text: &str) -> Option<Vec<Piece>> {
     names.map(|name| name.parse().ok()).collect()
 }
 
-/// Machines that wait for each other's output or for a clock need no processor, and those that do
-/// share it; beyond this they would only slow each other down.
+/// Machines that wait for each other's output or for a clock need no processor. Those that compute
+/// share the processors; more of them would only slow each other down.
 fn default_active_limit() -> usize {
     4 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

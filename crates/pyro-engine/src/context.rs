@@ -1,5 +1,5 @@
-//! The *context* of one call is all that differs between a terminal, an MCP client and a Python
-//! caller: where news goes, where bytes come from and go to, and how the call is cancelled.
+//! The *context* of a call is all that differs between a terminal, an MCP client and a Python
+//! caller: where events and output go, where input comes from, and how the call is cancelled.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Permissions, Talk};
 
-/// News of a call under way.
+/// An event of a call in progress.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A phase of the call began.
     Phase {
-        /// The operation's word: `run`, `pull`.
+        /// The operation's name in the output: `run`, `pull`.
         operation: &'static str,
-        /// The phase's word.
+        /// The phase's name in the output.
         phase: &'static str,
         /// What the phase is about, such as `environment` and its name.
         subject: (&'static str, String),
@@ -28,10 +28,10 @@ pub enum Event {
     Building {
         /// The environment.
         environment: String,
-        /// How far it is.
+        /// The progress of the build.
         progress: Progress,
     },
-    /// Files are on their way into a workspace.
+    /// Files are being transferred to a workspace.
     Transfer {
         /// `seed` or `push`.
         what: &'static str,
@@ -40,31 +40,31 @@ pub enum Event {
         /// How many there are, where that is known.
         total: Option<u64>,
     },
-    /// A machine answers.
+    /// A machine is ready.
     Started {
         /// Its id.
         vm_id: String,
-        /// What runs its guest: `kvm` or `tcg`.
+        /// The accelerator: `kvm` or `tcg`.
         accelerator: &'static str,
-        /// Where it came from, in a few words.
+        /// How the machine was made, in a few words.
         origin: &'static str,
     },
-    /// A step of a tour was made.
+    /// A step of a tour is done.
     Step {
-        /// What it was about, in one word.
+        /// The subject, in one word.
         what: &'static str,
-        /// What there is now.
+        /// What the step has shown.
         text: String,
         /// How long it took.
         duration: std::time::Duration,
     },
-    /// Something was said or done in a conversation with a model.
+    /// An event of a conversation with a model.
     Talk(Talk),
     /// Something the user should know.
     Notice(String),
     /// Something the user must not overlook.
     Warning(String),
-    /// How long a step took, in the order they ended. For those who measure.
+    /// How long a step took, in the order in which the steps ended. For measurements.
     Timing {
         /// The step.
         name: Cow<'static, str>,
@@ -81,22 +81,22 @@ pub struct OutputStreams {
     pub stderr: Box<dyn AsyncWrite + Send + Unpin>,
 }
 
-/// Whoever wants news of a call.
+/// The receiver of a call's events.
 #[derive(Clone)]
 pub struct Listener(Arc<dyn Fn(Event) + Send + Sync>);
 
 impl Listener {
-    /// Gives all news to `listen`.
+    /// Passes all events to `listen`.
     pub fn new(listen: impl Fn(Event) + Send + Sync + 'static) -> Self {
         Self(Arc::new(listen))
     }
 
-    /// Tells about something.
+    /// Reports an event.
     pub fn tell(&self, event: Event) {
         (self.0)(event);
     }
 
-    /// Tells about the beginning of a phase.
+    /// Reports the beginning of a phase.
     pub(crate) fn phase(
         &self,
         operation: &'static str,
@@ -111,7 +111,7 @@ impl Listener {
         });
     }
 
-    /// Tells how long something took that began at `begun` and is done.
+    /// Reports how long a step took that began at `begun` and is now done.
     pub(crate) fn took(&self, name: &'static str, begun: Instant) {
         self.tell(Event::Timing {
             name: name.into(),
@@ -126,17 +126,17 @@ impl Default for Listener {
     }
 }
 
-/// What one call has besides its request. The default has no input and hears no news; a
+/// Everything a call has besides its request. The default has no input and drops events; a
 /// command's output is collected into the result.
 #[derive(Default)]
 pub struct Context {
-    /// Told about news.
+    /// Receives the events.
     pub listener: Listener,
     /// Cancels the call.
     pub cancel: CancellationToken,
     /// A command's standard input; `/dev/null` if not set.
     pub stdin: Option<Box<dyn AsyncRead + Send + Unpin>>,
-    /// What the caller may have of the host.
+    /// What the caller may use of the host.
     pub permissions: Permissions,
     /// Takes a command's output as it comes. If not set, it is collected into the result.
     pub output: Option<OutputStreams>,

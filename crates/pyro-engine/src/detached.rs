@@ -1,4 +1,4 @@
-//! Processes of ours that outlive this one.
+//! Processes of pyro that outlive this one.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use crate::Config;
 
-/// Starts a process of ours that outlives this one, and is not of its terminal. What it is told
-/// goes through its standard input: command lines are for all users of the host to see. Of our
-/// environment it gets what it needs: the rest may hold secrets, and it may live long.
+/// Starts a process of pyro that outlives this one, outside of its terminal. Its instructions go
+/// through standard input, because all users can read command lines. It inherits only the variables
+/// that it needs: the others may be secret, and the process may live long.
 pub(crate) fn run_detached(
     config: &Config,
     program: &Path,
@@ -35,14 +35,14 @@ pub(crate) fn run_detached(
         .take()
         .map_or(Ok(()), |mut stdin| stdin.write_all(description.as_bytes()));
     if let Err(error) = told {
-        // It has ended already, which its output says better.
+        // It has exited already; its output gives the better reason.
         tracing::debug!(%error, "a process was not told what to do");
     }
     Ok(child)
 }
 
-/// Waits, in the background, for a process that may or may not outlive this one: as long as this
-/// one lives, it is the only one who can.
+/// Waits, in the background, for a child process that may outlive this process. As long as this
+/// process lives, no other can reap the child.
 pub(crate) fn reap(mut child: Child) {
     let wait = move || {
         let _ = child.wait();

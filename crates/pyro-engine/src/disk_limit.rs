@@ -1,5 +1,5 @@
-//! The *disk limit* is what all machines of this user may take of the host's disk: private disks,
-//! seeds, logs. It is looked at before one starts, and while one grows.
+//! The *disk limit* bounds the space that all machines of this user take of the host's disk:
+//! private disks, seeds, logs. It is checked before a machine starts, and while one grows.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,15 +12,15 @@ use crate::error::ErrorKind;
 use crate::{Config, Error, variables};
 
 const MIB: u64 = 1024 * 1024;
-/// What is left of the file system if the user says nothing, or a share of it if that is less.
-/// There is no number that fits all disks, and a disk that is full hurts others than us. Between
-/// two looks a guest may take some of it.
+/// The space that is kept free if the user sets no limit, or a share of the file system if that is
+/// less. No fixed limit fits all disks, and a full disk harms other programs too. Between two
+/// checks a guest may take some of this space.
 const KEPT_FREE_BYTES: u64 = 2048 * MIB;
 const KEPT_FREE_SHARE: u64 = 20;
-/// How far a machine may grow before all of them are looked at. One that grows by less has not
-/// brought about that they take too much.
+/// How far a machine may grow before the limit is checked. A machine that has grown by less is not
+/// the cause if the limit is exceeded.
 const STEP_BYTES: u64 = 4 * MIB;
-/// How often a machine is looked at.
+/// The interval at which a machine's size is checked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The unit of `st_blocks`, whatever the file system's is.
 const BLOCK_BYTES: u64 = 512;
@@ -32,12 +32,12 @@ pub(crate) struct DiskLimit {
     mib: Option<u64>,
 }
 
-/// All machines together take too much.
+/// All machines together exceed the limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Exceeded {
     used_mib: u64,
     limit_mib: u64,
-    /// What the limit follows from.
+    /// The setting from which the limit follows.
     rule: String,
 }
 
@@ -49,7 +49,7 @@ impl DiskLimit {
         }
     }
 
-    /// Looks whether there is room for a machine to grow.
+    /// Checks whether a machine may grow.
     pub(crate) fn check(&self) -> Result<(), Exceeded> {
         if let Some(limit_mib) = self.mib {
             let used_mib = allocated_bytes(&self.base) / MIB;
@@ -69,7 +69,7 @@ impl DiskLimit {
         if free > kept_free {
             return Ok(());
         }
-        // What takes some time is done only if it has to be told.
+        // Computed only for the error: the walk takes some time.
         let used = allocated_bytes(&self.base);
         let rule = format!(
             "{} is not set: {} MiB of the file system of {} are kept free, and {} MiB are",
@@ -85,8 +85,8 @@ impl DiskLimit {
         })
     }
 
-    /// Returns when a machine has grown while all together take too much. `own` returns how many
-    /// bytes it takes; nothing is looked at before `awake`.
+    /// Returns when the machine has grown and all machines exceed the limit. `own` returns the
+    /// machine's size in bytes; nothing is checked until `awake` returns.
     pub(crate) async fn watch(&self, own: impl Fn() -> u64, awake: impl AsyncFn()) -> Exceeded {
         let mut least = own();
         loop {
@@ -107,17 +107,17 @@ impl DiskLimit {
 }
 
 impl Exceeded {
-    /// Why a machine does not start.
+    /// The error of a machine that is not started.
     pub(crate) fn refused(self) -> Error {
         self.error("no machine is started", true)
     }
 
-    /// Why a machine was ended.
+    /// The error of a machine that was ended.
     pub(crate) fn ended(self, machine: &str) -> Error {
         self.error(&format!("{machine} was ended"), false)
     }
 
-    /// The same, for a record.
+    /// The reason in the record of a machine that was ended.
     pub(crate) fn reason(&self) -> String {
         format!("it grew, and {} ({})", self.facts(), self.rule)
     }
@@ -145,8 +145,8 @@ impl Exceeded {
     }
 }
 
-/// What a file, or a directory with everything below it, takes of its file system. What vanishes
-/// meanwhile, or cannot be read, takes nothing.
+/// The disk space of a file, or of a directory with everything below it. Files that vanish
+/// meanwhile, or cannot be read, count as empty.
 pub(crate) fn allocated_bytes(path: &Path) -> u64 {
     let Ok(found) = fs::symlink_metadata(path) else {
         return 0;
@@ -160,15 +160,15 @@ pub(crate) fn allocated_bytes(path: &Path) -> u64 {
     found.blocks() * BLOCK_BYTES + below
 }
 
-/// How much of the file system is free for this user, and how much of it is to stay so. `None` if
-/// that cannot be found out.
+/// The space of the file system that is free for this user, and the space that is to be kept free.
+/// `None` if it cannot be determined.
 fn free_bytes(base: &Path) -> Option<(u64, u64)> {
-    // The directory may have to be made yet.
+    // The directory may not exist yet.
     let place = base.ancestors().find(|place| place.exists())?;
     let file_system = statvfs(place)
         .inspect_err(|error| tracing::warn!(%error, "free space is not known"))
         .ok()
-        // One that holds nothing is no disk (/proc); what it lets nobody do is told by who tries.
+        // A file system without blocks is no disk (/proc); the write fails by itself.
         .filter(|file_system| file_system.f_blocks > 0)?;
     let bytes = |blocks: u64| blocks.saturating_mul(file_system.f_frsize);
     let share = bytes(file_system.f_blocks) / KEPT_FREE_SHARE;
@@ -211,7 +211,7 @@ mod tests {
             base: base.path().join("not/yet"),
             mib: None,
         };
-        // What this machine has free is its own affair. It is found out.
+        // The free space of this machine may be anything; it only must be found.
         assert!(free_bytes(&unset.base).is_some());
     }
 

@@ -1,4 +1,4 @@
-//! What operations run on.
+//! The *engine*: the environment cache and the machines that operations work on.
 
 use pyro_environment::Environments;
 use pyro_machine::Machines;
@@ -6,10 +6,10 @@ use pyro_machine::Machines;
 use crate::disk_limit::{DiskLimit, Exceeded};
 use crate::{Config, Error};
 
-/// The version that every face reports.
+/// The version that every frontend reports.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What operations run on: an environment cache and a place for machines.
+/// The environment cache and the machines that operations work on.
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) environments: Environments,
@@ -18,7 +18,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Refuses to begin what takes room when all machines take too much of the host's disk.
+    /// Fails if all machines exceed the disk limit; called before space is taken.
     pub(crate) fn check_disk_limit(&self) -> Result<(), Error> {
         DiskLimit::of(&self.config)
             .check()

@@ -6,7 +6,7 @@ use pyro_environment::Ready;
 
 use crate::{Engine, Error, Event, Listener};
 
-/// Makes an environment ready, telling the caller if that means building it.
+/// Makes an environment ready, with events if it has to be built.
 pub(crate) async fn ready(
     engine: &Engine,
     listener: &Listener,

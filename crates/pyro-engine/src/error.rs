@@ -1,5 +1,5 @@
-//! The *error* that every face shows: a stable code, a message, its cause, what to do next, and
-//! whether the same call may be made again without doing anything twice.
+//! The *error* that every frontend shows: a stable code, a message, its cause, what to do next, and
+//! whether the same call may be repeated without doing anything twice.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -8,25 +8,25 @@ use std::fmt::Display;
 use pyro_store::RecordError;
 use serde::{Deserialize, Serialize};
 
-/// What kind of failure it is. Faces derive their exit codes and exception classes from it.
+/// The kind of a failure. Frontends derive their exit codes and exception classes from it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
-    /// The request cannot be meant.
+    /// The request is invalid.
     InvalidInput,
-    /// The request is sound; carrying it out failed.
+    /// The request is valid; carrying it out failed.
     Failed,
     /// The caller cancelled it.
     Cancelled,
-    /// Whoever reads the output went away.
+    /// The reader of the output went away.
     OutputClosed,
 }
 
-/// Why an operation did not do what it was asked.
+/// Why an operation failed.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    /// What kind of failure it is.
+    /// The kind of the failure.
     #[serde(skip)]
     pub kind: ErrorKind,
     /// A stable name for programs.
@@ -34,7 +34,7 @@ pub struct Error {
     /// What failed, in one line.
     #[serde(rename = "error")]
     pub message: String,
-    /// Why, as far as known: the chain of causes and the last words of what failed.
+    /// The reason, as far as known: the chain of causes and the last output of what failed.
     pub cause: Option<String>,
     /// What to do next.
     pub remedy: Option<String>,
@@ -60,12 +60,12 @@ impl Error {
         self
     }
 
-    /// A value of a request is out of its range, or otherwise unusable.
+    /// A value of a request is out of its range, or otherwise invalid.
     pub(crate) fn invalid(message: impl Display) -> Self {
         Self::new(ErrorKind::InvalidInput, "invalid_input", message)
     }
 
-    /// A request is not of its operation's shape.
+    /// A request does not have the shape of its operation's.
     pub(crate) fn malformed(operation: &str, error: &serde_json::Error) -> Self {
         Self::new(
             ErrorKind::InvalidInput,
@@ -75,13 +75,13 @@ impl Error {
         .remedy("send the properties of the operation's input schema, and no others")
     }
 
-    /// A caller may not have what it asks for, whatever it is.
+    /// The caller's permissions do not allow the request, whether or not its subject exists.
     pub(crate) fn not_allowed(message: impl Display) -> Self {
         Self::new(ErrorKind::InvalidInput, "not_allowed_by_operator", message)
             .remedy("send the request without it")
     }
 
-    /// A path leads to where its caller may not read.
+    /// A path leads outside the directories that its caller may read.
     pub(crate) fn outside(message: impl Display) -> Self {
         Self::new(
             ErrorKind::InvalidInput,
@@ -90,7 +90,7 @@ impl Error {
         )
     }
 
-    /// What a request names on the host cannot be opened.
+    /// A file or directory of the host that a request names cannot be opened.
     pub(crate) fn unreadable_source(
         noun: &'static str,
         path: &std::path::Path,
@@ -105,7 +105,7 @@ impl Error {
         }
     }
 
-    /// A request has no command, in the words of whoever reads it.
+    /// A request has no command. The message names it as the caller does.
     pub(crate) fn no_command(message: impl Display) -> Self {
         Self::new(ErrorKind::InvalidInput, "command_required", message)
     }
@@ -151,7 +151,7 @@ impl Error {
         error
     }
 
-    /// What a VM was needed for cannot be done, because its time is over.
+    /// The VM has reached the end of its lifetime.
     pub(crate) fn expired(noun: &str, id: impl Display, ttl_seconds: u64) -> Self {
         let message = format!("{noun} '{id}' expired and was automatically deleted");
         let mut error = Self::new(ErrorKind::Failed, "vm_expired", message).remedy(format!(
@@ -196,14 +196,14 @@ impl Error {
             .remedy("check the directory's owner and mode")
     }
 
-    /// This process cannot have what every call needs: open files, memory.
+    /// This process lacks a resource that every call needs: open files, memory.
     pub fn resource(error: &std::io::Error) -> Self {
         let message = format!("this process cannot open what it needs: {error}");
         Self::new(ErrorKind::Failed, "resource_limit", message)
             .remedy("raise its limits, above all that of open files (`ulimit -n`)")
     }
 
-    /// A command ended, and not all that it printed could be kept until its caller took it.
+    /// A command ended, and part of its output was dropped before its caller read it.
     pub(crate) fn output_dropped(exit: &pyro_store::Exit) -> Self {
         let code = exit.exit_code.unwrap_or(1);
         let message = format!(
@@ -221,12 +221,12 @@ impl Error {
         )
     }
 
-    /// Whether it is about where a command's output goes.
+    /// Whether writing a command's output failed.
     pub(crate) fn is_of_output(&self) -> bool {
         self.kind == ErrorKind::OutputClosed || self.code == "output_failed"
     }
 
-    /// A VM is not in the state that something needs.
+    /// The operation needs a VM in another state.
     pub(crate) fn not_started(
         noun: &str,
         id: &str,
@@ -256,7 +256,7 @@ impl Error {
         Self::cannot_start(noun, id, "started")
     }
 
-    /// Its disk was made over another image than the environment has now.
+    /// The VM's disk belongs to another image than the environment has now.
     pub(crate) fn environment_changed(noun: &str, id: &str, environment: &str) -> Self {
         let message =
             format!("{noun} {id} was made with another build of {environment}, which is gone");
@@ -266,7 +266,7 @@ impl Error {
         ))
     }
 
-    /// Somebody stopped or deleted the VM meanwhile.
+    /// The VM was stopped or deleted in the meantime.
     pub(crate) fn stopped(noun: &str, id: &str) -> Self {
         let message = format!("{noun} {id} was stopped while this was running");
         let mut error = Self::new(ErrorKind::Failed, "stopped_meanwhile", message).remedy(format!(
@@ -276,7 +276,7 @@ impl Error {
         error
     }
 
-    /// The process that supervises a VM went away in the middle of something.
+    /// The supervisor of a VM exited in the middle of a call.
     pub(crate) fn supervisor_gone(noun: &str, id: &str) -> Self {
         let message = format!("the supervisor of {noun} {id} ended while this was running");
         let mut error = Self::new(ErrorKind::Failed, "supervisor_gone", message).remedy(format!(
@@ -287,14 +287,14 @@ impl Error {
         error
     }
 
-    /// The process that supervises a VM died before the VM was ready.
+    /// The supervisor of a VM died before the VM was ready.
     pub(crate) fn supervisor_died(noun: &str, id: &str) -> Self {
         let message = format!("the supervisor of {noun} {id} died while it was starting");
         Self::new(ErrorKind::Failed, "supervisor_died", message)
             .remedy(format!("try again: `pyro {noun} start {id}`"))
     }
 
-    /// With what a supervisor that is gone said last.
+    /// Adds the last output of the supervisor that died.
     pub(crate) fn said_last(self, words: Option<String>) -> Self {
         let cause = words.map(|words| format!("its log ends with:\n{words}"));
         Self { cause, ..self }
@@ -315,7 +315,7 @@ impl Error {
         ))
     }
 
-    /// A supervisor and its client are of different programs.
+    /// A supervisor and its client speak different versions of the wire.
     pub(crate) fn other_version(theirs: Option<u32>, ours: u32) -> Self {
         let theirs = theirs.map_or_else(|| "none".to_owned(), |version| version.to_string());
         let message = format!(
@@ -328,20 +328,20 @@ impl Error {
         )
     }
 
-    /// The guest's agent sent what it must not send.
+    /// The guest's agent sent a message that violates the protocol.
     pub(crate) fn guest_output(what: &str, detail: &dyn Display) -> Self {
         let detail = format!("{what} that cannot be read: {detail}");
         pyro_machine::Error::Protocol { detail }.into()
     }
 
-    /// What a transfer needs on the host failed.
+    /// The host's side of a transfer failed.
     pub(crate) fn transfer(error: &dyn Display) -> Self {
         let message = format!("the files cannot be transferred: {error}");
         Self::new(ErrorKind::Failed, "transfer_failed", message)
             .remedy("check the free space and the owner of the directory")
     }
 
-    /// There is no guest, and running on the host was not allowed.
+    /// No guest can be had, and running on the host was not allowed.
     pub(crate) fn guest_unavailable(self) -> Self {
         let message = format!(
             "guest boot is unavailable and host compatibility mode is disabled: {}. \
@@ -361,14 +361,14 @@ impl Error {
         .remedy("run `pyro doctor` to find out why there is no guest")
     }
 
-    /// Whether it means that this host can never have a guest. Not sizes, time, disk, places or a
-    /// guest that failed: whoever asks for a command can bring those about.
+    /// Whether this host can never have a guest. Sizes, time, disk space, slots and a guest that
+    /// failed do not count: a request can bring those about.
     pub(crate) fn means_no_guest(&self) -> bool {
         NO_GUEST.contains(&&*self.code)
     }
 }
 
-/// The codes of what keeps a host from ever having a guest.
+/// The codes of errors that keep a host from ever having a guest.
 const NO_GUEST: [&str; 4] = [
     "qemu_missing",
     "qemu_too_old",
@@ -376,7 +376,7 @@ const NO_GUEST: [&str; 4] = [
     "platform_unsupported",
 ];
 
-/// An error on its way from one process of ours to another.
+/// An error as it is sent from one process of pyro to another.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct WireError {
     kind: ErrorKind,

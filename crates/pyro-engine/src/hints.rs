@@ -1,20 +1,20 @@
-//! *Hints* are written in the words of the command line. Callers that know operations by their
-//! names are told of properties instead of options, and of operations instead of commands.
+//! *Hints* are written in the words of the command line. For callers that know operations by their
+//! names, options are rewritten as properties, and commands as operations.
 
 use std::collections::BTreeSet;
 
 use crate::operation::Entry;
 
-/// Puts hints into the words of operations.
+/// Rewrites hints in the words of operations.
 #[derive(Debug)]
 pub struct Hints {
     operations: &'static [Entry],
-    /// The options that are properties of requests, as they are written.
+    /// The options that are properties of requests, as the command line writes them.
     options: BTreeSet<String>,
 }
 
 impl Hints {
-    /// Returns those for a table of operations.
+    /// Returns the hints for a table of operations.
     pub fn of(operations: &'static [Entry]) -> Self {
         let options = |entry: &Entry| {
             let command = (entry.add_arguments)(clap::Command::new(entry.name));
@@ -31,10 +31,10 @@ impl Hints {
         }
     }
 
-    /// Returns a hint, or a description, for callers of operations. `name` returns how they know an
-    /// operation, if they have it; what they do not have stays a command, for whoever has a command
-    /// line. Commands are between backquotes, whole with their options: `pyro vm start ID`, or without
-    /// them, as `vm create`.
+    /// Rewrites a hint, or a description, for callers of operations. `name` returns the caller's
+    /// name of an operation, if it has that operation; others remain commands, for the user at a
+    /// command line. Commands are between backquotes, whole with their options: `pyro vm start ID`,
+    /// or without them, as `vm create`.
     pub fn for_operations(
         &self,
         hint: &str,
@@ -55,7 +55,7 @@ impl Hints {
         told.collect()
     }
 
-    /// Returns how a caller of operations does what a command line says.
+    /// Returns the call that corresponds to a command line.
     fn call(&self, line: &str, name: impl Fn(&'static str) -> Option<String>) -> Option<String> {
         let mut words: Vec<&str> = line.split_whitespace().collect();
         let whole = words.first() == Some(&"pyro");
@@ -68,7 +68,7 @@ impl Hints {
             .filter(|entry| words.starts_with(entry.command));
         let entry = said.max_by_key(|entry| entry.command.len())?;
         let rest = &words[entry.command.len()..];
-        // A word alone is as likely one of the language.
+        // A single word may just as well be an ordinary one.
         if !whole && (words.len() < 2 || !rest.is_empty()) {
             return None;
         }
@@ -103,8 +103,8 @@ impl Hints {
     }
 }
 
-/// Returns what follows a command as properties, without what is only a word for it (ID); `None` if
-/// there is something that is none.
+/// Returns the arguments of a command as properties, without placeholders (ID); `None` if one of
+/// them is no property.
 fn arguments(entry: &Entry, words: &[&str]) -> Option<Vec<String>> {
     let command = (entry.add_arguments)(clap::Command::new(entry.name));
     let mut positional = command.get_positionals();
@@ -161,14 +161,14 @@ mod tests {
                 "`env_prune` removes what `vm_create` made",
             ),
             ("`run` and `env`, `--network`", "`run` and `env`, `network`"),
-            // Nothing of this is a property.
+            // None of these is a property.
             (
                 "`pyro workspace stop ID --accel kvm`",
                 "`pyro workspace stop ID --accel kvm`",
             ),
             ("more memory with --mem-mib", "more memory with mem_mib"),
             ("leave out `--network`", "leave out `network`"),
-            // What only the operator of a server has.
+            // Only the operator of a server has these.
             (
                 "leave out `--accel kvm`, or see `pyro doctor --boot`",
                 "leave out `--accel kvm`, or see `pyro doctor --boot`",

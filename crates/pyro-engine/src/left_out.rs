@@ -1,4 +1,4 @@
-//! What a transfer *left out*, and what should be known of it.
+//! The files that a transfer *left out*, and why.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub struct TransferWarning {
 }
 
 impl LeftOut {
-    /// Returns what a report says of it; none if nothing was.
+    /// Returns the summary of a report; `None` if nothing was left out.
     pub(crate) fn of(report: &Report) -> Option<Self> {
         let left_out = &report.left_out;
         if left_out.is_empty() {

@@ -1,5 +1,5 @@
-//! *Lenient* reading of requests that models and programs write: what can only mean one thing is
-//! taken, and of what cannot is said which property it is, what came, and what is wanted.
+//! *Lenient* reading of requests that models and programs write: an unambiguous value is converted;
+//! for any other, the error names the property, the value, and what is expected.
 
 use std::fmt::Write as _;
 
@@ -11,30 +11,30 @@ use crate::permissions::HOST_COMPAT;
 use crate::request::{COMMAND, join_words};
 
 const COMMAND_WANTED: &str = "text, or a list with each word of the command apart";
-/// How much of a value is shown.
+/// How much of a value an error shows.
 const SHOWN_CHARACTERS: usize = 60;
 
 impl Entry {
-    /// Makes a request fit that a model or a program wrote. What can only mean one thing is taken:
-    /// `30.0` for a whole number, `null` for what has a default.
+    /// Fits a request of a model or a program to the operation. Unambiguous values are converted:
+    /// `30.0` to a whole number, `null` to the default.
     ///
     /// # Errors
-    /// When it cannot be made to fit: which property it is, what came, and what is wanted.
+    /// When a value cannot be converted; the error names property, value and expectation.
     pub fn fit(&self, request: Value) -> Result<Value, Error> {
         fit(self, request)
     }
 
-    /// The same, of a request in JSON.
+    /// The same for a request in JSON.
     ///
     /// # Errors
-    /// When it is no JSON, too.
+    /// Also when the text is not JSON.
     pub fn fit_json(&self, request: &str) -> Result<Value, Error> {
         let request = serde_json::from_str(request);
         self.fit(request.map_err(|error| Error::malformed(self.name, &error))?)
     }
 }
 
-/// Makes a request fit the schema of its operation.
+/// Fits a request to the schema of its operation.
 fn fit(entry: &Entry, request: Value) -> Result<Value, Error> {
     let schema = (entry.input_schema)().to_value();
     let none = Map::new();
@@ -53,7 +53,7 @@ fn fit(entry: &Entry, request: Value) -> Result<Value, Error> {
             return Err(unknown(entry, &name, properties));
         };
         let property = resolved(property, &schema);
-        // A default is meant, unless there is none.
+        // Such a value stands for the default, if there is one.
         if means_nothing(property, &value) && !required(&name) {
             continue;
         }
@@ -73,7 +73,7 @@ fn fit(entry: &Entry, request: Value) -> Result<Value, Error> {
     Ok(Value::Object(fitted))
 }
 
-/// Whether a value says that there is none, as forms and models have it where no text can be.
+/// Whether a value stands for "none", which forms and models may write as text.
 fn means_nothing(property: &Value, value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -126,7 +126,7 @@ fn fit_value(name: &str, property: &Value, value: Value) -> Result<Value, Error>
                 None => Ok(value),
             };
         }
-        // Some ids have no letter.
+        // An id without letters may be written as a number.
         Value::Number(id) if name.ends_with("_id") && has_type(property, "string") => {
             id.as_u64().map(|id| id.to_string().into())
         }
@@ -143,15 +143,15 @@ fn fit_value(name: &str, property: &Value, value: Value) -> Result<Value, Error>
         Value::String(_) if has_type(property, "string") => return Ok(value),
         Value::Bool(_) if has_type(property, "boolean") => return Ok(value),
         Value::Array(_) if has_type(property, "array") => return Ok(value),
-        // What the schema says otherwise is for the operation to judge.
+        // The operation itself checks what the schema expresses in other ways.
         _ if property.get("type").is_none() => return Ok(value),
         _ => None,
     };
     fitted.ok_or_else(|| misfit(name, &value, &wanted(name, property)))
 }
 
-/// Makes one line of a command's words. A single word is no line: whether it is a program with
-/// spaces in its name, or one with arguments, it does not say.
+/// Joins the words of a command into a line. A single word with spaces is refused: it may be a
+/// program with spaces in its name, or one with arguments.
 fn command_line(words: &[Value], given: &Value) -> Result<Value, Error> {
     let word = |word: &Value| match word {
         Value::String(word) => Some(word.clone()),
@@ -169,7 +169,7 @@ fn command_line(words: &[Value], given: &Value) -> Result<Value, Error> {
     }
 }
 
-/// The list that a text is. `[ "a" ]` is a command of the shell's, and no list.
+/// Parses a text that is a list. `[ "a" ]` is a command of the shell, and no list.
 fn list_in(text: &str) -> Option<Vec<Value>> {
     let text = text.trim();
     let Ok(Value::Array(words)) = serde_json::from_str(text) else {
@@ -179,16 +179,16 @@ fn list_in(text: &str) -> Option<Vec<Value>> {
     (is_list && words.iter().all(Value::is_string)).then_some(words)
 }
 
-/// A whole number that can be told exactly.
+/// A whole number that `f64` represents exactly.
 fn whole(number: Option<f64>) -> Option<Value> {
-    /// Above this, `f64` does not tell one whole number from the next.
+    /// From here on `f64` does not represent every whole number.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let number = number.filter(|number| number.fract() == 0.0 && number.abs() < EXACT)?;
     #[expect(clippy::cast_possible_truncation, reason = "it is whole, and in range")]
     Some((number as i64).into())
 }
 
-/// What a property must be, for people.
+/// The expected type and range of a property, for error messages.
 fn wanted(name: &str, property: &Value) -> String {
     let mut wanted = String::new();
     if name == COMMAND {
@@ -221,19 +221,19 @@ fn misfit(name: &str, value: &Value, wanted: &str) -> Error {
     Error::invalid(format!("{name} is {shown}; it must be {wanted}"))
 }
 
-/// What has to be given is not.
+/// The error for a missing property that is required.
 fn absent(name: &str, how: &str, property: &Value) -> Error {
     let wanted = wanted(name, property);
     let message = format!("{name} is {how}; it must be {wanted}");
     if name == COMMAND {
-        // As where it is not typed.
+        // The same error as for a missing command of the command line.
         return Error::no_command(message);
     }
     Error::invalid(message)
 }
 
 fn unknown(entry: &Entry, name: &str, properties: &Map<String, Value>) -> Error {
-    // Nobody is led to that by an error.
+    // An error must not suggest this property.
     let names = properties.keys().map(String::as_str);
     let names: Vec<&str> = names.filter(|name| *name != HOST_COMPAT).collect();
     let takes = if names.is_empty() {

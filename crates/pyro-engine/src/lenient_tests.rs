@@ -32,7 +32,7 @@ fn what_can_only_mean_one_thing_is_taken() {
             json!("bash -c 'echo a | cat'"),
         ),
         ("command", json!(r#"["ls"]"#), json!("ls")),
-        // What a shell has a meaning for is no list.
+        // A line that means something to a shell is no list.
         ("command", json!(r#"[ "a" ]"#), json!(r#"[ "a" ]"#)),
         ("command", json!("[a-z]*"), json!("[a-z]*")),
         ("command", json!("null"), json!("null")),
@@ -62,7 +62,7 @@ fn what_can_only_mean_one_thing_is_taken() {
     assert_eq!(fitted["vm_id"], "123456789012");
 }
 
-/// A command that is not given has an error of its own, however it is missed.
+/// A missing command has its own error code, in whatever way it is missing.
 #[test]
 fn a_missing_command_has_its_code() {
     let run = find("vm_run").unwrap();
@@ -161,7 +161,7 @@ fn what_cannot_is_told_with_what_came_and_what_is_wanted() {
     assert!(long.message.len() < 200, "{long}");
 }
 
-/// Whatever is sent, what fits is what the operation itself takes or refuses by name.
+/// The operation accepts every fitted request, or refuses it with an error that names the property.
 #[test]
 fn every_operation_can_be_fitted() {
     for entry in crate::operations::OPERATIONS {

@@ -1,6 +1,6 @@
-//! The *engine* is what pyro does, without a face: a table of [operations](operation), each one
-//! typed request, one typed response and one function. The command line, the MCP server and the
-//! Python package read the table; none of them has a rule of its own.
+//! The *engine* is pyro without a frontend: a table of [operations](operation), each one typed
+//! request, one typed response and one function. The command line, the MCP server and the Python
+//! package read the table; none of them has a rule of its own.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), pyro_engine::Error> {
@@ -13,7 +13,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The words are in `docs/glossary.md`.
+//! `docs/glossary.md` defines the words.
 
 mod command;
 mod config;
@@ -63,7 +63,7 @@ impl Engine {
     /// Opens the engine. Creates nothing; removes what machines without an owner have left.
     ///
     /// # Errors
-    /// When somebody else can write the directories it works in.
+    /// When other users can write to its directories.
     pub fn open(config: Config) -> Result<Self, Error> {
         pyro_machine::check_open_files()?;
         for directory in [&config.base_dir, &config.cache_dir] {
@@ -95,21 +95,21 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Keeps a machine ahead of its use, as what [`PARK_COMMAND`] reads describes it, and returns
-    /// when it was used or nobody came for it.
+    /// Keeps a parked machine, as the input of [`PARK_COMMAND`] describes it, and returns when it
+    /// was used or its time is over.
     ///
     /// # Errors
-    /// When the description is none, or the machine does not come up.
+    /// When the description is invalid, or the machine does not start.
     pub async fn keep_parked(description: &str) -> Result<(), Error> {
         let parked = Parked::read(description)?;
         Self::open(parked.config)?.park(&parked.spec).await
     }
 
-    /// Supervises a lasting VM, as what [`SUPERVISE_COMMAND`] reads describes it, and returns when
-    /// it is over. News of its start is written to `news`, which is closed when it runs.
+    /// Supervises an instance, as the input of [`SUPERVISE_COMMAND`] describes it, and returns at
+    /// its end. Events of its start are written to `news`, which is closed when it runs.
     ///
     /// # Errors
-    /// When the description is none, or the VM does not come up.
+    /// When the description is invalid, or the VM does not start.
     pub async fn supervise(
         description: &str,
         news: impl std::io::Write + Send,
@@ -143,7 +143,7 @@ impl Engine {
     }
 }
 
-/// For fuzzers only: a supervisor hears a line, or its client does.
+/// For fuzzers only: parses a line as a supervisor does, and as its client does.
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub fn fuzz_supervisor_line(line: &[u8]) {

@@ -1,6 +1,6 @@
-//! An *operation* is a public request: one struct that says what is asked, one that says what
-//! came of it, one function between them. Everything a face needs to offer it is derived from
-//! the two structs and stands in the [table](crate::operations::OPERATIONS).
+//! An *operation* is a public request: a struct for the request, a struct for the response, and a
+//! function between them. What a frontend needs to offer it is derived from the two structs and is
+//! in the [table](crate::operations::OPERATIONS).
 
 use std::fmt;
 use std::future::Future;
@@ -15,28 +15,27 @@ use serde_json::Value;
 
 use crate::{Context, Engine, Error};
 
-/// What an operation does to the world.
+/// The effect of an operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Effect {
-    /// Nothing.
+    /// It changes nothing.
     ReadOnly,
-    /// It makes or changes something of ours.
+    /// It makes or changes something of pyro's.
     Mutating,
     /// It removes something.
     Destructive,
 }
 
-/// Which clients are offered an operation as a tool: each set has the tools of the one before.
+/// The sets of tools that clients are offered: each contains the tools of the one before.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum ToolSet {
     /// Those that run one command in a fresh microVM.
     Run,
     /// Those that work in workspaces.
     Core,
-    /// All that have tools.
+    /// All that are tools.
     Full,
-    /// None: it is a person's business. What it shows, finds or frees is the machine's, not the
-    /// task's.
+    /// No tool: it is for people. What it shows, finds or frees concerns the host, not the task.
     None,
 }
 
@@ -49,28 +48,28 @@ pub trait Operation:
     const NAME: &'static str;
     /// The words of the command.
     const COMMAND: &'static [&'static str];
-    /// What it does to the world.
+    /// Its effect.
     const EFFECT: Effect;
-    /// Whether doing it again with the same request changes nothing more. What only reads never
-    /// changes anything.
+    /// Whether repeating the same request changes nothing more. Read-only operations never change
+    /// anything.
     const IDEMPOTENT: bool = false;
-    /// Whether it may reach, or let a guest reach, what is neither ours nor on this machine.
+    /// Whether it may reach, or let a guest reach, anything outside pyro and this host.
     const OPEN_WORLD: bool = false;
     /// Whether it can be asked to run a command on the host, without isolation.
     const ON_HOST: bool = false;
     /// Its properties that name files of the host, which it reads.
     const HOST_PATHS: &'static [&'static str] = &[];
-    /// Which clients are offered it as a tool.
+    /// The smallest set of tools that it is in.
     const TOOL_SET: ToolSet = ToolSet::Full;
-    /// What comes of it.
+    /// The response.
     type Output: Serialize + DeserializeOwned + JsonSchema + 'static;
 
-    /// Returns the exit status of a program that does nothing else.
+    /// Returns the exit status of a program that only carries out this operation.
     fn exit_status(_output: &Self::Output) -> u8 {
         0
     }
 
-    /// Does it.
+    /// Carries the operation out.
     fn run(
         self,
         engine: &Engine,
@@ -84,7 +83,7 @@ type Call = for<'a> fn(
     &'a mut Context,
 ) -> Pin<Box<dyn Future<Output = Result<Value, Error>> + Send + 'a>>;
 
-/// One line of the table.
+/// A line of the table.
 pub struct Entry {
     /// See [`Operation::NAME`].
     pub name: &'static str,
@@ -112,15 +111,15 @@ pub struct Entry {
     pub read_arguments: fn(&ArgMatches) -> Result<Value, clap::Error>,
     /// See [`Operation::exit_status`]. The value must be a result of the operation.
     pub exit_status: fn(&Value) -> u8,
-    /// Does it.
+    /// Carries the operation out.
     pub(crate) call: Call,
 }
 
 impl Entry {
-    /// The line of an operation. A table may have others than ours.
+    /// Returns the line of an operation. Other crates may have tables of their own.
     ///
     /// # Panics
-    /// What it holds does, if JSON cannot hold the operation's request or response.
+    /// The functions of the line panic if the request or response cannot be serialised as JSON.
     pub const fn of<T: Operation>() -> Self {
         Self {
             name: T::NAME,
@@ -141,7 +140,7 @@ impl Entry {
                 schema
             },
             output_schema: || {
-                // Of what is written: a key that is always there is required, be it null.
+                // For the serialised form: a key that is always present is required.
                 let settings = SchemaSettings::default().for_serialize();
                 settings
                     .into_generator()
@@ -165,7 +164,7 @@ impl Entry {
         }
     }
 
-    /// What it does, in the words of its doc comment.
+    /// The operation's description: its doc comment.
     pub fn description(&self) -> String {
         let schema = (self.input_schema)();
         schema
@@ -176,8 +175,8 @@ impl Entry {
     }
 }
 
-/// A property whose default its own type does not take has none: it has to be given. This is how
-/// a request says so whose absence has an error of its own.
+/// Makes a property required if its default does not fit its own type. A request declares a
+/// property in this way if the absence has an error of its own.
 fn require_what_has_no_default(schema: &mut Schema) {
     let definitions = schema.get("$defs").cloned().unwrap_or_default();
     let Some(Value::Object(properties)) = schema.get_mut("properties") else {

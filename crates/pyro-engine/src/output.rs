@@ -1,5 +1,5 @@
-//! The *output* of a command as results have it. A capture collects it, up to a limit: a guest decides how much
-//! it prints, we decide how much of that is kept.
+//! The *output* of a command in results. A capture collects it, up to a limit: a guest decides how
+//! much it prints, the host how much of it is kept.
 
 use std::fmt::Write;
 use std::io;
@@ -24,9 +24,9 @@ pub(crate) struct Capture {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct CapturedOutput {
     pub(crate) text: String,
-    /// How many bytes there were, if some that are not UTF-8 were replaced.
+    /// The number of bytes, if some that are not UTF-8 were replaced.
     pub(crate) lossy_from_bytes: Option<u64>,
-    /// How many bytes there were, if not all of them were kept.
+    /// The number of bytes, if not all of them were kept.
     pub(crate) truncated_from_bytes: Option<u64>,
 }
 
@@ -73,7 +73,7 @@ impl From<[CapturedOutput; 2]> for CommandOutput {
 }
 
 impl Capture {
-    /// Returns what was kept, and whether that is all.
+    /// Returns the bytes that were kept, and whether they are all.
     pub(crate) fn into_bytes(self) -> (Vec<u8>, bool) {
         let is_whole = self.total == self.kept.len() as u64;
         (self.kept, is_whole)
@@ -136,7 +136,7 @@ impl AsyncWrite for Capture {
     }
 }
 
-/// Whether an optional key of a result is left out.
+/// Whether to leave an optional key out of a result.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 pub(crate) fn is_false(value: &bool) -> bool {
     !value

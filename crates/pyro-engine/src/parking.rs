@@ -9,7 +9,7 @@ use crate::config::PARK_COMMAND;
 use crate::detached::{reap, run_detached};
 use crate::{Config, Engine, Error};
 
-/// What the keeper of a parked machine is told.
+/// The input of a keeper.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Parked {
     pub(crate) spec: MachineSpec,
@@ -17,28 +17,28 @@ pub(crate) struct Parked {
 }
 
 impl Parked {
-    /// Reads the description that a keeper is given.
+    /// Parses the input of a keeper.
     pub(crate) fn read(description: &str) -> Result<Self, Error> {
         serde_json::from_str(description).map_err(|error| Error::malformed(PARK_COMMAND, &error))
     }
 }
 
 impl Engine {
-    /// Keeps a machine until it was used or nobody has come for it.
+    /// Keeps a machine until it was used or its time is over.
     pub(crate) async fn park(&self, spec: &MachineSpec) -> Result<(), Error> {
-        // While this process has one thread. What is parked has no network.
+        // Before other threads exist. A parked machine has no network.
         pyro_machine::confine_keeper(false)
             .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")))?;
         if self.check_disk_limit().is_err() {
-            // Who wants a machine is told.
+            // A caller that wants a machine reports the error itself.
             return Ok(());
         }
         self.machines.park(spec, self.config.parked_idle).await?;
         Ok(())
     }
 
-    /// Has the next machine of this kind prepared by a process of its own. That it cannot be is
-    /// no reason to fail: the next one starts without.
+    /// Starts a keeper that prepares the next machine of this kind. A failure is not an error: the
+    /// next run starts without a parked machine.
     pub(crate) fn park_successor(&self, spec: &MachineSpec) {
         let Some(program) = &self.config.program else {
             return;

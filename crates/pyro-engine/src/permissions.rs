@@ -1,6 +1,6 @@
-//! *Permissions* are what a caller may have of the host. Who works at a terminal, or in Python, may
-//! have all that the user may. A model asks over MCP, and may have what the server's operator
-//! said.
+//! *Permissions* are what a caller may use of the host. A caller at a terminal, or in Python, may
+//! use everything that the user may. A model asks over MCP, and may use what the server's operator
+//! permits.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::request::host_path;
 
-/// How files are opened: a FIFO's other end is not waited for.
+/// The flags for opening files: a FIFO does not wait for its other end.
 const FILE: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK);
@@ -23,12 +23,12 @@ const FILE: OFlags = OFlags::RDONLY
 /// The property by which a command may run on the host; see [`Permissions::host_compat`].
 pub const HOST_COMPAT: &str = "allow_host_compat";
 
-/// What a caller may have of the host.
+/// What a caller may use of the host.
 #[derive(Clone, Debug)]
 pub struct Permissions {
-    /// Whether a command may run on the host where no guest can be had.
+    /// Whether a command may run on the host if no guest can be had.
     pub host_compat: bool,
-    /// The directories from which files may be read; `None`: whatever the user may read.
+    /// The directories from which files may be read; `None`: all that the user may read.
     pub files: Option<HostDirectories>,
 }
 
@@ -42,7 +42,7 @@ impl Default for Permissions {
 }
 
 impl Permissions {
-    /// Refuses a request that asks for what its caller may not have.
+    /// Refuses a request that its caller has no permission for.
     pub(crate) fn check(&self, request: &Value) -> Result<(), Error> {
         if self.host_compat || request[HOST_COMPAT] != true {
             return Ok(());
@@ -67,7 +67,7 @@ impl Permissions {
         }
     }
 
-    /// Opens a file of the host that a request names, to be read as it is.
+    /// Opens a file of the host that a request names, to be read without unpacking.
     pub(crate) fn open_file(&self, noun: &'static str, path: &str) -> Result<File, Error> {
         check_written(noun, path)?;
         let meant = host_path(path);
@@ -86,7 +86,7 @@ impl Permissions {
     }
 }
 
-/// Refuses an empty path. It is most often a variable or a form that was left empty, and does not
+/// Refuses an empty path. Most often it is a variable or a form that was left empty, and does not
 /// mean all files of a directory.
 fn check_written(noun: &str, path: &str) -> Result<(), Error> {
     if !path.is_empty() {
@@ -96,7 +96,7 @@ fn check_written(noun: &str, path: &str) -> Result<(), Error> {
     Err(error.remedy("leave it out or write a path, `.` for the directory you are in"))
 }
 
-/// Says of a path that was not found what may be wrong with it.
+/// Adds to the error for a missing path that `~` may be the cause.
 fn with_tilde(path: &str, error: Error) -> Error {
     if error.code == "archive_not_found" && path.starts_with('~') {
         return error.remedy("`~` is not expanded here: write the directory out");
@@ -104,8 +104,8 @@ fn with_tilde(path: &str, error: Error) -> Error {
     error
 }
 
-/// Directories of the host that somebody may read, each open, so that they stay those that were
-/// meant.
+/// Directories of the host that a caller may read. Each is open, so that it remains the directory
+/// that was named.
 #[derive(Clone, Debug, Default)]
 pub struct HostDirectories {
     open: Vec<Arc<HostDirectory>>,
@@ -114,7 +114,7 @@ pub struct HostDirectories {
 
 #[derive(Debug)]
 struct HostDirectory {
-    /// As it was named, and where that leads.
+    /// The path as it was named, and the path it resolves to.
     named: PathBuf,
     real: PathBuf,
     open: OwnedFd,
@@ -138,16 +138,16 @@ impl HostDirectories {
         Ok(directories)
     }
 
-    /// Has `~` stand for this directory, as models write paths. What is there is still read only
-    /// where that is allowed.
+    /// Makes `~` stand for this directory, because models write such paths. Files there are still
+    /// read only if they are permitted.
     #[must_use]
     pub fn with_home(mut self, home: Option<PathBuf>) -> Self {
         self.home = home;
         self
     }
 
-    /// Adds the directories in which a client works. What cannot be opened is left out. If there is
-    /// but one, relative paths begin there; of several, none is meant more than the others.
+    /// Adds the directories in which a client works. One that cannot be opened is left out. If
+    /// there is only one, relative paths begin there; with several, it would be ambiguous.
     pub fn add_roots(&mut self, roots: &[PathBuf]) {
         let had = self.open.len();
         for root in roots {
@@ -170,9 +170,9 @@ impl HostDirectories {
         Ok(())
     }
 
-    /// Opens what is at `path`, if it is in one of the directories, and stays there on the whole
-    /// way: links that lead out are not followed, whenever they are made. A relative path begins
-    /// in the first directory.
+    /// Opens `path` if it is in one of the directories and all of its links stay there: links that
+    /// lead out are not followed, even if they are made meanwhile. A relative path begins in the
+    /// first directory.
     fn open(&self, noun: &'static str, path: &str) -> Result<(OwnedFd, PathBuf), Error> {
         let meant = self.meant(path);
         for directory in &self.open {
@@ -182,9 +182,9 @@ impl HostDirectories {
             let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
             return match openat2(&directory.open, &rest, FILE, Mode::empty(), how) {
                 Ok(open) => Ok((open, directory.real.join(rest))),
-                // It leads out.
+                // The path leads outside.
                 Err(Errno::XDEV | Errno::LOOP) => Err(self.outside(noun, path)),
-                // A relative path is nowhere, unless it is said where it begins.
+                // A relative path has no meaning without a first directory.
                 Err(error) => Err(Error::unreadable_source(
                     noun,
                     &directory.named.join(&meant),
@@ -195,7 +195,7 @@ impl HostDirectories {
         Err(self.outside(noun, path))
     }
 
-    /// The path that is meant, with the home directory for `~`.
+    /// The path, with the home directory for `~`.
     fn meant(&self, path: &str) -> PathBuf {
         let path = host_path(path);
         match (&self.home, path.strip_prefix("~")) {
@@ -231,7 +231,7 @@ impl HostDirectory {
         } else {
             path
         };
-        // The kernel counts the steps back; what is left is for it to judge.
+        // The kernel resolves `..` and refuses steps out of the directory.
         let rest: PathBuf = rest
             .components()
             .filter(|part| *part != Component::CurDir)
@@ -324,7 +324,7 @@ mod tests {
         }
     }
 
-    /// Whatever a link is exchanged for while it is opened, nothing outside is.
+    /// A link that is replaced while it is opened never leads outside.
     #[test]
     fn a_link_that_changes_leads_nowhere() {
         let place = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// Where a workspace's files are in the guest.
+/// The directory of a workspace's files in the guest.
 pub(crate) const WORKSPACE: &str = "/workspace";
 
 pub(crate) const VCPU_COUNT: std::ops::RangeInclusive<i64> = 1..=8;
@@ -39,7 +39,7 @@ pub(crate) fn ten_minutes() -> i64 {
     600
 }
 
-/// A value within its range, as the type the engine works with.
+/// Checks that a value is in its range, and converts it to the engine's type.
 pub(crate) fn within<T: TryFrom<i64>>(
     name: &str,
     value: i64,
@@ -58,7 +58,7 @@ pub(crate) fn within<T: TryFrom<i64>>(
     T::try_from(value).map_err(|_| error())
 }
 
-/// How long a workspace may exist: 0 is for ever.
+/// The lifetime of a workspace: 0 is unlimited.
 pub(crate) fn workspace_ttl(value: i64) -> Result<u64, Error> {
     match u64::try_from(value) {
         Ok(seconds) if seconds == 0 || value >= *TTL_SECONDS.start() => Ok(seconds),
@@ -69,7 +69,7 @@ pub(crate) fn workspace_ttl(value: i64) -> Result<u64, Error> {
     }
 }
 
-/// A path in a workspace, made absolute and plain.
+/// Makes a path in a workspace absolute and normal.
 pub(crate) fn workspace_path(what: &str, path: &str) -> Result<String, Error> {
     if path.trim().is_empty() {
         return Err(Error::invalid(format!("{what} must not be empty")));
@@ -95,7 +95,7 @@ pub(crate) fn workspace_path(what: &str, path: &str) -> Result<String, Error> {
     Ok(format!("/{}", parts.join("/")))
 }
 
-/// A number of seconds above zero.
+/// Checks that a number of seconds is above zero.
 pub(crate) fn positive_seconds(name: &str, value: i64) -> Result<std::time::Duration, Error> {
     match u64::try_from(value) {
         Ok(seconds @ 1..) => Ok(std::time::Duration::from_secs(seconds)),
@@ -114,11 +114,11 @@ pub struct ShellCommand {
     line: Option<String>,
 }
 
-/// The longest line: Linux takes no longer single argument (`MAX_ARG_STRLEN`, 32 pages).
+/// The longest line: Linux accepts no longer single argument (`MAX_ARG_STRLEN`, 32 pages).
 const LINE_LIMIT_BYTES: usize = 128 * 1024 - 1;
 
 impl ShellCommand {
-    /// Checks that there is one and that a kernel would take it.
+    /// Checks that there is a line and that the kernel would accept it.
     pub(crate) fn line(self) -> Result<String, Error> {
         let line = self.line.ok_or_else(Error::command_required)?;
         let length = octets::decode(&line).len();
@@ -143,7 +143,7 @@ impl From<&str> for ShellCommand {
     }
 }
 
-/// The property of requests that is one, and the name of its words.
+/// The property of requests that is a command line, and the argument name of its words.
 pub(crate) const COMMAND: &str = "command";
 
 impl Args for ShellCommand {
@@ -183,29 +183,29 @@ impl FromArgMatches for ShellCommand {
     }
 }
 
-/// Makes one line for a shell of words.
+/// Joins words into a line for a shell.
 pub(crate) fn join_words(words: &[&str]) -> String {
     let words = words.iter().copied().map(quote);
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Reads a word of the command line that names something: its bytes need not be text.
+/// Parses a word of the command line that is a path: its bytes need not be UTF-8.
 pub(crate) fn octets_parser() -> impl TypedValueParser<Value = String> {
     OsStringValueParser::new().map(|word| octets::encode(word.as_bytes()).into_owned())
 }
 
-/// A path as results have it: whoever gets it can name what it names.
+/// A path as text for results, from which [`host_path`] gets the same path.
 pub(crate) fn path_text(path: &Path) -> String {
     octets::encode(path.as_os_str().as_bytes()).into_owned()
 }
 
-/// The path for which a property stands.
+/// The path that a property's text stands for.
 pub(crate) fn host_path(text: &str) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&octets::decode(text)))
 }
 
-/// Quotes a word for a POSIX shell, in the form that Python's `shlex.quote` has: results show the
-/// joined line, and callers compare it.
+/// Quotes a word for a POSIX shell, in the form of Python's `shlex.quote`: results show the joined
+/// line, and callers compare it.
 fn quote(word: &str) -> Cow<'_, str> {
     let plain =
         |character: char| character.is_ascii_alphanumeric() || "@%+=:,./-_".contains(character);

@@ -1,9 +1,8 @@
-//! *Talk* is what is said and done in a conversation between a model and its tools.
+//! *Talk*: the events of a conversation between a model and its tools.
 
 use serde_json::Value;
 
-/// Something that was said or done. What a model chose (names, contents, arguments) is as it
-/// came.
+/// An event of a conversation. Names, contents and arguments are as the model wrote them.
 #[derive(Clone, Debug)]
 pub enum Talk {
     /// The conversation begins.
@@ -11,53 +10,53 @@ pub enum Talk {
         /// The model.
         model: String,
     },
-    /// The model hears something.
+    /// The model receives a message.
     Input {
-        /// Who says it.
+        /// The sender's role.
         role: &'static str,
-        /// What is said.
+        /// The text.
         content: String,
     },
-    /// The model says something.
+    /// The model sends a message.
     Output {
-        /// What it says; it may only call tools.
+        /// The text; empty if it only calls tools.
         content: String,
     },
     /// The model asks for a call.
     Asked {
         /// The tool.
         tool: String,
-        /// What with, as it wrote it.
+        /// The arguments, as the model wrote them.
         arguments: Value,
     },
     /// A tool is called.
     Calling {
         /// The tool.
         tool: String,
-        /// What with, as it was understood.
+        /// The arguments, as they were understood.
         arguments: Value,
     },
-    /// The model named a VM by a placeholder; the last that it created is meant.
+    /// The model named a VM by a placeholder; the last one that it created is used.
     Resolved,
-    /// A call did what it was asked.
+    /// A call succeeded.
     Succeeded {
         /// The tool.
         tool: String,
     },
-    /// A call did not.
+    /// A call failed.
     Failed {
         /// The tool.
         tool: String,
-        /// Why.
+        /// The error.
         error: String,
-        /// What with.
+        /// The arguments.
         arguments: Value,
     },
-    /// The model hears what came of a call.
+    /// The model receives the result of a call.
     Answered {
         /// The tool.
         tool: String,
-        /// What it hears.
+        /// The result as the model receives it.
         result: Value,
     },
     /// The model asks for no more calls.

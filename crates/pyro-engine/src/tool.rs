@@ -1,4 +1,4 @@
-//! A *tool* is an operation as a language model sees it, whoever brings the two together.
+//! A *tool* is an operation as a language model sees it, over MCP or in a demonstration.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use crate::hints::Hints;
 use crate::operation::Entry;
 use crate::permissions::HOST_COMPAT;
 
-/// What a model is told about an operation. Of what it may not have it is not told.
+/// Returns an operation's description for a model, without what the model has no permission for.
 pub fn description(hints: &Hints, entry: &Entry, host_compat: bool) -> String {
     let all = entry.description();
     let paragraphs = all.split("\n\n");
@@ -16,12 +16,12 @@ pub fn description(hints: &Hints, entry: &Entry, host_compat: bool) -> String {
     in_operations(hints, &told.join("\n\n"))
 }
 
-/// What is said of commands, said of operations.
+/// Rewrites a text about commands in the words of operations.
 fn in_operations(hints: &Hints, text: &str) -> String {
     hints.for_operations(text, |name| Some(name.to_owned()))
 }
 
-/// The schema of what a model may ask of an operation.
+/// The schema of an operation's request for a model.
 pub fn input(hints: &Hints, entry: &Entry, host_compat: bool) -> Map<String, Value> {
     let mut schema = (entry.input_schema)().to_value();
     if !host_compat && let Some(properties) = schema["properties"].as_object_mut() {
@@ -30,7 +30,7 @@ pub fn input(hints: &Hints, entry: &Entry, host_compat: bool) -> Map<String, Val
     portable(hints, schema)
 }
 
-/// A schema without what not every client understands, or what it is told elsewhere.
+/// A schema without what not every client understands, or what the client learns elsewhere.
 pub fn portable(hints: &Hints, mut schema: Value) -> Map<String, Value> {
     if let Some(Value::Object(definitions)) = schema.as_object_mut().and_then(|s| s.remove("$defs"))
     {
@@ -39,21 +39,21 @@ pub fn portable(hints: &Hints, mut schema: Value) -> Map<String, Value> {
     simplify(hints, &mut schema);
     let mut schema = match schema {
         Value::Object(schema) => schema,
-        // `true` or `false`, which no struct has.
+        // `true` or `false`, which no struct has as its schema.
         _ => Map::new(),
     };
     for told_elsewhere in ["$schema", "title", "description"] {
         schema.remove(told_elsewhere);
     }
-    // An object without properties must say that it has none.
+    // An object without properties must declare that it has none.
     schema
         .entry("properties")
         .or_insert_with(|| Map::new().into());
     schema
 }
 
-/// Puts definitions where they are referred to, as not every reader follows references. Requests
-/// and responses do not contain themselves, so this comes to an end.
+/// Replaces references by their definitions, because not every reader follows references. Requests
+/// and responses are not recursive, so this ends.
 fn inline(schema: &mut Value, definitions: &Map<String, Value>) {
     match schema {
         Value::Object(object) => {
@@ -63,7 +63,7 @@ fn inline(schema: &mut Value, definitions: &Map<String, Value>) {
             if let Some(Value::Object(definition)) = definition {
                 object.remove("$ref");
                 for (key, value) in definition {
-                    // What the place says about itself is closer than what its type says.
+                    // The description at the place of use takes precedence over that of the type.
                     object.entry(key.clone()).or_insert_with(|| value.clone());
                 }
             }
@@ -81,7 +81,7 @@ fn inline(schema: &mut Value, definitions: &Map<String, Value>) {
 }
 
 /// Rewrites what strict readers refuse: formats of numbers, such as `uint32`, which JSON Schema
-/// does not know, and several types at once; and what is described in words of the command line.
+/// does not define, several types at once, and descriptions in the words of the command line.
 fn simplify(hints: &Hints, schema: &mut Value) {
     match schema {
         Value::Object(object) => {
@@ -108,8 +108,8 @@ fn simplify(hints: &Hints, schema: &mut Value) {
     }
 }
 
-/// Says `anyOf` where a schema has several types: each has its own, and what limits a value
-/// stands beside the type it is about.
+/// Writes `anyOf` where a schema has several types: each type gets its own schema, with the limits
+/// that apply to it.
 fn split_types(schema: &mut Map<String, Value>) {
     let about_the_whole = ["description", "default", "title"];
     let (whole, rest): (Map<String, Value>, Map<String, Value>) = std::mem::take(schema)
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn nothing_is_said_of_options_and_commands() {
         for entry in crate::operations::OPERATIONS {
-            // It is no tool, and about the program.
+            // It is no tool, and describes the program.
             if entry.name.starts_with("demo") {
                 continue;
             }

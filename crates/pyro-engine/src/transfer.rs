@@ -13,7 +13,7 @@ use crate::request::WORKSPACE;
 use crate::request::path_text;
 use crate::{Error, Event, Listener};
 
-/// What kind of source it is, in results.
+/// The kind of a source, as results name it.
 pub(crate) fn mode(source: &Source) -> &'static str {
     match source.kind() {
         SourceKind::Directory => "directory",
@@ -22,7 +22,7 @@ pub(crate) fn mode(source: &Source) -> &'static str {
     }
 }
 
-/// Makes an image of a seed in the directory of the workspace that begins with it.
+/// Makes the image of a seed in the directory of its workspace.
 pub(crate) async fn seed(
     source: Source,
     directory: &Path,
@@ -59,8 +59,8 @@ fn write_seed(source: &Source, image: &PathBuf, listener: &Listener) -> Result<R
     Ok(report)
 }
 
-/// Sends a source to a running workspace; returns when all of it is in its place. If the caller
-/// loses interest before, nothing is changed.
+/// Sends a source to a running workspace; returns when all of it is in its place. If the future is
+/// dropped before that, nothing is changed.
 pub(crate) async fn push(
     source: Source,
     instance: Instance,
@@ -78,7 +78,7 @@ pub(crate) async fn push(
     Ok(report)
 }
 
-/// Tells people what programs find in the response.
+/// Reports to people what programs find in the response.
 fn tell_report(report: &Report, listener: &Listener) {
     if let Some(left_out) = LeftOut::of(report) {
         listener.tell(Event::Notice(left_out.line()));
@@ -97,7 +97,7 @@ fn send(
 ) -> Result<Report, Error> {
     match write_tar(source, &mut push, &tell("push", listener)) {
         Ok(report) => push.end(instance).map(|()| report),
-        // The other side hung up, and says why.
+        // The supervisor hung up; its reply gives the reason.
         Err(error @ pyro_archive::Error::Write { .. }) => {
             push.end(instance)?;
             Err(error.into())

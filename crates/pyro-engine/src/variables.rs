@@ -1,5 +1,5 @@
-//! Every environment *variable* that pyro reads, with what it means. Nothing else in the project
-//! names one; the reference page is generated from this list.
+//! Every environment *variable* that pyro reads, with its meaning. Nothing else in the project
+//! names a variable; the reference page is generated from this list.
 
 /// One environment variable.
 #[derive(Clone, Copy, Debug)]
@@ -79,12 +79,12 @@ variables! {
         "The user's directory for what should survive a restart.";
 }
 
-/// What a process of ours gets that outlives the call which started it. Directories and settings
-/// it is told otherwise.
+/// The variables that are passed on to pyro's processes that outlive their call. Directories and
+/// settings reach these processes through their input.
 pub(crate) const PASSED_ON: &[&str] = &[HOME, PATH, TMPDIR, LOG, TEST_CELL];
-/// Where temporary files go.
+/// The directory for temporary files.
 const TMPDIR: &str = "TMPDIR";
-/// For tests only, and read by programs that were built for them: see pyro-machine.
+/// For tests only; programs that are built for tests read it: see pyro-machine.
 const TEST_CELL: &str = "PYRO_TEST_CELL";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! *Boot* is the agent's way from the kernel's first process to serving the host.
+//! The *boot* of the agent: from the kernel's first process to serving the host.
 
 use std::fs::File;
 use std::io;
@@ -22,13 +22,13 @@ use crate::reaper;
 use crate::root::{self, Root};
 use crate::server::{Adoption, Age, End, Machine, serve};
 
-/// The most open files of the agent, and what commands may raise their own limit to.
+/// The limit on open files of the agent, up to which commands may raise their own.
 const OPEN_FILES: u64 = 524_288;
 
-/// Lives the life of PID 1.
+/// Runs as PID 1.
 ///
-/// No signal needs to be ignored: the kernel delivers none to PID 1 for which it has no handler,
-/// SIGKILL included.
+/// No signal has to be ignored: the kernel delivers to PID 1 only signals that have a handler, and
+/// not SIGKILL.
 pub fn init() -> ! {
     let started = Instant::now();
     keep_freed_memory();
@@ -41,7 +41,7 @@ pub fn init() -> ! {
         root: None,
         identity: None,
     };
-    // A panic must not end PID 1: the kernel would only say that it did.
+    // A panic must not end PID 1: the kernel would report only that PID 1 has ended.
     std::panic::set_hook(Box::new(|panic| {
         console::log(&panic.to_string());
         rustix::fs::sync();
@@ -60,21 +60,20 @@ pub fn init() -> ! {
         End::Closed => console::log("the host closed the port"),
         End::Broken(reason) => console::log(&reason),
     }
-    // Its files are open for writing, which keeps a disk from becoming read-only.
+    // Its files are open for writing, which prevents a read-only remount.
     drop(vm.identity.take());
     power::shut_down(vm.root.as_ref().map(|root| &root.private))
 }
 
-/// Has the allocator keep what the agent frees, for the next time. Otherwise it gives everything
-/// above 128 KiB back, and whatever comes through the port in large pieces has the kernel map and
-/// unmap memory. It learns from the largest piece that was freed: see `M_TRIM_THRESHOLD` in
-/// mallopt(3).
+/// Makes the allocator keep freed memory. Otherwise it returns everything above 128 KiB, and for
+/// each large block from the port the kernel has to map and unmap memory. The allocator adapts to
+/// the largest block that was freed: see `M_TRIM_THRESHOLD` in mallopt(3).
 fn keep_freed_memory() {
     drop(std::hint::black_box(vec![0_u8; 1024 * 1024]));
 }
 
 fn boot() -> Result<OwnedFd, Error> {
-    // None of these can fail for PID 1, and the machine works without them.
+    // These do not fail for PID 1, and the machine works without them.
     let _name = rustix::thread::set_name(c"pyro-guest");
     let _session = rustix::process::setsid();
     let _limit = rustix::process::setrlimit(
@@ -92,13 +91,13 @@ fn boot() -> Result<OwnedFd, Error> {
     devices::port(PORT_NAME)
 }
 
-/// The real machine.
+/// The implementation for a real machine.
 #[derive(Debug)]
 struct Vm {
     kernel: Duration,
     started: Instant,
     clocks: Option<Clocks>,
-    /// It has no path any more once there is a root file system.
+    /// Kept open, because its path is gone once there is a root file system.
     prestart_library: Option<File>,
     root: Option<Root>,
     identity: Option<Identity>,

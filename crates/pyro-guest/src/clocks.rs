@@ -1,16 +1,16 @@
-//! The *clocks* that the kernel has settled on while it booted. What it measured then it goes on
-//! with for as long as the machine lives, and so does every clone of it.
+//! The *clocks* that the kernel has chosen and measured during boot. It uses these measurements for
+//! as long as the machine lives, and so does every clone of it.
 
 use std::fs;
 
 use pyro_protocol::{Clocks, Tick};
 
-/// The clock that tells the time, as the kernel calls it.
+/// The name of the kernel's clock source.
 const SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
-/// What wakes each processor, and how fast that counts.
+/// The timer of each processor, and its rate.
 const TICKS: &str = "/proc/timer_list";
 
-/// Reads them. Takes milliseconds under software emulation: once in a machine's life.
+/// Reads the clocks. Takes milliseconds under software emulation: once in a machine's life.
 pub(crate) fn read() -> Clocks {
     let text = |path| fs::read_to_string(path).unwrap_or_default();
     Clocks {
@@ -19,7 +19,7 @@ pub(crate) fn read() -> Clocks {
     }
 }
 
-/// Reads the devices of all processors: `Per CPU device: N`, and below that `Clock Event Device:
+/// Parses the devices of all processors: `Per CPU device: N`, and below that `Clock Event Device:
 /// NAME`, `mult: M`, `shift: S`. The device counts M / 2^S times in a nanosecond.
 fn ticks(text: &str) -> Vec<Tick> {
     let mut ticks = Vec::new();
@@ -77,7 +77,7 @@ Clock Event Device: <NULL>
 
     #[test]
     fn this_machine_has_clocks() {
-        // `/proc/timer_list` is root's.
+        // Only root can read `/proc/timer_list`.
         assert_ne!(read().source, "");
     }
 }

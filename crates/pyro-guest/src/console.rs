@@ -1,5 +1,5 @@
-//! The *console* is where the agent says what went wrong: the kernel's log, which the kernel
-//! passes on to whatever console the machine has. Nothing is written when all is well.
+//! The *console* receives the agent's errors: through the kernel's log, which the kernel prints on
+//! the machine's console. Without errors nothing is written.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 static KERNEL_LOG: OnceLock<File> = OnceLock::new();
 
-/// Opens the kernel's log. Before that, and outside a machine, messages go nowhere.
+/// Opens the kernel's log. Before that, and outside a machine, messages are dropped.
 pub(crate) fn open() {
     if let Ok(file) = OpenOptions::new().write(true).open("/dev/kmsg") {
         // It is opened once; a second time changes nothing.
@@ -18,8 +18,8 @@ pub(crate) fn open() {
 /// Writes one line.
 pub(crate) fn log(message: &str) {
     if let Some(mut file) = KERNEL_LOG.get() {
-        // 3 is the level "error", which is shown even on a quiet console. One write is one
-        // record. If it fails there is nowhere left to say so.
+        // 3 is the level "error", which is shown even on a quiet console. One write is one record.
+        // If it fails, there is no other place to report it.
         drop(file.write_all(format!("<3>pyro-guest: {message}\n").as_bytes()));
     }
 }

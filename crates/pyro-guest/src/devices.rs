@@ -1,4 +1,4 @@
-//! The machine's *devices* are found by what the host called them, not by their order.
+//! The machine's *devices*, found by the names that the host gave them, not by their order.
 
 use std::fmt::Arguments;
 use std::fs::{self, File};
@@ -14,11 +14,11 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, netlink};
 
 use crate::error::{Error, Step as _};
 
-/// How long a device may take to appear. The guest cannot tell how much of a processor it gets, so
-/// this is long: on an idle host a device takes milliseconds.
+/// How long a device may take to appear. The guest cannot know its share of a processor, so this is
+/// long: on an idle host a device takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Opens the virtio-serial port called `name`, once the host is there.
+/// Opens the virtio-serial port `name`, once the host has its end open.
 pub(crate) fn port(name: &str) -> Result<OwnedFd, Error> {
     let path = wait_for(format_args!("the agent's port"), || {
         named("/sys/class/virtio-ports", "name", name)
@@ -47,9 +47,9 @@ fn named(class: &str, attribute: &str, value: &str) -> Option<PathBuf> {
     Some(PathBuf::from("/dev").join(device.file_name()))
 }
 
-/// Returns what `find` finds, which is looked for again whenever the kernel announces a device.
+/// Returns the result of `find`, which is repeated whenever the kernel announces a device.
 fn wait_for<T>(what: Arguments, find: impl Fn() -> Option<T>) -> Result<T, Error> {
-    // Nearly always it is there already.
+    // Nearly always the device is there already.
     if let Some(found) = find() {
         return Ok(found);
     }
@@ -66,7 +66,7 @@ fn wait_for<T>(what: Arguments, find: impl Fn() -> Option<T>) -> Result<T, Error
         let mut descriptors = [PollFd::new(&announcements, PollFlags::IN)];
         let timeout = Timespec::try_from(left).ok();
         rustix::event::poll(&mut descriptors, timeout.as_ref()).step("wait for devices")?;
-        // What exactly was announced does not matter, nor whether one was missed.
+        // The content of the announcement does not matter, nor whether one was missed.
         let mut message = [0; 4096];
         while rustix::net::recv(&announcements, &mut message[..], RecvFlags::DONTWAIT).is_ok() {}
     }
@@ -97,9 +97,9 @@ fn wait_for_host(port: &OwnedFd) -> Result<(), Error> {
         if !descriptors[0].revents().contains(PollFlags::HUP) {
             return Ok(());
         }
-        // A closed port is "ready" all the time, so it cannot be waited for. The driver learns
-        // that the host is there right after it has learnt the port's name, so this is rare and
-        // short unless the host really is not there yet.
+        // A closed port is "ready" all the time, so `poll` cannot wait for it. The driver learns
+        // that the host's end is open right after the port's name, so this wait is rare and short
+        // unless the host is really late.
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -1,13 +1,13 @@
-//! *Directories* of the tree that the guest's commands own. They may put symbolic links anywhere, so
-//! none is followed here.
+//! *Directories* of the tree that the guest's commands control. They may put symbolic links
+//! anywhere, so none is followed here.
 
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-/// Opens a directory below another. The guest's commands own the tree: no symbolic link is
-/// followed, and no other file system entered, where nothing can be moved to.
+/// Opens a directory below another. Commands control the tree, so no symbolic link is followed, and
+/// no other file system entered, because files cannot be renamed into it.
 pub(crate) fn open(base: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
     let path = if path.is_empty() { b"." } else { path };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -18,7 +18,7 @@ pub(crate) fn open(base: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
     rustix::fs::openat2(base, path, flags, Mode::empty(), within)
 }
 
-/// Opens a directory below another, and makes what is missing of its path.
+/// Opens a directory below another, and makes the missing parts of its path.
 pub(crate) fn open_or_make(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
     match open(root, path) {
         Err(Errno::NOENT) if !path.is_empty() => {}
@@ -30,7 +30,7 @@ pub(crate) fn open_or_make(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno
     open(&parent, name)
 }
 
-/// Makes a directory, if there is nothing of that name.
+/// Makes a directory, unless the name exists.
 pub(crate) fn make(parent: impl AsFd, name: &[u8], mode: Mode) -> Result<(), Errno> {
     match rustix::fs::mkdirat(parent, name, mode) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),

@@ -18,7 +18,7 @@ impl Error {
         }
     }
 
-    /// Returns the error of a step that is not done for a reason of our own.
+    /// Returns the error of a step that the agent itself refuses.
     pub fn refused(step: impl Into<String>, why: &'static str) -> Self {
         Self::new(step, io::Error::new(io::ErrorKind::InvalidInput, why))
     }

@@ -1,5 +1,5 @@
-//! A *flush* writes what is cached to the private disk. It may take seconds, so a worker does it;
-//! commands are served meanwhile.
+//! A *flush* writes cached data to the private disk. It may take seconds, so a worker does it,
+//! while commands are served.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,11 +11,11 @@ use rustix::io::Errno;
 use crate::process_tree;
 use crate::workers::Workers;
 
-/// The flushes that were asked for. One runs at a time, so that their order is kept: each begins
-/// after it was asked for.
+/// The requested flushes. One runs at a time, in the order of the requests, so each begins after
+/// its request.
 #[derive(Debug)]
 pub(crate) struct Flushes {
-    /// An eventfd, readable when the one that runs has ended.
+    /// An eventfd, readable when the running flush has ended.
     pub(crate) bell: OwnedFd,
     running: Option<Receiver<io::Result<u32>>>,
     waiting: usize,
@@ -30,7 +30,7 @@ impl Flushes {
         })
     }
 
-    /// Begins a flush of the file system of `disk`, now or after those before it.
+    /// Begins a flush of the file system of `disk`, now or after earlier ones.
     pub(crate) fn ask(&mut self, workers: &Workers, disk: io::Result<OwnedFd>) -> io::Result<()> {
         if self.running.is_some() {
             self.waiting += 1;
@@ -43,9 +43,9 @@ impl Flushes {
             let flushed = rustix::fs::syncfs(&disk)
                 .map(|()| process_tree::count())
                 .map_err(io::Error::from);
-            // It fails when the server is gone.
+            // It fails if the server is gone.
             let _sent = done.send(flushed);
-            // It fails only when the counter is full, and then the bell is ringing already.
+            // It fails only if the counter is full, and then the bell is ringing already.
             let _rung = rustix::io::write(&bell, &1u64.to_ne_bytes());
         };
         workers.start(flush)?;
@@ -53,15 +53,15 @@ impl Flushes {
         Ok(())
     }
 
-    /// Returns how many processes there were when the flush that ran was done.
+    /// Returns the number of processes at the end of the flush that ran.
     pub(crate) fn take(&mut self) -> Option<io::Result<u32>> {
-        // It fails when the bell did not ring.
+        // It fails if the bell did not ring.
         rustix::io::read(&self.bell, &mut [0; 8]).ok()?;
         // A worker that panics ends the agent.
         self.running.take()?.recv().ok()
     }
 
-    /// Whether the next one is to be asked for again.
+    /// Removes the next request from the queue; returns whether there was one.
     pub(crate) fn next_waits(&mut self) -> bool {
         let waits = self.waiting > 0;
         self.waiting = self.waiting.saturating_sub(1);

@@ -1,5 +1,5 @@
-//! The *control group* of a command holds every process that the command has started, whatever
-//! these did to look like somebody else's: a session of their own, a parent that has ended.
+//! The *control group* of a command contains every process that the command has started, even those
+//! that left its session or whose parent has ended.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,7 +19,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Makes one in the hierarchy that has this root.
+    /// Makes a control group in the hierarchy with this root.
     pub(crate) fn make(root: BorrowedFd<'_>) -> io::Result<Self> {
         let name = format!("pyro-{}", MADE.fetch_add(1, Ordering::Relaxed));
         rustix::fs::mkdirat(root, &name, Mode::RWXU)?;
@@ -31,8 +31,8 @@ impl Group {
         })
     }
 
-    /// Calls `start`, whose child begins in this group. A child begins where its parent is, and so
-    /// has no moment in which it could start others elsewhere: this process goes there and back.
+    /// Calls `start`, whose child begins in this group. A child begins in the group of its parent,
+    /// so that it cannot start others elsewhere first: this process enters the group and returns.
     pub(crate) fn start<T>(&self, start: impl FnOnce() -> T) -> io::Result<T> {
         write(&self.directory, "cgroup.procs", b"0")?;
         let started = start();
@@ -40,12 +40,12 @@ impl Group {
         Ok(started)
     }
 
-    /// Kills all that is in it. Nothing that is being started meanwhile escapes.
+    /// Kills all processes in it. A process that is just being started does not escape.
     pub(crate) fn kill(&self) -> io::Result<()> {
         Ok(write(&self.directory, "cgroup.kill", b"1")?)
     }
 
-    /// Whether a process is in it, as `/proc/*/cgroup` says.
+    /// Whether a process is in it, by the content of its `/proc/*/cgroup`.
     pub(crate) fn has(&self, membership: &str) -> bool {
         let lines = membership.lines();
         let mut paths = lines.filter_map(|line| line.strip_prefix("0::/"));

@@ -1,5 +1,5 @@
-//! The *identity* of a machine: what no two machines may share, although they are clones of the
-//! same memory.
+//! The *identity* of a machine: the data that must differ between machines, although they are
+//! clones of the same memory.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -19,32 +19,32 @@ const MACHINE_ID: &str = "/etc/machine-id";
 const DBUS_MACHINE_ID: &str = "/var/lib/dbus/machine-id";
 const RESOLVER: &str = "/etc/resolv.conf";
 
-/// A bigger `/etc/hosts` is not read.
+/// A larger `/etc/hosts` is not read.
 const MAX_HOSTS_BYTES: usize = 64 * 1024;
 
 const MIN_ENTROPY_BYTES: usize = 32;
 const NANOSECONDS: u64 = 1_000_000_000;
 
-/// The identity of a machine that was not adopted yet: as long as the host's names are, so that
-/// the files need not become shorter, which is slow.
+/// The identity before the first adoption: as long as the host's names, so that the files need not
+/// become shorter, which is slow.
 const PLACEHOLDER_NAME: &str = "pyro-000000000000";
 const PLACEHOLDER_ID: &str = "00000000000000000000000000000000";
 
-/// What makes a machine its own. What every clone has to wait for is short, because all that can
-/// be done before is: the files are there, and open.
+/// The identity of a machine. Every clone waits for its adoption, which is short because all
+/// preparation is done before: the files exist, and are open.
 #[derive(Debug)]
 pub(crate) struct Identity {
     random: File,
     devices: Devices,
     hostname: IdentityFile,
     hosts: IdentityFile,
-    /// What else there is in `/etc/hosts`.
+    /// The other content of `/etc/hosts`.
     other_hosts: String,
     machine_id: IdentityFile,
-    /// D-Bus's copy of it, where there is one.
+    /// D-Bus's copy of the machine id, if there is one.
     dbus_machine_id: Option<IdentityFile>,
     resolver: IdentityFile,
-    /// Whether the machine was its own before: then it is about to become a template, or a clone
+    /// Whether the machine was adopted before: then it is about to become a template, or is a clone
     /// of one.
     adopted: bool,
 }
@@ -70,15 +70,15 @@ impl Identity {
         };
         identity.write_name(PLACEHOLDER_NAME)?;
         identity.write_id(PLACEHOLDER_ID)?;
-        // Without a name server the resolver asks 127.0.0.1, where nobody listens: it fails at
+        // Without a name server the resolver asks 127.0.0.1, where nothing listens: it fails at
         // once.
         identity.resolver.overwrite("# no name server\n")?;
         Ok(identity)
     }
 
-    /// Makes the machine its own. It is for machines in which no command has changed the files.
+    /// Gives the machine its identity. Commands must not have changed the files.
     pub(crate) fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error> {
-        // First: nothing random may be drawn before.
+        // First, because no random number may be generated before.
         add_entropy(&self.random, &adoption.entropy_hex)?;
         set_clock(adoption.unix_time_ns)?;
 
@@ -104,7 +104,7 @@ impl Identity {
     fn write_name(&mut self, name: &str) -> Result<(), Error> {
         let again = self.adopted;
         self.hostname.write(&format!("{name}\n"), again)?;
-        // Debian's way to know oneself by name without a network.
+        // Debian's way to resolve the machine's own name without a network.
         let hosts = format!("{}127.0.1.1\t{name}\n", self.other_hosts);
         self.hosts.write(&hosts, again)
     }
@@ -118,7 +118,7 @@ impl Identity {
     }
 }
 
-/// Makes what is random from now on depend on the host's entropy.
+/// Mixes the host's entropy into all random numbers from now on.
 fn add_entropy(random: &File, hex: &str) -> Result<(), Error> {
     let entropy = decode_hex(hex)
         .filter(|bytes| (MIN_ENTROPY_BYTES..=MAX_ENTROPY_BYTES).contains(&bytes.len()))
@@ -135,7 +135,7 @@ pub(crate) fn set_clock(unix_time_ns: u64) -> Result<(), Error> {
     rustix::time::clock_settime(ClockId::Realtime, now).step("set the clock")
 }
 
-/// Returns the clock, in nanoseconds since the Unix epoch.
+/// Returns the wall clock, in nanoseconds since the Unix epoch.
 pub(crate) fn clock() -> u64 {
     let now = rustix::time::clock_gettime(ClockId::Realtime);
     let nanoseconds = i128::from(now.tv_sec) * i128::from(NANOSECONDS) + i128::from(now.tv_nsec);
@@ -146,19 +146,19 @@ fn invalid(step: &str) -> Error {
     Error::new(step, io::ErrorKind::InvalidInput)
 }
 
-/// An open file, its path, and how long it is.
+/// An open file, its path, and its length.
 #[derive(Debug)]
 struct IdentityFile {
     path: &'static str,
     file: File,
     length: u64,
-    /// Where it lies in the agent's memory.
+    /// Its first page, mapped into the agent's memory.
     page: FirstPage,
 }
 
 impl IdentityFile {
-    /// Opens a file, which is made if there is none. Whatever else a command of an earlier machine
-    /// may have put there (a link, a pipe) is removed.
+    /// Opens a file, and makes it if it does not exist. Removes any other kind of file (a link, a
+    /// pipe) that a command of an earlier machine may have put there.
     fn claim(path: &'static str) -> Result<Self, Error> {
         Self::open(path, true)
             .or_else(|_| {
@@ -190,7 +190,7 @@ impl IdentityFile {
         })
     }
 
-    /// Returns the contents, if they are a text of reasonable size.
+    /// Returns the contents, if they are text of reasonable size.
     fn contents(&self) -> String {
         let length = usize::try_from(self.length).unwrap_or(usize::MAX);
         if length > MAX_HOSTS_BYTES {
@@ -203,11 +203,11 @@ impl IdentityFile {
             .unwrap_or_default()
     }
 
-    /// Sets the contents, `again` if they were set in this machine or its template before.
+    /// Sets the contents; `again` if they were set before in this machine or its template.
     fn write(&mut self, contents: &str, again: bool) -> Result<(), Error> {
         if again && self.length == contents.len() as u64 && contents.len() <= FirstPage::BYTES {
-            // The second time makes the page writable, before the template is saved. So the third
-            // time, in the clone, there is nothing for the kernel to do, or to refuse.
+            // The second write makes the page writable, before the template is saved. So for the
+            // third one, in the clone, the kernel has nothing to do and nothing can fail.
             self.page.write(contents.as_bytes());
             return Ok(());
         }
@@ -226,7 +226,7 @@ impl IdentityFile {
     fn try_overwrite(&mut self, contents: &str) -> io::Result<()> {
         self.file.write_all_at(contents.as_bytes(), 0)?;
         let length = contents.len() as u64;
-        // Nothing else that a clone does makes a file shorter.
+        // Only if necessary: no other step of a clone shortens a file.
         if self.length > length {
             self.file.set_len(length)?;
         }
@@ -235,8 +235,8 @@ impl IdentityFile {
     }
 }
 
-/// Returns what `/etc/hosts` must hold besides the machine's own name: localhost, and whatever
-/// else is there already.
+/// Returns the lines that `/etc/hosts` must have besides the machine's own name: localhost, and the
+/// other existing lines.
 fn other_hosts(existing: &str) -> String {
     let address = |line: &str| line.split_ascii_whitespace().next().map(str::to_owned);
     let mut lines = String::new();

@@ -1,5 +1,5 @@
-//! The *kernel's log* tells which processes the kernel has killed because there was no memory
-//! left. Nothing else does: they look as if somebody had sent them SIGKILL.
+//! The *kernel's log* shows which processes the kernel has killed for lack of memory. Otherwise
+//! they look like processes that were sent SIGKILL.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,20 +7,20 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
-/// More than one record has (`PRINTKRB_RECORD_MAX` in the kernel's `printk.c`).
+/// Larger than any record (`PRINTKRB_RECORD_MAX` in the kernel's `printk.c`).
 const RECORD_BYTES: usize = 8192;
-/// The most records that are read in one go, so that commands need not wait.
+/// The most records that are read at once, so that commands need not wait.
 const RECORDS: usize = 64;
-/// A record begins with its priority; below this its facility is the kernel's, which processes
-/// cannot claim to be (`/dev/kmsg` in the kernel's documentation of its ABI).
+/// A record begins with its priority. Below this value the record is the kernel's own, which
+/// processes cannot imitate (`/dev/kmsg` in the kernel's documentation of its ABI).
 const FIRST_OF_USERS: u32 = 8;
 const KILLED: &str = "Out of memory: Killed process ";
 
-/// The log, read from where it was opened.
+/// The log, read from the position at which it was opened.
 #[derive(Debug)]
 pub(crate) struct KernelLog(OwnedFd);
 
-/// Opens the log of this machine, behind what it says already.
+/// Opens the log of this machine, at its end.
 pub(crate) fn open() -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let log = rustix::fs::open("/dev/kmsg", flags, Mode::empty())?;
@@ -35,7 +35,7 @@ impl From<OwnedFd> for KernelLog {
 }
 
 impl KernelLog {
-    /// Reads on, and returns the processes that were killed for lack of memory.
+    /// Reads the new records, and returns the processes that were killed for lack of memory.
     pub(crate) fn killed(&self) -> Vec<i32> {
         let mut killed = Vec::new();
         let mut record = [0; RECORD_BYTES];
@@ -58,7 +58,7 @@ impl AsFd for KernelLog {
     }
 }
 
-/// Reads `priority,number,time,flags;text`.
+/// Parses `priority,number,time,flags;text`.
 fn victim(record: &[u8]) -> Option<i32> {
     let record = String::from_utf8_lossy(record);
     let (head, text) = record.split_once(';')?;

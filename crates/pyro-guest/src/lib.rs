@@ -1,17 +1,17 @@
-//! The *agent* is PID 1 of a machine: it assembles the root file system, makes a cloned machine
-//! its own, and runs the host's commands.
+//! The *agent* is PID 1 of a machine: it assembles the root file system, gives a cloned machine its
+//! identity, and carries out the host's calls.
 //!
-//! It lives in the initramfs, outside the environment, and speaks [`pyro_protocol`] over one
+//! It is in the initramfs, outside the environment, and speaks [`pyro_protocol`] over one
 //! virtio-serial port. [`init`] is the whole life of a machine; [`serve`] is the part that needs
 //! neither privileges nor PID 1.
 //!
-//! One thread serves the port and all commands with `poll`, a second one reaps; nothing blocks on
-//! anything but `poll`. What takes long has a thread of its own: a flush, an unpacking. Memory is
-//! bounded by the protocol's windows, whatever commands print. The code is kept small on purpose:
-//! under software emulation every instruction that runs for the first time costs a translation,
-//! and most of what a short command costs is first times.
+//! One thread serves the port and all commands with `poll`, a second one reaps; neither blocks on
+//! anything else. Long work has threads of its own: a flush, an unpacking. Memory is bounded by the
+//! protocol's windows, however much commands print. The code is kept small on purpose: under
+//! software emulation every instruction that runs for the first time costs a translation, and a
+//! short command consists mostly of such instructions.
 //!
-//! The words are in `docs/glossary.md`.
+//! `docs/glossary.md` defines the words.
 
 mod boot;
 mod clocks;
@@ -44,7 +44,7 @@ pub use error::Error;
 pub use server::{Adoption, Age, End, Machine, serve};
 
 /// For fuzzers only: unpacks an archive below `destination` in the tree at `root`, as for the host.
-/// Returns whether all of it is there.
+/// Returns whether it succeeded.
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub fn fuzz_unpack(root: &std::path::Path, destination: &str, archive: &[u8]) -> bool {

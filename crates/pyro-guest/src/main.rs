@@ -7,7 +7,7 @@ fn main() -> ExitCode {
     if rustix::process::getpid().is_init() {
         pyro_guest::init()
     }
-    // Nobody can be told if this fails.
+    // A failure cannot be reported.
     drop(writeln!(
         std::io::stderr(),
         "pyro-guest is PID 1 of a pyro machine and does nothing elsewhere"

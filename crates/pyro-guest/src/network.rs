@@ -1,5 +1,5 @@
-//! The *network* of a machine is its loopback device and one card, which stays down unless the
-//! host says what it is connected to.
+//! The *network* of a machine: its loopback device and one card, which stays down unless the host
+//! sends a network for it.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -31,9 +31,8 @@ pub(crate) struct Devices {
 }
 
 impl Devices {
-    /// Brings `lo` up, so that 127.0.0.1 answers; without a name server in `/etc/resolv.conf` that
-    /// is also what makes looking up a name fail at once. The kernel gives it its addresses by
-    /// itself.
+    /// Brings `lo` up, so that 127.0.0.1 answers; without a name server in `/etc/resolv.conf` this
+    /// also makes name lookups fail at once. The kernel assigns its addresses.
     pub(crate) fn prepare() -> Result<Self, Error> {
         let kernel = Kernel::connect().step("connect to the kernel's netlink")?;
         kernel
@@ -43,7 +42,7 @@ impl Devices {
         Ok(Self { kernel, card })
     }
 
-    /// Gives the card its own address, `mac`, and connects it to `network` or leaves it down.
+    /// Sets the card's address to `mac`, and connects it to `network` or leaves it down.
     pub(crate) fn connect(
         &self,
         mac: Option<&str>,
@@ -51,7 +50,7 @@ impl Devices {
     ) -> Result<(), Error> {
         let kernel = &self.kernel;
         let Some(index) = self.card else {
-            // A machine without a card has no network; only one that was to have it is broken.
+            // A machine without a card has no network; it is an error only if it was to have one.
             return match network {
                 None => Ok(()),
                 Some(_) => Err(Error::new("find the network card", io::ErrorKind::NotFound)),
@@ -60,7 +59,7 @@ impl Devices {
         let mac = mac.map(|mac| parse_mac(mac).ok_or(Errno::INVAL));
         let mac = mac.transpose().step("read the network card's address")?;
         let Some(network) = network else {
-            // The shorter way: every clone of a template goes it.
+            // Faster than netlink, and every clone of a template does it.
             let set = |mac| sys::set_hardware_address(&kernel.0, CARD, mac);
             return mac
                 .map_or(Ok(()), set)
@@ -75,19 +74,19 @@ impl Devices {
         }
         kernel.ask(card).step("set up the network card")?;
         let address = network.address.octets();
-        // An address of the Internet's fourth version, valid everywhere.
+        // An IPv4 address with global scope.
         let mut header = vec![2, network.prefix_length, 0, 0];
         header.extend(index.to_ne_bytes());
         let own = Request::new(NEW_ADDRESS, &header)
             .with(1, &address)
             .with(2, &address);
         kernel.ask(own).step("set the machine's address")?;
-        // To anywhere, in the main table, set at boot, valid everywhere, through a gateway.
+        // To any destination, in the main table, set at boot, with global scope, through a gateway.
         let mut route = Request::new(NEW_ROUTE, &[2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0])
             .with(5, &network.gateway.octets())
             .with(4, &index.to_ne_bytes());
         if let Some(window) = network.tcp_window_bytes {
-            // An attribute in an attribute, the route's metrics.
+            // A nested attribute, with the route's metrics.
             let header = [8_u16.to_ne_bytes(), 3_u16.to_ne_bytes()].concat();
             route = route.with(8, &[&header[..], &window.to_ne_bytes()].concat());
         }
@@ -95,7 +94,7 @@ impl Devices {
     }
 }
 
-/// What `/etc/resolv.conf` says in such a network.
+/// The content of `/etc/resolv.conf` for such a network.
 pub(crate) fn resolver(network: &Network) -> String {
     let servers = network.name_servers.iter();
     servers.fold(String::new(), |text, server| {
@@ -103,11 +102,11 @@ pub(crate) fn resolver(network: &Network) -> String {
     })
 }
 
-/// A request to change a device; it ends up up or down.
+/// A request that sets a device up or down.
 fn link(index: u32, up: bool) -> Request {
     let mut header = vec![0; 4];
     header.extend(index.to_ne_bytes());
-    // IFF_UP: its value, and that it is to be changed.
+    // IFF_UP: its value, and the mask that says it changes.
     header.extend(u32::from(up).to_ne_bytes());
     header.extend(1_u32.to_ne_bytes());
     Request::new(NEW_LINK, &header)
@@ -118,8 +117,8 @@ struct Request(Vec<u8>);
 
 impl Request {
     fn new(kind: u16, header: &[u8]) -> Self {
-        // NLM_F_REQUEST, NLM_F_ACK; and what is not a device, which is there, is made or replaced:
-        // NLM_F_REPLACE, NLM_F_CREATE.
+        // NLM_F_REQUEST, NLM_F_ACK; and for everything but devices, which exist, NLM_F_REPLACE and
+        // NLM_F_CREATE.
         let flags: u16 = match kind {
             NEW_LINK => 0x1 | 0x4,
             _ => 0x1 | 0x4 | 0x100 | 0x400,
@@ -143,7 +142,7 @@ impl Request {
     }
 }
 
-/// The kernel's side of routing.
+/// A netlink socket for routing.
 #[derive(Debug)]
 struct Kernel(OwnedFd);
 
@@ -153,7 +152,7 @@ impl Kernel {
         rustix::net::socket_with(family, SocketType::RAW, flags, None).map(Self)
     }
 
-    /// Sends a request and returns what the kernel made of it.
+    /// Sends a request and returns the kernel's answer.
     fn ask(&self, request: Request) -> Result<(), Errno> {
         let Request(mut bytes) = request;
         let length = u32::try_from(bytes.len()).expect("requests are short");

@@ -1,11 +1,11 @@
-//! The *outbox* holds the frames that are on their way to the host.
+//! The *outbox* contains the frames that wait to be sent to the host.
 
 use std::os::fd::AsFd;
 
 use pyro_protocol::{Frame, GuestMessage};
 use rustix::io::Errno;
 
-/// Frames wait here, encoded, until the port takes them.
+/// Encoded frames wait here until the port accepts them.
 ///
 /// Output is read from commands only while there is [room](Self::has_room), so the outbox holds
 /// little more than one data frame and small control frames. Frames of one round leave in one
@@ -19,7 +19,7 @@ pub(crate) struct Outbox {
 /// Above this, no more output is read from commands.
 const ROOM_BYTES: usize = 64 * 1024;
 
-/// Above this, no more frames are read from the host either: it sends without ever reading.
+/// Above this, no more frames are read from the host either: it sends but does not read.
 const CONGESTED_BYTES: usize = 1024 * 1024;
 
 impl Outbox {
@@ -32,7 +32,7 @@ impl Outbox {
     pub(crate) fn say(&mut self, stream: u32, message: &GuestMessage) {
         match Frame::control(stream, message) {
             Ok(frame) => self.push(&frame),
-            // Messages hold short texts and numbers; texts that quote the host are cut.
+            // Messages contain short texts and numbers; quoted texts of the host are cut.
             Err(error) => crate::console::log(&format!("message not sent: {error}")),
         }
     }
@@ -42,17 +42,17 @@ impl Outbox {
         self.pending() < ROOM_BYTES
     }
 
-    /// Whether the host has left so much unread that it must not ask for more.
+    /// Whether the host has left so much unread that no more requests are read.
     pub(crate) fn is_congested(&self) -> bool {
         self.pending() >= CONGESTED_BYTES
     }
 
-    /// Whether everything was taken.
+    /// Whether everything was sent.
     pub(crate) fn is_empty(&self) -> bool {
         self.pending() == 0
     }
 
-    /// Writes what the port takes without waiting.
+    /// Writes as much as the port accepts without waiting.
     ///
     /// # Errors
     /// When the port is broken.

@@ -1,11 +1,11 @@
-//! What the agent's loop waits for.
+//! The events that the agent's loop waits for.
 
 use pyro_protocol::FrameKind;
 
-/// Where something happened.
+/// The source of an event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source {
-    /// The host sent something, or takes more.
+    /// The host has sent data, or the port accepts more.
     Port,
     /// The kernel has written to its log.
     KernelLog,
@@ -13,8 +13,8 @@ pub(crate) enum Source {
     Bell,
     /// The private disk was flushed.
     Flush,
-    /// A pipe of a stream has output, or takes more input.
+    /// A pipe of a stream has output, or accepts more input.
     Stream(u32, FrameKind),
-    /// A daemon of an ended command has written something.
+    /// A daemon of an ended command has written output.
     Leftover(usize),
 }

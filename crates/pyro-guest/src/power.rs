@@ -1,4 +1,4 @@
-//! *Power* is how a machine ends: everything written, the private disk clean.
+//! *Power*: the end of a machine, with everything written and the private disk clean.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
@@ -23,8 +23,8 @@ pub(crate) fn shut_down(private: Option<&OwnedFd>) -> ! {
     reaper::wait_for_none(KILL_LIMIT);
     rustix::fs::sync();
     if let Some(private) = private {
-        // Empties the journal, so that the host can read the disk without replaying it. With a
-        // process left that cannot be killed it fails; all is synchronised even so.
+        // Empties the journal, so that the host can read the disk without replaying it. It fails if
+        // a process is left that cannot be killed; the data are synchronised in any case.
         let path = format!("/proc/self/fd/{}", private.as_raw_fd());
         if let Err(error) = rustix::mount::mount_remount(path, MountFlags::RDONLY, "") {
             console::log(&format!("cannot make the private disk read-only: {error}"));
@@ -35,8 +35,8 @@ pub(crate) fn shut_down(private: Option<&OwnedFd>) -> ! {
 
 /// Ends the machine at once.
 pub(crate) fn power_off() -> ! {
-    // Where nothing can cut the power the kernel halts and never comes back, and the VMM would
-    // wait for ever. A restart ends the VMM everywhere: machines are started with "no reboot".
+    // Without a way to cut the power, the kernel would halt for ever, and the VMM would wait for
+    // ever. A restart always ends the VMM: machines are started with "no reboot".
     let _failed = rustix::system::reboot(RebootCommand::Restart);
     // PID 1 must not end.
     loop {
@@ -46,6 +46,6 @@ pub(crate) fn power_off() -> ! {
 
 /// Sends `signal` to every process but PID 1.
 fn signal_all(signal: Signal) {
-    // "Group 1" reaches the system call as -1, which is everybody. It fails if there is nobody.
+    // "Group 1" reaches the system call as -1: every process. It fails if there is none.
     let _sent = rustix::process::kill_process_group(Pid::INIT, signal);
 }

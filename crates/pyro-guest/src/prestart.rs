@@ -1,5 +1,5 @@
-//! *Prestarting* is starting a shell ahead of its command: see [`pyro_prestart`], which is what
-//! the shell waits in.
+//! *Prestarting* is starting a shell ahead of its command: see [`pyro_prestart`], the library in
+//! which the shell waits.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
@@ -20,13 +20,13 @@ use crate::group::Group;
 use crate::reaper::{self, Mailbox};
 use crate::spawn::{self, DEFAULT_HOME, LoweredLimit, Spawned};
 
-/// How long a shell may take until it waits.
+/// How long a shell may take until it is waiting.
 const START_LIMIT: Timespec = Timespec {
     tv_sec: 5,
     tv_nsec: 0,
 };
 
-/// What of the environment the dynamic linker and the C library read before the shell waits.
+/// The prefixes of variables that the dynamic linker and the C library read before the shell waits.
 const READ_EARLY: [&str; 3] = ["LD_", "GLIBC_", "MALLOC_"];
 
 /// A shell that waits for its command. It is killed when this is dropped.
@@ -36,14 +36,14 @@ pub(crate) struct Prestarted {
     stdin: OwnedFd,
     stdout: OwnedFd,
     stderr: OwnedFd,
-    /// The control group that it is in.
+    /// Its control group.
     pub(crate) group: Option<Group>,
-    /// What a command's `SHELL` is.
+    /// The value of a command's `SHELL`.
     login_shell: &'static str,
 }
 
 impl Prestarted {
-    /// Starts a shell and waits until it waits.
+    /// Starts a shell and returns when it is waiting.
     pub(crate) fn start(
         library: BorrowedFd<'_>,
         mailbox: &Arc<Mailbox>,
@@ -52,8 +52,8 @@ impl Prestarted {
         let (stdout, child_stdout) = spawn::pipe_from_child()?;
         let (stderr, child_stderr) = spawn::pipe_from_child()?;
         let (child_stdin, stdin) = spawn::pipe_to_child()?;
-        // It has no other path. By `/proc/self` it would be among what the kernel forgets of the
-        // shell when that ends, which costs more.
+        // The library has no other path. With `/proc/self`, the path would be among the entries
+        // that the kernel must drop when the shell ends, which costs more.
         let (own, library) = (std::process::id(), library.as_raw_fd());
         let [program, arguments @ ..] = PLACEHOLDER.map(|word| OsStr::from_bytes(word.to_bytes()));
         let pid = reaper::spawn(mailbox, || {
@@ -81,11 +81,10 @@ impl Prestarted {
         })
     }
 
-    /// Has the shell run the command that is asked for. Otherwise kills it: it cannot be what was
-    /// asked for.
+    /// Makes the shell run the requested command. Kills it if it cannot run that command.
     pub(crate) fn run(mut self, exec: &Exec) -> Option<Spawned> {
         let message = message(exec, self.login_shell)?;
-        // A pipe that nobody has written to takes all of it.
+        // An empty pipe accepts all of it.
         let written = rustix::io::write(&self.stdin, &message).ok()?;
         if written != message.len() {
             return None;
@@ -99,7 +98,7 @@ impl Prestarted {
     }
 }
 
-/// The process, unless it has become a command's.
+/// The process, until it becomes a command's.
 #[derive(Debug)]
 struct Shell(Option<Pid>);
 
@@ -111,7 +110,7 @@ impl Drop for Shell {
     }
 }
 
-/// Returns what a waiting shell is to be told, if it can do what is asked for.
+/// Returns the message to a waiting shell, if it can run the command.
 fn message(exec: &Exec, login_shell: &str) -> Option<Vec<u8>> {
     let [program, option, line] = &exec.argv[..] else {
         return None;
@@ -121,7 +120,7 @@ fn message(exec: &Exec, login_shell: &str) -> Option<Vec<u8>> {
     if !is_shell || line.contains('\0') {
         return None;
     }
-    // The last value of a name counts.
+    // The last value of a variable takes precedence.
     let env = spawn::environment(&exec.env, login_shell);
     let variables: BTreeMap<&str, &str> = env.into_iter().collect();
     let mut environment = Vec::new();
@@ -149,8 +148,8 @@ fn message(exec: &Exec, login_shell: &str) -> Option<Vec<u8>> {
     message.encode()
 }
 
-/// Returns the directory to enter; it is empty if the shell is in it already. It is entered here
-/// first, because the agent can say that it does not work.
+/// Returns the directory to enter; empty if the shell is in it already. The agent enters it first,
+/// because it can report a failure.
 fn directory(exec: &Exec, home: Option<&str>) -> Option<CString> {
     if exec.cwd.is_none() && home == Some(DEFAULT_HOME) {
         return Some(CString::default());

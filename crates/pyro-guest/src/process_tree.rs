@@ -1,5 +1,5 @@
-//! A *process tree* is a command with everything it started. The machine's own tree has the
-//! kernel's threads in it too, and the agent.
+//! A *process tree* is a command with all processes that it started. The machine's own tree also
+//! contains the kernel's threads and the agent.
 
 use std::fs;
 
@@ -15,27 +15,27 @@ struct Process {
     session: i32,
     /// Whether it is a thread of the kernel.
     is_kernel: bool,
-    /// Whether it has ended and only was not collected yet.
+    /// Whether it has ended and was not reaped yet.
     has_ended: bool,
 }
 
 /// The kernel's flag for its own threads.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
-/// How often the tree is looked at again for processes that were being started meanwhile.
+/// How often the tree is read again for processes that were started meanwhile.
 const ROUNDS: usize = 16;
 
-/// Kills the command `pid`, which must not have been collected yet, with its process group and
-/// all its descendants. For machines whose kernel has no control groups.
+/// Kills the command `pid`, which must not have been reaped yet, with its process group and all its
+/// descendants. For machines whose kernel has no control groups.
 ///
-/// What may escape: a process that left the group and whose parent ended before, so that PID 1
-/// inherited it (a daemon that was detached on purpose), and what a fork bomb starts faster than
-/// [`ROUNDS`] looks find it.
+/// These may escape: a process that left the group and whose parent ended before, so that PID 1
+/// inherited it (a daemon), and the children of a fork bomb that starts processes faster than
+/// [`ROUNDS`] reads find them.
 pub(crate) fn kill(pid: Pid) {
     let root = pid.as_raw_pid();
     let mut members: Vec<i32> = Vec::new();
-    // Stopped first, killed then: a process killed at once would leave the children it had just
-    // started to PID 1, where nothing tells them from daemons.
+    // Stop first, then kill: a process that is killed at once would leave its newest children to
+    // PID 1, where they look like daemons.
     crate::reaper::signal_group(pid, Signal::STOP);
     for _ in 0..ROUNDS {
         let found = descendants(&processes(), root);
@@ -57,11 +57,11 @@ pub(crate) fn kill(pid: Pid) {
     crate::reaper::signal_group(pid, Signal::KILL);
 }
 
-/// Returns how many processes run that are neither this one nor the kernel's. All of them descend
-/// from PID 1, which this is.
+/// Returns the number of running processes except this one and the kernel's. All of them descend
+/// from PID 1, which is this process.
 pub(crate) fn count() -> u32 {
-    // Mostly there are none. To look through the kernel's threads for them takes ten milliseconds
-    // under software emulation.
+    // Usually there are none. Reading through the kernel's threads to find that out would take ten
+    // milliseconds under software emulation.
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     if rustix::process::waitid(WaitId::All, options).is_err_and(|error| error == Errno::CHILD) {
         return 0;
@@ -74,12 +74,12 @@ pub(crate) fn count() -> u32 {
 
 fn send(pid: i32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _sent = rustix::process::kill_process(pid, signal);
     }
 }
 
-/// Returns `root`, what is in its process group or its session, and all descendants of these.
+/// Returns `root`, the processes in its process group or its session, and all their descendants.
 fn descendants(processes: &[Process], root: i32) -> Vec<i32> {
     let mut members = vec![root];
     loop {
@@ -110,8 +110,8 @@ fn processes() -> Vec<Process> {
         .collect()
 }
 
-/// Reads `pid (name) state parent group session terminal its-group flags …`; the name may hold
-/// anything, even `)`.
+/// Parses `pid (name) state parent group session terminal its-group flags …`; the name may contain
+/// any character, even `)`.
 fn parse(stat: &[u8]) -> Option<Process> {
     let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
     let after_name = std::str::from_utf8(&stat[end_of_name + 1..]).ok()?;

@@ -1,8 +1,8 @@
-//! The *reaper* collects every child that ended: the commands, and the orphans PID 1 inherits.
+//! The *reaper* reaps every child that ended: commands, and orphans that PID 1 inherits.
 //!
-//! It is the only place of the process that waits for children, and it collects under the lock
-//! that [`spawn`] and [`signal_group`] also take. So an end is never reported before its command
-//! is known, and no signal ever goes to a number that belongs to somebody else by now.
+//! It is the only place in the process that waits for children, and it reaps under the lock that
+//! [`spawn`] and [`signal_group`] also take. So an end is never reported before its command is
+//! known, and no signal goes to a pid that was reused.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroI32;
@@ -19,25 +19,25 @@ static CHILDREN: Mutex<Children> = Mutex::new(Children {
     spawned: 0,
     none_left: true,
 });
-/// Something in [`CHILDREN`] changed.
+/// [`CHILDREN`] has changed.
 static CHANGED: Condvar = Condvar::new();
 static START: Once = Once::new();
 
 #[derive(Debug)]
 struct Children {
-    /// The commands that run, by pid, and who wants to know of their end.
+    /// The running commands, by pid, with the mailbox for their end.
     commands: BTreeMap<NonZeroI32, Arc<Mailbox>>,
-    /// How many commands were ever started.
+    /// How many commands have been started.
     spawned: u64,
-    /// Whether the reaper found no child at all, and none was started since.
+    /// Whether the reaper found no child, and none was started since.
     none_left: bool,
 }
 
-/// Where the ends of commands are reported.
+/// The destination of reports about ended commands.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     ends: Mutex<Vec<Ended>>,
-    /// An eventfd, readable while there is something in `ends`.
+    /// An eventfd, readable while `ends` is not empty.
     pub(crate) bell: OwnedFd,
 }
 
@@ -57,9 +57,9 @@ impl Mailbox {
         })
     }
 
-    /// Takes what was reported.
+    /// Takes the reports.
     pub(crate) fn take(&self) -> Vec<Ended> {
-        // It fails when the bell did not ring: then there is nothing to take, which is no error.
+        // It fails if the bell did not ring: then there is no report, which is no error.
         let _rung = rustix::io::read(&self.bell, &mut [0; 8]);
         std::mem::take(&mut lock(&self.ends))
     }
@@ -69,9 +69,9 @@ impl Mailbox {
         self.ring();
     }
 
-    /// Has the owner look what has ended.
+    /// Wakes the owner, so that it looks for ended commands and tasks.
     pub(crate) fn ring(&self) {
-        // It fails only when the counter is full, and then the bell is ringing already.
+        // It fails only if the counter is full, and then the bell is ringing already.
         let _rung = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
     }
 }
@@ -109,12 +109,12 @@ pub(crate) fn spawn<E>(
 pub(crate) fn signal_group(pid: Pid, signal: Signal) {
     let children = lock(&CHILDREN);
     if children.commands.contains_key(&pid.as_raw_nonzero()) {
-        // It fails when all of the group has ended but is not collected yet.
+        // It fails if all processes of the group have ended but are not reaped yet.
         let _sent = rustix::process::kill_process_group(pid, signal);
     }
 }
 
-/// Waits until there is no child left, but not longer than `limit`.
+/// Waits until there is no child left, at most for `limit`.
 pub(crate) fn wait_for_none(limit: Duration) {
     let children = lock(&CHILDREN);
     drop(CHANGED.wait_timeout_while(children, limit, |children| !children.none_left));
@@ -123,14 +123,14 @@ pub(crate) fn wait_for_none(limit: Duration) {
 fn reap() {
     loop {
         let spawned = lock(&CHILDREN).spawned;
-        // Without collecting: that is done below, under the lock.
+        // Without reaping: that is done below, under the lock.
         match rustix::process::waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
             Ok(_) => collect(),
             Err(Errno::CHILD) => {
                 let mut children = lock(&CHILDREN);
                 children.none_left = children.spawned == spawned;
                 CHANGED.notify_all();
-                // No child means no descendant either that could become an orphan of ours.
+                // Without a child there is no descendant that PID 1 could inherit.
                 drop(CHANGED.wait_while(children, |children| children.spawned == spawned));
             }
             Err(_) => {}
@@ -151,7 +151,7 @@ fn collect() {
     }
 }
 
-/// A panic ends the agent and with it the machine, so a poisoned lock guards nothing broken.
+/// A panic ends the agent and with it the machine, so a poisoned lock protects no broken state.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -16,25 +16,25 @@ use crate::devices;
 use crate::error::{Error, Step as _};
 use crate::unpack;
 
-/// Mount points in the initramfs. When the new root is moved over it they, and all that is
-/// mounted there, have no path any more.
+/// Mount points in the initramfs. Once the new root is mounted over it, they and the file systems
+/// there have no path.
 const BASE: &str = "/base";
 const SEED: &str = "/seed";
 const PRIVATE: &str = "/private";
 const ROOT: &str = "/root";
 const GROUPS: &str = "/sys/fs/cgroup";
 
-/// What bundlers and editors ask for; the kernel's own choice is a few thousand in a small
-/// machine. A watch costs about a kilobyte of the guest's memory, once it is made.
+/// The number that bundlers and editors need; the kernel's default is a few thousand in a small
+/// machine. Only a used watch costs memory, about a kilobyte.
 const INOTIFY_WATCHES: &str = "524288";
 const INOTIFY_INSTANCES: &str = "1024";
 
-/// What stays of the assembly.
+/// The results of the assembly.
 #[derive(Debug)]
 pub(crate) struct Root {
-    /// The private disk's own root, the only way left to it.
+    /// The private disk's own root, which has no path any more.
     pub(crate) private: OwnedFd,
-    /// The root of the control groups, wherever commands mount something else.
+    /// The root of the control groups, even if commands mount other file systems over it.
     pub(crate) groups: Option<OwnedFd>,
 }
 
@@ -46,10 +46,10 @@ pub(crate) fn mount_kernel_file_systems() -> Result<(), Error> {
     mount("sysfs", "/sys", "sysfs", quiet, None)
 }
 
-/// Assembles the root file system and makes it everybody's `/`.
+/// Assembles the root file system and makes it `/` for all processes.
 ///
-/// The private disk may be that of an earlier machine: everything may be there already, and
-/// changed by whoever used it.
+/// The private disk may be that of an earlier machine: files may exist already, and its user may
+/// have changed them.
 pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
     let Disk::Private = disk;
     let none = MountFlags::empty();
@@ -60,17 +60,17 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
         mount(&seed, SEED, "erofs", MountFlags::RDONLY, None)?;
     }
     let private = devices::disk("rw")?;
-    // A fresh disk's inode tables are zeroes already; the kernel need not write them again. And
-    // what is written goes to extents that count at once: otherwise they are made to count after
-    // the writing, in a second transaction, for the sake of readers with O_DIRECT. And what is
-    // deleted is given back to the host, whose file has no other way to become smaller.
+    // A new disk's inode tables are zero already, so the kernel need not write them again. Data are
+    // written to extents that are valid at once: otherwise the kernel marks them valid after the
+    // write, in a second transaction, for readers with O_DIRECT. And deleted blocks are returned to
+    // the host, whose file cannot shrink otherwise.
     let options = Some(c"noinit_itable,dioread_lock,discard");
     mount(&private, PRIVATE, "ext4", MountFlags::NOATIME, options)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let private =
         rustix::fs::open(PRIVATE, flags, Mode::empty()).step("open the private disk's root")?;
-    // Directories of the layers below can be renamed, and a file keeps its inode number when it is
-    // written for the first time.
+    // Directories of the lower layers can be renamed, and a file keeps its inode number when it is
+    // first written.
     let layers = if seed {
         c"lowerdir=/seed:/base,upperdir=/private/upper,workdir=/private/work,redirect_dir=on,xino=on"
     } else {
@@ -92,23 +92,22 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
 
     let groups = furnish()?;
     if let Err(error) = unpack::recover(Path::new("/")) {
-        // It stays as it is and is tried again; whoever opens a full disk wants to make room.
+        // The unpacking stays and is retried later; the user of a full disk wants to make room.
         console::log(&format!("an earlier unpacking is unfinished: {error}"));
     }
     Ok(Root { private, groups })
 }
 
-/// Frees the memory of the initramfs. The running agent keeps its own pages.
+/// Frees the memory of the initramfs. The pages of the running agent stay.
 fn empty_initramfs() -> Result<(), Error> {
     fs::remove_dir_all("/modules").step("delete the kernel modules")?;
     fs::remove_file("/init").step("delete the agent's file")?;
-    // An initramfs that was put together otherwise may lack it.
+    // An initramfs without the library works too.
     let _deleted = fs::remove_file("/prestart.so");
     Ok(())
 }
 
-/// Makes the new root what programs expect of a Debian system. Returns the root of the control
-/// groups.
+/// Provides what programs expect of a Debian system. Returns the root of the control groups.
 fn furnish() -> Result<Option<OwnedFd>, Error> {
     let plain = MountFlags::NOSUID | MountFlags::NODEV;
     let no_programs = plain | MountFlags::NOEXEC;
@@ -137,7 +136,7 @@ fn furnish() -> Result<Option<OwnedFd>, Error> {
 
 /// Mounts the control groups. Every command has one; without them, a command's end is less sure.
 fn control_groups(flags: MountFlags) -> Option<OwnedFd> {
-    // Processes move between groups often, which the kernel is slow at unless it is told.
+    // Processes move between groups often, which is slow in the kernel without this option.
     let mounted = [Some(c"favordynmods"), None]
         .into_iter()
         .any(|options| mount("cgroup2", GROUPS, "cgroup2", flags, options).is_ok());
@@ -146,15 +145,15 @@ fn control_groups(flags: MountFlags) -> Option<OwnedFd> {
     opened.and_then(Result::ok)
 }
 
-/// Sets a limit of the kernel, which has the setting or does without.
+/// Sets a kernel parameter, if the kernel has it.
 fn set(path: &str, value: &str) {
     if let Err(error) = fs::write(path, value) {
         console::log(&format!("cannot set {path}: {error}"));
     }
 }
 
-/// Passes over a failure. On a disk that was used before, the disk may be full, or something else
-/// in the place; that must not keep its owner from looking.
+/// Ignores a failure. A used disk may be full, or have other files in these places; its owner must
+/// still be able to look at it.
 fn optional(result: Result<(), Error>) {
     if let Err(error) = result {
         console::log(&error.to_string());
@@ -174,8 +173,8 @@ fn mount(
         .map_err(|cause| Error::new(format!("mount {target}"), cause))
 }
 
-/// Makes a directory with exactly that mode. One that exists keeps its mode, unless it is to be
-/// open to everybody and is not.
+/// Makes a directory with exactly this mode. An existing one keeps its mode, unless it must be
+/// writable for all users and is not.
 fn make_directory(path: &Path, mode: u32) -> Result<(), Error> {
     let failed = |cause: io::Error| Error::new(format!("make {}", path.display()), cause);
     match fs::DirBuilder::new().mode(mode).create(path) {
@@ -183,7 +182,7 @@ fn make_directory(path: &Path, mode: u32) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed(error)),
     }
-    // The umask takes bits from what was made.
+    // The umask may have removed bits.
     if mode == 0o1777 {
         let found = fs::metadata(path).map_err(failed)?.permissions();
         if found.mode() & 0o7777 != mode {
@@ -193,7 +192,7 @@ fn make_directory(path: &Path, mode: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes a symbolic link unless there is something already.
+/// Makes a symbolic link unless the path exists.
 fn link(target: &str, path: &str) -> Result<(), Error> {
     match rustix::fs::symlinkat(target, CWD, path) {
         Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),

@@ -23,21 +23,21 @@ use crate::reaper;
 use crate::streams::{NotOpen, OUTPUT_CHUNK_BYTES, Streams, Surroundings};
 use crate::workers::Workers;
 
-/// What the agent does to the machine it runs in.
+/// The agent's operations on its machine.
 pub trait Machine {
     /// Returns how long the machine has been running.
     fn age(&self) -> Age;
 
-    /// Returns the clocks that the kernel has settled on, if they are known.
+    /// Returns the clocks that the kernel has chosen, if they are known.
     fn clocks(&self) -> Option<Clocks>;
 
     /// Assembles the root file system.
     ///
     /// # Errors
-    /// When a step fails; the machine is of no use then.
+    /// When a step fails; the machine is unusable then.
     fn prepare(&mut self, disk: Disk, seed: bool) -> Result<(), Error>;
 
-    /// Makes the machine its own. It can happen several times in a machine's life.
+    /// Gives the machine an identity. It can happen several times in a machine's life.
     ///
     /// # Errors
     /// When a step fails; the machine must not run commands then.
@@ -52,7 +52,7 @@ pub trait Machine {
     /// Returns the wall clock, in nanoseconds since the Unix epoch.
     fn clock(&self) -> u64;
 
-    /// Returns a descriptor of the private disk's file system, which can be flushed through it.
+    /// Returns a descriptor of the private disk's file system, for flushing it.
     ///
     /// # Errors
     /// When there is none yet.
@@ -61,14 +61,13 @@ pub trait Machine {
     /// Returns the root of the file system that commands see.
     fn root(&self) -> &Path;
 
-    /// Returns the library that is loaded into shells which are started ahead of their command,
-    /// if there is one.
+    /// Returns the library for shells that are started ahead of their command, if there is one.
     fn prestart_library(&self) -> Option<BorrowedFd<'_>>;
 
     /// Returns the root of the control groups, if there is one.
     fn control_groups(&self) -> Option<BorrowedFd<'_>>;
 
-    /// Opens the kernel's log, if it can be read; each read, which must not block, is a record.
+    /// Opens the kernel's log, if it can be read; each read, which must not block, is one record.
     fn kernel_log(&self) -> Option<OwnedFd>;
 }
 
@@ -81,7 +80,7 @@ pub struct Age {
     pub agent: Duration,
 }
 
-/// What makes a machine different from every other.
+/// The data that make a machine different from every other.
 #[derive(Clone, Debug)]
 pub struct Adoption {
     /// At least 32 bytes of host entropy, in hexadecimal.
@@ -94,7 +93,7 @@ pub struct Adoption {
     pub machine_id: String,
     /// The network card's own address.
     pub mac: Option<String>,
-    /// What the card is connected to, if to anything.
+    /// The network for the card, if there is one.
     pub network: Option<Network>,
 }
 
@@ -109,10 +108,10 @@ pub enum End {
     Broken(String),
 }
 
-/// Serves the host over `port` until it asks to shut down or the connection cannot go on.
-/// Commands that still run then are left alone.
+/// Serves the host over `port` until it requests the shutdown or the connection fails. Commands
+/// that still run then keep running.
 ///
-/// The whole process becomes part of it: a thread collects every child of the process.
+/// This affects the whole process: a thread reaps every child of the process.
 pub fn serve(port: OwnedFd, machine: &mut dyn Machine) -> End {
     match Server::new(port, machine) {
         Ok(mut server) => loop {
@@ -128,7 +127,7 @@ fn broken(what: &str, error: &dyn std::fmt::Display) -> End {
     End::Broken(format!("{what}: {error}"))
 }
 
-/// How far the machine is.
+/// The state of the machine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     Booted,
@@ -145,8 +144,8 @@ struct Server<'a> {
     streams: Streams,
     flushes: Flushes,
     kernel_log: Option<KernelLog>,
-    /// Dropped after the commands, whose archives end then, and waited for: a disk to which one
-    /// writes cannot be made read-only.
+    /// Dropped, and waited for, after the commands, with which the archives end: a disk to which a
+    /// worker writes cannot be remounted read-only.
     workers: Workers,
     scratch: Vec<u8>,
 }
@@ -170,12 +169,12 @@ impl<'a> Server<'a> {
         })
     }
 
-    /// Waits until something happens and deals with it.
+    /// Waits for events and handles them.
     fn turn(&mut self) -> Result<(), End> {
         self.flush()?;
         for (source, happened) in self.wait()? {
             match source {
-                // It takes more: the next turn begins with that.
+                // The port accepts more: the next turn begins by flushing.
                 Source::Port if happened == PollFlags::OUT => {}
                 Source::Port => self.read_port()?,
                 Source::KernelLog => self.note_killed(),
@@ -190,7 +189,7 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Returns where something happened, in the order in which it is to be dealt with.
+    /// Returns the sources of events, in the order in which they are handled.
     fn wait(&self) -> Result<Vec<(Source, PollFlags)>, End> {
         let mut descriptors = Vec::new();
         let mut sources = Vec::new();
@@ -204,7 +203,7 @@ impl<'a> Server<'a> {
         port.set(PollFlags::OUT, !self.outbox.is_empty());
         watch(Source::Port, self.port.as_fd(), port);
         watch(Source::Flush, self.flushes.bell.as_fd(), PollFlags::IN);
-        // Before the ends of those that it tells of.
+        // Before the ends of commands that these records explain.
         if let Some(log) = &self.kernel_log {
             watch(Source::KernelLog, log.as_fd(), PollFlags::IN);
         }
@@ -237,7 +236,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Reads what the host sent, but not so much that the commands would wait for long.
+    /// Reads frames from the host, but not so many that commands would wait for long.
     fn read_port(&mut self) -> Result<(), End> {
         let mut total = 0;
         while total < OUTPUT_CHUNK_BYTES {
@@ -257,7 +256,7 @@ impl<'a> Server<'a> {
                 }
             }
             total += count;
-            // The driver gives out one page at a time; less than that was the last one.
+            // The driver returns one page at a time; a shorter read was the last one.
             if count < 4096 {
                 break;
             }
@@ -272,7 +271,7 @@ impl<'a> Server<'a> {
                 .map_err(|error| broken("malformed message", &error))?;
             self.handle_message(frame.stream, message)?;
             if frame.stream == CONNECTION {
-                // The next of these may take long, or fail: the host must know how far it got.
+                // The next message may take long, or fail: the host needs the answer now.
                 self.flush()?;
             }
             return Ok(());
@@ -296,7 +295,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Takes the input of a stream.
+    /// Handles the input of a stream.
     fn receive(&mut self, stream: u32, bytes: &[u8]) -> Result<(), NotOpen> {
         if let Some(credit) = self.streams.receive(stream, bytes)? {
             self.outbox.push(&Frame::credit(stream, credit));
@@ -342,9 +341,9 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Answers a host that opens the connection. Who says hello may be another host than before:
-    /// this machine may be a clone of the one that answered last. So it is nobody's own any more,
-    /// and all stream numbers are free again.
+    /// Answers a host that opens the connection. It may be another host process than before,
+    /// because this machine may be a clone of the one that answered last. So the machine loses its
+    /// identity, and all stream numbers are free again.
     fn hello(&mut self, generation: u32) {
         self.streams.forget_numbers();
         if self.stage == Stage::Adopted {
@@ -390,7 +389,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Sets the clock, and tells the host how it stands then: the message may have taken long.
+    /// Sets the clock, and answers with its reading: the message may have taken long.
     fn set_clock(&mut self, unix_time_ns: u64) {
         if let Err(error) = self.machine.set_clock(unix_time_ns) {
             console::log(&error.to_string());
@@ -414,11 +413,11 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Answers the host's request for a flush, and begins the next one.
+    /// Reports a finished flush, and begins the next one.
     fn report_flushed(&mut self) {
         match self.flushes.take() {
             Some(Ok(processes)) => {
-                // A shell without a command is nobody's process.
+                // A shell without a command does not count as a process.
                 let processes = processes.saturating_sub(self.streams.waiting());
                 let answer = GuestMessage::Synced { processes };
                 self.outbox.say(CONNECTION, &answer);
@@ -439,7 +438,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Begins to carry out a call.
+    /// Begins a call.
     fn call(&mut self, stream: u32, call: Call) {
         let opened = if self.stage == Stage::Adopted {
             let around = Surroundings {
@@ -469,7 +468,7 @@ impl<'a> Server<'a> {
             .say(CONNECTION, &GuestMessage::Prestarted { waits });
     }
 
-    /// Moves what one pipe of a stream has or takes.
+    /// Moves data from or to one pipe of a stream.
     fn pump(&mut self, stream: u32, kind: FrameKind) -> Result<(), End> {
         if kind != FrameKind::Stdin && !self.outbox.has_room() {
             self.flush()?;

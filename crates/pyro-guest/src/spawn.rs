@@ -21,17 +21,17 @@ use rustix::process::{Pid, Resource, Rlimit};
 use crate::group::Group;
 use crate::reaper::{self, Mailbox};
 
-/// What Debian's `login` gives root.
+/// The value that Debian's `login` sets for root.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Where a command starts, unless it is told otherwise.
+/// The default working directory of a command.
 pub(crate) const DEFAULT_HOME: &str = "/root";
 
 /// The most open files a command starts with, as on every Debian system. The agent's own limit is
 /// higher, for its pipes.
 const COMMAND_OPEN_FILES: u64 = 1024;
 
-/// A command that was started; the pipes' ends do not block.
+/// A command that was started; the agent's ends of the pipes do not block.
 #[derive(Debug)]
 pub(crate) struct Spawned {
     pub(crate) pid: Pid,
@@ -40,8 +40,8 @@ pub(crate) struct Spawned {
     pub(crate) stderr: OwnedFd,
 }
 
-/// Starts the command in a process group of its own, and in a control group if it has one; its end
-/// will be reported to `mailbox`.
+/// Starts the command in a process group of its own, and in a control group if there is one; its
+/// end will be reported to `mailbox`.
 pub(crate) fn spawn(
     exec: &Exec,
     mailbox: &Arc<Mailbox>,
@@ -59,10 +59,10 @@ pub(crate) fn spawn(
         (None, Stdio::from(File::open("/dev/null").map_err(refused)?))
     };
 
-    // A session of its own would be nicer than a group, but `setsid` between fork and exec would
-    // make the standard library copy the process instead of using `posix_spawn`. For the same
-    // reason the working directory and the limit are set here, on the agent itself: under the
-    // reaper's lock, so one command at a time, and the agent uses no relative paths.
+    // A session of its own would be better than a group, but `setsid` between fork and exec would
+    // make the standard library use `fork` instead of `posix_spawn`. For the same reason the
+    // working directory and the limit are set on the agent itself: under the reaper's lock, so for
+    // one command at a time, and the agent uses no relative paths.
     let pid = reaper::spawn(mailbox, || {
         let _limit = LoweredLimit::new();
         let _directory = enter(exec, variable("HOME"))?;
@@ -90,8 +90,8 @@ pub(crate) fn spawn(
     })
 }
 
-/// Starts a command's main process, in a process group of its own, and in a control group if it
-/// has one.
+/// Starts a command's main process, in a process group of its own, and in a control group if there
+/// is one.
 pub(crate) fn start(command: &mut Command, group: Option<&Group>) -> io::Result<Pid> {
     command.process_group(0);
     let child = match group {
@@ -101,7 +101,7 @@ pub(crate) fn start(command: &mut Command, group: Option<&Group>) -> io::Result<
     Pid::from_raw(child.id().cast_signed()).ok_or_else(|| io::Error::other("it has no pid"))
 }
 
-/// The defaults of a root login without a terminal, overridden by what was asked for.
+/// The defaults of a root login without a terminal, overridden by the request.
 pub(crate) fn environment<'a>(
     asked: &'a [(String, String)],
     login_shell: &'a str,
@@ -112,8 +112,8 @@ pub(crate) fn environment<'a>(
         ("USER", "root"),
         ("LOGNAME", "root"),
         ("SHELL", login_shell),
-        // There is no terminal: programs that ask get the truth, and those that insist on the
-        // variable are content.
+        // There is no terminal: programs that check this learn it, and programs that require the
+        // variable find it.
         ("TERM", "dumb"),
         ("LANG", "C.UTF-8"),
     ];
@@ -125,7 +125,7 @@ pub(crate) fn environment<'a>(
     env
 }
 
-/// What `SHELL` is: the environment's better shell.
+/// The value of `SHELL`: the environment's better shell.
 pub(crate) fn login_shell() -> &'static str {
     if std::fs::exists("/bin/bash").unwrap_or(false) {
         "/bin/bash"
@@ -134,13 +134,13 @@ pub(crate) fn login_shell() -> &'static str {
     }
 }
 
-/// Returns the value that counts, which is the last.
+/// Returns the last value of a variable, which takes precedence.
 pub(crate) fn lookup<'a>(env: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
     let mut backwards = env.iter().rev();
     backwards.find(|entry| entry.0 == name).map(|entry| entry.1)
 }
 
-/// The bytes for which a text of a message stands.
+/// The bytes that a text in a message represents.
 pub(crate) fn octets(text: &str) -> Cow<'_, OsStr> {
     match pyro_protocol::octets::decode(text) {
         Cow::Borrowed(bytes) => Cow::Borrowed(OsStr::from_bytes(bytes)),
@@ -148,8 +148,8 @@ pub(crate) fn octets(text: &str) -> Cow<'_, OsStr> {
     }
 }
 
-/// Returns the first executable file called `name` in `search_path`; a name with a slash is a
-/// path already.
+/// Returns the first executable file `name` in `search_path`; a name with a slash is a path
+/// already.
 fn find_program(name: &OsStr, search_path: &OsStr) -> Option<PathBuf> {
     if name.as_bytes().contains(&b'/') {
         return Some(PathBuf::from(name));
@@ -174,9 +174,9 @@ fn find_program(name: &OsStr, search_path: &OsStr) -> Option<PathBuf> {
         })
 }
 
-/// Changes into the command's working directory until the returned guard is dropped. A directory
-/// that was asked for must exist. One that is only a default is made anew if it is missing, and is
-/// `/` if it cannot be.
+/// Changes into the command's working directory until the returned guard is dropped. A requested
+/// directory must exist. A default one is recreated if it is missing, and replaced by `/` if that
+/// fails.
 pub(crate) fn enter<'a>(exec: &'a Exec, home: &'a str) -> Result<InDirectory<'a>, Refusal> {
     let Some(directory) = exec.cwd.as_deref() else {
         return Ok(enter_home(home));
@@ -205,17 +205,17 @@ pub(crate) fn enter_home(home: &str) -> InDirectory<'_> {
     }
 }
 
-/// The agent goes back to `/` when this is dropped, so that it keeps no directory busy.
+/// On drop the agent returns to `/`, so that it keeps no directory busy.
 pub(crate) struct InDirectory<'a>(pub(crate) &'a str);
 
 impl Drop for InDirectory<'_> {
     fn drop(&mut self) {
-        // `/` is always there.
+        // `/` always exists.
         let _entered = rustix::process::chdir("/");
     }
 }
 
-/// While this lives, the agent has the open-files limit its children shall inherit.
+/// While this lives, the agent has the limit on open files that its children inherit.
 pub(crate) struct LoweredLimit(Rlimit);
 
 impl LoweredLimit {
@@ -223,7 +223,7 @@ impl LoweredLimit {
         let own = rustix::process::getrlimit(Resource::Nofile);
         if own.current.is_none_or(|limit| limit > COMMAND_OPEN_FILES) {
             let current = Some(COMMAND_OPEN_FILES);
-            // Lowering one's own soft limit is always allowed.
+            // Lowering one's own soft limit is always permitted.
             let lowered = Rlimit { current, ..own };
             let _lowered = rustix::process::setrlimit(Resource::Nofile, lowered);
         }
@@ -233,7 +233,7 @@ impl LoweredLimit {
 
 impl Drop for LoweredLimit {
     fn drop(&mut self) {
-        // So is raising it to what it was, below the unchanged hard limit.
+        // Raising it again is permitted too, below the unchanged hard limit.
         let _raised = rustix::process::setrlimit(Resource::Nofile, self.0);
     }
 }
@@ -252,10 +252,10 @@ pub(crate) fn pipe_to_child() -> Result<(OwnedFd, OwnedFd), Errno> {
     Ok((read, write))
 }
 
-/// A pipe that a command which becomes another user can open again, as `/dev/stdout`.
+/// A pipe that a command can reopen as `/dev/stdout` after it has become another user.
 fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-    // Both ends are one file.
+    // Both ends are one inode.
     rustix::fs::fchmod(&read, Mode::from_raw_mode(0o666))?;
     Ok((read, write))
 }
@@ -272,7 +272,7 @@ fn refused(error: impl Into<io::Error>) -> Refusal {
     Refusal::new(RefusalReason::Refused, error.into().to_string())
 }
 
-/// Cuts a text of the host's to a length that is still readable in a message.
+/// Cuts a text of the host to a length that is readable in a message.
 fn shortened(text: &str) -> String {
     text.chars().take(200).collect()
 }

@@ -1,4 +1,4 @@
-//! The system calls that have no safe form.
+//! The system calls for which no crate has a safe function.
 
 #![expect(
     unsafe_code,
@@ -15,7 +15,7 @@ use rustix::ioctl::{self, NoArg, Opcode, Setter, opcode};
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::Signal;
 
-/// The most entropy one call takes.
+/// The most entropy for one call.
 pub(crate) const MAX_ENTROPY_BYTES: usize = 256;
 
 /// The kernel's `struct rand_pool_info` with room for [`MAX_ENTROPY_BYTES`].
@@ -48,24 +48,24 @@ pub(crate) fn reseed(random: &File, entropy: &[u8]) -> io::Result<()> {
         buffer,
     };
     // SAFETY: RNDADDENTROPY reads a `struct rand_pool_info` and, after it, `buffer_bytes` bytes,
-    // which lie inside `request`; it writes nothing to memory of ours.
+    // which lie inside `request`; it writes nothing to this process's memory.
     unsafe { ioctl::ioctl(random, Setter::<RNDADDENTROPY, _>::new(request)) }?;
     // SAFETY: RNDRESEEDCRNG takes no argument.
     unsafe { ioctl::ioctl(random, NoArg::<RNDRESEEDCRNG>::new()) }?;
     Ok(())
 }
 
-/// The first page of a file, as memory that is shared with whoever reads the file.
+/// The first page of a file, as memory that is shared with readers of the file.
 #[derive(Debug)]
 pub(crate) struct FirstPage(*mut u8);
 
 impl FirstPage {
-    /// What all pages have, at least.
+    /// The smallest size of a page.
     pub(crate) const BYTES: usize = 4096;
 
     pub(crate) fn map(file: &File) -> io::Result<Self> {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: the kernel chooses an address where nothing is.
+        // SAFETY: the kernel chooses an unused address.
         let address = unsafe {
             let flags = MapFlags::SHARED;
             rustix::mm::mmap(ptr::null_mut(), Self::BYTES, protection, flags, file, 0)?
@@ -73,8 +73,8 @@ impl FirstPage {
         Ok(Self(address.cast()))
     }
 
-    /// Writes to the file's beginning, which must be at least as long: whoever shortens it before
-    /// ends the agent. More than a page is not written.
+    /// Writes to the file's beginning, which must be at least as long: if the file is shortened
+    /// before, the agent is killed. Writes at most a page.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let length = bytes.len().min(Self::BYTES);
         // SAFETY: the page is mapped until `self` is dropped, and no reference to it exists.
@@ -84,7 +84,7 @@ impl FirstPage {
 
 impl Drop for FirstPage {
     fn drop(&mut self) {
-        // SAFETY: it was mapped like this, and nobody else knows it.
+        // SAFETY: it was mapped like this, and there is no other pointer to it.
         let _unmapped = unsafe { rustix::mm::munmap(self.0.cast(), Self::BYTES) };
     }
 }

@@ -1,5 +1,5 @@
-//! The *workers* are threads for what takes long. The first waits in the template already: under
-//! software emulation the start of a thread costs a quarter of what it takes to unpack a small
+//! The *workers* are threads for long work. The first one already waits in the template: under
+//! software emulation the start of a thread costs a quarter of the time for unpacking a small
 //! archive.
 
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Enough for what is done here; buffers are on the heap.
+/// Enough for this work; buffers are on the heap.
 const STACK_BYTES: usize = 256 * 1024;
 
 /// How long the last jobs may take. One may wait for a lock that a command holds.
@@ -16,7 +16,7 @@ const END_LIMIT: Duration = Duration::from_secs(2);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// As many threads as there were ever jobs at once.
+/// There are as many threads as there were ever concurrent jobs.
 pub(crate) struct Workers(Arc<Shared>);
 
 #[derive(Default)]
@@ -27,7 +27,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// Never more than there are idle threads.
+    /// Never more than the number of idle threads.
     jobs: VecDeque<Job>,
     idle: usize,
     threads: usize,
@@ -42,10 +42,10 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Has `job` done at once.
+    /// Runs `job` at once, on a worker.
     ///
     /// # Errors
-    /// When it needs one more thread, and there is none to be had.
+    /// When it needs another thread, and none can be started.
     pub(crate) fn start(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let mut state = self.0.lock();
         if state.idle == state.jobs.len() {
@@ -69,7 +69,7 @@ impl Workers {
 }
 
 impl Drop for Workers {
-    /// Waits until everything is done, but not for long, and lets the threads go.
+    /// Waits, for a limited time, until all jobs are done, and lets the threads end.
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.closed = true;
@@ -100,7 +100,7 @@ impl Shared {
         }
     }
 
-    /// A panic ends the agent and with it the machine, so a poisoned lock guards nothing broken.
+    /// A panic ends the agent and with it the machine, so a poisoned lock protects no broken state.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,7 +134,7 @@ mod tests {
                 };
                 workers.start(job).unwrap();
             }
-            // All four are there at once.
+            // All four run at the same time.
             go.wait();
             threads.extend(gone.1.iter().take(4));
             while workers.0.lock().idle < 4 {

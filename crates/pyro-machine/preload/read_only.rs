@@ -1,14 +1,14 @@
-//! A library that is loaded into QEMU before 8.2, which opens the file of a private memory mapping
-//! for writing: with this, it opens that one file for reading. A guest that has broken out into
-//! its QEMU cannot alter the template that others are clones of then.
+//! A library that is loaded into QEMU before 8.2. These versions open the file of a private memory
+//! mapping for writing; the library makes them open that one file for reading. A guest that has
+//! broken out into its QEMU then cannot alter the template from which other machines are cloned.
 //!
-//! It has no standard library, and of the C library it needs two names. `build.rs` compiles it.
+//! It has no standard library, and needs two symbols of the C library. `build.rs` compiles it.
 
 #![no_std]
 
 use core::ffi::{c_char, c_int, c_long, c_uint};
 
-/// The file, by exactly the path that QEMU is given.
+/// The variable that names the file, by exactly the path that QEMU is given.
 const VARIABLE: &[u8] = b"PYRO_READ_ONLY=";
 
 /// Numbers of x86-64 Linux (asm/unistd_64.h, asm-generic/fcntl.h, linux/fcntl.h).
@@ -17,7 +17,7 @@ const HERE: c_long = -100;
 const ACCESS_MODE: c_int = 0o3;
 const CREATE: c_int = 0o100;
 const TRUNCATE: c_int = 0o1000;
-/// What the kernel returns instead of a descriptor is an error's number, negated.
+/// The kernel returns an error as its negated number instead of a descriptor.
 const LARGEST_ERROR: c_long = 4095;
 
 unsafe extern "C" {
@@ -25,22 +25,22 @@ unsafe extern "C" {
     fn __errno_location() -> *mut c_int;
 }
 
-/// Replaces the C library's function, which takes the mode only where it creates a file. The
-/// calling convention is the same.
+/// Replaces the C library's function, whose mode matters only if it creates a file. The calling
+/// convention is the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
-    // SAFETY: the caller gives what `open` takes.
+    // SAFETY: the caller passes the arguments of `open`.
     unsafe { open_for_reading_if_named(path, flags, mode) }
 }
 
-/// As `open`, under the name that programs for large files call.
+/// As `open`, under the name that programs with large-file support call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
     // SAFETY: as above.
     unsafe { open_for_reading_if_named(path, flags, mode) }
 }
 
-/// As `open`, under the names that fortified programs call where nothing is created.
+/// As `open`, under the names that fortified programs call if no file is created.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __open_2(path: *const c_char, flags: c_int) -> c_int {
     // SAFETY: as above.
@@ -77,7 +77,7 @@ unsafe fn open_for_reading_if_named(path: *const c_char, flags: c_int, mode: c_u
         );
     }
     if (-LARGEST_ERROR..0).contains(&result) {
-        // SAFETY: the C library's place for this thread's error.
+        // SAFETY: the address of the C library's `errno` of this thread.
         unsafe { *__errno_location() = -result as c_int };
         return -1;
     }
@@ -101,7 +101,7 @@ unsafe fn is_named(path: *const c_char) -> bool {
         if unsafe { starts_with(variable, VARIABLE) } {
             return unsafe { same(variable.add(VARIABLE.len()), path) };
         }
-        // SAFETY: the list goes on.
+        // SAFETY: the list has not ended yet.
         entry = unsafe { entry.add(1) };
     }
 }
@@ -109,7 +109,7 @@ unsafe fn is_named(path: *const c_char) -> bool {
 unsafe fn starts_with(text: *const c_char, start: &[u8]) -> bool {
     let mut at = 0;
     while at < start.len() {
-        // SAFETY: all before was equal, so the text has not ended.
+        // SAFETY: all bytes before were equal, so the text has not ended.
         if unsafe { *text.add(at) } as u8 != start[at] {
             return false;
         }
@@ -121,7 +121,7 @@ unsafe fn starts_with(text: *const c_char, start: &[u8]) -> bool {
 unsafe fn same(one: *const c_char, other: *const c_char) -> bool {
     let mut at = 0;
     loop {
-        // SAFETY: all before was equal and no end.
+        // SAFETY: all bytes before were equal and not the end.
         let (left, right) = unsafe { (*one.add(at), *other.add(at)) };
         if left != right {
             return false;

@@ -2,10 +2,10 @@
 //! own translator (TCG) everywhere.
 //!
 //! A `/dev/kvm` that opens proves nothing: some hosts have one that answers, creates virtual
-//! machines and never runs a stock kernel. So KVM is used when the device says that it is one, the
-//! processor says it virtualises, **and** a guest has answered under it since the host booted. The
-//! first that does is the proof. Where none does, guests are emulated, and KVM is tried again later:
-//! a host may be too busy, or its KVM taken, for a while.
+//! machines and never runs a stock kernel. So KVM is used if the device reports that it is KVM, the
+//! processor reports virtualisation, **and** a guest has answered under it since the host booted.
+//! The first guest that answers is the proof. If none does, guests are emulated, and KVM is tried
+//! again later: a host may be too busy, or its KVM taken, for a while.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -18,7 +18,7 @@ use crate::{Error, kvm};
 
 const DEVICE: &str = "/dev/kvm";
 
-/// What runs the guest's instructions.
+/// What executes the guest's instructions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Accelerator {
     /// The hardware.
@@ -43,7 +43,7 @@ impl fmt::Display for Accelerator {
     }
 }
 
-/// What the caller wants.
+/// The accelerator that the caller asks for.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AcceleratorChoice {
@@ -69,19 +69,19 @@ impl FromStr for AcceleratorChoice {
     }
 }
 
-/// What trying KVM showed.
+/// The result of trying KVM.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
     /// A guest answered under it.
     Works,
-    /// None did, the last time.
+    /// No guest answered, the last time.
     Fails {
         /// What happened instead.
         reason: String,
         /// When that was, in seconds since the Unix epoch.
         tried_at: u64,
-        /// How often it was tried in vain.
+        /// How often it has failed.
         times: u32,
     },
 }
@@ -104,7 +104,7 @@ impl Verdict {
         }
     }
 
-    /// Whether it is time to try again. A clock that was set back does not put it off.
+    /// Whether to try again. A clock that was set back does not delay it.
     fn is_stale(&self, now: u64) -> bool {
         match self {
             Self::Works => false,
@@ -119,13 +119,13 @@ impl Verdict {
     }
 }
 
-/// The time, in seconds since the Unix epoch.
+/// The current time, in seconds since the Unix epoch.
 pub(crate) fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| now.as_secs())
 }
 
-/// What the device node and the processor say about KVM.
+/// What the device node and the processor report about KVM.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KvmDevice {
     /// The device node exists.
@@ -136,12 +136,12 @@ pub struct KvmDevice {
     pub writable: bool,
     /// The processor has `vmx` or `svm`.
     pub processor_flag: bool,
-    /// What the device says that keeps it from running machines, if it could be opened.
+    /// Why the device cannot run machines, as it reports itself, if it could be opened.
     pub fault: Option<String>,
 }
 
 impl KvmDevice {
-    /// Looks at this host, and asks the device.
+    /// Examines this host, and queries the device.
     pub fn detect() -> Self {
         let device = OpenOptions::new().read(true).write(true).open(DEVICE);
         Self {
@@ -150,12 +150,12 @@ impl KvmDevice {
         }
     }
 
-    /// Returns what keeps anybody from running machines by it, whatever the processor says.
+    /// Returns why the device cannot run machines, regardless of the processor.
     pub(crate) fn unusable(&self) -> Option<String> {
         obstacle(self).filter(|_| !(self.readable && self.writable) || self.fault.is_some())
     }
 
-    /// Looks at this host.
+    /// Examines this host, without the device's own report.
     pub(crate) fn look() -> Self {
         let open = |read, write| OpenOptions::new().read(read).write(write).open(DEVICE);
         Self {
@@ -184,14 +184,14 @@ fn has_virtualisation_flag(cpuinfo: &str) -> bool {
 pub(crate) struct Judgement {
     /// The accelerator to try first.
     pub(crate) accelerator: Accelerator,
-    /// Whether a guest has booted under it since the host did.
+    /// Whether a guest has answered under it since the host booted.
     pub(crate) proved: bool,
-    /// Why, for people.
+    /// The reason, for people.
     pub(crate) reason: String,
 }
 
-/// Chooses an accelerator from what the caller wants, what the host shows, and what trying KVM
-/// has shown since the host booted.
+/// Chooses an accelerator from the caller's choice, the host's KVM, and the results of trying KVM
+/// since the host booted.
 ///
 /// # Errors
 /// When KVM was asked for and the device cannot be used at all.
@@ -214,7 +214,7 @@ pub(crate) fn judge(
     let obstacle = obstacle(device);
     Ok(match (choice, obstacle, tried) {
         (AcceleratorChoice::Tcg, ..) => tcg("software emulation was asked for".into()),
-        // Asked for by name: try it, whatever the other signs say.
+        // The user asked for KVM: try it, whatever the processor reports.
         (AcceleratorChoice::Kvm, ..) => match device.unusable() {
             Some(reason) => return Err(Error::KvmUnavailable { reason }),
             None => kvm(true, "KVM was asked for"),
@@ -236,7 +236,7 @@ pub(crate) fn judge(
     })
 }
 
-/// What keeps KVM from being worth a try.
+/// Returns why KVM is not worth a try.
 fn obstacle(device: &KvmDevice) -> Option<String> {
     Some(if !device.exists {
         format!("{DEVICE} does not exist")
@@ -310,7 +310,7 @@ mod tests {
             Verdict::failed(Some(&verdict), String::new(), 0)
         });
         assert!(!often.is_stale(RETRY_LIMIT_SECONDS - 1) && often.is_stale(RETRY_LIMIT_SECONDS));
-        // It works again: what was before is forgotten.
+        // KVM works again, so earlier failures do not count.
         let fresh = Verdict::failed(Some(&Verdict::Works), String::new(), 0);
         assert!(matches!(fresh, Verdict::Fails { times: 1, .. }));
     }

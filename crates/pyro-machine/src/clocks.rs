@@ -1,27 +1,26 @@
-//! The *clocks* of a guest that has booted are right, or the guest is not used.
+//! The *clocks* of a guest are checked when it has booted; a guest with wrong clocks is not used.
 //!
 //! The kernel measures the timer of its local APIC against the time-stamp counter, in a loop of a
-//! tenth of a second. Whoever takes the processor away in that time, a busy host or a limit, makes
-//! the result wrong, by half or double, or has the kernel give the timer up. It has nothing to check
-//! the result by, and cannot be told the rate. But the rate is known here.
+//! tenth of a second. If the processor is taken away in that time, by a busy host or a limit, the
+//! result is off by half or double, or the kernel gives the timer up. It cannot verify the result,
+//! and there is no way to pass it the rate. But the host knows the rate.
 
 use pyro_protocol::Clocks;
 
 use crate::Accelerator;
 
-/// QEMU's local APIC counts at 1 GHz (its clock is one nanosecond: `hw/intc/apic.c`), KVM's too
-/// (`APIC_BUS_CYCLE_NS`); the kernel has it divide by 16
-/// (`APIC_DIVISOR`).
+/// QEMU's local APIC counts at 1 GHz (its clock is one nanosecond: `hw/intc/apic.c`), like KVM's
+/// (`APIC_BUS_CYCLE_NS`); the kernel makes it divide by 16 (`APIC_DIVISOR`).
 const APIC_HERTZ: u64 = 62_500_000;
-/// With a deadline the timer is the time-stamp counter, which the kernel divides by 8
+/// In deadline mode the timer uses the time-stamp counter, which the kernel divides by 8
 /// (`TSC_DIVISOR`).
 const DEADLINE_DIVISOR: u64 = 8;
-/// How wrong a rate may be, in percent.
+/// The tolerated error of a rate, in percent.
 const TOLERANCE_PERCENT: u64 = 2;
 
-/// Returns what is wrong with the clocks of a guest that has just booted.
+/// Returns the fault in the clocks of a guest that has just booted, if there is one.
 pub(crate) fn fault(clocks: &Clocks, accelerator: Accelerator, tsc_khz: u64) -> Option<String> {
-    // The early one is the same counter, before the kernel has told everything of it.
+    // `tsc-early` is the same counter, before the kernel has finished setting it up.
     let trusted: &[&str] = match accelerator {
         Accelerator::Kvm => &["kvm-clock", "tsc", "tsc-early"],
         Accelerator::Tcg => &["tsc", "tsc-early"],

@@ -1,6 +1,6 @@
-//! The *console* is what the guest's kernel and QEMU print: kept in a file for whoever wants to
-//! look, its end in memory for error messages. Both are bounded, because the guest decides how
-//! much there is.
+//! The *console* is the output of the guest's kernel and of QEMU: kept in a file for people, with
+//! its end in memory for error messages. Both are bounded, because the guest decides how much it
+//! prints.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -18,9 +18,9 @@ use crate::vmm::qemu::NO_PEER;
 
 /// The file starts over when it has grown to this size.
 const FILE_LIMIT_BYTES: usize = 1024 * 1024;
-/// What is kept in memory.
+/// How much is kept in memory.
 const TAIL_LIMIT_BYTES: usize = 16 * 1024;
-/// What an error message shows.
+/// How many lines an error message shows.
 const SHOWN_LINES: usize = 20;
 
 /// Reads one stream of messages until its end.
@@ -42,11 +42,11 @@ impl Console {
     }
 
     /// Waits until the other end is closed, for a moment at most, and returns the last lines. May
-    /// be asked by many, one after the other.
+    /// be called repeatedly.
     pub(crate) async fn last_words(&mut self) -> String {
         let limit = std::time::Duration::from_millis(500);
-        // A task that is done must not be waited for again. A reader that is not done yet has
-        // still read nearly everything.
+        // A finished task must not be awaited again. A reader that is not finished yet has still
+        // read nearly everything.
         if !self.reader.is_finished() {
             let _ = tokio::time::timeout(limit, &mut self.reader).await;
         }
@@ -62,7 +62,7 @@ impl Drop for Console {
     }
 }
 
-/// The last lines in a console's file, for those who do not read the stream.
+/// Returns the last lines of a console's file, for processes that do not read the stream.
 pub(crate) fn last_words_in(path: &Path) -> String {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|mut file| {
@@ -98,16 +98,16 @@ async fn read(mut stream: UnixStream, mut file: File, tail: Arc<Mutex<VecDeque<u
     }
 }
 
-/// What is said of every machine, and looks like the cause of something.
+/// Messages that every machine prints and that look like the cause of a failure.
 const SAID_OF_ALL: [&str; 3] = [
     NO_PEER,
-    // There is no PCI, on purpose.
+    // The machine has no PCI, on purpose.
     "PCI: Fatal: No config space access function found",
     "PCI: System does not support PCI",
 ];
 
-/// The last lines of `text`, without control characters that a terminal would obey: it comes
-/// from the guest.
+/// Returns the last lines of `text`, which comes from the guest, without control characters that a
+/// terminal would obey.
 fn last_lines(text: &str) -> String {
     let clean: String = text
         .chars()
@@ -120,7 +120,7 @@ fn last_lines(text: &str) -> String {
         })
         .collect();
     let hidden = lines.len().saturating_sub(SHOWN_LINES);
-    // A panic is told in one line, before the many lines of a trace.
+    // A panic is one line, before the many lines of a trace.
     let panic = lines[..hidden]
         .iter()
         .rfind(|line| line.contains("Kernel panic"));

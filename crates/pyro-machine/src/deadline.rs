@@ -1,27 +1,27 @@
 //! A *deadline* for work that another process does. On a busy host that process may wait for a
-//! processor most of the time, and a guest that is slow for this reason alone must not be taken for
+//! processor most of the time, and a guest that is slow only for this reason must not be treated as
 //! one that hangs. So the time in which the process waits for a processor does not count.
 
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// However long the process waits for a processor, its work ends after so many times the limit.
+/// The deadline passes in any case after this many times the limit.
 const HARD_FACTOR: u32 = 10;
-/// A limit that is nearly reached is looked at again after this, not sooner.
+/// The shortest interval between two checks, even if the limit is nearly reached.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The limit has passed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Passed;
 
-/// When the work of a process has to be done.
+/// The time by which the work of a process must be done.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     process: Option<u32>,
     limit: Duration,
     begun: Instant,
-    /// How long the process had waited for a processor before.
+    /// How long the process had waited for a processor at the beginning.
     waited_before: Duration,
 }
 
@@ -40,7 +40,7 @@ impl Deadline {
     /// Waits for `work`, until the limit has passed.
     pub(crate) async fn bound<T>(self, work: impl Future<Output = T>) -> Result<T, Passed> {
         tokio::select! {
-            // What is done is done, however late.
+            // Finished work counts, even if it is late.
             biased;
             done = work => Ok(done),
             () = self.passed() => Err(Passed),
@@ -60,8 +60,8 @@ impl Deadline {
     }
 }
 
-/// How much of `limit` is left `elapsed` after the beginning, of which the process has `waited` for
-/// a processor.
+/// Returns how much of `limit` is left after `elapsed`, of which the process has `waited` for a
+/// processor.
 fn left(limit: Duration, elapsed: Duration, waited: Duration) -> Duration {
     let counted = elapsed.saturating_sub(waited);
     let hard_limit = limit.saturating_mul(HARD_FACTOR);
@@ -69,8 +69,8 @@ fn left(limit: Duration, elapsed: Duration, waited: Duration) -> Duration {
     limit.saturating_sub(counted).min(until_hard_limit)
 }
 
-/// How long a process has waited for a processor since it began: the thread that has waited longest
-/// stands for all. Zero where the kernel does not say.
+/// Returns how long a process has waited for a processor since it began: the longest wait of its
+/// threads. Zero if the kernel does not report it.
 fn waited(process: Option<u32>) -> Duration {
     let Some(process) = process else {
         return Duration::ZERO;
@@ -179,7 +179,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_done_in_time_is_returned_and_what_is_not_is_given_up() {
-        // Its clock is the real one, so that only a limit of zero passes while time stands still.
+        // `Instant` does not follow tokio's paused clock, so only a limit of zero passes.
         let patient = Deadline::new(None, seconds(60));
         assert_eq!(patient.bound(async { 1 }).await, Ok(1));
         let impatient = Deadline::new(None, Duration::ZERO);

@@ -1,6 +1,6 @@
-//! A *descriptor* is an open file that this process got from whoever started it: a pipe, a file, a
-//! terminal, a socket. Others may hold it too and may have set it to `O_NONBLOCK`, which holds for
-//! all of them; it is not ours to change, so who reads or writes here waits instead.
+//! A *descriptor* is an open file that this process inherited: a pipe, a file, a terminal, a
+//! socket. Other processes may share it and may have set it to `O_NONBLOCK`, which applies to all
+//! of them. This process must not change that, so its reads and writes wait with `poll` instead.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,10 +17,10 @@ use tokio::task::{JoinHandle, spawn_blocking};
 /// The most that is read or written at once, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Reads what is there, and waits until there is something. Returns 0 at the end.
+/// Reads available data, and waits if there is none. Returns 0 at the end.
 ///
 /// # Errors
-/// When it cannot be read. An end is not an error, and an error is not an end.
+/// When it cannot be read. The end is not an error, and an error is not the end.
 pub fn read(descriptor: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match rustix::io::read(&descriptor, &mut *buffer) {
@@ -30,7 +30,7 @@ pub fn read(descriptor: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// Writes all of `bytes`, and waits as often as there is no room.
+/// Writes all of `bytes`, and waits whenever there is no room.
 ///
 /// # Errors
 /// When it cannot be written; [`ErrorKind::BrokenPipe`] if the reader went away.
@@ -45,18 +45,18 @@ pub fn write_all(descriptor: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether it was opened for reading. `nohup`, for one, gives programs an input that was not.
+/// Whether it was opened for reading. `nohup`, for example, gives programs an input that was not.
 pub fn is_readable(descriptor: impl AsFd) -> bool {
     let mode = rustix::fs::fcntl_getfl(descriptor).map(|flags| flags & OFlags::RWMODE);
     mode.is_ok_and(|mode| mode != OFlags::WRONLY)
 }
 
-/// Returns when it is worth trying again.
+/// Returns when a retry may succeed.
 fn wait_after(error: Errno, descriptor: &impl AsFd, wanted: PollFlags) -> io::Result<()> {
     match error {
         Errno::INTR => Ok(()),
-        // Both are `EWOULDBLOCK` here. Also an error or a hang-up ends the waiting: the next try
-        // says which.
+        // Both are `EWOULDBLOCK` here. An error or a hang-up also ends the wait: the next attempt
+        // reports which.
         Errno::AGAIN => match poll(&mut [PollFd::new(descriptor, wanted)], None) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
@@ -65,12 +65,12 @@ fn wait_after(error: Errno, descriptor: &impl AsFd, wanted: PollFlags) -> io::Re
     }
 }
 
-/// Reads a descriptor, in a thread where it waits.
+/// Reads a descriptor, in a thread that may block.
 #[derive(Debug)]
 pub struct DescriptorReader {
     descriptor: Arc<OwnedFd>,
     under_way: Option<JoinHandle<io::Result<Vec<u8>>>>,
-    /// What was read and not taken yet.
+    /// Data that was read and not consumed yet.
     rest: Vec<u8>,
     taken: usize,
 }
@@ -115,7 +115,7 @@ impl AsyncRead for DescriptorReader {
     }
 }
 
-/// Writes a descriptor, in a thread where it waits. What was written is out when it was flushed.
+/// Writes a descriptor, in a thread that may block. A flush waits until all data is written.
 #[derive(Debug)]
 pub struct DescriptorWriter {
     descriptor: Arc<OwnedFd>,

@@ -1,4 +1,4 @@
-//! What can go wrong between a specification and an answering guest.
+//! The *errors* between a specification and a guest that answers.
 
 use std::path::{Path, PathBuf};
 
@@ -7,26 +7,26 @@ use pyro_protocol::{Refusal, RefusalReason};
 use crate::cell::Piece;
 use crate::vmm::qemu::{MINIMUM_VERSION, PROGRAM};
 
-/// Why there is no machine, or why it stopped being one.
+/// Why a machine did not start, or why it stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No QEMU in the search path.
     #[error("{PROGRAM} is not installed")]
     QemuMissing,
-    /// The installed QEMU is older than what restores and boots reliably.
+    /// The installed QEMU is older than the versions that restore and boot reliably.
     #[error("{} is QEMU {version}, older than {MINIMUM_VERSION}", path.display())]
     QemuTooOld {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
-        /// What it says it is.
+        /// Its version, in its own words.
         version: String,
     },
-    /// The installed QEMU does not even tell its version.
+    /// The installed QEMU does not print its version.
     #[error("{} does not run: {output}", path.display())]
     QemuUnusable {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
-        /// What it printed.
+        /// Its output.
         output: String,
     },
     /// KVM was asked for and cannot be had.
@@ -49,7 +49,7 @@ pub enum Error {
     Spawn {
         /// The program.
         program: PathBuf,
-        /// Why.
+        /// The reason.
         #[source]
         source: std::io::Error,
     },
@@ -58,7 +58,7 @@ pub enum Error {
     IsolationMissing {
         /// The piece.
         piece: Piece,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// The private disk could not be made.
@@ -66,7 +66,7 @@ pub enum Error {
     Disk {
         /// The disk's file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         detail: String,
     },
     /// A template could not be made or read.
@@ -74,13 +74,13 @@ pub enum Error {
     Template {
         /// Its directory.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         detail: String,
     },
     /// The file system that holds the machine's directory is full.
     #[error("no space left on the device that holds {}", path.display())]
     NoSpace {
-        /// What could not be written.
+        /// The file that could not be written.
         path: PathBuf,
     },
     /// The guest's agent did not answer in time.
@@ -90,29 +90,29 @@ pub enum Error {
     BootTimedOut {
         /// The limit.
         seconds: u64,
-        /// What was still missing.
+        /// The step that was not reached.
         waited_for: &'static str,
         /// The accelerator in use.
         accelerator: &'static str,
-        /// What the guest's console and QEMU said last.
+        /// The last output of the guest's console and of QEMU.
         tails: Tails,
     },
     /// The VMM ended before the guest's agent answered.
     #[error("the machine stopped while booting (waited for {waited_for}): {status}")]
     BootFailed {
-        /// What was still missing.
+        /// The step that was not reached.
         waited_for: &'static str,
         /// How the VMM ended.
         status: String,
-        /// What the guest's console and QEMU said last.
+        /// The last output of the guest's console and of QEMU.
         tails: Tails,
     },
-    /// The agent answered that it cannot do what was asked.
+    /// The agent reported that it could not set the machine up.
     #[error("the guest could not be set up: {message}")]
     GuestSetup {
-        /// The agent's words.
+        /// The agent's message.
         message: String,
-        /// What the guest's console and QEMU said last.
+        /// The last output of the guest's console and of QEMU.
         tails: Tails,
     },
     /// The machine stopped while a command ran in it.
@@ -120,75 +120,75 @@ pub enum Error {
     Stopped {
         /// How the VMM ended.
         status: String,
-        /// What the guest's console and QEMU said last.
+        /// The last output of the guest's console and of QEMU.
         tails: Tails,
     },
-    /// The guest's kernel got its clocks wrong, as often as it was booted.
+    /// The guest's kernel got its clocks wrong in every boot.
     #[error("the guest's clocks are wrong: {fault}")]
     GuestClocks {
-        /// What is wrong.
+        /// The fault.
         fault: String,
     },
-    /// The call cannot be handed to the guest, or the guest did not carry it out.
+    /// The guest refused the call or did not carry it out.
     #[error("the guest did not {}: {}", undone(.0.reason), .0.message)]
     Refused(Refusal),
-    /// The guest's side of the protocol broke its rules.
+    /// The guest's agent violated the protocol.
     #[error("the guest broke the protocol: {detail}")]
     Protocol {
-        /// What it did.
+        /// The violation.
         detail: String,
     },
-    /// Whoever started this process lets it have too little.
+    /// The limits of this process are too low.
     #[error("this process may have {has} {what}, and needs {needed}")]
     ResourceLimit {
-        /// What there is too little of.
+        /// The resource.
         what: &'static str,
-        /// The shell's name for the limit.
+        /// The name of the limit in the shell.
         name: &'static str,
-        /// How much it may have.
+        /// The limit.
         has: u64,
-        /// How much it needs.
+        /// The amount needed.
         needed: u64,
     },
-    /// All places for active machines are taken.
+    /// All slots are taken.
     #[error("max active VMs reached ({limit}); delete old VMs first")]
     TooManyActive {
-        /// How many there may be.
+        /// The number of slots.
         limit: usize,
     },
-    /// The guest did not write everything to its disk; it runs on.
+    /// The guest did not write everything to its disk; the machine keeps running.
     #[error("the guest cannot write what it has cached: {message}")]
     NotFlushed {
-        /// Why.
+        /// The reason.
         message: String,
     },
-    /// QEMU does not stop or go on when it is told to; the machine is as it was.
+    /// QEMU did not stop or resume the guest's processors; the machine is unchanged.
     #[error("QEMU does not {action} the machine: {reason}")]
     NotControlled {
-        /// What it was told.
+        /// The action.
         action: &'static str,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The guest did not power off when it was told to.
+    /// The guest did not power off in time.
     #[error("the guest did not power off within {seconds} s")]
     NotShutDown {
         /// The limit.
         seconds: u64,
     },
-    /// Whoever reads the command's output went away.
+    /// The reader of the command's output went away.
     #[error("the reader of the command's output is gone")]
     OutputClosed,
-    /// The command's output cannot be written to where it goes.
+    /// The command's output cannot be written to its destination.
     #[error("the command's output cannot be written: {message}")]
     OutputFailed {
-        /// Why.
+        /// The reason.
         message: String,
     },
-    /// The command's standard input cannot be read. That is not its end: the command was ended.
+    /// The command's input cannot be read, which is not its end: the command was killed.
     #[error("standard input cannot be read: {message}")]
     InputFailed {
-        /// Why.
+        /// The reason.
         message: String,
     },
     /// The store could not be written.
@@ -207,7 +207,7 @@ impl From<pyro_store::Error> for Error {
     }
 }
 
-/// The last words of a machine that failed.
+/// The last output of a machine that failed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Tails {
     /// The end of the guest's console.
@@ -364,7 +364,7 @@ impl Error {
         }
     }
 
-    /// What it means that the command's output cannot be written.
+    /// The error of a command's output that cannot be written.
     pub fn output(error: &std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::BrokenPipe => Self::OutputClosed,
@@ -374,14 +374,14 @@ impl Error {
         }
     }
 
-    /// What it means that the command's input cannot be read.
+    /// The error of a command's input that cannot be read.
     pub fn input(error: &std::io::Error) -> Self {
         Self::InputFailed {
             message: error.to_string(),
         }
     }
 
-    /// What it means that a file of a template cannot be read or written.
+    /// The error of a template's file that cannot be read or written.
     pub(crate) fn template(path: &Path, error: &std::io::Error) -> Self {
         if matches!(
             error.kind(),
@@ -416,7 +416,7 @@ impl Error {
         )
     }
 
-    /// Whether it is a guest's answer, or what came of one: its machine runs.
+    /// Whether the error is an answer of a guest, or follows from one: then its machine is running.
     pub(crate) fn guest_has_answered(&self) -> bool {
         matches!(
             self,
@@ -429,7 +429,7 @@ impl Error {
         self.is_of_the_start() || matches!(self, Self::KvmUnavailable { .. })
     }
 
-    /// Whether a machine did not come up, as opposed to not being started at all.
+    /// Whether a machine failed to start, as opposed to a start that was never attempted.
     pub(crate) fn is_of_the_start(&self) -> bool {
         matches!(
             self,
@@ -441,7 +441,7 @@ impl Error {
         )
     }
 
-    /// What the machine said last, where it said anything.
+    /// The last output of the machine, if there is any.
     pub fn tails(&self) -> Option<&Tails> {
         match self {
             Self::BootTimedOut { tails, .. }
@@ -453,7 +453,7 @@ impl Error {
     }
 }
 
-/// What was to be done, in an error's message.
+/// The failed action, for an error's message.
 fn undone(reason: RefusalReason) -> &'static str {
     match reason {
         RefusalReason::BadStream
@@ -469,7 +469,7 @@ fn undone(reason: RefusalReason) -> &'static str {
     }
 }
 
-/// What to do after a call was not carried out.
+/// The remedy for a call that was not carried out.
 fn after_refusal(reason: RefusalReason) -> &'static str {
     match reason {
         RefusalReason::BadStream

@@ -1,5 +1,5 @@
-//! What takes bytes from outside, for fuzzers: from a guest, from QEMU, from a guest's network card
-//! and from passt. Nothing here is for other use.
+//! The parsers of data from outside, for fuzzers: from a guest, from QEMU, from a guest's network
+//! card and from passt. Nothing here is for other use.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -12,7 +12,7 @@ use crate::guest::{Command, Guest, Streams};
 use crate::network;
 use crate::vmm::qemu::Qmp;
 
-/// Longer than anything takes whose other end has said all that it will say.
+/// Longer than any reader takes once the other end has sent everything.
 const LIMIT: Duration = Duration::from_secs(20);
 
 thread_local! {
@@ -22,23 +22,23 @@ thread_local! {
         .expect("a process can have a runtime");
 }
 
-/// A connection whose other end has said this, and will say no more. What is said to it is not
-/// read.
+/// Returns a connection whose other end has sent `bytes` and sends nothing more. Data for that end
+/// is not read.
 fn said(bytes: &[u8]) -> (UnixStream, UnixStream) {
     let (ours, theirs) = UnixStream::pair().expect("a process can have sockets");
     theirs
         .set_nonblocking(true)
         .expect("a socket can be set to that");
-    // What does not fit is as good as not said.
+    // Bytes that do not fit are dropped.
     let _ = (&theirs).write(bytes);
     let _ = theirs.shutdown(std::net::Shutdown::Write);
     (ours, theirs)
 }
 
-/// A guest says this to a host that wants something of it, chosen by `turn`.
+/// A guest sends `bytes` to a host that makes a request, chosen by `turn`.
 ///
 /// # Panics
-/// When the host does not come to an end.
+/// When the host does not finish.
 pub fn guest_says(turn: u8, bytes: &[u8]) {
     RUNTIME.with(|runtime| {
         runtime.block_on(async {
@@ -91,10 +91,10 @@ pub fn guest_says(turn: u8, bytes: &[u8]) {
     });
 }
 
-/// QEMU says this on its control connection.
+/// QEMU sends `bytes` on its control connection.
 ///
 /// # Panics
-/// When it is waited for in vain, or its words are not made fit to be shown.
+/// When a wait does not end, or the text is not made safe to show.
 pub fn qemu_says(bytes: &[u8]) {
     RUNTIME.with(|runtime| {
         runtime.block_on(async {
@@ -111,23 +111,23 @@ pub fn qemu_says(bytes: &[u8]) {
     });
 }
 
-/// A frame comes from a guest's network card, or for it.
+/// A frame arrives from a guest's network card, or for it.
 ///
 /// # Panics
-/// When one gets out, or in, that may not.
+/// When a forbidden frame is passed on.
 pub fn frame_comes(bytes: &[u8]) {
     network::fuzz_frame(bytes);
 }
 
-/// A guest sends this to its name server.
+/// A guest sends a message to its name server.
 ///
 /// # Panics
-/// When it is handed on and no question.
+/// When a message that is no question is passed on.
 pub fn question_comes(bytes: &[u8]) {
     network::fuzz_question(bytes);
 }
 
-/// What was found out about the host is in this file.
+/// Reads a file of host facts.
 pub fn host_facts(path: &std::path::Path) {
     let _: Option<crate::HostFacts> = pyro_store::read_record(path);
 }

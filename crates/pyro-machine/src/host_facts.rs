@@ -1,6 +1,6 @@
-//! *Host facts* are what was found out about this host and need not be found out again: the
-//! counter's rate and whether KVM works (until the host boots again, or for a while), QEMU's version
-//! (until its file changes).
+//! *Host facts* are measured or tested once and kept: the rate of the time-stamp counter and
+//! whether KVM works (until the host reboots, or for a while), QEMU's version (until its file
+//! changes).
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -13,19 +13,19 @@ use crate::accelerator::Verdict;
 use crate::vmm::qemu;
 use crate::{Error, tsc};
 
-/// What is known about this host.
+/// The facts about this host.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct HostFacts {
     /// The boot these facts belong to.
     boot_id: String,
     /// Rate of the time-stamp counter, in kHz.
     pub(crate) tsc_khz: u64,
-    /// Whether KVM ran a guest, once that was tried.
+    /// Whether KVM has run a guest, if that was tried.
     pub kvm: Option<Verdict>,
     qemu: Option<KnownQemu>,
 }
 
-/// A QEMU whose version was asked once.
+/// A QEMU and its version.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 struct KnownQemu {
     #[serde(with = "pyro_protocol::octets::path")]
@@ -35,8 +35,8 @@ struct KnownQemu {
 }
 
 impl HostFacts {
-    /// Reads what is known from `path` and finds out the rest. Writes it back when it changed;
-    /// a file that cannot be written costs the next caller the same time again, nothing more.
+    /// Reads the facts from `path` and determines the rest. Writes the file back if they changed;
+    /// if it cannot be written, the next caller only spends the same time again.
     pub(crate) fn load(path: &Path) -> Self {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .unwrap_or_default()
@@ -56,7 +56,7 @@ impl HostFacts {
         fresh
     }
 
-    /// Returns the QEMU to use, asking its version only when the program changed.
+    /// Returns the QEMU to use; asks for its version only if the program changed.
     pub(crate) fn qemu(
         &mut self,
         search_path: &OsStr,
@@ -88,7 +88,7 @@ impl HostFacts {
         &self.boot_id
     }
 
-    /// Remembers whether KVM works, until the host boots again; `None`: it is to be tried anew.
+    /// Remembers whether KVM works, until the host reboots; with `None`, it is tried anew.
     pub(crate) fn remember_kvm(&mut self, verdict: Option<Verdict>, path: &Path) {
         if self.kvm != verdict {
             self.kvm = verdict;

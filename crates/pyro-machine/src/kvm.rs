@@ -1,5 +1,5 @@
-//! What the *KVM* device itself says. Opening it proves nothing: some hosts have a device that opens
-//! and is no KVM, or one whose processor another hypervisor has.
+//! What the *KVM* device itself reports. Opening it proves nothing: some hosts have a device that
+//! opens and is not KVM, or another hypervisor uses the processor.
 
 #![expect(unsafe_code, reason = "ioctls of a device have no safe form")]
 
@@ -14,7 +14,7 @@ use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
 const KVMIO: u8 = 0xAE;
 const GET_API_VERSION: Opcode = opcode::none(KVMIO, 0x00);
 const CREATE_VM: Opcode = opcode::none(KVMIO, 0x01);
-/// The only version there has been since 2007.
+/// The only version since 2007.
 const API_VERSION: i32 = 12;
 
 /// A request with the argument 0 that returns a number.
@@ -39,7 +39,7 @@ unsafe impl Ioctl for Request {
     }
 }
 
-/// Returns what keeps an open device from running machines, as far as it says.
+/// Returns why an open device cannot run machines, as far as it reports it.
 pub(crate) fn fault(device: &File) -> Option<String> {
     // SAFETY: it has no argument.
     match unsafe { ioctl(device, Request(GET_API_VERSION)) } {
@@ -51,10 +51,10 @@ pub(crate) fn fault(device: &File) -> Option<String> {
         }
         Err(error) => return Some(format!("is no KVM: {error}")),
     }
-    // SAFETY: the argument 0 is the default type of machine.
+    // SAFETY: the argument 0 selects the default type of machine.
     match unsafe { ioctl(device, Request(CREATE_VM)) } {
         Ok(machine) => {
-            // SAFETY: it is a descriptor that nobody else knows.
+            // SAFETY: this is the only owner of the descriptor.
             drop(unsafe { OwnedFd::from_raw_fd(machine) });
             None
         }

@@ -1,9 +1,9 @@
 //! A *machine* is one running virtual machine: a VMM process, its private disk, and a guest
 //! whose agent answers. [`Machines::launch`] makes one; dropping it ends it and leaves nothing behind.
 //!
-//! QEMU's words stay in the module `vmm::qemu`, the protocol's in `guest`.
+//! QEMU's terms stay in the module `vmm::qemu`, the protocol's in `guest`.
 //!
-//! The words are in `docs/glossary.md`.
+//! `docs/glossary.md` defines the words.
 
 mod accelerator;
 mod cell;

@@ -1,4 +1,4 @@
-//! The *limits* that whoever started this process has set for it (setrlimit(2)).
+//! The resource *limits* of this process (setrlimit(2)).
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -8,12 +8,11 @@ use crate::spec::MachineSpec;
 
 /// A call opens about thirty files at once.
 const OPEN_FILES: u64 = 64;
-/// As many as this process takes if it may: many machines can be served by one.
+/// The number that is requested if it is permitted: one process may serve many machines.
 const WANTED_OPEN_FILES: u64 = 4096;
 const MIB: u64 = 1024 * 1024;
 
-/// Raises this process's limits as far as it may do so itself. For programs: in a library, the
-/// limits are its user's.
+/// Raises this process's soft limits. For programs: in a library, the limits are the user's.
 pub fn raise_limits() {
     for (resource, wanted) in [
         (Resource::Nofile, Some(WANTED_OPEN_FILES)),
@@ -29,7 +28,7 @@ pub fn raise_limits() {
             (None, maximum) => maximum,
         };
         let current = raised;
-        // Up to the maximum it is always allowed.
+        // Raising a limit up to its maximum is always permitted.
         let _ = setrlimit(resource, Rlimit { current, ..limit });
     }
 }
@@ -37,7 +36,7 @@ pub fn raise_limits() {
 /// Checks that this process may open as many files as any call needs.
 ///
 /// # Errors
-/// When it may not.
+/// When it may not open that many.
 pub fn check_open_files() -> Result<(), Error> {
     check(
         "open files",

@@ -1,4 +1,4 @@
-//! *Machines* are started by this: where they live on this host, and what they are started with.
+//! *Machines* starts machines: it knows their directories and the settings for their start.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,11 +18,11 @@ use crate::spec::MachineSpec;
 use crate::template::{self, Templates};
 use crate::vmm::qemu;
 
-/// How long a guest may take to boot if the user says nothing, not counting the time in which its
-/// VMM waits for a processor.
+/// The default limit for a guest's boot, not counting the time in which its VMM waits for a
+/// processor.
 pub const DEFAULT_BOOT_LIMIT: Duration = Duration::from_secs(60);
 
-/// News of a launch.
+/// An event of a launch.
 #[derive(Clone, Debug)]
 pub enum LaunchEvent<'a> {
     /// The machine with this id is about to start.
@@ -31,10 +31,10 @@ pub enum LaunchEvent<'a> {
     Notice(String),
 }
 
-/// Who is told about a launch.
+/// Receives the events of a launch.
 pub(crate) type Listener<'a> = &'a (dyn Fn(LaunchEvent<'_>) + Send + Sync);
 
-/// How a machine may come to life.
+/// How a machine may be started.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Start {
     /// From a template, which is made if there is none.
@@ -44,26 +44,26 @@ pub enum Start {
     Boot,
 }
 
-/// Where machines live and how they are started on this host.
+/// The directories of machines, and the settings for their start on this host.
 #[derive(Clone, Debug)]
 pub struct Machines {
-    /// Directory for everything machines need at run time; private to the user.
+    /// Directory for everything that machines need at run time; private to the user.
     pub base_dir: PathBuf,
-    /// Directory for templates, which can be made again. Where it cannot be written, machines
-    /// are booted.
+    /// Directory for templates, which can be made again. If it cannot be written, machines are
+    /// booted.
     pub template_dir: PathBuf,
     /// Where programs are searched, as in `PATH`.
     pub search_path: OsString,
-    /// What should run the guests.
+    /// The choice of the accelerator.
     pub accelerator: AcceleratorChoice,
     /// How long a guest may take to boot.
     pub boot_limit: Duration,
-    /// How many machines may be active at a time; who comes later waits in line.
+    /// How many machines may be active at a time; further ones wait in line.
     pub active_limit: usize,
-    /// What machines with a network may reach besides the Internet.
+    /// The addresses outside the Internet that machines with a network may reach.
     pub network_allow: AllowList,
-    /// Pieces of the VMM's cell without which no machine runs. The others are in force where the
-    /// host has them.
+    /// Pieces of the VMM's cell without which no machine runs. The others are in force if the host
+    /// supports them.
     pub required_isolation: Vec<Piece>,
 }
 
@@ -74,17 +74,17 @@ impl Machines {
         sweep(&self.directory())
     }
 
-    /// Removes the templates that no machine can be restored from any more, and returns their
+    /// Removes the templates from which no machine can be restored any more, and returns their
     /// names, sorted.
     pub fn prune_templates(&self) -> Vec<String> {
         let boot_id = HostFacts::load(&self.facts_path()).boot_id().to_owned();
         Templates::new(self.template_dir.clone(), boot_id).prune()
     }
 
-    /// Says which accelerator the next machine will use and why.
+    /// Returns which accelerator the next machine will use and why.
     ///
     /// # Errors
-    /// When the accelerator that was asked for cannot be had.
+    /// When the requested accelerator is not available.
     pub fn judge_accelerator(&self) -> Result<(Accelerator, String), Error> {
         let facts = HostFacts::load(&self.facts_path());
         let judgement = judge(
@@ -96,7 +96,7 @@ impl Machines {
         Ok((judgement.accelerator, judgement.reason))
     }
 
-    /// Has the next guest try KVM, whatever came of it before.
+    /// Makes the next guest try KVM, whatever the earlier results.
     pub fn try_kvm_anew(&self) {
         let path = self.facts_path();
         HostFacts::load(&path).remember_kvm(None, &path);
@@ -105,7 +105,7 @@ impl Machines {
     /// Finds QEMU and checks its version.
     ///
     /// # Errors
-    /// When there is none, or none that is new enough.
+    /// When there is none, or it is too old.
     pub fn qemu(&self) -> Result<qemu::Program, Error> {
         let path = self.facts_path();
         HostFacts::load(&path).qemu(&self.search_path, &path)
@@ -115,29 +115,29 @@ impl Machines {
     /// network for them.
     ///
     /// # Errors
-    /// When the program is missing, or the host has no way out itself.
+    /// When the program is missing, or the host has no route to the Internet.
     pub fn check_network(&self) -> Result<PathBuf, Error> {
         network::check(&self.search_path)
     }
 
-    /// What the machine's network is made with, if it is to have one.
+    /// Returns what the machine's network needs, if it is to have one.
     pub(crate) fn access_for(&self, spec: &MachineSpec) -> Result<Option<Access>, Error> {
         let access = || Access::new(&self.search_path, self.network_allow.clone());
         spec.network.then(access).transpose()
     }
 
-    /// Where the files of the machine with this id are on the host, but for those that somebody
+    /// The directory on the host of the machine with this id, except for files that an instance
     /// keeps.
     pub fn directory_of(&self, id: &VmId) -> PathBuf {
         self.directory().join(id.as_str())
     }
 
-    /// Finds out what guests run on here, and whether that is proved to work.
+    /// Determines the platform for guests on this host, and whether it is proved to work.
     pub(crate) fn platform(&self) -> Result<(Platform, bool), Error> {
         let path = self.facts_path();
         let mut facts = HostFacts::load(&path);
         let program = facts.qemu(&self.search_path, &path)?;
-        // On the way of every machine: what a guest has proved the device need not say.
+        // Every start comes here, so a device that a guest has proved is not queried again.
         let device = match facts.kvm {
             Some(Verdict::Works) => KvmDevice::look(),
             _ => KvmDevice::detect(),
@@ -159,8 +159,8 @@ impl Machines {
     }
 
     /// Remembers what a start under KVM has shown. A guest that answers is the proof, whatever it
-    /// says. That none answered in time, or that its VMM was killed, shows little: the host may have
-    /// been busy. So it counts for a while only, and not at all with a limit shorter than usual.
+    /// answers. A timeout, or a killed VMM, shows little: the host may have been busy. So it counts
+    /// for a while only, and not at all with a limit shorter than the default.
     pub(crate) fn learn<T>(&self, platform: &Platform, started: &Result<T, Error>) {
         if platform.accelerator != Accelerator::Kvm {
             return;
@@ -207,7 +207,7 @@ impl Machines {
     }
 }
 
-/// The lines of `/proc/cpuinfo` that tell one processor from another.
+/// The lines of `/proc/cpuinfo` that distinguish one processor from another.
 fn processor() -> String {
     let told = ["vendor_id", "cpu family", "model", "stepping", "flags"];
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

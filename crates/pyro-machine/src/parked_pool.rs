@@ -1,10 +1,10 @@
-//! A *parked* machine is a clone kept one ahead of its use: restored, warmed up by throw-away
-//! commands, and paused. It has never run anyone's command, is handed out once, and is given an
-//! identity of its own when it is.
+//! A *parked* machine is a clone that is kept ready, one ahead: restored, warmed up by throw-away
+//! commands, and paused. It has never run a user's command, is handed out once, and then gets an
+//! identity of its own.
 //!
-//! A process of its own holds it. Whoever wants it connects to a socket and is sent the guest's
-//! connection; the machine lives as long as that socket connection does, or until nobody came for
-//! it. The holder ends it either way, off the clock of whoever used it.
+//! Its keeper is a process of its own. A process that wants the machine connects to the keeper's
+//! socket and receives the guest's connection. The machine lives as long as that connection, or
+//! until it was not claimed in time. The keeper then ends it, without delaying its user.
 
 use std::fs::{self, File};
 use std::io::{self, IoSlice, IoSliceMut, Read};
@@ -24,19 +24,19 @@ use rustix::net::{
 };
 use rustix::process::geteuid;
 
-/// The most that one user keeps parked.
+/// The limit for one user.
 const COUNT_LIMIT: usize = 2;
-/// What one takes, generously, in KiB; at most an eighth of the free memory may be parked.
+/// The memory of one machine, generously, in KiB; at most an eighth of the free memory may be used.
 const ESTIMATED_KIB: u64 = 160 * 1024;
 const FREE_SHARE: u64 = 8;
-/// A holder that listens answers at once.
+/// A keeper that listens answers at once.
 const CLAIM_LIMIT: Duration = Duration::from_secs(2);
 
-/// How often a lock is tried that somebody may only look at, and how long that takes at most.
+/// How often a lock is tried that may only be held for a check, and the pause between tries.
 const LOOKS: u32 = 4;
 const LOOKING: Duration = Duration::from_millis(1);
 
-/// Where a user's parked machines are offered.
+/// The directory of a user's parked machines.
 #[derive(Debug)]
 pub(crate) struct ParkedPool {
     directory: PathBuf,
@@ -46,7 +46,7 @@ pub(crate) struct ParkedPool {
 #[derive(Debug)]
 pub(crate) struct ParkingSlot {
     socket: PathBuf,
-    /// Held until the machine is handed out: there is one of a kind at a time.
+    /// Held until the machine is handed out: there is one of each kind at a time.
     _lock: File,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Claim {
     pub(crate) id: VmId,
     /// The guest's connection.
     pub(crate) agent: UnixStream,
-    /// The machine lives as long as this.
+    /// The connection to the keeper: the machine lives as long as this is open.
     pub(crate) lease: UnixStream,
 }
 
@@ -66,7 +66,7 @@ impl ParkedPool {
         Self { directory }
     }
 
-    /// Takes the machine that is parked for this kind, if there is one.
+    /// Claims the parked machine of this kind, if there is one.
     pub(crate) fn claim(&self, key: &str) -> Option<Claim> {
         let path = self.socket(key);
         let lease = match UnixStream::connect(&path) {
@@ -87,8 +87,8 @@ impl ParkedPool {
             .ok()
     }
 
-    /// Removes the socket of a holder that died. Under the lock: another may be about to put its own
-    /// there.
+    /// Removes the socket of a keeper that died, while holding the lock: another keeper may be
+    /// about to place its own there.
     fn remove_dead(&self, key: &str, path: &Path) {
         let lock = open_lock(&self.directory.join(format!("{key}.lock")));
         if lock.is_ok_and(|lock| lock.try_lock().is_ok() && fs::remove_file(path).is_err()) {
@@ -96,7 +96,7 @@ impl ParkedPool {
         }
     }
 
-    /// Takes the place for this kind, unless it is taken or parking would be too much.
+    /// Takes the parking slot for this kind, unless it is taken or the limits are reached.
     pub(crate) fn place(&self, key: &str) -> io::Result<Option<ParkingSlot>> {
         if !memory_allows() || self.count() >= COUNT_LIMIT {
             return Ok(None);
@@ -135,14 +135,14 @@ impl ParkedPool {
 
 impl Drop for ParkingSlot {
     fn drop(&mut self) {
-        // Whoever offered here offers no more: it was told to end, perhaps. The lock is still
-        // held, so that this is nobody else's.
+        // The offer has ended early, perhaps because the keeper must exit. The lock is still held,
+        // so the socket is not another keeper's.
         let _ = fs::remove_file(&self.socket);
     }
 }
 
 impl ParkingSlot {
-    /// Offers a machine for `idle` and returns the lease of whoever came for it. `resume` is
+    /// Offers a machine for `idle`; returns the lease of the process that claimed it. `resume` is
     /// called before it is handed out.
     pub(crate) async fn offer(
         self,
@@ -151,7 +151,7 @@ impl ParkingSlot {
         idle: Duration,
         resume: impl AsyncFnOnce() -> io::Result<()>,
     ) -> io::Result<Option<UnixStream>> {
-        // It is there only once it listens.
+        // The socket is moved into place only once it listens.
         let hidden = directory.path().join("offer.sock");
         let listener = UnixListener::bind(&hidden)?;
         fs::set_permissions(&hidden, fs::Permissions::from_mode(0o600))?;
@@ -159,7 +159,7 @@ impl ParkingSlot {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::UnixListener::from_std(listener)?;
         let accepted = tokio::time::timeout(idle, listener.accept()).await;
-        // Nobody else shall come; who came in this moment finds nobody and starts without.
+        // No further claims; a process that connects now gets an error and starts without.
         fs::remove_file(&self.socket)?;
         drop(listener);
         let Ok(accepted) = accepted else {
@@ -178,9 +178,9 @@ fn is_ours(connection: &UnixStream) -> bool {
     socket_peercred(connection).is_ok_and(|peer| peer.uid == geteuid())
 }
 
-/// Waits until the other side lets go of the machine.
+/// Waits until the other side closes the lease.
 pub(crate) async fn until_released(mut lease: UnixStream) {
-    // Nothing is ever said on it.
+    // No data is ever sent on it.
     let waited = tokio::task::spawn_blocking(move || lease.read(&mut [0]));
     let _ = waited.await;
 }
@@ -223,7 +223,7 @@ fn receive(lease: UnixStream) -> io::Result<Claim> {
     }
 }
 
-/// Whether there is so much free memory that a parked machine takes only a small share of it.
+/// Whether a parked machine would take only a small share of the free memory.
 fn memory_allows() -> bool {
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     available_kib(&meminfo).is_some_and(|free| ESTIMATED_KIB * FREE_SHARE <= free)
@@ -236,7 +236,7 @@ fn available_kib(meminfo: &str) -> Option<u64> {
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// Takes a lock, unless somebody holds it for longer than it takes to look whether it is held.
+/// Takes a lock, unless it is held for longer than a check takes.
 fn take(lock: &File) -> bool {
     for _ in 0..LOOKS {
         if lock.try_lock().is_ok() {

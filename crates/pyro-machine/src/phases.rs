@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// A step of a start and how long it took.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Phase {
-    /// What was done.
+    /// The phase's name.
     pub name: &'static str,
     /// How long it took.
     pub duration: Duration,

@@ -1,4 +1,4 @@
-//! The *platform* is what a machine depends on besides its specification.
+//! The *platform*: everything besides its specification that a machine depends on.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::accelerator::{Accelerator, KvmDevice};
 use crate::cell::{Isolation, Piece};
 use crate::vmm::qemu;
 
-/// What, besides its specification, a machine depends on: this host and what runs guests on it.
+/// What a machine depends on besides its specification: this host and its accelerator.
 #[derive(Clone, Debug)]
 pub(crate) struct Platform {
     pub(crate) program: qemu::Program,
@@ -15,19 +15,19 @@ pub(crate) struct Platform {
     pub(crate) tsc_khz: u64,
     /// The host's boot.
     pub(crate) boot_id: String,
-    /// Where the files are that all machines share.
+    /// The directory of the files that all machines share.
     pub(crate) base_dir: PathBuf,
-    /// The host's processor, where guests see it: its model and what it can do. A host may become
-    /// another one without booting, by migration.
+    /// The host's processor, if guests see it: its model and its features. A host may get another
+    /// one without a reboot, by migration.
     pub(crate) processor: String,
-    /// Without these no machine runs.
+    /// The pieces of isolation without which no machine runs.
     pub(crate) required: Vec<Piece>,
 }
 
 impl Platform {
-    /// What a start has failed for. A device that was proved is not asked before each; when it has
-    /// become none, or another hypervisor has the processor, neither the guest nor its template is to
-    /// blame.
+    /// Returns the cause of a failed start. A proved KVM device is not queried before each start;
+    /// if it is no longer usable, or another hypervisor uses the processor, neither the guest nor
+    /// its template is to blame.
     pub(crate) fn blame(&self, error: Error) -> Error {
         if self.accelerator == Accelerator::Kvm
             && error.is_of_the_start()
@@ -47,7 +47,7 @@ impl Platform {
         }
     }
 
-    /// Checks that what is required is in force for a process.
+    /// Checks that the required pieces are in force for a process.
     pub(crate) fn require(&self, isolation: Isolation) -> Result<(), Error> {
         let missing = isolation
             .pieces()

@@ -1,5 +1,5 @@
-//! Starting a machine's processes so that they cannot outlive their owner, gain privileges, or
-//! inherit anything but what they are given.
+//! Starts a machine's processes so that they cannot outlive their owner, gain privileges, or
+//! inherit more than they are given.
 
 #![expect(
     unsafe_code,
@@ -20,22 +20,22 @@ use tokio::io::unix::AsyncFd;
 
 use crate::cell::{Cell, Isolation};
 
-/// Where descriptors begin that are not a program's input, output and messages.
+/// The first descriptor after a program's input, output and messages.
 const FIRST_DESCRIPTOR: libc::c_uint = 3;
-/// How many are looked at one by one, on kernels before 5.11.
+/// How many descriptors are handled one by one, on kernels before 5.11.
 const DESCRIPTORS: libc::c_int = 4096;
 
-/// A process of a machine, its VMM for one; killed and reaped when dropped.
+/// A process of a machine, such as its VMM; killed and reaped on drop.
 #[derive(Debug)]
 pub(crate) struct OwnedProcess {
     child: Child,
     isolation: Isolation,
 }
 
-/// The files with which a VMM shows that it lives.
+/// The lock that shows that a VMM is alive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lock<'a> {
-    /// Held for as long as the process lives: it inherits it, for reading.
+    /// Held for as long as the process lives, because the process inherits it, for reading.
     pub(crate) held: &'a File,
     /// The same file, where the process writes its id before it becomes the VMM.
     pub(crate) note: &'a File,
@@ -73,7 +73,7 @@ impl OwnedProcess {
         };
         // SAFETY: the closure makes system calls only; it neither allocates nor takes locks.
         unsafe { command.pre_exec(prepare) };
-        // A group of its own: a terminal's Ctrl-C is for us, who then end it in order.
+        // In a group of its own: a terminal's Ctrl-C goes to pyro, which shuts it down.
         let child = command.process_group(0).spawn().map_err(|error| {
             let step = progress.failed_at();
             io::Error::new(error.kind(), format!("{step}: {error}"))
@@ -89,7 +89,7 @@ impl OwnedProcess {
         self.child.id()
     }
 
-    /// What is in force for it.
+    /// The isolation that is in force for it.
     pub(crate) fn isolation(&self) -> Isolation {
         self.isolation
     }
@@ -99,10 +99,10 @@ impl OwnedProcess {
         self.child.wait()
     }
 
-    /// Returns what tells when the process has ended.
+    /// Returns a value that waits for the end of the process.
     pub(crate) fn exited(&self) -> io::Result<Exited> {
         let pidfd = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty())?;
-        // SAFETY: what is registered owns the descriptor, and gives it out to nobody.
+        // SAFETY: the registered value owns the descriptor, and does not give it away.
         let registered = unsafe { AsyncFd::register(pidfd) };
         Ok(Exited(registered?))
     }
@@ -118,8 +118,7 @@ impl OwnedProcess {
         Ok(())
     }
 
-    /// Ends the process and returns how it ended. If it had ended by itself, that is what is
-    /// returned.
+    /// Kills the process and returns how it ended. If it had ended by itself, returns that status.
     pub(crate) fn kill(&mut self) -> io::Result<ExitStatus> {
         if let Some(status) = self.child.try_wait()? {
             return Ok(status);
@@ -137,24 +136,24 @@ impl Drop for OwnedProcess {
     }
 }
 
-/// Tells when a process has ended.
+/// Signals the end of a process.
 #[derive(Debug)]
 pub(crate) struct Exited(AsyncFd<OwnedFd>);
 
 impl Exited {
     pub(crate) async fn wait(&self) {
-        // A process's descriptor becomes readable when it ends, and stays so.
+        // A process's descriptor becomes readable when the process ends, and stays so.
         let _ = self.0.readable().await;
     }
 }
 
-/// Has a program that is to be started inherit no open file but the first three.
+/// Makes a program that is to be started inherit no open file but the first three.
 pub fn inherit_nothing(command: &mut Command) {
     // SAFETY: the closure makes system calls only; it neither allocates nor takes locks.
     unsafe { command.pre_exec(pass_nothing_on) };
 }
 
-/// Says how a VMM ended, in words.
+/// Describes how a VMM ended, in words.
 pub(crate) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(0), _) => "the guest powered off, restarted or panicked".into(),
@@ -165,8 +164,8 @@ pub(crate) fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// Has the program that this process becomes, or those that it starts, inherit none of its open
-/// files but the first three: whoever started us may have left us any. Makes system calls only.
+/// Makes the program that this process becomes, or its children, inherit no open files but the
+/// first three: the parent of this process may have passed on others. Makes system calls only.
 ///
 /// # Errors
 /// When the kernel refuses.
@@ -224,7 +223,7 @@ mod tests {
         let note = File::create(directory.path().join("lock")).unwrap();
         let held = File::open(directory.path().join("lock")).unwrap();
         let given = File::open("/dev/null").unwrap();
-        // As whoever started us may have left it to us.
+        // A descriptor as a parent may have passed it on.
         let kept = File::open("/dev/null").unwrap();
         fcntl_setfd(&kept, FdFlags::empty()).unwrap();
         let list = directory.path().join("fds");
@@ -237,7 +236,7 @@ mod tests {
             held: &held,
             note: &note,
         };
-        // The one cell of the two in which a shell can start programs.
+        // Of the two cells, only this one lets a shell start programs.
         let cell = Cell::passt().unwrap();
         let mut process = OwnedProcess::spawn(command, &[given.as_raw_fd()], Some(lock), cell)
             .expect("sh starts");

@@ -1,4 +1,4 @@
-//! A *search path* is where programs are looked for, like `PATH`.
+//! A *search path* lists the directories in which programs are searched, like `PATH`.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyro_protocol::octets;
 use serde::{Deserialize, Serialize};
 
-/// What a machine is made of.
+/// The resources and images of a machine.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct MachineSpec {
     /// Virtual processors.

@@ -1,21 +1,21 @@
-//! The rate of the host's time-stamp counter. Under software emulation the guest's counter is
-//! the host's, and the microvm machine has no other clock to calibrate it by: a kernel that is
-//! not told the rate may hang at boot.
+//! The rate of the host's time-stamp counter. Under software emulation the guest's counter is the
+//! host's, and the microvm machine has no other clock for calibration: a kernel that does not get
+//! the rate may hang at boot.
 
 #![expect(unsafe_code, reason = "the counter is read by a processor instruction")]
 
 use std::time::{Duration, Instant};
 
-/// How long to count. Reading both clocks takes well under 1 µs, so the rate is right within a
-/// few parts per million: less than the guest's clock drifts by otherwise.
+/// How long to count. Reading both clocks takes well under 1 µs, so the rate is right within a few
+/// parts per million: less than the ordinary drift of the guest's clock.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The longest time between two readings of the counter that counts as one moment.
+/// Two readings of the counter within this time count as simultaneous.
 const MOMENT: Duration = Duration::from_micros(5);
-/// How often a moment is looked for before the best one has to do.
+/// How often to try before the best pair of readings is used.
 const LOOKS: usize = 1000;
 
-/// Measures the rate, in kHz. Takes a tenth of a second; keep the answer.
+/// Measures the rate, in kHz. Takes a tenth of a second, so callers keep the result.
 pub(crate) fn measure_khz() -> u64 {
     let (start, start_count) = both_clocks();
     std::thread::sleep(INTERVAL);
@@ -25,7 +25,7 @@ pub(crate) fn measure_khz() -> u64 {
     u64::try_from(khz).expect("a counter rate fits because counters tick at a few GHz")
 }
 
-/// Reads both clocks in one moment: on a busy host the processor may be taken away in between.
+/// Reads both clocks at the same time: on a busy host the processor may be taken away in between.
 fn both_clocks() -> (Instant, u64) {
     let mut best: Option<(Duration, Instant, u64)> = None;
     for _ in 0..LOOKS {

@@ -1,5 +1,5 @@
-//! The *body* of a request that is read with patience, and not more: a client that stops in the
-//! middle is given up.
+//! The *body* of a request, read with limits on time and size: a client that stops in the middle is
+//! disconnected.
 
 use std::fmt;
 use std::pin::Pin;
@@ -13,13 +13,13 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::id::IdFinder;
 use crate::message::MESSAGE_LIMIT_BYTES;
 
-/// How long each part of it may take.
+/// How long each part of the body may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much of a body that is too long is read, to find out who waits for an answer.
+/// How much of a body that is too long is read, to find the id for the answer.
 const SKIPPED_LIMIT_BYTES: usize = 16 * MESSAGE_LIMIT_BYTES;
 
-/// Reads a body. Of one that is too long only the id is kept.
+/// Reads a body. If it is too long, only the id is kept.
 pub(crate) async fn read(body: Incoming) -> Result<Result<Bytes, IdFinder>, Broken> {
     let mut body = Limited::new(body);
     let (mut read, mut finder, mut length) = (Vec::new(), IdFinder::default(), 0);
@@ -45,13 +45,13 @@ pub(crate) async fn read(body: Incoming) -> Result<Result<Bytes, IdFinder>, Brok
     })
 }
 
-/// A body, and when it is given up.
+/// A body with a limit on its time.
 struct Limited {
     inner: Incoming,
     limit: Pin<Box<Sleep>>,
 }
 
-/// Why there is no more of a body.
+/// Why reading a body failed.
 #[derive(Debug)]
 pub(crate) enum Broken {
     TooSlow,

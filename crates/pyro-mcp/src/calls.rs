@@ -1,6 +1,6 @@
-//! *Calls* are the operations under way. They have a thread of their own: a VMM dies with the
-//! thread that started it, so this one lives as long as the server, and whatever an operation
-//! does there, messages are read and answered elsewhere.
+//! *Calls* are the running operations. They have a thread of their own: a VMM dies with the thread
+//! that started it, so this thread lives as long as the server, and an operation that blocks there
+//! does not delay the handling of messages.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-/// How long cancelled operations may take to end what they started.
+/// How long cancelled operations may take to end their machines and processes.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// All calls of one server.
@@ -24,7 +24,7 @@ pub(crate) struct Calls {
     thread: Handle,
     under_way: TaskTracker,
     cancel: CancellationToken,
-    /// Ends the thread, and with it whatever is left on it.
+    /// On drop, ends the thread, and with it the remaining operations.
     _end: DropGuard,
 }
 
@@ -72,7 +72,7 @@ impl Calls {
         permissions: Permissions,
     ) -> Call {
         let cancel = self.cancel.child_token();
-        // A command has no input: ours is the client's messages.
+        // A command has no input: standard input carries the client's messages.
         let context = Context {
             listener,
             permissions,
@@ -87,7 +87,7 @@ impl Calls {
         }
     }
 
-    /// Cancels all calls and waits until everything they started has ended.
+    /// Cancels all calls and waits until all their machines and processes have ended.
     pub(crate) async fn end(&self) {
         self.cancel.cancel();
         self.under_way.close();
@@ -99,7 +99,7 @@ impl Calls {
 }
 
 impl Call {
-    /// Waits for the result; there is none if the operation broke off, by a defect of ours.
+    /// Waits for the result; there is none if the operation panicked.
     pub(crate) async fn result(&mut self) -> Option<Result<Value, Error>> {
         let result = (&mut self.result).await;
         result
@@ -107,10 +107,10 @@ impl Call {
             .ok()
     }
 
-    /// Cancels the operation and waits until everything it started has ended.
+    /// Cancels the operation and waits until its machines and processes have ended.
     pub(crate) async fn cancel(self) {
         drop(self.cancel);
-        // What it would have returned interests nobody any more.
+        // The result of a cancelled call is dropped.
         let _ = self.result.await;
     }
 }

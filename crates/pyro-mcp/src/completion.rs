@@ -1,5 +1,5 @@
-//! *Completions* are what an argument of a prompt or an address can be, for a person who fills it
-//! in.
+//! *Completions* are the possible values for an argument of a prompt or of an address, for a person
+//! who fills it in.
 
 use pyro_engine::operation::Entry;
 use pyro_engine::operations;
@@ -8,21 +8,21 @@ use serde_json::Value;
 
 use crate::log::STREAMS;
 
-/// Where the values that an argument can have come from.
+/// The source of an argument's possible values.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// They are always the same; none if nobody can know them.
+    /// A fixed list; empty if the values cannot be known.
     Fixed(&'static [&'static str]),
     /// An operation lists them.
     Listed(&'static Entry, Place),
 }
 
-/// Where in the answer of an operation values are: the name of the list, and of the value in each
-/// of its items.
+/// The position of the values in an operation's answer: the name of the list, and of the key in
+/// each item.
 type Place = (&'static str, &'static str);
 
 impl Source {
-    /// An argument's source. The same thing has the same name everywhere.
+    /// Returns an argument's source. An argument of one name always has the same meaning.
     pub(crate) fn of(argument: &str) -> Self {
         let (operation, place) = match argument {
             "stream" => return Self::Fixed(&STREAMS),
@@ -30,7 +30,7 @@ impl Source {
             "workspace_id" => ("workspace_list", ("workspaces", "workspace_id")),
             _ => return Self::Fixed(&[]),
         };
-        // Whether a model is shown the operation makes no difference to a person.
+        // Completions are for people, so the operation need not be among the model's tools.
         match operations::find(operation) {
             Some(entry) => Self::Listed(entry, place),
             None => Self::Fixed(&[]),
@@ -38,13 +38,13 @@ impl Source {
     }
 }
 
-/// The values in an operation's answer.
+/// Returns the values in an operation's answer.
 pub(crate) fn values(answer: &Value, (list, key): Place) -> Vec<&str> {
     let items = answer[list].as_array().into_iter().flatten();
     items.filter_map(|item| item[key].as_str()).collect()
 }
 
-/// Those that begin as the person did, as many as the protocol allows.
+/// Returns the values with this prefix, as many as the protocol allows.
 pub(crate) fn matching(values: &[&str], begun: &str) -> CompletionInfo {
     let matching = values.iter().filter(|value| value.starts_with(begun));
     let mut completion = CompletionInfo::default();

@@ -1,34 +1,34 @@
-//! The *error* of a server that cannot start, or of a registration that cannot be made. What goes
-//! wrong in a call is the engine's error, which the client gets.
+//! The *error* of a server that cannot start, or of a registration that fails. Errors of calls are
+//! the engine's, and are sent to the client.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Why there is no server, or no registration.
+/// Why a server or a registration failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The engine cannot be had.
+    /// The engine could not be opened.
     #[error("{0}")]
     Engine(#[from] pyro_engine::Error),
-    /// The process cannot have what every server needs.
+    /// The process lacks a resource that every server needs.
     #[error("cannot {action}")]
     Resource {
-        /// What was tried.
+        /// The action.
         action: &'static str,
-        /// Why it failed.
+        /// The reason.
         source: io::Error,
     },
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
-    /// Whoever reaches the address could run commands.
+    /// Anyone who can reach the address could run commands.
     #[error("{address} can be reached from other machines, and no token was given")]
     Exposed {
         /// The address.
@@ -37,29 +37,29 @@ pub enum Error {
     /// The token is too short, or cannot be sent in a header.
     #[error("the token must be {least} or more printable ASCII characters without spaces")]
     Token {
-        /// The shortest one.
+        /// The minimum length.
         least: usize,
     },
-    /// A host's configuration is not what the host itself could read.
+    /// The host could not read its own configuration.
     #[error("{} is not the {format} that {host} reads: {reason}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What it should be.
+        /// The expected format.
         format: &'static str,
-        /// Who reads it.
+        /// The host.
         host: &'static str,
-        /// What is wrong with it.
+        /// The error.
         reason: String,
     },
     /// A host's configuration cannot be read or written.
     #[error("cannot {action} {}", path.display())]
     File {
-        /// What was tried.
+        /// The action.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The reason.
         source: io::Error,
     },
 }

@@ -1,5 +1,5 @@
-//! *Guidance* is what a model is told about its tools as a whole: by the server before it chooses
-//! among them, and by a person with a prompt.
+//! *Guidance* for a model about its tools as a whole: the server's instructions, and prompts that a
+//! person sends.
 
 use pyro_engine::operation::Entry;
 use rmcp::model::{PromptArgument, PromptMessage, Role};
@@ -14,7 +14,7 @@ const RESULTS: &str = "A command that fails is a result with a non-zero exit_cod
      Of each stream 64 KiB are returned; have long output filtered, or written to a file. The \
      first use of an environment builds it, which takes a minute or so.";
 
-/// What a model should know before it chooses among the tools it has.
+/// Returns the instructions for a model with these tools.
 pub(crate) fn instructions(operations: &[&Entry]) -> String {
     let mut parts = vec![
         "pyro runs commands in microVMs: virtual machines of their own, from which nothing \
@@ -37,7 +37,7 @@ pub(crate) fn instructions(operations: &[&Entry]) -> String {
     parts.join(" ")
 }
 
-/// What a person can ask for, of a model that has these tools.
+/// Returns the prompts for a person whose model has these tools.
 pub(crate) fn prompts(operations: &[&Entry]) -> Vec<Prompt> {
     let workspace = has(operations, "workspace_create").then(workspace);
     workspace.into_iter().collect()
@@ -47,9 +47,8 @@ fn has(operations: &[&Entry], name: &str) -> bool {
     operations.iter().any(|entry| entry.name == name)
 }
 
-/// With this a person decides that a guest is to be used, which otherwise the model does. It does
-/// not take the task: there are hosts that tear apart at its spaces what is written after a
-/// prompt's name.
+/// With this prompt a person decides that a guest is to be used; otherwise the model does. It has
+/// no argument for the task: some hosts split the text after a prompt's name at its spaces.
 fn workspace() -> Prompt {
     let argument = |name, description| PromptArgument::new(name).with_description(description);
     let arguments = vec![

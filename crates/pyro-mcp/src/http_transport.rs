@@ -1,4 +1,4 @@
-//! The *HTTP* transport: any client that knows the token, at one address.
+//! The *HTTP* transport: one address for all clients that know the token.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -32,25 +32,25 @@ use crate::{Error, body};
 /// The only path.
 const PATH: &str = "/mcp";
 const TOKEN_LEAST_BYTES: usize = 16;
-/// Where a request says which session it belongs to.
+/// The header with the id of a request's session.
 const SESSION: &str = "mcp-session-id";
 /// How many clients may be connected at a time.
 const CONNECTION_LIMIT: usize = 128;
-/// How long a client may take to say what it wants.
+/// How long a client may take to send a request's header.
 const HEADER_LIMIT: Duration = Duration::from_secs(10);
-/// How long answers may take once the server is to end.
+/// How long answers may take after the server was stopped.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
 type Body = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
 
-/// Where and for whom a server is.
+/// The address of a server, and its clients.
 #[derive(Clone)]
 pub struct Endpoint {
     /// The address to listen on; port 0 takes any.
     pub listen: SocketAddr,
-    /// What clients must present; without it one is made.
+    /// The token that clients must present; if there is none, one is generated.
     pub token: Option<String>,
-    /// Names by which clients may call the server, besides its address and those of this machine.
+    /// Names that clients may use for the server, besides its address and this machine's.
     pub hosts: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// A server that listens.
+/// A listening server.
 #[derive(Debug)]
 pub struct HttpServer {
     listener: TcpListener,
@@ -72,7 +72,7 @@ pub struct HttpServer {
     token: Token,
 }
 
-/// What clients must present. It is not shown by accident.
+/// The token that clients must present. Its `Debug` output hides it.
 #[derive(Clone)]
 struct Token(Arc<str>);
 
@@ -83,11 +83,11 @@ impl fmt::Debug for Token {
 }
 
 impl HttpServer {
-    /// Listens.
+    /// Binds the address.
     ///
     /// # Errors
-    /// When the address cannot be had, or others could reach it without knowing a token that
-    /// somebody chose to give them.
+    /// When the address is not available, or when it is reachable from other machines and no token
+    /// was chosen for them.
     pub async fn bind(endpoint: Endpoint) -> Result<Self, Error> {
         let token = match &endpoint.token {
             Some(token) => token.clone(),
@@ -116,12 +116,12 @@ impl HttpServer {
         })
     }
 
-    /// Where clients find it.
+    /// The URL for clients.
     pub fn url(&self) -> String {
         format!("http://{}{PATH}", self.address)
     }
 
-    /// The token, if it was made here.
+    /// The token, if it was generated here.
     pub fn made_token(&self) -> Option<&str> {
         self.endpoint.token.is_none().then_some(&*self.token.0)
     }
@@ -129,7 +129,7 @@ impl HttpServer {
     /// Serves clients until `stop` is cancelled. When this returns, every call has ended.
     ///
     /// # Errors
-    /// When the process cannot have what a server needs.
+    /// When the process lacks a resource that a server needs.
     pub async fn serve(
         self,
         config: Config,
@@ -169,13 +169,13 @@ impl HttpServer {
         }
         calls.end().await;
         connections.close();
-        // Who does not take the answer by then does not want it.
+        // Clients that do not read their answers by then lose them.
         let _ = tokio::time::timeout(END_LIMIT, connections.wait()).await;
         Ok(())
     }
 
-    /// Which requests are taken at all. A web page can have a browser send requests here, but
-    /// cannot hide whose they are.
+    /// The conditions for requests. A web page can make a browser send requests here, but cannot
+    /// forge their origin.
     fn rules(&self, stop: CancellationToken) -> StreamableHttpServerConfig {
         let mut hosts = vec!["localhost".into(), "127.0.0.1".into(), "::1".into()];
         if !self.address.ip().is_unspecified() {
@@ -197,7 +197,7 @@ impl HttpServer {
     }
 }
 
-/// What all connections go through.
+/// The checks that all connections pass through.
 struct HttpGuard {
     service: StreamableHttpService<Server, LocalSessionManager>,
     sessions: Sessions,
@@ -205,14 +205,14 @@ struct HttpGuard {
     places: Arc<Semaphore>,
 }
 
-/// One connection, and the place it takes once it has shown the token.
+/// A connection, and the slot that it takes once it has shown the token.
 struct Connection {
     pending_connection: PendingConnection,
     place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl HttpGuard {
-    /// Answers one client's requests, one after the other.
+    /// Answers one client's requests, in order.
     async fn converse(&self, stream: TcpStream, pending_connection: PendingConnection) {
         let connection = Connection {
             pending_connection,
@@ -266,7 +266,7 @@ impl HttpGuard {
     }
 }
 
-/// Reads a request. What is no message is answered, as it is on standard input.
+/// Reads a request. An invalid message is answered as on standard input.
 async fn read(request: Request<Incoming>) -> Result<Request<Full<Bytes>>, Response<Body>> {
     let (head, body) = request.into_parts();
     let bytes = match body::read(body).await {
@@ -290,7 +290,7 @@ async fn read(request: Request<Incoming>) -> Result<Request<Full<Bytes>>, Respon
     Ok(Request::from_parts(head, Full::new(bytes)))
 }
 
-/// An answer to what is no message.
+/// The answer to an invalid message.
 fn complaint(status: StatusCode, answer: &Value) -> Response<Body> {
     let mut response = Response::new(Full::from(answer.to_string()).boxed());
     *response.status_mut() = status;
@@ -299,7 +299,7 @@ fn complaint(status: StatusCode, answer: &Value) -> Response<Body> {
     response
 }
 
-/// Why a request is not even looked at.
+/// Returns the answer to a request that is refused unread.
 fn refusal(request: &Request<Incoming>, token: &str) -> Option<Response<Body>> {
     let presented = request.headers().get(AUTHORIZATION);
     let presented = presented.and_then(|value| {
@@ -326,7 +326,7 @@ fn refusal(request: &Request<Incoming>, token: &str) -> Option<Response<Body>> {
     }
 }
 
-/// Whether a request has more than one host, or its URI another than its header.
+/// Whether a request has several hosts, or its URI another one than its header.
 fn names_two_hosts(request: &Request<Incoming>) -> bool {
     let mut named = request.headers().get_all(HOST).iter();
     let (first, second) = (named.next(), named.next());
@@ -337,7 +337,7 @@ fn names_two_hosts(request: &Request<Incoming>) -> bool {
     second.is_some() || in_uri.is_some_and(|host| first.is_none_or(|named| named != host))
 }
 
-/// An answer after which the connection is closed: who is refused need not keep a place.
+/// An answer after which the connection is closed, so that a refused client keeps no slot.
 fn refused(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Full::from(text).boxed());
     *response.status_mut() = status;
@@ -346,7 +346,7 @@ fn refused(status: StatusCode, text: &'static str) -> Response<Body> {
     response
 }
 
-/// Compares without telling by its duration where the difference is.
+/// Compares in constant time, so that the duration does not reveal the first difference.
 fn same(left: &[u8], right: &[u8]) -> bool {
     let differences = left.iter().zip(right).fold(0, |all, (l, r)| all | (l ^ r));
     left.len() == right.len() && std::hint::black_box(differences) == 0
@@ -363,7 +363,7 @@ fn random_token() -> Result<String, Error> {
     Ok(digits.concat())
 }
 
-/// Waits where trying again at once would only keep the processor busy.
+/// Waits if a retry at once would only keep the processor busy.
 async fn wait_after(error: &io::Error) {
     let client_gone = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset];
     if !client_gone.contains(&error.kind()) {

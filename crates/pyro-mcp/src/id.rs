@@ -1,39 +1,39 @@
-//! The *id* of a message that cannot be understood, or is too long to be kept: whoever waits for an
-//! answer is found by it. Some clients write it first, others last.
+//! The *id* of a message that is invalid, or too long to be kept: the answer needs it. Some clients
+//! write it first, others last.
 
 use serde_json::Value;
 
-/// More than an id has.
+/// Longer than any id.
 const LIMIT_BYTES: usize = 8 * 1024;
 
-/// Looks for the member `id` of an object that comes in parts and need not be whole, and is in no
-/// other object.
+/// Searches the outermost object for the member `id`. The object arrives in parts and may be
+/// incomplete.
 #[derive(Debug, Default)]
 pub(crate) struct IdFinder {
     depth: usize,
     place: Place,
     escaped: bool,
-    /// A name, or the id, as far as it came.
+    /// The current name, or the id, as far as it was read.
     token: Vec<u8>,
 }
 
-/// Where the next byte belongs.
+/// The position of the next byte.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Place {
     #[default]
     Between,
-    /// In a text, which may be a name.
+    /// In a string, which may be a name.
     Text,
-    /// Behind the name that is looked for.
+    /// After the name `id`.
     Named,
-    /// Before the id, within it, and behind it.
+    /// Before the id, within it, and after it.
     Before,
     InText,
     InOther,
     Found,
 }
 
-/// Looks for the id in one piece.
+/// Searches for the id in one complete piece.
 pub(crate) fn find_id(bytes: &[u8]) -> Value {
     let mut finder = IdFinder::default();
     finder.read(bytes);
@@ -41,7 +41,7 @@ pub(crate) fn find_id(bytes: &[u8]) -> Value {
 }
 
 impl IdFinder {
-    /// Reads what comes next.
+    /// Reads the next part.
     pub(crate) fn read(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if self.place == Place::Found {
@@ -51,7 +51,7 @@ impl IdFinder {
         }
     }
 
-    /// Returns the id, or null if there was none.
+    /// Returns the id, or null if there is none.
     pub(crate) fn found(self) -> Value {
         let is_one = matches!(self.place, Place::Found | Place::InOther);
         let found = serde_json::from_slice(&self.token).ok();
@@ -84,7 +84,7 @@ impl IdFinder {
                 self.keep(byte);
                 self.place = match byte {
                     b'"' => Place::InText,
-                    // It is no id.
+                    // An object or a list is no id.
                     b'{' | b'[' | b',' | b'}' => Place::Found,
                     _ => Place::InOther,
                 };
@@ -110,7 +110,7 @@ impl IdFinder {
         }
     }
 
-    /// Whether a text ends with this byte of it.
+    /// Whether a string ends with this byte.
     fn ends_text(&mut self, byte: u8) -> bool {
         self.keep(byte);
         if self.escaped {
@@ -122,7 +122,7 @@ impl IdFinder {
     }
 
     fn keep(&mut self, byte: u8) {
-        // What is longer is neither the name nor an id, and no JSON once it is cut.
+        // A longer token is neither the name nor an id, and is invalid JSON once it is cut.
         if self.token.len() < LIMIT_BYTES {
             self.token.push(byte);
         }

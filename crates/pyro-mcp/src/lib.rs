@@ -1,11 +1,11 @@
-//! The *MCP face*: the engine's operations as the tools of an agent. What a tool is called, takes,
-//! returns and does comes from the [table](pyro_engine::operations::OPERATIONS); what is decided
-//! here is only what the protocol has and other faces have not: which tools a client is shown,
-//! how much output it can take, and how news of a call reaches it.
+//! The *MCP frontend*: the engine's operations as the tools of an agent. The names, parameters,
+//! results and effects of tools come from the [table](pyro_engine::operations::OPERATIONS); only
+//! what other frontends do not have is decided here: which tools a client is shown, how much output
+//! it can take, and how a call's progress reaches it.
 //!
-//! The library prints nothing and reads no variable; a program hands it its streams and settings.
+//! The library prints nothing and reads no variable; the program passes its streams and settings.
 //!
-//! The words are in `docs/glossary.md`.
+//! `docs/glossary.md` defines the words.
 
 mod body;
 mod calls;

@@ -1,4 +1,4 @@
-//! *Lines* are the transport of a client on two streams: a message on each.
+//! *Lines* are the transport of a client on two streams: one message on each line.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -24,22 +24,22 @@ use crate::Error;
 use crate::id::IdFinder;
 use crate::message::{MESSAGE_LIMIT_BYTES, Understood, given_twice, too_long, understand};
 
-/// How many answers to what is no message wait for a client that does not read. Then the client
-/// waits: everybody is answered.
+/// How many answers to invalid messages may wait for a client that does not read. Beyond that, no
+/// more is read from the client, because every message is answered.
 const COMPLAINTS: usize = 1024;
-/// How long what was asked may take once the client says no more: as long as a machine lives by
-/// default. `pyro mcp serve --help` promises it.
+/// How long the remaining calls may take once the client's input has ended: as long as a machine
+/// lives by default. `pyro mcp serve --help` promises it.
 const REST_LIMIT: Duration = Duration::from_secs(600);
-/// How often it is looked then whether anybody still reads.
+/// How often to check then whether the output still has a reader.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What went wrong with a stream, for who served it.
+/// The error of a stream, for the caller that served it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fault(Arc<Mutex<Option<Error>>>);
 
 impl Fault {
     fn note(&self, action: &'static str, source: io::Error) {
-        // A client that goes away does not fail.
+        // A client that disconnects is no error.
         if source.kind() != io::ErrorKind::BrokenPipe {
             lock(&self.0).get_or_insert(Error::Resource { action, source });
         }
@@ -50,7 +50,7 @@ impl Fault {
     }
 }
 
-/// The requests that are not answered yet.
+/// The requests without an answer so far.
 #[derive(Debug, Default)]
 struct Unanswered {
     ids: Mutex<HashSet<RequestId>>,
@@ -58,7 +58,7 @@ struct Unanswered {
 }
 
 impl Unanswered {
-    /// Adds one, and says whether there was none with its id.
+    /// Adds a request; returns whether its id was unused.
     fn add(&self, id: RequestId) -> bool {
         lock(&self.ids).insert(id)
     }
@@ -77,7 +77,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where messages go. Cancelled when that is over.
+/// The destination of messages; cancels its token when it closes or fails.
 #[derive(Clone, Debug)]
 struct Sink {
     writer: Arc<tokio::sync::Mutex<DescriptorWriter>>,
@@ -108,25 +108,25 @@ impl Sink {
 pub(crate) struct Lines {
     reader: BufReader<DescriptorReader>,
     line: Vec<u8>,
-    /// What is looked for in a message that is too long, up to the end of its line.
+    /// While a message is too long: the search for its id, up to the end of its line.
     skipped: Option<IdFinder>,
-    /// Until when what was asked may take, once the client says no more.
+    /// The deadline of the remaining calls, once the client's input has ended.
     deadline: Option<Instant>,
     rest_limit: Duration,
-    /// Cancelled when the client says no more.
+    /// Cancelled when the client's input has ended.
     pub(crate) last_word: CancellationToken,
-    /// Whether the session is open: before that, a server need not end for what nobody may send.
+    /// Whether the session is open: before that there are no calls to wait for.
     pub(crate) opened: Arc<AtomicBool>,
     unanswered: Arc<Unanswered>,
-    /// What is wrong with the last line, and is not on its way yet.
+    /// The errors of the last line that are not queued yet.
     wrong: VecDeque<Value>,
     complaints: Complaints,
     sink: Sink,
-    /// To see whether anybody reads.
+    /// For checking whether the output has a reader.
     output: OwnedFd,
 }
 
-/// Answers to what is no message, on their way to the client.
+/// Answers to invalid messages, on their way to the client.
 struct Complaints {
     to_write: Option<mpsc::Sender<Value>>,
     written: JoinHandle<()>,
@@ -149,7 +149,7 @@ impl Complaints {
         }
     }
 
-    /// Takes the first of these when there is a place for it, and says whether there are more.
+    /// Queues the first of these when there is room; returns whether there are more.
     async fn take(&self, from: &mut VecDeque<Value>) -> bool {
         if from.is_empty() {
             return false;
@@ -157,7 +157,7 @@ impl Complaints {
         let Some(to_write) = &self.to_write else {
             return false;
         };
-        // There is nobody left to complain to.
+        // The client is gone.
         let Ok(place) = to_write.reserve().await else {
             return false;
         };
@@ -167,7 +167,7 @@ impl Complaints {
         true
     }
 
-    /// Waits until they are written.
+    /// Waits until all are written.
     async fn end(&mut self) {
         self.to_write = None;
         if !self.written.is_finished() {
@@ -177,7 +177,7 @@ impl Complaints {
 }
 
 impl Lines {
-    /// Reads and writes these. `gone` is cancelled when one of them fails, or all is said.
+    /// Reads and writes these streams. `gone` is cancelled when one of them fails, or at the end.
     pub(crate) fn of(
         input: OwnedFd,
         output: OwnedFd,
@@ -206,8 +206,8 @@ impl Lines {
         Ok((lines, fault))
     }
 
-    /// Reads on to the end of a line, and says whether there was one. Whoever drops this while it
-    /// waits loses nothing.
+    /// Reads up to the end of a line; returns whether there was one. Dropping the future loses no
+    /// data.
     async fn read_line(&mut self) -> io::Result<bool> {
         loop {
             let available = self.reader.fill_buf().await?;
@@ -233,8 +233,8 @@ impl Lines {
         }
     }
 
-    /// Waits until the client has its answers, or is gone. Whoever drops this while it waits may
-    /// ask again, and gains no time.
+    /// Waits until the client has its answers, or is gone. The future may be dropped and created
+    /// again, without extending the deadline.
     async fn let_the_rest_end(&mut self) {
         self.last_word.cancel();
         let deadline = self.deadline.unwrap_or_else(Instant::now);
@@ -257,7 +257,7 @@ impl Lines {
         self.sink.gone.cancel();
     }
 
-    /// Makes of the line that was read a message, if it is one.
+    /// Returns the message in the line that was read, if it is valid.
     fn next_of_line(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         if let Some(finder) = self.skipped.take() {
             self.wrong.push_back(too_long(finder));
@@ -273,7 +273,7 @@ impl Lines {
         }
     }
 
-    /// Takes note of a message, and says whether it is to be handed on.
+    /// Records a message; returns whether to pass it on.
     fn take(
         &mut self,
         message: RxJsonRpcMessage<RoleServer>,
@@ -281,12 +281,12 @@ impl Lines {
         match &message {
             ClientJsonRpcMessage::Request(request) => {
                 let first = self.unanswered.add(request.id.clone());
-                // Of two with the same id only one would be answered.
+                // Of two requests with the same id only one would be answered.
                 let refusal = (!first).then(|| given_twice(&request.id));
                 self.wrong.extend(refusal);
                 return first.then_some(message);
             }
-            // Who cancels is not answered.
+            // A cancelled request gets no answer.
             ClientJsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) =
                     &notification.notification
@@ -301,7 +301,7 @@ impl Lines {
     }
 }
 
-/// Whether there is still somebody who could read what is written.
+/// Whether the output still has a reader.
 fn is_read(output: impl AsFd) -> bool {
     let mut descriptors = [PollFd::new(&output, PollFlags::empty())];
     let at_once = Timespec {
@@ -349,7 +349,7 @@ impl Transport<RoleServer> for Lines {
                 }
             };
             if ended {
-                // What comes last need not end its line.
+                // The last message may lack the end of its line.
                 self.deadline = Some(Instant::now() + self.rest_limit);
             }
             if let Some(message) = self.next_of_line() {

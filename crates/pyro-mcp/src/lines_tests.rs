@@ -12,14 +12,14 @@ fn lines(said: &[u8]) -> (Lines, io::PipeReader) {
     (made.unwrap().0, answers)
 }
 
-/// Whoever is told of progress all the time has the same limit as everybody.
+/// Frequent progress notifications do not extend the limit.
 #[tokio::test]
 async fn asking_again_gains_no_time() {
     let (mut lines, _answers) = lines(PING);
     lines.rest_limit = Duration::from_millis(100);
     assert!(lines.receive().await.is_some());
     let mut turns = 0;
-    // Each time something else happens, it is asked anew.
+    // Each other event drops the future and creates it again.
     while tokio::time::timeout(Duration::from_millis(20), lines.receive())
         .await
         .is_err()
@@ -34,7 +34,7 @@ async fn asking_again_gains_no_time() {
 async fn an_id_that_is_given_twice_is_answered_twice() {
     let (mut lines, answers) = lines(&[PING, PING].concat());
     assert!(lines.receive().await.is_some());
-    // The second is refused, and not handed on.
+    // The second one is refused, and not passed on.
     let waited = tokio::time::timeout(Duration::from_millis(100), lines.receive()).await;
     assert!(waited.is_err(), "{waited:?}");
     lines.unanswered.remove(&RequestId::Number(1));
@@ -48,7 +48,7 @@ async fn an_id_that_is_given_twice_is_answered_twice() {
     );
 }
 
-/// Nobody is left waiting because others had something to complain about, too.
+/// Every invalid message is answered, even if there are many at once.
 #[tokio::test]
 async fn everything_wrong_is_answered() {
     let count = 3 * COMPLAINTS;

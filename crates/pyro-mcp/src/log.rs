@@ -1,5 +1,5 @@
-//! A *log* is all that one command of a workspace printed to one stream, as a resource: what a
-//! result leaves out has an address.
+//! A *log* is the complete output of one command of a workspace on one stream, as a resource:
+//! results link to it if they are cut.
 
 use std::io::{self, SeekFrom};
 
@@ -21,14 +21,14 @@ pub(crate) const LOGS: Resources = Resources {
 
 const ROOT: &str = "pyro://workspace/";
 const TEMPLATE: &str = "pyro://workspace/{workspace_id}/log/{sequence}/{stream}{?offset,limit}";
-/// The most that is returned at once.
+/// The most bytes that are returned at once.
 const PART_LIMIT_BYTES: u64 = 1024 * 1024;
-/// Where in a part's metadata the size of the log is.
+/// The key in a part's metadata for the size of the log.
 const TOTAL_KEY: &str = "pyro/total_bytes";
-/// Where in a part's metadata the address of the next part is, if there is one.
+/// The key in a part's metadata for the address of the next part, if there is one.
 const NEXT_KEY: &str = "pyro/next";
 
-/// The streams of a command, as results call them.
+/// The streams of a command, as results name them.
 pub(crate) const STREAMS: [&str; 2] = ["stdout", "stderr"];
 
 /// One stream of one command.
@@ -39,7 +39,7 @@ pub(crate) struct Log {
     pub(crate) stream: &'static str,
 }
 
-/// What is read of a log at once.
+/// A part of a log, as the operation returns it.
 #[derive(Debug, Eq, PartialEq)]
 struct Part {
     log: Log,
@@ -47,7 +47,7 @@ struct Part {
     limit: u64,
 }
 
-/// How clients make addresses of logs.
+/// Returns the template for addresses of logs.
 fn template() -> ResourceTemplate {
     ResourceTemplate::new(TEMPLATE, "log")
         .with_title("Output of a command in a workspace")
@@ -67,7 +67,7 @@ impl Log {
         format!("{ROOT}{workspace_id}/log/{sequence}/{stream}")
     }
 
-    /// A link to all of it, which is text unless it is `lossy`.
+    /// Returns a link to the whole log, which is text unless it is `lossy`.
     pub(crate) fn link(&self, bytes: u64, lossy: bool) -> Resource {
         let name = format!("{} of command {}", self.stream, self.sequence);
         Resource::new(self.uri(), name)
@@ -77,7 +77,7 @@ impl Log {
 }
 
 impl Part {
-    /// What is at an address; nothing if it is not one of ours.
+    /// Parses an address; `None` if it is not that of a log.
     fn at(uri: &str) -> Option<Self> {
         let rest = uri.strip_prefix(ROOT)?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -105,7 +105,7 @@ impl Part {
         Some(part)
     }
 
-    /// What is there, by the operation's answer: text, or bytes if it is none.
+    /// Returns the contents from the operation's answer: text, or bytes if it is not text.
     async fn read(&self, uri: &str, answer: &Value) -> io::Result<ResourceContents> {
         let entry = answer["entries"].get(0).ok_or(io::ErrorKind::NotFound)?;
         let of_stream = |key: &str| &entry[format!("{}{key}", self.log.stream)];
@@ -129,7 +129,7 @@ impl Part {
         Ok(contents.with_mime_type(mime_type(lossy)).with_meta(meta))
     }
 
-    /// Reads from the file where the operation says that the exact bytes are.
+    /// Reads the exact bytes from the file that the operation names.
     async fn bytes(&self, file: &Value) -> io::Result<Vec<u8>> {
         let mut file = File::open(file.as_str().unwrap_or_default()).await?;
         file.seek(SeekFrom::Start(self.offset)).await?;

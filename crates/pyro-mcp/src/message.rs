@@ -1,5 +1,5 @@
-//! A *message* as it comes from a client: what can be understood, and what is answered where it
-//! cannot. A client that is not answered waits.
+//! A *message* as it comes from a client: parsed, or answered with an error. A client without an
+//! answer would wait.
 
 use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcRequest, RequestId};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::id::{IdFinder, find_id};
 
-/// The longest message: more than any request can need, less than would hurt.
+/// The longest message: more than any request needs, and small enough to keep.
 pub(crate) const MESSAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
 /// JSON-RPC 2.0, section 5.1.
@@ -16,7 +16,7 @@ const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
 const INVALID_PARAMS: i32 = -32602;
 
-/// The requests that have parameters of their own here.
+/// The requests with parameters that this server knows.
 const KNOWN: [&str; 11] = [
     "initialize",
     "server/discover",
@@ -31,23 +31,23 @@ const KNOWN: [&str; 11] = [
     "completion/complete",
 ];
 
-/// The longest id: more than any client counts to.
+/// The longest id: longer than any counter.
 const ID_LIMIT_BYTES: usize = 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// What came.
+/// The result of parsing.
 #[derive(Debug)]
 pub(crate) enum Understood {
     /// A message.
     Message(Box<RxJsonRpcMessage<RoleServer>>),
-    /// Something that wants no answer.
+    /// Nothing, which needs no answer.
     Nothing,
-    /// Something that is no message. The answers, one for each who may wait for one.
+    /// An invalid message, with an answer for each id that may be waiting for one.
     Wrong(Vec<Value>),
 }
 
-/// Reads a message, of which `bytes` is all.
+/// Parses `bytes`, which must be one message.
 pub(crate) fn understand(bytes: &[u8]) -> Understood {
     let bytes = bytes
         .strip_prefix(BYTE_ORDER_MARK)
@@ -81,8 +81,7 @@ pub(crate) fn understand(bytes: &[u8]) -> Understood {
         return wrong(INVALID_REQUEST, "\"id\" must be a text or a whole number");
     }
     match serde_json::from_value::<ClientJsonRpcMessage>(value.clone()) {
-        // A request that is known, with parameters that do not fit, is taken for one of somebody
-        // else's.
+        // rmcp parses a known request with unsuitable parameters as a custom one.
         Ok(ClientJsonRpcMessage::Request(JsonRpcRequest {
             request: ClientRequest::CustomRequest(request),
             ..
@@ -95,7 +94,7 @@ pub(crate) fn understand(bytes: &[u8]) -> Understood {
             let message = format!("the parameters cannot be understood: {error}");
             wrong(INVALID_PARAMS, &message)
         }
-        // Notifications, and answers to what was never asked.
+        // Notifications, and answers without a request.
         Err(_) if has_method || value.get("result").is_some() || value.get("error").is_some() => {
             Understood::Nothing
         }
@@ -103,19 +102,19 @@ pub(crate) fn understand(bytes: &[u8]) -> Understood {
     }
 }
 
-/// The answer to a message that is too long to be kept, in which only the id was looked for.
+/// The answer to a message that was too long to be kept, and was only searched for its id.
 pub(crate) fn too_long(read: IdFinder) -> Value {
     let message = format!("the message is longer than {MESSAGE_LIMIT_BYTES} bytes");
     error(known(read.found()), INVALID_REQUEST, &message)
 }
 
-/// The answer to a request whose id another has that is not answered yet.
+/// The answer to a request whose id belongs to another one without an answer so far.
 pub(crate) fn given_twice(id: &RequestId) -> Value {
     let message = "another request with this id is not answered yet";
     error(json!(id), INVALID_REQUEST, message)
 }
 
-/// Some hosts send a tool's arguments as their models write them: as an object in a text.
+/// Some hosts send a tool's arguments as their models write them: as an object in a string.
 fn with_arguments(mut message: Value) -> Value {
     if message["method"] == "tools/call"
         && let Some(arguments) = message.pointer_mut("/params/arguments")
@@ -127,7 +126,7 @@ fn with_arguments(mut message: Value) -> Value {
     message
 }
 
-/// The answers to what is no JSON. Whoever waits is found by the id, if there is one.
+/// The answers to invalid JSON, each with an id if there is one.
 fn not_json(bytes: &[u8], failure: &serde_json::Error) -> Vec<Value> {
     let several = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
     let whole: Vec<Value> = several.map_while(Result::ok).collect();
@@ -138,7 +137,7 @@ fn not_json(bytes: &[u8], failure: &serde_json::Error) -> Vec<Value> {
             .map(|one| error(id_of(one), PARSE_ERROR, message));
         return answers.collect();
     }
-    // Some write it over several lines.
+    // Some clients write one message over several lines.
     let hint = if failure.is_eof() {
         "; a message is one line"
     } else {
@@ -148,18 +147,18 @@ fn not_json(bytes: &[u8], failure: &serde_json::Error) -> Vec<Value> {
     vec![error(known(find_id(bytes)), PARSE_ERROR, &message)]
 }
 
-/// An error's message in JSON-RPC. Who cannot be told from others has the id null.
+/// An error in JSON-RPC. If the request is unknown, the id is null.
 #[expect(clippy::needless_pass_by_value, reason = "it is found for this")]
 fn error(id: Value, code: i32, message: &str) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
 }
 
-/// The id of a message, if it can be one.
+/// The id of a message, if it is valid.
 fn id_of(message: &Value) -> Value {
     known(message["id"].clone())
 }
 
-/// What an answer can have for an id.
+/// An id that an answer may have.
 fn known(id: Value) -> Value {
     match id {
         Value::String(text) if text.len() <= ID_LIMIT_BYTES => Value::String(text),
@@ -228,7 +227,7 @@ mod tests {
                 r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#,
                 vec![(Value::Null, -32600)],
             ),
-            // Nobody counts that far.
+            // Beyond any counter.
             (
                 r#"{"jsonrpc":"2.0","id":18446744073709551615,"method":"ping"}"#,
                 vec![(Value::Null, -32600)],
@@ -245,7 +244,7 @@ mod tests {
         ] {
             assert_eq!(answers(line), expected, "{line}");
         }
-        // Where it comes last, too.
+        // Also if the id comes last.
         for long in [
             r#"{"jsonrpc":"2.0","id":9,"method":"x","params":{"a":"bbb"#,
             r#"{"method":"x","params":{"id":7,"a":"bbb"},"jsonrpc":"2.0","id":9}"#,

@@ -1,19 +1,19 @@
-//! *Output* of commands as a model can take it: of each stream a beginning and an end, in between
-//! how much was left out, and a link to all there is.
+//! *Output* of commands in a size for models: the beginning and the end of each stream, the amount
+//! left out in between, and a link to the whole log.
 
 use rmcp::model::{JsonObject, Resource};
 use serde_json::Value;
 
 use crate::log::{Log, STREAMS};
 
-/// The most that is shown of one stream of one command: some twenty thousand tokens.
+/// The most bytes that are shown of one stream of one command: some twenty thousand tokens.
 const LIMIT_BYTES: usize = 64 * 1024;
-/// Of that, what is taken from the end, where errors are.
+/// The share of the end, where errors are.
 const TAIL_BYTES: usize = LIMIT_BYTES / 2;
 
-/// Cuts every stream of output in a result to what a model can take, and returns links to what is
-/// logged of it. The result still conforms to its schema; `stdout_truncated_from_bytes` and its
-/// like say how many bytes there were. `offset` is where in the streams the result begins.
+/// Cuts every stream of output in a result to the limit, and returns links to their logs. The
+/// result still conforms to its schema; `stdout_truncated_from_bytes` and similar keys contain the
+/// original number of bytes. `offset` is the position in the streams at which the result begins.
 pub(crate) fn bound(result: &mut Value, offset: u64) -> Vec<Resource> {
     let mut links = Vec::new();
     bound_within(result, offset, None, &mut links);
@@ -47,7 +47,7 @@ fn bound_within(
     }
 }
 
-/// Where a stream is logged, if it is one of a command in a workspace.
+/// Returns the log of a stream, if its command ran in a workspace.
 fn logged(result: &JsonObject, workspace: Option<&str>, stream: &'static str) -> Option<Log> {
     Some(Log {
         workspace_id: workspace?.to_owned(),
@@ -70,7 +70,7 @@ fn bound_stream(
     let truncated_key = format!("{stream}_truncated_from_bytes");
     let lossy_key = format!("{stream}_lossy_from_bytes");
     let count = |key: &str| result.get(key).and_then(Value::as_u64);
-    // The engine may have cut or changed it before, and knows how much there was.
+    // The engine may have cut or changed the stream before; its counts take precedence.
     let (truncated, lossy) = (count(&truncated_key), count(&lossy_key));
     let end = offset + text.len() as u64;
     let total = truncated.or(lossy).unwrap_or(end);
@@ -83,8 +83,8 @@ fn bound_stream(
     log.map(|log| log.link(total, lossy.is_some()))
 }
 
-/// The beginning and the end of a text that is too long. It is the part at `offset` of a stream
-/// of `total` bytes, whose end is not there to be shown if it is not the text's.
+/// Returns the beginning and the end of a text that is too long. It is the part at `offset` of a
+/// stream of `total` bytes; the end is omitted if the stream continues after the text.
 fn cut(text: &str, offset: u64, total: u64, log: Option<&Log>) -> String {
     let (head, tail) = ends(text, offset + text.len() as u64 >= total);
     let next = offset + head.len() as u64;
@@ -99,8 +99,8 @@ fn cut(text: &str, offset: u64, total: u64, log: Option<&Log>) -> String {
     format!("{head}\n[pyro: {left_out} bytes of {total} are left out here{rest}]\n{tail}")
 }
 
-/// The same of a text in which bytes were replaced. Where in the stream a place in it is, nobody
-/// knows any more.
+/// The same for a text in which bytes were replaced, so that its positions are not those in the
+/// stream.
 fn cut_lossy(text: &str, total: u64, ends_here: bool, log: Option<&Log>) -> String {
     let (head, tail) = ends(text, ends_here);
     let whole = log.map(|log| {
@@ -115,7 +115,7 @@ fn cut_lossy(text: &str, total: u64, ends_here: bool, log: Option<&Log>) -> Stri
     )
 }
 
-/// What is shown of a text that is too long: its beginning, and its end if that is the stream's.
+/// The visible parts of a long text: its beginning, and its end if that is the stream's.
 fn ends(text: &str, ends_here: bool) -> (&str, &str) {
     let tail_bytes = if ends_here { TAIL_BYTES } else { 0 };
     let between = |at: &usize| text.is_char_boundary(*at);

@@ -1,6 +1,6 @@
-//! *Newcomers* are connections on which nobody has shown the token yet. Anybody can make them, so
-//! they cannot keep those out who know it: there are so many of them, for so long, and the oldest
-//! makes room.
+//! *Pending connections* have not shown the token yet. Anyone can open them, so they must not
+//! exclude clients that know the token: their number and duration are limited, and the oldest is
+//! closed to make room.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// How many there may be.
+/// The limit on their number.
 const LIMIT: usize = 64;
-/// How long one may take to show the token.
+/// How long a client may take to show the token.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// All newcomers of a server.
+/// All pending connections of a server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PendingConnections(Arc<Mutex<Waiting>>);
 
@@ -25,7 +25,7 @@ struct Waiting {
     queue: VecDeque<(u64, CancellationToken)>,
 }
 
-/// One of them; forgotten when dropped.
+/// A pending connection; removed on drop.
 #[derive(Debug)]
 pub(crate) struct PendingConnection {
     all: PendingConnections,
@@ -35,7 +35,7 @@ pub(crate) struct PendingConnection {
 }
 
 impl PendingConnections {
-    /// Takes one in; the oldest goes if there are too many.
+    /// Admits a connection; closes the oldest if there are too many.
     pub(crate) fn admit(&self) -> PendingConnection {
         let evicted = CancellationToken::new();
         let mut waiting = self.lock();
@@ -66,7 +66,7 @@ impl PendingConnections {
 }
 
 impl PendingConnection {
-    /// It has shown the token, and is none any more. Returns whether it was one.
+    /// Removes the connection, because it has shown the token. Returns whether it was pending.
     pub(crate) fn becomes_known(&self) -> bool {
         let was_known = self.known.swap(true, Ordering::Relaxed);
         if !was_known {
@@ -75,7 +75,7 @@ impl PendingConnection {
         !was_known
     }
 
-    /// Waits until it has to go; for ever, if it becomes known.
+    /// Waits until the connection must be closed; for ever, if it has shown the token.
     pub(crate) async fn has_to_go(&self) {
         tokio::select! {
             () = self.evicted.cancelled() => {}
@@ -106,7 +106,7 @@ mod tests {
         let others: Vec<_> = (0..LIMIT).map(|_| pending.admit()).collect();
         assert!(oldest.evicted.is_cancelled());
         assert!(!others[0].evicted.is_cancelled() && !known.evicted.is_cancelled());
-        // Whose time is over, goes; who is known, does not.
+        // The connection over its time must close; the one with the token need not.
         others[0].has_to_go().await;
         let stays = tokio::time::timeout(PATIENCE * 10, known.has_to_go()).await;
         assert!(stays.is_err());

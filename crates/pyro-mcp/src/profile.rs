@@ -6,12 +6,12 @@ use std::str::FromStr;
 use pyro_engine::operation::{Entry, ToolSet};
 use pyro_engine::operations::OPERATIONS;
 
-/// Which tools a client is shown.
+/// The set of tools that a client is shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Profile {
     /// One command in a fresh microVM, nothing else.
     VmRun,
-    /// Work in workspaces, without what few need.
+    /// Work in workspaces, without rarely needed tools.
     WorkspaceCore,
     /// Everything.
     #[default]
@@ -70,7 +70,7 @@ mod tests {
         operations.iter().map(|entry| entry.name).collect()
     }
 
-    /// The contract's order, as far as there are such tools, and what is no tool.
+    /// The contract's order of the existing tools, and the operations that are no tools.
     #[test]
     fn profiles_are_what_was_promised() {
         let full = names(Profile::WorkspaceFull);

@@ -1,4 +1,4 @@
-//! *News* of a call, as a client wants them: the latest line, now and then.
+//! The *progress* of a call for its client: the latest line, at intervals.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +11,10 @@ use tokio::sync::watch;
 
 /// The shortest time between two notifications.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// The longest: a client that hears nothing may give up.
+/// The longest: a client without notifications may give up.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// What a call tells while it runs.
+/// The events of a running call.
 #[derive(Clone, Debug)]
 pub(crate) struct CallProgress {
     begun: Instant,
@@ -23,7 +23,7 @@ pub(crate) struct CallProgress {
 }
 
 impl CallProgress {
-    /// Begins with the name of the operation.
+    /// Begins with the name of the operation as its line.
     pub(crate) fn new(operation: &str) -> Self {
         Self {
             begun: Instant::now(),
@@ -32,7 +32,7 @@ impl CallProgress {
         }
     }
 
-    /// Hears what the operation tells.
+    /// Returns the listener for the operation.
     pub(crate) fn listener(&self) -> Listener {
         let progress = self.clone();
         Listener::new(move |event| {
@@ -45,13 +45,13 @@ impl CallProgress {
         })
     }
 
-    /// What must not be overlooked, so far.
+    /// The warnings so far.
     pub(crate) fn warnings(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notifies a client. The value of its progress is the seconds that have passed: they are all
-    /// that always grows, and where they lead nobody knows.
+    /// Notifies a client. The value of its progress is the number of seconds passed: only that
+    /// always grows, and there is no known total.
     pub(crate) async fn notify(
         &self,
         client: &Peer<RoleServer>,
@@ -63,7 +63,7 @@ impl CallProgress {
         let mut latest = self.latest.subscribe();
         latest.mark_changed();
         loop {
-            // Without anything new, the client hears the last line again.
+            // Without a new line, the last one is sent again.
             let _ = tokio::time::timeout(HEARTBEAT, latest.changed()).await;
             let message = latest.borrow_and_update().clone();
             let progress = self.begun.elapsed().as_secs_f64();
@@ -76,7 +76,7 @@ impl CallProgress {
         }
     }
 
-    /// Gives every line to `show`.
+    /// Passes every line to `show`.
     pub(crate) async fn each(&self, show: impl Fn(String)) -> Infallible {
         let mut latest = self.latest.subscribe();
         latest.mark_changed();
@@ -100,7 +100,7 @@ fn line(event: &Event) -> Option<String> {
         } => Some(format!("building {environment}: {}", building(progress))),
         Event::Transfer { what, bytes, total } => Some(counted(what, *bytes, *total, "bytes")),
         Event::Notice(text) | Event::Warning(text) => Some(text.clone()),
-        // Of what is told in other ways, or by operations that are no tools.
+        // Reported in other ways, or only by operations that are no tools.
         Event::Timing { .. } | Event::Started { .. } | Event::Step { .. } | Event::Talk(_) => None,
     }
 }

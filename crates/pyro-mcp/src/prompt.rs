@@ -1,20 +1,20 @@
-//! A *prompt* is what a person asks an agent for by its name; hosts offer prompts beside their own
-//! commands.
+//! A *prompt* is a request to an agent that a person selects by name; hosts offer prompts beside
+//! their own commands.
 
 use std::collections::BTreeMap;
 
 use rmcp::model::{ErrorData, GetPromptResult, JsonObject, PromptMessage};
 use serde_json::Value;
 
-/// What a person filled in, by name.
+/// The values that a person filled in, by name.
 pub type Arguments = BTreeMap<String, String>;
 
-/// A prompt, and what clients are told about it.
+/// A prompt, and its definition for clients.
 #[derive(Clone, Debug)]
 pub struct Prompt {
-    /// How clients see it.
+    /// The definition that clients receive.
     pub definition: rmcp::model::Prompt,
-    /// What it says to a model.
+    /// Returns its messages to a model.
     pub messages: fn(&Arguments) -> Vec<PromptMessage>,
 }
 
@@ -25,12 +25,12 @@ impl Prompt {
         arguments.any(|known| known.name == argument)
     }
 
-    /// What it says with these arguments.
+    /// Returns the prompt with these arguments.
     pub(crate) fn get(&self, given: Option<JsonObject>) -> Result<GetPromptResult, ErrorData> {
         let mut arguments = Arguments::new();
         for (name, value) in given.unwrap_or_default() {
             match value {
-                // What is left open in a form.
+                // A field that was left empty.
                 Value::Null => {}
                 Value::String(text) if text.is_empty() => {}
                 Value::String(text) if self.takes(&name) => {

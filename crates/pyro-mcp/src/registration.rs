@@ -1,5 +1,5 @@
-//! A *registration* is what a host, the program that runs an agent, has to know to start the
-//! server: a few lines in a file of its own, among others that are not ours.
+//! A *registration* makes a host, the program that runs an agent, start the server: a few lines in
+//! the host's own file, among other entries.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -12,11 +12,11 @@ use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::Error;
 
-/// The name under which hosts know the server.
+/// The server's name in hosts.
 const NAME: &str = "pyro";
-/// How long a tool may take, where a host's own limit is shorter than a build.
+/// The limit on a tool's duration, for hosts whose own limit is shorter than a build.
 const CALL_LIMIT_SECONDS: i64 = 600;
-/// What files are readable by, if they are new: they hold nothing secret.
+/// The mode of new files: they contain nothing secret.
 const NEW_FILE_MODE: u32 = 0o644;
 
 /// A program that runs agents.
@@ -36,32 +36,32 @@ pub enum Host {
     Gemini,
 }
 
-/// For whom the server is registered.
+/// The range in which the server is registered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scope {
-    /// For everything the user does with the host.
+    /// Everything that the user does with the host.
     User,
-    /// For work in the current directory.
+    /// Work in the current directory.
     Project,
 }
 
-/// The directories that hosts look into.
+/// The directories of hosts' configuration.
 #[derive(Clone, Debug)]
 pub struct Directories {
-    /// The user's own.
+    /// The user's home.
     pub home: PathBuf,
     /// The user's directory for configuration.
     pub config: PathBuf,
-    /// Codex's own.
+    /// Codex's own directory.
     pub codex: PathBuf,
 }
 
-/// How a host starts the server.
+/// The command with which a host starts the server.
 #[derive(Clone, Debug)]
 pub struct Registration {
     /// The host.
     pub host: Host,
-    /// The program, by its full path: hosts do not search where shells do.
+    /// The program, by its full path: hosts do not have a shell's search path.
     pub program: String,
     /// Its arguments.
     pub arguments: Vec<String>,
@@ -95,7 +95,7 @@ impl Host {
         Self::ALL.iter().copied().find(|host| host.name() == name)
     }
 
-    /// The file it reads. For a project, the path is relative to the project.
+    /// The path of the host's file. For a project, it is relative to the project.
     pub fn file(self, scope: Scope, directories: &Directories) -> PathBuf {
         let (user, project) = match self {
             Self::ClaudeCode => (directories.home.join(".claude.json"), ".mcp.json"),
@@ -123,7 +123,7 @@ impl Host {
         }
     }
 
-    /// The key of the object that holds a host's servers.
+    /// The key of the object with a host's servers.
     fn servers(self) -> &'static str {
         match self {
             Self::ClaudeCode | Self::Cursor | Self::Gemini => "mcpServers",
@@ -142,18 +142,18 @@ impl Host {
 }
 
 impl Registration {
-    /// What the file says if it says nothing else.
+    /// The content of a file with only this registration.
     pub fn text(&self) -> String {
         self.merged_into("")
             .unwrap_or_else(|reason| unreachable!("nothing is in the way: {reason}"))
     }
 
-    /// Puts the registration into a file, where everything else stays as it is. Returns whether
-    /// the file had to be changed.
+    /// Adds the registration to a file, and leaves the rest unchanged. Returns whether the file had
+    /// to be changed.
     ///
     /// # Errors
-    /// When the file is not what the host could read, or cannot be read or written. It is then as
-    /// it was.
+    /// When the host could not read the file, or it cannot be read or written. It is then
+    /// unchanged.
     pub fn write(&self, path: &Path) -> Result<bool, Error> {
         let failed = |action, source| Error::File {
             action,
@@ -178,7 +178,7 @@ impl Registration {
         Ok(true)
     }
 
-    /// The text of a file with the registration in it, or why it cannot be added.
+    /// Returns the text of a file with the registration added, or why that is impossible.
     fn merged_into(&self, text: &str) -> Result<String, String> {
         match self.host {
             Host::Codex => self.merged_into_toml(text),
@@ -187,7 +187,7 @@ impl Registration {
     }
 
     fn merged_into_json(&self, text: &str) -> Result<String, String> {
-        // Its readers allow comments, but for one.
+        // All these hosts except one allow comments.
         let comments = self.host != Host::ClaudeCode;
         let options = ParseOptions {
             allow_comments: comments,
@@ -206,7 +206,7 @@ impl Registration {
         let server = object_in(&servers, NAME)?;
         for (key, wanted) in self.properties() {
             match server.get(key) {
-                // What says the same already is left as it is written.
+                // An equal entry stays as it is written.
                 Some(there) if same(&there, &wanted) => {}
                 Some(there) => there.set_value(wanted),
                 None => drop(server.append(key, wanted)),
@@ -307,9 +307,9 @@ fn plain(value: &CstInputValue) -> serde_json::Value {
     }
 }
 
-/// Writes a file so that it is the old one or the new one at any time.
+/// Writes a file atomically: at any time it is the old one or the new one.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    // Some keep their configuration elsewhere and link to it.
+    // Some users keep their configuration elsewhere and link to it.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

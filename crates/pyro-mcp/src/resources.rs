@@ -1,4 +1,4 @@
-//! *Resources* are what an operation knows under an address.
+//! *Resources*: data of an operation under an address.
 
 use std::fmt;
 use std::io;
@@ -7,25 +7,25 @@ use std::pin::Pin;
 use rmcp::model::{ResourceContents, ResourceTemplate};
 use serde_json::Value;
 
-/// Resources with addresses of one form, which are read with one operation.
+/// Resources with addresses of one form, which one operation reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Resources {
-    /// The operation. Where it is no tool, there are no such resources either.
+    /// The operation. If it is not a tool, these resources are not offered either.
     pub operation: &'static str,
-    /// How clients make their addresses.
+    /// Returns the template for their addresses.
     pub template: fn() -> ResourceTemplate,
-    /// What is at an address; nothing if it is none of theirs.
+    /// Parses an address; `None` if it does not have this form.
     pub at: fn(uri: &str) -> Option<Box<dyn Readable>>,
 }
 
-/// What is at an address, before it is read.
+/// A resource that has not been read yet.
 pub trait Readable: fmt::Debug + Send + Sync {
-    /// What the operation is asked for.
+    /// Returns the request to the operation.
     fn request(&self) -> Value;
 
-    /// What is at the address `uri`, by the operation's answer.
+    /// Returns the contents at the address `uri` from the operation's answer.
     fn contents<'a>(&'a self, uri: &'a str, answer: &'a Value) -> Contents<'a>;
 }
 
-/// The contents of a resource, to be waited for.
+/// The future contents of a resource.
 pub type Contents<'a> = Pin<Box<dyn Future<Output = io::Result<ResourceContents>> + Send + 'a>>;

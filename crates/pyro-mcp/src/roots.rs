@@ -1,5 +1,5 @@
-//! *Roots* are the directories that a client works in. Newer versions of the protocol have none;
-//! those that have them are what hosts speak today.
+//! *Roots* are the directories that a client works in. Newer versions of the protocol do not have
+//! them; today's hosts use versions that do.
 
 #![expect(deprecated, reason = "clients of older protocol versions have roots")]
 
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use rmcp::{Peer, RoleServer};
 
-/// How long a client may take to say what its roots are.
+/// How long a client may take to return its roots.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Asks a client for its roots; those that are not of this machine are left out.
+/// Asks a client for its roots; those on other machines are left out.
 pub(crate) async fn of(client: &Peer<RoleServer>) -> Vec<PathBuf> {
     let listed = match tokio::time::timeout(LIMIT, client.list_roots()).await {
         Ok(Ok(listed)) => listed.roots,
@@ -27,7 +27,7 @@ pub(crate) async fn of(client: &Peer<RoleServer>) -> Vec<PathBuf> {
     paths.collect()
 }
 
-/// The path that a `file:` URI of this machine names.
+/// The path in a `file:` URI of this machine.
 fn local_path(uri: &str) -> Option<PathBuf> {
     let rest = uri.strip_prefix("file://")?;
     let rest = rest.strip_prefix("localhost").unwrap_or(rest);

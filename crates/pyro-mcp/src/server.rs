@@ -1,5 +1,5 @@
-//! The *face* towards a client: it answers what the protocol asks, out of the table of operations
-//! and the calls under way.
+//! The *server* of a client: it answers the protocol's requests, using the table of operations and
+//! the running calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,34 +29,34 @@ use crate::progress::CallProgress;
 use crate::{Profile, Prompt, Resources, Tool, guidance, output, roots};
 
 const NAME: &str = "pyro_mcp";
-/// Where in a result's metadata programs find an error's parts.
+/// The key in a result's metadata for an error's parts, for programs.
 const ERROR_KEY: &str = "pyro/error";
-/// How long a client may keep what only another version of this program would change.
+/// How long a client may cache what only another version of this program would change.
 const UNCHANGED_MS: u64 = 60 * 60 * 1000;
-/// Less than the shortest limit that hosts set for a call.
+/// Less than the shortest limit of hosts on a call.
 const TASK_AFTER: Duration = Duration::from_secs(10);
 /// How long a task may run: longer than any machine may live.
 const TASK_LIMIT_MS: u64 = 2 * 60 * 60 * 1000;
 
-/// What a server offers to its clients.
+/// The tools, resources and prompts of a server, and its limits.
 #[derive(Clone, Debug)]
 pub struct Offer {
     /// Its tools, in the order in which clients show them.
     pub tools: Vec<Tool>,
-    /// What can be read.
+    /// The resources that clients can read.
     pub resources: Vec<Resources>,
-    /// What a person can ask for.
+    /// The prompts that a person can select.
     pub prompts: Vec<Prompt>,
-    /// How long a call may take before a client that has tasks gets one.
+    /// How long a call may take before it becomes a task, for clients that support tasks.
     pub task_after: Duration,
-    /// What clients may have of the host.
+    /// What clients may use of the host.
     pub permissions: Permissions,
-    /// Whether a client may read files of its own roots, too.
+    /// Whether a client may also read files of its own roots.
     pub client_roots: bool,
 }
 
 impl Offer {
-    /// What a profile has, with these permissions.
+    /// Returns the offer of a profile, with these permissions.
     pub fn new(profile: Profile, permissions: Permissions) -> Self {
         let operations = profile.operations();
         let tool = |operation| Tool::new(operation, permissions.host_compat);
@@ -71,14 +71,14 @@ impl Offer {
     }
 }
 
-/// What clients talk to. Clones are the same face, for another client.
+/// The handler of one client's requests. Clones share the offer and the calls, for another client.
 #[derive(Clone)]
 pub(crate) struct Server {
     calls: Arc<Calls>,
     offer: Arc<Offer>,
     instructions: Arc<str>,
     tasks: TaskManager,
-    /// Cancelled when a client says no more, and could not ask for a task's result.
+    /// Cancelled when a client's input has ended, after which it could not ask for a task's result.
     last_word: CancellationToken,
 }
 
@@ -96,7 +96,7 @@ impl Server {
         }
     }
 
-    /// The same, for a client that says no more once this is cancelled.
+    /// The same, for a client whose input ends when this is cancelled.
     pub(crate) fn until(self, last_word: CancellationToken) -> Self {
         Self { last_word, ..self }
     }
@@ -114,7 +114,7 @@ impl Server {
         tools.find(|tool| tool.operation.name == name)
     }
 
-    /// Does what it takes to answer something other than a call.
+    /// Runs an operation to answer a request that is not a tool call.
     async fn ask(
         &self,
         operation: &'static Entry,
@@ -132,8 +132,8 @@ impl Server {
         Err(cancelled())
     }
 
-    /// What a call may have of the host. A client that has roots is asked for them when it names a
-    /// file, as they may change.
+    /// Returns the permissions of a call. If it names a file, a client with roots is asked for
+    /// them, because they may change.
     async fn permissions(
         &self,
         operation: &Entry,
@@ -158,7 +158,7 @@ impl Server {
         permissions
     }
 
-    /// Lets a call go on as a task, whose result the client asks for when it likes.
+    /// Turns a call into a task; the client asks for its result later.
     fn as_task(&self, mut call: Call, progress: CallProgress, offset: u64) -> CallToolResponse {
         let server = self.clone();
         let options = TaskOptions::new().with_ttl_ms(TASK_LIMIT_MS);
@@ -180,7 +180,7 @@ impl Server {
 }
 
 impl Server {
-    /// What a client gets of a call that asked for output from `offset` on.
+    /// Returns the result of a call that asked for output from `offset` on.
     fn outcome(
         &self,
         result: Option<Result<Value, Error>>,
@@ -203,22 +203,22 @@ impl Server {
         Ok(outcome)
     }
 
-    /// An error, for the model to read and for programs to branch on.
+    /// Returns an error as a result: as text for the model, and as data for programs.
     fn failure(&self, error: &Error) -> CallToolResult {
         let error = self.in_own_words(error);
         let structured = serde_json::to_value(&error).expect("an error is a plain struct");
         let meta = MetaObject([(ERROR_KEY.to_owned(), structured)].into_iter().collect());
-        // Not as structured content: that has to conform to the tool's schema, and there are
-        // clients that check it before they look whether it is an error.
+        // Not as structured content: that must conform to the tool's schema, and some clients
+        // validate it before they check whether it is an error.
         CallToolResult::error(vec![ContentBlock::text(text(&error))]).with_meta(Some(meta))
     }
 
-    /// All there is to say about an error.
+    /// Returns the full text of an error.
     fn text(&self, error: &Error) -> String {
         text(&self.in_own_words(error))
     }
 
-    /// An error whose hint names tools and properties, where it named commands and options.
+    /// Rewrites an error's hint for tools and properties instead of commands and options.
     fn in_own_words(&self, error: &Error) -> Error {
         let known = |name: &'static str| self.find(name).map(|_| name.to_owned());
         let hint = error.remedy.as_deref();
@@ -369,7 +369,7 @@ impl ServerHandler for Server {
         Ok(CompleteResult::new(completion))
     }
 
-    /// Lists none: there may be thousands, and results link to those that matter.
+    /// Lists none: there may be thousands, and results link to the relevant ones.
     async fn list_resources(
         &self,
         _: Option<PaginatedRequestParams>,
@@ -448,19 +448,19 @@ impl ServerHandler for Server {
     }
 }
 
-/// Nobody reads it: who cancels is not answered.
+/// Not read by anyone: cancelled requests get no answer.
 fn cancelled() -> ErrorData {
     ErrorData::internal_error("the call was cancelled", None)
 }
 
-/// A defect of ours, with which a model can do nothing.
+/// The operation panicked, which a model cannot remedy.
 fn broken_off() -> ErrorData {
     let message = "the operation broke off; report this with what the server wrote to standard \
                    error";
     ErrorData::internal_error(message, None)
 }
 
-/// All there is to say about an error.
+/// Returns the full text of an error.
 fn text(error: &Error) -> String {
     let mut lines = vec![error.message.clone()];
     for (word, part) in [("caused by", &error.cause), ("hint", &error.remedy)] {

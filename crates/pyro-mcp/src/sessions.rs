@@ -1,5 +1,5 @@
-//! The *sessions* of an HTTP server are bounded: each takes memory, and a client can open one after
-//! the other.
+//! The *sessions* of an HTTP server are limited: each takes memory, and a client can open any
+//! number in sequence.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,10 +8,10 @@ use rmcp::transport::streamable_http_server::SessionManager;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use tokio::time::Instant;
 
-/// How many there may be; the one that was idle the longest makes room.
+/// The limit; beyond it, the session that was idle the longest is closed.
 const LIMIT: usize = 256;
 
-/// Sessions, and when each was used last.
+/// Sessions, with the time of their last use.
 #[derive(Clone, Default)]
 pub(crate) struct Sessions {
     pub(crate) manager: Arc<LocalSessionManager>,

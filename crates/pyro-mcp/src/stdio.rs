@@ -1,4 +1,4 @@
-//! The *stdio* transport: one client, which started the server and holds both ends.
+//! The *stdio* transport: one client, which started the server and holds both pipes' other ends.
 
 use std::fs::File;
 use std::io;
@@ -24,15 +24,15 @@ pub struct Stdio {
 }
 
 impl Stdio {
-    /// Takes this process's standard input and output for the protocol alone: whatever else
-    /// writes to standard output from now on, here or in a child, writes to standard error, and
-    /// whatever reads standard input finds nothing.
+    /// Reserves this process's standard input and output for the protocol: from now on, other
+    /// writes to standard output, here or in a child, go to standard error, and other reads of
+    /// standard input find it empty.
     ///
     /// # Errors
-    /// When the process can have no more open files.
+    /// When the process cannot open more files.
     pub fn take() -> Result<Self, Error> {
         let taken = || -> io::Result<Self> {
-            // Above the numbers that have a meaning.
+            // Above the numbers of the standard streams.
             let input = fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
             let output = fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
             rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
@@ -46,11 +46,11 @@ impl Stdio {
     }
 }
 
-/// Serves the client until it says no more and has its answers, goes away, or `stop` is cancelled.
-/// When this returns, every call has ended.
+/// Serves the client until its input has ended and it has its answers, it goes away, or `stop` is
+/// cancelled. When this returns, every call has ended.
 ///
 /// # Errors
-/// When the process cannot have what a server needs, or a stream of the client fails.
+/// When the process lacks a resource that a server needs, or a stream of the client fails.
 pub async fn serve_stdio(
     config: Config,
     offer: Offer,
@@ -68,7 +68,7 @@ pub async fn serve_stdio(
     match serve_server_with_ct(server, lines, stop.clone()).await {
         Ok(running) => {
             opened.store(true, Ordering::Relaxed);
-            // Whatever made it end, the client wants no more.
+            // The session is over, however it ended.
             drop(running.waiting().await);
         }
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => {}

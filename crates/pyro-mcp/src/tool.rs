@@ -1,5 +1,5 @@
-//! A *tool* is how a client sees an operation: its definition says in the protocol's words what
-//! the table says.
+//! A *tool* is an operation as a client sees it: its definition expresses the table's line in the
+//! protocol's terms.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use serde_json::Value;
 
 use crate::Profile;
 
-/// An operation, and what clients are told about it.
+/// An operation, and its definition for clients.
 #[derive(Clone, Debug)]
 pub struct Tool {
-    /// What a call of it does.
+    /// The operation that a call runs.
     pub operation: &'static Entry,
-    /// How clients see it.
+    /// The definition that clients receive.
     pub definition: rmcp::model::Tool,
 }
 
 impl Tool {
-    /// The tool of an operation, for clients who may or may not have commands run on the host.
+    /// Returns an operation's tool; with `host_compat`, clients may run commands on the host.
     pub fn new(operation: &'static Entry, host_compat: bool) -> Self {
         Self {
             operation,
@@ -31,21 +31,21 @@ impl Tool {
     }
 }
 
-/// The definitions of a profile's tools, as a client gets them unless the operator says otherwise.
+/// Returns the definitions of a profile's tools, as clients get them by default.
 pub fn definitions(profile: Profile) -> Vec<Value> {
     let operations = profile.operations().into_iter();
     let tools = operations.map(|operation| definition(operation, false));
     tools.map(|tool| serde_json::json!(tool)).collect()
 }
 
-/// What a client is told about an operation. Of what it may not have it is not told.
+/// Returns the definition of a tool, without what the client has no permission for.
 fn definition(entry: &'static Entry, host_compat: bool) -> rmcp::model::Tool {
     let description = description(entry, host_compat);
     // The first paragraph of a doc comment is a headline.
     let title = description.split("\n\n").next().unwrap_or_default();
     let annotations = ToolAnnotations::new()
         .read_only(entry.effect == Effect::ReadOnly)
-        // On the host a command can remove anything, and the hint is about all a tool may do.
+        // A command on the host can remove anything, and the hint is about the worst a tool may do.
         .destructive(entry.effect == Effect::Destructive || (entry.on_host && host_compat))
         .idempotent(entry.idempotent)
         .open_world(entry.open_world);
@@ -62,7 +62,7 @@ fn definition(entry: &'static Entry, host_compat: bool) -> rmcp::model::Tool {
     .with_annotations(annotations)
 }
 
-/// An operation's description, as it is true for a client of a server.
+/// Returns an operation's description, adapted to clients of a server.
 fn description(entry: &Entry, host_compat: bool) -> String {
     let mut told = tool::description(&HINTS, entry, host_compat);
     if !entry.host_paths.is_empty() {
@@ -128,12 +128,12 @@ mod tests {
         assert_eq!(of("workspace_exec"), expected(false, false, false, true));
     }
 
-    /// Unless the operator allows it, a model does not learn that there is such a thing.
+    /// Without the operator's permission, a model does not learn of running on the host.
     #[test]
     fn the_host_is_no_ones_to_ask_for() {
         for tool in definitions(Profile::WorkspaceFull) {
             let text = tool.to_string().to_lowercase();
-            // Results say where a command ran.
+            // Results still say where a command ran.
             let input = format!("{}{}", tool["inputSchema"], tool["description"]).to_lowercase();
             assert!(!input.contains("host_compat"), "{text}");
             assert!(!input.contains("isolation"), "{text}");

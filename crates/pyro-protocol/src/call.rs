@@ -1,5 +1,5 @@
 //! A *call* is a request that runs in the guest, on a stream of its own, and ends with an
-//! [`Answer`] or a [`Refusal`]. It is defined here and nowhere else: supervisor and host relay it.
+//! [`Answer`] or a [`Refusal`]. It is defined only here: supervisor and host relay it.
 //!
 //! A call takes its input as [`FrameKind::Stdin`](crate::FrameKind::Stdin) frames and sends its
 //! output as [`FrameKind::Stdout`](crate::FrameKind::Stdout) frames, both with flow control. Paths,
@@ -65,7 +65,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// Whether this is an answer to it.
+    /// Whether `answer` is of the kind that this call gets.
     pub fn is_answered_by(&self, answer: &Answer) -> bool {
         matches!(
             (self, answer),
@@ -211,7 +211,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Returns one, with as much of the message as is sent.
+    /// Returns a refusal, with the message cut to its limit.
     pub fn new(reason: RefusalReason, message: impl AsRef<str>) -> Self {
         let message = message.as_ref().chars().take(REFUSAL_CHARACTERS).collect();
         Self { reason, message }

@@ -7,20 +7,20 @@ use serde::de::DeserializeOwned;
 /// kind (u8).
 pub const HEADER_BYTES: usize = 9;
 
-/// The largest payload that is accepted; anything that announces more is refused unread.
+/// The largest payload that is accepted; a longer announced one is refused unread.
 pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 
-/// What a frame's payload is.
+/// The kind of a frame's payload.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
 pub enum FrameKind {
     /// One JSON message.
     Control = 0,
-    /// Bytes for a command's standard input; empty: no more will come.
+    /// Bytes for a command's standard input; empty at its end.
     Stdin = 1,
-    /// Bytes a command wrote to its standard output; empty: no more will come.
+    /// Bytes that a command wrote to its standard output; empty at its end.
     Stdout = 2,
-    /// Bytes a command wrote to its standard error; empty: no more will come.
+    /// Bytes that a command wrote to its standard error; empty at its end.
     Stderr = 3,
     /// A [`Credit`].
     Credit = 4,
@@ -42,9 +42,9 @@ impl FrameKind {
 /// One frame.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Frame {
-    /// The stream it belongs to; [`CONNECTION`](crate::CONNECTION) or a command.
+    /// Its stream; [`CONNECTION`](crate::CONNECTION) or a call.
     pub stream: u32,
-    /// What the payload is.
+    /// The kind of the payload.
     pub kind: FrameKind,
     /// At most [`MAX_PAYLOAD_BYTES`].
     pub payload: Vec<u8>,
@@ -60,7 +60,7 @@ impl Frame {
         }
     }
 
-    /// Returns a control frame that holds `message`.
+    /// Returns a control frame with `message`.
     ///
     /// # Errors
     /// When the message is longer than a frame may be.
@@ -92,7 +92,7 @@ impl Frame {
     /// Reads the payload as a control message.
     ///
     /// # Errors
-    /// When it is not JSON of that shape.
+    /// When it is not JSON of that type.
     pub fn message<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.payload).map_err(Error::Message)
     }
@@ -100,7 +100,7 @@ impl Frame {
     /// Reads the payload as a credit.
     ///
     /// # Errors
-    /// When it has another length or names a channel that carries no data.
+    /// When it has the wrong length or names a channel that carries no data.
     pub fn as_credit(&self) -> Result<Credit, Error> {
         let [channel, a, b, c, d] = self.payload[..] else {
             return Err(Error::Credit);
@@ -116,10 +116,10 @@ impl Frame {
         }
     }
 
-    /// Appends the frame's bytes to `out`.
+    /// Appends the encoded frame to `out`.
     ///
     /// # Panics
-    /// When the payload is longer than [`MAX_PAYLOAD_BYTES`]; senders chunk what they send.
+    /// When the payload is longer than [`MAX_PAYLOAD_BYTES`]; senders split longer data.
     pub fn encode(&self, out: &mut Vec<u8>) {
         assert!(
             self.payload.len() <= MAX_PAYLOAD_BYTES,
@@ -133,7 +133,7 @@ impl Frame {
         out.extend_from_slice(&self.payload);
     }
 
-    /// Returns the frame's bytes.
+    /// Returns the encoded frame.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.encode(&mut bytes);
@@ -146,12 +146,12 @@ impl Frame {
 pub struct Credit {
     /// [`FrameKind::Stdin`], [`FrameKind::Stdout`] or [`FrameKind::Stderr`].
     pub channel: FrameKind,
-    /// How many bytes more.
+    /// The number of further bytes.
     pub bytes: u32,
 }
 
-/// Why bytes are not a frame, or a frame not a message. The other side is broken or hostile: the
-/// connection cannot go on.
+/// Why bytes are not a frame, or a frame not a message. The other side is broken or hostile, and
+/// the connection must be closed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The header announces more than [`MAX_PAYLOAD_BYTES`].
@@ -163,7 +163,7 @@ pub enum Error {
     /// The header's kind is none of [`FrameKind`].
     #[error("unknown frame kind {0}")]
     UnknownKind(u8),
-    /// A control frame is not the JSON it should be.
+    /// The JSON of a control frame is invalid.
     #[error("malformed control message")]
     Message(#[source] serde_json::Error),
     /// A credit frame is malformed.
@@ -171,11 +171,11 @@ pub enum Error {
     Credit,
 }
 
-/// Cuts a byte stream into frames, in whatever pieces the bytes arrive.
+/// Splits a byte stream into frames, however the bytes are divided on arrival.
 #[derive(Debug, Default)]
 pub struct Decoder {
     buffer: Vec<u8>,
-    /// Bytes at the front of `buffer` that were already given out.
+    /// Bytes at the front of `buffer` that were already decoded.
     consumed: usize,
 }
 
@@ -185,7 +185,7 @@ impl Decoder {
         Self::default()
     }
 
-    /// Adds bytes that arrived.
+    /// Adds received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.consumed);
         self.consumed = 0;
@@ -195,7 +195,7 @@ impl Decoder {
     /// Returns the next whole frame, or `None` until more bytes arrive.
     ///
     /// # Errors
-    /// When the next header is not one. The decoder must not be used after that.
+    /// When the next header is invalid. The decoder must not be used after that.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, Error> {
         let rest = &self.buffer[self.consumed..];
         let Some((header, rest)) = rest.split_first_chunk::<HEADER_BYTES>() else {

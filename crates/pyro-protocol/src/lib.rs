@@ -1,13 +1,13 @@
-//! The *protocol* is what the host and the guest agent say to each other over one byte stream.
+//! The *protocol* between the host and the guest agent, over one byte stream.
 //!
 //! The stream carries [frames](Frame). Each frame belongs to a numbered stream: stream 0 is the
-//! connection itself, every other number is one [call](Call), chosen by the host and never used again
-//! on the same connection. Control frames hold one JSON [message](HostMessage); data frames hold
-//! raw bytes, so output is never re-encoded.
+//! connection itself, every other number is one [call](Call), chosen by the host and never reused
+//! on the same connection. Control frames contain one JSON [message](HostMessage); data frames
+//! contain raw bytes, so output is never re-encoded.
 //!
-//! **Flow control.** Either side may send at most [`INITIAL_WINDOW`] bytes of a data channel
-//! before the receiver grants more with a [`FrameKind::Credit`] frame. A receiver grants only what it
-//! has passed on, so neither side ever holds more than one window of a channel in memory. An
+//! **Flow control.** Either side may send at most [`INITIAL_WINDOW`] bytes of a data channel before
+//! the receiver grants more with a [`FrameKind::Credit`] frame. A receiver grants credit only for
+//! bytes that it has passed on, so neither side ever buffers more than one window of a channel. An
 //! empty data frame ends its channel.
 //!
 //! **Generations.** The host opens with [`HostMessage::Hello`]; the agent answers with its own
@@ -18,7 +18,7 @@
 //!
 //! This crate does no I/O.
 //!
-//! The words are in `docs/glossary.md`.
+//! `docs/glossary.md` defines the words.
 
 mod call;
 mod frame;
@@ -32,28 +32,28 @@ pub use call::{
 pub use frame::{Credit, Decoder, Error, Frame, FrameKind, HEADER_BYTES, MAX_PAYLOAD_BYTES};
 pub use message::{Clocks, Disk, GuestMessage, HostMessage, Network, Tick};
 
-/// The newest generation of the protocol this crate speaks.
+/// The newest generation of the protocol that this crate implements.
 pub const GENERATION: u32 = 5;
 
 /// The stream that carries messages about the connection and the machine as a whole.
 pub const CONNECTION: u32 = 0;
 
-/// Bytes a sender may have under way on one data channel before it has been granted any.
+/// Bytes that a sender may send on one data channel before its first credit.
 pub const INITIAL_WINDOW: u32 = 256 * 1024;
 
-/// The most bytes a sender puts into one data frame; small enough that the frames of concurrent
-/// commands interleave.
+/// The most bytes that a sender puts into one data frame; small enough that the frames of
+/// concurrent commands interleave.
 pub const DATA_CHUNK_BYTES: usize = 64 * 1024;
 
 /// The name of the last member of an archive that is unpacked. Its content is a line of JSON,
-/// `{"entries":N,"bytes":M}`: how many members came before it, and how many bytes their regular
-/// files have. An archive without it was cut.
+/// `{"entries":N,"bytes":M}`: the number of members before it, and the size of their regular files.
+/// An archive without it is incomplete.
 pub const ARCHIVE_END: &str = ".pyro-end";
 
 /// The name of the virtio-serial port on which the agent listens.
 pub const PORT_NAME: &str = "pyro.agent";
 
-/// Returns a duration in the unit of all durations in messages.
+/// Converts a duration to milliseconds, the unit of durations in messages.
 pub fn milliseconds(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,16 +1,16 @@
 //! *Octets* as text: names and command lines are bytes on Linux, and JSON has text only.
 //!
-//! What is UTF-8 stays as it is. Each byte B of what is not becomes the character U+10FF00 + B, in
-//! a plane for private use. A text that has these characters itself has their bytes written in
-//! the same way, so that nothing has two meanings.
+//! UTF-8 stays as it is. Each byte B that is not part of UTF-8 becomes the character U+10FF00 + B,
+//! in a plane for private use. If a text contains such characters itself, their bytes are encoded
+//! in the same way, so that no text has two meanings.
 
 use std::borrow::Cow;
 
 const BASE: u32 = 0x10_FF00;
-/// The bytes that can be outside of UTF-8.
+/// The bytes that may occur outside of UTF-8.
 const BYTES: std::ops::RangeInclusive<u32> = 0x80..=0xFF;
 
-/// Returns the text that stands for these bytes.
+/// Returns the text that represents these bytes.
 pub fn encode(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
         && !text.contains(is_ours)
@@ -32,7 +32,7 @@ pub fn encode(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Returns the bytes for which a text stands. Every text stands for some.
+/// Returns the bytes that a text represents. Every text represents some.
 pub fn decode(text: &str) -> Cow<'_, [u8]> {
     if !text.contains(is_ours) {
         return Cow::Borrowed(text.as_bytes());
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(encode("a\u{fc}\n".as_bytes()), "a\u{fc}\n");
         assert_eq!(encode(b"a\xffb\xc3"), "a\u{10ffff}b\u{10ffc3}");
         assert_eq!(decode("a\u{10ffff}b"), &b"a\xffb"[..]);
-        // A text that looks like it is told, too.
+        // A text that looks like an encoded one is distinguished from it.
         let odd = "\u{10ff80}";
         assert_ne!(encode(odd.as_bytes()), odd);
         assert_eq!(decode(&encode(odd.as_bytes())), odd.as_bytes());

@@ -1,5 +1,5 @@
-//! Holds the messages of a generation still: what a frozen template's agent says must stay
-//! readable. A change here means either an added optional field (update the file) or a new
+//! Keeps the messages of a generation unchanged: the messages of the agent in an existing template
+//! must stay readable. A change is either an added optional field (update the file) or a new
 //! generation (add a file).
 
 #![cfg(feature = "schema")]

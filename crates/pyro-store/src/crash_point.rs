@@ -1,4 +1,4 @@
-//! A *crash point* lies between two steps of the store. Tests kill the process there.
+//! A *crash point* lies between two steps of the store. Tests end the process there.
 
 /// A point between two steps.
 #[cfg(not(test))]
@@ -22,14 +22,14 @@ mod tests {
 
     use crate::{Exit, History, HistoryEntry, Object, Objects, Record};
 
-    /// What a child is to do, where, and after how many steps it dies.
+    /// A child's operation, its directory, and the number of steps before it dies.
     const DEED: &str = "STORE_DEED";
     const PLACE: &str = "STORE_PLACE";
     const STEPS: &str = "STORE_STEPS";
 
     static TAKEN: AtomicU32 = AtomicU32::new(1);
 
-    /// Dies if it is the step to die at.
+    /// Ends the process if this is the chosen step.
     pub(crate) fn between_steps() {
         let Some(last) = std::env::var_os(STEPS) else {
             return;
@@ -76,7 +76,7 @@ mod tests {
         new.commit(&note("old")).unwrap()
     }
 
-    /// What a child does, or the test does itself where there is none.
+    /// Performs the operation, in a child process or in the test itself.
     fn perform(deed: &str, objects: &Objects) {
         if deed == "create" {
             make(objects);
@@ -99,13 +99,13 @@ mod tests {
 
     #[test]
     fn child() {
-        // On its own it has nothing to do.
+        // Without the variables this test does nothing.
         if let (Ok(deed), Some(place)) = (std::env::var(DEED), std::env::var_os(PLACE)) {
             perform(&deed, &Objects::new(place.into()));
         }
     }
 
-    /// Does it in a child that dies after so many steps; returns whether it did die.
+    /// Performs it in a child that dies after `steps` steps; returns whether it died.
     fn dies(deed: &str, place: &Path, steps: u32) -> bool {
         let mut child = Command::new(std::env::current_exe().unwrap());
         let child = child
@@ -179,7 +179,7 @@ mod tests {
             );
             assert!(killed || deed != "update" || text == "new");
             check_history(&object);
-            // It can be gone on with, and what was begun does not stay.
+            // The object is still usable, and unfinished files do not remain.
             object
                 .update(|note: &mut Note| note.text = "newer".into())
                 .unwrap();

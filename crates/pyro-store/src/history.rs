@@ -1,5 +1,5 @@
-//! The *history* of an object is what was run in it: a directory per command, in which its output
-//! is appended as it comes, so that a crash keeps what was printed.
+//! The *history* of an object: the commands that were run in it, a directory for each. Output is
+//! appended as it comes, so that a crash keeps what was printed.
 
 use std::fs::{self, File};
 use std::os::unix::fs::OpenOptionsExt;
@@ -26,7 +26,7 @@ pub struct History {
     directory: PathBuf,
 }
 
-/// What is written down about one command.
+/// The record of one command.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct HistoryEntry {
     /// Its number; the first is 1.
@@ -39,7 +39,7 @@ pub struct HistoryEntry {
     pub execution_mode: String,
     /// When it was started, in seconds since the Unix epoch.
     pub recorded_at: f64,
-    /// How it ended, if it is known to have.
+    /// How it ended, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<Exit>,
 }
@@ -47,26 +47,26 @@ pub struct HistoryEntry {
 /// How a command ended.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Exit {
-    /// Its exit code, as its caller was told; `None` if it never got to one.
+    /// The exit code that its caller received; `None` if there was none.
     pub exit_code: Option<i32>,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
-    /// The signal that ended it.
+    /// The signal that killed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Whether it was ended at its time limit.
+    /// Whether it exceeded its time limit.
     #[serde(default)]
     pub timed_out: bool,
-    /// Whether it did not end well, and a process of it was killed for lack of memory.
+    /// Whether it failed, and the kernel killed one of its processes for lack of memory.
     #[serde(default)]
     pub oom_killed: bool,
     /// Why it has no exit code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
-    /// Bytes of output that were too many to be kept, or made room for newer ones, and dropped.
+    /// Bytes of output that were dropped: beyond the limit, or to make room for newer output.
     #[serde(default)]
     pub dropped_bytes: u64,
-    /// Why what was written before it ended is not on the disk, if the guest could not write it.
+    /// Why the files that it wrote are not on the disk, if the guest's flush failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_flushed: Option<String>,
 }
@@ -76,9 +76,9 @@ pub struct Exit {
 pub struct Log {
     directory: PathBuf,
     entry: HistoryEntry,
-    /// Takes its standard output.
+    /// The file for its standard output.
     pub stdout: File,
-    /// Takes its standard error.
+    /// The file for its standard error.
     pub stderr: File,
 }
 
@@ -105,7 +105,7 @@ impl History {
         numbers
     }
 
-    /// Writes down that a command begins. Its number must be new; only the owner gives them out.
+    /// Records that a command begins. Its number must be new; only the owner assigns numbers.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -113,7 +113,7 @@ impl History {
         create_private_directory(&self.directory)?;
         let directory = self.path(entry.sequence);
         let new = self.directory.join(format!("{NEW}{}", entry.sequence));
-        // Somebody who died may have left one.
+        // A process that died may have left one.
         let _ = fs::remove_dir_all(&new);
         between_steps();
         create_private_directory(&new)?;
@@ -134,14 +134,14 @@ impl History {
         })
     }
 
-    /// Writes down why those commands have no end that began under an earlier owner. Only the owner
-    /// may, before it begins the first of its own.
+    /// Records `reason` for commands of an earlier owner that have no end. Only the owner may call
+    /// this, before it begins its first command.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn close(&self, reason: &str) -> Result<(), Error> {
         for sequence in self.sequences() {
-            // One that cannot be read is told about by whoever wants to see it.
+            // An unreadable entry is reported when it is read on request.
             let Ok(mut entry) = self.entry(sequence) else {
                 continue;
             };
@@ -158,10 +158,10 @@ impl History {
         Ok(())
     }
 
-    /// Reads what is written down about a command.
+    /// Reads the record of a command.
     ///
     /// # Errors
-    /// When there is none, or it cannot be read.
+    /// When there is no record, or it cannot be read.
     pub fn entry(&self, sequence: u64) -> Result<HistoryEntry, Error> {
         let path = self.path(sequence).join(ENTRY);
         read_small(&path, ENTRY_LIMIT_BYTES)
@@ -169,18 +169,18 @@ impl History {
             .map_err(|source| Error::new("read", &path, source))
     }
 
-    /// How many bytes of output are kept, of all commands together.
+    /// The size of the outputs of all commands, in bytes.
     pub fn output_bytes(&self) -> u64 {
         let sequences = self.sequences();
         sequences.iter().map(|number| self.outputs(*number)).sum()
     }
 
-    /// Empties the outputs of commands that have ended, the oldest first, until so many bytes were
-    /// dropped or there are no more. Their entries count them. Whoever has an output open can read
-    /// it to its end. Only the owner may. Returns how many bytes there were.
+    /// Empties the outputs of commands that have ended, the oldest first, until `wanted` bytes were
+    /// dropped or none are left. The records count them. A process that has an output open can read
+    /// it to its end. Only the owner may call this. Returns the number of bytes dropped.
     ///
     /// # Errors
-    /// When something cannot be written; what was dropped until then is.
+    /// When a record or an output cannot be written; the outputs before it stay dropped.
     pub fn drop_outputs(&self, wanted: u64) -> Result<u64, Error> {
         let mut dropped = 0;
         for sequence in self.sequences() {
@@ -195,8 +195,7 @@ impl History {
         Ok(dropped)
     }
 
-    /// Empties the outputs of a command, unless it runs or what is written down about it cannot be
-    /// read.
+    /// Empties the outputs of a command, unless it is running or its record cannot be read.
     fn drop_output(&self, sequence: u64, bytes: u64) -> Result<bool, Error> {
         let Ok(mut entry) = self.entry(sequence) else {
             return Ok(false);
@@ -204,7 +203,7 @@ impl History {
         let Some(exit) = &mut entry.exit else {
             return Ok(false);
         };
-        // Said before it is done: who dies in between has said too much, and not too little.
+        // Recorded first: after a crash the count may be too high, but never too low.
         exit.dropped_bytes = exit.dropped_bytes.saturating_add(bytes);
         write_record(&self.path(sequence).join(ENTRY), &entry)?;
         for output in [self.stdout(sequence), self.stderr(sequence)] {
@@ -213,18 +212,18 @@ impl History {
         Ok(true)
     }
 
-    /// How long the outputs of a command are.
+    /// The size of a command's outputs, in bytes.
     fn outputs(&self, sequence: u64) -> u64 {
         let length = |path: PathBuf| fs::symlink_metadata(path).map_or(0, |found| found.len());
         length(self.stdout(sequence)) + length(self.stderr(sequence))
     }
 
-    /// Where a command's standard output is.
+    /// The path of a command's standard output.
     pub fn stdout(&self, sequence: u64) -> PathBuf {
         self.path(sequence).join(STDOUT)
     }
 
-    /// Where a command's standard error is.
+    /// The path of a command's standard error.
     pub fn stderr(&self, sequence: u64) -> PathBuf {
         self.path(sequence).join(STDERR)
     }
@@ -234,13 +233,13 @@ impl History {
     }
 }
 
-/// Creates a file for its owner's eyes only, like all of what is private.
+/// Creates a file that only its owner can read, like all private files.
 fn create_private(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Most commands print to one of their outputs, or none.
+/// Most commands print to only one of their outputs, or to none.
 fn flush_if_written(output: &File) -> std::io::Result<()> {
     if output.metadata()?.len() == 0 {
         return Ok(());
@@ -249,17 +248,17 @@ fn flush_if_written(output: &File) -> std::io::Result<()> {
 }
 
 impl Log {
-    /// What is written down so far.
+    /// The record as it was last written.
     pub fn entry(&self) -> &HistoryEntry {
         &self.entry
     }
 
-    /// Where it is.
+    /// The command's directory.
     pub fn path(&self) -> &Path {
         &self.directory
     }
 
-    /// Writes down how the command ended. What it has printed is on the disk before that is.
+    /// Records how the command ended. Its output is flushed to the disk before that.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -316,7 +315,7 @@ mod tests {
         assert!(history.entry(1).is_err());
         assert_eq!(history.sequences(), [1, 2]);
 
-        // As somebody leaves it who died while he began.
+        // The state that a process leaves if it dies while it begins a command.
         fs::create_dir(base.path().join("history/.new-3")).unwrap();
         assert_eq!(history.last(), 2);
         assert!(history.begin(entry(3)).is_ok());

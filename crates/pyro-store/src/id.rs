@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-/// Names one virtual machine.
+/// Identifies a virtual machine.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct VmId(String);
 

@@ -1,10 +1,10 @@
-//! The *store* is what pyro keeps on disk: directories that belong to one user, records written
-//! whole or not at all, and one directory per virtual machine whose locks say whether it lives.
+//! The *store* is what pyro keeps on disk: private directories of one user, records written
+//! atomically, and one directory per virtual machine whose locks show whether it is alive.
 //!
-//! Liveness is a held lock, never a process id: a lock is gone the moment its last holder is,
-//! and cannot be mistaken for somebody else's.
+//! A held lock shows that a process is alive, never a process id: the kernel releases a lock when
+//! its last holder ends, and nothing else can be mistaken for it.
 //!
-//! The words are in `docs/glossary.md`.
+//! `docs/glossary.md` defines the words.
 
 mod crash_point;
 mod history;
@@ -47,7 +47,7 @@ impl Error {
         }
     }
 
-    /// A directory is not its user's alone.
+    /// Other users can write a directory.
     fn not_private(path: &Path, problem: String) -> Self {
         let source = std::io::Error::new(std::io::ErrorKind::PermissionDenied, problem);
         Self {
@@ -56,17 +56,17 @@ impl Error {
         }
     }
 
-    /// Whether a directory is not its user's alone.
+    /// Whether the error says that other users can write a directory.
     pub fn is_not_private(&self) -> bool {
         self.not_private
     }
 
-    /// The path it happened at.
+    /// The path at which the operation failed.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the file system had no room left.
+    /// Whether the file system is full.
     pub fn is_no_space(&self) -> bool {
         matches!(
             self.source.kind(),

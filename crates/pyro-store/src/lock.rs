@@ -1,5 +1,5 @@
-//! A *lock* is a file that is held for as long as its holder lives, and in which the holder notes
-//! its process id, for whoever has to end it.
+//! A *lock* is a file that is locked for as long as its holder lives, and that contains the
+//! holder's process id, so that other processes can end the holder.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, Write};
@@ -15,21 +15,21 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::Error;
 
-/// How long to wait before looking at a lock again.
+/// How long to wait before trying a lock again.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
-/// How long those may take altogether who only look at a lock.
+/// How long processes may hold a lock, altogether, that only check it.
 const LOOKING: Duration = Duration::from_secs(2);
 
-/// A lock is a file, and nothing that leads to one.
+/// A lock must be a regular file, and no link.
 const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
-/// What became of a lock's holder.
+/// The result of ending a lock's holder.
 pub(crate) enum End {
-    /// There was none.
+    /// There was no holder.
     Gone,
-    /// It was ended.
+    /// The holder was killed.
     Ended,
-    /// It still lives.
+    /// The holder is still alive.
     Alive,
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, Error> {
         .map_err(|source| Error::new("open the lock", path, source))
 }
 
-/// Takes a lock that nobody else can have yet.
+/// Takes a lock that no other process can have yet.
 pub(crate) fn take(path: &Path) -> Result<File, Error> {
     let file = open_lock(path)?;
     file.try_lock()
@@ -53,7 +53,7 @@ pub(crate) fn take(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Notes that this process holds the lock.
+/// Writes this process's id into the lock.
 pub(crate) fn note_holder(mut lock: &File, path: &Path) -> Result<(), Error> {
     let failed = |source| Error::new("write", path, source);
     lock.set_len(0).map_err(failed)?;
@@ -62,7 +62,7 @@ pub(crate) fn note_holder(mut lock: &File, path: &Path) -> Result<(), Error> {
         .map_err(failed)
 }
 
-/// Whether nobody holds the lock, which is also true of one that is gone.
+/// Whether the lock is free or does not exist.
 pub(crate) fn is_free(path: &Path) -> bool {
     match open_existing(path) {
         Ok(lock) => !is_held(&lock),
@@ -70,8 +70,8 @@ pub(crate) fn is_free(path: &Path) -> bool {
     }
 }
 
-/// Whether somebody holds it for himself. Shared, so that those who only look at the same time do
-/// not take each other for its holder.
+/// Whether a process holds the lock exclusively. Checks with a shared lock, so that processes which
+/// check at the same time are not taken for the holder.
 pub(crate) fn is_held(lock: &File) -> bool {
     match lock.try_lock_shared() {
         Ok(()) => {
@@ -82,8 +82,8 @@ pub(crate) fn is_held(lock: &File) -> bool {
     }
 }
 
-/// Takes a lock unless somebody holds it; those who only look are waited for. Returns whether it
-/// was taken.
+/// Takes a lock unless it is held; waits for processes that only check it. Returns whether it was
+/// taken.
 pub(crate) fn take_if_free(lock: &File) -> bool {
     let begun = Instant::now();
     while lock.try_lock().is_err() {
@@ -103,16 +103,16 @@ pub(crate) fn open_existing(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-/// Ends the process that holds the lock, if one does. Who has not noted his id is waited for: he
-/// is about to, or has the lock only for a moment.
+/// Kills the process that holds the lock, if there is one. If the holder has not written its id
+/// yet, waits: it is about to, or holds the lock only briefly.
 pub(crate) fn end_holder(path: &Path, limit: Duration) -> End {
     let Ok(lock) = open_existing(path) else {
         return End::Gone;
     };
     let begun = Instant::now();
     while is_held(&lock) {
-        // Still held after the process was opened: so the process is the holder, not a later one
-        // that was given the same id.
+        // The lock is still held after the process was opened, so the process is the holder, and
+        // not a later one with the same id.
         if let Some((id, holder)) = holder(path)
             && has_open(id, &lock)
             && is_held(&lock)
@@ -132,13 +132,13 @@ pub(crate) fn end_holder(path: &Path, limit: Duration) -> End {
     End::Gone
 }
 
-/// The process that has noted its id in the lock, if it lives.
+/// The process whose id is in the lock, if it is alive.
 fn holder(path: &Path) -> Option<(Pid, OwnedFd)> {
     let id = Pid::from_raw(fs::read_to_string(path).ok()?.parse().ok()?)?;
     Some((id, pidfd_open(id, PidfdFlags::empty()).ok()?))
 }
 
-/// Whether a process has this very file open: the id that stands in it is no proof.
+/// Whether a process has this file open: the id in the file alone proves nothing.
 fn has_open(id: Pid, file: &File) -> bool {
     let Ok(wanted) = file.metadata() else {
         return false;
@@ -156,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    /// Who can write a lock cannot have anybody ended whom he likes.
+    /// A process that can write the lock cannot direct the kill at any other process.
     #[test]
     fn only_who_has_the_lock_open_is_ended_for_it() {
         let directory = tempfile::tempdir().unwrap();

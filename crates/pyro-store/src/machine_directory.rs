@@ -1,7 +1,7 @@
-//! A *machine directory* holds everything one virtual machine has on the host: its disk, its
-//! console, and two locks. `owner.lock` is held by the process that made it, `vmm.lock` by the
-//! VMM, which inherits it for reading and whose process id stands in it. When nobody holds the first, the
-//! machine has no owner: its VMM is ended and the directory removed by whoever comes next.
+//! A *machine directory* contains the files of one virtual machine on the host: its disk, its
+//! console, and two locks. The process that made the machine holds `owner.lock`. The VMM holds
+//! `vmm.lock`, which contains its process id and which it inherits for reading. If `owner.lock` is
+//! free, the machine has no owner: the next sweep kills its VMM and removes the directory.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -16,7 +16,7 @@ use crate::{Error, VmId, create_private_directory};
 
 const OWNER_LOCK: &str = "owner.lock";
 const VMM_LOCK: &str = "vmm.lock";
-/// Held shared while a directory is being made, so that no sweep sees one without its locks.
+/// Held shared while a directory is being made, so that no sweep sees a directory without locks.
 const GATE: &str = ".gate";
 /// How long a sweep waits for one VMM that it has killed.
 const VMM_EXIT_LIMIT: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ impl MachineDirectory {
             .mode(0o700)
             .create(&path)
             .map_err(|source| Error::new("create the directory", &path, source))?;
-        // Nothing may be left where the locks could not be made (no space, say).
+        // No directory may remain if the locks could not be made (no space, for example).
         match (take(&path.join(OWNER_LOCK)), take_for_vmm(&path)) {
             (Ok(owner_lock), Ok((vmm_lock, vmm_note))) => Ok(Self {
                 id,
@@ -70,31 +70,31 @@ impl MachineDirectory {
         &self.id
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The locked file that the VMM must inherit, open for reading: who has broken out into the
-    /// VMM shall not write another process's id there, for a sweep to end.
+    /// The locked file that the VMM must inherit, open for reading only: a guest that has broken
+    /// out into the VMM must not write another process's id there, which a sweep would kill.
     pub fn vmm_lock(&self) -> &File {
         &self.vmm_lock
     }
 
-    /// The same file, open for writing, where the VMM's process id is noted before it runs, for
-    /// whoever has to end it if this process cannot.
+    /// The same file, open for writing. The VMM's process id is written there before the VMM runs,
+    /// so that other processes can end it if this one cannot.
     pub fn vmm_note(&self) -> &File {
         &self.vmm_note
     }
 }
 
-/// The process id of the VMM whose machine has this directory, as it was noted when it started.
+/// The process id of the VMM of the machine in this directory, as it was written at its start.
 pub fn vmm_of(directory: &Path) -> Option<u32> {
     let note = fs::read_to_string(directory.join(VMM_LOCK)).ok()?;
     note.parse().ok()
 }
 
-/// Makes the VMM's lock and takes it: a lock belongs to the opened file that it was taken with.
+/// Makes the VMM's lock and takes it: a lock belongs to the open file through which it was taken.
 fn take_for_vmm(directory: &Path) -> Result<(File, File), Error> {
     let path = directory.join(VMM_LOCK);
     let note = open_lock(&path)?;
@@ -108,7 +108,7 @@ fn take_for_vmm(directory: &Path) -> Result<(File, File), Error> {
 
 impl Drop for MachineDirectory {
     fn drop(&mut self) {
-        // What cannot be removed now has no owner afterwards, so the next sweep tries again.
+        // If something remains, it has no owner from here on, and the next sweep retries.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
@@ -118,12 +118,12 @@ impl Drop for MachineDirectory {
 pub struct Swept {
     /// Directories without an owner that were removed.
     pub removed: usize,
-    /// VMMs without an owner that had to be ended first.
+    /// VMMs without an owner that were killed.
     pub ended: usize,
 }
 
-/// Removes the directories below `base` that have no owner, after ending their VMMs. Does
-/// nothing where there is no `base`, or while another process sweeps or makes a machine.
+/// Removes the directories below `base` that have no owner, after killing their VMMs. Does nothing
+/// if there is no `base`, or while another process sweeps or makes a machine.
 pub fn sweep(base: &Path) -> Swept {
     let mut swept = Swept::default();
     let Ok(entries) = fs::read_dir(base) else {
@@ -138,7 +138,7 @@ pub fn sweep(base: &Path) -> Swept {
                 .is_some_and(|name| VmId::parse(name).is_some())
         })
         .map(|entry| entry.path())
-        // What is somebody else's is nobody's to sweep.
+        // Files of other users are not swept.
         .filter(|path| is_own(path))
         .collect();
     if candidates.is_empty() {
@@ -151,7 +151,7 @@ pub fn sweep(base: &Path) -> Swept {
         return swept;
     }
     for path in candidates {
-        // A lock file that is gone belongs to a directory somebody was removing.
+        // If the lock file is gone, another process is removing the directory.
         if let Ok(owner_lock) = open_existing(&path.join(OWNER_LOCK))
             && owner_lock.try_lock().is_err()
         {

@@ -1,8 +1,8 @@
-//! An *object* outlives the call that made it: a workspace, a virtual machine. It is a directory
-//! with a record, whatever else belongs to it, and a lock that its owner holds while it lives.
+//! An *object* outlives the call that made it: a workspace, or a virtual machine. It is a directory
+//! with a record, further files, and a lock that its owner holds while it lives.
 //!
-//! An object appears whole, by a rename, and goes whole, by a rename; what a process that died
-//! half-way has left is not an object, and is swept.
+//! An object appears by one rename and disappears by one rename; what a process leaves that died in
+//! between is not an object, and is swept.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -21,7 +21,7 @@ use crate::{Error, VmId, create_private_directory, sync_directory, write_record}
 const RECORD: &str = "record.json";
 const OWNER_LOCK: &str = "owner.lock";
 const RECORD_LOCK: &str = "record.lock";
-/// Held shared while a new directory gets its lock, so that no sweep sees one without.
+/// Held shared while a new directory gets its lock, so that no sweep sees a directory without one.
 const GATE: &str = ".gate";
 const NEW: &str = ".new-";
 const TRASH: &str = ".trash-";
@@ -32,7 +32,7 @@ pub struct Objects {
     directory: PathBuf,
 }
 
-/// An object that is being made; nothing of it stays unless it is [committed](Self::commit).
+/// An object that is being made; it is removed unless it is [committed](Self::commit).
 #[derive(Debug)]
 pub struct NewObject {
     id: VmId,
@@ -48,7 +48,7 @@ pub struct Object {
     path: PathBuf,
 }
 
-/// The right to be an object's owner, as long as it is held.
+/// The ownership of an object, for as long as this lives.
 #[derive(Debug)]
 pub struct Ownership {
     lock: File,
@@ -60,33 +60,33 @@ pub enum RecordError {
     /// There is no such object.
     #[error("there is no record at {}", path.display())]
     Missing {
-        /// Where it would be.
+        /// The path where it would be.
         path: PathBuf,
     },
-    /// It cannot be read, or is not a record.
+    /// The record cannot be read, or is invalid.
     #[error("the record at {} is broken: {detail}", path.display())]
     Broken {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         detail: String,
     },
-    /// A later version has written it.
+    /// A later version has written the record.
     #[error("the record at {} has format {found}; this version knows formats up to {known}", path.display())]
     Newer {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
         /// Its format.
         found: u64,
-        /// The newest that is understood.
+        /// The newest format that this version understands.
         known: u64,
     },
-    /// It cannot be written.
+    /// The record cannot be written.
     #[error(transparent)]
     Store(#[from] Error),
 }
 
-/// What is written down about an object. Its JSON has a key `format`.
+/// The record of an object. Its JSON has a key `format`.
 pub trait Record: Serialize + DeserializeOwned {
     /// The newest format this version understands.
     const FORMAT: u64;
@@ -124,7 +124,7 @@ impl Objects {
         })
     }
 
-    /// Where they are.
+    /// Their directory.
     #[cfg(test)]
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
@@ -144,8 +144,8 @@ impl Objects {
         objects
     }
 
-    /// Removes what those have left who died while they made or removed an object. Returns how
-    /// many there were.
+    /// Removes what processes have left that died while they made or removed an object. Returns the
+    /// number of directories removed.
     pub fn sweep(&self) -> usize {
         let leftovers: Vec<String> = self
             .names()
@@ -177,20 +177,20 @@ impl Objects {
 }
 
 impl NewObject {
-    /// The id it will have.
+    /// The id of the object.
     pub fn id(&self) -> &VmId {
         &self.id
     }
 
-    /// Where it is being made.
+    /// The directory in which it is being made.
     pub fn path(&self) -> &Path {
         &self.partial
     }
 
-    /// Writes the record and makes it an object.
+    /// Writes the record and makes this an object.
     ///
     /// # Errors
-    /// When that cannot be written; nothing is left then.
+    /// When one of the two fails; nothing is left then.
     pub fn commit(self, record: &impl Record) -> Result<Object, Error> {
         let path = self.directory.join(self.id.as_str());
         write_record(&self.partial.join(RECORD), record)?;
@@ -208,14 +208,14 @@ impl NewObject {
 
 impl Drop for NewObject {
     fn drop(&mut self) {
-        // After a commit there is nothing under this name any more.
+        // After a commit there is nothing under this name.
         let _ = fs::remove_dir_all(&self.partial);
         let _ = self.lock.unlock();
     }
 }
 
-/// By an unlock, and not by closing the file alone: a process that another thread is starting has
-/// the file open too, until it becomes its program.
+/// Unlocks explicitly, because closing the file is not enough: between `fork` and `exec`, a child
+/// process that another thread starts has the file open too.
 impl Drop for Ownership {
     fn drop(&mut self) {
         let _ = self.lock.unlock();
@@ -236,7 +236,7 @@ impl Object {
     /// Reads its record.
     ///
     /// # Errors
-    /// When there is none, it is broken, or a later version wrote it.
+    /// When there is no record, it is invalid, or a later version wrote it.
     pub fn record<T: Record>(&self) -> Result<T, RecordError> {
         let path = self.path.join(RECORD);
         let broken = |detail: String| RecordError::Broken {
@@ -263,13 +263,13 @@ impl Object {
         }
     }
 
-    /// Changes its record: what `change` makes of the one that is there is written, unless
-    /// somebody has deleted the object. Returns the new one.
+    /// Updates its record: reads it, applies `change` and writes the result, unless the object was
+    /// deleted. Returns the new record.
     ///
     /// # Errors
     /// As [`record`](Self::record), and when it cannot be written.
     pub fn update<T: Record>(&self, change: impl FnOnce(&mut T)) -> Result<T, RecordError> {
-        // Opened only where the object is: a deleted one must not come back as a lock file.
+        // Opened only if the object exists: a deleted object must not reappear as a lock file.
         let lock_path = self.path.join(RECORD_LOCK);
         let lock = open_lock(&lock_path)?;
         lock.lock()
@@ -283,8 +283,8 @@ impl Object {
         Ok(record)
     }
 
-    /// Becomes its owner, unless somebody is. This process is ended when somebody wants the object
-    /// to have no owner.
+    /// Becomes its owner, unless it has one. A process that wants the object to have no owner kills
+    /// this process.
     ///
     /// # Errors
     /// When the lock cannot be opened.
@@ -296,7 +296,7 @@ impl Object {
         Ok(Some(ownership))
     }
 
-    /// Keeps it without an owner for a moment, unless it has one.
+    /// Takes the lock for a moment, so that the object cannot get an owner, unless it has one.
     ///
     /// # Errors
     /// When the lock cannot be opened.
@@ -306,29 +306,29 @@ impl Object {
         if !take_if_free(&lock) {
             return Ok(None);
         }
-        // The last owner's id is nobody's now.
+        // The file still contains the last owner's id.
         lock.set_len(0)
             .map_err(|source| Error::new("write", &path, source))?;
         between_steps();
         Ok(Some(Ownership { lock }))
     }
 
-    /// Whether somebody owns it: then it lives.
+    /// Whether it has an owner: then it is alive.
     pub fn is_owned(&self) -> bool {
         !is_free(&self.path.join(OWNER_LOCK))
     }
 
-    /// Ends its owner's process, if it has one, and waits until it is gone. Returns whether it is.
+    /// Kills its owner, if it has one, and waits. Returns whether there is no owner now.
     pub fn end_owner(&self, limit: Duration) -> bool {
         !matches!(end_holder(&self.path.join(OWNER_LOCK), limit), End::Alive)
     }
 
-    /// Deletes it with everything in it, after ending its owner, if it has one.
+    /// Deletes it with everything in it, after killing its owner, if it has one.
     ///
     /// # Errors
-    /// When the owner does not end in time, or it cannot be moved out of the way.
+    /// When the owner does not exit in time, or the directory cannot be renamed.
     pub fn delete(self, limit: Duration) -> Result<(), Error> {
-        // Held, because nobody may become the owner of what is being deleted.
+        // Held, so that no process becomes the owner of an object that is being deleted.
         let _held = loop {
             match self.hold() {
                 Ok(Some(held)) => break held,
@@ -337,7 +337,7 @@ impl Object {
                     let late = std::io::ErrorKind::TimedOut;
                     return Err(Error::new("end the owner of", &self.path, late));
                 }
-                // Somebody else has deleted it.
+                // Another process has deleted it.
                 Err(_) if !self.path.exists() => return Ok(()),
                 Err(error) => return Err(error),
             }
@@ -355,13 +355,13 @@ impl Object {
             sync_directory(parent)?;
         }
         between_steps();
-        // What cannot be removed now is removed by the next sweep.
+        // The next sweep removes what cannot be removed now.
         let _ = fs::remove_dir_all(&trash);
         Ok(())
     }
 }
 
-/// Removes records that somebody began to write and died. Nobody may be writing one.
+/// Removes unfinished records of processes that died. No process may be writing one.
 pub(crate) fn remove_drafts(directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     for entry in entries {
@@ -375,7 +375,7 @@ pub(crate) fn remove_drafts(directory: &Path) {
     }
 }
 
-/// Reads a small file whole, or not at all.
+/// Reads a small file completely, or fails.
 pub(crate) fn read_small(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
@@ -454,7 +454,7 @@ mod tests {
                 });
             }
         });
-        // Those who look go on for a while, with pauses, as processes do.
+        // Processes that check the lock do so for a while, with pauses.
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
@@ -475,7 +475,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let objects = Objects::new(base.path().to_owned());
         let new = objects.create().unwrap();
-        // As a process has it between fork and exec.
+        // A child process has the file open between `fork` and `exec`.
         let _inherited = new.lock.try_clone().unwrap();
         let object = new.commit(&note("")).unwrap();
         assert!(!object.is_owned());
@@ -490,7 +490,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let objects = Objects::new(base.path().to_owned());
         let object = objects.create().unwrap().commit(&note("")).unwrap();
-        // Its id is there until somebody else takes the lock.
+        // The id stays in the file until the lock is taken again.
         drop(object.own().unwrap());
         let held = object.hold().unwrap().unwrap();
         assert!(!object.end_owner(Duration::from_millis(10)), "and it lives");

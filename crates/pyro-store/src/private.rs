@@ -1,5 +1,5 @@
-//! A *private* directory is its user's, and nobody else can write it: otherwise somebody else could
-//! say which processes a sweep ends, where files are written, and who answers for a machine.
+//! A *private* directory can be written by its user only. Another user could otherwise choose which
+//! processes a sweep kills, where files are written, and which process offers a machine.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -11,16 +11,16 @@ use rustix::process::{getegid, geteuid};
 
 use crate::Error;
 
-/// Who may write besides the owner: the group, and all others.
+/// The permissions for writing of the group and of others.
 const WRITABLE: u32 = 0o022;
 const GROUP_WRITABLE: u32 = 0o020;
-/// In such a directory nobody can move what is somebody else's.
+/// In a sticky directory, users can rename and remove only their own files.
 const STICKY: u32 = 0o1000;
-/// Whoever has no number in this user namespace, such as the host's root in a container.
+/// The owner of files whose user has no id in this namespace, such as root outside a container.
 const NOBODY: u32 = 65_534;
 
-/// Creates a directory and its parents, accessible to this user alone. One that exists must be
-/// this user's, and no link; nobody else may write it.
+/// Creates a directory and its parents, accessible to this user only. An existing directory must
+/// belong to this user, must not be a link, and no other user may write it.
 ///
 /// # Errors
 /// When it cannot be created, or is not private.
@@ -34,7 +34,7 @@ pub fn create_private_directory(path: &Path) -> Result<(), Error> {
     check_own(path, &is)
 }
 
-/// Creates a file for its owner's eyes only, or empties the one that is there; follows no link.
+/// Creates a file that only its owner can read, or truncates an existing one; follows no link.
 ///
 /// # Errors
 /// When it cannot be created.
@@ -50,16 +50,16 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Checks a directory of the user's choice, if there is one at this path, everything that leads
-/// there, and what is in it.
+/// Checks a directory that the user has chosen, if it exists: itself, the directories above it, and
+/// the entries in it.
 ///
 /// # Errors
-/// When somebody else can write it or replace it, or something in it is somebody else's.
+/// When another user can write or replace it, or owns something in it.
 pub fn check_private_directory(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::new("use the directory", path, source);
     let path = std::path::absolute(path).map_err(failed)?;
-    // The user may have put it elsewhere by a link of his own; a link of somebody else's cannot
-    // be in a directory that only this user writes.
+    // The user may use a link to put it elsewhere; another user cannot have placed a link in a
+    // directory that only this user can write.
     let existing = path.ancestors().find_map(|path| path.canonicalize().ok());
     let Some(real) = existing else {
         return Ok(());
@@ -84,7 +84,7 @@ pub fn check_private_directory(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a file or directory is this user's, and no link that leads elsewhere.
+/// Whether a file or directory belongs to this user and is not a link.
 pub(crate) fn is_own(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|is| is.uid() == geteuid().as_raw() && !is.is_symlink())
 }
@@ -108,8 +108,8 @@ fn writable(path: &Path, mode: u32) -> Error {
     Error::not_private(path, format!("others may write it (mode {mode:04o})"))
 }
 
-/// Checks a directory on the way to a private one: who may write there could put another in its
-/// place. Many systems give each user a group of his own, which may write where he may.
+/// Checks a directory above a private one: a user who can write it could replace the private one.
+/// Many systems give each user a group of their own with the same access.
 fn check_above(path: &Path, is: &Metadata) -> Result<(), Error> {
     let mode = is.permissions().mode();
     let owner = is.uid();
@@ -156,10 +156,10 @@ mod tests {
             assert!(error.is_not_private(), "{mode:o}: {error}");
             assert!(create_private_directory(&base).is_err());
         }
-        // Who may only look does no harm.
+        // Read access for others does no harm.
         set_mode(&base, 0o755);
         assert!(check_private_directory(&base).is_ok());
-        // On the way there others may write only where they cannot move what is ours.
+        // Above a private directory, others may write only where they cannot rename it.
         let way = parent.path().join("way");
         for (mode, is_fine) in [(0o777, false), (0o1777, true), (0o775, true), (0o755, true)] {
             set_mode(&way, mode);

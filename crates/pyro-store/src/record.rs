@@ -1,4 +1,4 @@
-//! A *record* is an object's JSON on disk. Readers see the old one or the new one, never a part.
+//! A *record* is an object's JSON on disk. Readers see all of the old or all of the new one.
 
 use std::fs::File;
 use std::io::Write;
@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use crate::Error;
 use crate::crash_point::between_steps;
 
-/// Replaces the file at `path` with `bytes`: temporary file, flush to disk, rename, and the flush of
-/// the directory, so that the new one is there after a loss of power too.
+/// Replaces the file at `path` with `bytes`: temporary file, flush to disk, rename, and a flush of
+/// the directory, so that the new version survives a power loss too.
 ///
 /// # Errors
 /// When the directory does not exist or cannot be written; the old file is then untouched.
@@ -20,7 +20,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     sync_directory(directory_of(path))
 }
 
-/// The same in a directory that is not in its place yet: whoever puts it there flushes it.
+/// The same in a directory that is not in its place yet: its rename is followed by a flush.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = |source| Error::new("write", path, source);
     let mut file = tempfile::Builder::new()
@@ -41,7 +41,7 @@ fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// Makes sure that what was created, renamed or removed in a directory survives a loss of power.
+/// Makes created, renamed and removed entries of a directory survive a power loss.
 ///
 /// # Errors
 /// When the directory cannot be flushed.
@@ -70,8 +70,8 @@ pub(crate) fn text_of(record: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// Reads a record. `None` when there is none, or when what is there is not one (it is then as
-/// good as absent; callers that must tell the two apart read the file themselves).
+/// Reads a record. `None` if there is none, or if the file is not a valid record (callers that must
+/// distinguish the two read the file themselves).
 pub fn read_record<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }

@@ -1,8 +1,8 @@
 //! A *slot* is the right to have one machine active. There is a fixed number of them for all
-//! processes of a user; who finds none waits in line.
+//! processes of a user; a process that finds none free waits in line.
 //!
-//! A slot is a locked file, so whatever ends its holder frees it. Whoever is first in line holds
-//! the queue's lock and is woken by the closing of a slot's file.
+//! A slot is a locked file, so it becomes free however its holder ends. The first process in line
+//! holds the queue's lock and is woken when a slot's file is closed.
 
 use std::fs::{self, File};
 use std::io::PipeReader;
@@ -30,13 +30,13 @@ pub struct Slot {
 }
 
 impl Slots {
-    /// Uses `directory` for `count` slots. All processes must agree on the number; where they do
-    /// not, the larger one holds for those who ask for it.
+    /// Uses `directory` for `count` slots. All processes should use the same number; with different
+    /// numbers, each process uses its own.
     pub fn new(directory: PathBuf, count: usize) -> Self {
         Self { directory, count }
     }
 
-    /// Takes a slot if one is free and nobody waits for it.
+    /// Takes a slot if one is free and no process waits for it.
     ///
     /// # Errors
     /// When the directory cannot be written.
@@ -49,9 +49,9 @@ impl Slots {
         self.free_slot()
     }
 
-    /// Takes a slot, waiting in line until one is free. Blocks. `None` if the other end of `given_up`
-    /// was closed meanwhile: the line goes on without this one, which is seen at once by the first in
-    /// it, and by the others when they get there.
+    /// Takes a slot, waiting in line until one is free. Blocks. Returns `None` if the other end of
+    /// `given_up` was closed meanwhile: the first in line notices that at once, the others when
+    /// they become the first.
     ///
     /// # Errors
     /// When the directory cannot be written or watched.
@@ -62,7 +62,7 @@ impl Slots {
         queue
             .lock()
             .map_err(|source| Error::new("lock", &self.directory, source))?;
-        // Watched before it is looked, so that no slot becomes free unseen in between.
+        // Watch before the first look, so that no slot becomes free unnoticed.
         let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
         let watch = inotify::init(flags).map_err(failed)?;
         inotify::add_watch(&watch, &self.directory, inotify::WatchFlags::CLOSE_WRITE)
@@ -80,8 +80,8 @@ impl Slots {
                 PollFd::new(given_up, PollFlags::IN),
             ];
             retry_on_intr(|| poll(&mut either, None)).map_err(failed)?;
-            // Our own look closes files too, which wakes us once for nothing: the next look finds
-            // the same, but opens no file that it does not keep.
+            // Looking closes files too, which wakes this process once without need: the next look
+            // finds the same, but opens only files that it keeps.
             let mut events = inotify::Reader::new(&watch, &mut buffer);
             while events.next().is_ok() {}
         }
@@ -90,7 +90,7 @@ impl Slots {
     fn free_slot(&self) -> Result<Option<Slot>, Error> {
         for number in 0..self.count {
             let path = self.directory.join(format!("slot-{number}.lock"));
-            // Opened for reading: closing it again must not look like a slot becoming free.
+            // Opened for reading, so that closing it does not look like a slot that becomes free.
             if !path.exists() {
                 open_lock(&path)?;
             }
@@ -115,13 +115,13 @@ impl Slots {
         fs::File::open(&path).map_err(|source| Error::new("open", &path, source))
     }
 
-    /// Where the slots are.
+    /// The directory of the slots.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 }
 
-/// Whether nobody has the other end of a pipe any more.
+/// Whether the other end of a pipe is closed.
 fn is_closed(pipe: &PipeReader) -> bool {
     let mut look = [PollFd::new(pipe, PollFlags::IN)];
     retry_on_intr(|| poll(&mut look, Some(&Timespec::default()))).is_ok()
@@ -180,7 +180,7 @@ mod tests {
             (waiter, waits)
         };
         let (first, first_waits) = wait();
-        // Until it is in line.
+        // Until the other one is in line.
         while slots.queue().unwrap().try_lock().is_ok() {
             std::thread::yield_now();
         }

@@ -1,5 +1,5 @@
-//! The *commands* of a supervised VM: numbered, run, written down, and followed by whoever wants
-//! to know of them. They go on whatever becomes of those.
+//! Runs the *commands* of a supervised VM. Each has a number and a log that clients may follow; a
+//! command keeps running when its client disconnects.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,10 +21,10 @@ use crate::command::{exit_code, milliseconds};
 use crate::off_thread::off_thread;
 
 const SIGKILL: i32 = 9;
-/// How many tokens are kept of commands that have not begun. A command that waits for the machine
-/// has a client, of which there are fewer.
+/// How many tokens of abandoned commands are kept. Only a command whose client is still waiting for
+/// the machine can need its token, and there are fewer such clients.
 const ABANDONED: usize = 256;
-/// How much of a command's input waits here for the guest.
+/// How much of a command's input is buffered for the guest.
 const INPUT_BUFFER_BYTES: usize = 64 * 1024;
 
 /// All commands of one VM.
@@ -36,30 +36,30 @@ pub(super) struct Commands {
     history: History,
     log_room: LogRoom,
     known: Mutex<CommandTable>,
-    /// What those are told whose commands do not come to their end.
+    /// The error that clients of unfinished commands receive.
     last_words: OnceLock<Error>,
 }
 
 #[derive(Debug)]
 struct CommandTable {
-    /// The number of the newest.
+    /// The number of the newest command.
     last: u64,
     running: HashMap<u64, Arc<Running>>,
-    /// The tokens of commands that their clients did not want any more before they began.
+    /// The tokens of commands whose clients cancelled them before they began.
     abandoned: VecDeque<String>,
 }
 
-/// A command that runs.
+/// A running command.
 #[derive(Debug)]
 struct Running {
-    /// What its client calls it until it is told its number.
+    /// The client's name for the command until the client learns the number.
     token: Option<String>,
     grown: watch::Sender<()>,
     ended: watch::Sender<Option<Reply>>,
     kill: Notify,
 }
 
-/// What a client asks for.
+/// A client's request to run a command.
 #[derive(Debug)]
 pub(super) struct CommandRequest {
     pub(super) command: String,
@@ -84,7 +84,7 @@ impl CommandTable {
         Some(self.last)
     }
 
-    /// Whether a command was abandoned; it is once.
+    /// Removes a token from the abandoned ones; returns whether it was among them.
     fn forget(&mut self, token: &str) -> bool {
         let place = self.abandoned.iter().position(|other| other == token);
         place.is_some_and(|place| self.abandoned.remove(place).is_some())
@@ -92,7 +92,7 @@ impl CommandTable {
 }
 
 impl Commands {
-    /// Goes on with a history in which nothing runs.
+    /// Continues a history in which no command is running.
     pub(super) fn new(
         kind: InstanceKind,
         machine: Arc<SupervisedMachine>,
@@ -115,17 +115,17 @@ impl Commands {
         }
     }
 
-    /// Says what those are told whose commands do not come to their end any more.
+    /// Sets the error that clients of unfinished commands receive.
     pub(super) fn say_last(&self, error: Error) {
         let _ = self.last_words.set(error);
     }
 
-    /// How many bytes of what all commands have printed are kept.
+    /// The size of the logs of all commands, in bytes.
     pub(super) fn log_bytes(&self) -> u64 {
         self.log_room.taken()
     }
 
-    /// Starts a command, which goes on whatever becomes of the client, and follows it.
+    /// Starts a command, which keeps running when the client disconnects, and follows it.
     pub(super) async fn exec(
         self: &Arc<Self>,
         CommandRequest {
@@ -150,7 +150,7 @@ impl Commands {
             exit: None,
         };
         let history = self.history.clone();
-        // The host's disk may be slow, and all others are served by this thread.
+        // The host's disk may be slow, and this thread serves all clients.
         let log = match off_thread(move || history.begin(entry)).await {
             Ok(log) => log,
             Err(error) => {
@@ -164,27 +164,27 @@ impl Commands {
             let command = Command {
                 argv: vec!["/bin/sh".into(), "-c".into(), command],
                 cwd: this.kind.working_directory().map(str::to_owned),
-                // Whoever removes it can go on.
+                // If a command removed the directory, later commands still run.
                 cwd_optional: true,
                 timeout: Some(Duration::from_millis(timeout_ms)),
                 ..Command::default()
             };
             this.run(log, &command, input).await;
             drop(under_way);
-            // Only now: its client is not kept waiting. And before the machine may be paused.
+            // After the client has its answer, and before the machine may be paused.
             this.power.flush(&this.machine).await;
             drop(on);
         });
         let begun = write_line(writer, &Reply::Started { sequence }).await;
         if begun.is_err() {
-            // Who lost interest before it began could not say so.
+            // A client that left before it knew the number cannot kill the command.
             self.end(sequence);
             return Ok(Reply::Done);
         }
         Ok(self.pass_on(grown, ended, writer).await)
     }
 
-    /// Runs a command to its end and writes down what came of it.
+    /// Runs a command to its end and records the result.
     async fn run(
         &self,
         log: pyro_store::Log,
@@ -223,7 +223,7 @@ impl Commands {
             let outcome = tokio::select! {
                 outcome = self.machine.run(command, streams) => outcome,
                 () = passing => unreachable!("it does not return"),
-                // Nobody waits for it any more, so the guest ends it.
+                // Dropping the call makes the guest kill the command.
                 () = running.kill.notified() => Ok(Outcome {
                     code: None,
                     signal: Some(SIGKILL),
@@ -260,7 +260,7 @@ impl Commands {
         running.ended.send_replace(Some(reply));
     }
 
-    /// Follows a command, or says how it ended.
+    /// Follows a command that runs, or returns how it ended.
     pub(super) async fn follow(
         &self,
         sequence: u64,
@@ -272,7 +272,7 @@ impl Commands {
         Ok(self.pass_on(grown, ended, writer).await)
     }
 
-    /// Says when a command's output grows; returns what is to be said when it has ended.
+    /// Reports when a command's output grows; returns the final reply.
     async fn pass_on(
         &self,
         mut grown: watch::Receiver<()>,
@@ -294,14 +294,14 @@ impl Commands {
         }
     }
 
-    /// Ends a command, if it runs.
+    /// Kills a command, if it runs.
     pub(super) fn end(&self, sequence: u64) {
         if let Some(running) = self.known().running.get(&sequence) {
             running.kill.notify_one();
         }
     }
 
-    /// Ends a command by its token; one that has not begun does not begin.
+    /// Kills a command by its token, or keeps it from beginning.
     pub(super) fn abandon(&self, token: String) {
         let mut known = self.known();
         let mut running = known.running.values();

@@ -1,5 +1,5 @@
-//! The *diagnostics* of a supervisor: what it logs, and how it panics, in a file of its object's
-//! directory. Nobody sees its standard error.
+//! The *diagnostics* of a supervisor: its log and its panics, in a file of its object's directory,
+//! because no terminal shows its standard error.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -9,14 +9,14 @@ use std::process::Stdio;
 
 use rustix::fs::OFlags;
 
-/// The file. It begins anew with every supervisor.
+/// The file. Every supervisor truncates it.
 const NAME: &str = "supervisor.log";
-/// How much of its end is looked at.
+/// How much of its end is read.
 const TAIL_BYTES: u64 = 8 * 1024;
-/// How much of it an error shows.
+/// How many of its lines an error shows.
 const SHOWN_LINES: usize = 10;
 
-/// What a supervisor gets as its standard error.
+/// Returns the standard error for a supervisor.
 pub(super) fn stderr(directory: &Path) -> Stdio {
     match open(directory) {
         Ok(file) => file.into(),
@@ -27,7 +27,7 @@ pub(super) fn stderr(directory: &Path) -> Stdio {
     }
 }
 
-/// Forgets what the last supervisor said. For the one that owns the object now.
+/// Truncates the log of the last supervisor. Called by the one that owns the object now.
 pub(super) fn begin(directory: &Path) {
     let emptied = open(directory).and_then(|file| file.set_len(0));
     if let Err(error) = emptied {
@@ -35,7 +35,7 @@ pub(super) fn begin(directory: &Path) {
     }
 }
 
-/// What a supervisor said last, if it said anything.
+/// Returns the last lines that a supervisor logged, if there are any.
 pub(super) fn last_words(directory: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     let mut file = File::options()
@@ -57,7 +57,7 @@ pub(super) fn last_words(directory: &Path) -> Option<String> {
     (!shown.is_empty()).then(|| shown.join("\n"))
 }
 
-/// Every writer adds to its end: there may be a second supervisor, which finds that it is one.
+/// Every writer appends: a second supervisor may start, and log that the first one exists.
 fn open(directory: &Path) -> std::io::Result<File> {
     File::options()
         .append(true)
@@ -87,7 +87,7 @@ mod tests {
         assert!(!words.contains('\x1b'), "{words}");
         begin(directory.path());
         assert_eq!(last_words(directory.path()), None);
-        // Who has it open goes on at its end, which is its beginning now.
+        // A writer that has the file open appends at its end, which is now its beginning.
         writeln!(file, "again").unwrap();
         assert_eq!(last_words(directory.path()).unwrap(), "again");
     }

@@ -13,11 +13,11 @@ use super::record::{State, VmRecord};
 use crate::off_thread::off_thread;
 use crate::{Engine, Error};
 
-/// How long a supervisor that was killed may take to go.
+/// How long a killed supervisor may take to exit.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
 impl Instance {
-    /// Deletes it, whatever it is doing.
+    /// Deletes the instance, whatever its state.
     pub(crate) async fn delete(self) -> Result<(), Error> {
         if self.object.is_owned() {
             stop(&self, true).await?;
@@ -26,12 +26,12 @@ impl Instance {
         Ok(off_thread(move || object.delete(END_LIMIT)).await?)
     }
 
-    /// Ends it in order, and returns when it is stopped.
+    /// Shuts the instance down, and returns when it is stopped.
     pub(crate) async fn stop(&self) -> Result<(), Error> {
         if self.object.is_owned() {
             return stop(self, false).await;
         }
-        // It may have died without having been able to write that down.
+        // The supervisor may have died without updating the record.
         if let Ok(Some(_held)) = self.object.hold() {
             let written = self.object.update(|record: &mut VmRecord| {
                 record.state = State::Stopped;
@@ -43,7 +43,7 @@ impl Instance {
     }
 }
 
-/// Deletes one, whatever it is doing, and whether or not its record can be read.
+/// Deletes an instance, whatever its state, and whether or not its record can be read.
 pub(crate) async fn delete(engine: &Engine, kind: InstanceKind, id: &str) -> Result<(), Error> {
     let missing = || Error::no_such(kind.noun(), id);
     let object = engine.objects(kind).find(id).ok_or_else(missing)?;
@@ -54,7 +54,7 @@ pub(crate) async fn delete(engine: &Engine, kind: InstanceKind, id: &str) -> Res
     }
 }
 
-/// One that is not what was asked for yet, or any more: deleted if it is dropped as such.
+/// Deletes the instance on drop, unless disarmed: while it is created, or when it is used up.
 #[derive(Debug)]
 pub(crate) struct DeleteOnDrop {
     object: Option<Object>,
@@ -80,15 +80,15 @@ impl Drop for DeleteOnDrop {
             if let Err(error) = object.delete(END_LIMIT) {
                 tracing::warn!(%error, "a VM could not be deleted");
             }
-            // What its supervisor, which was killed, could not remove.
+            // Removes the files that the killed supervisor could not remove.
             self.machines.sweep();
         }
     }
 }
 
 impl Engine {
-    /// Removes the files of VMs whose time was over while nobody looked, and what those have left
-    /// who died while they made or deleted one.
+    /// Removes the files of VMs that expired without a supervisor, and what processes have left
+    /// that died while they created or deleted a VM.
     pub(crate) fn sweep_instances(&self) {
         for kind in [InstanceKind::Vm, InstanceKind::Workspace] {
             self.objects(kind).sweep();
@@ -102,9 +102,9 @@ impl Engine {
 }
 
 impl Instance {
-    /// Does what its supervisor would have done at the end of its time.
+    /// Does what the supervisor would have done at the end of the lifetime.
     fn expire(&self) {
-        // Nobody may start it meanwhile.
+        // Holding it keeps others from starting it meanwhile.
         if let Ok(Some(_held)) = self.object.hold() {
             discard(&self.object);
             let _ = self

@@ -12,12 +12,12 @@ pub(super) fn disk(object: &Object) -> PathBuf {
     object.path().join("disk.ext4")
 }
 
-/// The image of the seed, whether there is one or not.
+/// The path of the seed's image, whether or not there is one.
 pub(crate) fn seed_in(path: &Path) -> PathBuf {
     path.join("seed.erofs")
 }
 
-/// Removes the files of a VM whose time is over; its record and history stay.
+/// Removes the files of an expired VM; its record and history stay.
 pub(super) fn discard(object: &Object) {
     for path in [disk(object), seed_in(object.path())] {
         let _ = std::fs::remove_file(path);

@@ -1,4 +1,4 @@
-//! *Instances* are found by their ids.
+//! Finding *instances* by their ids.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use super::time::now;
 use crate::request::{WORKSPACE, path_text};
 use crate::{Engine, Error};
 
-/// One lasting VM as it is found.
+/// An instance, and its state when it was found.
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) kind: InstanceKind,
     pub(crate) object: Object,
     pub(crate) record: VmRecord,
-    /// What it really is in, whatever those wrote down who could not write any more.
+    /// The actual state: the recorded one, corrected if the supervisor died before updating it.
     pub(crate) state: State,
-    /// Why, if it did not end in order.
+    /// The reason of the state, if it did not end normally.
     pub(crate) reason: Option<String>,
 }
 
@@ -29,20 +29,20 @@ impl Engine {
         Objects::new(self.config.base_dir.join(kind.directory()))
     }
 
-    /// Finds one.
+    /// Finds an instance.
     pub(crate) fn instance(&self, kind: InstanceKind, id: &str) -> Result<Instance, Error> {
         let object = self
             .objects(kind)
             .find(id)
             .ok_or_else(|| Error::no_such(kind.noun(), id))?;
         Instance::read(kind, object).map_err(|error| match error {
-            // Deleted a moment ago.
+            // It was deleted a moment ago.
             RecordError::Missing { .. } => Error::no_such(kind.noun(), id),
             error => Error::unreadable_record(kind.noun(), id, &error),
         })
     }
 
-    /// Finds all whose record can be read; tells about the others.
+    /// Finds all instances whose record can be read; returns the errors of the others.
     pub(crate) fn all_instances(&self, kind: InstanceKind) -> (Vec<Instance>, Vec<String>) {
         let mut broken = Vec::new();
         let readable = |object: Object| match Instance::read(kind, object) {
@@ -61,7 +61,7 @@ impl Engine {
 
 impl Instance {
     pub(super) fn read(kind: InstanceKind, object: Object) -> Result<Self, RecordError> {
-        // Whether it is owned is asked before and after: it may end, or start, in between.
+        // Ownership is checked before and after: the instance may stop, or start, in between.
         let owned = object.is_owned();
         let record: VmRecord = object.record()?;
         let owned = owned || object.is_owned();
@@ -83,7 +83,7 @@ impl Instance {
         files::history(&self.object)
     }
 
-    /// Its network's addresses, if it has one.
+    /// The addresses of its network, if it has one.
     pub(crate) fn network(&self) -> Option<NetworkInfo> {
         self.record
             .spec
@@ -91,7 +91,7 @@ impl Instance {
             .then(|| NetworkInfo::of(self.object.id()))
     }
 
-    /// What else there is to say about it, as text.
+    /// Its other properties, as text.
     pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
         let record = &self.record;
         let mut metadata = BTreeMap::from(
@@ -114,7 +114,7 @@ impl Instance {
         metadata
     }
 
-    /// Refuses what only a running VM can do.
+    /// Fails unless the VM is running.
     pub(crate) fn require_started(&self, purpose: &str) -> Result<(), Error> {
         match self.state {
             State::Started => Ok(()),

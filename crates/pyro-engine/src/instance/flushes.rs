@@ -1,4 +1,4 @@
-//! *Flushes* are joined: one is under way at a time, and one more does for all who ask meanwhile.
+//! *Flushes* are joined: one runs at a time, and the next serves all who ask meanwhile.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,13 +7,13 @@ use tokio::sync::Mutex;
 #[derive(Debug, Default)]
 pub(super) struct Flushes {
     asked: AtomicU64,
-    /// How many of those who asked have what they wanted. Locked by whoever flushes.
+    /// How many of the callers were served. The flushing caller holds the lock.
     served: Mutex<u64>,
 }
 
 impl Flushes {
-    /// Returns when a flush is over that began after this was called: `flush`, or another's. It
-    /// begins after `pause`, in which others may join it.
+    /// Returns after a flush that began after this call: `flush`, or another caller's. It begins
+    /// after `pause`, during which others may join it.
     pub(super) async fn join(&self, pause: impl Future<Output = ()>, flush: impl AsyncFnOnce()) {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let mut served = self.served.lock().await;
@@ -56,7 +56,7 @@ mod tests {
         let mut asked = Vec::new();
         for _ in 0..10 {
             asked.push(ask());
-            // It runs until it waits: there is one thread. The first waits for the others first.
+            // There is one thread, so the task runs until it waits. The first waits for others.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
         }

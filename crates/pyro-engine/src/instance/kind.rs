@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::WORKSPACE;
 
-/// What kind of lasting VM it is.
+/// The kind of an instance.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum InstanceKind {
@@ -15,7 +15,7 @@ pub(crate) enum InstanceKind {
 }
 
 impl InstanceKind {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Self::Vm => "vm",
@@ -23,7 +23,7 @@ impl InstanceKind {
         }
     }
 
-    /// Where commands run: the home directory, unless it says something else.
+    /// The working directory of commands; `None` is the home directory.
     pub(crate) fn working_directory(self) -> Option<&'static str> {
         match self {
             Self::Vm => None,

@@ -1,5 +1,5 @@
-//! The *log* of a running command: what it prints goes into its files as it comes, and whoever
-//! follows it is told.
+//! The *log* of a running command: its output is written to files as it comes, and clients that
+//! follow the command are notified.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,16 +11,16 @@ use pyro_store::History;
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
-/// The most that is kept of one output of one command. What comes after it is counted and
-/// dropped: a guest decides how much it prints, we decide how much of the host's disk that takes.
+/// The most that is kept of one output of one command. Further output is counted and dropped: a
+/// guest decides how much it prints, the host how much disk space that takes.
 const LIMIT_BYTES: u64 = 1024 * 1024 * 1024;
-/// The most that is kept of all outputs of all commands of one VM. What is new is worth more than
-/// what is old: who runs a command wants to see what it prints.
+/// The most that is kept of all outputs of all commands of one VM. Newer output is worth more: the
+/// caller of a command wants to see what it prints.
 const TOTAL_LIMIT_BYTES: u64 = 4 * LIMIT_BYTES;
-/// How much is dropped at once: the commands are looked through for it.
+/// The share that is dropped at once, because it takes a search through all commands.
 const DROPPED_SHARE: u64 = 16;
 
-/// The room for all outputs of all commands of one VM.
+/// The space for all outputs of all commands of one VM.
 #[derive(Debug)]
 pub(super) struct LogRoom {
     history: History,
@@ -31,7 +31,7 @@ pub(super) struct LogRoom {
 #[derive(Debug)]
 struct UsedRoom {
     bytes: u64,
-    /// No command has ended since there was nothing left to drop.
+    /// Nothing could be dropped the last time, and no command has ended since.
     nothing_to_drop: bool,
 }
 
@@ -52,18 +52,18 @@ impl LogRoom {
         }
     }
 
-    /// How much is taken, in bytes.
+    /// The space in use, in bytes.
     pub(super) fn taken(&self) -> u64 {
         self.lock().bytes
     }
 
-    /// A command has ended. Its outputs may be dropped.
+    /// Notes that a command has ended: its outputs may be dropped from now on.
     pub(super) fn command_ended(&self) {
         self.lock().nothing_to_drop = false;
     }
 
-    /// Takes room for so many bytes, or as many as there is room for. Old outputs give way; what
-    /// commands that run have printed does not.
+    /// Reserves space for `wanted` bytes, or as many as fit. Old outputs are dropped for it, but
+    /// not those of running commands.
     fn take(&self, wanted: u64) -> u64 {
         let mut taken = self.lock();
         if taken.bytes.saturating_add(wanted) > self.limit && !taken.nothing_to_drop {
@@ -113,7 +113,7 @@ impl<'a> LogWriter<'a> {
         }
     }
 
-    /// How many bytes were too many.
+    /// How many bytes were dropped.
     pub(super) fn dropped_bytes(&self) -> u64 {
         self.dropped
     }
@@ -203,7 +203,7 @@ mod tests {
         let dropped = history.entry(18).unwrap().exit.unwrap().dropped_bytes;
         assert_eq!(dropped, 300);
 
-        // What runs prints on until all is its own, and is counted from there.
+        // A running command keeps printing until it has all the space; what follows is dropped.
         assert_eq!(print(&runs, 600).await, 0);
         assert_eq!(print(&runs, 200).await, 100);
         assert_eq!(print(&runs, 200).await, 200);

@@ -1,6 +1,6 @@
-//! An *instance* is a VM that outlives the call that made it: one made by `vm_create`, or a
-//! workspace's. It is an object of the store; while it runs, a process of its own, its supervisor,
-//! holds it, and every other process is a client of that one.
+//! An *instance* is a VM that outlives the call that made it: a VM of `vm_create`, or a workspace.
+//! It is an object of the store; while it runs, its supervisor, a process of its own, owns it, and
+//! all other processes are clients of the supervisor.
 
 mod client;
 mod commands;
@@ -29,7 +29,7 @@ pub(crate) use record::{INTERRUPTED, SeedRecord, State};
 pub(crate) use start::{Description, NewInstance, create, start};
 pub(crate) use supervisor::supervise;
 
-/// A supervisor hears a line, or its client does.
+/// Parses a line as a supervisor does, and as its client does.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_line(line: &[u8]) {
     let _ = serde_json::from_slice::<wire::Request>(line);

@@ -1,5 +1,5 @@
-//! The *power* of a supervised VM: on while somebody uses it or something runs in it, paused
-//! otherwise. An idle guest costs a little of a processor all the time, a paused one nothing.
+//! The *power* of a supervised VM: it runs while it is in use or a process runs in it, and is
+//! paused otherwise. An idle guest always costs a little processor time, a paused one none.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
@@ -11,22 +11,22 @@ use tokio::sync::{Mutex, Notify, watch};
 use super::flushes::Flushes;
 use crate::Error;
 
-/// How long nobody must have used it before it is paused: longer than the pauses between the
-/// commands of a program that works in it.
+/// How long the VM must be unused before it is paused: longer than the pauses between the commands
+/// of a program that works in it.
 const IDLE: Duration = Duration::from_secs(2);
-/// How long a flush waits for more to flush. Under software emulation one takes as long as a small
-/// command, which the next command would have to wait for.
+/// How long a flush waits for others to join it. Under software emulation a flush takes as long as
+/// a small command, and would delay the next command.
 const COLLECT: Duration = Duration::from_millis(200);
-/// How long to wait before looking again when something was left running in it.
+/// How long to wait before the next check if processes are left running in it.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Turns a machine off and on.
+/// Pauses and resumes a machine.
 #[derive(Debug, Default)]
 pub(super) struct Power {
     users: watch::Sender<usize>,
     /// Whether it is paused, or may be.
     paused: Mutex<bool>,
-    /// The same, for those who wait for it.
+    /// The same value, for tasks that wait for it.
     sleeps: watch::Sender<bool>,
     changed: Notify,
     flushes: Flushes,
@@ -34,20 +34,20 @@ pub(super) struct Power {
     not_flushed: StdMutex<Option<String>>,
 }
 
-/// What was found when a machine was looked at.
+/// The result of a check.
 enum Activity {
-    /// Something was left running in it.
+    /// Processes were left running in it.
     Busy,
-    /// Nothing, or somebody uses it: he says when he is done.
+    /// No processes, or the machine is in use: the end of the use triggers the next check.
     Quiet,
 }
 
-/// Keeps a machine on.
+/// Keeps a machine running.
 #[derive(Debug)]
 pub(super) struct KeepAwake(Arc<Power>);
 
 impl Power {
-    /// Turns the machine on for as long as the result lives.
+    /// Resumes the machine, and keeps it running for as long as the result lives.
     pub(super) async fn on(
         self: &Arc<Self>,
         machine: &SupervisedMachine,
@@ -64,10 +64,10 @@ impl Power {
     }
 
     /// Returns when everything that was written in the machine until now is on its disk. The caller
-    /// keeps it on.
+    /// keeps the machine running.
     pub(super) async fn flush(&self, machine: &SupervisedMachine) {
         let flush = async || {
-            // Like on any machine whose disk is full or broken: who must know asks for it himself.
+            // As with any full or broken disk, a program that must know calls `fsync`.
             if let Err(error) = self.flush_now(machine).await {
                 tracing::warn!(%error, "what was written is not on the disk");
             }
@@ -82,7 +82,7 @@ impl Power {
         Ok(flushed?)
     }
 
-    /// Why what was written is not on the disk, if the last flush failed.
+    /// The error of the last flush, if it failed.
     pub(super) fn not_flushed(&self) -> Option<String> {
         self.lock_not_flushed().clone()
     }
@@ -93,7 +93,7 @@ impl Power {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Pauses the machine whenever it is idle. May be given up at any time.
+    /// Pauses the machine whenever it is idle. Can be dropped at any time.
     pub(super) async fn save(&self, machine: &SupervisedMachine) -> Infallible {
         let mut wait = IDLE;
         self.changed.notify_one();
@@ -103,8 +103,8 @@ impl Power {
             wait = match self.pause_if_idle(machine).await {
                 Ok(Activity::Busy) => BUSY,
                 Ok(Activity::Quiet) => IDLE,
-                // Whether it has died is for others to see. One that lives goes on, and is looked at
-                // again: a disk may be full for a while, a host out of memory.
+                // Another task watches whether the machine has died. If it lives, the check is
+                // repeated: a full disk, or a host out of memory, may recover.
                 Err(error) => {
                     tracing::warn!(%error, "the machine is not paused");
                     self.changed.notify_one();
@@ -118,7 +118,7 @@ impl Power {
         if self.in_use() || *self.paused.lock().await {
             return Ok(Activity::Quiet);
         }
-        // What commands have written is on the disk before the guest stops for who knows how long.
+        // The pause may last long, so everything written is flushed to the disk first.
         let processes = self.flush_now(machine).await?;
         let mut paused = self.paused.lock().await;
         if processes > 0 || self.in_use() || *paused {
@@ -129,8 +129,8 @@ impl Power {
                 Activity::Quiet
             });
         }
-        // Noted before it is done: where this is given up half-way, or QEMU does not answer, whoever
-        // comes next lets the machine go on, which does no harm to one that runs.
+        // Set before the pause: if this is dropped half-way, or QEMU does not answer, the next user
+        // resumes the machine, which is harmless if it runs.
         *paused = true;
         if let Err(error) = machine.pause().await {
             machine.resume().await?;
@@ -144,14 +144,14 @@ impl Power {
     /// Waits until the machine is not paused.
     pub(super) async fn awake(&self) {
         let mut sleeps = self.sleeps.subscribe();
-        // It fails only when this is gone.
+        // It fails only when `self` is dropped.
         let _ = sleeps.wait_for(|sleeps| !sleeps).await;
     }
 
-    /// Waits until nobody uses the machine.
+    /// Waits until the machine is not in use.
     pub(super) async fn unused(&self) {
         let mut users = self.users.subscribe();
-        // It fails only when this is gone.
+        // It fails only when `self` is dropped.
         let _ = users.wait_for(|users| *users == 0).await;
     }
 

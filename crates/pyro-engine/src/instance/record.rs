@@ -1,4 +1,4 @@
-//! What is written down about a lasting VM.
+//! The *record* of an instance.
 
 use pyro_machine::MachineSpec;
 use pyro_store::Record;
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 use crate::left_out::{LeftOut, TransferWarning};
 use crate::output::is_false;
 
-/// The record of a lasting VM.
+/// The record of an instance.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct VmRecord {
     pub(crate) format: u64,
     pub(crate) environment: String,
     pub(crate) environment_version: String,
-    /// The environment's image when the VM was made: its disk fits no other.
+    /// The digest of the environment's image when the VM was made: its disk fits no other image.
     pub(crate) environment_digest: String,
     pub(crate) environment_source: String,
     pub(crate) spec: MachineSpec,
-    /// 0 if there is no limit.
+    /// The lifetime; 0 if it is unlimited.
     pub(crate) ttl_seconds: u64,
     /// Seconds since the Unix epoch.
     pub(crate) created_at: f64,
@@ -25,12 +25,12 @@ pub(crate) struct VmRecord {
     pub(crate) expires_at: Option<f64>,
     pub(crate) allow_host_compat: bool,
     pub(crate) state: State,
-    /// Why it is in this state, if it did not end in order.
+    /// The reason of the state, if the VM did not end normally.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seed: Option<SeedRecord>,
-    /// Whether its disk was made.
+    /// Whether its disk has been made.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) has_disk: bool,
     /// The version of the wire that its supervisor speaks, or spoke last.
@@ -38,7 +38,7 @@ pub(crate) struct VmRecord {
     pub(crate) wire: Option<u32>,
 }
 
-/// What a workspace began with.
+/// The seed of a workspace.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct SeedRecord {
     pub(crate) mode: String,
@@ -54,7 +54,7 @@ pub(crate) struct SeedRecord {
 /// Recorded as the end of commands that were running when their VM died.
 pub(crate) const INTERRUPTED: &str = "the workspace ended while it ran";
 
-/// Where a lasting VM is in its life.
+/// The state of an instance.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
@@ -68,7 +68,7 @@ pub(crate) enum State {
     Stopped,
     /// It did not come up.
     Failed,
-    /// Its time is over; its disk is gone.
+    /// Its lifetime is over; its disk is gone.
     Expired,
 }
 
@@ -90,11 +90,11 @@ impl Record for VmRecord {
 }
 
 impl VmRecord {
-    /// The state it is in, given whether it has a supervisor.
+    /// The actual state, given whether there is a supervisor.
     pub(crate) fn state_now(&self, supervised: bool, now: f64) -> (State, Option<String>) {
         let reason = self.reason.clone();
         if supervised {
-            // A supervisor that has not written anything yet is starting.
+            // A supervisor that has not updated the record yet is starting.
             let state = match self.state {
                 State::Started => State::Started,
                 _ => State::Starting,
@@ -117,7 +117,7 @@ impl VmRecord {
         }
     }
 
-    /// Whether its time is over.
+    /// Whether its lifetime is over.
     pub(crate) fn is_over(&self, now: f64) -> bool {
         self.state == State::Expired || self.expires_at.is_some_and(|end| end <= now)
     }

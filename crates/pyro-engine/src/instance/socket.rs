@@ -8,7 +8,7 @@ use rustix::fs::{Mode, OFlags};
 /// The socket's name in the object's directory.
 pub(super) const SOCKET: &str = "supervisor.sock";
 
-/// A directory by a path that is short enough for a socket's address.
+/// A directory, with a path that is short enough for a socket's address.
 #[derive(Debug)]
 pub(super) struct SocketDirectory(OwnedFd);
 
@@ -18,7 +18,7 @@ impl SocketDirectory {
         Ok(Self(rustix::fs::open(directory, flags, Mode::empty())?))
     }
 
-    /// Returns the path of a file in it, which is valid as long as this lives.
+    /// Returns the path of a file in the directory, which is valid as long as `self` lives.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         format!("/proc/self/fd/{}/{name}", self.0.as_raw_fd()).into()
     }

@@ -1,4 +1,4 @@
-//! Making a lasting VM, and starting the process that supervises it.
+//! Creating an instance, and starting the process that supervises it.
 
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader};
@@ -20,19 +20,19 @@ use crate::detached::{reap, run_detached};
 use crate::environment;
 use crate::{Config, Engine, Error, Event, Listener};
 
-/// What is asked of a new lasting VM.
+/// The parameters of a new instance.
 pub(crate) struct NewInstance<'a> {
     pub(crate) kind: InstanceKind,
     pub(crate) ready: &'a Ready,
     pub(crate) vcpu_count: u32,
     pub(crate) mem_mib: u32,
-    /// 0 for no limit.
+    /// The lifetime; 0 if it is unlimited.
     pub(crate) ttl_seconds: u64,
     pub(crate) network: bool,
     pub(crate) allow_host_compat: bool,
 }
 
-/// What a supervisor is told.
+/// The input of a supervisor process.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Description {
     pub(super) kind: InstanceKind,
@@ -41,13 +41,13 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    /// Reads what a supervisor is given.
+    /// Parses the input of a supervisor process.
     pub(crate) fn read(text: &str) -> Result<Self, Error> {
         serde_json::from_str(text).map_err(|error| Error::malformed(SUPERVISE_COMMAND, &error))
     }
 }
 
-/// Makes one that is not started of what was put into `object`.
+/// Creates a stopped instance from the files in `object`.
 pub(crate) fn create(
     object: NewObject,
     new: &NewInstance<'_>,
@@ -88,7 +88,7 @@ pub(crate) fn create(
     })
 }
 
-/// Starts the supervisor of one that does not run, and returns when its guest is ready.
+/// Starts the supervisor of a stopped instance, and returns when its guest is ready.
 pub(crate) async fn start(
     engine: &Engine,
     instance: &Instance,
@@ -126,8 +126,8 @@ pub(crate) async fn start(
     Err(Error::supervisor_died(instance.kind.noun(), instance.id()).said_last(words))
 }
 
-/// Finds the environment again: its kernel and agent may be newer than those the VM was made
-/// with, its image must be the same, because the VM's disk is a layer above that one.
+/// Looks the environment up again. Its kernel and agent may be newer than when the VM was made; its
+/// image must be the same, because the VM's disk is a layer above it.
 async fn refresh(engine: &Engine, instance: &Instance, listener: &Listener) -> Result<(), Error> {
     let (noun, id, record) = (instance.kind.noun(), instance.id(), &instance.record);
     let changed = || Error::environment_changed(noun, id, &record.environment);
@@ -149,7 +149,7 @@ async fn refresh(engine: &Engine, instance: &Instance, listener: &Listener) -> R
         .map_err(|error| Error::unreadable_record(noun, id, &error))
 }
 
-/// Starts the process, which outlives this one.
+/// Starts the supervisor process, which outlives this one.
 fn spawn(
     engine: &Engine,
     instance: &Instance,
@@ -161,7 +161,7 @@ fn spawn(
     };
     let text = serde_json::to_string(description)
         .map_err(|error| Error::no_supervisor(&error.to_string()))?;
-    // Its id is for people who look at processes.
+    // The id is there for people who look at the list of processes.
     let words = [SUPERVISE_COMMAND, description.id.as_str()];
     let stderr = diagnostics::stderr(instance.object.path());
     let config = &engine.config;

@@ -1,5 +1,5 @@
-//! The *supervisor* is the process that holds a lasting VM: it starts it, serves whoever wants
-//! something of it, keeps its time, and ends it. However it ends itself, the VM goes with it.
+//! The *supervisor* is the process that owns a running instance: it starts the VM, serves clients,
+//! watches the lifetime, and ends the VM. However the supervisor ends, the VM ends with it.
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -32,13 +32,12 @@ use super::wire::{
 use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
 use crate::{Engine, Error};
 
-/// How long to wait for a place among the active VMs. Short runs give theirs back within this;
-/// lasting VMs do not.
+/// How long to wait for a free slot. Short runs free theirs within this time; instances do not.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the ends of commands may take to be written down, and their clients to be told.
+/// How long it may take to record the ends of commands and to answer their clients.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 struct Supervisor {
     kind: InstanceKind,
@@ -46,29 +45,29 @@ struct Supervisor {
     power: Arc<Power>,
     commands: Arc<Commands>,
     ends: mpsc::Sender<End>,
-    /// When its time is over, in seconds since the Unix epoch.
+    /// The end of the lifetime, in seconds since the Unix epoch.
     expires_at: Option<f64>,
-    /// Has a receiver in everything that is under way: commands, and answers to clients.
+    /// Every command and every answer in progress holds a receiver.
     under_way: watch::Sender<()>,
 }
 
-/// Why it is over.
+/// Why the VM ends.
 #[derive(Debug)]
 enum End {
-    /// Somebody asked for it.
+    /// A client asked for it.
     Stop { discard: bool },
-    /// Its time is over.
+    /// Its lifetime is over.
     Expired,
-    /// This process was told to end.
+    /// This process received SIGTERM.
     Terminated,
     /// The VM ended.
     Died,
-    /// It has grown, and all machines take too much of the host's disk.
+    /// It has grown, and all machines together exceed the disk limit.
     TooBig(Exceeded),
 }
 
-/// Supervises the lasting VM that `description` names, until it is over. Tells whoever waits for
-/// the start through `news`.
+/// Supervises the instance that `description` names, until its end. Reports the start through
+/// `news`.
 pub(crate) async fn supervise(
     engine: &Engine,
     description: &Description,
@@ -77,7 +76,7 @@ pub(crate) async fn supervise(
     let news = Mutex::new(news);
     let tell = |piece: &StartEvent| {
         let mut news = news.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever waited may be gone; the VM is not theirs alone.
+        // The process that started this one may be gone; the VM runs on for others.
         let _ = news.write_all(&line(piece)).and_then(|()| news.flush());
     };
     let started = begin(engine, description, &tell).await;
@@ -139,7 +138,7 @@ async fn begin(
             record.wire = Some(VERSION);
         })
         .map_err(unreadable)?;
-    // While this process has one thread.
+    // Before other threads exist.
     let confined = pyro_machine::confine_keeper(record.spec.network)
         .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")));
     let result = match confined {
@@ -150,7 +149,7 @@ async fn begin(
         Ok(started) => started,
         Err(error) => {
             let reason = error.message.clone();
-            // A start that is refused has not listened yet.
+            // A start that fails removes its socket.
             let _ = std::fs::remove_file(object.path().join(SOCKET));
             let _ = object.update(|record: &mut VmRecord| {
                 record.state = State::Failed;
@@ -243,7 +242,7 @@ async fn serve(
     mut ends: mpsc::Receiver<End>,
 ) -> End {
     let mut terminate = signal(SignalKind::terminate()).ok();
-    // Whose terminal closes has nothing to do with us.
+    // The hangup of a terminal must not end the supervisor.
     let _hang_up = signal(SignalKind::hangup());
     let accept = async {
         loop {
@@ -252,7 +251,7 @@ async fn serve(
                     let under_way = supervisor.under_way.subscribe();
                     tokio::spawn(Arc::clone(supervisor).answer(connection, under_way));
                 }
-                // No descriptors left, say. Those who have one will give it back.
+                // For example: no free descriptors. They become free when other connections close.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
@@ -273,10 +272,10 @@ async fn serve(
     }
 }
 
-/// Ends the VM as it should end, and writes down how.
+/// Ends the VM as `end` requires, and records the end.
 async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
-    // Those whose commands do not come to their end hear of this, and not of what follows from it.
+    // Clients of unfinished commands receive this error, and not one that follows from it.
     match &end {
         End::Stop { .. } | End::Terminated => {
             supervisor.commands.say_last(Error::stopped(noun, id));
@@ -294,7 +293,7 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
         End::Died => {}
     }
     let (state, reason) = match end {
-        // Seen only if whoever wanted to delete it did not get to it.
+        // Only seen if the deleting process died before it removed the object.
         End::Stop { discard: true } => (State::Stopped, Some("its deletion was begun".to_owned())),
         End::Stop { discard: false } => {
             let failed = supervisor.shut_down().await.err();
@@ -305,16 +304,16 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
             (State::Stopped, Some(supervisor.end_in_order(reason).await))
         }
         End::TooBig(exceeded) => {
-            // What it has cached may be written yet: no more than its memory.
+            // The guest may still write its page cache: at most the size of its memory.
             let reason = exceeded.reason();
             (State::Stopped, Some(supervisor.end_in_order(reason).await))
         }
         End::Expired => (State::Expired, None),
         End::Died => (State::Stopped, Some(supervisor.cause_of_death().await)),
     };
-    // The VMM is gone before anything says so.
+    // The VMM must be gone before the end is recorded.
     let _ = supervisor.machine.last_words().await;
-    // Commands are written down as ended once the VM is, and their clients told.
+    // Commands are recorded as ended, and their clients answered, once the VM is gone.
     let _ = tokio::time::timeout(END_LIMIT, supervisor.under_way.closed()).await;
     if state == State::Expired {
         discard(object);
@@ -376,18 +375,18 @@ impl Supervisor {
             }
             Request::Call { call } => self.relay(&call, reader, &mut writer).await,
             Request::Stop { discard } => {
-                // The end of the connection, with this process, says when it is over.
+                // The connection closes when this process exits: that is the answer.
                 drop(under_way);
                 let _ = self.ends.send(End::Stop { discard }).await;
                 return std::future::pending().await;
             }
         };
         let reply = answered.unwrap_or_else(|error| Reply::Failed(error.into()));
-        // A client that went away does not want it.
+        // It fails if the client went away.
         let _ = write_line(&mut writer, &reply).await;
     }
 
-    /// Returns when it has grown while all machines take too much of the host's disk.
+    /// Returns when the VM has grown and all machines together exceed the disk limit.
     async fn watch(&self, limit: &DiskLimit, disk: &Path) -> Exceeded {
         let directory = self.machine.directory();
         let own = || allocated_bytes(disk) + allocated_bytes(directory) + self.commands.log_bytes();
@@ -395,7 +394,7 @@ impl Supervisor {
     }
 
     /// Carries out a call in the guest: the client's input goes in, the output goes to the client.
-    /// A client that goes away ends it.
+    /// If the client goes away, the call is ended.
     async fn relay(
         &self,
         call: &Call,
@@ -418,7 +417,7 @@ impl Supervisor {
         let gone = async {
             relay_pieces(&mut client, &mut to_input).await;
             let _ = to_input.shutdown().await;
-            // A client that waits for the answer says nothing more.
+            // A client that waits for the answer sends nothing more: this returns when it hangs up.
             let _ = client.read_u8().await;
         };
         let answered = async { tokio::join!(called, send_output(&mut output, writer)).0 };
@@ -428,13 +427,13 @@ impl Supervisor {
         }
     }
 
-    /// Has the guest write everything to its disk and power off.
+    /// Makes the guest write everything to its disk and power off.
     async fn shut_down(&self) -> Result<(), Error> {
         let _on = self.power.on(&self.machine).await?;
         Ok(self.machine.shut_down().await?)
     }
 
-    /// The same, for this reason. Returns what is written down.
+    /// Shuts down for this reason. Returns the reason to record.
     async fn end_in_order(&self, reason: String) -> String {
         match self.shut_down().await {
             Ok(()) => reason,

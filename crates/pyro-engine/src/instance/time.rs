@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Seconds since the Unix epoch.
+/// The current time in seconds since the Unix epoch.
 pub(crate) fn now() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -10,7 +10,7 @@ pub(crate) fn now() -> f64 {
         .as_secs_f64()
 }
 
-/// Waits until a point of the wall clock, which may be set meanwhile.
+/// Waits until a point of the wall clock, even if the clock is set meanwhile.
 pub(super) async fn until(end: Option<f64>) {
     let Some(end) = end else {
         return std::future::pending().await;

@@ -1,11 +1,11 @@
-//! The *wire* is what a supervisor and its clients say to each other: lines of JSON over a Unix
+//! The *wire* is the protocol between a supervisor and its clients: lines of JSON over a Unix
 //! socket, one request on each connection.
 //!
 //! After a `call`, and after an `exec` with input, the client sends the input in pieces: the length
 //! of each in 4 bytes, the lowest byte first, then its bytes. A piece of length 0 is the end. A
-//! client that was killed sends no end, so that nothing takes a half for the whole. The output of a
-//! call comes in pieces, too, each after an `output` line. The output of an `exec` is not sent: it
-//! is in files that both sides can read.
+//! client that was killed sends no end, so incomplete input is never taken for complete. The output
+//! of a call comes in pieces, too, each after an `output` line. The output of an `exec` is not
+//! sent: it is in files that both sides can read.
 //!
 //! **Versions.** A supervisor may be older or newer than its client. Every request names the
 //! [`VERSION`] of its client, and a supervisor refuses every other version but its own. Within a
@@ -33,7 +33,7 @@ pub(super) const PIECE_BYTES: usize = 64 * 1024;
 /// as long.
 const LINE_LIMIT_BYTES: u64 = 1024 * 1024;
 
-/// What a client asks.
+/// The request of a client.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Request {
@@ -42,43 +42,43 @@ pub(super) enum Request {
         command: String,
         timeout_ms: u64,
         stdin: bool,
-        /// What the client calls it until it is told its number.
+        /// The client's name for the command until the client learns the number.
         #[serde(default)]
         token: Option<String>,
     },
-    /// Say when a command's output grows, and when it ends.
+    /// Report when a command's output grows, and when it ends.
     Follow { sequence: u64 },
-    /// End a command.
+    /// Kill a command.
     Kill { sequence: u64 },
-    /// End the command with this token, or do not begin it.
+    /// Kill the command with this token, or do not begin it.
     Abandon { token: String },
     /// Carry out a call in the guest.
     Call { call: Call },
-    /// End the VM: in order, or at once because nobody wants its disk any more.
+    /// End the VM: by a shutdown, or at once because its disk is to be discarded.
     Stop { discard: bool },
 }
 
-/// What a supervisor answers.
+/// The reply of a supervisor.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reply {
-    /// The command has this number and runs.
+    /// The command runs, and has this number.
     Started { sequence: u64 },
-    /// Its output has grown.
+    /// The command's output has grown.
     Grown,
-    /// It ended.
+    /// The command ended.
     Ended(HistoryEntry),
-    /// So many bytes of a call's output follow.
+    /// This many bytes of a call's output follow.
     Output { bytes: u32 },
     /// The call was carried out.
     Answered(Answer),
-    /// It was done, or will be.
+    /// The request was carried out, or will be.
     Done,
-    /// It was not done.
+    /// The request failed.
     Failed(WireError),
 }
 
-/// What a supervisor that starts tells who started it, on its standard output.
+/// What a starting supervisor reports on its standard output to the process that started it.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum StartEvent {
@@ -88,7 +88,7 @@ pub(super) enum StartEvent {
     Timing { name: String, seconds: f64 },
     /// The VM runs.
     Ready,
-    /// It does not.
+    /// The start failed.
     Failed(WireError),
 }
 
@@ -106,7 +106,7 @@ struct Received {
     version: Option<u32>,
     #[serde(default)]
     request: Option<serde_json::Value>,
-    /// In the form without a version.
+    /// `stop` in the form without a version.
     #[serde(default)]
     stop: Option<Stop>,
 }
@@ -131,7 +131,7 @@ pub(super) fn request_line(request: &Request) -> Vec<u8> {
 /// Reads a request; `None` if the client has hung up.
 ///
 /// # Errors
-/// When it is none, or of another version.
+/// When it is invalid, or of another version.
 pub(super) async fn read_request(
     reader: &mut BufReader<OwnedReadHalf>,
 ) -> Result<Option<Request>, Error> {
@@ -184,7 +184,7 @@ pub(super) async fn write_input(
     writer.write_all(piece).await
 }
 
-/// Passes pieces of input on. Returns whether their end has come; else the client went away.
+/// Passes pieces of input on. Returns true at their end, false if the client went away before it.
 pub(super) async fn relay_pieces(
     reader: &mut BufReader<OwnedReadHalf>,
     writer: &mut (impl AsyncWrite + Unpin),
@@ -202,8 +202,8 @@ pub(super) async fn relay_pieces(
     false
 }
 
-/// Passes the pieces of a command's input on, and returns at its end. Where the client went away
-/// before that, this does not return: the command waits, as for somebody who types no more.
+/// Passes the pieces of a command's input on, and returns at its end. If the client goes away
+/// before that, this does not return: the command's input stays open without further data.
 pub(super) async fn relay_input(
     reader: &mut BufReader<OwnedReadHalf>,
     writer: &mut (impl AsyncWrite + Unpin),

@@ -1,4 +1,4 @@
-//! The *machine* of a VM or a workspace, as results have it.
+//! The *machine* of a VM or a workspace, as results show it.
 
 use std::collections::BTreeMap;
 

@@ -14,7 +14,7 @@ pub use machine::Machine;
 use crate::hints::Hints;
 use crate::operation::Entry;
 
-/// All operations, in the order in which faces show them.
+/// All operations, in the order in which frontends show them.
 pub static OPERATIONS: &[Entry] = &[
     Entry::of::<vm::Run>(),
     Entry::of::<env::List>(),
@@ -71,8 +71,8 @@ mod tests {
         assert_eq!(commands.len(), OPERATIONS.len());
     }
 
-    /// The property of a request and the option of its command are one field; what differs is
-    /// only how they are written.
+    /// The property of a request and the option of its command are one field; they differ only in
+    /// spelling.
     #[test]
     fn properties_and_options_are_the_same() {
         for entry in OPERATIONS {

@@ -39,12 +39,12 @@ fn list_directory(
     recursive: bool,
     output: &mut impl Write,
 ) -> io::Result<()> {
-    // Paths and not open directories: a tree may be deeper than a process may have files open.
+    // Paths and not open directories: a tree may be deeper than the limit on open files.
     let mut left = vec![path.to_vec()];
     while let Some(path) = left.pop() {
         let directory = match open(base, &path, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(directory) => directory,
-            // Somebody has removed or replaced it meanwhile.
+            // A command has removed or replaced it meanwhile.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP) => continue,
             Err(error) => return Err(error.into()),
         };
@@ -89,7 +89,7 @@ fn write_line(entry: &FileEntry, output: &mut impl Write) -> io::Result<()> {
     output.write_all(b"\n")
 }
 
-/// Describes what is called `name` in a directory; `None` if it is gone.
+/// Describes the entry `name` of a directory; `None` if it is gone.
 fn entry(directory: impl AsFd, name: &[u8], path: &[u8]) -> io::Result<Option<FileEntry>> {
     let stat = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,

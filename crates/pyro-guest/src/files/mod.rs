@@ -1,7 +1,7 @@
 //! The *files* that the host lists, reads and writes below a directory of the guest.
 //!
-//! The tree below that directory belongs to the guest's commands. A symbolic link in it is followed
-//! only if it stays in the directory, whatever changes meanwhile: the kernel looks that up.
+//! Commands control the tree below that directory. A symbolic link in it is followed only if it
+//! stays in the directory, even if the tree changes meanwhile: the kernel enforces that.
 
 mod list;
 mod read;
@@ -18,10 +18,10 @@ pub(crate) use list::list;
 pub(crate) use read::read;
 pub(crate) use write::{New, write};
 
-/// Opens what is at a path. Neither a pipe nor a terminal that somebody has put there is waited for.
+/// Opens the file at a path, without waiting for the other end of a pipe or terminal.
 fn open(base: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let path = if path.is_empty() { b"." } else { path };
-    // With `PATH`, which opens nothing, the kernel takes no others.
+    // `PATH`, which does not open the file, excludes other flags.
     let careful = if flags.contains(OFlags::PATH) {
         OFlags::CLOEXEC
     } else {
@@ -41,7 +41,7 @@ fn open_root(root: &Path, file: &FilePath) -> Result<OwnedFd, Refusal> {
         .map_err(|error| refusal(&file.root, error))
 }
 
-/// The path as people write it.
+/// The path in readable form.
 fn shown(file: &FilePath) -> String {
     if file.path.is_empty() {
         file.root.clone()
@@ -50,7 +50,7 @@ fn shown(file: &FilePath) -> String {
     }
 }
 
-/// Says why the kernel does not open something.
+/// Returns the refusal for an error of the kernel.
 fn refusal(path: &str, error: Errno) -> Refusal {
     let (reason, why) = match error {
         Errno::NOENT => (RefusalReason::NoSuchFile, "there is no such file"),
@@ -64,7 +64,7 @@ fn refusal(path: &str, error: Errno) -> Refusal {
             "the symbolic links on the path lead nowhere",
         ),
         Errno::ISDIR => (RefusalReason::NotAFile, "it is a directory"),
-        // A socket.
+        // For example a socket.
         Errno::NXIO => (RefusalReason::NotAFile, "it is no regular file"),
         error => {
             let message = format!("{path}: {error}");

@@ -21,27 +21,27 @@ use crate::unpack::staging::{Staging, create_file};
 const NEW_MODE: u32 = 0o644;
 const STAGED: &str = "file";
 
-/// What a file is to be.
+/// The properties of the new file.
 pub(crate) struct New {
-    /// How many bytes the input has.
+    /// The size of the input.
     pub(crate) bytes: u64,
     pub(crate) mode: Option<u32>,
     /// See [`Call::WriteFile`](pyro_protocol::Call::WriteFile).
     pub(crate) if_match: Option<String>,
 }
 
-/// What is at a path before it is written.
+/// The existing file at a path.
 struct Present {
     mode: u32,
     uid: u32,
     gid: u32,
 }
 
-/// Stages the input, and moves it to its place when all of it is on the disk.
+/// Stages the input, and renames it to its path when all of it is on the disk.
 pub(crate) fn write(root: &Path, file: &FilePath, new: &New, pipes: Pipes) -> Outcome {
     let (ground, staging) = unpack::stage(root).map_err(|error| refused(file, &error))?;
     let outcome = stage_and_place(&ground.root, &staging, file, new, pipes, || ground.lock());
-    // What cannot be removed now, the next one removes.
+    // The next write removes what cannot be removed now.
     drop(staging.remove());
     outcome
 }
@@ -65,7 +65,7 @@ fn stage_and_place<L>(
     let path = octets::decode(&file.path);
     let (parent, name) = directories::split(&path);
     let parent = open_parent(root, &octets::decode(&file.root), parent).map_err(failed)?;
-    // From now on nobody else changes it, unless a command does.
+    // From here on no other call changes the file; commands still may.
     let _lock = lock().map_err(|error| refused(file, &error))?;
     let present = look(&parent, name, file)?;
     if let Some(condition) = &new.if_match {
@@ -105,7 +105,7 @@ fn receive(staging: &Staging, bytes: u64, pipes: Pipes) -> io::Result<OwnedFd> {
     Ok(staged.into())
 }
 
-/// Opens the directory that a file is in, and makes what is missing of it and of the root.
+/// Opens the parent directory of a file, and makes the missing directories, including the root.
 fn open_parent(root: &OwnedFd, base: &[u8], parent: &[u8]) -> Result<OwnedFd, Errno> {
     let base = directories::open_or_make(root, base.strip_prefix(b"/").unwrap_or(base))?;
     match open(&base, parent, OFlags::RDONLY | OFlags::DIRECTORY) {
@@ -114,7 +114,7 @@ fn open_parent(root: &OwnedFd, base: &[u8], parent: &[u8]) -> Result<OwnedFd, Er
     }
 }
 
-/// Looks what is at the place of a file: another file, or nothing.
+/// Examines the path of a file: another file, or nothing.
 fn look(parent: &OwnedFd, name: &[u8], file: &FilePath) -> Result<Option<Present>, Refusal> {
     let stat = match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
@@ -136,7 +136,7 @@ fn look(parent: &OwnedFd, name: &[u8], file: &FilePath) -> Result<Option<Present
     }
 }
 
-/// Compares a file with what the caller expects it to hold.
+/// Compares a file with the content that the caller expects.
 fn check(
     parent: &OwnedFd,
     name: &[u8],
@@ -175,7 +175,7 @@ fn digest(parent: impl AsFd, name: &[u8]) -> io::Result<String> {
     }
     let mut text = String::new();
     for byte in hasher.finalize() {
-        // A string takes whatever is written.
+        // Writing to a string does not fail.
         let _written = write!(text, "{byte:02x}");
     }
     Ok(text)

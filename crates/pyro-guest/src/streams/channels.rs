@@ -1,5 +1,5 @@
-//! *Channels* carry the data of a stream: one input and up to two outputs, each a pipe with the
-//! credit that its sender has.
+//! The *channels* of a stream carry its data: one input and up to two outputs, each a pipe with the
+//! credit of its sender.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,11 +10,11 @@ use rustix::io::Errno;
 
 use crate::outbox::Outbox;
 
-/// The most output bytes in one frame. With the header the frame is exactly two of the 32 KiB
-/// writes into which the kernel's virtio-serial driver cuts what it is given.
+/// The most output bytes in one frame. With its header the frame is exactly two of the 32 KiB
+/// writes into which the kernel's virtio-serial driver splits data.
 pub(crate) const OUTPUT_CHUNK_BYTES: usize = DATA_CHUNK_BYTES - HEADER_BYTES;
 
-/// Standard input is granted in steps of this, so that a few bytes cost no credit frame.
+/// Standard input is granted in steps of this size, so that a few bytes cost no credit frame.
 const GRANT_STEP_BYTES: u32 = INITIAL_WINDOW / 4;
 
 /// The channels of one stream.
@@ -25,7 +25,7 @@ pub(super) struct Channels {
 }
 
 impl Channels {
-    /// Names the pipes to watch; outputs only if there is room for what they have.
+    /// Returns the pipes to poll; outputs only if there is room for their data.
     pub(super) fn watch<'a>(
         &'a self,
         has_room: bool,
@@ -46,7 +46,7 @@ impl Channels {
         self.outputs.iter_mut().find(|output| output.kind == kind)
     }
 
-    /// Gives up all pipes.
+    /// Closes all pipes.
     pub(super) fn close(&mut self) {
         self.input.close();
         for output in &mut self.outputs {
@@ -54,7 +54,7 @@ impl Channels {
         }
     }
 
-    /// Whether all that came out of the pipes was handed on, and nothing more comes.
+    /// Whether all data of the pipes were passed on, and no more will come.
     pub(super) fn are_drained(&self) -> bool {
         self.outputs.iter().all(|output| output.pipe.is_none())
     }
@@ -66,9 +66,9 @@ pub(super) struct Output {
     kind: FrameKind,
     /// `None` after its end.
     pub(super) pipe: Option<OwnedFd>,
-    /// How many bytes the host will take.
+    /// How many bytes the host accepts.
     credit: u64,
-    /// After the command's end: how many bytes of the pipe are still the command's.
+    /// After the command's end: how many bytes in the pipe still belong to the command.
     owed: Option<u64>,
 }
 
@@ -82,12 +82,12 @@ impl Output {
         }
     }
 
-    /// Adds what the host granted.
+    /// Adds credit from the host.
     pub(super) fn grant(&mut self, bytes: u32) {
         self.credit = self.credit.saturating_add(u64::from(bytes));
     }
 
-    /// Returns the pipe if something may be read from it.
+    /// Returns the pipe if it may be read.
     pub(super) fn readable(&self) -> Option<&OwnedFd> {
         self.pipe
             .as_ref()
@@ -103,7 +103,7 @@ impl Output {
         self.pipe.is_some() && self.owed.is_some_and(|bytes| bytes > 0)
     }
 
-    /// Moves at most one chunk from the pipe to the outbox; returns whether there was anything.
+    /// Moves at most one chunk from the pipe to the outbox; returns whether there was data.
     pub(super) fn pump(&mut self, stream: u32, scratch: &mut [u8], outbox: &mut Outbox) -> bool {
         let Some(pipe) = self.readable() else {
             return false;
@@ -123,11 +123,11 @@ impl Output {
             }
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
-                // After the command's end somebody else has read what it left: nothing is owed.
+                // After the command's end another process has read its remaining output.
                 self.owed = self.owed.map(|_| 0);
                 return false;
             }
-            // A pipe does not fail; if it did, nothing more would come.
+            // Reading a pipe does not fail; if it did, no more data would come.
             Err(_) => self.pipe = None,
         }
         true
@@ -137,12 +137,12 @@ impl Output {
 /// The input channel.
 #[derive(Debug)]
 pub(super) struct Input {
-    /// `None` when the command takes no (more) input: what still comes is thrown away, and
-    /// granted again, so that the host never waits for a command that does not read.
+    /// `None` if the command takes no (more) input: further input is dropped and granted again, so
+    /// that the host never waits for a command that does not read.
     pipe: Option<OwnedFd>,
-    /// What the pipe did not take yet; at most a window.
+    /// Input that the pipe has not accepted yet; at most a window.
     queue: VecDeque<u8>,
-    /// Whether the pipe is closed after the queue.
+    /// Whether the pipe is to be closed after the queue.
     finished: bool,
     /// How many bytes the host may still send.
     allowance: u32,
@@ -161,7 +161,7 @@ impl Input {
         }
     }
 
-    /// Takes what the host sent. Returns `false` if it was more than the host was granted.
+    /// Accepts input from the host. Returns `false` if it exceeds the credit.
     #[must_use]
     pub(super) fn receive(&mut self, bytes: &[u8]) -> bool {
         let Some(allowance) = u32::try_from(bytes.len())
@@ -182,12 +182,12 @@ impl Input {
         true
     }
 
-    /// Returns the pipe if something is to be written to it.
+    /// Returns the pipe if there is input for it.
     pub(super) fn writable(&self) -> Option<&OwnedFd> {
         self.pipe.as_ref().filter(|_| !self.queue.is_empty())
     }
 
-    /// Writes what the pipe takes without waiting.
+    /// Writes as much as the pipe accepts without waiting.
     pub(super) fn pump(&mut self) {
         while let Some(pipe) = self.writable() {
             match rustix::io::write(pipe, self.queue.as_slices().0) {
@@ -197,7 +197,7 @@ impl Input {
                 }
                 Err(Errno::AGAIN) => return,
                 Err(Errno::INTR) => {}
-                // EPIPE: the command reads no more.
+                // EPIPE: the command closed its input.
                 Err(_) => self.close(),
             }
         }
@@ -206,7 +206,7 @@ impl Input {
         }
     }
 
-    /// Gives up the pipe and what was queued for it.
+    /// Closes the pipe and drops its queue.
     pub(super) fn close(&mut self) {
         self.pipe = None;
         self.pass_on(self.queue.len());
@@ -218,7 +218,7 @@ impl Input {
         self.ungranted += u32::try_from(count).unwrap_or(INITIAL_WINDOW);
     }
 
-    /// Returns what to grant the host, if it is worth a frame.
+    /// Returns the credit for the host, if it is worth a frame.
     pub(super) fn take_grant(&mut self) -> Option<Credit> {
         if self.ungranted < GRANT_STEP_BYTES {
             return None;
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     impl Input {
-        /// Bytes the host has sent and was not granted again.
+        /// Bytes that the host has sent and that were not granted again.
         fn outstanding(&self) -> u32 {
             u32::try_from(self.queue.len()).unwrap() + self.ungranted
         }
@@ -286,7 +286,7 @@ mod tests {
                 let within = size <= input.allowance as usize;
                 prop_assert_eq!(input.receive(&vec![1; size]), within);
                 if let Some(read) = &read {
-                    // Whatever is there, if anything.
+                    // Reads any data that are there.
                     let _count = rustix::io::read(read, vec![0; 70_000].as_mut_slice());
                 }
                 input.pump();

@@ -13,15 +13,15 @@ use crate::group::Group;
 use crate::reaper::{self, Ended};
 use crate::spawn::Spawned;
 
-/// A command whose end was not reported to the host yet.
+/// A command whose end has not been reported to the host yet.
 #[derive(Debug)]
 pub(super) struct Command {
     pid: Pid,
     started: Instant,
-    /// When it is killed; taken when it was.
+    /// When it is killed; taken once that is done.
     deadline: Option<Instant>,
     timed_out: bool,
-    /// Whether the kernel has killed a process of it because there was no memory left.
+    /// Whether the kernel has killed one of its processes for lack of memory.
     killed_for_memory: bool,
     ended: Option<Ended>,
     group: Option<Group>,
@@ -55,7 +55,7 @@ impl Command {
         }
     }
 
-    /// Kills the command and everything it started.
+    /// Kills the command and all processes that it started.
     fn kill(&self) {
         match self.group.as_ref().map(Group::kill) {
             Some(Ok(())) => {}
@@ -82,9 +82,9 @@ impl Stream for Command {
         let exit = Exit {
             code: ended.status.exit_status(),
             signal,
-            // It may have ended by itself in the moment it was to be killed.
+            // It may have ended by itself just before it was to be killed.
             timed_out: self.timed_out && signal == Some(Signal::KILL.as_raw()),
-            // A command that ends well did without what was killed.
+            // A command that succeeds did not need the killed process.
             oom_killed: self.killed_for_memory && ended.status.exit_status() != Some(0),
             duration_ms: milliseconds(ended.at.saturating_duration_since(self.started)),
         };
@@ -124,8 +124,7 @@ impl Stream for Command {
         self.pid.as_raw_pid() == pid || group.is_some_and(|group| group.has(membership))
     }
 
-    /// What is in its pipes at this moment is still sent; what daemons that it left behind write
-    /// later is not.
+    /// Data that are in its pipes now are still sent; later output of its daemons is not.
     fn process_ended(&mut self, ended: Ended) {
         self.ended = Some(ended);
         self.deadline = None;

@@ -33,34 +33,34 @@ use numbers::StreamSet;
 use stream::Stream;
 use task::{Task, simple};
 
-/// What calls need of the machine.
+/// The parts of the machine that calls need.
 pub(crate) struct Surroundings<'a> {
     /// The root of the file system that commands see.
     pub(crate) root: &'a Path,
     /// The root of the control groups, if there is one.
     pub(crate) groups: Option<BorrowedFd<'a>>,
-    /// Who carries out tasks.
+    /// The threads for tasks.
     pub(crate) workers: &'a Workers,
 }
 
-/// Makes the control group of a command. A command runs without, if it must.
+/// Makes the control group of a command; without one, the command still runs.
 fn new_group(groups: Option<BorrowedFd<'_>>) -> Option<Group> {
     Group::make(groups?)
         .inspect_err(|error| console::log(&format!("no control group: {error}")))
         .ok()
 }
 
-/// All streams that are open, and what is left of those that were.
+/// All open streams, and the leftovers of ended ones.
 pub(crate) struct Streams {
     mailbox: Arc<Mailbox>,
     used: StreamSet,
     /// The shell that waits for the next command.
     prestarted: Option<Prestarted>,
     open: BTreeMap<u32, Box<dyn Stream>>,
-    /// Output pipes of ended commands that daemons hold open; read so that these do not die of
-    /// SIGPIPE. `None` once closed, until the end of the turn.
+    /// Output pipes of ended commands that daemons hold open; they are read so that the daemons do
+    /// not die of SIGPIPE. `None` once closed, until the end of the turn.
     leftovers: Vec<Option<OwnedFd>>,
-    /// The control groups of ended commands. Daemons may still be in them.
+    /// The control groups of ended commands, which may still contain daemons.
     groups_left: Vec<Group>,
     /// The stream whose output was sent last; the others come first in the next turn.
     served: u32,
@@ -79,7 +79,7 @@ impl Streams {
         })
     }
 
-    /// Begins to carry out a call. Returns the command's process id, if it is a command.
+    /// Begins a call. Returns the command's process id, if it is a command.
     pub(crate) fn open(
         &mut self,
         number: u32,
@@ -99,8 +99,8 @@ impl Streams {
                 return Ok(pid);
             }
             Call::Unpack { destination } => {
-                // It may bring another shell, or what the one that waits would have found when it
-                // began.
+                // The archive may contain another shell, or files that the waiting shell would have
+                // read at its start.
                 self.drop_prestarted();
                 task::work(move |pipes, done| unpack::unpack(&root, &destination, pipes, done))
             }
@@ -161,7 +161,7 @@ impl Streams {
         }
     }
 
-    /// Takes the shell that waits, if one does, and the control group that it is in.
+    /// Takes the waiting shell, if there is one, and its control group.
     fn take_prestarted(&mut self) -> (Option<Prestarted>, Option<Group>) {
         let mut prestarted = self.prestarted.take();
         let group = prestarted.as_mut().and_then(|shell| shell.group.take());
@@ -174,7 +174,7 @@ impl Streams {
         self.groups_left.extend(group);
     }
 
-    /// Starts a shell for the next command, and returns whether there is one then.
+    /// Starts a shell for the next command; returns whether there is one now.
     pub(crate) fn prestart(
         &mut self,
         library: BorrowedFd<'_>,
@@ -188,13 +188,13 @@ impl Streams {
         self.prestarted.is_some()
     }
 
-    /// How many shells wait for a command.
+    /// The number of shells that wait for a command.
     pub(crate) fn waiting(&self) -> u32 {
         u32::from(self.prestarted.is_some())
     }
 
-    /// Passes on what the host sent as a stream's input, and returns the credit to grant for it.
-    /// `Err` if nothing runs there.
+    /// Passes on a stream's input from the host; returns the credit to grant for it. `Err` if the
+    /// stream is not open.
     pub(crate) fn receive(&mut self, number: u32, bytes: &[u8]) -> Result<Option<Credit>, NotOpen> {
         let stream = self.open.get_mut(&number).ok_or(NotOpen)?;
         let input = &mut stream.channels_mut().input;
@@ -209,7 +209,7 @@ impl Streams {
         Ok(credit)
     }
 
-    /// Lets a stream send more output. `Err` if nothing runs there.
+    /// Grants a stream more output. `Err` if the stream is not open.
     pub(crate) fn grant(&mut self, number: u32, credit: Credit) -> Result<(), NotOpen> {
         let stream = self.open.get_mut(&number).ok_or(NotOpen)?;
         if let Some(output) = stream.channels_mut().output(credit.channel) {
@@ -223,15 +223,15 @@ impl Streams {
         self.used.contains(number)
     }
 
-    /// Makes all stream numbers free again, if nothing runs.
+    /// Makes all stream numbers free again, unless a stream is open.
     pub(crate) fn forget_numbers(&mut self) {
         if self.open.is_empty() {
             self.used = StreamSet::default();
         }
     }
 
-    /// Sends a signal to what runs on a stream, unless it has ended. Returns whether there ever
-    /// was anything.
+    /// Sends a signal to the call of a stream, unless it has ended. Returns whether the stream was
+    /// ever open.
     pub(crate) fn signal(&mut self, number: u32, signal: i32) -> bool {
         match (self.open.get_mut(&number), crate::sys::signal(signal)) {
             (Some(stream), Some(signal)) => stream.signal(signal),
@@ -241,7 +241,7 @@ impl Streams {
         true
     }
 
-    /// Tells what to watch, in the order in which it is to be dealt with; output only if there is
+    /// Returns the pipes to poll, in the order in which they are handled; output only if there is
     /// room for it.
     pub(crate) fn watch<'a>(
         &'a self,
@@ -263,7 +263,7 @@ impl Streams {
         }
     }
 
-    /// Moves what one pipe of a stream has or takes. There must be room for output.
+    /// Moves data from or to one pipe of a stream. There must be room for output.
     pub(crate) fn pump(
         &mut self,
         number: u32,
@@ -287,8 +287,8 @@ impl Streams {
         }
     }
 
-    /// Notes that the kernel has killed a process because there was no memory left. Whose it was
-    /// cannot always be told any more; then it may have been anybody's.
+    /// Notes that the kernel has killed a process for lack of memory. If its command is unknown, it
+    /// may have been any command's.
     pub(crate) fn note_killed_for_memory(&mut self, pid: i32) {
         let membership = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
         let is_own = |stream: &dyn Stream| stream.has_process(pid, &membership);
@@ -300,7 +300,7 @@ impl Streams {
         }
     }
 
-    /// Notes which commands have ended.
+    /// Collects the ends of commands.
     pub(crate) fn collect_ended(&mut self) {
         for ended in self.mailbox.take() {
             let mut streams = self.open.values_mut();
@@ -310,7 +310,7 @@ impl Streams {
         }
     }
 
-    /// Reports what has ended and whose output was sent completely.
+    /// Reports the calls that have ended and whose output was sent completely.
     pub(crate) fn report_ended(&mut self, outbox: &mut Outbox) {
         self.leftovers.retain(Option::is_some);
         let mut ended = Vec::new();
@@ -329,7 +329,7 @@ impl Streams {
         }
     }
 
-    /// Throws away what a daemon of an ended command has written.
+    /// Drops output of a daemon of an ended command.
     pub(crate) fn discard(&mut self, index: usize, scratch: &mut [u8]) {
         let Some(Some(pipe)) = self.leftovers.get(index) else {
             return;
@@ -340,7 +340,7 @@ impl Streams {
         }
     }
 
-    /// When the next stream's time is over.
+    /// The earliest deadline of the streams.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.open
             .values()
@@ -348,7 +348,7 @@ impl Streams {
             .min()
     }
 
-    /// Ends what has no time left.
+    /// Ends the streams whose deadline has passed.
     pub(crate) fn end_overdue(&mut self) {
         let now = Instant::now();
         for stream in self.open.values_mut() {
@@ -359,6 +359,6 @@ impl Streams {
     }
 }
 
-/// Nothing runs on a stream: the host cannot know yet that it has ended, or was never opened.
+/// The stream is not open: the host cannot know yet that it has ended, or it never was.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NotOpen;

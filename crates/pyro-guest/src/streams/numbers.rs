@@ -1,9 +1,9 @@
-//! A *stream set* remembers which stream numbers were used, for as long as the machine lives.
+//! A *stream set* contains the stream numbers that were used, for as long as the machine lives.
 
 use std::collections::BTreeMap;
 
-/// Used stream numbers as ranges, so that a host that counts upwards costs one entry however many
-/// commands it runs.
+/// Used stream numbers as ranges, so that a host that counts upwards needs only one entry for any
+/// number of commands.
 #[derive(Debug, Default)]
 pub(super) struct StreamSet {
     /// First number of each range → last number of it. Ranges neither overlap nor touch.
@@ -17,7 +17,7 @@ impl StreamSet {
             .is_some_and(|(_, last)| stream <= last)
     }
 
-    /// Marks `stream` as used; returns whether it was not before.
+    /// Marks `stream` as used; returns whether it was unused.
     pub(super) fn insert(&mut self, stream: u32) -> bool {
         let before = self.range_at_or_before(stream);
         if before.is_some_and(|(_, last)| stream <= last) {

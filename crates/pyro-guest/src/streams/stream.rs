@@ -1,4 +1,4 @@
-//! What all that runs on a *stream* has in common.
+//! The interface of all calls that run on a *stream*.
 
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -11,48 +11,48 @@ use super::channels::Channels;
 use crate::group::Group;
 use crate::reaper::Ended;
 
-/// What runs on a stream. It ends with its [answer](Self::answer), and is ended by a signal or,
-/// where the host breaks the rules, [aborted](Self::abort).
+/// A call on a stream. It ends with its [answer](Self::answer), and can be ended by a signal or, if
+/// the host violates the protocol, [aborted](Self::abort).
 pub(super) trait Stream: fmt::Debug {
-    /// What carries its data.
+    /// The channels with its data.
     fn channels(&self) -> &Channels;
 
-    /// The same, to be changed.
+    /// The channels, mutable.
     fn channels_mut(&mut self) -> &mut Channels;
 
-    /// Returns the last message, once it has ended and all its output was handed on.
+    /// Returns the last message, once the call has ended and all its output was passed on.
     fn answer(&mut self) -> Option<GuestMessage>;
 
-    /// Does what a signal does.
+    /// Handles a signal.
     fn signal(&mut self, signal: Signal);
 
-    /// Ends it, because the host sent more input than it was granted.
+    /// Ends the call, because the host exceeded its credit for the input.
     fn abort(&mut self);
 
-    /// Returns when its time is over.
+    /// Returns the deadline.
     fn deadline(&self) -> Option<Instant> {
         None
     }
 
-    /// Ends it, because its time is over.
+    /// Ends the call, because its deadline has passed.
     fn time_out(&mut self) {}
 
-    /// Returns its main process, if it is a command.
+    /// Returns the main process, if it is a command.
     fn pid(&self) -> Option<Pid> {
         None
     }
 
-    /// Whether a process is one of its own; the membership is what `/proc/PID/cgroup` says.
+    /// Whether a process belongs to it; `membership` is the content of `/proc/PID/cgroup`.
     fn has_process(&self, _pid: i32, _membership: &str) -> bool {
         false
     }
 
-    /// Notes that its main process has ended.
+    /// Notes that the main process has ended.
     fn process_ended(&mut self, _ended: Ended) {}
 
-    /// Notes that the kernel has killed a process of it because there was no memory left.
+    /// Notes that the kernel has killed one of its processes for lack of memory.
     fn note_killed_for_memory(&mut self) {}
 
-    /// Returns what daemons that it left behind may be in, or write to.
+    /// Returns the control group and the pipes that its daemons may still use.
     fn into_leftovers(self: Box<Self>) -> (Option<Group>, Vec<OwnedFd>);
 }

@@ -1,6 +1,6 @@
-//! A *task* is a stream with a thread of the agent: it reads the stream's input from one pipe and
-//! writes its output to another, as a process would. A process would cost a program's start: under
-//! software emulation that is half of what a small archive takes to unpack.
+//! A *task* is a stream with a thread of the agent, which reads the stream's input from one pipe
+//! and writes its output to another, like a process. A real process would cost the start of a
+//! program: under software emulation, half of the time for unpacking a small archive.
 
 use std::fs::File;
 use std::io;
@@ -17,10 +17,10 @@ use crate::reaper::Mailbox;
 use crate::spawn;
 use crate::workers::Workers;
 
-/// How a task ends.
+/// The result of a task.
 pub(crate) type Outcome = Result<Answer, Refusal>;
 
-/// A task whose end was not reported to the host yet.
+/// A task whose end has not been reported to the host yet.
 #[derive(Debug)]
 pub(super) struct Task {
     channels: Channels,
@@ -33,38 +33,38 @@ pub(crate) struct Pipes {
     pub(crate) output: File,
 }
 
-/// Tells how a task ended, before what is left to do when the host knows.
+/// Reports the outcome of a task, possibly before its clean-up.
 pub(crate) struct Done {
     outcome: Arc<Mutex<Option<Outcome>>>,
     mailbox: Arc<Mailbox>,
 }
 
 impl Done {
-    /// Tells it. The output must be closed.
+    /// Reports the outcome. The output must be closed.
     pub(crate) fn tell(self, outcome: Outcome) {
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         self.mailbox.ring();
     }
 }
 
-/// What a task does.
+/// The work of a task.
 pub(super) type Work = Box<dyn FnOnce(Pipes, Done) + Send>;
 
-/// Returns what is called with the pipes, and tells itself how it ended.
+/// Returns work that reports its outcome itself.
 pub(super) fn work(work: impl FnOnce(Pipes, Done) + Send + 'static) -> Work {
     Box::new(work)
 }
 
-/// Returns what is called with the pipes, and has ended when it returns.
+/// Returns work whose outcome is its return value.
 pub(super) fn simple(work: impl FnOnce(Pipes) -> Outcome + Send + 'static) -> Work {
     Box::new(|pipes, done| done.tell(work(pipes)))
 }
 
 impl Task {
-    /// Has a worker do `work`.
+    /// Runs `work` on a worker.
     ///
     /// # Errors
-    /// When there are no pipes or no thread to be had.
+    /// When no pipe or thread can be created.
     pub(super) fn start(workers: &Workers, mailbox: &Arc<Mailbox>, work: Work) -> io::Result<Self> {
         let (task_input, input) = spawn::pipe_to_child()?;
         let (output, task_output) = spawn::pipe_from_child()?;
@@ -108,7 +108,7 @@ impl Stream for Task {
         })
     }
 
-    /// Any signal ends it: it cannot go on without its pipes.
+    /// Any signal ends it, because it cannot continue without its pipes.
     fn signal(&mut self, _signal: Signal) {
         self.abort();
     }

@@ -1,4 +1,4 @@
-//! An *archive* is a tar stream whose last member says how much came before it.
+//! An *archive* is a tar stream whose last member contains the totals of the others.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,16 +20,16 @@ const MAX_END_BYTES: u64 = 1024;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// How much an archive holds.
+/// The totals of an archive.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Totals {
-    /// Members, but for the last.
+    /// Members, except the last.
     pub(super) entries: u64,
     /// Contents of the regular files, with their holes.
     pub(super) bytes: u64,
 }
 
-/// Reads an archive to its end, with everything but directories going to `staging`.
+/// Reads an archive to its end, and stages everything but directories in `staging`.
 pub(super) fn stage(
     input: impl Read,
     staging: &OwnedFd,
@@ -88,10 +88,10 @@ fn read_end(member: &mut impl Read) -> Result<Totals, Error> {
     }
 }
 
-/// What was staged so far.
+/// The members staged so far.
 struct Staged<'a> {
     drawers: StagingDirectories<'a>,
-    /// Where links lead: anywhere before.
+    /// For the target of a hard link, which may be any earlier member.
     linked: StagingDirectories<'a>,
     entries: Vec<Entry>,
     /// Path → number of the entry.
@@ -106,7 +106,7 @@ impl Staged<'_> {
         let Attributes { modified, map } = attributes(member)?;
         self.totals.entries += 1;
         if path.is_empty() {
-            // The destination is nobody's entry: it stays what it is.
+            // The destination itself is not changed.
             return Ok(());
         }
         let (parent, _) = directories::split(path);
@@ -134,7 +134,7 @@ impl Staged<'_> {
     }
 
     /// Returns the number of the entry with this path. Of several members with one path the last
-    /// wins, as for `tar`; but a directory and something else do not replace each other.
+    /// wins, as in `tar`; but a directory and another kind of file do not replace each other.
     fn number(&mut self, path: &[u8], is_directory: bool) -> std::io::Result<usize> {
         if let Some(&number) = self.numbers.get(path) {
             if self.entries[number].is_directory() != is_directory {
@@ -191,13 +191,13 @@ impl Staged<'_> {
         for extent in &map.extents {
             self.copy(&mut file, member, *extent)?;
         }
-        // What nobody has written is a hole, also at the end.
+        // The unwritten parts are holes, also at the end.
         file.set_len(map.size)?;
         self.totals.bytes = self.totals.bytes.saturating_add(map.size);
         Ok(file)
     }
 
-    /// Copies as much as an extent has to where it belongs.
+    /// Copies the data of an extent to their position.
     fn copy<R: Read>(
         &mut self,
         file: &mut File,
@@ -225,7 +225,7 @@ impl Staged<'_> {
         let (drawer, name) = self.drawers.find(number, true)?;
         let private = Mode::RUSR | Mode::WUSR;
         rustix::fs::mknodat(drawer, &name, FileType::Fifo, private, 0)?;
-        // Opened so, it does not wait for whoever is at its other end.
+        // With these flags, opening a FIFO does not wait for its other end.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fifo = rustix::fs::openat(drawer, &name, flags, Mode::empty())?;
         let found = FileType::from_raw_mode(rustix::fs::fstat(&fifo)?.st_mode);
@@ -271,10 +271,10 @@ impl Staged<'_> {
     }
 }
 
-/// What a member's extended header says of it.
+/// The attributes in a member's extended header.
 struct Attributes {
     modified: Timespec,
-    /// Where its content belongs, if it has holes.
+    /// The positions of its content, if it has holes.
     map: Option<Map>,
 }
 
@@ -286,7 +286,7 @@ fn attributes<R: Read>(member: &mut tar::Entry<R>) -> std::io::Result<Attributes
     let mut size = None;
     let mut extents = None;
     for extension in member.pax_extensions()?.into_iter().flatten() {
-        // Among them may be its path: nothing goes on without it.
+        // The path may be among them, so an invalid extension is an error.
         let extension = extension?;
         let text = || extension.value().unwrap_or_default();
         match extension.key_bytes() {
@@ -320,7 +320,7 @@ fn parse_time(text: &str) -> Option<Timespec> {
         nanoseconds = nanoseconds * 10 + i64::from(char::from(digit).to_digit(10)?);
     }
     if seconds.starts_with('-') && nanoseconds > 0 {
-        // The kernel counts the fraction upwards.
+        // The kernel's fraction is always positive.
         whole = whole.checked_sub(1)?;
         nanoseconds = 1_000_000_000 - nanoseconds;
     }
@@ -330,7 +330,7 @@ fn parse_time(text: &str) -> Option<Timespec> {
     })
 }
 
-/// Returns what sets the time of modification and leaves the other one alone.
+/// Returns times that set the modification and leave the access time unchanged.
 pub(super) fn timestamps(modified: Timespec) -> Timestamps {
     Timestamps {
         last_access: Timespec {

@@ -1,4 +1,4 @@
-//! A *map* says where the content of a file with holes belongs.
+//! A *map* lists the positions of the content of a file with holes.
 
 /// The map of one file.
 #[derive(Debug, Eq, PartialEq)]
@@ -8,7 +8,7 @@ pub(super) struct Map {
     pub(super) extents: Vec<Extent>,
 }
 
-/// A piece of a file that has content.
+/// A part of a file that has content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Extent {
     pub(super) offset: u64,
@@ -16,8 +16,8 @@ pub(super) struct Extent {
 }
 
 impl Map {
-    /// Reads offsets and lengths, one after the other with commas between them. None if they are
-    /// no numbers, go back, or leave the file.
+    /// Parses offsets and lengths, alternating and separated by commas. `None` if they are not
+    /// numbers, are out of order, or exceed the file.
     pub(super) fn parse(size: u64, text: &str) -> Option<Self> {
         let mut numbers = text.split(',').map(|number| number.parse::<u64>().ok());
         let mut extents = Vec::new();
@@ -33,7 +33,7 @@ impl Map {
         Some(Self { size, extents })
     }
 
-    /// How many bytes of content there have to be.
+    /// The expected size of the content.
     pub(super) fn stored(&self) -> Option<u64> {
         let mut lengths = self.extents.iter().map(|extent| extent.length);
         lengths.try_fold(0_u64, u64::checked_add)

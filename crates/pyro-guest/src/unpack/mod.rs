@@ -1,14 +1,14 @@
-//! An *unpacking* puts the members of an archive below a destination: all of them or, whatever
-//! happens and to whomever, none.
+//! An *unpacking* puts the members of an archive below a destination: all of them or none, even if
+//! a process or the machine dies.
 //!
-//! Processes have their working directory below the destination, so it cannot be exchanged for a
-//! new one. Instead everything is [staged](staging) on the same file system first. Then a marker
-//! is written, the *commit*, and only then things are [moved into place](place). What was not
-//! committed is thrown away, what was is finished, by the next unpacking or the next boot.
+//! Processes have their working directory below the destination, so it cannot be replaced by a new
+//! one. Instead everything is [staged](staging) on the same file system first. Then a marker is
+//! written, the *commit*, and only then the files are [moved into place](place). The next unpacking
+//! or the next boot drops staged files without a commit, and finishes those with one.
 //!
-//! The archive comes from the host and is trusted to be harmless, not to be complete. The tree
-//! below the destination belongs to the guest's commands, which may put symbolic links anywhere:
-//! nothing is followed, and nothing outside of the destination's file system is touched.
+//! The archive comes from the host and is trusted to be harmless, not to be complete. Commands
+//! control the tree below the destination and may put symbolic links anywhere: no link is followed,
+//! and nothing outside of the destination's file system is touched.
 
 mod archive;
 mod holes;
@@ -31,7 +31,7 @@ use plan::Plan;
 use staging::{Staging, StagingRoot};
 use step::Step;
 
-/// An unpacking that is done.
+/// A finished unpacking.
 #[derive(Debug)]
 struct Unpacked {
     totals: Totals,
@@ -39,14 +39,14 @@ struct Unpacked {
 }
 
 impl Unpacked {
-    /// Removes what is left. What cannot be removed now, the next one removes.
+    /// Removes the staging directory. The next unpacking removes what cannot be removed now.
     fn clean_up(self) {
         drop(self.staging.remove());
     }
 }
 
 /// Carries out [`Call::Unpack`](pyro_protocol::Call::Unpack) in the file system whose root is
-/// `root`. The host is told how it ended before the staging directory is removed.
+/// `root`. The host gets the answer before the staging directory is removed.
 pub(crate) fn unpack(root: &Path, destination: &str, pipes: Pipes, done: Done) {
     let Pipes { input, output } = pipes;
     drop(output);
@@ -63,8 +63,8 @@ pub(crate) fn unpack(root: &Path, destination: &str, pipes: Pipes, done: Done) {
     }
 }
 
-/// Unpacks an archive below `destination`, in the file system whose root is `root`. What is left
-/// to do then is nobody's wait.
+/// Unpacks an archive below `destination`, in the file system whose root is `root`. The host need
+/// not wait for the clean-up.
 fn run(
     root: &Path,
     destination: &str,
@@ -79,7 +79,7 @@ fn run(
             destination,
             entries,
         };
-        // Until all is in place, nobody else looks or moves.
+        // Until all files are in place, no other unpacking checks or moves files.
         let lock = ground.lock()?;
         place::check(&ground.root, &plan)?;
         staging.commit(&plan, step)?;
@@ -88,7 +88,7 @@ fn run(
     let (plan, totals, _lock) = match commit(step) {
         Ok(committed) => committed,
         Err(error) => {
-            // What cannot be removed now, the next one removes.
+            // The next unpacking removes what cannot be removed now.
             drop(staging.remove());
             return Err(error);
         }
@@ -104,7 +104,7 @@ fn run(
     }
 }
 
-/// Makes a staging directory, after whatever was left by those who did not get to their end.
+/// Makes a staging directory, after recovering interrupted unpackings.
 pub(crate) fn stage(root: &Path) -> Result<(StagingRoot, Staging), Error> {
     let ground = StagingRoot::open(root)?;
     let lock = ground.lock()?;
@@ -114,7 +114,7 @@ pub(crate) fn stage(root: &Path) -> Result<(StagingRoot, Staging), Error> {
     Ok((ground, staging))
 }
 
-/// Unpacks, cleans up, and says whether it was done.
+/// Unpacks, cleans up, and returns whether it succeeded.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(root: &Path, destination: &str, archive: &[u8]) -> bool {
     match run(root, destination, archive, &mut |_| {}) {
@@ -126,11 +126,10 @@ pub(crate) fn fuzz(root: &Path, destination: &str, archive: &[u8]) -> bool {
     }
 }
 
-/// Deals with what unpackings left that were ended in the middle: finishes those that were
-/// committed, and throws the others away.
+/// Recovers from interrupted unpackings: finishes those that were committed, and drops the others.
 ///
 /// # Errors
-/// When one cannot be finished now. It is tried again the next time.
+/// When one cannot be finished now. It is retried the next time.
 pub(crate) fn recover(root: &Path) -> Result<(), Error> {
     if !StagingRoot::exists(root) {
         return Ok(());
@@ -140,7 +139,7 @@ pub(crate) fn recover(root: &Path) -> Result<(), Error> {
     recover_all(&ground)
 }
 
-/// The same for who has the lock.
+/// The same for a caller that holds the lock.
 fn recover_all(ground: &StagingRoot) -> Result<(), Error> {
     for staging in Staging::abandoned(ground)? {
         let misfit = match staging.committed()? {
@@ -155,10 +154,10 @@ fn recover_all(ground: &StagingRoot) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts into place what was committed. Returns the first of what did not fit.
+/// Moves committed files into place. Returns the error for the first that did not fit.
 ///
 /// # Errors
-/// When it is to be tried again the next time.
+/// When it is to be retried the next time.
 fn finish(
     ground: &StagingRoot,
     staging: &Staging,

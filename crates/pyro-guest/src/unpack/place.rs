@@ -1,6 +1,6 @@
-//! *Placing* moves what was staged to where it belongs, one rename each.
+//! *Placing* moves staged files to their paths, one rename each.
 //!
-//! Everything here can be done again from the start after an interruption: what has left the
+//! After an interruption, everything here can be repeated from the start: a file that has left the
 //! staging directory is in place.
 
 use std::os::fd::OwnedFd;
@@ -15,7 +15,7 @@ use super::step::Step;
 use crate::directories;
 use crate::error::Error;
 
-/// The directory that was opened last: entries of one directory follow each other.
+/// The last directory that was opened: entries of one directory follow each other.
 struct Directories<'a> {
     base: &'a OwnedFd,
     last: Option<(Vec<u8>, OwnedFd)>,
@@ -36,11 +36,11 @@ impl<'a> Directories<'a> {
     }
 }
 
-/// Looks whether everything of the plan can be placed, and changes nothing.
+/// Checks whether the whole plan can be carried out; changes nothing.
 pub(super) fn check(root: &OwnedFd, plan: &Plan) -> Result<(), Error> {
     let destination = match directories::open(root, &plan.destination) {
         Ok(destination) => destination,
-        // It will be made, and then nothing is in the way.
+        // It will be made, so nothing can be in the way.
         Err(Errno::NOENT) => return Ok(()),
         Err(error) => return Err(misplaced(&plan.destination, error)),
     };
@@ -54,7 +54,7 @@ pub(super) fn check(root: &OwnedFd, plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-/// Fails if something else is in the entry's place, or with [`Errno::NOENT`] if nothing is.
+/// Fails if another kind of file has the entry's path, or with [`Errno::NOENT`] if nothing has.
 fn look(parents: &mut Directories, destination: &OwnedFd, entry: &Entry) -> Result<(), Errno> {
     if entry.is_directory() {
         return directories::open(destination, &entry.path).map(drop);
@@ -67,8 +67,8 @@ fn look(parents: &mut Directories, destination: &OwnedFd, entry: &Entry) -> Resu
     Ok(())
 }
 
-/// Carries the plan out. What does not fit, because commands have changed the destination since
-/// it was looked at, is left out and the first of it returned.
+/// Carries the plan out. Entries that do not fit, because commands have changed the destination
+/// since the check, are skipped and the error of the first is returned.
 ///
 /// # Errors
 /// When the rest should be tried again later: the disk is full, or broken.
@@ -102,7 +102,7 @@ pub(super) fn place(
         note(entry, placed)?;
         step(Step::Placed);
     }
-    // Only now, because whatever is put into a directory changes its time.
+    // At the end, because each file that is put into a directory changes its time.
     for entry in &plan.entries {
         if let EntryKind::Directory { mode, modified } = entry.kind {
             let dressed = directories::open(&destination, &entry.path).and_then(|directory| {
@@ -130,12 +130,12 @@ fn place_entry(
     }
     let (drawer, staged) = match drawers.find(number, false) {
         Ok((drawer, staged)) => (drawer, staged),
-        // Agents of earlier versions staged everything in one directory.
+        // Agents of earlier versions staged all files in one directory.
         Err(Errno::NOENT) => (staging, number.to_string()),
         Err(error) => return Err(error),
     };
     match rustix::fs::renameat(drawer, &staged, parent, name) {
-        // It is in place already, unless it is the place that is missing.
+        // It is in place already, unless the target directory is missing.
         Err(Errno::NOENT)
             if rustix::fs::statat(drawer, &staged, AtFlags::SYMLINK_NOFOLLOW).is_err() =>
         {
@@ -145,8 +145,7 @@ fn place_entry(
     }
 }
 
-/// Opens the destination, and makes what is missing of it.
-/// Whether an error has nothing to do with the entry.
+/// Whether an error is independent of the entry, so that a retry may succeed.
 fn is_for_later(error: Errno) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! A *plan* is what an unpacking will do to its destination. Written down, it is the commit.
+//! A *plan* lists the changes of an unpacking to its destination. On disk, it is the commit.
 
 use pyro_protocol::octets;
 use rustix::fs::Timespec;
@@ -6,16 +6,16 @@ use rustix::fs::Timespec;
 use crate::directories;
 use crate::error::Error;
 
-/// What Linux takes.
+/// The limit of Linux.
 const MAX_NAME_BYTES: usize = 255;
 const MAX_PATH_BYTES: usize = 4000;
 
-/// What is put where.
+/// The entries and their destination.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Plan {
     /// Relative to the root; empty for the root itself.
     pub(super) destination: Vec<u8>,
-    /// Parents before their children. The number of an entry is the name of what was staged.
+    /// Parents before their children. The number of an entry is the name of its staged file.
     pub(super) entries: Vec<Entry>,
 }
 
@@ -28,9 +28,9 @@ pub(super) struct Entry {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum EntryKind {
-    /// Is made if it is missing, and gets these in the end.
+    /// Made if it is missing; its mode and time are set at the end.
     Directory { mode: u32, modified: Timespec },
-    /// Anything else; moved with all it has.
+    /// Any other kind of file; renamed as it is.
     Staged,
 }
 
@@ -44,14 +44,14 @@ impl Entry {
         directories::split(&self.path)
     }
 
-    /// Returns the path for people.
+    /// Returns the path in readable form.
     pub(super) fn name(&self) -> String {
         String::from_utf8_lossy(&self.path).into_owned()
     }
 }
 
 impl Plan {
-    /// Returns the plan's file.
+    /// Returns the content of the plan's file.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = self.destination.clone();
         bytes.push(0);
@@ -69,7 +69,7 @@ impl Plan {
         bytes
     }
 
-    /// Reads a plan's file; `None` if it is not one.
+    /// Parses a plan's file; `None` if it is invalid.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut records = bytes.strip_suffix(&[0])?.split(|&byte| byte == 0);
         let destination = clean(records.next()?)?.to_vec();
@@ -114,8 +114,8 @@ pub(super) fn destination(path: &str) -> Result<Vec<u8>, Error> {
         .ok_or_else(|| Error::refused(format!("unpack to {path}"), "it is no absolute path"))
 }
 
-/// Returns a relative path without what may be around it (`./` and a last `/`), and `None` if it
-/// could lead anywhere else or is too long. The directory itself is the empty path.
+/// Returns a relative path without redundant parts (`./` and a last `/`); `None` if it could lead
+/// elsewhere or is too long. The directory itself is the empty path.
 pub(super) fn clean(path: &[u8]) -> Option<&[u8]> {
     let path = path.strip_prefix(b"./").unwrap_or(path);
     let path = path.strip_suffix(b"/").unwrap_or(path);

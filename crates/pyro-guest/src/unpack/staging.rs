@@ -1,10 +1,10 @@
-//! A *staging* directory holds what was unpacked and is not in place yet: files whose names are
-//! numbers, in directories of a few, and, once it is committed, the plan. Nothing in it has a path of the archive's, so
-//! nothing can be in the way.
+//! A *staging* directory contains unpacked files that are not in place yet: their names are
+//! numbers, in directories of a few files each, and, once it is committed, the plan. No name comes
+//! from the archive, so nothing can be in the way.
 //!
-//! The private disk is an ext4, whose journal keeps the order of what happens to names. That is
-//! why two flushes are enough: one before the commit, because a file's contents are not in the
-//! journal, and one of the commit itself.
+//! The private disk is an ext4, whose journal keeps the order of changes to names. That is why two
+//! flushes are enough: one before the commit, because file contents are not in the journal, and one
+//! of the commit itself.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -20,16 +20,16 @@ use super::step::Step;
 use crate::directories;
 use crate::error::{Error, Step as _};
 
-/// Where staging directories are. Beside the destination rather than in it, where commands would
-/// see them, and on the same file system.
+/// The parent of staging directories. Beside the destination rather than in it, where commands
+/// would see them, and on the same file system.
 const STAGING_ROOT: &str = ".pyro";
 const PREFIX: &str = "staging-";
 const DRAWER: &str = "drawer-";
 const COMMIT: &str = "commit";
 const COMMIT_DRAFT: &str = "commit.new";
 
-/// The largest commit: half a million paths. A command may have put anything in its place, and
-/// what is read at boot must fit into the memory.
+/// The largest commit: half a million paths. A command may have replaced the file by anything, and
+/// a file that is read at boot must fit into memory.
 const MAX_COMMIT_BYTES: u64 = 32 * 1024 * 1024;
 
 const DIRECTORY: OFlags = OFlags::RDONLY
@@ -44,7 +44,7 @@ pub(crate) struct StagingRoot {
     pub(crate) root: OwnedFd,
 }
 
-/// Held while anybody looks at the destination or changes it, until it is dropped.
+/// Held while a call checks or changes the destination, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _root: OwnedFd,
@@ -68,7 +68,7 @@ impl StagingRoot {
         })
     }
 
-    /// Waits until nobody else has the lock.
+    /// Waits for the lock.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
         let ground = directories::open(&self.root, STAGING_ROOT.as_bytes()).step("open /.pyro")?;
         rustix::fs::flock(&ground, FlockOperation::LockExclusive).step("lock /.pyro")?;
@@ -84,7 +84,7 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// Makes a new one. With the lock held, nobody takes it for an abandoned one.
+    /// Makes a new one. The lock must be held, so that no other call considers it abandoned.
     pub(super) fn create(ground: &StagingRoot, _lock: &Lock) -> Result<Self, Error> {
         let mut random = [0; 8];
         rustix::rand::getrandom(&mut random, GetRandomFlags::empty()).step("draw a name")?;
@@ -100,7 +100,7 @@ impl Staging {
         Ok(Self { path, directory })
     }
 
-    /// Returns those whose owners do not live any more.
+    /// Returns the directories whose owners are dead.
     pub(super) fn abandoned(ground: &StagingRoot) -> Result<Vec<Self>, Error> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&ground.path).step("read /.pyro")? {
@@ -113,7 +113,7 @@ impl Staging {
                 continue;
             }
             let path = entry.path();
-            // What is not a directory is not ours.
+            // Anything but a directory is not the agent's.
             let Ok(directory) = rustix::fs::open(&path, DIRECTORY, Mode::empty()) else {
                 continue;
             };
@@ -153,12 +153,12 @@ impl Staging {
         let mut bytes = Vec::new();
         let mut file = file.take(MAX_COMMIT_BYTES);
         file.read_to_end(&mut bytes).step("read a commit")?;
-        // One that cannot be read was not written by us.
+        // An invalid one was not written by an agent.
         Ok(Plan::parse(&bytes))
     }
 
-    /// Takes the commit back, or notes that it was carried out. It is renamed and not removed,
-    /// which takes longer and is nobody's wait.
+    /// Revokes the commit, or notes that it was carried out. It is renamed and not removed, because
+    /// removing takes longer.
     pub(super) fn unmark(&self) -> Result<(), Error> {
         match rustix::fs::renameat(&self.directory, COMMIT, &self.directory, COMMIT_DRAFT) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -166,30 +166,30 @@ impl Staging {
         }
     }
 
-    /// Throws away what was staged, and the commit first: half of what was staged must not be
-    /// carried out.
+    /// Removes the staged files, and the commit first: a partly removed staging directory must not
+    /// be carried out.
     pub(crate) fn remove(&self) -> Result<(), Error> {
         self.unmark()?;
         match fs::remove_dir_all(&self.path) {
-            // Its owner was just at it when somebody else took it for abandoned.
+            // Its owner was removing it while another call considered it abandoned.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed.step("remove a staging directory"),
         }
     }
 }
 
-/// The directories in a staging directory, of which the one that was used last is open.
+/// The directories in a staging directory; the last one that was used is open.
 ///
-/// A directory's block is searched name by name, and each step of making or moving a file does so
-/// once more. The names here are short, so that a full block has 300 of them, and under software
-/// emulation the searching would be most of what an unpacking takes.
+/// A directory's block is searched name by name, for each step of making or moving a file. The
+/// names here are short, so that a full block has 300 of them, and under software emulation the
+/// search would take most of the time of an unpacking.
 #[derive(Debug)]
 pub(super) struct StagingDirectories<'a> {
     staging: &'a OwnedFd,
     last: Option<(usize, OwnedFd)>,
 }
 
-/// So many are in one directory.
+/// The number of files in one directory.
 const PER_DRAWER: usize = 32;
 
 impl<'a> StagingDirectories<'a> {
@@ -200,9 +200,9 @@ impl<'a> StagingDirectories<'a> {
         }
     }
 
-    /// Returns where the entry with this number is staged: a directory, and its name there. Makes
-    /// the directory if that is asked for; commands may have put anything in its place, and links
-    /// are not followed.
+    /// Returns the staged path of the entry with this number: a directory, and a name in it. Makes
+    /// the directory if `make` is set; commands may have replaced it by anything, so links are not
+    /// followed.
     pub(super) fn find(&mut self, number: usize, make: bool) -> Result<(&OwnedFd, String), Errno> {
         let drawer = number / PER_DRAWER;
         let known = self.last.take().filter(|(last, _)| *last == drawer);

@@ -1,6 +1,6 @@
 //! The *steps* of an unpacking.
 
-/// How far an unpacking is; what tests interrupt it at.
+/// The progress of an unpacking; tests interrupt it at each step.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Step {
     Staged,

@@ -1,4 +1,4 @@
-//! How commands end, and what is said of it.
+//! How commands end, and how that is reported.
 
 use super::*;
 
@@ -85,8 +85,8 @@ fn what_the_kernel_kills_for_memory_is_told_from_what_others_kill() {
     rustix::io::ioctl_fionbio(&log, true).unwrap();
     let mut host = Host::with(None, Some(log.into()));
     host.adopt();
-    // Its own process, one that it has started and that nobody can tell any more, and one that did
-    // not matter; and a process of the guest that says the same.
+    // The command's own process; one that it has started and that can no longer be assigned to it;
+    // one that did not matter; and a process of the guest that writes the same message.
     for (priority, script, told, counts) in [
         (3, "kill -9 $$", Some("$$"), true),
         (3, "exit 2", Some("0"), true),

@@ -75,7 +75,7 @@ fn what_was_written_is_read_and_listed() {
     assert_eq!(written, expected);
     assert_eq!(fs::read(root.join("a/b/file")).unwrap(), b"hello");
 
-    // Another content, with the mode that the file has by then.
+    // Other content, with the mode that the file has by then.
     let mode = fs::Permissions::from_mode(0o751);
     fs::set_permissions(root.join("a/b/file"), mode).unwrap();
     let written = answered(host.call(write("a/b/file", b"HELLO!"), b"HELLO!"));
@@ -174,10 +174,10 @@ fn nothing_outside_of_the_root_is_reached() {
         fs::read_to_string(host.root.path().join("secret")).unwrap(),
         "secret"
     );
-    // Inside, links lead.
+    // Links that stay inside are followed.
     answered(host.call(write("in/file", b"x"), b"x"));
     assert!(root.join("inside/file").exists());
-    // And a listing names links without following them.
+    // And a listing includes links without following them.
     assert_eq!(host.list_files("", true).len(), 6);
 }
 
@@ -210,7 +210,7 @@ fn what_is_no_file_is_neither_read_nor_written() {
 
 #[test]
 fn a_condition_holds_when_the_file_is_replaced() {
-    // Of `hello`, by `sha256sum`.
+    // The digest of `hello`, by `sha256sum`.
     const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     let mut host = Host::adopted();
     let conditional = |content: &[u8], condition: &str| Call::WriteFile {

@@ -1,9 +1,9 @@
-//! Shells that wait for their command.
+//! Prestarted shells.
 
 use super::unpackings::{UNPACKED, archive};
 use super::*;
 
-/// Builds what a shell waits in, as the guest has it, and opens it.
+/// Builds the library in which a shell waits, as in the guest, and opens it.
 fn library() -> File {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prestart");
     let mut cargo = std::process::Command::new(env!("CARGO"));
@@ -17,14 +17,14 @@ fn library() -> File {
         .args(["-Clink-arg=-nostartfiles", "-Clink-arg=-lc"]);
     let mut building = cargo.spawn().unwrap();
     assert!(within_patience(|| !is_alive(building.id().cast_signed())));
-    // An agent of another test of this process may have collected it.
+    // The reaper of another test in this process may have reaped it.
     assert!(building.wait().map_or(true, |status| status.success()));
     File::open(target.join("guest/libpyro_prestart.so")).unwrap()
 }
 
 impl Host {
-    /// Starts an adopted agent that can have shells wait; returns it with what tells them from
-    /// those of other tests.
+    /// Starts an adopted agent with prestarted shells; returns it with a mark that distinguishes
+    /// its shells from those of other tests.
     fn with_waiting() -> (Self, String) {
         let library = library();
         let mark = format!("/proc/{}/fd/{}\0", std::process::id(), library.as_raw_fd());
@@ -42,7 +42,7 @@ impl Host {
     }
 }
 
-/// How many shells wait that were started with exactly this environment.
+/// The number of waiting shells that were started with exactly this mark.
 fn waiting(mark: &str) -> usize {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     processes
@@ -60,7 +60,7 @@ fn sh(script: &str) -> Exec {
 fn a_shell_that_waits_gets_all_that_its_command_asks_for() {
     let (mut waiting_host, mark) = Host::with_waiting();
     let mut other = Host::adopted();
-    // What the kernel shows of arguments and variables takes a privilege that root has in a guest.
+    // The kernel shows arguments and variables only to privileged readers; root in a guest is one.
     let script = r#"echo "$0 $# $-"; env; pwd; ls /proc/$$/fd; readlink /proc/$$/fd/0 | tr -d 0-9; ulimit -n; umask; cat; exit 7"#;
     let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     for command in [
@@ -79,7 +79,7 @@ fn a_shell_that_waits_gets_all_that_its_command_asks_for() {
             ..sh(script)
         },
         Exec {
-            // Below the agent's own.
+            // Below the agent's working directory.
             cwd: Some("usr/bin".to_owned()),
             stdin: true,
             ..sh(script)
@@ -126,7 +126,7 @@ fn a_command_that_is_not_for_the_waiting_shell_ends_it() {
         assert!(within_patience(|| waiting(&mark) == 0));
     }
 
-    // One that cannot be started says so all the same.
+    // A command that cannot be started is still reported as such.
     assert!(host.prestart());
     let stream = host.exec(Exec {
         cwd: Some("/nonexistent".to_owned()),
@@ -136,7 +136,7 @@ fn a_command_that_is_not_for_the_waiting_shell_ends_it() {
     assert!(matches!(answer, GuestMessage::Refused(_)), "{answer:?}");
     assert!(within_patience(|| waiting(&mark) == 0));
 
-    // What is unpacked may be what the shell should have begun with.
+    // The archive may contain files that the shell should have read at its start.
     assert!(host.prestart());
     assert_eq!(host.unpack(&archive(1)), UNPACKED);
     assert!(within_patience(|| waiting(&mark) == 0));
@@ -152,7 +152,7 @@ fn a_waiting_shell_ends_with_its_agent() {
 
 #[test]
 fn where_no_shell_can_wait_commands_run_all_the_same() {
-    // The dynamic linker does not load this, and the shell goes on.
+    // The dynamic linker does not load this, and the shell continues.
     let mut host = Host::with(Some(File::open("/proc/version").unwrap()), None);
     host.adopt();
     for _ in 0..2 {

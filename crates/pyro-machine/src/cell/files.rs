@@ -1,5 +1,5 @@
-//! The *files* a process may open, whoever it runs as (Landlock). Where the kernel has a newer
-//! Landlock, ports, abstract sockets and signals to others are closed as well.
+//! The *files* that a process may open, whatever user it runs as (Landlock). With a newer Landlock,
+//! ports, abstract sockets and signals to other processes are denied as well.
 
 #![expect(
     unsafe_code,
@@ -15,10 +15,10 @@ use landlock::{
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
 };
 
-/// The newest version of Landlock whose rights are asked for; an older kernel gives what it has.
+/// The newest version of Landlock whose rights are requested; an older kernel grants a subset.
 const NEWEST: ABI = ABI::V9;
 
-/// What may be done with a file, or with all below a directory.
+/// The permitted access to a file, or to everything below a directory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Access {
     /// Open it for reading.
@@ -43,14 +43,14 @@ impl Access {
     }
 }
 
-/// The rules, made before the process that they are for.
+/// The rules, created before the process to which they apply.
 #[derive(Debug)]
 pub(super) struct Rules(Option<OwnedFd>);
 
 impl Rules {
-    /// Rules by which nothing can be opened but `files`; of these, what does not exist is left
-    /// out. No TCP connection can be made then, and no other process's signal or abstract socket
-    /// reached, as far as the kernel has that.
+    /// Rules that permit only `files`; those that do not exist are left out. TCP connections,
+    /// signals to other processes and their abstract sockets are denied, as far as the kernel can
+    /// do that.
     pub(super) fn only(files: &[(PathBuf, Access)], abi: ABI) -> io::Result<Self> {
         if abi == ABI::Unsupported {
             return Ok(Self(None));
@@ -59,7 +59,7 @@ impl Rules {
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(abi))
             .map_err(io::Error::other)?;
-        // Asking for none is an error.
+        // An empty set of rights is an error.
         if !AccessNet::from_all(abi).is_empty() {
             ruleset = ruleset
                 .handle_access(AccessNet::from_all(abi))
@@ -72,8 +72,8 @@ impl Rules {
         Ok(Self(ruleset.into()))
     }
 
-    /// Rules that leave files alone, for a process which changes its own mounts (that is refused
-    /// to those whose files are ruled). It cannot listen on a TCP port.
+    /// Rules without any for files, for a process that changes its own mounts (the kernel refuses
+    /// that to a process with rules for files). It cannot listen on a TCP port.
     pub(super) fn no_listening(abi: ABI) -> io::Result<Self> {
         if !AccessNet::from_all(abi).contains(AccessNet::BindTcp) {
             return Ok(Self(None));
@@ -86,12 +86,12 @@ impl Rules {
         Ok(Self(ruleset.into()))
     }
 
-    /// Has the kernel apply them to the calling thread, for good. Makes one system call.
+    /// Applies the rules to the calling thread, for good. Makes one system call.
     pub(super) fn apply(&self) -> io::Result<()> {
         let Some(rules) = &self.0 else {
             return Ok(());
         };
-        // SAFETY: a system call that takes a descriptor and flags, of which there are none.
+        // SAFETY: a system call that takes a descriptor and flags, none of which is set.
         let result =
             unsafe { libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0) };
         if result == 0 {
@@ -129,13 +129,13 @@ fn allow(
         .map_err(io::Error::other)
 }
 
-/// The version of Landlock that rules are made for; tests of a program that was built for that
-/// hold it to an older one.
+/// The version of Landlock for which rules are made. Tests can lower it in a program that was built
+/// for that.
 pub(super) fn abi() -> ABI {
     super::weakened::landlock().map_or(NEWEST, ABI::from)
 }
 
-/// Says which version of Landlock is in force on this kernel, or why none is.
+/// Returns the version of Landlock that is in force on this kernel, or why none is.
 pub(super) fn status() -> Result<i32, &'static str> {
     // LANDLOCK_CREATE_RULESET_VERSION of linux/landlock.h
     const ASK_FOR_VERSION: u32 = 1;
@@ -144,7 +144,7 @@ pub(super) fn status() -> Result<i32, &'static str> {
         return if version > 0 { Ok(version) } else { none };
     }
     let nothing = std::ptr::null::<u8>();
-    // SAFETY: a system call that looks at nothing but its flags.
+    // SAFETY: a system call that reads only its flags.
     let version = unsafe {
         libc::syscall(
             libc::SYS_landlock_create_ruleset,

@@ -1,6 +1,6 @@
-//! The *filter* decides which system calls a process may make (seccomp). The VMM's lets through
-//! what an emulator of a machine needs that was handed all it talks through; the one of programs
-//! that make their own sandbox keeps out what no such program needs.
+//! The *filter* decides which system calls a process may make (seccomp). The VMM's filter permits
+//! the calls that an emulator needs once it has its files and sockets; the filter for programs with
+//! a sandbox of their own denies calls that no such program needs.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,10 +11,10 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 
-/// Stands in a filter for the process's own id, which is known only once there is a process.
+/// Placeholder for the process's own id, which is unknown until the process exists.
 const OWN_PID: u32 = 0x7fff_fff1;
 
-/// What a thread's `clone` must have, and what would be a process or a namespace.
+/// The flags that a thread's `clone` must have, and those that would make a process or a namespace.
 const THREAD: u64 = flag(libc::CLONE_VM) | flag(libc::CLONE_THREAD);
 const NAMESPACES: u64 = flag(libc::CLONE_NEWNS)
     | flag(libc::CLONE_NEWCGROUP)
@@ -28,7 +28,7 @@ const fn flag(value: i32) -> u64 {
     value.cast_unsigned() as u64
 }
 
-/// Requests of `ioctl` that have the kernel send signals in this process's name, or type into a
+/// Requests of `ioctl` that make the kernel send signals in this process's name, or type into a
 /// terminal.
 const REFUSED_IOCTLS: [u64; 4] = [
     0x8901, // FIOSETOWN, linux/sockios.h
@@ -37,7 +37,7 @@ const REFUSED_IOCTLS: [u64; 4] = [
     libc::TIOCLINUX,
 ];
 
-/// What `fcntl` may do. Not F_SETOWN and F_SETSIG: they have the kernel send signals.
+/// The permitted commands of `fcntl`. Not F_SETOWN and F_SETSIG: they make the kernel send signals.
 const FCNTLS: [i32; 15] = [
     libc::F_DUPFD,
     libc::F_DUPFD_CLOEXEC,
@@ -56,7 +56,7 @@ const FCNTLS: [i32; 15] = [
     libc::F_GET_SEALS,
 ];
 
-/// What `prctl` may do. Not PR_SET_PDEATHSIG: the VMM ends with its owner.
+/// The permitted options of `prctl`. Not PR_SET_PDEATHSIG: the VMM must end with its owner.
 const PRCTLS: [i32; 10] = [
     libc::PR_SET_NAME,
     libc::PR_GET_NAME,
@@ -70,9 +70,9 @@ const PRCTLS: [i32; 10] = [
     libc::PR_SET_VMA,
 ];
 
-/// What the VMM may call, whatever the arguments.
+/// The VMM's system calls that are permitted with any arguments.
 const VMM: &[i64] = &[
-    // Files and descriptors it has, or may open (which the kernel's Landlock decides).
+    // Files and descriptors; Landlock decides which files may be opened.
     libc::SYS_open,
     libc::SYS_openat,
     libc::SYS_close,
@@ -115,7 +115,7 @@ const VMM: &[i64] = &[
     libc::SYS_getcwd,
     libc::SYS_pipe,
     libc::SYS_pipe2,
-    // The sockets it was given.
+    // The sockets that it inherits.
     libc::SYS_sendto,
     libc::SYS_sendmsg,
     libc::SYS_recvfrom,
@@ -172,7 +172,7 @@ const VMM: &[i64] = &[
     libc::SYS_mlock,
     libc::SYS_munlock,
     libc::SYS_membarrier,
-    // Threads, and itself.
+    // Threads, and its own end.
     libc::SYS_exit,
     libc::SYS_exit_group,
     libc::SYS_futex,
@@ -213,12 +213,12 @@ const VMM: &[i64] = &[
     libc::SYS_rt_sigsuspend,
     libc::SYS_rt_sigtimedwait,
     libc::SYS_sigaltstack,
-    // To become the VMM, which then gives it up: its own filter ends whoever calls it.
+    // To start the VMM, which then gives `execve` up: its own filter kills a process that calls it.
     libc::SYS_execve,
     libc::SYS_seccomp,
 ];
 
-/// What no program calls that only makes connections for a guest, or minds a machine.
+/// System calls without use for a program that makes a guest's connections, or holds a machine.
 const UNNEEDED: &[i64] = &[
     // Other processes.
     libc::SYS_ptrace,
@@ -258,7 +258,7 @@ const UNNEEDED: &[i64] = &[
     libc::SYS_clock_adjtime,
     libc::SYS_sethostname,
     libc::SYS_setdomainname,
-    // Parts of the kernel with a record of faults.
+    // Parts of the kernel with a history of vulnerabilities.
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
@@ -267,7 +267,7 @@ const UNNEEDED: &[i64] = &[
     libc::SYS_add_key,
     libc::SYS_request_key,
     libc::SYS_vmsplice,
-    // Ways to files that do not go by their names.
+    // Access to files other than by path.
     libc::SYS_name_to_handle_at,
     libc::SYS_open_by_handle_at,
     libc::SYS_fanotify_init,
@@ -275,20 +275,20 @@ const UNNEEDED: &[i64] = &[
 ];
 
 /// System calls from this number on are newer than this list, or of another calling convention
-/// (x32): there are none for a program that is kept by a list of what is denied. 470 is the
-/// first that Linux 6.18 does not have.
+/// (x32). They are denied to a program whose filter is a list of denials. 470 is the first that
+/// Linux 6.18 does not have.
 const FIRST_UNKNOWN: u32 = 470;
 
-/// A program that the kernel runs before each system call.
+/// A BPF program that the kernel runs before each system call.
 #[derive(Clone, Debug)]
 pub(super) struct Filter {
     programs: Vec<BpfProgram>,
-    /// Where the process's own id has to be put: program and instruction.
+    /// The places of the process's own id: program and instruction.
     own_pid: Vec<(usize, usize)>,
 }
 
 impl Filter {
-    /// The VMM's. What is not on its list does not exist, which is what programs are prepared for.
+    /// The VMM's filter. Other calls fail as on a kernel without them, which programs can handle.
     pub(super) fn vmm() -> Self {
         static FILTER: LazyLock<Filter> = LazyLock::new(|| {
             let errno = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
@@ -300,13 +300,13 @@ impl Filter {
             };
             rules.insert(libc::SYS_fcntl, one_of(1, &FCNTLS));
             rules.insert(libc::SYS_prctl, one_of(0, &PRCTLS));
-            // Not clone3, whose flags are in memory; the C library then takes clone.
+            // Not clone3, whose flags are in memory; the C library then uses clone.
             let mask = THREAD | NAMESPACES;
             let thread = rule([(0, Op::MaskedEq(mask), THREAD)]);
             rules.insert(libc::SYS_clone, vec![thread]);
             let others = REFUSED_IOCTLS.map(|request| (1, Op::Ne, request));
             rules.insert(libc::SYS_ioctl, vec![rule(others)]);
-            // It wakes its own threads by signals.
+            // It wakes its own threads with signals.
             let own = rule([(0, Op::Eq, u64::from(OWN_PID))]);
             rules.insert(libc::SYS_tgkill, vec![own]);
             rules.insert(libc::SYS_prlimit64, vec![rule([(0, Op::Eq, 0)])]);
@@ -315,7 +315,7 @@ impl Filter {
         FILTER.clone()
     }
 
-    /// That of programs which confine themselves, such as passt.
+    /// The filter of programs that confine themselves, such as passt.
     pub(super) fn without_the_unneeded() -> Self {
         static FILTER: LazyLock<Filter> = LazyLock::new(|| {
             let errno = SeccompAction::Errno(libc::EPERM.cast_unsigned());
@@ -338,7 +338,7 @@ impl Filter {
         }
     }
 
-    /// Has the kernel apply it to the calling thread, for good. Makes system calls only.
+    /// Applies the filter to the calling thread, for good. Makes system calls only.
     pub(super) fn apply(&mut self, own_pid: u32) -> io::Result<()> {
         for (program, place) in &self.own_pid {
             self.programs[*program][*place].k = own_pid;
@@ -353,10 +353,10 @@ impl Filter {
     }
 }
 
-/// A rule that holds if all of these arguments are as said.
+/// A rule that matches if all of these arguments fulfil their conditions.
 fn rule<const N: usize>(conditions: [(u8, Op, u64); N]) -> SeccompRule {
     let conditions = conditions.map(|(argument, operator, value)| {
-        // The kernel takes no more than 32 bits of any of them.
+        // The kernel uses at most 32 bits of each of these arguments.
         SeccompCondition::new(argument, Length::Dword, operator, value)
             .expect("a system call has six arguments")
     });
@@ -373,7 +373,7 @@ fn compile(
         .expect("the lists are constants, and a test compiles them")
 }
 
-/// Lets no system call through that is newer than what this knows.
+/// Denies all system calls that are newer than this program.
 fn only_known() -> BpfProgram {
     // linux/bpf_common.h: load a word of the call's description; jump if greater or equal; return.
     const LOAD: u16 = 0x20;

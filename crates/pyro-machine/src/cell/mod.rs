@@ -1,7 +1,7 @@
-//! A *cell* is what a process of a machine is in: what it may open, call and take of the host.
-//! Whoever breaks out of a guest into the VMM finds himself there.
+//! A *cell* is the confinement of a machine's process: the files, system calls and resources of the
+//! host that it may use. A guest that breaks out into the VMM is still inside the cell.
 //!
-//! It is made before the process and entered between fork and exec; no right is needed for it.
+//! The cell is created before the process and entered between fork and exec; it needs no privilege.
 
 mod files;
 mod filter;
@@ -38,16 +38,16 @@ const MIB: u64 = 1024 * 1024;
 /// Address space of a VMM besides its guest's memory: the program, its libraries, its translations
 /// of the guest's code.
 const VMM_MIB: u64 = 2048;
-/// What the C library reserves for the allocations of each thread.
+/// The address space that the C library reserves for the allocations of each thread.
 const THREAD_MIB: u64 = 192;
-/// What a file of a VMM may have more than the largest that it is given.
+/// How much larger a file of the VMM may be than the largest file that it is given.
 const SLACK_MIB: u64 = 16;
 const VMM_DESCRIPTORS: u64 = 256;
 const PASST_DESCRIPTORS: u64 = 1024;
 /// passt writes a log, and nothing else.
 const PASST_FILE_MIB: u64 = 16;
 
-/// What passt uses when it is started by root, until it is nobody in namespaces of its own.
+/// What passt needs when root starts it, until it is nobody in its own namespaces.
 const PASST_CAPABILITIES: CapabilitySet = CapabilitySet::SETUID
     .union(CapabilitySet::SETGID)
     .union(CapabilitySet::SETPCAP)
@@ -56,12 +56,12 @@ const PASST_CAPABILITIES: CapabilitySet = CapabilitySet::SETUID
     .union(CapabilitySet::NET_BIND_SERVICE)
     .union(CapabilitySet::DAC_OVERRIDE);
 
-/// What has to make room first when the host's memory is short.
+/// The kernel kills these processes before others when memory is short.
 const OOM_SCORE: &[u8] = b"500";
-/// The host's own programs come first.
+/// The host's other programs take precedence.
 const NICENESS: i32 = 5;
 
-/// Where programs, what they are linked with and what they read are, on any distribution.
+/// The directories of programs, their libraries and their data, on any distribution.
 const SYSTEM: [&str; 9] = [
     "/usr",
     "/bin",
@@ -87,8 +87,7 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// The cell of the VMM that `program` is, for this machine. Files that it shall make must be
-    /// there.
+    /// The cell of the VMM `program` for this machine. Files that the VMM writes must exist.
     pub(crate) fn vmm(
         program: &Path,
         spec: &MachineSpec,
@@ -110,7 +109,7 @@ impl Cell {
             add(path, Access::Read);
         }
         if let Some(path) = preloaded {
-            // Code is mapped from where programs may be run.
+            // Code can be mapped only from files that may be executed.
             add(path, Access::Run);
         }
         add(disks.private, Access::Write);
@@ -138,7 +137,7 @@ impl Cell {
         )
     }
 
-    /// The cell of passt, which makes a sandbox of its own: it needs to make namespaces and
+    /// The cell of passt, which has a sandbox of its own: it must be able to create namespaces and
     /// sockets.
     pub(crate) fn passt() -> io::Result<Self> {
         Self::new(
@@ -153,9 +152,9 @@ impl Cell {
         )
     }
 
-    /// The cell of a process of ours that minds a machine. It starts a VMM, and passt if there is
-    /// a `network`, which make namespaces; so its files cannot be ruled, and as root it keeps what
-    /// they need for that.
+    /// The cell of a process of pyro that holds a machine. It starts a VMM, and passt if there is a
+    /// `network`. Both create namespaces, so there can be no rules for files, and as root the
+    /// process keeps the capabilities for that.
     fn keeper(network: bool) -> io::Result<Self> {
         Self::new(
             Rules::no_listening(files::abi())?,
@@ -188,24 +187,24 @@ impl Cell {
         })
     }
 
-    /// What is known of it before there is a process.
+    /// The isolation as far as it is known before the process exists.
     pub(crate) fn isolation(&self) -> Isolation {
         Isolation::new(self.rules.is_in_force(), Reached::Nothing)
     }
 
-    /// A second handle to what will be known of the process.
+    /// A second handle to the progress of the process.
     pub(crate) fn progress(&self) -> Progress {
         self.progress.clone()
     }
 
-    /// Puts the calling process into it, for good: between fork and exec, it makes system calls
-    /// only. The process dies with the thread that started it.
+    /// Confines the calling process, for good. Called between fork and exec, so it makes system
+    /// calls only. The process dies with the thread that started it.
     pub(crate) fn enter(&mut self) -> io::Result<()> {
         if weakened::none() {
             set_no_new_privs(true)?;
             return self.tie_to_parent();
         }
-        // While this is still the user's ordinary process; they are no more than courtesy.
+        // While the process still has the user's rights; failures do no harm.
         let _ = put_oom_score();
         let _ = rustix::process::nice(NICENESS);
         self.progress.at(Step::Namespaces);
@@ -213,7 +212,7 @@ impl Cell {
             self.progress.reach(namespaces.enter()?);
         }
         self.give_up_rights()?;
-        // After what changes credentials, which takes it away, and before what forbids it.
+        // After changes of credentials, which reset it, and before the filter, which denies it.
         self.progress.at(Step::Parent);
         self.tie_to_parent()?;
         self.close()
@@ -263,10 +262,9 @@ impl Cell {
     }
 }
 
-/// Confines the calling process, which minds one machine from now on, as far as it can bear it: no
-/// capability and no system call that neither it nor what it starts needs, no TCP port to listen
-/// on, no signals to others. To be called before there are other threads, which it would not
-/// reach.
+/// Confines the calling process, which holds one machine from now on: no capability and no system
+/// call that neither it nor its children need, no listening on TCP ports, no signals to other
+/// processes. Must be called before there are other threads, because it applies to one thread only.
 ///
 /// # Errors
 /// When the kernel refuses.
@@ -279,12 +277,12 @@ pub fn confine_keeper(network: bool) -> io::Result<()> {
     cell.close()
 }
 
-/// The program, and where what it consists of can be.
+/// The program, and the directories of its libraries and data.
 fn of_program(program: &Path) -> Vec<(PathBuf, Access)> {
     let mut files: Vec<PathBuf> = SYSTEM.map(PathBuf::from).into();
     files.push(program.to_owned());
     if let Ok(real) = program.canonicalize() {
-        // One that was installed elsewhere has its files beside it; not whatever else is there.
+        // A program with another prefix has its files below that; other files there stay hidden.
         let prefix = real.parent().and_then(Path::parent);
         let own = prefix.filter(|prefix| prefix.join("share/qemu").is_dir());
         for part in ["lib", "lib64", "share/qemu"] {

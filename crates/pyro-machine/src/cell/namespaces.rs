@@ -1,8 +1,8 @@
-//! *Namespaces* are a second wall, where this user may have them: a network with nothing in it,
-//! no shared memory or host name of others, and a root directory in which only what the process
-//! may open is to be found.
+//! *Namespaces* are a second barrier, if this user may create them: an empty network, separate
+//! shared memory and host name, and a root directory that contains only the files that the process
+//! may open.
 //!
-//! What is done here is done between fork and exec: it makes system calls and allocates nothing.
+//! This runs between fork and exec: it makes system calls and allocates nothing.
 
 #![expect(
     unsafe_code,
@@ -25,26 +25,26 @@ use rustix::process::{chdir, fchdir, getegid, geteuid, pivot_root};
 
 use super::files::Access;
 
-/// Attributes of a mount, and that all below it is meant (linux/mount.h, linux/fcntl.h).
+/// Attributes of a mount, and the flag for all mounts below it (linux/mount.h, linux/fcntl.h).
 const READ_ONLY: u64 = 0x1;
 const NO_SUID: u64 = 0x2;
 const NO_DEVICES: u64 = 0x4;
 const NO_EXECUTION: u64 = 0x8;
 const RECURSIVE: u32 = 0x8000;
 
-/// Where the new root is mounted first: over something that the process does not need.
+/// The mount point of the new root at first: a directory that the process does not need.
 const PLACE: &CStr = c"/proc";
-/// Places and links are all it holds.
+/// The new root contains only mount points and links.
 const ROOT_OPTIONS: &CStr = c"size=256k,nr_inodes=512,mode=755";
 
 /// How far a process got.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Reached {
-    /// It is in the host's.
+    /// It is in the host's namespaces.
     Nothing,
-    /// It has no network, no shared memory and no name of the host's, but sees its files.
+    /// Network, shared memory and host name are separate, but it sees the host's files.
     Separate,
-    /// It sees nothing of the host but what it was given.
+    /// It sees only the files that it was given.
     Root,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Namespaces {
     group: CString,
 }
 
-/// Something of the host's that is to be found in the new root, at the same place.
+/// A file or directory of the host that appears in the new root at the same path.
 #[derive(Debug)]
 struct Mount {
     source: CString,
@@ -67,17 +67,17 @@ struct Mount {
 }
 
 impl Mount {
-    /// Its place below the new root.
+    /// Its path below the new root.
     fn place(&self) -> &CStr {
-        // The source is absolute, and shorter by its first byte still ends with the same zero.
+        // The source is absolute; without its first byte it still ends with the same NUL.
         CStr::from_bytes_with_nul(&self.source.as_bytes_with_nul()[1..])
             .expect("the rest of a C string is one")
     }
 }
 
 impl Namespaces {
-    /// Namespaces in which these files are to be found. `None` if one of them has a path that
-    /// cannot be made anew.
+    /// Namespaces in which these files are visible. `None` if the path of one of them cannot be
+    /// recreated.
     pub(super) fn with(files: &[(PathBuf, Access)]) -> Option<Self> {
         let mut namespaces = Self {
             directories: Vec::new(),
@@ -104,7 +104,7 @@ impl Namespaces {
             return Some(());
         }
         let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
-        // Not the root itself.
+        // Leave out the root itself.
         above.pop();
         for directory in above.into_iter().rev() {
             let directory = below_root(directory)?;
@@ -112,7 +112,7 @@ impl Namespaces {
                 self.directories.push(directory);
             }
         }
-        // /lib of most systems is a link into /usr, which is shown as well.
+        // On most systems /lib is a link into /usr, which is visible as well.
         if let Ok(target) = path.read_link()
             && is.is_dir()
             && target.is_relative()
@@ -136,17 +136,17 @@ impl Namespaces {
         Some(())
     }
 
-    /// Whether the path is below a directory that is to be found there.
+    /// Whether the path is below a directory that is already visible.
     fn shows(&self, path: &Path) -> bool {
         self.mounts.iter().any(|mount| {
             mount.is_directory && path.starts_with(OsStr::from_bytes(mount.source.as_bytes()))
         })
     }
 
-    /// Moves the calling process into them, as far as it may.
+    /// Moves the calling process into the namespaces, as far as it may.
     ///
     /// # Errors
-    /// When it has left its root and cannot be sure of the new one.
+    /// When it has left its old root and the new one is incomplete.
     pub(super) fn enter(&self) -> io::Result<Reached> {
         let own = libc::CLONE_NEWNS
             | libc::CLONE_NEWNET
@@ -161,21 +161,21 @@ impl Namespaces {
             return Ok(Reached::Separate);
         }
         pivot_root(c".", c".")?;
-        // The old root lies over the new one now.
+        // The old root is now mounted over the new one.
         unmount(c".", UnmountFlags::DETACH)?;
         chdir(c"/")?;
         set_attributes(libc::AT_FDCWD, c"/", 0, READ_ONLY | NO_SUID | NO_DEVICES)?;
         Ok(Reached::Root)
     }
 
-    /// Has the user be who it is in its new namespace, too.
+    /// Maps the user to the same id in its new namespace.
     fn map_ids(&self) -> Result<(), Errno> {
         put(c"/proc/self/setgroups", b"deny")?;
         put(c"/proc/self/uid_map", self.user.as_bytes())?;
         put(c"/proc/self/gid_map", self.group.as_bytes())
     }
 
-    /// Makes the new root, and goes there.
+    /// Builds the new root, and changes into it.
     fn build_root(&self) -> Result<(), Errno> {
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change(c"/", private)?;
@@ -218,7 +218,7 @@ impl Namespaces {
     }
 }
 
-/// What is there already is as good; if it is not, what comes next fails.
+/// An existing entry will do; if it is unsuitable, the next step fails.
 fn made(result: Result<(), Errno>) -> Result<(), Errno> {
     match result {
         Err(Errno::EXIST | Errno::ROFS) => Ok(()),

@@ -1,5 +1,5 @@
-//! The *progress* of a process between fork and exec, which its parent can see: the standard
-//! library hands on no more than the number of an error.
+//! The *progress* of a process between fork and exec, visible to its parent: the standard library
+//! passes on only an error's number.
 
 #![expect(unsafe_code, reason = "memory that two processes share")]
 
@@ -12,7 +12,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 use super::namespaces::Reached;
 
-/// What a process is at.
+/// A step of a process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Step {
     Namespaces = 1,
@@ -31,7 +31,7 @@ pub(crate) struct Progress(Arc<Page>);
 #[derive(Debug)]
 struct Page(*mut c_void);
 
-// SAFETY: what is there is two atomic numbers, which any thread may use.
+// SAFETY: the page contains two atomic numbers, which any thread may use.
 unsafe impl Send for Page {}
 // SAFETY: as above.
 unsafe impl Sync for Page {}
@@ -42,14 +42,14 @@ impl Progress {
     pub(super) fn new() -> io::Result<Self> {
         let access = ProtFlags::READ | ProtFlags::WRITE;
         let anywhere = std::ptr::null_mut();
-        // SAFETY: the kernel chooses a place where nothing is.
+        // SAFETY: the kernel chooses an unused address.
         let page = unsafe { mmap_anonymous(anywhere, PAGE_BYTES, access, MapFlags::SHARED)? };
         Ok(Self(Arc::new(Page(page))))
     }
 
     fn numbers(&self) -> &[AtomicU32; 2] {
-        // SAFETY: the page is longer than this, aligned, was zero at first, and lives as long as
-        // whoever asks.
+        // SAFETY: the page is larger than this type, aligned, was zero at first, and lives as long
+        // as the caller's borrow.
         unsafe { &*self.0.0.cast() }
     }
 
@@ -69,7 +69,7 @@ impl Progress {
         }
     }
 
-    /// What a process was at that did not come to run its program.
+    /// The step at which a process failed that did not start its program.
     pub(crate) fn failed_at(&self) -> &'static str {
         match self.numbers()[0].load(Ordering::Relaxed) {
             0 => "its descriptors",
@@ -86,7 +86,7 @@ impl Progress {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // SAFETY: nobody has it any more.
+        // SAFETY: this was the last reference.
         if let Err(error) = unsafe { munmap(self.0, PAGE_BYTES) } {
             tracing::debug!(%error, "a page stays mapped");
         }

@@ -1,4 +1,4 @@
-//! The *report* says, piece by piece, what of the cell is in force on this host.
+//! The *report* lists, piece by piece, which parts of the cell are in force on this host.
 
 use super::files;
 use super::namespaces::Reached;
@@ -6,7 +6,7 @@ use super::piece::Piece;
 use super::progress::Progress;
 use super::weakened;
 
-/// Whether a piece is in force, and what there is to say about it.
+/// Whether a piece is in force, and details.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PieceReport {
     /// The piece.
@@ -17,7 +17,7 @@ pub struct PieceReport {
     pub detail: String,
 }
 
-/// What of the cell is in force for a process.
+/// Which pieces of the cell are in force for a process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Isolation {
     landlock: bool,
@@ -32,7 +32,7 @@ impl Isolation {
         }
     }
 
-    /// What is known once the process runs.
+    /// Adds what is known once the process runs.
     pub(crate) fn reached(self, progress: &Progress) -> Self {
         Self {
             namespaces: progress.namespaces(),
@@ -40,7 +40,7 @@ impl Isolation {
         }
     }
 
-    /// Says it piece by piece.
+    /// Returns the report piece by piece.
     pub fn pieces(self) -> Vec<PieceReport> {
         let report = |piece| {
             let (in_force, detail) = self.detail(piece);
@@ -63,7 +63,7 @@ impl Isolation {
                 Ok(_) => (false, "the kernel refused the rules".into()),
                 Err(reason) => (false, reason.into()),
             },
-            // Without these there is no process.
+            // The process does not start without these.
             Piece::Seccomp => (
                 true,
                 "a list of the system calls that are let through".into(),
@@ -96,8 +96,8 @@ fn landlock_extent(version: i32) -> String {
     if missing.is_empty() {
         format!("version {version}")
     } else {
-        // The filter of system calls keeps out ports, sockets and signals all the same. Only files
-        // that may be written can be truncated, and requests go to /dev/kvm and /dev/null.
+        // The filter of system calls still denies ports, sockets and signals. Only files that may
+        // be written can be truncated, and requests go only to /dev/kvm and /dev/null.
         format!(
             "version {version}, which does not know {}",
             missing.join(", ")

@@ -1,4 +1,4 @@
-//! The *trial* of a cell: a program that does nothing is run in one.
+//! The *trial* of a cell: a program without effect is run in one.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::search_path::find_program;
 use crate::spec::MachineSpec;
 use crate::vmm::{Disks, Memory};
 
-/// Runs a program that does nothing as the VMM would be run, and says what was in force.
+/// Runs a program without effect in the VMM's cell, and returns which pieces were in force.
 ///
 /// # Errors
-/// When it cannot be run that way: then no machine can be either.
+/// When it cannot be run in the cell: then no machine can run either.
 pub fn examine(search_path: &OsStr) -> Result<Isolation, String> {
     let program = find_program(search_path, "true").unwrap_or_else(|| "/bin/true".into());
     let nothing = Path::new("/dev/null");

@@ -1,7 +1,7 @@
-//! A *weakened* cell is one with less in force than this host has. There is none but in a program
-//! that was built with the feature `weaker-cell`, for tests which show that they can fail, and for
-//! hosts that lack something. There, the variable `PYRO_TEST_CELL` is `none`, `landlock=N` for an
-//! older version (0 for no Landlock at all), or `no-namespaces`.
+//! A *weakened* cell has fewer pieces in force than the host supports. Only programs that were
+//! built with the feature `weaker-cell` can have one: for tests that the isolation tests can fail,
+//! and for imitating hosts that lack something. In these programs the variable `PYRO_TEST_CELL` is
+//! `none`, `landlock=N` for an older version (0 for no Landlock at all), or `no-namespaces`.
 
 #[cfg(feature = "weaker-cell")]
 fn said() -> Option<String> {
@@ -23,7 +23,7 @@ pub(super) fn no_namespaces() -> bool {
     said().is_some_and(|said| said == "no-namespaces")
 }
 
-/// The version of Landlock to which it is held, if it is.
+/// The version to which Landlock is limited, if it is.
 pub(super) fn landlock() -> Option<i32> {
     said()?.strip_prefix("landlock=")?.parse().ok()
 }

@@ -13,7 +13,7 @@ use super::Guest;
 use super::connection::{Event, Link};
 use super::failure::Failure;
 
-/// Where a call's input comes from and its output goes to.
+/// The source of a call's input and the destinations of its output.
 pub struct Streams<'a> {
     /// Standard input; `/dev/null` if not set.
     pub stdin: Option<&'a mut (dyn AsyncRead + Send + Unpin)>,
@@ -33,7 +33,7 @@ impl fmt::Debug for Streams<'_> {
 }
 
 impl Guest {
-    /// Carries out a call to its end. If this is dropped, the guest ends it.
+    /// Carries out a call to its end. If the future is dropped, the guest ends the call.
     pub(crate) async fn call(&self, call: &Call, streams: Streams<'_>) -> Result<Answer, Failure> {
         let Stream {
             number,
@@ -52,10 +52,10 @@ impl Guest {
         let mut input_done = false;
         loop {
             tokio::select! {
-                // What it printed last is worth more than an input that it did not need.
+                // Pending output comes before a failure of the input.
                 biased;
                 result = &mut output => {
-                    // Either it has ended, or what it says gets nowhere.
+                    // Ended, unless this side could not deliver the output.
                     ending.runs = result.as_ref().is_err_and(Failure::is_ours);
                     return result;
                 }
@@ -67,7 +67,7 @@ impl Guest {
         }
     }
 
-    /// Opens a stream of which `opening` says what it is for.
+    /// Opens a stream for `opening`.
     async fn open(&self, opening: &HostMessage) -> Result<Stream<'_>, Failure> {
         let number = self.link.next_stream();
         let events = self.link.open(number, INITIAL_WINDOW);
@@ -99,8 +99,8 @@ struct Stream<'a> {
     ending: Ending<'a>,
 }
 
-/// Closes a stream when it is dropped, and ends what still runs there: whoever waited for it does
-/// not wait any more.
+/// Closes a stream on drop, and ends a call that still runs there, because nothing waits for it any
+/// more.
 struct Ending<'a> {
     link: &'a Link,
     number: u32,
@@ -116,7 +116,7 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// Passes output on until the call ends. Credit is given only for what was written.
+/// Passes output on until the call ends. Grants credit only for output that was written.
 async fn pass_output<'a>(
     link: &Link,
     number: u32,
@@ -142,7 +142,7 @@ async fn pass_output<'a>(
             {
                 return Ok(answer);
             }
-            // Of a command that has started nobody is made to believe that it has not.
+            // A command that has started must not be reported as not started.
             Some(Event::Message(GuestMessage::Refused(refusal))) if !(is_command && started) => {
                 return Err(Failure::Refused(refusal));
             }
@@ -165,9 +165,9 @@ async fn pass_output<'a>(
     }
 }
 
-/// Passes input on until it ends, as the guest grants credit.
+/// Passes input on until it ends, within the guest's credit.
 ///
-/// Fails only when the input does: what becomes of the guest is for whoever hears from it.
+/// Fails only if reading the input fails: failures of the guest show in its output.
 async fn pass_input(
     link: &Link,
     number: u32,

@@ -1,34 +1,34 @@
-//! A guest's *wall clock* is as late as the message took that set it. So the guest answers with how
-//! it stands then, and is told the time again as long as it is late. Nobody waits for that: commands
-//! start meanwhile, and may see their clock put forward.
+//! A guest's *wall clock* lags by the time that the message took which set it. So the guest answers
+//! with its clock's reading, and is sent the time again while it lags. Nothing waits for that:
+//! commands start meanwhile, and may see their clock step forward.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How late the clock may be, with the way of the answer in it.
+/// How far the clock may lag, including the time that the answer takes.
 pub(super) const TOLERANCE: Duration = Duration::from_millis(20);
-/// How often the time is told again. On a host that is too busy the clock stays late.
+/// How often the time is sent again. On a host that is too busy the clock keeps lagging.
 const RETRIES: u32 = 4;
 
-/// What is known of a guest's clock.
+/// The state of setting a guest's clock.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
-    /// Answers that are to come.
+    /// The number of answers that are outstanding.
     awaited: u32,
     retries_left: u32,
 }
 
 impl Clock {
-    /// Notes that the guest is told the time.
+    /// Notes that the time was sent to the guest.
     pub(super) fn told(&mut self) {
         self.awaited += 1;
         self.retries_left = RETRIES;
     }
 
-    /// Takes an answer, which the guest's clock has given `then` and which came here `now`. Returns
-    /// whether the guest has to be told the time again; that is noted.
+    /// Handles an answer: the guest's clock read `then`, and the answer arrived at `now`. Returns
+    /// whether the time must be sent again; that is noted.
     pub(super) fn answered(&mut self, then: u64, now: u64) -> bool {
         let Some(left) = self.awaited.checked_sub(1) else {
-            // Another host has asked, before this machine was handed over or cloned.
+            // Another process asked, before this machine was handed over or cloned.
             return false;
         };
         self.awaited = left;
@@ -67,7 +67,7 @@ mod tests {
         assert!(clock.answered(1000 * MS, 1500 * MS));
         assert!(clock.answered(2000 * MS, 2020 * MS));
         assert!(!clock.answered(3000 * MS, 3019 * MS));
-        // The next reason to tell it begins anew.
+        // The next request starts with all retries again.
         clock.told();
         let again = (0..100).take_while(|_| clock.answered(0, u64::MAX)).count();
         assert_eq!(again, RETRIES as usize);
@@ -83,7 +83,7 @@ mod tests {
         clock.told();
         assert!(!clock.answered(0, u64::MAX), "it was told since");
         assert!(clock.answered(0, u64::MAX));
-        // A guest whose clock goes ahead is not set back.
+        // A guest's clock that is ahead is not set back.
         assert!(!clock.answered(u64::MAX, 0));
     }
 }

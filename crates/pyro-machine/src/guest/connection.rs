@@ -1,6 +1,6 @@
-//! One byte stream, many commands: a task that sorts what arrives, a task that writes what is
-//! sent. Everything that arrives is checked here, because the guest may be hostile: it can
-//! neither send more output than it was granted, nor grant itself into our memory.
+//! One byte stream for many calls: one task dispatches incoming frames, one writes outgoing ones.
+//! All incoming frames are checked here, because the guest may be hostile: it can neither send more
+//! output than it was granted, nor make the host buffer without limit.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,14 +21,14 @@ use super::clock::{Clock, unix_time_ns};
 use super::failure::Failure;
 use super::words::checked;
 
-/// Frames that may wait to be written.
+/// The number of frames that may wait to be written.
 const OUTGOING_FRAMES: usize = 16;
-/// The signal nobody can ignore.
+/// The signal that cannot be ignored.
 const SIGKILL: i32 = 9;
-/// Messages a stream may send that nobody has looked at yet. An honest one sends three.
+/// How many unread messages a stream may have. An honest guest sends three.
 const PENDING_MESSAGES: u32 = 16;
 
-/// Something that arrived for one stream.
+/// An item that arrived on one stream.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A message.
@@ -54,7 +54,7 @@ pub(crate) struct Link {
 struct Streams {
     open: HashMap<u32, Stream>,
     clock: Clock,
-    /// Set when the connection ended; no stream is opened after.
+    /// Set when the connection has ended; no stream is opened afterwards.
     failure: Option<Failure>,
 }
 
@@ -62,7 +62,7 @@ struct Streams {
 struct Stream {
     events: mpsc::UnboundedSender<Event>,
     stdin_credit: Arc<Semaphore>,
-    /// Bytes the guest may still send.
+    /// The number of bytes that the guest may still send.
     stdout_window: u32,
     stderr_window: u32,
     messages_left: u32,
@@ -70,8 +70,8 @@ struct Stream {
 
 impl Link {
     pub(crate) fn start(stream: UnixStream) -> (Arc<Self>, [JoinHandle<()>; 2]) {
-        // Not `into_split`: its writer shuts the connection down when it is dropped, and this one
-        // may be handed on.
+        // Not `into_split`: its writer shuts the connection down on drop, and this connection may
+        // be handed to another process.
         let (reader, writer) = tokio::io::split(stream);
         let (outgoing, frames) = mpsc::channel(OUTGOING_FRAMES);
         let link = Arc::new(Self {
@@ -108,19 +108,19 @@ impl Link {
         receiver
     }
 
-    /// Forgets a stream. What still arrives for it is thrown away.
+    /// Closes a stream. Later frames for it are dropped.
     pub(crate) fn close(&self, number: u32) {
         self.lock().open.remove(&number);
     }
 
-    /// Notes that one of a stream's messages was looked at, so that another may come.
+    /// Notes that one of a stream's messages was read, so that another may come.
     pub(crate) fn looked_at_message(&self, number: u32) {
         if let Some(stream) = self.lock().open.get_mut(&number) {
             stream.messages_left = PENDING_MESSAGES.min(stream.messages_left + 1);
         }
     }
 
-    /// The permits of a stream's standard input, one a byte.
+    /// The credit of a stream's standard input, one permit for each byte.
     pub(crate) fn stdin_credit(&self, number: u32) -> Option<Arc<Semaphore>> {
         self.lock()
             .open
@@ -128,7 +128,7 @@ impl Link {
             .map(|stream| Arc::clone(&stream.stdin_credit))
     }
 
-    /// Grants the guest `bytes` more of an output that was passed on.
+    /// Grants the guest credit for `bytes` of an output that were passed on.
     pub(crate) async fn grant(
         &self,
         number: u32,
@@ -151,7 +151,7 @@ impl Link {
         self.send(&control(number, message)?).await
     }
 
-    /// Sends a frame; waits while many are under way.
+    /// Sends a frame; waits while the queue is full.
     pub(crate) async fn send(&self, frame: &Frame) -> Result<(), Failure> {
         self.outgoing
             .send(frame.to_bytes())
@@ -159,14 +159,14 @@ impl Link {
             .map_err(|_| self.failure())
     }
 
-    /// Tells the guest the time; it is told again when its answer shows that it has set its clock late.
+    /// Sends the guest the time; it is sent again if the guest's answer shows that its clock lags.
     pub(crate) async fn set_clock(&self) -> Result<(), Failure> {
         self.lock().clock.told();
         self.tell_time().await
     }
 
     async fn tell_time(&self) -> Result<(), Failure> {
-        // First the room, then the time: many frames may be under way.
+        // The time is read after the wait for the queue, which may be long.
         let room = self.outgoing.reserve().await;
         let room = room.map_err(|_| self.failure())?;
         let unix_time_ns = unix_time_ns();
@@ -175,8 +175,8 @@ impl Link {
         Ok(())
     }
 
-    /// Ends a stream's command. Where many frames are under way, the message waits in line behind
-    /// them: it must not overtake the one that starts the command.
+    /// Kills a stream's command. If the queue is full, the message waits its turn: it must not
+    /// overtake the one that starts the command.
     pub(crate) fn kill(&self, number: u32) {
         let Ok(frame) = control(number, &HostMessage::Signal { signal: SIGKILL }) else {
             return;
@@ -184,10 +184,10 @@ impl Link {
         let Err(TrySendError::Full(bytes)) = self.outgoing.try_send(frame.to_bytes()) else {
             return;
         };
-        // Without a runtime this process is about to end, and the guest with it, or its host.
+        // Without a runtime, this process exits, and the guest or its connection ends too.
         if let Ok(runtime) = Handle::try_current() {
             let outgoing = self.outgoing.clone();
-            // It fails when the connection has ended: so has the command.
+            // It fails if the connection has ended, and the command with it.
             runtime.spawn(async move { drop(outgoing.send(bytes).await) });
         }
     }
@@ -201,14 +201,14 @@ impl Link {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends every stream. Their receivers see the end and ask for the reason.
+    /// Ends every stream. Their receivers see the end and query the reason.
     fn fail(&self, failure: Failure) {
         let mut streams = self.lock();
         streams.failure.get_or_insert(failure);
         streams.open.clear();
     }
 
-    /// Passes a frame on. Returns whether the guest is to be told the time again.
+    /// Dispatches a frame. Returns whether the time must be sent to the guest again.
     fn deliver(&self, frame: Frame) -> Result<bool, Failure> {
         let broken = |detail: &str| Err(Failure::Protocol(detail.to_owned()));
         let mut streams = self.lock();
@@ -259,20 +259,20 @@ impl Link {
             }
             FrameKind::Stdin => return broken("standard input from the guest"),
         };
-        // A receiver that is gone does not want it.
+        // It fails if the receiver is gone.
         let _ = stream.events.send(event);
         Ok(false)
     }
 }
 
-/// A control frame, which fails only when the message is too long for one.
+/// Returns a control frame; fails only if the message is too long for one.
 fn control(stream: u32, message: &HostMessage) -> Result<Frame, Failure> {
     Frame::control(stream, message)
         .map_err(|error| Failure::Refused(Refusal::new(RefusalReason::Refused, error.to_string())))
 }
 
 fn protocol(error: &pyro_protocol::Error) -> Failure {
-    // It may quote the guest.
+    // The error may quote the guest.
     Failure::Protocol(pyro_text::line(&error.to_string()))
 }
 
@@ -302,7 +302,7 @@ async fn read(mut reader: ReadHalf<UnixStream>, link: Arc<Link>) {
             match delivered {
                 Ok(false) => {}
                 Ok(true) => {
-                    // Not here: a guest whose output nobody reads may take nothing either.
+                    // In a task of its own: a guest whose output is not read may not read either.
                     let link = Arc::clone(&link);
                     tokio::spawn(async move { link.tell_time().await });
                 }
@@ -314,7 +314,7 @@ async fn read(mut reader: ReadHalf<UnixStream>, link: Arc<Link>) {
 
 async fn write(mut writer: WriteHalf<UnixStream>, mut frames: mpsc::Receiver<Vec<u8>>) {
     while let Some(bytes) = frames.recv().await {
-        // The reader sees the end of the connection and says so.
+        // The reader notices the end of the connection and reports it.
         if writer.write_all(&bytes).await.is_err() {
             return;
         }
@@ -329,7 +329,7 @@ mod tests {
     async fn a_kill_is_not_lost_behind_much_that_is_under_way() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let (link, _tasks) = Link::start(ours);
-        // A guest that does not read, and more than fits into the socket and the line.
+        // The guest does not read, and the frames exceed the socket's buffer and the queue.
         let frame = Frame::data(1, FrameKind::Stdin, vec![0; DATA_CHUNK_BYTES]);
         loop {
             let limit = std::time::Duration::from_millis(100);

@@ -1,26 +1,26 @@
-//! A *failure* of the guest's connection, and what it means for whoever uses the machine.
+//! A *failure* of the guest's connection, and the error that it causes for the machine's user.
 
 use pyro_protocol::Refusal;
 
 use crate::Error;
 use crate::vmm::qemu::QmpError;
 
-/// Why the guest does not answer, or not as it should.
+/// Why the guest does not answer, or not correctly.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Failure {
-    /// The connection ended: so has the machine.
+    /// The connection has ended, and the machine with it.
     Closed,
-    /// What came is against the protocol.
+    /// The guest violated the protocol.
     Protocol(String),
     /// The agent did not carry out a call.
     Refused(Refusal),
     /// The agent cannot set the machine up.
     Setup(String),
-    /// QEMU's control connection says that it cannot go on.
+    /// QEMU's control connection reports a failure.
     Control(String),
-    /// Our own reader of the output is gone.
+    /// The reader of the output is gone, on the host.
     OutputClosed,
-    /// The output cannot be written to where it goes.
+    /// The output cannot be written to its destination.
     OutputFailed(String),
     /// The input cannot be read.
     Input(String),
@@ -42,7 +42,7 @@ impl Failure {
         }
     }
 
-    /// Whether the guest and its command are well, and it is our side that cannot go on.
+    /// Whether the host's side failed, while the guest and its command are well.
     pub(super) fn is_ours(&self) -> bool {
         matches!(
             self,
@@ -51,7 +51,7 @@ impl Failure {
     }
 }
 
-/// What a failure of a running command means; `None` if the machine is gone.
+/// The error for a running command; `None` if the machine is gone.
 pub(crate) fn run_error(failure: Failure) -> Option<Error> {
     Some(match failure {
         Failure::Refused(refusal) => Error::Refused(refusal),

@@ -1,4 +1,4 @@
-//! The *handshake*: the connection is opened, and the machine becomes one of its own.
+//! The *handshake*: opens the connection and gives the machine its identity.
 
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ impl Guest {
         .await
     }
 
-    /// Returns the clocks that the guest's kernel has settled on.
+    /// Returns the clocks that the guest's kernel has chosen.
     pub(crate) async fn expect_hello(&mut self) -> Result<Option<Clocks>, Failure> {
         match self.receive().await? {
             GuestMessage::Hello {
@@ -31,7 +31,7 @@ impl Guest {
         }
     }
 
-    /// Has the agent assemble the root file system, with a seed or without.
+    /// Makes the agent assemble the root file system, with or without a seed.
     pub(crate) async fn send_prepare(&self, seed: bool) -> Result<(), Failure> {
         let disk = Disk::Private;
         self.send(&HostMessage::Prepare { disk, seed }).await
@@ -44,7 +44,7 @@ impl Guest {
         }
     }
 
-    /// Sends what makes a machine its own: entropy, clock, name.
+    /// Sends what makes the machine distinct: entropy, time, name.
     pub(crate) async fn send_identity(&self, id: &VmId) -> Result<(), Failure> {
         let adopt = HostMessage::Adopt {
             entropy_hex: random_hex(64),
@@ -57,7 +57,7 @@ impl Guest {
         self.send(&adopt).await
     }
 
-    /// Waits until the machine is its own. Without this answer it must not be used.
+    /// Waits until the machine has adopted its identity. Without this answer it must not be used.
     pub(crate) async fn expect_identity(&mut self) -> Result<(), Failure> {
         match self.receive().await? {
             GuestMessage::Adopted => Ok(()),
@@ -65,7 +65,7 @@ impl Guest {
         }
     }
 
-    /// Makes a machine whose agent has answered its own, with the right time.
+    /// Gives a machine whose agent has answered its identity, with the right time.
     pub(crate) async fn adopt(&mut self, id: &VmId) -> Result<(), Failure> {
         let told = Instant::now();
         self.send_identity(id).await?;
@@ -73,9 +73,9 @@ impl Guest {
         self.correct_clock(told).await
     }
 
-    /// Tells the time again if the guest may have set its clock late. It has done so before then,
-    /// so that it takes much less time than at first, and comes before every command; what is still
-    /// late after that is told while they run.
+    /// Sends the time again if the guest may have set its clock late. The agent has handled such a
+    /// message before, so that this takes much less time than at first, and it comes before every
+    /// command; a remaining lag is corrected while commands run.
     pub(crate) async fn correct_clock(&self, told: Instant) -> Result<(), Failure> {
         if told.elapsed() < TOLERANCE {
             return Ok(());
@@ -83,12 +83,12 @@ impl Guest {
         self.set_clock().await
     }
 
-    /// Has the guest write everything to its disk and power off.
+    /// Makes the guest write everything to its disk and power off.
     pub(crate) async fn shut_down(&self) -> Result<(), Failure> {
         self.send(&HostMessage::Shutdown).await
     }
 
-    /// Opens the connection to a clone and makes it its own.
+    /// Opens the connection to a clone and gives it its identity.
     pub(crate) async fn renew(&mut self, id: &VmId) -> Result<(), Failure> {
         let told = Instant::now();
         self.say_hello().await?;

@@ -1,5 +1,5 @@
-//! The *guest* is the far end of the agent's port: commands go in, their output comes out, many
-//! at a time over one connection.
+//! The *guest* is the host's view of the agent: it runs many commands at a time over one
+//! connection.
 
 mod call;
 mod clock;
@@ -28,20 +28,20 @@ pub(crate) use warm_up::WARM_UP_LIMIT;
 pub struct Guest {
     link: Arc<Link>,
     answers: Mutex<Answers>,
-    /// What the machine's network card is connected to.
+    /// The network that the machine's card is connected to.
     network: Option<Network>,
     /// The process id of the VMM, if it is known.
     vmm: Option<u32>,
     tasks: [JoinHandle<()>; 2],
 }
 
-/// What the agent says about the machine as a whole. Whoever waits for an answer has it locked
-/// from before the question is sent: answers come in the order of the questions.
+/// The agent's messages about the machine as a whole. A caller that waits for an answer holds the
+/// lock from before it sends the question: answers come in the order of the questions.
 #[derive(Debug)]
 struct Answers {
     events: mpsc::UnboundedReceiver<Event>,
-    /// How many flushes were asked for and not answered, among them those whose askers have given
-    /// up.
+    /// The number of flushes that were requested and not answered, including those whose callers
+    /// have given up.
     flushes: u32,
 }
 
@@ -61,13 +61,13 @@ impl Guest {
         })
     }
 
-    /// Names the process that the guest runs in: what it waits for a processor is not the agent's
-    /// delay.
+    /// Sets the VMM's process: the time in which it waits for a processor does not count as the
+    /// agent's delay.
     pub(crate) fn runs_in(&mut self, vmm: Option<u32>) {
         self.vmm = vmm;
     }
 
-    /// Has the machine told, with its identity, what its network card is connected to.
+    /// Sets the network that the machine is sent together with its identity.
     pub(crate) fn give_network(&mut self, network: Network) {
         self.network = Some(network);
     }
@@ -82,13 +82,13 @@ impl Guest {
         next_answer(&self.link, self.answers.get_mut()).await
     }
 
-    /// Tells the guest the time, as it must be told after a pause, and again until it is right. Does
-    /// not wait for that.
+    /// Sends the guest the time, as is necessary after a pause, and again while its clock lags.
+    /// Does not wait for that.
     pub(crate) async fn set_clock(&self) -> Result<(), Failure> {
         self.link.set_clock().await
     }
 
-    /// Has the guest start a shell for the next command. Returns whether there is one then.
+    /// Makes the guest start a shell for the next command. Returns whether there is one afterwards.
     pub(crate) async fn prestart(&self) -> Result<bool, Failure> {
         let mut answers = self.answers.lock().await;
         self.send(&HostMessage::Prestart).await?;
@@ -98,8 +98,8 @@ impl Guest {
         }
     }
 
-    /// Has the guest write everything to its disk. Returns how many processes there are beside
-    /// the agent, commands included.
+    /// Makes the guest write everything to its disk. Returns the number of processes besides the
+    /// agent, commands included.
     pub(crate) async fn sync(&self) -> Result<u32, Failure> {
         let mut answers = self.answers.lock().await;
         self.send(&HostMessage::Sync).await?;
@@ -108,12 +108,12 @@ impl Guest {
             let answer = match next_answer(&self.link, &mut answers).await {
                 Ok(GuestMessage::Synced { processes }) => Ok(processes),
                 Ok(other) => return Err(unexpected(&other)),
-                // That is an answer too.
+                // A failed flush is an answer too.
                 Err(Failure::Setup(message)) => Err(Failure::Setup(message)),
                 Err(failure) => return Err(failure),
             };
             answers.flushes -= 1;
-            // The others are older than the question.
+            // The other answers belong to older questions.
             if answers.flushes == 0 {
                 return answer;
             }

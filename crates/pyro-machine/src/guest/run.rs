@@ -9,8 +9,8 @@ use super::call::Streams;
 use super::failure::Failure;
 use crate::deadline::Deadline;
 
-/// How much longer than its limit a command may take before the host gives up on the agent,
-/// which should have ended it.
+/// How much longer than its limit a command may take before the host gives up on the agent, which
+/// should have killed it.
 const AGENT_GRACE: Duration = Duration::from_secs(2);
 
 /// A command for the guest.
@@ -22,9 +22,9 @@ pub struct Command {
     pub env: Vec<(String, String)>,
     /// Working directory; the home directory if not set.
     pub cwd: Option<String>,
-    /// Whether that is only a default: made anew if it is missing, `/` if it cannot be had.
+    /// Whether the directory is only a default: recreated if it is missing, `/` if that fails.
     pub cwd_optional: bool,
-    /// When the command is ended.
+    /// The time limit, after which the command is killed.
     pub timeout: Option<Duration>,
 }
 
@@ -33,12 +33,11 @@ pub struct Command {
 pub struct Outcome {
     /// Its exit status, if it exited.
     pub code: Option<i32>,
-    /// The signal that ended it, if one did.
+    /// The signal that killed it, if one did.
     pub signal: Option<i32>,
-    /// Whether it was ended at its time limit.
+    /// Whether it exceeded its time limit.
     pub timed_out: bool,
-    /// Whether it did not end well, and the guest's kernel has killed a process of it because
-    /// there was no memory left.
+    /// Whether it failed, and the guest's kernel killed one of its processes for lack of memory.
     pub oom_killed: bool,
     /// How long it ran.
     pub duration: Duration,
@@ -84,14 +83,14 @@ impl Guest {
         tokio::select! {
             biased;
             answer = self.call(&call, streams) => match answer? {
-                // No command of a guest ran longer than its host waited.
+                // The duration is limited to the host's wait: the guest may report any.
                 Answer::Exited(exit) => Ok(Outcome {
                     duration: Duration::from_millis(exit.duration_ms).min(started.elapsed()),
                     ..Outcome::from(exit)
                 }),
                 other => Err(Failure::Protocol(format!("a command ended with {other:?}"))),
             },
-            // The agent, or whoever reads our output, hangs. What came so far was passed on.
+            // The agent, or the reader of the output, hangs. The output so far was passed on.
             () = limit => Ok(Outcome {
                 code: None,
                 signal: None,

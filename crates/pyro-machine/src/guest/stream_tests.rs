@@ -1,5 +1,5 @@
-//! The streams of a command, whatever they are at our end, against a guest that is played by the
-//! test: no byte is lost or made, and nothing that was lost ends well.
+//! The streams of a command, with every kind of file at the host's end, against a guest that the
+//! test plays: no byte is lost or invented, and a loss never ends as a success.
 
 use std::fs::{File, OpenOptions};
 use std::io::{PipeReader, PipeWriter, Read, Seek, Write, pipe};
@@ -14,7 +14,7 @@ use super::tests::{Agent, pair};
 use super::*;
 use crate::descriptor::{DescriptorReader, DescriptorWriter};
 
-/// What a command's input is.
+/// The kind of a command's input.
 #[derive(Clone, Copy, Debug)]
 enum Source {
     Pipe {
@@ -23,11 +23,11 @@ enum Source {
         pauses: bool,
     },
     File,
-    /// Something that can be opened and not be read.
+    /// A file that can be opened but not read.
     Directory,
 }
 
-/// Where a command's output goes.
+/// The kind of a command's output.
 #[derive(Clone, Copy, Debug)]
 enum Sink {
     Pipe {
@@ -35,7 +35,7 @@ enum Sink {
         step: usize,
         pauses: bool,
     },
-    /// A pipe whose reader goes away when it has read so much.
+    /// A pipe whose reader goes away after this many bytes.
     Closing {
         nonblocking: bool,
         after: usize,
@@ -44,7 +44,7 @@ enum Sink {
     Full,
 }
 
-/// What arrived at a sink; `None` if nobody looks.
+/// The bytes that arrived at a sink; `None` if nothing reads it.
 type Arrived = Option<JoinHandle<Vec<u8>>>;
 
 fn source() -> impl Strategy<Value = Source> {
@@ -73,7 +73,7 @@ fn sink() -> impl Strategy<Value = Sink> {
     prop_oneof![7 => pipe, 2 => closing, 1 => Just(Sink::File), 1 => Just(Sink::Full)]
 }
 
-/// Bytes that tell where they belong.
+/// Bytes that show their position.
 fn pattern(length: usize, seed: u8) -> Vec<u8> {
     let byte = |position: usize| (position / 251 + position).to_le_bytes()[0] ^ seed;
     (0..length).map(byte).collect()
@@ -118,7 +118,7 @@ impl Source {
 fn write_in_steps(mut to: PipeWriter, bytes: &[u8], step: usize, pauses: bool) {
     for part in bytes.chunks(step) {
         pause(pauses);
-        // Whoever reads may have found that it need not.
+        // The reader may have finished early.
         if to.write_all(part).is_err() {
             return;
         }
@@ -161,7 +161,7 @@ impl Sink {
         }
     }
 
-    /// Fails unless what has arrived is what can have, of what was sent.
+    /// Fails unless the bytes that arrived are possible, given those that were sent.
     fn check(self, sent: &[u8], ended_well: bool, arrived: Arrived, file: Option<File>) {
         let mut bytes = arrived.map(|arrived| arrived.join().unwrap());
         if let Some(mut file) = file {
@@ -192,7 +192,7 @@ fn read_in_steps(mut from: PipeReader, step: usize, pauses: bool) -> Vec<u8> {
     }
 }
 
-/// One output of the command that the guest plays.
+/// One output of the command that the test plays.
 struct Channel {
     kind: FrameKind,
     left: Vec<u8>,
@@ -214,8 +214,8 @@ impl Channel {
     }
 }
 
-/// Plays a command that copies its input to its output, and says something on standard error.
-/// Returns its input, if that came to its end.
+/// Plays a command that copies its input to its output, and prints `says` on standard error.
+/// Returns its input if that was complete.
 fn play(mut agent: Agent, says: Vec<u8>) -> Option<Vec<u8>> {
     let stream = agent.next_or_end()?.stream;
     let window = INITIAL_WINDOW as usize;

@@ -1,4 +1,4 @@
-//! The host's side of the protocol against a guest that is played by the test.
+//! The host's side of the protocol against a guest that the test plays.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -29,7 +29,7 @@ impl Agent {
                 return Some(frame);
             }
             let mut buffer = vec![0; 65536];
-            // Whoever hangs up before it has read everything resets the connection.
+            // Hanging up with unread data resets the connection.
             let Ok(length @ 1..) = self.stream.read(&mut buffer) else {
                 return None;
             };
@@ -37,7 +37,7 @@ impl Agent {
         }
     }
 
-    /// Says something, unless the host has hung up.
+    /// Sends a frame, unless the host has hung up.
     pub(super) fn try_to_say(&mut self, frame: &Frame) -> bool {
         self.stream.write_all(&frame.to_bytes()).is_ok()
     }
@@ -75,7 +75,7 @@ fn exited(exit: Exit) -> GuestMessage {
 
 pub(super) fn pair() -> (UnixStream, Agent) {
     let (host, guest) = UnixStream::pair().unwrap();
-    // A message that never comes fails the test.
+    // A message that does not come fails the test.
     let patience = std::time::Duration::from_secs(30);
     guest.set_read_timeout(Some(patience)).unwrap();
     (
@@ -87,7 +87,7 @@ pub(super) fn pair() -> (UnixStream, Agent) {
     )
 }
 
-/// Runs a command against an agent that behaves as `play` says, and returns what came out.
+/// Runs a command against an agent that behaves as `play` says, and returns the result.
 async fn run_against(
     stdin: Option<&'static [u8]>,
     play: impl FnOnce(Agent) + Send + 'static,
@@ -108,7 +108,7 @@ async fn run_against(
     };
     let result = guest.run(&command, streams).await;
     drop(guest);
-    // The aborted tasks let go of the connection only when the runtime comes round to them.
+    // The aborted tasks release the connection only when the runtime polls them.
     tokio::task::spawn_blocking(move || player.join().unwrap())
         .await
         .unwrap();
@@ -213,8 +213,8 @@ async fn a_flood_of_messages_ends_the_connection() {
     assert!(matches!(result, Err(Failure::Protocol(_))), "{result:?}");
 }
 
-/// Once a command has started, or has printed something, nobody is made to believe that it has
-/// not: that would be a reason to run it again.
+/// A command that has started, or has printed something, must not be reported as not started: its
+/// caller might run it again.
 #[tokio::test]
 async fn a_command_that_started_cannot_be_said_not_to_have() {
     let refusal = Refusal::new(RefusalReason::NotFound, "no such program");
@@ -256,7 +256,7 @@ async fn what_cannot_be_breaks_the_protocol() {
     }
 }
 
-/// A guest's clock is its own; how long a command took is not more than its host waited.
+/// The guest may report any duration; the command's duration is limited to the host's wait.
 #[tokio::test]
 async fn no_command_takes_longer_than_it_was_waited_for() {
     let (result, _) = run_against(None, move |mut agent| {
@@ -340,7 +340,7 @@ async fn flushes_at_once_get_their_own_answers() {
     let (host, mut agent) = pair();
     let guest = Arc::new(Guest::connect(host).unwrap());
     let player = std::thread::spawn(move || {
-        // More than there may be messages that nobody has looked at.
+        // More than the number of unread messages that are allowed.
         for processes in 1..=60 {
             assert_eq!(
                 agent.next().message::<HostMessage>().unwrap(),
@@ -407,7 +407,7 @@ async fn an_answer_that_nobody_waited_for_is_not_the_next_ones() {
     assert_eq!(guest.sync().await, Err(Failure::Closed));
 }
 
-/// The next message, which tells the time; returns it.
+/// Returns the time from the next message, which sets the clock.
 fn told_time(agent: &mut Agent) -> u64 {
     let frame = agent.next();
     let HostMessage::SetClock { unix_time_ns } = frame.message().unwrap() else {
@@ -432,7 +432,7 @@ async fn the_clock_is_told_without_waiting() {
     assert!(told > 0 && told <= unix_time_ns());
 }
 
-/// The guest sets its clock when the message has come, not when it was sent.
+/// The guest sets its clock when the message arrives, not when it was sent.
 #[tokio::test]
 async fn a_clock_that_was_set_late_is_told_again_until_it_is_right() {
     let (host, mut agent) = pair();
@@ -445,14 +445,14 @@ async fn a_clock_that_was_set_late_is_told_again_until_it_is_right() {
             agent.say(&clock_set(told));
         }
         told_time(&mut agent);
-        // A clock that is right, however busy this host is.
+        // A clock that is right, even if this host is busy.
         agent.say(&clock_set(unix_time_ns() + 1_000_000_000));
         agent
     });
     let mut agent = tokio::task::spawn_blocking(move || player.join().unwrap())
         .await
         .unwrap();
-    // It is not told the time once more, and its answers are nobody else's.
+    // The time is not sent again, and the next answer belongs to the next question.
     let sync = guest.sync();
     let answer = tokio::task::spawn_blocking(move || {
         let message: HostMessage = agent.next().message().unwrap();
@@ -464,7 +464,7 @@ async fn a_clock_that_was_set_late_is_told_again_until_it_is_right() {
     drop(answer.await.unwrap());
 }
 
-/// A guest that always says it is late, and says so unasked, keeps nobody busy, and its machine is
+/// A guest that always reports a lag, even unasked, does not keep the host busy, and its machine is
 /// used.
 #[tokio::test]
 async fn a_clock_that_is_never_right_is_given_up() {
@@ -478,7 +478,7 @@ async fn a_clock_that_is_never_right_is_given_up() {
             match agent.next().message().unwrap() {
                 HostMessage::SetClock { .. } => {
                     told += 1;
-                    // More than there may be messages that nobody has looked at.
+                    // More than the number of unread messages that are allowed.
                     for _ in 0..30 {
                         agent.say(&clock_set(0));
                     }
@@ -547,7 +547,7 @@ async fn an_unpacking_says_how_it_ended() {
     let refusal = Refusal::new(RefusalReason::NotUnpacked, "cannot unpack a: why");
     let refused = unpack_against(GuestMessage::Refused(refusal.clone()));
     assert_eq!(refused.await, Err(Failure::Refused(refusal)));
-    // Neither another message nor the answer to another call is one.
+    // Neither another message nor the answer to another call is accepted.
     for nonsense in [
         GuestMessage::Adopted,
         GuestMessage::Started { pid: 1 },

@@ -1,7 +1,7 @@
-//! A *warm-up* has the guest do what nobody needs, where nobody looks. Under software emulation
-//! all code is translated when it runs for the first time, so that a workspace's first push took
-//! four times as long as the second. And a template whose agent and kernel have once made room
-//! for an unpacking has clones that need not.
+//! A *warm-up* makes the guest do work whose result is thrown away. Under software emulation all
+//! code is translated when it runs for the first time: without a warm-up, a workspace's first push
+//! took four times as long as the second. And if a template's agent and kernel have allocated
+//! memory for an unpacking, its clones need not.
 
 use std::io;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::call::Streams;
 use super::failure::Failure;
 use super::run::Command;
 
-/// Beside what is staged.
+/// Beside the staging directory.
 const DESTINATION: &str = "/.pyro/warm_up";
 const REMOVE: &str = "rm -r /.pyro/warm_up";
-/// How long each of the two may take.
+/// The limit of each of the two steps.
 pub(crate) const WARM_UP_LIMIT: Duration = Duration::from_secs(30);
 
 impl Guest {
@@ -37,8 +37,8 @@ impl Guest {
         Ok(())
     }
 
-    /// Runs a command, which removes what was unpacked. Not one for a shell that waits: that it
-    /// starts one is what matters.
+    /// Runs a command that removes the unpacked files. It does not use the prestarted shell,
+    /// because starting a shell is what has to be warmed up.
     pub(crate) async fn warm_up_command(&self) -> Result<(), Failure> {
         let remove = Command {
             argv: ["sh", "-c", REMOVE].map(str::to_owned).into(),
@@ -57,8 +57,8 @@ impl Guest {
     }
 }
 
-/// What a small push consists of. One file is as large as what is passed on at once, so that all
-/// buffers have been used.
+/// The content of a small push. One file has the size of a full chunk, so that all buffers are
+/// used.
 fn archive() -> io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     let (small, large) = ("of no use\n", "0".repeat(DATA_CHUNK_BYTES));

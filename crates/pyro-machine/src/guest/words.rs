@@ -1,16 +1,16 @@
-//! The guest's *words* are chosen by whoever is root there. Before anything else sees a message, its
-//! texts are bounded and made fit to be shown, and its numbers are checked.
+//! The guest's *words* are under the control of root in the guest. Before other code sees a
+//! message, its texts are bounded and made safe to show, and its numbers are checked.
 
 use pyro_protocol::{Answer, Clocks, Exit, GuestMessage, REFUSAL_CHARACTERS, Refusal, Tick};
 
 use super::failure::Failure;
 
-/// What a command can return to who waits for it.
+/// The possible exit codes of a command.
 const CODES: std::ops::RangeInclusive<i32> = 0..=255;
-/// The signals there are.
+/// The valid signals.
 const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
 
-/// Returns the message as it may be passed on.
+/// Returns the message in a form that is safe to pass on.
 pub(super) fn checked(message: GuestMessage) -> Result<GuestMessage, Failure> {
     Ok(match message {
         GuestMessage::Hello {
@@ -58,7 +58,7 @@ fn harmless(tick: &Tick) -> Tick {
     }
 }
 
-/// Checks that a command can have ended that way.
+/// Checks that a command can have ended in this way.
 fn possible(exit: Exit) -> Result<Exit, Failure> {
     let sound = match (exit.code, exit.signal) {
         (Some(code), None) => CODES.contains(&code),

@@ -9,15 +9,15 @@ use std::process::{Command, Stdio};
 
 use crate::Error;
 
-/// Size of a private disk as the guest sees it, in MiB. On the host it takes what is written.
+/// Size of a private disk as the guest sees it, in MiB. On the host it takes only what is written.
 pub const PRIVATE_DISK_MIB: u64 = 8 * 1024;
 
-/// Part of the blank disk's file name; to be raised when the way it is formatted changes.
+/// Part of the blank disk's file name; increased when the formatting changes.
 const FORMAT: u32 = 5;
 
-/// What the file system can do, whatever the host's own defaults are: each thing more is more to
-/// copy for every machine, or may be unknown to a guest's kernel. It never grows, so that there is
-/// no `resize_inode`; a file of orphans (`orphan_file`) alone would be 2 MiB.
+/// The features of the file system, independent of the host's defaults: each further feature is
+/// more to copy for every machine, or may be unknown to a guest's kernel. The file system never
+/// grows, so it has no `resize_inode`; `orphan_file` alone would take 2 MiB.
 const FEATURES: &str = "none,has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,\
                         sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum";
 
@@ -31,8 +31,8 @@ pub(crate) fn copy(from: &Path, path: &Path) -> Result<(), Error> {
     copy_sparse(from, path).map_err(|error| failed(path, &error))
 }
 
-/// Returns the blank disk below `base`, formatting it if there is none yet. That is done in
-/// `scratch`, which is the machine's own, so that a sweep removes it if we die meanwhile.
+/// Returns the blank disk below `base`; formats it if there is none yet. That is done in `scratch`,
+/// which belongs to the machine, so that a sweep removes it if this process dies meanwhile.
 fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     let path = base.join(format!("blank-{PRIVATE_DISK_MIB}-{FORMAT}.ext4"));
     if path.exists() {
@@ -40,7 +40,7 @@ fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     }
     pyro_store::create_private_directory(base)?;
     let error = |error: &io::Error| failed(&path, error);
-    // Two processes that come here at once both format; either one's result may stay.
+    // Two processes may format at the same time; either result may stay.
     let made = format(scratch).and_then(|image| {
         let file = File::open(&image)?;
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
@@ -53,10 +53,10 @@ fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Formats an image that holds the two directories of an overlay's upper layer, and the one in
-/// which the agent stages what it unpacks. They are made in the image, not copied into it: a copy
-/// would belong to the user who runs this, and the upper layer's owner is the owner of the guest's
-/// root directory.
+/// Formats an image that contains the two directories of an overlay's upper layer, and the staging
+/// directory of the agent. They are created in the image, not copied into it: copies would belong
+/// to the user who runs this, and the owner of the upper layer is the owner of the guest's root
+/// directory.
 fn format(scratch: &Path) -> io::Result<PathBuf> {
     fs::DirBuilder::new().mode(0o700).create(scratch)?;
     let image = scratch.join("image");
@@ -73,7 +73,7 @@ fn format(scratch: &Path) -> io::Result<PathBuf> {
         ])
         .args(["-O", FEATURES])
         .args(["-b", "4096", "-I", "256", "-i", "16384"])
-        // A small journal: it is written when the disk is first mounted.
+        // A small journal, because it is written when the disk is first mounted.
         .args(["-J", "size=8"])
         .arg(&image)
         .arg(format!("{PRIVATE_DISK_MIB}M"));
@@ -104,7 +104,7 @@ fn run(mut command: Command) -> io::Result<()> {
     if words.is_empty() {
         words = output.status.to_string();
     }
-    // Programs say it in words only; without it the remedy would be another.
+    // Programs report a full disk only in words; without this the remedy would be wrong.
     let kind = if words.contains("No space left on device") {
         io::ErrorKind::StorageFull
     } else {
@@ -113,7 +113,7 @@ fn run(mut command: Command) -> io::Result<()> {
     Err(io::Error::new(kind, format!("{name}: {words}")))
 }
 
-/// System programs are not in an ordinary user's search path on Debian.
+/// On Debian, system programs are not in the search path of ordinary users.
 fn system_program(name: &str) -> PathBuf {
     ["/usr/sbin", "/sbin"]
         .into_iter()
@@ -141,7 +141,7 @@ fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
     loop {
         let data = match rustix::fs::seek(&source, rustix::fs::SeekFrom::Data(position)) {
             Ok(data) => data,
-            // No data after `position`.
+            // There is no data after `position`.
             Err(rustix::io::Errno::NXIO) => return Ok(()),
             Err(error) => return Err(error.into()),
         };

@@ -1,5 +1,5 @@
-//! The *files* a machine works on: its private disk, and the seed that its workspace begins with.
-//! They end with it, or are somebody's who keeps them.
+//! The *files* of a machine: its private disk, and the seed of its workspace. They are removed with
+//! the machine, or belong to an instance that keeps them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,24 +14,24 @@ use crate::vmm::Disks;
 /// Files that outlive the machine.
 #[derive(Clone, Copy, Debug)]
 pub struct KeptFiles<'a> {
-    /// What the machine is called.
+    /// The machine's name.
     pub name: &'a VmId,
-    /// Its private disk; made if it is not there.
+    /// Its private disk; made if it does not exist.
     pub disk: &'a Path,
-    /// The image that its workspace begins with, below the private disk's layer.
+    /// The seed's image, below the private disk's layer.
     pub seed: Option<&'a Path>,
 }
 
-/// The files a machine works on.
+/// The files of a machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Files<'a> {
-    /// Its own.
+    /// Its own, removed with it.
     Own,
-    /// Somebody else's.
+    /// Those of an instance.
     Kept(KeptFiles<'a>),
 }
 
-/// The files of a machine that is about to start.
+/// The paths of the disks of a machine that is about to start.
 #[derive(Debug)]
 pub(crate) struct DiskPaths {
     private: PathBuf,
@@ -48,7 +48,7 @@ impl DiskPaths {
 }
 
 impl Files<'_> {
-    /// What kind of template suits them: only what nobody has written to yet can be part of one.
+    /// The kind of template that fits: only a disk that was never written can be part of one.
     pub(crate) fn template_kind(self) -> TemplateKind {
         match self {
             Files::Own => TemplateKind::Assembled,
@@ -59,7 +59,7 @@ impl Files<'_> {
         }
     }
 
-    /// What the machine is called, unless it has only its id.
+    /// The machine's name, if it has one besides its id.
     pub(crate) fn name(&self) -> Option<&VmId> {
         match self {
             Files::Own => None,
@@ -71,7 +71,7 @@ impl Files<'_> {
         matches!(self, Files::Kept(kept) if kept.seed.is_some())
     }
 
-    /// Makes what is not there. A new private disk is a copy of `begin`, or blank.
+    /// Makes the missing files. A new private disk is a copy of `begin`, or blank.
     pub(crate) fn lay_out(
         &self,
         kind: TemplateKind,
@@ -91,7 +91,7 @@ impl Files<'_> {
             }
             Files::Kept(kept) => {
                 if !kept.disk.exists() {
-                    // It is there whole or not at all.
+                    // The disk is renamed into place, so that it exists completely or not at all.
                     let partial = kept.disk.with_extension("partial");
                     let _ = fs::remove_file(&partial);
                     make(&partial)?;
@@ -99,7 +99,7 @@ impl Files<'_> {
                         path: kept.disk.to_owned(),
                         detail: error.to_string(),
                     })?;
-                    // What a guest flushes is then found under this name.
+                    // The rename must be durable before the guest flushes anything to the disk.
                     if let Some(parent) = kept.disk.parent() {
                         sync_directory(parent)?;
                     }

@@ -1,4 +1,4 @@
-//! The *images* that are a machine's disks.
+//! The *images* of a machine's disks.
 
 mod disk;
 mod files;

@@ -1,4 +1,4 @@
-//! A *seed* is the image that a workspace begins with.
+//! A *seed* is the image of a workspace's initial files.
 
 use std::fs::File;
 use std::io;
@@ -9,8 +9,8 @@ use pyro_store::create_private_file;
 use super::disk::failed;
 use crate::Error;
 
-/// Size of a seed's disk as the guest sees it, in bytes. A template has looked at its size, so all
-/// have the same; on the host it takes what the seed does.
+/// Size of a seed's disk as the guest sees it, in bytes. The kernel of a template has already read
+/// it, so it is the same for all seeds; on the host the disk takes only the seed's size.
 pub const SEED_DISK_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 
 /// Makes the disk of a machine that has no seed, in its directory.
@@ -22,7 +22,7 @@ pub(crate) fn no_seed(directory: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Gives a seed's image the size that its disk has.
+/// Extends a seed's image to the size of its disk.
 pub(crate) fn fit(image: &Path) -> Result<PathBuf, Error> {
     let fit = |file: File| match file.metadata()?.len() {
         SEED_DISK_BYTES => Ok(()),

@@ -1,4 +1,4 @@
-//! A *leased* machine is one whose VMM is a child of another process, which holds it for us.
+//! A *leased* machine is one whose VMM is a child of its keeper, another process.
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::guest::{Command, Guest, Outcome, Streams, run_error};
 use crate::parked_pool::Claim;
 use crate::phases::{Phase, PhaseClock};
 
-/// A machine that another process holds for us, for as long as the lease is open.
+/// A machine that its keeper holds for this process, for as long as the lease is open.
 #[derive(Debug)]
 pub(crate) struct LeasedMachine {
     guest: Guest,
@@ -27,7 +27,7 @@ pub(crate) struct LeasedMachine {
 }
 
 impl LeasedMachine {
-    /// Takes over a machine that was parked, and makes it its own.
+    /// Takes over a parked machine, and gives it its identity.
     pub(crate) async fn take_over(
         claim: Claim,
         accelerator: Accelerator,

@@ -1,4 +1,4 @@
-//! The *machine* as its user sees it: something that runs commands until it is dropped.
+//! The *machine* as its user sees it: it runs commands until it is dropped.
 
 use pyro_store::{Slot, VmId};
 
@@ -10,15 +10,15 @@ use crate::guest::{Command, Outcome, Streams};
 use crate::network::NetworkInfo;
 use crate::phases::Phase;
 
-/// A running machine; ended, with all it has on the host, when dropped.
+/// A running machine; on drop it is ended and removed from the host.
 #[derive(Debug)]
 pub struct Machine {
     kept: Backing,
-    // Given back last: the next machine may start when this one is gone.
+    // Released last: the next machine may start when this one is gone.
     slot: Option<Slot>,
 }
 
-/// Whose VMM it is.
+/// The process that owns the VMM.
 #[derive(Debug)]
 enum Backing {
     Owned(Box<OwnedMachine>),
@@ -44,7 +44,7 @@ impl From<LeasedMachine> for Machine {
 }
 
 impl Machine {
-    /// Holds a place among the active machines for as long as it lives.
+    /// Keeps a slot for as long as the machine lives.
     pub(crate) fn hold(&mut self, slot: Slot) {
         self.slot = Some(slot);
     }
@@ -57,7 +57,7 @@ impl Machine {
         }
     }
 
-    /// What runs its guest.
+    /// Its accelerator.
     pub fn accelerator(&self) -> Accelerator {
         match &self.kept {
             Backing::Owned(machine) => machine.accelerator(),
@@ -81,7 +81,7 @@ impl Machine {
         }
     }
 
-    /// What its start consisted of.
+    /// The phases of its start.
     pub fn phases(&self) -> &[Phase] {
         match &self.kept {
             Backing::Owned(machine) => machine.phases(),
@@ -92,8 +92,8 @@ impl Machine {
     /// Runs a command in the guest to its end.
     ///
     /// # Errors
-    /// When the command could not be started, or the machine stopped while it ran. A command
-    /// that fails, or is ended at its time limit, is no error.
+    /// When the command could not be started, or the machine stopped while it ran. A command that
+    /// fails, or exceeds its time limit, is no error.
     pub async fn run(&mut self, command: &Command, streams: Streams<'_>) -> Result<Outcome, Error> {
         match &mut self.kept {
             Backing::Owned(machine) => machine.run(command, streams).await,

@@ -1,4 +1,4 @@
-//! The *instances*: machines that run, by whose they are.
+//! The running *instances* of machines, by owner.
 
 mod leased;
 mod machine;

@@ -27,19 +27,19 @@ use crate::spec::MachineSpec;
 use crate::vmm::qemu::{Channels, Preload, Qmp, command_line};
 use crate::vmm::{Disks, Memory};
 
-/// What the state of a machine's devices may take. It takes a third of a megabyte.
+/// The limit on the state of a machine's devices. It takes a third of a megabyte.
 const STATE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 /// How long QEMU may take to stop the guest's processors.
 const PAUSE_LIMIT: Duration = Duration::from_secs(20);
 /// How long a VMM whose guest is gone may take to exit.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
-/// A machine of this process; ended, with all it has on the host, when dropped.
+/// A machine of this process; on drop it is ended and removed from the host.
 #[derive(Debug)]
 pub(crate) struct OwnedMachine {
-    // Dropped in this order: the connections, the process, then what the process used.
+    // Dropped in this order: the connections, the process, then the files that the process used.
     guest: Guest,
-    /// The guest's connection again, for whoever the machine is handed to.
+    /// A second handle to the guest's connection, for a process that takes the machine over.
     agent: UnixStream,
     control: Qmp,
     vmm: OwnedProcess,
@@ -83,7 +83,7 @@ impl OwnedMachine {
         Err(Error::Stopped { status, tails })
     }
 
-    /// Has the guest do once what its clones may do first. It may fail: then they do more.
+    /// Makes the guest do once what its clones may do first. If that fails, the clones do more.
     pub(crate) async fn warm_up(&self) {
         let deadline = || self.deadline(WARM_UP_LIMIT);
         let unpacked = deadline().bound(self.guest.warm_up_unpacking()).await;
@@ -92,7 +92,7 @@ impl OwnedMachine {
         tracing::debug!(?unpacked, ?ran, ?flushed, "warmed_up");
     }
 
-    /// Starts the VMM. Everything about how its process is confined is decided here.
+    /// Starts the VMM. The confinement of its process is decided here.
     pub(crate) fn spawn(
         platform: &Platform,
         spec: &MachineSpec,
@@ -170,19 +170,19 @@ impl OwnedMachine {
         Ok(machine)
     }
 
-    /// When something that the machine does has to be done.
+    /// Returns a deadline for work of the machine.
     pub(crate) fn deadline(&self, limit: Duration) -> Deadline {
         Deadline::new(Some(self.vmm.id()), limit)
     }
 
-    /// Gives the machine another name than its id.
+    /// Gives the machine a name other than its id.
     pub(crate) fn be_called(&mut self, name: Option<&VmId>) {
         if let Some(name) = name {
             self.name = name.clone();
         }
     }
 
-    /// Waits until the agent of a machine that boots answers.
+    /// Waits until the agent of a booting machine answers.
     pub(crate) async fn await_agent(&mut self, limit: Duration) -> Result<(), Error> {
         let deadline = self.deadline(limit);
         let booted = async {
@@ -193,8 +193,8 @@ impl OwnedMachine {
         self.judge_start(result, limit, "the guest agent").await
     }
 
-    /// Waits for the agent's first answer. What the kernel believes of its clocks it believes for
-    /// ever, and so do all clones.
+    /// Waits for the agent's first answer. The kernel never corrects its clocks later, nor does any
+    /// clone of the machine.
     async fn expect_to_have_booted(&mut self) -> Result<(), Failure> {
         let clocks = self.guest.expect_hello().await?;
         let fault = match &clocks {
@@ -217,8 +217,8 @@ impl OwnedMachine {
         self.network.is_some()
     }
 
-    /// Has the agent of a machine that boots set it up. What can be is sent at once: the
-    /// agent reads it when it is there. The time cannot.
+    /// Makes the agent of a booting machine set it up. Messages are sent at once, where possible,
+    /// and the agent reads them when it runs. The time cannot be sent in advance.
     pub(crate) async fn set_up(&mut self, seed: bool, limit: Duration) -> Result<(), Error> {
         let mut step = "the guest agent";
         let deadline = self.deadline(limit);
@@ -239,7 +239,7 @@ impl OwnedMachine {
         self.judge_start(result, limit, step).await
     }
 
-    /// Restores the device state that `state` holds and makes the machine its own. If it was saved
+    /// Restores the device state in `state` and gives the machine its identity. If it was saved
     /// before its root file system was assembled, `seed` says whether it has a seed.
     pub(crate) async fn restore(
         &mut self,
@@ -250,7 +250,7 @@ impl OwnedMachine {
         let mut step = "the restored machine to resume";
         let deadline = self.deadline(limit);
         let restored = async {
-            // The agent reads all of it as soon as it runs, and is told the time again later.
+            // The agent reads all of these as soon as it runs; the time is sent again later.
             let told = Instant::now();
             self.guest.say_hello().await?;
             if let Some(seed) = seed {
@@ -278,14 +278,14 @@ impl OwnedMachine {
         self.judge_start(result, limit, step).await
     }
 
-    /// Saves the state of the machine's devices, whose memory is in a file, and returns it. The
-    /// machine does not run any more afterwards.
+    /// Saves the state of the machine's devices and returns it; the memory is in a file. The
+    /// machine does not run afterwards.
     pub(crate) async fn save(&mut self, limit: Duration) -> Result<Vec<u8>, String> {
         let deadline = self.deadline(limit);
         let saved = async {
             let io = |error: std::io::Error| Failure::Control(error.to_string());
             let ours = self.migrate("migrate").map_err(io)?;
-            // All of it, until QEMU closes its end.
+            // Read until QEMU closes its end.
             let state = tokio::task::spawn_blocking(move || {
                 let mut state = Vec::new();
                 let read = (&ours)
@@ -310,16 +310,16 @@ impl OwnedMachine {
         }
     }
 
-    /// Makes the machine its own once more.
+    /// Gives the machine another identity.
     pub(crate) async fn renew(&mut self, limit: Duration) -> Result<(), Error> {
         let deadline = self.deadline(limit);
         let result = deadline.bound(self.guest.renew(&self.name)).await;
         self.judge_start(result, limit, "its identity").await
     }
 
-    /// Has the guest start a shell for the next command. Under software emulation alone: with
-    /// hardware it gains next to nothing, and the shells of all clones would have the same layout
-    /// in memory, which is random there.
+    /// Makes the guest start a shell for the next command. Only under software emulation: with
+    /// hardware it gains next to nothing, and the shells of all clones would share one memory
+    /// layout, which is random there otherwise.
     pub(crate) async fn prestart(&mut self, limit: Duration) -> Result<(), Error> {
         if self.accelerator == Accelerator::Tcg {
             let prestarted = async {
@@ -341,7 +341,7 @@ impl OwnedMachine {
         }
     }
 
-    /// Takes the machine apart, for an owner who uses the parts side by side.
+    /// Splits the machine into parts, for an owner that uses them concurrently.
     pub(crate) fn into_parts(self) -> MachineParts {
         MachineParts {
             guest: self.guest,
@@ -359,8 +359,8 @@ impl OwnedMachine {
         }
     }
 
-    /// Begins a migration, out or in, and returns our end of what the state goes through. The
-    /// memory is in a file, so that only the devices' state does.
+    /// Begins a migration, out or in, and returns this side's end of the channel for the state. The
+    /// memory is in a file, so the state is that of the devices only.
     fn migrate(&self, command: &str) -> std::io::Result<UnixStream> {
         let (ours, theirs) = UnixStream::pair()?;
         let capabilities = json!({"capabilities": [
@@ -378,7 +378,7 @@ impl OwnedMachine {
         let ours = self.migrate("migrate-incoming").map_err(io)?;
         ours.set_nonblocking(true).map_err(io)?;
         let mut ours = tokio::net::UnixStream::from_std(ours).map_err(io)?;
-        // A VMM that refuses the state says why on its control connection.
+        // A VMM that refuses the state gives the reason on its control connection.
         if let Err(error) = ours.write_all(state).await {
             tracing::debug!(%error, "the VMM did not read all of the state");
         }
@@ -443,10 +443,10 @@ impl OwnedMachine {
         }
     }
 
-    /// Ends the VMM and returns how it ended and what it and its guest said last.
+    /// Ends the VMM; returns how it ended and the last output of VMM and guest.
     async fn post_mortem(&mut self) -> (String, Tails) {
-        // A connection that closed means a VMM about to exit by itself: it gets the time to say
-        // how.
+        // If the connection closed, the VMM is about to exit by itself: wait, so that its status
+        // shows the cause.
         if let Err(error) = self.vmm.wait(LAST_MOMENT).await {
             tracing::debug!(%error, "cannot wait for the VMM");
         }

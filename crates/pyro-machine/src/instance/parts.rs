@@ -1,4 +1,4 @@
-//! The *parts* of a machine, for an owner who uses them side by side.
+//! The *parts* of a machine, for an owner that uses them concurrently.
 
 use std::os::unix::net::UnixStream;
 
@@ -13,7 +13,7 @@ use crate::phases::Phase;
 use crate::process::OwnedProcess;
 use crate::vmm::qemu::Qmp;
 
-/// What is asked when it is over.
+/// The sources of a machine's last output.
 #[derive(Debug)]
 pub(crate) struct PostMortem {
     pub(crate) vmm: OwnedProcess,
@@ -22,7 +22,7 @@ pub(crate) struct PostMortem {
 }
 
 impl PostMortem {
-    /// What the guest and its VMM said last.
+    /// Returns the last output of the guest and its VMM.
     pub(super) async fn tails(&mut self) -> Tails {
         Tails {
             console: self.console.last_words().await,
@@ -31,11 +31,11 @@ impl PostMortem {
     }
 }
 
-/// What a machine consists of.
+/// The parts of a machine.
 #[derive(Debug)]
 pub(crate) struct MachineParts {
     pub(crate) guest: Guest,
-    /// The guest's connection again, for whoever the machine is handed to.
+    /// A second handle to the guest's connection, for a process that takes the machine over.
     pub(crate) agent: UnixStream,
     pub(crate) control: Qmp,
     pub(crate) last: PostMortem,

@@ -1,5 +1,5 @@
-//! A *supervised* machine outlives the call that started it: its owner runs many commands in it
-//! at once, pauses it while there are none, and ends it in order.
+//! A *supervised* machine outlives the call that started it: its owner runs many commands in it at
+//! once, pauses it while there are none, and shuts it down.
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,20 +21,20 @@ use crate::vmm::qemu::{Qmp, QmpError};
 
 /// How long a guest may take to write everything to its disk and power off.
 const SHUT_DOWN_LIMIT: Duration = Duration::from_secs(20);
-/// How long QEMU may take to stop the guest's processors. Nobody waits for that, and who comes
-/// meanwhile waits for no more.
+/// How long QEMU may take to stop the guest's processors. A pause is not urgent, and a client that
+/// comes meanwhile must not wait longer.
 const PAUSE_LIMIT: Duration = Duration::from_secs(5);
-/// How long it may take to let them go on: on a host that is out of memory it has to be read back.
+/// How long QEMU may take to resume them: a host short of memory must read the guest's back first.
 const RESUME_LIMIT: Duration = Duration::from_secs(30);
-/// How long the guest may take to write what it has cached. What takes longer goes on.
+/// How long the guest may take to flush its cache. A longer flush goes on.
 const FLUSH_LIMIT: Duration = Duration::from_secs(60);
-/// How long a guest that runs may take to read a message.
+/// How long a running guest may take to read a message.
 const MESSAGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// A machine that many commands run in; ended, at once, when dropped.
+/// A machine in which many commands run; killed on drop.
 #[derive(Debug)]
 pub struct SupervisedMachine {
-    // Dropped in this order: the connections, the process, then what the process used.
+    // Dropped in this order: the connections, the process, then the files that the process used.
     guest: Guest,
     control: Qmp,
     /// The process id of the VMM.
@@ -49,8 +49,7 @@ pub struct SupervisedMachine {
 }
 
 impl SupervisedMachine {
-    /// Puts a machine together whose guest is ready, with the place that it has among the active
-    /// ones.
+    /// Assembles a machine whose guest is ready, with the slot that it holds.
     pub(crate) fn new(parts: MachineParts, slot: Slot) -> Result<Self, Error> {
         let exited = parts.last.vmm.exited().map_err(|source| Error::Spawn {
             program: "pidfd".into(),
@@ -70,17 +69,17 @@ impl SupervisedMachine {
         })
     }
 
-    /// Where its files are on the host, but for those that somebody keeps.
+    /// The directory of its files on the host, except those that an instance keeps.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// What runs its guest.
+    /// Its accelerator.
     pub fn accelerator(&self) -> Accelerator {
         self.accelerator
     }
 
-    /// What its start consisted of.
+    /// The phases of its start.
     pub fn phases(&self) -> &[Phase] {
         &self.phases
     }
@@ -107,8 +106,7 @@ impl SupervisedMachine {
         }
     }
 
-    /// Has the guest unpack what nobody needs, where no command looks, so that the next time takes
-    /// less.
+    /// Makes the guest unpack files into a hidden directory, so that the next unpacking is faster.
     ///
     /// # Errors
     /// When the machine stopped meanwhile.
@@ -116,7 +114,7 @@ impl SupervisedMachine {
         self.warmed_up(self.guest.warm_up_unpacking()).await
     }
 
-    /// Has the guest run a command that removes what was unpacked.
+    /// Makes the guest run a command that removes the unpacked files.
     ///
     /// # Errors
     /// When the machine stopped meanwhile, or has no shell.
@@ -138,12 +136,12 @@ impl SupervisedMachine {
         }
     }
 
-    /// Has the guest write everything to its disk. Returns how many processes run in it, beside
-    /// those that always do.
+    /// Makes the guest write everything to its disk. Returns the number of processes in it, besides
+    /// those that always run.
     ///
     /// # Errors
-    /// When the machine stopped meanwhile, or its disk does not take everything, or not in time;
-    /// then it runs on.
+    /// When the machine stopped meanwhile, or its disk cannot take everything, or not in time; in
+    /// the latter cases the machine keeps running.
     pub async fn flush(&self) -> Result<u32, Error> {
         let failed = |message: String| Err(Error::NotFlushed { message });
         match self.deadline(FLUSH_LIMIT).bound(self.guest.sync()).await {
@@ -154,19 +152,19 @@ impl SupervisedMachine {
         }
     }
 
-    /// Stops the guest's processors: it costs nothing then. Where this fails, or is given up, they
-    /// may have been stopped, or are later: [`resume`](Self::resume) lets them go on.
+    /// Stops the guest's processors, so that it costs nothing. If this fails or is dropped, they
+    /// may be stopped already, or later: [`resume`](Self::resume) resumes them.
     ///
     /// # Errors
-    /// When QEMU does not, and when the machine stopped.
+    /// When QEMU does not do it, or the machine stopped.
     pub async fn pause(&self) -> Result<(), Error> {
         self.control("pause", "stop", PAUSE_LIMIT).await
     }
 
-    /// Lets the guest's processors go on, if they do not run, and tells it how late it is.
+    /// Resumes the guest's processors, if they are stopped, and sends the guest the time.
     ///
     /// # Errors
-    /// When QEMU does not; the machine is as it was. And when the machine stopped.
+    /// When QEMU does not do it, and the machine is unchanged; or when the machine stopped.
     pub async fn resume(&self) -> Result<(), Error> {
         self.control("resume", "cont", RESUME_LIMIT).await?;
         let told = self.guest.set_clock();
@@ -180,12 +178,12 @@ impl SupervisedMachine {
         }
     }
 
-    /// Has the guest power off in order: everything is on its disk then.
+    /// Shuts the guest down: everything is on its disk afterwards.
     ///
     /// # Errors
-    /// When it does not in time.
+    /// When it does not power off in time.
     pub async fn shut_down(&self) -> Result<(), Error> {
-        // A guest that does not read is not told either.
+        // A guest that does not read also blocks the sending of this message.
         let done = self.deadline(SHUT_DOWN_LIMIT).bound(async {
             self.guest.shut_down().await?;
             self.ended().await;
@@ -200,7 +198,7 @@ impl SupervisedMachine {
         }
     }
 
-    /// Whether a VMM that has ended did so because its guest powered off.
+    /// Fails unless the VMM has exited because its guest powered off.
     async fn ended_in_order(&self) -> Result<(), Error> {
         let mut last = self.last.lock().await;
         match last.vmm.kill() {
@@ -218,8 +216,8 @@ impl SupervisedMachine {
         self.exited.wait().await;
     }
 
-    /// Ends the VMM, if it has not ended, and returns why it did and what it and its guest said
-    /// last.
+    /// Ends the VMM, if it has not ended; returns how it ended and the last output of VMM and
+    /// guest.
     pub async fn last_words(&self) -> (String, Tails) {
         let mut last = self.last.lock().await;
         let status = last
@@ -234,7 +232,7 @@ impl SupervisedMachine {
         Deadline::new(Some(self.vmm), limit)
     }
 
-    /// Has QEMU do something. That it does not is no reason to end the machine.
+    /// Makes QEMU do something. A refusal is no reason to end the machine.
     async fn control(
         &self,
         action: &'static str,
@@ -258,8 +256,8 @@ impl SupervisedMachine {
         if let Some(error) = run_error(failure) {
             return error;
         }
-        // A connection that closed means a VMM about to exit by itself: it gets the time to say
-        // how.
+        // If the connection closed, the VMM is about to exit by itself: wait, so that its status
+        // shows the cause.
         let _ = tokio::time::timeout(Duration::from_millis(500), self.ended()).await;
         let (status, tails) = self.last_words().await;
         Error::Stopped { status, tails }

@@ -1,5 +1,5 @@
-//! *Addresses* that guests may reach: those of the Internet, except what is nobody's on it, and
-//! except the host and the networks it is on; and what the user has opened.
+//! *Addresses* that guests may reach: those of the Internet, without reserved blocks, the host, and
+//! the networks of the host; and those that the user has opened.
 
 use std::fmt;
 use std::io;
@@ -41,7 +41,7 @@ const fn block(a: u8, b: u8, c: u8, d: u8, prefix_length: u8) -> Block {
 /// The network between a guest and its gateway.
 pub(crate) const GUEST_NETWORK: Block = block(10, 0, 2, 0, 24);
 
-/// Never reached, whatever the user opens: they mean the sender, or everybody.
+/// Never reached, even if the user opens them: they mean the sender, or every host.
 const NEVER: &[Block] = &[
     block(0, 0, 0, 0, 8),
     block(127, 0, 0, 0, 8),
@@ -50,28 +50,28 @@ const NEVER: &[Block] = &[
 ];
 
 /// Reached only if the user opens them. The blocks for documentation are not among them: they
-/// are nobody's, so where one answers, somebody lets it stand for the Internet.
+/// belong to no one, so a host that answers there is meant to represent the Internet.
 const CLOSED: &[Block] = &[
-    // Private networks, and providers' own.
+    // Private networks, and those of providers.
     block(10, 0, 0, 0, 8),
     block(172, 16, 0, 0, 12),
     block(192, 168, 0, 0, 16),
     block(100, 64, 0, 0, 10),
-    // The link, where clouds keep credentials; protocols' own; measuring devices.
+    // Link-local addresses, where clouds offer credentials; protocol assignments; benchmarking.
     block(169, 254, 0, 0, 16),
     block(192, 0, 0, 0, 24),
     block(198, 18, 0, 0, 15),
-    // Azure's agent on the host.
+    // The agent of Azure on the host.
     block(168, 63, 129, 16, 32),
 ];
 
-/// What the user has opened: addresses or blocks of them, each with all its ports or one.
+/// The addresses or blocks that the user has opened, each with all its ports or one.
 ///
 /// As text: `192.0.2.7`, `10.1.0.0/16`, `192.0.2.7:443`, separated by commas.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct AllowList(Vec<(Block, Option<u16>)>);
 
-/// A text that is no [`AllowList`].
+/// The text is no [`AllowList`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NotAnAllowList;
 
@@ -106,15 +106,15 @@ fn parse_entry(entry: &str) -> Option<(Block, Option<u16>)> {
     Some((Block::new(address.parse().ok()?, length), port))
 }
 
-/// What the host's routes say: which addresses are its own, and which networks it is on.
+/// The addresses and networks of the host, from its routes.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct HostRoutes {
     own: Vec<Block>,
-    /// Whether anything beyond those networks can be reached.
+    /// Whether there is a route beyond these networks.
     pub(crate) lead_out: bool,
 }
 
-/// Networks on the link with a shorter prefix are no local network but a tunnel to everywhere.
+/// A network on the link with a shorter prefix is not local but a tunnel to everywhere.
 const SHORTEST_LOCAL_PREFIX: u8 = 8;
 
 impl HostRoutes {
@@ -122,8 +122,8 @@ impl HostRoutes {
         std::fs::read_to_string("/proc/net/fib_trie").map(|text| Self::parse(&text))
     }
 
-    /// Reads the kernel's list, where an address comes first, then lines with a prefix length,
-    /// how far it reaches, and what it is.
+    /// Parses the kernel's list, in which a line with an address is followed by lines with a prefix
+    /// length, a scope, and a type.
     fn parse(text: &str) -> Self {
         let mut routes = Self::default();
         let mut address = None;
@@ -160,7 +160,7 @@ pub(crate) struct EgressPolicy {
     read_at: Instant,
 }
 
-/// How old what is known about the host may be: its addresses change while a guest runs.
+/// The maximum age of the host's routes: its addresses change while a guest runs.
 const ROUTES_AGE_LIMIT: Duration = Duration::from_secs(1);
 
 impl EgressPolicy {
@@ -173,7 +173,7 @@ impl EgressPolicy {
         }
     }
 
-    /// Reads the host's routes again if they were read some time ago.
+    /// Reads the host's routes again if they are too old.
     pub(crate) fn refresh(&mut self) {
         if self.read_at.elapsed() < ROUTES_AGE_LIMIT {
             return;
@@ -185,7 +185,7 @@ impl EgressPolicy {
         }
     }
 
-    /// Whether a guest may send to this address; to a port, or something that has none.
+    /// Whether a guest may send to this address, to a port or without one.
     pub(crate) fn includes(&self, address: Ipv4Addr, port: Option<u16>) -> bool {
         let holds = |blocks: &[Block]| blocks.iter().any(|block| block.contains(address));
         if holds(NEVER) {
@@ -257,7 +257,7 @@ Id 52:
             "239.255.255.250",
             "240.0.0.1",
             "255.255.255.255",
-            // The host's own address, its neighbour, and a neighbour at the end of a tunnel.
+            // The host's own address, its neighbour, and the other end of a tunnel.
             "198.51.100.7",
             "198.51.100.1",
             "203.0.113.9",

@@ -1,5 +1,5 @@
-//! The *filter* judges each Ethernet frame that a guest sends. It remembers nothing: a frame is
-//! let out for what it says itself, or not at all, so whatever is unclear stays in.
+//! The *filter* judges each Ethernet frame that a guest sends. It is stateless: a frame is passed
+//! on only for its own content, and any unclear frame is dropped.
 
 use std::net::Ipv4Addr;
 
@@ -7,24 +7,24 @@ use super::addresses::EgressPolicy;
 use super::packet::{ETHERNET_BYTES, ICMP, IP_BYTES, Packet, TCP, UDP, answer, checksum};
 use super::subnet::{GATEWAY, NAME_SERVER};
 
-/// What becomes of a frame.
+/// What the filter does with a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verdict {
-    /// It goes out.
+    /// Pass it on.
     Pass,
-    /// It is a question for the name server.
+    /// Answer it as a question to the name server.
     Ask,
-    /// It does not.
+    /// Drop it.
     Drop,
-    /// It does not, and its sender is told, so that a program fails instead of waiting.
+    /// Drop it and answer, so that a program fails instead of waiting.
     Refuse,
 }
 
-/// What is quoted of a refused packet: its header and its ports.
+/// The part of a refused packet that is quoted: its header and its ports.
 const QUOTED_BYTES: usize = IP_BYTES + 8;
 
 const DNS: u16 = 53;
-/// passt takes a datagram's own port on the host too. Those below are for services.
+/// On the host, passt uses the same source port as the datagram. Lower ports are for services.
 const FIRST_OWN_PORT: u16 = 32_768;
 
 /// Judges a frame.
@@ -35,12 +35,12 @@ pub(super) fn judge(frame: &[u8], reach: &EgressPolicy) -> Verdict {
     match header[12..14] {
         [0x08, 0x06] => judge_arp(payload),
         [0x08, 0x00] => judge_ip(payload, reach),
-        // Other protocols, the Internet's sixth version and tagged frames among them.
+        // Other protocols, among them IPv6 and tagged frames.
         _ => Verdict::Drop,
     }
 }
 
-/// Lets a guest ask for whom it needs: its gateway and its name server.
+/// Permits ARP requests for the gateway and the name server.
 fn judge_arp(packet: &[u8]) -> Verdict {
     const REQUEST: [u8; 8] = [0, 1, 8, 0, 6, 4, 0, 1];
     let asks_for = |host: Ipv4Addr| packet.get(24..28) == Some(&host.octets()[..]);
@@ -61,7 +61,7 @@ fn judge_ip(packet: &[u8], reach: &EgressPolicy) -> Verdict {
         UDP if to == NAME_SERVER && port == Some(DNS) => return Verdict::Ask,
         UDP if packet.own_port < Some(FIRST_OWN_PORT) => false,
         TCP | UDP => reach.includes(to, port),
-        // Errors and the like are no way to reach anything, and are not answered.
+        // ICMP errors and other messages reach nothing, and are not answered.
         ICMP if !packet.is_echo_request() => return Verdict::Drop,
         ICMP => reach.includes(to, None),
         _ => false,
@@ -75,8 +75,8 @@ fn judge_ip(packet: &[u8], reach: &EgressPolicy) -> Verdict {
     }
 }
 
-/// Whether a frame for the guest comes from where it may send. passt takes UDP from everybody for
-/// a port that the guest has sent from, the host's own programs included.
+/// Whether a frame for the guest comes from an address to which the guest may send. passt accepts
+/// UDP from any sender for a port that the guest has sent from, also from programs of the host.
 pub(super) fn may_come_in(frame: &[u8], reach: &EgressPolicy) -> bool {
     match frame.get(12..14) {
         Some([0x08, 0x06]) => true,
@@ -88,7 +88,7 @@ pub(super) fn may_come_in(frame: &[u8], reach: &EgressPolicy) -> bool {
     }
 }
 
-/// Answers a refused frame: the gateway says that its destination is forbidden.
+/// Returns the answer to a refused frame: the gateway reports a forbidden destination.
 pub(super) fn refusal(frame: &[u8]) -> Option<Vec<u8>> {
     const UNREACHABLE_FILTERED: [u8; 8] = [3, 13, 0, 0, 0, 0, 0, 0];
     let packet = frame.get(ETHERNET_BYTES..)?;

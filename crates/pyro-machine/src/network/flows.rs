@@ -1,6 +1,6 @@
 //! *Flows* are the conversations without connections that a guest has begun: datagrams and pings.
-//! What comes in must belong to one; there may be so many at a time, because passt takes a port of
-//! the host for each.
+//! Incoming packets must belong to one. Their number is limited, because passt takes a port of the
+//! host for each.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -11,15 +11,14 @@ use tokio::time::Instant;
 use super::packet::{ICMP, IP_BYTES, Packet, TCP, UDP};
 use super::subnet::ADDRESS;
 
-/// How long a flow lives without a packet. passt looks every second for ports that were not used
-/// for 180 seconds, and is through with them when there is room here for others.
+/// How long a flow lives without a packet. passt checks every second for ports that were unused for
+/// 180 seconds, so it has released them before a flow expires here.
 const IDLE: Duration = Duration::from_secs(200);
-/// How many there may be. For each, passt takes a port of the host, a descriptor, or both: which,
-/// depends on its version. This is half of the descriptors that it may have, and connections get
-/// the others.
+/// The limit. For each flow, passt takes a port of the host, a descriptor, or both, depending on
+/// its version. This is half of passt's descriptors; the others are for connections.
 const FLOWS: usize = 512;
-/// How often flows that are over are looked for: whoever begins too many shall not have us look
-/// each time.
+/// The interval between searches for expired flows: a guest that begins too many must not cause a
+/// search each time.
 const TIDIED_EVERY: Duration = Duration::from_secs(1);
 
 /// TCP's flags, in the fourteenth byte of its header.
@@ -34,7 +33,7 @@ const TIME_EXCEEDED: u8 = 11;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 struct Flow {
     protocol: u8,
-    /// The guest's port, or what it numbers its pings with.
+    /// The guest's port, or the identifier of its pings.
     own_port: u16,
     peer: Ipv4Addr,
     /// The peer's port; pings have none.
@@ -49,8 +48,8 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    /// Notes that a packet goes out. Returns whether it may: those of new flows may not while there
-    /// are too many.
+    /// Notes an outgoing packet. Returns whether it may pass: packets of new flows may not while
+    /// there are too many.
     pub(super) fn goes_out(&mut self, packet: &Packet<'_>) -> bool {
         let Some(flow) = Flow::of(packet) else {
             return true;
@@ -69,12 +68,12 @@ impl Flows {
         true
     }
 
-    /// Whether a packet that comes in was asked for.
+    /// Whether an incoming packet is expected.
     pub(super) fn lets_in(&mut self, packet: &Packet<'_>) -> bool {
         let flow = match packet.protocol {
-            // Nothing in the guest is there for others to connect to.
+            // No service in the guest can be reached from outside.
             TCP => return packet.content[13] & (SYN | ACK) != SYN,
-            // News of what went wrong on the way.
+            // Errors about packets that the guest has sent.
             ICMP if [UNREACHABLE, TIME_EXCEEDED].contains(&packet.content[0]) => {
                 Flow::quoted_in(packet)
             }
@@ -84,8 +83,7 @@ impl Flows {
         flow.is_some_and(|flow| self.lives(&flow, Instant::now()))
     }
 
-    /// Whether there is such a flow, which goes on then. An answer keeps it alive, here as in
-    /// passt.
+    /// Whether the flow exists; if so, it is kept alive, as passt does for answers.
     fn lives(&mut self, flow: &Flow, now: Instant) -> bool {
         match self.last_packets.get_mut(flow) {
             Some(last) if now.duration_since(*last) < IDLE => {
@@ -216,7 +214,7 @@ mod tests {
             flows.lets_in(&message(ICMP, STRANGER, &quoted)),
             "on the way"
         );
-        // About a connection, another's packet, another datagram; not an error; cut off.
+        // About a connection, another guest's packet, another datagram; no error; cut off.
         for (at, byte) in [(17, TCP), (23, 16), (31, 54), (29, 41), (0, 5), (0, 12)] {
             let mut bent = quoted.clone();
             bent[at] = byte;
@@ -256,13 +254,13 @@ mod tests {
             new.filter(|packet| flows.goes_out(packet)).count()
         };
         assert_eq!(count(&mut flows, true), FLOWS);
-        // Those there are go on; no others begin, whatever is new about them.
+        // Existing flows continue; no new one begins, whichever part of it is new.
         assert!(flows.goes_out(&datagram(port(0), PEER, 53)));
         assert!(flows.lets_in(&datagram(port(1), PEER, 53)));
         assert_eq!(count(&mut flows, false), 0);
         assert!(!flows.goes_out(&message(ICMP, PEER, &[8, 0, 0, 0, 0, 7, 0, 0])));
         assert!(flows.goes_out(&message(TCP, PEER, &[0; 20])));
-        // What is idle makes room.
+        // Idle flows make room.
         tokio::time::advance(IDLE).await;
         assert!(!flows.lets_in(&datagram(port(1), PEER, 53)));
         assert_eq!(count(&mut flows, false), FLOWS);

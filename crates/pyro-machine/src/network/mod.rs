@@ -1,7 +1,7 @@
-//! The *network* of a machine, if it has one, leads to the Internet and nowhere else: from its
-//! card through our filter to passt, which makes ordinary connections of it.
+//! The *network* of a machine, if it has one, leads only to the Internet: from its card through a
+//! filter in this process to passt, which turns the packets into ordinary connections.
 //!
-//! Every machine has the same addresses in a network of its own, where nobody else is.
+//! Every machine has the same addresses, in a network of its own without other hosts.
 
 mod addresses;
 mod filter;
@@ -30,14 +30,14 @@ use subnet::{ADDRESS, GATEWAY, NAME_SERVER, PREFIX_LENGTH};
 
 use crate::Error;
 
-/// passt throws away what its connection to us has no room for, and is slow to send it again: a
-/// guest asks for no more at a time than there is room for.
+/// passt drops packets if its connection to this process is full, and is slow to send them again:
+/// so the guest's TCP window is no larger than the room for them.
 const TCP_WINDOW_BYTES: u32 = 32 * 1024;
 
 /// How long passt may take to answer.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// A machine's network; cut off when dropped.
+/// A machine's network; disconnected on drop.
 #[derive(Debug)]
 pub(crate) struct Network {
     relay: JoinHandle<()>,
@@ -45,7 +45,7 @@ pub(crate) struct Network {
     passt: Passt,
 }
 
-/// What networks are made with on this host.
+/// What a machine's network needs on this host.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     program: PathBuf,
@@ -53,10 +53,10 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// What the machine's network is made with.
+    /// Determines what a machine's network needs.
     ///
     /// # Errors
-    /// When the program is missing, or the host has no way out itself.
+    /// When the program is missing, or the host has no route to the Internet.
     pub(crate) fn new(search_path: &OsStr, allowed: AllowList) -> Result<Self, Error> {
         let program = check(search_path)?;
         Ok(Self { program, allowed })
@@ -67,7 +67,7 @@ impl Access {
 /// them.
 ///
 /// # Errors
-/// When the program is missing, or the host has no way out itself.
+/// When the program is missing, or the host has no route to the Internet.
 pub(crate) fn check(search_path: &OsStr) -> Result<PathBuf, Error> {
     let program = passt::find(search_path).ok_or(Error::PasstMissing)?;
     let routes = HostRoutes::read().map_err(Error::network)?;
@@ -79,7 +79,7 @@ pub(crate) fn check(search_path: &OsStr) -> Result<PathBuf, Error> {
 }
 
 impl Network {
-    /// Begins to connect `card`, the VMM's connection, to the world.
+    /// Begins to connect `card`, the VMM's connection, to the Internet.
     pub(crate) fn start(
         access: &Access,
         card: UnixStream,
@@ -101,7 +101,7 @@ impl Network {
                 tracing::debug!(%error, "passt did not answer");
                 return;
             }
-            // Nobody waits any more if the machine is gone.
+            // It fails if the machine is gone.
             let _ = greeted.send(());
             let ended = relay::carry(card, connection, reach).await;
             tracing::debug!(?ended, "the network ended");
@@ -121,7 +121,7 @@ impl Network {
         }
     }
 
-    /// What the guest is told.
+    /// Returns the network's configuration for the guest.
     pub(crate) fn for_guest() -> pyro_protocol::Network {
         pyro_protocol::Network {
             address: ADDRESS,
@@ -140,7 +140,7 @@ impl Drop for Network {
     }
 }
 
-/// Judges a frame in both directions; panics if one that is let through may not be.
+/// Judges a frame in both directions; panics if a forbidden one is passed on.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_frame(frame: &[u8]) {
     use filter::{Verdict, judge, may_come_in, refusal};
@@ -164,13 +164,13 @@ pub(crate) fn fuzz_frame(frame: &[u8]) {
     if let Some(packet) = incoming
         && may_come_in(frame, &reach)
     {
-        // A new guest has asked for nothing.
+        // A new guest has sent no packet yet.
         let mut flows = flows::Flows::default();
         assert!(!flows.lets_in(&packet) || packet.protocol != UDP);
     }
 }
 
-/// Judges a message to the name server; panics if it is handed on and no question.
+/// Judges a message to the name server; panics if one that is no question is passed on.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_question(message: &[u8]) {
     question::fuzz(message);

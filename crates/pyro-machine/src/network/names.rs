@@ -1,7 +1,7 @@
-//! The guest's *name server* is this process: it hands each question to the host's own name
-//! servers, wherever those are, and the answer back. passt's would not do: it cannot ask those
-//! that listen on the host's loopback address, where most distributions have theirs. That is also
-//! why nothing but questions is handed on: those servers may do more for the host.
+//! The guest's *name server* is this process: it forwards each question to the host's own name
+//! servers and returns the answer. passt's name server would not do: it cannot reach servers on the
+//! host's loopback address, where most distributions have theirs. For the same reason only
+//! questions are forwarded: those servers may accept more from the host.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,15 +15,15 @@ use super::subnet::NAME_SERVER;
 
 /// How long one of the host's name servers may take before the next one is asked.
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
-/// What fits into a frame of the usual size. Longer answers are not given.
+/// The largest answer that fits into an ordinary frame. Longer ones are dropped.
 const ANSWER_LIMIT_BYTES: usize = 1500 - 20 - UDP_BYTES;
 const UDP_BYTES: usize = 8;
-/// As many as the C library asks.
+/// As many as the C library uses.
 const SERVERS: usize = 3;
 const PORT: u16 = 53;
 
-/// Answers the question in a frame that the filter took for one. `None` if there is nothing to be
-/// said to it, or nobody knows.
+/// Answers a frame that the filter judged to be a question. `None` if it gets no answer, or no
+/// server has one.
 pub(super) async fn look_up(frame: &[u8]) -> Option<Vec<u8>> {
     let configuration = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     look_up_at(frame, &servers(&configuration)).await
@@ -48,7 +48,7 @@ async fn look_up_at(frame: &[u8], servers: &[SocketAddr]) -> Option<Vec<u8>> {
     None
 }
 
-/// The port a message comes from, and the message.
+/// Returns a message and the port that it comes from.
 fn read_message(frame: &[u8]) -> Option<([u8; 2], &[u8])> {
     let content = Packet::outgoing(frame.get(ETHERNET_BYTES..)?)?.content;
     let length = usize::from(u16::from_be_bytes([*content.get(4)?, *content.get(5)?]));
@@ -63,7 +63,7 @@ async fn ask(server: SocketAddr, question: &Question<'_>) -> io::Result<Vec<u8>>
         Ipv6Addr::UNSPECIFIED.into()
     };
     let socket = UdpSocket::bind((any, 0)).await?;
-    // From here on only its answers are received.
+    // From here on only this server's answers are received.
     socket.connect(server).await?;
     socket.send(question.message).await?;
     let mut reply = vec![0; ANSWER_LIMIT_BYTES + 1];
@@ -81,12 +81,12 @@ async fn ask(server: SocketAddr, question: &Question<'_>) -> io::Result<Vec<u8>>
 
 fn frame_of(question: &[u8], guest_port: [u8; 2], reply: &[u8]) -> Option<Vec<u8>> {
     let length = u16::try_from(UDP_BYTES + reply.len()).ok()?;
-    // Without a checksum: it goes through memory only.
+    // Without a checksum: the frame only passes through memory.
     let header = [PORT.to_be_bytes(), guest_port, length.to_be_bytes(), [0, 0]].concat();
     answer(question, NAME_SERVER, UDP, &[&header, reply].concat())
 }
 
-/// The host's name servers; where it names none, it has one of its own, as for the C library.
+/// Returns the host's name servers; if none is configured, a local one, as in the C library.
 fn servers(configuration: &str) -> Vec<SocketAddr> {
     let named = configuration.lines().filter_map(|line| {
         let mut words = line.split_ascii_whitespace();
@@ -137,8 +137,8 @@ mod tests {
             let mut asked = [0; 100];
             let (length, from) = server.recv_from(&mut asked).await.unwrap();
             assert_eq!(&asked[..length], QUESTION);
-            // Not to what was asked, and therefore not passed on: no answer, one to another
-            // question, and one from somebody else.
+            // None of these answers the question, so they are dropped: a message that is no answer,
+            // an answer to another question, and one from another sender.
             server.send_to(&asked[..length], from).await.unwrap();
             let mut other = answer_to(QUESTION);
             other[13] = b'b';
@@ -180,7 +180,7 @@ mod tests {
         for nothing in [&reply, &QUESTION[..11], b""] {
             assert_eq!(look_up_at(&frame(nothing), &servers).await, None);
         }
-        // A question after all of them is the first that comes.
+        // A valid question after all of these is the first to arrive.
         let sent = frame(QUESTION);
         let mut asked = [0; 100];
         tokio::select! {

@@ -1,4 +1,4 @@
-//! A *packet* of the Internet's fourth version, in the Ethernet frame that carries it.
+//! A *packet* of IPv4, in the Ethernet frame that carries it.
 
 use std::net::Ipv4Addr;
 
@@ -11,27 +11,27 @@ pub(super) const ICMP: u8 = 1;
 pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
 
-/// A whole packet without options, and the end of its way that is not the guest.
+/// A whole packet without options, and the address of the peer.
 pub(super) struct Packet<'a> {
     pub(super) protocol: u8,
     pub(super) peer: Ipv4Addr,
-    /// The peer's, for those protocols that have ports.
+    /// The peer's port, for protocols that have ports.
     pub(super) port: Option<u16>,
-    /// The guest's own, likewise.
+    /// The guest's port, likewise.
     pub(super) own_port: Option<u16>,
-    /// What follows the header. It begins with a header of its own if the protocol is known here.
+    /// The content after the header. For known protocols it begins with their header.
     pub(super) content: &'a [u8],
 }
 
 impl<'a> Packet<'a> {
-    /// Reads what a guest sends. `None` if it is no packet of its own, if it is only a part of one,
-    /// which may be put together in more than one way, or if it has options, one of which is a
-    /// route of its own.
+    /// Parses a packet from a guest. `None` if it does not have the guest's address, if it is a
+    /// fragment, because fragments may be reassembled in more than one way, or if it has options,
+    /// because one of them is a source route.
     pub(super) fn outgoing(bytes: &'a [u8]) -> Option<Self> {
         Self::read(bytes, 12, 16, 2)
     }
 
-    /// Reads what a guest is sent, as strictly.
+    /// Parses a packet for a guest, as strictly.
     pub(super) fn incoming(bytes: &'a [u8]) -> Option<Self> {
         Self::read(bytes, 16, 12, 0)
     }
@@ -93,7 +93,7 @@ pub(super) fn answer(
     Some([to, from, &[8, 0], &header, content].concat())
 }
 
-/// The Internet's: the complement of the sum of all pairs of bytes, with carries added again.
+/// The Internet checksum: the complement of the sum of all pairs of bytes, with carries added.
 pub(super) fn checksum(bytes: &[u8]) -> u16 {
     let mut sum: u32 = bytes
         .chunks(2)

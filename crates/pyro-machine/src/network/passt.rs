@@ -1,5 +1,5 @@
-//! *passt* is the program behind a machine's network card: it makes ordinary connections of the
-//! host's user out of what the guest sends, and needs no rights for that.
+//! *passt* is the program behind a machine's network card: it turns the guest's packets into
+//! ordinary connections of the host's user, and needs no privileges for that.
 
 use std::ffi::OsStr;
 use std::io;
@@ -19,12 +19,12 @@ use crate::process::OwnedProcess;
 use crate::search_path::find_program;
 
 const PROGRAM: &str = "passt";
-/// What may be under way from it to us.
+/// The size of its send buffer to this process.
 const SEND_BUFFER_BYTES: usize = 4 * 1024 * 1024;
-/// What it writes to the system's log and cannot, where there is none.
+/// Marks passt's messages about a missing system log.
 const NOISE: &str = "to syslog";
 
-/// A passt that runs for one machine; ended when dropped, or when its connection closes.
+/// A passt that runs for one machine; killed on drop, and it exits when its connection closes.
 #[derive(Debug)]
 pub(super) struct Passt {
     process: OwnedProcess,
@@ -40,7 +40,7 @@ impl Passt {
     /// Starts the program with one end of a connection, and returns the other.
     pub(super) fn start(program: &Path, directory: &Path) -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
-        // It throws away what does not fit; the kernel gives as much as it may.
+        // passt drops packets that do not fit; the kernel may grant less than this.
         set_socket_send_buffer_size(&theirs, SEND_BUFFER_BYTES)?;
         let log = directory.join("passt.log");
         let mut command = Command::new(program);
@@ -57,9 +57,9 @@ impl Passt {
         Ok((Self { process, log }, ours))
     }
 
-    /// Ends it and returns what it said, or how it ended if it said nothing.
+    /// Ends it and returns its output, or how it ended if there is none.
     pub(super) fn last_words(&mut self) -> String {
-        // Reaped before its log is read, which is then complete.
+        // It is reaped before its log is read, so the log is complete.
         let ended = self.process.kill();
         let words: Vec<String> = console::last_words_in(&self.log)
             .lines()
@@ -74,8 +74,8 @@ impl Passt {
     }
 }
 
-/// One address and two neighbours for the guest, nothing that listens on the host, and no way to
-/// the host through the gateway's address. The connection's number comes after.
+/// One address and two neighbours for the guest, no listening on the host, and no access to the
+/// host through the gateway's address. The number of the connection follows.
 fn arguments() -> Vec<String> {
     let (address, gateway) = (ADDRESS.to_string(), GATEWAY.to_string());
     let prefix_length = PREFIX_LENGTH.to_string();
@@ -98,10 +98,10 @@ fn arguments() -> Vec<String> {
         &prefix_length,
         "--gateway",
         &gateway,
-        // It need not know the host's name servers.
+        // passt must not read the host's name servers.
         "--dns",
         "none",
-        // Not the host's own, which it would use else.
+        // The default would be the host's own address.
         "--mac-addr",
         "02:00:00:00:00:02",
         "--fd",
@@ -110,9 +110,9 @@ fn arguments() -> Vec<String> {
     .into()
 }
 
-/// Asks for the gateway's address, as a guest would: who answers is ready.
+/// Asks for the gateway's address, like a guest: an answer shows that passt is ready.
 pub(super) async fn greet(connection: &mut tokio::net::UnixStream) -> io::Result<()> {
-    // To all, from a device that is none, about an Ethernet and an Internet address: who has it?
+    // An ARP request: broadcast, from an unused hardware address.
     let mut question = vec![0xff; 6];
     question.extend([2, 0, 0, 0, 0, 1]);
     question.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);

@@ -1,27 +1,27 @@
-//! A *question* to a name server, as a guest may ask it. Everything else that may stand in a
-//! datagram for a name server (updates, transfers of zones, answers, no such message at all) is
-//! for the host's network and not for its guests.
+//! A *question* to a name server, in the form that a guest may send. All other messages to a name
+//! server (updates, zone transfers, answers, malformed ones) are for the host's network and not for
+//! its guests.
 
 /// One question for a record of a name, in the Internet's class.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Question<'a> {
-    /// All of it.
+    /// The whole message.
     pub(super) message: &'a [u8],
     name: &'a [u8],
     kind_and_class: &'a [u8],
 }
 
-/// What keeps a message from being handed on.
+/// Why a message is not forwarded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Fault {
-    /// It is no question, or has nothing that an answer could be matched by. It is not answered:
+    /// It is no question, or has no id by which an answer could be matched. It is not answered:
     /// answers to answers might go back and forth without end.
     NoQuestion,
-    /// It has another shape than a question has.
+    /// Its format is not that of a question.
     Malformed,
-    /// It asks a server to do something else than to answer.
+    /// It requests another operation than a query.
     OtherOperation,
-    /// It asks for what guests are not told. The question ends here, for the answer to quote.
+    /// It asks for data that guests do not get. The question ends here, for the answer to quote.
     Forbidden { end: usize },
 }
 
@@ -31,12 +31,12 @@ const HEADER_BYTES: usize = 12;
 const NAME_LIMIT_BYTES: usize = 255;
 const LABEL_LIMIT_BYTES: u8 = 63;
 
-/// In the header's third byte: this is an answer; what is asked to be done; please ask others.
+/// In the header's third byte: an answer; the operation; recursion desired.
 const ANSWER: u8 = 0x80;
 const OPERATION: u8 = 0x78;
 const RECURSION_DESIRED: u8 = 0x01;
-/// In the header's fourth byte, what a question may say: it understands signed answers, and those
-/// whose signatures nobody checked.
+/// In the header's fourth byte, the flags that a question may set: it understands authenticated
+/// answers, and accepts unchecked ones.
 const AUTHENTIC: u8 = 0x20;
 const UNCHECKED: u8 = 0x10;
 
@@ -46,11 +46,11 @@ const REFUSED: u8 = 5;
 const RESULT: u8 = 0x0f;
 
 const INTERNET: [u8; 2] = [0, 1];
-/// The kind of the additional record with which a question says how long its answer may be.
+/// The type of the additional record with which a question sets the size of its answer.
 const EXTENSION: u16 = 41;
 
 impl<'a> Question<'a> {
-    /// Reads a message, all of which must be a question.
+    /// Parses a message, which must consist of a question.
     pub(super) fn read(message: &'a [u8]) -> Result<Self, Fault> {
         let header = message.get(..HEADER_BYTES).ok_or(Fault::NoQuestion)?;
         if header[2] & ANSWER != 0 {
@@ -93,7 +93,7 @@ impl<'a> Question<'a> {
         })
     }
 
-    /// Whether a message answers this question, and no other.
+    /// Whether a message answers exactly this question.
     pub(super) fn is_answered_by(&self, message: &[u8]) -> bool {
         let Some((header, body)) = message.split_at_checked(HEADER_BYTES) else {
             return false;
@@ -103,12 +103,12 @@ impl<'a> Question<'a> {
             return false;
         }
         match header[4..6] {
-            // A server that cannot read a question does not quote it.
+            // A server that cannot parse a question does not quote it.
             [0, 0] => header[3] & RESULT != 0,
             [0, 1] => {
                 let quoted = body.split_at_checked(self.name.len());
                 quoted.is_some_and(|(name, rest)| {
-                    // A server may write the name as it knows it.
+                    // A server may change the case of the name.
                     name.eq_ignore_ascii_case(self.name) && rest.starts_with(self.kind_and_class)
                 })
             }
@@ -117,8 +117,8 @@ impl<'a> Question<'a> {
     }
 }
 
-/// The answer to a message that is not handed on, if it gets one. A program that is told fails at
-/// once instead of waiting. The C library believes only who quotes its question.
+/// Returns the answer to a message that is not forwarded, if it gets one, so that its program fails
+/// at once instead of waiting. The C library accepts only answers that quote the question.
 pub(super) fn refusal(message: &[u8], fault: Fault) -> Option<Vec<u8>> {
     let (result, end) = match fault {
         Fault::NoQuestion => return None,
@@ -134,8 +134,8 @@ pub(super) fn refusal(message: &[u8], fault: Fault) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// A name, written out: labels up to the empty one. No place elsewhere in the message, which names
-/// in answers may point to.
+/// Returns an uncompressed name: labels up to the empty one, without pointers to other parts of the
+/// message.
 fn name_at_start(bytes: &[u8]) -> Option<&[u8]> {
     let mut at = 0;
     loop {
@@ -150,7 +150,7 @@ fn name_at_start(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Whether these bytes are one record that extends a question, and nothing else.
+/// Whether these bytes are exactly one record that extends a question.
 fn is_extension(bytes: &[u8]) -> bool {
     let [0, kind @ .., _, _, result, _, _, _, high, low] = bytes.get(..11).unwrap_or_default()
     else {
@@ -160,13 +160,13 @@ fn is_extension(bytes: &[u8]) -> bool {
     *kind == EXTENSION.to_be_bytes() && *result == 0 && bytes.len() == 11 + content
 }
 
-/// Whether a kind stands for no record that a name may have: those of the protocol's own, among
-/// them whole zones (252, 251) and whatever there is (255), as numbered by RFC 6895.
+/// Whether a type is not that of a record which a name may have: the types for the protocol itself,
+/// among them zone transfers (252, 251) and any (255), as numbered by RFC 6895.
 fn is_no_record(kind: u16) -> bool {
     matches!(kind, 0 | EXTENSION | 128..=255)
 }
 
-/// Judges a message; panics if it is handed on and no question.
+/// Judges a message; panics if one that is no question is forwarded.
 #[cfg(feature = "fuzzing")]
 pub(super) fn fuzz(message: &[u8]) {
     match Question::read(message) {

@@ -1,5 +1,5 @@
-//! The *relay* carries frames between a machine's network card and passt, and lets the filter
-//! judge each one. Both sides send a length of four bytes, then the frame.
+//! The *relay* carries frames between a machine's network card and passt, and passes each one
+//! through the filter. Both sides send a length of four bytes, then the frame.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,20 +18,20 @@ use super::flows::Flows;
 use super::names::look_up;
 use super::packet::{ETHERNET_BYTES, Packet};
 
-/// No honest frame is longer: what an Ethernet header and a packet can have.
+/// The largest valid frame: an Ethernet header and a packet.
 const FRAME_LIMIT_BYTES: usize = 14 + 65_535;
-/// What may wait for the card. passt throws away what we do not take at once, and is slow to send
-/// it again, so this has to hold all that a connection may have under way.
+/// How many bytes may wait for the card. passt drops frames that are not taken at once, and is slow
+/// to send them again, so this must hold everything that a connection may have in flight.
 const WAITING_BYTES: usize = 8 * 1024 * 1024;
-/// Names that are looked up at a time, and in a second: the host's name servers are not the guest's
-/// alone.
+/// The limits on concurrent lookups, and on lookups in a second: other programs use the host's name
+/// servers too.
 const QUESTIONS: usize = 64;
 const QUESTIONS_PER_SECOND: u32 = 500;
-/// What is read, or written, at once.
+/// The size of one read or write.
 const BUFFER_BYTES: usize = 64 * 1024;
 const LENGTH_BYTES: usize = 4;
 
-/// Carries frames until one side closes, or breaks the rules.
+/// Carries frames until one side closes, or violates the format.
 pub(super) async fn carry(
     card: UnixStream,
     passt: UnixStream,
@@ -54,14 +54,14 @@ pub(super) async fn carry(
     }
 }
 
-/// Frames that wait for the card.
+/// The frames that wait for the card.
 #[derive(Clone)]
 struct Queue {
     frames: mpsc::UnboundedSender<Waiting>,
     room: Arc<Semaphore>,
 }
 
-/// A frame, and the room it takes.
+/// A frame, and the room that it occupies.
 type Waiting = (Vec<u8>, OwnedSemaphorePermit);
 
 impl Queue {
@@ -70,7 +70,7 @@ impl Queue {
         let bytes = u32::try_from(frame.len()).expect("frames are bounded");
         let room = Arc::clone(&self.room).acquire_many_owned(bytes).await;
         let room = room.expect("it is never closed");
-        // Nobody takes frames when the relay ends.
+        // It fails only when the relay ends.
         let _ = self.frames.send((frame, room));
     }
 
@@ -95,7 +95,7 @@ async fn outwards(
     let mut allowance = Allowance::new(Instant::now());
     loop {
         let frame = read_frame(&mut card).await?;
-        // Frames that are read together and go nowhere wait for nothing. Others get their turn.
+        // Frames that are read together and dropped never wait, so this yields to other tasks.
         tokio::task::consume_budget().await;
         reach.refresh();
         while questions.try_join_next().is_some() {}
@@ -111,12 +111,12 @@ async fn outwards(
                     }
                 });
             }
-            // Who asks too much will ask again, and who begins too much will try again.
+            // A guest over the limits repeats its question or packet.
             Verdict::Pass | Verdict::Ask | Verdict::Drop => {}
             Verdict::Refuse => {
                 tracing::debug!("a packet to where guests may not send was refused");
                 if let Some(answer) = refusal(&frame[LENGTH_BYTES..]) {
-                    // A card that takes nothing any more need not know.
+                    // Dropped if the card does not read.
                     answers.offer(with_length(&answer));
                 }
             }
@@ -124,7 +124,7 @@ async fn outwards(
     }
 }
 
-/// What is left of the questions of this second.
+/// The remaining lookups of this second.
 struct Allowance {
     left: u32,
     since: Instant,
@@ -138,7 +138,7 @@ impl Allowance {
         }
     }
 
-    /// Takes one, if there is one.
+    /// Takes one lookup, if there is one left.
     fn take(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.since) >= Duration::from_secs(1) {
             *self = Self::new(now);
@@ -149,14 +149,14 @@ impl Allowance {
     }
 }
 
-/// Whether a frame that may go out is not one too many.
+/// Whether a frame that the filter passed is within the limit on flows.
 fn goes_out(frame: &[u8], flows: &Mutex<Flows>) -> bool {
     let packet = frame.get(ETHERNET_BYTES..).and_then(Packet::outgoing);
-    // What is no packet asks for a neighbour's address.
+    // A frame without a packet asks for a neighbour's address.
     packet.is_none_or(|packet| lock(flows).goes_out(&packet))
 }
 
-/// Whether a frame from where it may come was asked for.
+/// Whether a frame from a permitted address is expected.
 fn was_asked_for(frame: &[u8], flows: &Mutex<Flows>) -> bool {
     let packet = frame.get(ETHERNET_BYTES..).and_then(Packet::incoming);
     packet.is_none_or(|packet| lock(flows).lets_in(&packet))
@@ -184,7 +184,7 @@ async fn inwards(
     }
 }
 
-/// Gives the card what waits for it, as much as there is at once.
+/// Writes the waiting frames to the card, as many as possible at once.
 async fn deliver(
     mut waiting: mpsc::UnboundedReceiver<Waiting>,
     mut card: WriteHalf<UnixStream>,
@@ -211,7 +211,7 @@ pub(super) async fn write_frame(
     stream.write_all(&with_length(frame)).await
 }
 
-/// Reads one frame, its length before it.
+/// Reads one frame, with its length in front.
 pub(super) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let announced = stream.read_u32().await?;
     let length = usize::try_from(announced).unwrap_or(usize::MAX);
@@ -273,10 +273,10 @@ mod tests {
         let mut answer = outside.clone();
         answer[26..30].copy_from_slice(&[10, 0, 0, 1]);
         answer[30..34].copy_from_slice(&ADDRESS.octets());
-        // From the port that was spoken to, to the one that spoke.
+        // From the port that was addressed, to the one that sent.
         answer[34..38].copy_from_slice(&[0, 9, 0x9c, 0x40]);
         write_frame(&mut passt, &answer).await.unwrap();
-        // From somebody the guest has not spoken to.
+        // From an address to which the guest has not sent.
         answer[26..30].copy_from_slice(&[151, 101, 2, 133]);
         write_frame(&mut passt, &answer).await.unwrap();
         answer[26..30].copy_from_slice(&[151, 101, 2, 132]);

@@ -8,28 +8,28 @@ use pyro_store::VmId;
 pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 pub(super) const PREFIX_LENGTH: u8 = 24;
 pub(super) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
-/// Who asks the host's name server for the guest.
+/// The guest's name server, which forwards to the host's.
 pub(super) const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
 
-/// What a machine's network consists of.
+/// The addresses of a machine's network.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NetworkInfo {
-    /// The device on the host; none is needed.
+    /// The device on the host; there is none.
     pub tap_name: Option<String>,
     /// The guest's address.
     pub guest_ip: Ipv4Addr,
-    /// Where it sends what is not for its own network.
+    /// Its gateway.
     pub gateway_ip: Ipv4Addr,
     /// Its network, such as `10.0.2.0/24`.
     pub subnet_cidr: String,
     /// The address of its network card.
     pub mac_address: String,
-    /// Whom it asks for names.
+    /// Its name servers.
     pub dns_servers: Vec<Ipv4Addr>,
 }
 
 impl NetworkInfo {
-    /// What the network of the machine with this id consists of.
+    /// Returns the addresses for the machine with this id.
     pub fn of(id: &VmId) -> Self {
         let network = ADDRESS.to_bits() >> (32 - PREFIX_LENGTH) << (32 - PREFIX_LENGTH);
         Self {
@@ -43,8 +43,8 @@ impl NetworkInfo {
     }
 }
 
-/// The address of a machine's network card: the machine's id, marked as an address that was made
-/// up for one device. So it is random, and stays what it is however often the machine is told.
+/// The address of a machine's network card: derived from the machine's id, with the bit for locally
+/// administered addresses. So it is random, and stays the same however often it is sent.
 pub(crate) fn mac_address(id: &VmId) -> String {
     let mut bytes = id.as_str().as_bytes().chunks(2).map(|pair| {
         let text = std::str::from_utf8(pair).unwrap_or_default();
@@ -56,9 +56,9 @@ pub(crate) fn mac_address(id: &VmId) -> String {
     })
 }
 
-/// The bit of an address that many devices listen to.
+/// The bit that marks a multicast address.
 const GROUP: u8 = 1;
-/// The bit of an address that no manufacturer gave.
+/// The bit that marks an address which no manufacturer assigned.
 const LOCAL: u8 = 2;
 
 #[cfg(test)]

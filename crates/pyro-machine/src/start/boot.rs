@@ -7,7 +7,7 @@ use crate::machines::{LaunchEvent, Listener, Machines};
 use crate::phases::PhaseClock;
 use crate::vmm::Memory;
 
-/// How often a guest is booted whose clocks are wrong. With a quarter of a processor four in ten are.
+/// How often a guest with wrong clocks is booted. On a quarter of a processor, four in ten are.
 pub(super) const CLOCK_ATTEMPTS: u32 = 16;
 
 impl Machines {

@@ -1,4 +1,4 @@
-//! *Claiming* a machine that is parked.
+//! *Claiming* a parked machine.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::instance::{LeasedMachine, Machine};
 use crate::machines::{LaunchEvent, Listener, Machines};
 use crate::phases::PhaseClock;
 
-/// How long a parked machine may take to become its new user's.
+/// How long it may take to give a parked machine its identity.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
 
 impl Machines {
-    /// Takes a machine over that was restored ahead of time, if there is one.
+    /// Takes over a parked machine, if there is one.
     pub(super) async fn claim(&self, plan: &Plan<'_>, listener: Listener<'_>) -> Option<Machine> {
-        // Those that are parked have no network.
+        // Parked machines have no network.
         if !plan.proved || plan.spec.network {
             return None;
         }

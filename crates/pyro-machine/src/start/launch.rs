@@ -1,5 +1,5 @@
-//! *Launching* turns a specification into a machine whose guest answers and is its own: restored
-//! from a template where there is one, booted where there is none.
+//! *Launching* makes a machine from a specification, with a guest that answers and has its
+//! identity: restored from a template if there is one, booted if not.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ impl Machines {
     /// Must be called on a thread that lives as long as the machine: the VMM dies with it.
     ///
     /// # Errors
-    /// When the machine does not come up; nothing is left of it then.
+    /// When the machine does not start; nothing is left of it then.
     pub async fn launch(
         &self,
         spec: &MachineSpec,
         start: Start,
         listener: Listener<'_>,
     ) -> Result<Machine, Error> {
-        // Who asked for a network is not given a machine without one.
+        // A request for a network fails if there can be none.
         let access = self.access_for(spec)?;
         let slot = self.slot(listener).await?;
         let plan = self.plan(spec, start, Files::Own, access)?;
@@ -38,13 +38,13 @@ impl Machines {
         Ok(machine)
     }
 
-    /// Starts a machine that works on files somebody else keeps, and returns it once its guest is
-    /// ready for commands. Waits at most `patience` for a place among the active machines.
+    /// Starts a machine on an instance's files, and returns it once its guest is ready for
+    /// commands. Waits at most `patience` for a slot.
     ///
     /// Must be called on a thread that lives as long as the machine: the VMM dies with it.
     ///
     /// # Errors
-    /// When the machine does not come up; nothing but the files is left of it then.
+    /// When the machine does not start; only the files are left of it then.
     pub async fn launch_supervised(
         &self,
         spec: &MachineSpec,
@@ -53,7 +53,7 @@ impl Machines {
         patience: Duration,
         listener: Listener<'_>,
     ) -> Result<SupervisedMachine, Error> {
-        // Who asked for a network is not given a machine without one.
+        // A request for a network fails if there can be none.
         let access = self.access_for(spec)?;
         let slot = tokio::time::timeout(patience, self.slot(listener))
             .await
@@ -65,7 +65,7 @@ impl Machines {
         SupervisedMachine::new(machine.into_parts(), slot)
     }
 
-    /// Starts a machine of this process.
+    /// Starts a machine whose VMM is a child of this process.
     async fn start(&self, plan: Plan<'_>, listener: Listener<'_>) -> Result<OwnedMachine, Error> {
         check_file_size(plan.spec)?;
         let started = self.start_on(&plan, listener).await;

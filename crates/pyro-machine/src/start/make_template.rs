@@ -1,4 +1,4 @@
-//! *Making* templates, of machines that are booted for it.
+//! *Making* templates, from machines that are booted for it.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::spec::MachineSpec;
 use crate::template::{Template, TemplateBuilder, TemplateKey, TemplateKind, TemplateLookup};
 use crate::vmm::{Disks, Memory};
 
-/// How long the guest does nothing before it is saved: what the kernel puts off until later,
-/// such as freeing what belonged to commands, every clone would otherwise do first.
+/// How long the guest idles before it is saved: otherwise every clone would first do the work that
+/// the kernel delays, such as freeing what belonged to commands.
 const SETTLE: Duration = Duration::from_secs(1);
 
 impl Machines {
-    /// Makes the templates for machines of this kind, for new ones and for those that have their
-    /// disks, unless they are there, or somebody is at it.
+    /// Makes the templates for machines of this kind, for those with a new disk and for those with
+    /// an existing one, unless they exist or another process makes them.
     ///
     /// # Errors
     /// When it cannot be made; machines are then booted.
@@ -74,7 +74,7 @@ impl Machines {
         }
     }
 
-    /// Boots a machine as far as its kind of template is, and keeps its memory and devices as a template.
+    /// Boots a machine as far as its kind of template requires, and saves its memory and devices.
     async fn make_once(
         &self,
         builder: TemplateBuilder,
@@ -115,9 +115,9 @@ impl Machines {
         drop(turn);
         tokio::time::sleep(SETTLE).await;
         if kind == TemplateKind::Assembled {
-            // What a clone does first is then done shortly before: its files are in the memory, and
-            // about to be written already. And the kernel does not reseed itself in the clone, which
-            // would hide it if the agent did not.
+            // The first work of a clone is thus done shortly before: its files are in memory, and
+            // already queued for writing. And the kernel does not reseed in the clone, which would
+            // hide it if the agent did not.
             machine.renew(self.boot_limit).await?;
         }
         let state = machine.save(self.boot_limit).await;

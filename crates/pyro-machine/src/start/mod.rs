@@ -1,4 +1,4 @@
-//! *Starts* of machines, one verb a file.
+//! *Starts* of machines, a file for each way.
 
 mod boot;
 mod claim;

@@ -16,13 +16,13 @@ use crate::spec::MachineSpec;
 use crate::template::TemplateLookup;
 
 impl Machines {
-    /// Keeps one machine ahead: restores it, warms it up, pauses it, and offers it for `idle` to
-    /// whoever launches one of the same kind; then holds it for as long as it is used. Returns
-    /// whether somebody came for it. Does nothing if there is no template, if one is parked
-    /// already, or if parking another would be too much.
+    /// Parks one machine: restores it, warms it up, pauses it, and offers it for `idle` to
+    /// processes that launch one of the same kind; then holds it while it is used. Returns whether
+    /// it was claimed. Does nothing if there is no template, if one is parked already, or if
+    /// another would exceed the limits.
     ///
     /// # Errors
-    /// When the machine does not come up.
+    /// When the machine does not start.
     pub async fn park(&self, spec: &MachineSpec, idle: Duration) -> Result<bool, Error> {
         let access = self.access_for(spec)?;
         let plan = self.plan(spec, Start::Restore, Files::Own, access)?;
@@ -44,9 +44,9 @@ impl Machines {
         let mut machine = self
             .restore_from(&template, key.kind(), &plan, PhaseClock::start(), &|_| {})
             .await?;
-        // Its VMM has the files open: nobody needs them kept.
+        // Its VMM has the files open, so the template need not be locked.
         drop(template);
-        // What is translated once is not translated again: commands, and the way to them.
+        // Translates the code of commands, and of starting them, ahead of time.
         warm_up(&mut machine).await?;
         machine.renew(self.boot_limit).await?;
         warm_up(&mut machine).await?;
@@ -56,10 +56,9 @@ impl Machines {
     }
 }
 
-/// Offers the paused machine at `place` for `idle`, and keeps it until whoever came for it
-/// lets go.
+/// Offers the paused machine at `place` for `idle`, and keeps it until its user releases it.
 async fn offer(machine: OwnedMachine, place: ParkingSlot, idle: Duration) -> io::Result<bool> {
-    // Dropped from the last to the first, should this be: the process before what it uses.
+    // On an early return these drop in reverse: the process before the files it uses.
     let MachineParts {
         directory,
         last: PostMortem {
@@ -72,7 +71,7 @@ async fn offer(machine: OwnedMachine, place: ParkingSlot, idle: Duration) -> io:
         guest,
         ..
     } = machine.into_parts();
-    // What the guest says from now on is for whoever comes.
+    // From now on the guest's messages are for the process that claims the machine.
     drop(guest);
     let resume = async || {
         control.send("cont", &json!({}));
@@ -84,7 +83,7 @@ async fn offer(machine: OwnedMachine, place: ParkingSlot, idle: Duration) -> io:
     if let Some(lease) = lease {
         until_released(lease).await;
     }
-    // In this order: the process, then what it uses.
+    // In this order: the process, then the files that it uses.
     drop((vmm, console, vmm_messages, directory));
     Ok(claimed)
 }

@@ -1,4 +1,4 @@
-//! A *plan* is what one start goes by: what there is to know of the host for it is found out once.
+//! A *plan* contains the facts about the host that one start needs, each determined once.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::spec::MachineSpec;
 use crate::template::TemplateKey;
 use crate::vmm::Memory;
 
-/// What a machine is started by.
+/// The facts for one start.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
     pub(super) spec: &'a MachineSpec,
@@ -24,16 +24,16 @@ pub(super) struct Plan<'a> {
     pub(super) platform: Platform,
     /// Whether guests are proved to run on this platform.
     pub(super) proved: bool,
-    /// What its template is found by; `None` if it is to be booted.
+    /// The key of its template; `None` if it is to be booted.
     pub(super) template: Option<TemplateKey>,
-    /// What its network is made with, if it is to have one.
+    /// What its network needs, if it is to have one.
     pub(super) access: Option<Access>,
-    /// When it was begun.
+    /// The beginning of the start.
     pub(super) begun: Instant,
 }
 
 impl Machines {
-    /// Finds out what a start needs to know.
+    /// Determines the facts for a start.
     pub(super) fn plan<'a>(
         &self,
         spec: &'a MachineSpec,
@@ -60,10 +60,10 @@ impl Machines {
 }
 
 impl Plan<'_> {
-    /// The same without the host's hardware: its guest is emulated.
+    /// The same plan without hardware: the guest is emulated.
     pub(super) fn emulated(self) -> Result<Self, Error> {
         let platform = self.platform.emulated();
-        // The private disk may have been made since.
+        // The private disk may have been made meanwhile.
         let kind = self.files.template_kind();
         let key = |_| TemplateKey::new(&platform, self.spec, kind);
         Ok(Self {
@@ -73,10 +73,10 @@ impl Plan<'_> {
         })
     }
 
-    /// What a parked machine has to be that can be this one: it was started with what its user
-    /// requires in force.
+    /// The kind of parked machine that fits: its template, and the pieces of isolation that its
+    /// user requires.
     pub(super) fn parked_kind(&self) -> Option<String> {
-        // A digit for each, in one order, whatever the user's: the path of a socket may not be long.
+        // One digit for each piece, in a fixed order, because the path of a socket must be short.
         let required = Piece::ALL
             .into_iter()
             .filter(|piece| self.platform.required.contains(piece))

@@ -13,8 +13,8 @@ use crate::template::{Template, TemplateKey, TemplateKind, TemplateLookup};
 use crate::vmm::Memory;
 
 impl Machines {
-    /// Restores a machine from its template. `None` if it is to be booted, and if there is no
-    /// template and none can be made now: booting works without one.
+    /// Restores a machine from its template. `None` if it is to be booted: on request, or because
+    /// there is no template and none can be made now.
     pub(super) async fn restore(
         &self,
         plan: &Plan<'_>,
@@ -39,8 +39,8 @@ impl Machines {
                         clock.end("template");
                         template
                     }
-                    // What is too slow, or wrong in the guest, is so without a template too. A VMM
-                    // that died may have died of a disk that its memory did not fit on.
+                    // Slowness, or a fault in the guest, occurs without a template too. A VMM that
+                    // died may have died because its memory did not fit on the disk.
                     Err(
                         error @ (Error::BootTimedOut { .. }
                         | Error::GuestSetup { .. }
@@ -64,15 +64,15 @@ impl Machines {
                 template.was_restored();
                 Ok(Some(machine))
             }
-            // A busy host is no fault of the template. One that hangs does so again.
+            // A first timeout may be due to a busy host. A template that hangs does so again.
             Err(error @ Error::BootTimedOut { .. }) if !template.timed_out_before() => {
                 tracing::warn!(%error, tails = ?error.tails(), "a clone did not answer in time");
                 Ok(None)
             }
-            // A disk of its own is mounted after that: where it cannot be, another machine can be
-            // restored all the same.
+            // Here the machine mounts an existing disk: if that fails, other machines can still be
+            // restored.
             Err(error @ Error::GuestSetup { .. }) if key.kind() == TemplateKind::Bare => Err(error),
-            // What a clone cannot be made of is of no use to the next one either.
+            // A template that fails for one clone fails for the next one too.
             Err(error) if error.is_of_the_start() || matches!(error, Error::Template { .. }) => {
                 tracing::warn!(%error, tails = ?error.tails(), "a template does not restore");
                 template.discard();
@@ -82,8 +82,8 @@ impl Machines {
         }
     }
 
-    /// Finds a template, or waits for whoever makes it: a guest that boots beside it would take the
-    /// processor from it, and have less of one itself.
+    /// Finds a template, or waits while another process makes it: a guest that boots at the same
+    /// time would compete with it for the processor.
     async fn find_or_wait(
         &self,
         platform: &Platform,
@@ -94,7 +94,7 @@ impl Machines {
         let mut told = false;
         loop {
             let found = self.templates(platform).find(key.as_str());
-            // Whoever makes it may have been stopped.
+            // The process that makes it may have been stopped.
             if !matches!(found, TemplateLookup::Busy) || begun.elapsed() > self.boot_limit {
                 return found;
             }
@@ -108,7 +108,7 @@ impl Machines {
         }
     }
 
-    /// Restores a machine from this template, which is of this kind.
+    /// Restores a machine from a template of this kind.
     pub(super) async fn restore_from(
         &self,
         template: &Template,
@@ -120,7 +120,7 @@ impl Machines {
         let device_state = template.state()?;
         let directory = self.new_directory(listener)?;
         let files = plan.files;
-        // A machine whose root file system is assembled goes on with the disk it was assembled on.
+        // An assembled root file system continues on a copy of its disk.
         let assembled = (kind == TemplateKind::Assembled).then(|| template.disk());
         let disks = files.lay_out(kind, assembled.as_deref(), &directory, &self.base_dir)?;
         clock.end("disk");

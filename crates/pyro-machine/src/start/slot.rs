@@ -1,5 +1,5 @@
-//! The *places* of active machines, and turns to boot: who finds none waits in line, and leaves it
-//! when he gives up.
+//! *Slots* of active machines, and turns to boot. A launch that finds none free waits in line, and
+//! leaves the line when its future is dropped.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use tokio::sync::oneshot;
 use crate::Error;
 use crate::machines::{LaunchEvent, Listener, Machines};
 
-/// How long to wait before looking again whether a template is there, or a turn to boot.
+/// How long to wait before checking again for a template, or for a turn to boot.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// How long a wait for a place may take before anybody is told: somebody may only have looked.
+/// How long a wait for a slot is not reported: another process may only be checking it.
 const UNSAID_WAIT: Duration = Duration::from_millis(100);
 
 impl Machines {
-    /// Takes a place among the active machines.
+    /// Takes a slot.
     pub(super) async fn slot(&self, listener: Listener<'_>) -> Result<Slot, Error> {
         let slots = Slots::new(self.base_dir.join("slots"), self.active_limit);
         if let Some(slot) = slots.try_take()? {
@@ -26,8 +26,8 @@ impl Machines {
             program: "a thread that waits for a place".into(),
             source,
         };
-        // A thread of our own: a runtime that ends waits for those of its pool. It hears of it when
-        // nobody wants the place any more: the other end of the pipe is closed then.
+        // A thread of its own, because a runtime that shuts down waits for its pool. When the
+        // future is dropped, the other end of the pipe is closed, which ends the thread's wait.
         let (given_up, _waits) = std::io::pipe().map_err(waits_failed)?;
         let (sender, mut receiver) = oneshot::channel();
         std::thread::Builder::new()
@@ -48,8 +48,8 @@ impl Machines {
         Ok(taken.expect("it is not given up while it is waited for"))
     }
 
-    /// Waits for a turn to boot; there is one for each processor. A kernel that boots and has to
-    /// share a processor gets its timers wrong: of fifty that boot at once on two processors, most
+    /// Waits for a turn to boot; there is one for each processor. A kernel that shares a processor
+    /// while it boots gets its timers wrong: of fifty that boot at once on two processors, most
     /// would boot in vain.
     pub(super) async fn turn(&self) -> Result<Slot, Error> {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

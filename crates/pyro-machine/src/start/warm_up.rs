@@ -1,4 +1,4 @@
-//! The *warm-up* of a machine that others are cloned from, or that is handed on.
+//! The *warm-up* of a machine that becomes a template or is parked.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use crate::Error;
 use crate::guest::{Command, Streams};
 use crate::instance::OwnedMachine;
 
-/// Run once before the machine is saved: the pages of what is used most are then in its memory.
+/// Run once before the machine is saved, so that the most used pages are in its memory.
 const WARM_UP: &str = "for program in true sh cat ls env uname id; do $program </dev/null; done; \
                        git --version; python3 -c 1; sh -c 'sh -c true'; true";
 const WARM_UP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs the commands whose pages, and translations, a clone shall find.
+/// Runs the commands whose pages, and translations, clones need.
 pub(super) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
     let command = Command {
         argv: vec!["/bin/sh".into(), "-c".into(), WARM_UP.into()],
@@ -27,7 +27,7 @@ pub(super) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
     if let Ok(ran) = deadline.bound(machine.run(&command, streams)).await {
         return ran.map(|_| ());
     }
-    // Clones will have to do more, and work all the same.
+    // Clones then do more, and still work.
     tracing::warn!("the guest was not warmed up in time");
     Ok(())
 }

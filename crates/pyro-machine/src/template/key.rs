@@ -13,7 +13,7 @@ use crate::spec::MachineSpec;
 use crate::vmm::qemu::{Channels, command_line};
 use crate::vmm::{Disks, Memory};
 
-/// What the template for machines of one kind is found by.
+/// Identifies the template for machines of one kind.
 #[derive(Clone, Debug)]
 pub(crate) struct TemplateKey {
     kind: TemplateKind,
@@ -31,10 +31,10 @@ impl TemplateKey {
             agent: 0,
             console: 0,
             control: 0,
-            // A network is no part of it.
+            // The template does not depend on a network.
             network: None,
         };
-        // The rate is measured, a little differently each time; it cannot change while the host runs.
+        // Each measurement of the rate differs a little; the rate is constant until a reboot.
         let timeless = Platform {
             tsc_khz: 0,
             ..platform.clone()
@@ -58,7 +58,7 @@ impl TemplateKey {
             let stamp = Stamp::of(file).map_err(|error| Error::template(file, &error))?;
             digest.update(format!("\0{}\0{stamp:?}", file.display()));
         }
-        // Half of it is more than enough to tell a user's templates apart.
+        // Half of the digest is more than enough to distinguish a user's templates.
         let digest = digest.finalize()[..16]
             .iter()
             .map(|byte| format!("{byte:02x}"))

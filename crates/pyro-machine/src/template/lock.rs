@@ -1,7 +1,7 @@
-//! The *lock* of a template: held by many who restore from it, or by one who makes or removes it.
+//! The *lock* of a template: shared while restoring from it, exclusive while making or removing it.
 //!
-//! It is a file beside the template's directory, which is removed with it. So who has locked one
-//! looks whether it is still the one that others find.
+//! It is a file beside the template's directory, and is removed with it. So after locking one, a
+//! process checks that the file is still at its path.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,38 +11,38 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
-/// How often a lock is looked for that is removed as it is found.
+/// How often to retry if the file is removed before it is locked.
 const ATTEMPTS: u32 = 10;
 
-/// A lock that is held.
+/// A lock that this process holds.
 #[derive(Debug)]
 pub(crate) struct TemplateLock {
     file: File,
 }
 
 impl TemplateLock {
-    /// Takes the lock of the template at `path` for oneself; `None` if somebody holds it.
+    /// Takes the exclusive lock of the template at `path`; `None` if it is held.
     pub(crate) fn exclusive(path: &Path) -> io::Result<Option<Self>> {
         Self::take(path, FlockOperation::NonBlockingLockExclusive)
     }
 
-    /// Takes it with others who restore from the template; `None` if somebody makes or removes it.
+    /// Takes the shared lock; `None` if another process makes or removes the template.
     pub(crate) fn shared(path: &Path) -> io::Result<Option<Self>> {
         Self::take(path, FlockOperation::NonBlockingLockShared)
     }
 
-    /// Where it is.
+    /// The path of a template's lock.
     pub(crate) fn path_of(template: &Path) -> PathBuf {
         template.with_extension("lock")
     }
 
-    /// Lets others restore too. In between it is nobody's for a moment. Returns whether it is ours.
+    /// Makes the lock shared. It may be free for a moment in between. Returns whether it is held.
     pub(crate) fn share(&self) -> bool {
         flock(&self.file, FlockOperation::NonBlockingLockShared).is_ok()
     }
 
-    /// Takes it for oneself, unless others restore. Returns whether it is ours alone; if not, it may
-    /// be nobody's.
+    /// Makes the lock exclusive, unless others restore. Returns whether it is; if not, it may have
+    /// been lost.
     pub(crate) fn claim(&self) -> bool {
         flock(&self.file, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
@@ -70,8 +70,8 @@ impl TemplateLock {
     }
 }
 
-/// By an unlock, and not by closing the file alone: a process that another thread is starting has the
-/// file open too, until it becomes its program.
+/// Unlocks explicitly, because closing the file is not enough: between `fork` and `exec`, a child
+/// process that another thread starts has the file open too.
 impl Drop for TemplateLock {
     fn drop(&mut self) {
         let _ = flock(&self.file, FlockOperation::Unlock);

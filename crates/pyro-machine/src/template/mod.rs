@@ -1,10 +1,10 @@
 //! A *template* is a machine that was booted, prepared and warmed up once: its memory as a sparse
-//! file, the state of its devices, its disk. Clones map the memory privately and go on from
-//! there.
+//! file, the state of its devices, its disk. Clones map the memory privately and continue from that
+//! state.
 //!
-//! QEMU checks next to nothing when it restores: another image, another processor, another number
+//! QEMU verifies next to nothing when it restores: another image, another processor, another number
 //! of them "work", or hang. So a template is found only by a digest of everything it depends on,
-//! and used only if its files are, to the inode and the nanosecond, those that were saved.
+//! and used only if its files are unchanged, to the inode and the nanosecond.
 
 mod key;
 mod kind;

@@ -1,4 +1,4 @@
-//! The *record* of a template says what belongs to it, and how that was when it was saved.
+//! The *record* of a template lists its files, and their stamps when it was saved.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stamp::Stamp;
 
-/// To be raised when templates of an older pyro must not be used any more.
+/// Increased when templates of older versions must not be used any more.
 pub(super) const FORMAT: u32 = 2;
 
 pub(super) const RECORD: &str = "template.json";
@@ -15,18 +15,18 @@ pub(super) const MEMORY: &str = "memory";
 pub(super) const STATE: &str = "state";
 pub(super) const DISK: &str = "disk.ext4";
 
-/// What is written down about a template, last of all.
+/// The record of a template, written last.
 #[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Record {
     pub(super) format: u32,
-    /// The host's boot: device state is not carried over to another one.
+    /// The host's boot: device state is not used after a reboot.
     pub(super) boot_id: String,
     pub(super) memory: Stamp,
     pub(super) state: Stamp,
     pub(super) disk: Stamp,
 }
 
-/// Checks that everything is as it was saved.
+/// Checks that all files are unchanged.
 pub(super) fn verify(path: &Path, boot_id: &str) -> Result<(), ()> {
     let record: Record = read_record(&path.join(RECORD)).ok_or(())?;
     let same =

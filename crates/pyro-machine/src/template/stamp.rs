@@ -1,4 +1,4 @@
-//! The *stamp* of a file is what changes when the file does.
+//! The *stamp* of a file: the metadata that change when the file does.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// What changes when a file does.
+/// The metadata that change when a file does.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Stamp {
     inode: u64,

@@ -1,4 +1,4 @@
-//! The *store* of templates: who finds, makes and removes them.
+//! The *store* of templates: finds, makes and removes them.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,39 +13,39 @@ use super::record::{DISK, FORMAT, MEMORY, RECORD, Record, STATE, verify};
 use super::stamp::Stamp;
 use crate::Error;
 
-/// What all templates of a user may take on disk. The least recently used go first.
+/// The limit on the disk space of a user's templates. The least recently used go first.
 const SPACE_LIMIT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
-/// What must be free to make one: four times what one takes.
+/// The free space that is needed to make one: four times the size of one.
 const SPACE_NEEDED_BYTES: u64 = 512 * 1024 * 1024;
-/// There, if the last clone did not answer in time.
+/// The file exists if the last clone did not answer in time.
 const TIMED_OUT: &str = "timed-out";
 
 /// All templates of a user.
 #[derive(Debug)]
 pub(crate) struct Templates {
     directory: PathBuf,
-    /// The host's boot, beyond which no template is used.
+    /// The host's boot: no template is used after a reboot.
     boot_id: String,
 }
 
-/// A template whose files were verified, and are not removed while this lives.
+/// A template whose files were verified; it is not removed while this lives.
 #[derive(Debug)]
 pub(crate) struct Template {
     path: PathBuf,
-    /// `None` where locks cannot be written, and templates neither.
+    /// `None` if the directory is read-only, so that neither locks nor templates can be written.
     lock: Option<TemplateLock>,
 }
 
-/// What there is for a kind of machine.
+/// The result of looking for a template.
 #[derive(Debug)]
 pub(crate) enum TemplateLookup {
     /// A template.
     Template(Template),
-    /// None; whoever holds this may make it.
+    /// There is none; the holder of this may make it.
     Missing(TemplateBuilder),
-    /// None yet: somebody else makes it, or removes it at this moment.
+    /// There is none yet: another process is making or removing it.
     Busy,
-    /// None, and none can be made: the directory cannot be written, or is full.
+    /// There is none, and none can be made: the directory is read-only, or full.
     Unavailable,
 }
 
@@ -53,7 +53,7 @@ pub(crate) enum TemplateLookup {
 #[derive(Debug)]
 pub(crate) struct TemplateBuilder {
     path: PathBuf,
-    /// Where it is made; renamed when it is done, removed when it is not.
+    /// The directory in which it is made; renamed when it is complete, removed otherwise.
     partial: tempfile::TempDir,
     boot_id: String,
     lock: TemplateLock,
@@ -78,19 +78,19 @@ impl Templates {
         })
     }
 
-    /// Keeps a template that is there from being removed. Another may be there by now, or none.
+    /// Locks an existing template against removal. By then it may have been replaced, or removed.
     fn hold(&self, path: PathBuf) -> io::Result<TemplateLookup> {
         let lock = match TemplateLock::shared(&path) {
             Ok(Some(lock)) => Some(lock),
             Ok(None) => return Ok(TemplateLookup::Busy),
-            // Nobody can remove one either.
+            // Then it cannot be removed either.
             Err(error) if cannot_be_written(&error) => None,
             Err(error) => return Err(error),
         };
         if verify(&path, &self.boot_id).is_err() {
             return Ok(TemplateLookup::Busy);
         }
-        // When it was last used decides what goes first; not knowing does no harm.
+        // The time of the last use decides which is removed first; without it nothing breaks.
         let _ = File::open(path.join(RECORD)).and_then(|record| {
             record.set_times(fs::FileTimes::new().set_accessed(SystemTime::now()))
         });
@@ -105,7 +105,7 @@ impl Templates {
         let Some(lock) = TemplateLock::exclusive(&path)? else {
             return Ok(TemplateLookup::Busy);
         };
-        // Somebody may have made it since it was looked for.
+        // Another process may have made it in the meantime.
         if verify(&path, &self.boot_id).is_ok() {
             drop(lock);
             return self.hold(path);
@@ -123,14 +123,14 @@ impl Templates {
         }))
     }
 
-    /// Removes templates that cannot be used any more, and returns their names, sorted.
+    /// Removes templates that are no longer usable, and returns their names, sorted.
     pub(crate) fn prune(&self) -> Vec<String> {
         let mut removed = Vec::new();
         for path in self.all() {
             if verify(&path, &self.boot_id).is_ok() {
                 continue;
             }
-            // One that is being made is not finished yet, which is no reason to remove it.
+            // A locked one may be in the making, and is not removed.
             let Ok(Some(_lock)) = TemplateLock::exclusive(&path) else {
                 continue;
             };
@@ -165,7 +165,7 @@ impl Templates {
         }
     }
 
-    /// Makes room: the least recently used templates go until the rest is small enough.
+    /// Removes the least recently used templates until the rest is within the limit.
     fn evict(&self) {
         let used = |path: &PathBuf| {
             fs::metadata(path.join(RECORD))
@@ -180,7 +180,7 @@ impl Templates {
             if total <= SPACE_LIMIT_BYTES {
                 continue;
             }
-            // One that somebody restores from is used.
+            // A locked one is in use.
             if let Ok(Some(_lock)) = TemplateLock::exclusive(&path)
                 && let Err(error) = remove(&path)
             {
@@ -214,8 +214,8 @@ impl Template {
         fs::read(self.path.join(STATE)).map_err(|error| Error::template(&self.path, &error))
     }
 
-    /// Notes that a clone did not answer in time. Returns whether that is noted already, of a clone
-    /// since the last that did.
+    /// Notes that a clone did not answer in time. Returns whether that was noted before, since the
+    /// last clone that did answer.
     pub(crate) fn timed_out_before(&self) -> bool {
         let noted = File::options()
             .write(true)
@@ -225,14 +225,14 @@ impl Template {
         noted.is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
     }
 
-    /// Notes that a clone of it works.
+    /// Notes that a clone works.
     pub(crate) fn was_restored(&self) {
-        // Nearly always there is nothing to remove.
+        // Usually the file does not exist.
         let _ = fs::remove_file(self.path.join(TIMED_OUT));
     }
 
-    /// Removes it, unless others restore from it: it may be our own machine that fails. Clones that
-    /// run are not affected: they hold its files open.
+    /// Removes the template, unless others restore from it: the failure may be this machine's own.
+    /// Running clones are not affected, because they hold its files open.
     pub(crate) fn discard(self) {
         if self.lock.as_ref().is_some_and(|lock| !lock.claim()) {
             return;
@@ -244,7 +244,7 @@ impl Template {
 }
 
 impl TemplateBuilder {
-    /// Makes the file in which the machine shall keep its memory: it may open what is there.
+    /// Creates the file for the machine's memory: the VMM may open only existing files.
     pub(crate) fn memory(&self) -> Result<PathBuf, Error> {
         let path = self.partial.path().join(MEMORY);
         File::options()
@@ -256,7 +256,7 @@ impl TemplateBuilder {
         Ok(path)
     }
 
-    /// Says why no template comes of it.
+    /// Returns the error for a template that cannot be made.
     pub(crate) fn unusable(&self, detail: String) -> Error {
         Error::Template {
             path: self.path.clone(),
@@ -264,13 +264,13 @@ impl TemplateBuilder {
         }
     }
 
-    /// Where the machine's disk shall be.
+    /// The path for the machine's disk.
     pub(crate) fn disk(&self) -> PathBuf {
         self.partial.path().join(DISK)
     }
 
-    /// Makes a template of what a machine has left that is gone: its memory, its disk, and the
-    /// `state` of its devices.
+    /// Makes a template from what an ended machine has left: its memory, its disk, and the `state`
+    /// of its devices.
     pub(crate) fn finish(self, state: &[u8]) -> Result<Template, Error> {
         let failed = |error| Error::template(&self.path, &error);
 
@@ -278,7 +278,7 @@ impl TemplateBuilder {
         create_private_file(&kept(STATE))
             .and_then(|mut file| file.write_all(state))
             .map_err(failed)?;
-        // What is there is complete, or it is not there.
+        // The record and the rename come last, so that a visible template is complete.
         let partial = self.partial.path();
         let stamp = |name: &str| Stamp::of(&kept(name)).map_err(failed);
         let record = Record {
@@ -293,7 +293,7 @@ impl TemplateBuilder {
         if let Some(parent) = self.path.parent() {
             Templates::new(parent.to_owned(), self.boot_id.clone()).evict();
         }
-        // Whoever makes another now removes this one first only if it does not verify.
+        // From here on, another maker removes this template only if it does not verify.
         let lock = self.lock.share().then_some(self.lock);
         Ok(Template {
             path: self.path,
@@ -303,7 +303,7 @@ impl TemplateBuilder {
 }
 
 const PARTIAL: &str = ".partial-";
-/// What is being removed.
+/// The prefix of templates that are being removed.
 const TRASH: &str = ".trash-";
 
 fn partial_prefix(path: &Path) -> String {
@@ -318,7 +318,7 @@ fn is_hidden(path: &Path) -> bool {
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// Removes what was left by those who died while they made a template, or removed one.
+/// Removes what processes have left that died while they made or removed a template.
 pub(crate) fn sweep(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
@@ -337,7 +337,7 @@ pub(crate) fn sweep(directory: &Path) {
     }
 }
 
-/// Whether a directory is one that we cannot write to.
+/// Whether the error says that the directory cannot be written.
 fn cannot_be_written(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -345,7 +345,7 @@ fn cannot_be_written(error: &io::Error) -> bool {
     )
 }
 
-/// Whether nobody holds the lock, which is also true of one that is gone.
+/// Whether the lock is free or does not exist.
 fn is_free(lock: &Path) -> bool {
     match File::options().write(true).open(lock) {
         Ok(lock) => lock.try_lock().is_ok(),
@@ -353,12 +353,12 @@ fn is_free(lock: &Path) -> bool {
     }
 }
 
-/// Removes a template: first from where it would be found, then from the disk.
+/// Removes a template: first by a rename, so that it is not found, then from the disk.
 fn remove(path: &Path) -> io::Result<()> {
     let trash = path.with_file_name(format!("{TRASH}{}", VmId::random()));
     match fs::rename(path, &trash) {
         Ok(()) => {
-            // What is out of the way and cannot be removed now is removed by the next sweep.
+            // The next sweep removes what cannot be removed now.
             delete(&trash);
             Ok(())
         }
@@ -367,7 +367,7 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes what is at `path`, whatever somebody may have put there.
+/// Removes a file or a directory.
 fn delete(path: &Path) {
     let removed = fs::remove_dir_all(path).or_else(|_| fs::remove_file(path));
     if let Err(error) = removed {
@@ -375,7 +375,7 @@ fn delete(path: &Path) {
     }
 }
 
-/// Whether a template fits. A VMM whose memory is in a file dies when that cannot grow.
+/// Whether there is room for a template. A VMM dies if its memory's file cannot grow.
 fn has_room(directory: &Path) -> io::Result<bool> {
     let space = rustix::fs::statvfs(directory)?;
     Ok(space.f_bavail.saturating_mul(space.f_frsize) >= SPACE_NEEDED_BYTES)

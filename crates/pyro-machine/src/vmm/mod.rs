@@ -1,5 +1,5 @@
-//! The *VMM* is the process on the host in which a machine runs. What is one VMM's alone is in a
-//! module of its name.
+//! The *VMM* is the process on the host in which a machine runs. Code for one particular VMM is in
+//! a module of its name.
 
 pub(crate) mod qemu;
 mod resources;

@@ -1,16 +1,16 @@
-//! The *resources* of a VMM: what one machine of its own is given to work on.
+//! The *resources* of a VMM: the memory and the disks of one machine.
 
 use std::path::Path;
 
-/// Where the guest's memory is.
+/// The location of the guest's memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Memory<'a> {
-    /// Nowhere but in the VMM.
+    /// Anonymous memory of the VMM.
     Anonymous,
-    /// In a file, which keeps it: a template is being made.
+    /// A file, which keeps the memory: a template is being made.
     Kept(&'a Path),
-    /// A private copy of what a template kept, made page by page as the guest writes. The device
-    /// state is to come.
+    /// A private mapping of a template's memory, copied page by page as the guest writes. The
+    /// device state follows.
     Copied(&'a Path),
 }
 
@@ -19,6 +19,6 @@ pub(crate) enum Memory<'a> {
 pub(crate) struct Disks<'a> {
     /// The private one.
     pub(crate) private: &'a Path,
-    /// What the machine's files begin with, if it may have such.
+    /// The seed's disk, or an empty one, if the machine has such a disk.
     pub(crate) seed: Option<&'a Path>,
 }

@@ -1,6 +1,6 @@
 //! The *conformance server* is the MCP server with another offer: the tools, resources and prompts
-//! that the protocol's conformance suite asks for. All else, transports, dispatch, progress,
-//! errors, tasks, is what the real one has, so that the suite examines that.
+//! that the protocol's conformance suite expects. Everything else (transports, dispatch, progress,
+//! errors, tasks) is the real server's, so that the suite tests it.
 //!
 //! `conformance_server ADDRESS:PORT TOKEN`
 
@@ -15,7 +15,7 @@ use pyro_engine::{Config, Permissions};
 use pyro_mcp::{Endpoint, HttpServer, Offer};
 use tokio_util::sync::CancellationToken;
 
-/// Less than what the suite calls slow takes.
+/// Less than the duration of the suite's slow tools.
 const TASK_AFTER: Duration = Duration::from_millis(500);
 
 fn main() -> Result<(), Box<dyn Error>> {

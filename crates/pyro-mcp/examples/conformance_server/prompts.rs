@@ -1,4 +1,4 @@
-//! The prompts that the suite asks for.
+//! The prompts that the suite requests.
 
 use pyro_mcp::{Arguments, Prompt};
 use rmcp::model::{ContentBlock, PromptArgument, PromptMessage, ResourceContents, Role};

@@ -41,7 +41,7 @@ impl Readable for Fixture {
     }
 }
 
-/// What is at an address: text, or bytes in base64.
+/// Returns the content at an address: text, or bytes in base64.
 pub(crate) fn text(uri: &str) -> Result<String, Error> {
     let id = uri.strip_prefix("test://template/");
     let id = id.and_then(|rest| rest.strip_suffix("/data"));

@@ -72,7 +72,7 @@ fixture!("test_logging_tool", Logging {}, |_this, context| {
     Ok("done".into())
 });
 
-// The client could be asked something, but is not: agents run unattended.
+// The server could ask the client something, but does not: agents run unattended.
 fixture!(
     "test_streaming_elicitation",
     Streaming {},
@@ -118,8 +118,8 @@ fixture!("protocol_error_job", BrokenJob {}, |_this, _context| {
     Ok(number.to_string())
 });
 
-// Nothing is asked before something is deleted either. An answer that a client gives all the same
-// is acknowledged.
+// Nothing is asked before a deletion either. An answer that a client sends all the same is
+// acknowledged.
 fixture!(
     "confirm_delete",
     ConfirmDelete { filename: String },
@@ -210,7 +210,7 @@ pub(crate) fn all() -> Vec<Tool> {
         .iter()
         .map(|entry| Tool::new(entry, false))
         .collect();
-    // The schemas of ours are put in the plainest form; this is about one that is not.
+    // The schemas of operations are put in the plainest form; this test needs one that is not.
     let mut contact = Tool::new(&CONTACT, false);
     if let Value::Object(schema) = (CONTACT.input_schema)().to_value() {
         contact.definition.input_schema = Arc::new(schema);

@@ -11,8 +11,8 @@ use crate::Error;
 use crate::instance::find::Instance;
 use crate::instance::wire::{PIECE_BYTES, Reply, Request, request_line, write_input};
 
-/// Carries out a call whose input is at hand. Its output goes to `output` as it comes. If this is
-/// dropped, the guest ends the call.
+/// Carries out a call whose input is in memory. Its output goes to `output` as it comes. If the
+/// future is dropped, the guest ends the call.
 pub(crate) async fn call(
     instance: &Instance,
     call: &Call,
@@ -48,19 +48,18 @@ pub(crate) async fn call(
     tokio::select! {
         biased;
         answer = &mut received => answer,
-        // A supervisor that takes no more says why.
+        // A supervisor that stops reading sends the reason.
         _ = &mut sent => received.await,
     }
 }
 
-/// An unpacking that is under way, for a thread that may block. What is written to it is the
-/// archive.
+/// An unpacking in progress, for a thread that may block. The archive is written to it.
 pub(crate) struct Push {
     connection: StdUnixStream,
 }
 
 impl Push {
-    /// Begins one.
+    /// Begins an unpacking.
     pub(crate) fn begin(instance: &Instance, destination: &str) -> Result<Self, Error> {
         check_version(instance)?;
         let mut connection = connect_now(instance).map_err(|_| gone(instance))?;
@@ -73,14 +72,14 @@ impl Push {
         Ok(Self { connection })
     }
 
-    /// What ends the transfer when it is dropped.
+    /// Returns the handle that ends the transfer when it is dropped.
     pub(crate) fn hang_up(&self) -> io::Result<HangUp> {
         Ok(HangUp(self.connection.try_clone()?))
     }
 
-    /// Waits for the guest to have everything in its place.
+    /// Waits until the guest has moved all files to their places.
     pub(crate) fn end(mut self, instance: &Instance) -> Result<(), Error> {
-        // It fails if the supervisor has hung up, which says why.
+        // It fails if the supervisor has hung up; its reply gives the reason.
         let _sent = self.connection.write_all(&0_u32.to_le_bytes());
         let mut answer = Vec::new();
         let mut reader = StdBufReader::new(&self.connection);

@@ -1,4 +1,4 @@
-//! Commands in a VM that is supervised, and their output.
+//! Commands in a running instance, and their output.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -27,9 +27,9 @@ pub(crate) struct Outputs<'a> {
     pub(crate) stderr: Output<'a>,
 }
 
-/// Runs a command to its end, with the caller's streams; returns the output too if there is no
-/// other place for it. The command goes on without us if we die, and is ended if the caller does
-/// not want it any more.
+/// Runs a command to its end, with the caller's streams; returns the output if the caller gave no
+/// streams for it. The command keeps running if this process dies, and is killed if the caller
+/// drops the call.
 pub(crate) async fn exec(
     instance: &Instance,
     command: &str,
@@ -52,7 +52,7 @@ pub(crate) async fn exec(
     if let Some(reason) = exit.and_then(|exit| exit.not_flushed.as_ref()) {
         context.listener.tell(not_flushed(reason));
     }
-    // Who is told that there was more is told enough.
+    // Truncated output already tells the caller that there was more.
     let is_known = |captured: &CapturedOutput| captured.truncated_from_bytes.is_some();
     match &entry.exit {
         Some(exit) if exit.dropped_bytes > 0 && !printed.iter().any(is_known) => {
@@ -84,7 +84,7 @@ async fn exec_with(
         stdin: stdin.is_some(),
         token: Some(token.clone()),
     };
-    // From now on it may run, whether or not we come to hear of it.
+    // From now on the command may run, even if no reply arrives.
     let mut unwanted = KillOnDrop {
         instance,
         end: Some(Request::Abandon { token }),
@@ -111,15 +111,15 @@ async fn exec_with(
         result = output => result,
         error = input => return Err(error.into()),
     };
-    // Whose output gets nowhere goes on no longer than whose caller has gone.
+    // A command whose output cannot be delivered is killed, like one whose caller is gone.
     if !result.as_ref().is_err_and(Error::is_of_output) {
         unwanted.disarm();
     }
     result
 }
 
-/// Sends a command its input, to the end of it. Fails only when the input does: what the command
-/// does not read is nobody's business.
+/// Sends a command its input, to the end of it. Fails only if reading the input fails: a command
+/// need not read all of it.
 async fn send_input(
     stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,
     writer: &mut OwnedWriteHalf,
@@ -146,10 +146,10 @@ pub(crate) async fn follow(
     pass_on(instance, sequence, &mut reader, outputs).await
 }
 
-/// Ends a command whose caller has lost interest in it.
+/// Kills a command when its caller drops the call.
 struct KillOnDrop<'a> {
     instance: &'a Instance,
-    /// What ends it, by the name under which it is known so far. Nothing, once it is wanted.
+    /// The request that ends it: by token, then by number. `None` once it is disarmed.
     end: Option<Request>,
 }
 
@@ -168,7 +168,7 @@ impl Drop for KillOnDrop<'_> {
     }
 }
 
-/// Passes on what a command prints, as its supervisor says that there is more.
+/// Passes a command's output on whenever the supervisor reports more.
 async fn pass_on(
     instance: &Instance,
     sequence: u64,
@@ -178,11 +178,11 @@ async fn pass_on(
     let history = instance.history();
     let mut tail = Tail::open(&history, sequence)?;
     let Outputs { stdout, stderr } = outputs;
-    // Who follows a command later is not told of what it had printed before.
+    // The supervisor does not report output from before this connection.
     tail.pass_on(stdout, stderr).await?;
     loop {
         let reply = reply(instance, reader).await;
-        // Also what was printed before the supervisor died.
+        // Before the reply is examined: also the output from before the supervisor died.
         tail.pass_on(stdout, stderr).await?;
         match reply? {
             Reply::Grown => {}
@@ -193,7 +193,7 @@ async fn pass_on(
     }
 }
 
-/// The two outputs of a command, as far as they were read.
+/// The two logs of a command, and how far they were read.
 struct Tail {
     stdout: LogFile,
     stderr: LogFile,
@@ -218,7 +218,7 @@ impl Tail {
         })
     }
 
-    /// Passes on what has come since the last time.
+    /// Passes on the output since the last call.
     async fn pass_on(&mut self, stdout: Output<'_>, stderr: Output<'_>) -> Result<(), Error> {
         pass_rest_on(&mut self.stdout, &mut self.buffer, stdout).await?;
         pass_rest_on(&mut self.stderr, &mut self.buffer, stderr).await

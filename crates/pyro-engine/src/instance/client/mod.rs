@@ -21,26 +21,26 @@ use super::wire::{Reply, Request, VERSION, read_line, request_line};
 use crate::Error;
 use crate::off_thread::off_thread;
 
-/// How long a supervisor may take to end its VM in order: the guest writes to its disk.
+/// How long a supervisor may take to shut its VM down: the guest writes to its disk.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// How long it may take if nothing is to be kept.
+/// How long it may take if the disk is to be discarded.
 const DISCARD_LIMIT: Duration = Duration::from_secs(5);
-/// How long a process that was killed may take to go.
+/// How long a killed process may take to exit.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Ends the VM, in order or at once, and returns when it is gone.
+/// Ends the VM, by a shutdown or at once, and returns when it is gone.
 pub(crate) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error> {
     let limit = if discard { DISCARD_LIMIT } else { STOP_LIMIT };
     let asked = async {
         let (mut reader, mut writer) = connect(instance).await?;
         tell(instance, &mut writer, &Request::Stop { discard }).await?;
-        // It answers by ending.
+        // The supervisor answers by closing the connection when it exits.
         let _: Result<Option<Reply>, _> = read_line(&mut reader).await;
         Ok::<_, Error>(())
     };
     let asked = tokio::time::timeout(limit, asked).await;
     if instance.object.is_owned() {
-        // It does not listen (yet, or any more), or did not get to its end.
+        // It does not listen (yet, or any more), or did not finish in time.
         tracing::warn!(?asked, "the supervisor did not end by itself");
         let object = instance.object.clone();
         if !off_thread(move || object.end_owner(KILL_LIMIT)).await {
@@ -50,7 +50,7 @@ pub(crate) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error
     Ok(())
 }
 
-/// Asks for something without waiting for the answer.
+/// Sends a request without waiting for the answer.
 fn ask_now(instance: &Instance, request: &Request) -> std::io::Result<()> {
     let mut connection = connect_now(instance)?;
     connection.set_write_timeout(Some(KILL_LIMIT))?;
@@ -87,7 +87,7 @@ async fn tell(
     sent.map_err(|_| gone(instance))
 }
 
-/// Refuses what a supervisor would not understand that an older or a newer program has started.
+/// Refuses requests to a supervisor of an older or newer program that would not understand them.
 fn check_version(instance: &Instance) -> Result<(), Error> {
     match instance.record.wire {
         Some(VERSION) => Ok(()),
@@ -102,7 +102,7 @@ async fn reply(instance: &Instance, reader: &mut BufReader<OwnedReadHalf>) -> Re
     }
 }
 
-/// The supervisor went away in the middle of it.
+/// The error of a call in which the supervisor went away.
 fn gone(instance: &Instance) -> Error {
     let words = diagnostics::last_words(instance.object.path());
     Error::supervisor_gone(instance.kind.noun(), instance.id()).said_last(words)

@@ -1,8 +1,8 @@
-//! *Arguments* as models write them: an object, or one in JSON.
+//! The *arguments* that models write: an object, or a JSON text of one.
 
 use serde_json::{Map, Value};
 
-/// Reads what a model wrote as arguments.
+/// Reads arguments that a model wrote.
 pub(super) fn read(written: &Value) -> Result<Map<String, Value>, String> {
     let wrong = |why: String| {
         Err(format!(
@@ -22,7 +22,7 @@ pub(super) fn read(written: &Value) -> Result<Map<String, Value>, String> {
     let Value::Object(mut arguments) = parsed else {
         return wrong(format!("this is {}", pyro_text::line(&parsed.to_string())));
     };
-    // What earlier versions called it.
+    // The name in earlier versions.
     if !arguments.contains_key("environment")
         && let Some(profile) = arguments.remove("profile")
     {

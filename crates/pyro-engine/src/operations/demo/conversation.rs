@@ -8,9 +8,9 @@ use super::task::{COMMAND, ENVIRONMENT, EXPECTED, ModelRun};
 use super::tools::Tools;
 use crate::{Context, Engine, Error, Event, Listener, Talk};
 
-/// How many replies a model has.
+/// The limit on a model's replies.
 const ROUNDS: u32 = 12;
-/// How many calls of one reply are made.
+/// The limit on the calls of one reply that are carried out.
 const CALLS_OF_A_REPLY: usize = 8;
 
 /// A conversation as far as it has come.
@@ -23,7 +23,7 @@ pub(super) struct Conversation<'a> {
     tools: Tools<'a>,
     messages: Vec<Value>,
     calls: u32,
-    /// What the model said last.
+    /// The last text of the model.
     said: String,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Asks, has tools called, and asks again, until the model calls none.
+    /// Asks the model, carries out its calls, and asks again, until it calls no tool.
     pub(super) async fn hold(&mut self) -> Result<ModelRun, Error> {
         let model = self.model.to_owned();
         self.tell(Talk::Begun { model });
@@ -75,7 +75,7 @@ impl<'a> Conversation<'a> {
         Err(failure::rounds_exceeded(ROUNDS, self.tools.last_failure()))
     }
 
-    /// Deletes what the model has left, and says whether it ran a command.
+    /// Deletes the VMs that the model has left; returns whether a command may have run.
     pub(super) async fn end(self) -> bool {
         self.tools.end().await
     }
@@ -97,7 +97,7 @@ impl<'a> Conversation<'a> {
     async fn answer(&mut self, reply: &mut Reply) {
         for call in &mut reply.calls {
             self.calls += 1;
-            // Some servers give none, and the answer needs one.
+            // Some servers give no id, and the answer needs one.
             if call.id.is_empty() {
                 call.id = format!("call_{}", self.calls);
             }
@@ -126,7 +126,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Whether the last command that ran is the one that was asked for, by what it printed.
+    /// Whether the last command that ran is the requested one, judged by its output.
     fn judge(&self, rounds: u32) -> Result<ModelRun, Error> {
         let Some(result) = self.tools.last_run() else {
             let said = match self.said.trim() {
@@ -157,7 +157,7 @@ impl<'a> Conversation<'a> {
     }
 }
 
-/// What the model is asked to do.
+/// The task as the model receives it.
 fn task() -> String {
     format!(
         "Run this shell command in a virtual machine, with the environment {ENVIRONMENT}, and tell \
@@ -170,7 +170,7 @@ fn task() -> String {
 mod tests {
     use super::*;
 
-    /// What is asked for and what is taken for success are the same.
+    /// The command and the text by which success is judged are part of the task.
     #[test]
     fn the_task_has_the_command_and_what_it_is_judged_by() {
         assert!(task().contains(COMMAND) && task().contains(&format!("prints {EXPECTED}.")));

@@ -1,5 +1,5 @@
-//! How a demonstration with a model *fails*: a message that has not changed over the versions, and
-//! why.
+//! The *failure* of a demonstration with a model: a message that stays the same in all versions,
+//! and a cause.
 
 use pyro_chat::Error as Chat;
 
@@ -8,7 +8,7 @@ use crate::error::{causes, join};
 use crate::operations::vm::RunResult;
 use crate::{Error, ErrorKind};
 
-/// What failed, what it was due to, and whether a command may have run before.
+/// Makes a failure: its code, its message and its cause.
 fn failure(code: &'static str, message: impl Into<String>, cause: Option<String>) -> Error {
     Error {
         kind: ErrorKind::Failed,
@@ -54,7 +54,7 @@ pub(super) fn no_reply(error: Chat, base_url: &str) -> Error {
     }
 }
 
-/// The model stopped before a command ran. `why` is what it said instead, or what went wrong.
+/// The model stopped before a command ran. `why` is the model's text, or the last error.
 pub(super) fn nothing_ran(why: Option<String>) -> Error {
     let message = "demo did not execute a successful vm_run or vm_exec";
     failure("model_ran_nothing", message, why)
@@ -66,7 +66,7 @@ pub(super) fn command_failed(run: &RunResult) -> Error {
     failure("model_command_failed", message, Some(ran(run)))
 }
 
-/// The command ran, and was another than it was to be.
+/// A command ran, but not the requested one.
 pub(super) fn not_confirmed(run: &RunResult) -> Error {
     let message = "vm_exec output did not confirm repository clone success";
     let cause = format!("expected is {EXPECTED:?}; {}", ran(run));

@@ -23,9 +23,9 @@ use crate::{Context, Engine, Error, Event, Listener, Permissions};
 use task::ENVIRONMENT;
 
 const COMMAND: &str = "git --version";
-/// Prints the status with which the outside answers, or why it does not. The environment has
-/// neither Python nor curl, but git, whose helper can fetch a file over HTTPS and check who sends
-/// it.
+/// Prints the HTTP status of a page outside, or the reason why there is none. The environment has
+/// neither Python nor curl, but git, whose helper can fetch a file over HTTPS and verify the
+/// server.
 const PROBE: &str = "url=https://example.com/
 printf 'get %s /tmp/page\\n\\n' $url |
   GIT_TRACE_CURL=/tmp/trace GIT_TRACE_CURL_NO_DATA=1 timeout 20 git remote-https $url $url \
@@ -116,7 +116,7 @@ impl Operation for Demo {
     }
 }
 
-/// The codes of what keeps a guest from having a network.
+/// The codes of errors that keep a guest from having a network.
 const NO_NETWORK: [&str; 2] = ["network_unavailable", "passt_missing"];
 
 fn unreachable(probed: &RunResult) -> String {
@@ -128,7 +128,7 @@ fn unreachable(probed: &RunResult) -> String {
     )
 }
 
-/// Runs a command, with its steps told as those of a tour. It has nothing of the host.
+/// Runs a command and reports its steps as a tour. It may use nothing of the host.
 async fn run(
     engine: &Engine,
     listener: &Listener,
@@ -139,7 +139,7 @@ async fn run(
     let cleanup = Arc::<Mutex<Duration>>::default();
     let (told, outer, begun) = (Arc::clone(&cleanup), listener.clone(), Instant::now());
     let listen = move |event| match event {
-        // They are told in other words.
+        // The tour has its own words for the phases.
         Event::Phase { .. } => {}
         Event::Started {
             vm_id,
@@ -201,7 +201,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs the probe here, on a page at another address; what it printed, and whether it succeeded.
+    /// Runs the probe on the host, for another URL; returns its output and its success.
     fn probe(url: &str) -> Option<(String, String, bool)> {
         let has_git = Command::new("git").arg("remote-http").output();
         let is_new = has_git.is_ok_and(|output| output.status.code() == Some(1));

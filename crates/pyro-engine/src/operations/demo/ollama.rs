@@ -78,11 +78,11 @@ impl Operation for DemoOllama {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<ModelRun, Error> {
         let limit = positive_seconds("timeout_seconds", self.timeout_seconds)?;
-        // Later than this is never.
+        // A later instant may overflow.
         let limit = limit.min(Duration::from_secs(24 * 60 * 60));
         let key = engine.config.model_key.as_ref();
         let server = Server::new(&self.base_url, key, limit)?;
-        // What takes long the first time is not the model's fault.
+        // The time for building the environment does not count towards the model's limit.
         environment::ready(engine, &context.listener, ENVIRONMENT).await?;
         let mut conversation = Conversation::new(
             engine,

@@ -1,4 +1,4 @@
-//! What is demonstrated, and what comes of it.
+//! The *task* of a demonstration, and its expected output.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::operations::vm::RunResult;
 use crate::output::is_false;
 
-/// What it is shown in.
+/// The environment of the task.
 pub(super) const ENVIRONMENT: &str = "debian:12";
 
-/// What the model is to have run, and what that prints, on a line of its own. A repository is
-/// cloned from one in the guest, so that no network is needed.
+/// The command that the model is asked to run; its output has the expected text on a line of its
+/// own. It clones a repository inside the guest, so that no network is needed.
 pub(super) const COMMAND: &str = "cd /tmp && git init -q first && git clone -q first second && \
                                   git -C second rev-parse --is-inside-work-tree";
 pub(super) const EXPECTED: &str = "true";

@@ -1,4 +1,4 @@
-//! The *tools* of a model: a few operations, what it is told about them, and what came of calls.
+//! The *tools* of a model: a few operations, their descriptions, and the results of calls.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -24,31 +24,31 @@ static OFFERED: &[Entry] = &[
     Entry::of::<vm::Exec>(),
     Entry::of::<vm::Status>(),
 ];
-/// What is done without the model's asking.
+/// Called at the end, without a request of the model.
 static DELETE: Entry = Entry::of::<vm::Delete>();
 static START: Entry = Entry::of::<vm::Start>();
 static STATUS: Entry = Entry::of::<vm::Status>();
 static HINTS: LazyLock<Hints> = LazyLock::new(|| Hints::of(OFFERED));
-/// How long one call may take, whatever time limit the model gives its command.
+/// The limit of one call, whatever time limit the model gives its command.
 const CALL_LIMIT: Duration = Duration::from_secs(300);
-/// What a model is told of one text in a result; its beginning and its end are half of that each.
+/// How much of a text in a result a model receives: half from its beginning, half from its end.
 const TEXT_LIMIT_BYTES: usize = 8 * 1024;
 
-/// The tools, and what was done with them.
+/// The tools, and the state of their use.
 pub(super) struct Tools<'a> {
     engine: &'a Engine,
     listener: Listener,
     cancel: CancellationToken,
     definitions: Value,
-    /// The VMs that were created, the last one last. They do not outlive the conversation.
+    /// The VMs that were created, the newest last. They are deleted at the end of the conversation.
     created: Vec<(String, DeleteOnDrop)>,
     last_run: Option<RunResult>,
     last_failure: Option<String>,
-    /// A command may have run.
+    /// Whether a command may have run.
     ran: bool,
 }
 
-/// Why a call came to nothing, as the model is told.
+/// The error of a call, as the model receives it.
 struct Failure {
     code: String,
     message: String,
@@ -94,7 +94,7 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// What the model is told.
+    /// The definitions of the tools, as the model receives them.
     pub(super) fn definitions(&self) -> &Value {
         &self.definitions
     }
@@ -104,12 +104,12 @@ impl<'a> Tools<'a> {
         self.last_run.as_ref()
     }
 
-    /// Why the last call that failed did.
+    /// The error of the last call that failed.
     pub(super) fn last_failure(&self) -> Option<String> {
         self.last_failure.clone()
     }
 
-    /// Makes a call, and returns what the model is answered.
+    /// Makes a call, and returns the answer for the model.
     pub(super) async fn call(&mut self, call: &Call) -> Value {
         let read = arguments::read(&call.arguments);
         let shown = read
@@ -125,7 +125,7 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Refuses a call that is one of too many.
+    /// Refuses a call beyond the limit.
     pub(super) fn too_many(&mut self, call: &Call, limit: usize) -> Value {
         let message = format!("at most {limit} calls of one reply are made; send it again, alone");
         let failure = Failure::new("too_many_calls", message);
@@ -186,7 +186,7 @@ impl<'a> Tools<'a> {
         Ok(result?)
     }
 
-    /// Models repeat the name of a parameter where they should have kept its value.
+    /// Models write the name of a parameter where its value belongs.
     fn resolve(&self, arguments: &mut Map<String, Value>) {
         let Some(Value::String(id)) = arguments.get_mut("vm_id") else {
             return;
@@ -219,7 +219,7 @@ impl<'a> Tools<'a> {
         Ok(result)
     }
 
-    /// Models forget to start what they made.
+    /// Starts a VM that the model has created and not started: models forget it.
     async fn have_started(&self, arguments: &Map<String, Value>) -> Result<(), Error> {
         let request = json!({"vm_id": arguments.get("vm_id")});
         let status = self.ask(&STATUS, request.clone()).await?;
@@ -229,11 +229,11 @@ impl<'a> Tools<'a> {
         Ok(())
     }
 
-    /// Calls an operation for somebody who may have nothing of the host.
+    /// Calls an operation without any permission on the host.
     async fn ask(&self, entry: &Entry, request: Value) -> Result<Value, Error> {
         let outer = self.listener.clone();
         let listen = move |event| {
-            // The conversation tells what is done.
+            // The conversation has its own events for these.
             if !matches!(event, Event::Phase { .. } | Event::Started { .. }) {
                 outer.tell(event);
             }
@@ -250,10 +250,10 @@ impl<'a> Tools<'a> {
         self.engine.call(entry, request, context).await
     }
 
-    /// Deletes the VMs that the model has left, and says whether it ran a command.
+    /// Deletes the VMs that the model has left; returns whether a command may have run.
     pub(super) async fn end(self) -> bool {
         for (id, unfinished) in &self.created {
-            // Whichever is left then is deleted with less ceremony.
+            // If this fails, dropping the VM deletes it without events.
             let _ = self.ask(&DELETE, json!({"vm_id": id})).await;
             tracing::debug!(id, ?unfinished, "a VM of the model's is deleted");
         }
@@ -280,7 +280,7 @@ fn definition(entry: &Entry) -> Value {
     })
 }
 
-/// What a model can take of a result: of every long text its beginning and its end.
+/// Shortens a result for the model: of every long text the beginning and the end remain.
 fn bounded(mut result: Value) -> Value {
     match &mut result {
         Value::String(text) if text.len() > TEXT_LIMIT_BYTES => *text = ends(text),

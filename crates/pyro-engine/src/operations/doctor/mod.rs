@@ -20,9 +20,9 @@ use crate::operations::vm;
 use crate::request::path_text;
 use crate::{Context, Engine, Error, Listener};
 
-/// What `doctor --boot` boots.
+/// The environment that `doctor --boot` boots.
 const BOOTED_ENVIRONMENT: &str = "debian:12";
-/// Free space below which an environment can hardly be installed, in MiB.
+/// An environment can hardly be installed with less free space, in MiB.
 const WANTED_MIB: u64 = 2048;
 
 /// Check whether this machine can run guests, and say what is missing
@@ -66,7 +66,7 @@ impl Operation for Doctor {
         }
         let mut report = examine(engine)?;
         if self.boot && report.runtime_ok {
-            // Whatever was remembered of KVM: this is the proof.
+            // Ignores the remembered verdict: this boot is the proof.
             engine.machines.try_kvm_anew();
             let boot = boot(engine, &context.listener).await;
             if let Some(error) = &boot.error {
@@ -75,7 +75,7 @@ impl Operation for Doctor {
                     .issues
                     .push(format!("a guest was booted and did not answer: {error}"));
             }
-            // What there was to find out about KVM is found out by now.
+            // The boot has tested KVM by now.
             report.accelerator = accelerator(engine).1;
             report.boot = Some(boot);
         }
@@ -83,7 +83,7 @@ impl Operation for Doctor {
     }
 }
 
-/// Looks at everything that needs no guest.
+/// Checks everything that needs no guest.
 fn examine(engine: &Engine) -> Result<Report, Error> {
     let mut findings = Findings::default();
     let device = kvm(&mut findings);
@@ -105,7 +105,7 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
         disk(
             "environments",
             engine.environments.cache_dir(),
-            // What is installed runs without being written to.
+            // Installed environments run without write access to the cache.
             !environments.iter().any(|environment| environment.installed),
             &mut findings,
         ),
@@ -181,7 +181,7 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
     })
 }
 
-/// What is wrong, and whether it keeps guests from running.
+/// The problems, and whether they keep guests from running.
 #[derive(Default)]
 struct Findings {
     issues: Vec<String>,
@@ -204,7 +204,7 @@ impl Findings {
     }
 }
 
-/// What there is of KVM.
+/// Whether KVM is there and usable.
 fn kvm(findings: &mut Findings) -> KvmDevice {
     let device = KvmDevice::detect();
     if !device.exists {
@@ -257,7 +257,7 @@ fn qemu(engine: &Engine, findings: &mut Findings) -> QemuReport {
     }
 }
 
-/// What is in force around a process that is started as the VMM is.
+/// Which parts of the isolation are in force around a process that is started as the VMM is.
 fn isolation(engine: &Engine, findings: &mut Findings) -> Vec<IsolationReport> {
     let examined = match pyro_machine::examine_isolation(&engine.machines.search_path) {
         Ok(examined) => examined,
@@ -284,8 +284,8 @@ fn isolation(engine: &Engine, findings: &mut Findings) -> Vec<IsolationReport> {
     examined.pieces().into_iter().map(report).collect()
 }
 
-/// Where the program is that guests with a network need, or why they cannot have one. Guests
-/// without one run all the same.
+/// The path of the program that guests with a network need, or why they cannot have a network.
+/// Guests without one run in any case.
 fn network(engine: &Engine, findings: &mut Findings) -> Result<PathBuf, String> {
     engine.machines.check_network().map_err(|error| {
         findings.note(&error.to_string());

@@ -47,7 +47,7 @@ impl Operation for Exec {
         let line = self.command.line()?;
         let found: Instance = status::find(engine, &self.vm_id).await?;
         found.require_started("execution")?;
-        // From here on the VM is used up, however this ends.
+        // From here on the VM counts as used, however the command ends, and is deleted.
         let used = DeleteOnDrop::new(engine, found.object.clone());
         let (entry, printed) = instance::exec(&found, &line, timeout, context).await?;
         let record = found.record.clone();

@@ -9,8 +9,8 @@ pub(super) struct Finished {
     /// The microVM's id.
     pub(super) vm_id: String,
     pub(super) outcome: Outcome,
-    /// What it printed, if there was no other place for it.
+    /// The output, if the caller gave no streams for it.
     pub(super) printed: [CapturedOutput; 2],
-    /// As results name it.
+    /// The name of the execution mode in results.
     pub(super) execution_mode: &'static str,
 }

@@ -1,5 +1,5 @@
-//! *Host compatibility*: the command runs on the host, in no sandbox at all. Only when the caller
-//! asked for it and no guest can be had.
+//! *Host compatibility*: the command runs on the host, without a sandbox, only if the caller asked
+//! for it and no guest can be had.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -20,7 +20,7 @@ use crate::{Context, Error, Event};
 /// The only variable besides `HOME` that the command sees.
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// How long output may still come once the command has ended.
+/// How long output is still read after the command has ended.
 const REST_LIMIT: Duration = Duration::from_millis(100);
 
 /// Runs the command in a private directory that is removed afterwards, with a clean environment
@@ -68,7 +68,7 @@ pub(super) async fn run(
                 .map_err(|error| pyro_machine::Error::output(&error))
         };
         let finish = async {
-            // Not until the end of the output: something left in the background may hold it.
+            // Not until the end of the output: a background process may keep it open.
             tokio::pin!(pass);
             let status = tokio::select! {
                 status = child.wait() => {
@@ -112,7 +112,7 @@ struct Group(Option<Pid>);
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // Usually nobody is left.
+            // Usually no process is left.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }

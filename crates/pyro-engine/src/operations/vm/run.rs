@@ -211,7 +211,7 @@ impl Operation for Run {
             Err(error) if error.means_no_guest() && allow_host_compat => {
                 host_compat::run(&request.line, request.timeout, &error, context).await?
             }
-            // Who may not have the host is not told how to.
+            // A caller without this permission gets no hint about it.
             Err(error) if error.means_no_guest() && context.permissions.host_compat => {
                 return Err(error.guest_unavailable());
             }
@@ -265,7 +265,7 @@ async fn start(
         .machines
         .launch(&spec, engine.config.start, &launch_listener)
         .await?;
-    // A place among the active machines, the platform, the search for a template or a machine.
+    // The wait for a slot, the platform, the search for a template or a parked machine.
     let admission = begun.elapsed();
     let phases = machine.phases().iter().map(|phase| phase.duration).sum();
     listener.tell(Event::Timing {
@@ -286,7 +286,7 @@ async fn start(
     Ok((machine, spec))
 }
 
-/// Where a machine came from, as its start tells.
+/// How a machine was made, in the words of its start.
 fn origin(machine: &Machine) -> &'static str {
     let had = |name| machine.phases().iter().any(|phase| phase.name == name);
     if had("claim") {
@@ -298,7 +298,7 @@ fn origin(machine: &Machine) -> &'static str {
     }
 }
 
-/// What a machine of this size is made of.
+/// The specification of a machine of this size.
 fn spec(ready: &Ready, vcpu_count: u32, mem_mib: u32) -> MachineSpec {
     MachineSpec {
         vcpu_count,
@@ -310,7 +310,7 @@ fn spec(ready: &Ready, vcpu_count: u32, mem_mib: u32) -> MachineSpec {
     }
 }
 
-/// Has the template made that a run with the default size will want. A run makes do without.
+/// Prepares the template for a run with the default size. A run also works without one.
 pub(in crate::operations) async fn prepare_template(engine: &Engine, ready: &Ready) {
     if engine.config.start != Start::Restore {
         return;

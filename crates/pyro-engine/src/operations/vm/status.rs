@@ -1,4 +1,4 @@
-//! What every operation on a lasting VM returns, and `vm status` alone.
+//! The response of every operation on an instance, and `vm status`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ impl From<&Instance> for Vm {
     }
 }
 
-/// Finds a VM. One whose time is over is reported once, and then there is none any more.
+/// Finds a VM. An expired one is reported once, and deleted.
 pub(super) async fn find(engine: &Engine, vm_id: &str) -> Result<Instance, Error> {
     let instance = engine.instance(InstanceKind::Vm, vm_id)?;
     if instance.state == State::Expired {

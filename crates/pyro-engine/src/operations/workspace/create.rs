@@ -102,7 +102,7 @@ impl Operation for Create {
         let mem_mib = within("mem_mib", self.mem_mib, &MEM_MIB)?;
         let ttl_seconds = workspace_ttl(self.ttl_seconds)?;
         engine.environments.status(&self.environment)?;
-        // Before its seed takes more.
+        // Before the seed takes more space.
         engine.check_disk_limit()?;
         let source = match &self.seed_path {
             Some(path) => {
@@ -135,7 +135,7 @@ impl Operation for Create {
             None => None,
         };
         let made = instance::create(object, &new, seed)?;
-        // Nobody knows its id before it runs, so it must not stay if it does not.
+        // The caller learns the id only when the workspace runs, so a failed one must not remain.
         let unfinished = DeleteOnDrop::new(engine, made.object.clone());
         instance::start(engine, &made, listener).await?;
         unfinished.disarm();

@@ -55,7 +55,7 @@ pub struct Logs {
     pub limit: u64,
 }
 
-/// What is shown of all outputs together: both of one command, whole.
+/// The limit on all outputs in a result: enough for both of one command.
 const TOTAL_LIMIT_BYTES: u64 = 2 * CAPTURE_LIMIT_BYTES as u64;
 
 fn most() -> u64 {
@@ -140,7 +140,7 @@ impl Operation for Logs {
 }
 
 impl Logs {
-    /// Chooses from all commands those that were asked for.
+    /// Selects the requested commands.
     fn select(&self, mut sequences: Vec<u64>) -> Result<Vec<u64>, Error> {
         if let Some(wanted) = self.sequence {
             sequences.retain(|sequence| *sequence == wanted);
@@ -167,7 +167,7 @@ impl Logs {
         let history: History = found.history();
         let mut entries = Vec::new();
         let mut room = TOTAL_LIMIT_BYTES;
-        // What is new is worth more than what is old.
+        // The newest come first: newer output is worth more.
         for sequence in sequences.iter().rev() {
             match history.entry(*sequence) {
                 Ok(entry) => {
@@ -175,7 +175,7 @@ impl Logs {
                     let stderr = self.read_part(&history.stderr(*sequence), &mut room)?;
                     entries.push(log_entry(found, entry, [stdout, stderr]));
                 }
-                // One that is broken does not stand in the way of the others.
+                // A damaged entry must not hide the others.
                 Err(error) => {
                     listener.tell(Event::Warning(format!("{error}; it is left out")));
                 }
@@ -185,7 +185,7 @@ impl Logs {
         Ok(entries)
     }
 
-    /// Reads what was asked for of an output, as far as there is room for it.
+    /// Reads the requested part of an output, as far as there is room for it.
     fn read_part(&self, path: &Path, room: &mut u64) -> Result<CapturedOutput, Error> {
         let mut bytes = Vec::new();
         let total = File::open(path).and_then(|mut file| {

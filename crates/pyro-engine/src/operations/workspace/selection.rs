@@ -1,5 +1,5 @@
-//! What of a directory or an archive is copied, as requests say it, and what was not, as responses
-//! do.
+//! Which files of a directory or an archive a request selects, and which of them a response reports
+//! as left out.
 
 use std::io::Read;
 
@@ -8,10 +8,10 @@ use pyro_archive::Selection;
 use crate::request::host_path;
 use crate::{Context, Error};
 
-/// More patterns than anybody writes.
+/// The limit on a file of patterns: more than anybody writes.
 const MAX_PATTERN_BYTES: u64 = 1 << 20;
 
-/// The words for `git_ignored` and `unreadable`.
+/// The values of `git_ignored` and `unreadable`.
 pub(super) const GIT_IGNORED: [&str; 2] = ["include", "exclude"];
 pub(super) const UNREADABLE: [&str; 2] = ["fail", "skip"];
 
@@ -23,7 +23,7 @@ pub(super) fn fail() -> String {
     UNREADABLE[0].into()
 }
 
-/// What a request says about what is to be copied.
+/// The parameters of a request that select files.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) exclude: Option<&'a [String]>,
@@ -33,7 +33,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Whether nothing is said.
+    /// Whether no parameter is given.
     pub(super) fn is_all(&self) -> bool {
         self.exclude.is_none_or(<[_]>::is_empty)
             && self.exclude_from.is_none()
@@ -41,7 +41,7 @@ impl Wanted<'_> {
             && self.unreadable == UNREADABLE[0]
     }
 
-    /// Reads the patterns; those of the file come before the others, which decide.
+    /// Reads the patterns; those of the file come first, so that the others take precedence.
     pub(super) fn selection(&self, context: &Context) -> Result<Selection, Error> {
         let without_git_ignored = second("git_ignored", self.git_ignored, &GIT_IGNORED)?;
         let skip_unreadable = second("unreadable", self.unreadable, &UNREADABLE)?;
@@ -60,7 +60,7 @@ impl Wanted<'_> {
     }
 }
 
-/// Whether the second of two words was given.
+/// Returns whether the value is the second of two words.
 fn second(property: &str, word: &str, words: &[&str; 2]) -> Result<bool, Error> {
     match words.iter().position(|known| *known == word) {
         Some(position) => Ok(position == 1),

@@ -28,7 +28,7 @@ impl Operation for Start {
         let id = &self.workspace_id;
         let found = engine.instance(InstanceKind::Workspace, id)?;
         match found.state {
-            // It is as it was asked for.
+            // It runs already.
             State::Started => {}
             State::Starting => {
                 return Err(Error::cannot_start("workspace", id, found.state.name()));

@@ -1,4 +1,4 @@
-//! What every operation on a workspace returns, and `workspace status` alone.
+//! The response of every operation on a workspace, and `workspace status`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

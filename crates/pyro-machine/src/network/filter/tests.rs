@@ -155,7 +155,7 @@ fn what_comes_in_is_from_where_the_guest_may_send() {
     assert!(comes(&from(OUTSIDE, 443)));
     assert!(comes(&from(Ipv4Addr::new(192, 168, 1, 7), 443)));
     assert!(!comes(&from(Ipv4Addr::new(192, 168, 1, 7), 80)));
-    // What the host's own programs send is from the gateway, as passt says it.
+    // passt shows packets of the host's own programs as packets of the gateway.
     for inside in [GATEWAY, METADATA, Ipv4Addr::LOCALHOST] {
         assert!(!comes(&from(inside, 443)), "{inside}");
     }
@@ -191,7 +191,7 @@ proptest! {
         }
     }
 
-    /// However a packet is bent, what gets out is a whole one from the guest to where it may go.
+    /// Any altered packet that passes is a whole one from the guest to a permitted address.
     #[test]
     fn what_gets_out_may(
         protocol in prop::sample::select(vec![ICMP, TCP, UDP, 47]),

@@ -4,7 +4,7 @@ use super::*;
 
 const A: u16 = 1;
 
-/// A message with one question, for the record of this kind that `a.example` has.
+/// A message with one question, for the record of this type at `a.example`.
 fn asking(kind: u16) -> Vec<u8> {
     let mut message = b"\x12\x34\x01\x00\0\x01\0\0\0\0\0\0\x01a\x07example\0".to_vec();
     message.extend(kind.to_be_bytes());
@@ -12,7 +12,7 @@ fn asking(kind: u16) -> Vec<u8> {
     message
 }
 
-/// The same, which says that it takes long answers.
+/// The same, with the record that permits long answers.
 fn extended(kind: u16) -> Vec<u8> {
     let mut message = asking(kind);
     message[11] = 1;
@@ -75,7 +75,7 @@ fn what_is_none_is_not_read() {
 #[test]
 fn what_guests_are_not_told_is_refused() {
     let end = asking(A).len();
-    // Transfers of zones, mailboxes, whatever there is, keys, and what is no kind.
+    // Zone transfers, mailboxes, any, keys, and invalid types.
     for kind in [0, EXTENSION, 249, 250, 251, 252, 253, 254, 255] {
         assert_eq!(fault(&asking(kind)), Fault::Forbidden { end }, "{kind}");
     }
@@ -167,14 +167,14 @@ fn a_refusal_says_why_and_quotes_the_question() {
 }
 
 proptest! {
-    /// Whatever a guest sends: what is handed on is one whole question, and what is said to the
-    /// rest is short.
+    /// Whatever a guest sends, only whole questions are forwarded, and the answers to other
+    /// messages are short.
     #[test]
     fn any_bytes_are_judged(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         check(&bytes)?;
     }
 
-    /// The same of what is almost a question.
+    /// The same for messages that are almost questions.
     #[test]
     fn bent_questions_are_judged(
         kind in any::<u16>(),

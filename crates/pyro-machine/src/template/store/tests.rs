@@ -1,4 +1,4 @@
-//! Templates: who finds, makes and removes them.
+//! The store of templates: finding, making and removing them.
 
 use super::*;
 
@@ -49,10 +49,10 @@ fn who_comes_too_late_to_make_one_finds_it() {
     let directory = tempfile::tempdir().unwrap();
     let templates = Templates::new(directory.path().to_owned(), BOOT.into());
     made(&templates, "key");
-    // As somebody who has looked before it was there.
+    // As for a process that looked before the template was there.
     let found = templates.builder(directory.path().join("key")).unwrap();
     assert!(matches!(found, TemplateLookup::Template(_)), "{found:?}");
-    // One that does not work is removed only if nobody else restores from it.
+    // A template that fails is removed only if no other process restores from it.
     let TemplateLookup::Template(other) = templates.find("key") else {
         panic!("it is there");
     };

@@ -1,5 +1,5 @@
-//! QEMU's *command line* is the whole description of a machine: there is no configuration file,
-//! and no default device.
+//! QEMU's *command line* describes the machine completely: there is no configuration file, and no
+//! default device.
 
 use std::ffi::OsString;
 use std::os::fd::RawFd;
@@ -14,31 +14,31 @@ use crate::platform::Platform;
 use crate::spec::MachineSpec;
 use crate::vmm::{Disks, Memory};
 
-/// Host memory for translated code, in MiB. QEMU's default is 1 GiB for every machine; below
-/// 64 MiB it is thrown away and made again all the time.
+/// Host memory for translated code, in MiB. QEMU's default is 1 GiB for every machine; below 64 MiB
+/// the cache is flushed and refilled all the time.
 const TRANSLATION_CACHE_MIB: u32 = 256;
 
 /// The card's address before there is a machine with one of its own.
 const TEMPLATE_MAC: &str = "02:00:00:00:00:01";
 
-/// The card does without what its driver would do anew in every clone: announcing itself to the
-/// network, looking whether it is connected, telling the card its address.
+/// The card lacks the features with which its driver would spend time in every clone: announcing
+/// itself to the network, checking the link, setting the address.
 const PLAIN_CARD: &str = "guest_announce=off,status=off,ctrl_vq=off,ctrl_rx=off,ctrl_vlan=off,\
                           ctrl_rx_extra=off,ctrl_mac_addr=off";
 
-/// The host's processor without what untrusted code has no use for: nested virtualisation, whose
-/// code in KVM has been a way out (CVE-2021-29657), and the counters of performance.
+/// The host's processor without features that untrusted code does not need: nested virtualisation,
+/// whose code in KVM had an escape (CVE-2021-29657), and performance counters.
 const HARDWARE_CPU: &str = "host,-svm,-vmx,pmu=off";
 
-/// The machine, for hardware: with KVM's own clock and the deadline timer of the local APIC, the
-/// older timers and their interrupt controller are never used.
+/// The machine type for hardware: with KVM's own clock and the deadline timer of the local APIC,
+/// the older timers and their interrupt controller are never used.
 const HARDWARE_MACHINE: &str = "microvm,pit=off,pic=off,rtc=off";
 
-/// The first version that has one translation for code that lies at several addresses. (7.2, 8.0, 8.1
-/// and 8.2 had it when they appeared; their stable versions took it back.)
+/// The first version that shares one translation between several addresses of the same code. (7.2,
+/// 8.0, 8.1 and 8.2 had it when they appeared; their stable versions reverted it.)
 const FIRST_TO_SHARE_TRANSLATIONS: Version = Version { major: 9, minor: 0 };
 
-/// What QEMU says of every machine whose card is not connected.
+/// QEMU's message about a machine whose card is not connected.
 pub(crate) const NO_PEER: &str = "warning: nic card has no peer";
 
 /// The file descriptors the VMM inherits.
@@ -50,7 +50,7 @@ pub(crate) struct Channels {
     pub(crate) console: RawFd,
     /// QEMU's control protocol.
     pub(crate) control: RawFd,
-    /// What the network card is connected to, if to anything.
+    /// The network card's connection, if there is one.
     pub(crate) network: Option<RawFd>,
 }
 
@@ -98,11 +98,11 @@ pub(crate) fn command_line(
     if let Some(seed) = disks.seed {
         line.drive("seed", seed, "read-only=on");
     }
-    // By default QEMU pauses a machine whose disk file cannot grow, for somebody who makes room
-    // and lets it go on. Nobody does: let the guest have the error.
+    // By default QEMU pauses a machine whose disk file cannot grow, until an operator makes room
+    // and resumes it. There is no operator here: let the guest have the error.
     line.drive("rw", disks.private, "discard=unmap,werror=report");
-    // The card is always there, so that machines with and without a network are clones of one
-    // template. Each gets its own address from its agent.
+    // Every machine has the card, so that machines with and without a network are clones of one
+    // template. The agent sets the address of each.
     let mut card = format!("virtio-net-device,id=card,mac={TEMPLATE_MAC},{PLAIN_CARD}");
     if let Some(network) = channels.network {
         line.pair(
@@ -112,8 +112,8 @@ pub(crate) fn command_line(
         card.push_str(",netdev=network");
     }
     line.pair("-device", card);
-    // There is no source of entropy: the agent is given some before anything else, and one more
-    // device is one more that every clone attends to.
+    // There is no entropy device: the host sends the agent entropy before anything else, and every
+    // clone would have to handle one more device.
 
     line.pair("-kernel", &spec.kernel);
     line.pair("-initrd", &spec.initramfs);
@@ -125,11 +125,11 @@ pub(crate) fn command_line(
     line.arguments
 }
 
-/// The emulated processor. `erms` makes programs copy memory with an instruction that is
-/// emulated byte by byte (three times slower); newer versions have `fsrm`, which does the same
-/// to the kernel. A fifth level of page tables (`la57`) is one more to walk and nothing a small
-/// guest needs; `smap` has the kernel change a flag around every access to a program's memory, and
-/// translations are kept by that flag.
+/// The emulated processor. With `erms`, programs copy memory with an instruction that is emulated
+/// byte by byte (three times slower); newer versions have `fsrm`, which has the same effect on the
+/// kernel. A fifth level of page tables (`la57`) is one more to walk, and a small guest does not
+/// need it; with `smap` the kernel changes a flag around every access to a program's memory, and
+/// translations are cached separately for that flag.
 fn emulated_cpu(version: Version) -> &'static str {
     if version.major >= 10 {
         "max,-la57,-smap,-erms,-fsrm"
@@ -141,16 +141,16 @@ fn emulated_cpu(version: Version) -> &'static str {
 /// The guest kernel's arguments.
 fn kernel_arguments(platform: &Platform) -> String {
     let mut arguments: Vec<String> = [
-        // The console costs time for every byte, so only what is wrong is said.
+        // The console costs time for every byte, so only errors are printed.
         "console=ttyS0",
         "quiet",
         "8250.nr_uarts=1",
         "pci=off",
-        // A panic ends the machine: reboot at once, which QEMU takes for the end.
+        // A panic ends the machine: the kernel reboots at once, on which QEMU exits.
         "panic=-1",
         "reboot=t",
-        // The guest is one tenant; what protects one of its processes from another by hardware
-        // tricks costs more here than it gives.
+        // The guest has a single tenant; mitigations between its own processes cost more here than
+        // they give.
         "mitigations=off",
         "random.trust_cpu=on",
         "lsm=capability",
@@ -158,30 +158,30 @@ fn kernel_arguments(platform: &Platform) -> String {
         "no_timer_check",
         "cryptomgr.notests",
         "rcupdate.rcu_expedited=1",
-        // Nobody looks at the pressure, or for processors that hang.
+        // The guest has no use for pressure statistics, or for the watchdog.
         "psi=0",
         "nowatchdog",
-        // What the kernel does once a second, or twice, each clone would do among the first: it
-        // counts its memory often enough by itself, and moves it together when it has to.
+        // Otherwise each clone would do the kernel's periodic work among the first: the kernel
+        // updates these statistics often enough by itself, and compacts memory when it has to.
         "sysctl.vm.stat_interval=120",
         "sysctl.vm.compaction_proactiveness=0",
-        // Everything in the guest is one tenant's: what was freed there may be seen there.
+        // The guest has a single tenant, so freed memory may be seen there.
         "init_on_alloc=0",
     ]
     .map(str::to_owned)
     .into();
     if platform.accelerator == Accelerator::Kvm {
-        // Nothing tells the kernel that there is no clock of this kind. It would look for one ten
-        // thousand times, each look an exit to QEMU: over a second on hardware.
+        // The kernel has no way to know that there is no clock of this kind. It would look for one
+        // ten thousand times, each time with an exit to QEMU: over a second on hardware.
         arguments.push("initcall_blacklist=cmos_init".into());
     }
     if platform.accelerator == Accelerator::Tcg {
-        // Without the rate the calibration may hang: this machine has no other clock.
+        // Without the rate, calibration may hang: this machine has no other clock.
         arguments.push(format!("tsc_early_khz={}", platform.tsc_khz));
         arguments.push("tsc=reliable".into());
         if platform.program.version < FIRST_TO_SHARE_TRANSLATIONS {
-            // Translations are kept by virtual address: random addresses mean translating each
-            // program anew. The price is that programs in the guest have predictable layouts.
+            // Translations are cached by virtual address: with random addresses each program would
+            // be translated anew. The price is that programs in the guest have predictable layouts.
             arguments.push("norandmaps".into());
         }
     }
@@ -221,8 +221,8 @@ impl CommandLine {
         };
         self.pair("-M", format!("{machine},memory-backend=memory"))
             .pair("-m", mib.to_string());
-        // The template's file is read, whatever is written to the memory. Older versions are
-        // made to by a library.
+        // The template's file is opened for reading, although the memory is written. For older
+        // versions a preloaded library does that.
         let is_copied = matches!(memory, Memory::Copied(_));
         let access = if is_copied && version >= FIRST_WITH_OPTION {
             "readonly=on,rom=off,"
@@ -239,7 +239,7 @@ impl CommandLine {
         }
     }
 
-    /// A raw disk that the guest finds by its serial, which is also QEMU's name for it.
+    /// A raw disk that the guest finds by its serial, which is also its name in QEMU.
     fn drive(&mut self, name: &str, file: &Path, options: &str) {
         let mut drive = OsString::from(format!("if=none,id={name},format=raw,{options},file="));
         drive.push(escape_commas(file));

@@ -1,4 +1,4 @@
-//! QEMU: finding it, and telling it what to be.
+//! QEMU: its program, its command line, and its control protocol.
 
 mod command_line;
 mod preload;

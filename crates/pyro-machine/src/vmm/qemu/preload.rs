@@ -1,5 +1,5 @@
-//! What is *preloaded* into a QEMU that would open a template's memory for writing; newer ones are
-//! told not to.
+//! The library that is *preloaded* into a QEMU that would open a template's memory for writing;
+//! newer versions have an option instead.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,24 +14,24 @@ use crate::vmm::Memory;
 
 const LIBRARY: &[u8] = include_bytes!(env!("PYRO_READ_ONLY_LIBRARY"));
 
-/// The variable by which the library knows the file.
+/// The variable that names the file for the library.
 const NAMED: &str = "PYRO_READ_ONLY";
 
-/// The first QEMU with an option for it: a file that is opened for reading, and memory that can be
-/// written all the same (`rom=off`).
+/// The first QEMU with an option for it: a file that is opened for reading, with memory that is
+/// still writable (`rom=off`).
 pub(crate) const FIRST_WITH_OPTION: Version = Version { major: 8, minor: 2 };
 
-/// A library for one machine's QEMU.
+/// The library for one machine's QEMU.
 #[derive(Debug)]
 pub(crate) struct Preload<'a> {
-    /// Where it is.
+    /// Its path.
     pub(crate) library: PathBuf,
     memory: &'a Path,
 }
 
 impl<'a> Preload<'a> {
-    /// What this machine's QEMU needs; nothing, if it is new enough or its memory is its own.
-    /// Makes sure that the library is below `base`.
+    /// Returns the library for this machine's QEMU; `None` if it is new enough or its memory is its
+    /// own. Makes sure that the library exists below `base`.
     pub(crate) fn of(
         version: Version,
         memory: Memory<'a>,
@@ -44,7 +44,7 @@ impl<'a> Preload<'a> {
             return Ok(None);
         }
         let library = base.join(name());
-        // The directory is this user's alone; what is there was put there whole.
+        // Only this user can write the directory, and the library is placed there by a rename.
         if !library.exists() {
             write_atomically(&library, LIBRARY)?;
             let private = fs::Permissions::from_mode(0o400);
@@ -56,13 +56,13 @@ impl<'a> Preload<'a> {
         Ok(Some(Self { library, memory }))
     }
 
-    /// The variables that have it loaded and tell it what it is for.
+    /// The variables that load the library and configure it.
     pub(crate) fn variables(&self) -> [(&'static str, &Path); 2] {
         [("LD_PRELOAD", &self.library), (NAMED, self.memory)]
     }
 }
 
-/// Its name, by its content: several versions of pyro may use one directory.
+/// The library's name, derived from its content: several versions of pyro may share a directory.
 fn name() -> String {
     let digest = Sha256::digest(LIBRARY);
     let number = u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"));

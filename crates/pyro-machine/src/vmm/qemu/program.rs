@@ -1,4 +1,4 @@
-//! The *program* that QEMU is on this host: finding it, and asking for its version.
+//! The *program* of QEMU on this host: finding it, and querying its version.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use crate::search_path::find_program;
 /// A QEMU that is new enough.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Program {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Its version.
     pub version: Version,
-    /// Its version as it says it.
+    /// Its version in its own words.
     pub version_text: String,
 }
 
@@ -25,7 +25,7 @@ impl Program {
         TRIED_VERSIONS.contains(&self.version)
     }
 
-    /// Checks that the version suffices.
+    /// Checks that the version is supported.
     pub(crate) fn new(path: PathBuf, version_text: String) -> Result<Self, Error> {
         match Version::parse(&version_text) {
             Some(version) if version >= MINIMUM_VERSION => Ok(Self {

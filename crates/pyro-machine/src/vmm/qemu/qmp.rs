@@ -1,8 +1,8 @@
 //! *QMP* is QEMU's control protocol: a line of JSON for every command, answer and event.
 //!
-//! Commands are written without waiting for the answers to those before, even before QEMU runs. A
-//! task reads whatever QEMU says as it comes, whether or not somebody waits: QEMU keeps what is not
-//! read, and a guest whose disk fails has it say a line for every request.
+//! Commands are written without waiting for earlier answers, even before QEMU runs. A task reads
+//! all of QEMU's messages as they come, whether or not anything waits for them: QEMU buffers unread
+//! messages, and a guest whose disk fails causes one for every request.
 
 use std::collections::HashMap;
 use std::io::IoSlice;
@@ -20,7 +20,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// A line of QEMU's is a few hundred bytes.
+/// Longer than any line: QEMU's have a few hundred bytes.
 const LINE_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// A control connection.
@@ -32,18 +32,18 @@ pub(crate) struct Qmp {
     tasks: [JoinHandle<()>; 2],
 }
 
-/// Why a command did not do what it should.
+/// Why a command failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum QmpError {
-    /// QEMU's words: it goes on as before.
+    /// QEMU's error message; it keeps running as before.
     #[error("{0}")]
     Refused(String),
-    /// The connection has ended, or what came is no QMP: nothing more is to be had from it.
+    /// The connection has ended, or a message was invalid: nothing more can be received.
     #[error("{0}")]
     Closed(String),
 }
 
-/// A command on its way.
+/// A command that waits to be written.
 #[derive(Debug)]
 struct Outgoing {
     line: String,
@@ -52,25 +52,25 @@ struct Outgoing {
 
 #[derive(Debug)]
 struct Shared {
-    /// Who waits for the answers to commands, by their ids.
+    /// The receivers of answers to commands, by id.
     waiting: Mutex<HashMap<u64, oneshot::Sender<Result<(), QmpError>>>>,
     seen: watch::Sender<Seen>,
 }
 
-/// What QEMU has said so far, as far as somebody may wait for it.
+/// The events of QEMU so far that callers may wait for.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    /// The guest's processors were let go.
+    /// The guest's processors run.
     resumed: bool,
     /// All of the state was written, or read.
     migrated: bool,
-    /// Why nothing may be waited for: a command was refused whose answer nobody waits for, or the
-    /// connection has ended.
+    /// The error that ends all waits: a command without a receiver was refused, or the connection
+    /// has ended.
     trouble: Option<QmpError>,
 }
 
 impl Qmp {
-    /// Takes over our end of the connection and asks QEMU to listen.
+    /// Takes over this end of the connection and begins the QMP session.
     pub(crate) fn connect(stream: StdUnixStream) -> std::io::Result<Self> {
         stream.set_nonblocking(true)?;
         let (reader, writer) = UnixStream::from_std(stream)?.into_split();
@@ -93,19 +93,18 @@ impl Qmp {
         Ok(qmp)
     }
 
-    /// Sends a command whose answer nobody waits for. If it is refused, whoever waits for an event
-    /// is told.
+    /// Sends a command without a receiver for its answer. If it is refused, waits for events fail.
     pub(crate) fn send(&self, command: &str, arguments: &Value) {
         self.send_line(self.next_id(), command, arguments, None);
     }
 
-    /// Hands QEMU a file descriptor, which other commands then know by `name`.
+    /// Passes QEMU a file descriptor, to which other commands refer by `name`.
     pub(crate) fn send_descriptor(&self, name: &str, descriptor: OwnedFd) {
         let arguments = json!({"fdname": name});
         self.send_line(self.next_id(), "getfd", &arguments, Some(descriptor));
     }
 
-    /// Has QEMU do something, and returns when it has. It does so all the same if this is given up.
+    /// Executes a command, and returns when it is done. QEMU executes it even if this is dropped.
     pub(crate) async fn execute(&self, command: &str) -> Result<(), QmpError> {
         let id = self.next_id();
         let (answered, answer) = oneshot::channel();
@@ -114,7 +113,7 @@ impl Qmp {
         answer.await.unwrap_or_else(|_| Err(self.closed()))
     }
 
-    /// Waits until the guest's processors run that were to run once its state is read.
+    /// Waits until the guest's processors run, after the state was read.
     pub(crate) async fn resumed(&self) -> Result<(), QmpError> {
         self.wait_for(|seen| seen.resumed).await
     }
@@ -145,7 +144,7 @@ impl Qmp {
         let line = format!("{line}\n");
         let outgoing = Outgoing { line, descriptor };
         if self.commands.send(outgoing).is_err() {
-            // The writer has ended, and has said why.
+            // The writer has ended, and has set the error.
             self.shared.waiting().remove(&id);
         }
     }
@@ -189,7 +188,7 @@ impl Shared {
         };
         let id = message["id"].as_u64();
         match id.and_then(|id| self.waiting().remove(&id)) {
-            // Whoever waited may have given up.
+            // The receiver may be gone.
             Some(waiting) => drop(waiting.send(result)),
             None => {
                 if let Err(refusal) = result {
@@ -215,22 +214,22 @@ impl Shared {
         self.seen.send_modify(note);
     }
 
-    /// Notes the first thing that went wrong; the others follow from it.
+    /// Sets the first error; later ones follow from it.
     fn trouble(&self, refusal: QmpError) {
         self.see(|seen| {
             seen.trouble.get_or_insert(refusal);
         });
     }
 
-    /// Notes that there will be no answers any more.
+    /// Notes that there will be no more answers.
     fn end(&self, refusal: QmpError) {
         self.see(|seen| match &seen.trouble {
             Some(QmpError::Closed(_)) => {}
-            // What QEMU said before it ended says more.
+            // QEMU's own message from before the end explains more.
             Some(QmpError::Refused(words)) => seen.trouble = Some(QmpError::Closed(words.clone())),
             None => seen.trouble = Some(refusal),
         });
-        // Those who wait hear that nobody will answer, and ask why.
+        // The receivers see that no answer will come, and query the error.
         self.waiting().clear();
     }
 }
@@ -273,7 +272,7 @@ async fn write(
         };
         if let Err(error) = written {
             tracing::debug!(%error, "QEMU is not told");
-            // A VMM that has ended says so in what can still be read: that comes first.
+            // An exited VMM may have left its reason in unread data: that comes first.
             if error.kind() != std::io::ErrorKind::BrokenPipe {
                 shared.end(QmpError::Closed(error.to_string()));
             }
@@ -282,7 +281,7 @@ async fn write(
     }
 }
 
-/// Writes a line with which a descriptor goes.
+/// Writes a line together with a descriptor.
 async fn send_with(
     writer: &mut OwnedWriteHalf,
     line: &[u8],
@@ -300,11 +299,11 @@ async fn send_with(
         sendmsg(stream.as_fd(), &parts, &mut ancillary, flags).map_err(std::io::Error::from)
     };
     let sent = stream.async_io(Interest::WRITABLE, once).await?;
-    // The descriptor went with the first byte.
+    // The descriptor was sent with the first byte.
     writer.write_all(&line[sent..]).await
 }
 
-/// QEMU's words, which a guest that has broken out may choose.
+/// QEMU's words, made safe to show: a guest that has broken out controls them.
 fn plain(words: &str) -> String {
     pyro_text::line(words)
 }
@@ -316,7 +315,7 @@ mod tests {
 
     use super::*;
 
-    /// A connection, and its other end after it has heard the first command.
+    /// A connection, and its other end after it has received the first command.
     fn pair() -> (Qmp, StdUnixStream) {
         let (ours, theirs) = StdUnixStream::pair().unwrap();
         (Qmp::connect(ours).unwrap(), theirs)
@@ -361,7 +360,7 @@ mod tests {
         let (qmp, mut theirs) = pair();
         let stop = qmp.execute("stop");
         let cont = qmp.execute("cont");
-        // The second is answered first, and the first is refused.
+        // The second command is answered first, and the first one is refused.
         theirs
             .write_all(
                 b"{\"return\": {}, \"id\": 3}\n{\"error\": {\"desc\": \"not now\"}, \"id\": 2}\n",
@@ -370,7 +369,7 @@ mod tests {
         let (stopped, continued) = tokio::join!(stop, cont);
         assert_eq!(stopped, Err(QmpError::Refused("not now".into())));
         assert_eq!(continued, Ok(()));
-        // A refusal that somebody was told of is nobody else's.
+        // A refusal that had a receiver does not affect others.
         theirs.write_all(b"{\"event\": \"RESUME\"}\n").unwrap();
         assert_eq!(qmp.resumed().await, Ok(()));
         drop(theirs);
@@ -402,7 +401,7 @@ mod tests {
             (&theirs).write_all(all.as_bytes()).unwrap();
             theirs
         });
-        // It would not come to its end if nobody read it: a socket keeps some hundred kilobytes.
+        // The write would not finish if nothing read it: a socket buffers some hundred kilobytes.
         let theirs = said.await.unwrap();
         drop(theirs);
         assert!(qmp.resumed().await.is_err());

@@ -1,4 +1,4 @@
-//! QEMU's *versions*: which are supported, and which were tried.
+//! QEMU's *versions*: those that are supported, and those that were tested.
 
 /// The program.
 pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
@@ -6,7 +6,7 @@ pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
 /// The oldest version that is supported: Debian 12's.
 pub const MINIMUM_VERSION: Version = Version { major: 7, minor: 2 };
 
-/// The versions that the tests were run with; others from the oldest on are used all the same.
+/// The versions that the tests were run with; other supported versions are used too.
 pub const TRIED_VERSIONS: [Version; 2] = [
     MINIMUM_VERSION,
     Version {

@@ -112,7 +112,7 @@ impl Operation for List {
         let (lines, mut is_whole) = output.into_bytes();
         let mut entries = Vec::new();
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
-            // What a capture has no room for is missing at the end.
+            // The capture has cut the rest off.
             if !line.ends_with(b"\n") || entries.len() == MOST_ENTRIES {
                 is_whole = false;
                 break;

@@ -13,7 +13,7 @@ use pyro_machine::FilePath;
 use crate::Error;
 use crate::request::{WORKSPACE, workspace_path};
 
-/// A file in a workspace: as results name it, and as the guest is told of it.
+/// Returns the path of a file in a workspace, for results and for the guest.
 fn place(path: &str) -> Result<(String, FilePath), Error> {
     let absolute = workspace_path("path", path)?;
     let relative = absolute[WORKSPACE.len()..].trim_start_matches('/');

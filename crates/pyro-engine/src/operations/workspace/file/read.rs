@@ -118,7 +118,7 @@ impl Operation for Read {
         let (mut bytes, _) = output.into_bytes();
         let is_cut = offset.saturating_add(bytes.len() as u64) < size;
         if is_cut {
-            // The next part begins with the character that is cut.
+            // The next part begins with the character that was cut.
             let mut whole = bytes.clone();
             drop_partial_character(&mut whole);
             if !whole.is_empty() {

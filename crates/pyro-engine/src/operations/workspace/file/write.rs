@@ -17,11 +17,11 @@ use crate::output::hex;
 use crate::request::{host_path, octets_parser};
 use crate::{Context, Engine, Error};
 
-/// The most bytes that are written.
+/// The limit on a file's content, in bytes.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// The name of a file that stands for standard input.
 const STANDARD_INPUT: &str = "-";
-/// An `if_match` that no file fulfils.
+/// The `if_match` for a file that must not exist.
 const MISSING: &str = "missing";
 
 /// Write a file of a started workspace
@@ -137,7 +137,7 @@ impl Write {
     }
 }
 
-/// Reads a file of the host, or standard input, but not more than is too much.
+/// Reads a file of the host, or standard input, up to one byte over the limit.
 async fn read(file: &str, context: &mut Context) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     if file == STANDARD_INPUT {
