@@ -474,7 +474,7 @@ impl Machines {
         let turn = self.turn().await?;
         let directory = self.new_directory(&|_| {})?;
         let disk = builder.disk();
-        disk::create(&disk, &self.base_dir)?;
+        disk::create(&disk, &self.base_dir, directory.path())?;
         let seed = match stage {
             TemplateKind::Assembled => None,
             TemplateKind::Bare => Some(disk::no_seed(directory.path())?),
