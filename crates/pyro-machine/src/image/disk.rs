@@ -21,9 +21,10 @@ const FORMAT: u32 = 5;
 const FEATURES: &str = "none,has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,\
                         sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum";
 
-/// Makes the private disk of one machine at `path`.
-pub(crate) fn create(path: &Path, base: &Path) -> Result<(), Error> {
-    copy(&blank(base, &path.with_extension("blank"))?, path)
+/// Makes the private disk of one machine at `path`. `directory` belongs to the machine and is below
+/// `base`; the disk may be in another file system.
+pub(crate) fn create(path: &Path, base: &Path, directory: &Path) -> Result<(), Error> {
+    copy(&blank(base, &directory.join("blank"))?, path)
 }
 
 /// Makes a private disk that begins as a copy of another.
@@ -32,7 +33,8 @@ pub(crate) fn copy(from: &Path, path: &Path) -> Result<(), Error> {
 }
 
 /// Returns the blank disk below `base`; formats it if there is none yet. That is done in `scratch`,
-/// which belongs to the machine, so that a sweep removes it if this process dies meanwhile.
+/// which belongs to the machine, so that a sweep removes it if this process dies meanwhile. It is in
+/// the same file system as `base`, so that it can be renamed.
 fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     let path = base.join(format!("blank-{PRIVATE_DISK_MIB}-{FORMAT}.ext4"));
     if path.exists() {
@@ -181,7 +183,7 @@ mod tests {
     fn a_copy_is_equal_and_as_sparse() {
         let base = tempfile::tempdir().unwrap();
         let disk = base.path().join("disk");
-        create(&disk, base.path()).unwrap();
+        create(&disk, base.path(), base.path()).unwrap();
         let blank = blank(base.path(), &base.path().join("scratch")).unwrap();
         let (original, copy) = (fs::metadata(&blank).unwrap(), fs::metadata(&disk).unwrap());
         assert_eq!(original.len(), PRIVATE_DISK_MIB * 1024 * 1024);
@@ -200,5 +202,18 @@ mod tests {
         assert!(compared.unwrap().success());
         let left: Vec<_> = fs::read_dir(base.path()).unwrap().flatten().collect();
         assert_eq!(left.len(), 2, "{left:?}");
+    }
+
+    #[test]
+    fn a_disk_may_be_in_another_file_system_than_the_blank_one() {
+        // A template's is where the templates are.
+        let base = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
+        let disk = elsewhere.path().join("disk");
+        create(&disk, base.path(), base.path()).unwrap();
+        assert_eq!(
+            fs::metadata(&disk).unwrap().len(),
+            PRIVATE_DISK_MIB * 1024 * 1024
+        );
     }
 }

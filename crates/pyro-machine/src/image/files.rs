@@ -82,7 +82,7 @@ impl Files<'_> {
         let own = directory.path().join("disk.ext4");
         let make = |path: &Path| match begin {
             Some(from) => disk::copy(from, path),
-            None => disk::create(path, base),
+            None => disk::create(path, base, directory.path()),
         };
         let (private, seed) = match self {
             Files::Own => {

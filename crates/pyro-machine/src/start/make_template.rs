@@ -85,7 +85,7 @@ impl Machines {
         let turn = self.turn().await?;
         let directory = self.new_directory(&|_| {})?;
         let disk = builder.disk();
-        image::create(&disk, &self.base_dir)?;
+        image::create(&disk, &self.base_dir, directory.path())?;
         let seed = match kind {
             TemplateKind::Assembled => None,
             TemplateKind::Bare => Some(image::no_seed(directory.path())?),
