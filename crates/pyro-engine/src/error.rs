@@ -65,7 +65,7 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, "invalid_input", message)
     }
 
-    /// A request does not have the shape of its operation's.
+    /// A request does not fit the schema of its operation.
     pub(crate) fn malformed(operation: &str, error: &serde_json::Error) -> Self {
         Self::new(
             ErrorKind::InvalidInput,
@@ -75,7 +75,7 @@ impl Error {
         .remedy("send the properties of the operation's input schema, and no others")
     }
 
-    /// The caller's permissions do not allow the request, whether or not its subject exists.
+    /// The caller has no permission for the request.
     pub(crate) fn not_allowed(message: impl Display) -> Self {
         Self::new(ErrorKind::InvalidInput, "not_allowed_by_operator", message)
             .remedy("send the request without it")

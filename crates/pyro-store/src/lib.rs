@@ -2,7 +2,7 @@
 //! atomically, and one directory per virtual machine whose locks show whether it is alive.
 //!
 //! A held lock shows that a process is alive, never a process id: the kernel releases a lock when
-//! its last holder ends, and nothing else can be mistaken for it.
+//! its last holder ends, and does not give it to another process.
 //!
 //! `docs/glossary.md` defines the words.
 

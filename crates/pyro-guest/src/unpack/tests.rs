@@ -1,4 +1,4 @@
-//! Unpackings in a directory that plays the machine's root, interrupted and obstructed.
+//! Unpackings in a directory that serves as the machine's root, interrupted and obstructed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +26,7 @@ impl Root {
         root
     }
 
-    /// One in which there are the files that [`next`] replaces, and others.
+    /// A root with the files that [`next`] replaces, and others.
     fn used() -> Self {
         let root = Self::new();
         fs::create_dir(root.path("workspace/sub")).unwrap();
@@ -62,7 +62,7 @@ impl Root {
         recover(self.0.path())
     }
 
-    /// Everything below the root but the staging directories.
+    /// All files below the root but the staging directories.
     fn tree(&self) -> BTreeMap<PathBuf, String> {
         let mut found = BTreeMap::new();
         let mut directories = vec![self.0.path().to_owned()];
@@ -85,13 +85,13 @@ impl Root {
         found
     }
 
-    /// Nothing of an unpacking is left.
+    /// Whether no unpacking has left files.
     fn is_clean(&self) -> bool {
         fs::read_dir(self.path(".pyro")).unwrap().next().is_none()
     }
 }
 
-/// An archive being made.
+/// A builder for an archive.
 struct Tar {
     builder: Builder<Vec<u8>>,
     totals: Totals,
@@ -113,7 +113,7 @@ impl Tar {
         header.set_size(contents.len() as u64);
         let name = &mut header.as_old_mut().name;
         if path.len() <= name.len() {
-            // As it is: the builder refuses hostile names.
+            // The name is copied unchecked: the builder refuses hostile names.
             name[..path.len()].copy_from_slice(path.as_bytes());
         }
         if !link.is_empty() {
@@ -176,7 +176,7 @@ impl Tar {
     }
 }
 
-/// What is unpacked over [`Root::used`].
+/// The archive that is unpacked over [`Root::used`].
 fn next() -> Tar {
     Tar::new()
         .directory("new/")
@@ -208,7 +208,7 @@ fn what_is_not_whole_changes_nothing() {
     let whole = next().end();
     assert!(root.unpack(&whole).is_ok());
     let root = Root::used();
-    // The stream ends with two empty blocks that nobody needs.
+    // The stream ends with two empty blocks that are not needed.
     for length in (0..whole.len() - 1024 - 511).step_by(100) {
         root.refusal(&whole[..length]);
     }
@@ -268,7 +268,7 @@ fn names_that_lead_elsewhere_are_refused() {
             Tar::new().add("x", EntryType::Char, 0o600, "", ""),
             "it is neither file, directory, link nor FIFO",
         ),
-        // The crate cuts extensions into lines, and would fall back to another name.
+        // The crate splits extensions into lines, and would fall back to another name.
         (
             Tar::new().extended("path", "x\ny").file("z", ""),
             "malformed pax extension",
@@ -325,14 +325,14 @@ fn planted_links_are_not_followed() {
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("b"), "untouched").unwrap();
 
-    // In the place of a file, it is replaced.
+    // In place of a file, the link is replaced.
     fs::remove_file(root.path("workspace/a")).unwrap();
     symlink(outside.join("b"), root.path("workspace/a")).unwrap();
     root.unpack(&next().end()).unwrap();
     assert_eq!(root.tree()[Path::new("workspace/a")], "new");
     assert_eq!(root.tree()[Path::new("outside/b")], "untouched");
 
-    // In the place of a directory, it is a conflict.
+    // In place of a directory, the link is a conflict.
     fs::remove_dir_all(root.path("workspace/sub")).unwrap();
     for target in [outside.to_str().unwrap(), "../outside", "new"] {
         symlink(target, root.path("workspace/sub")).unwrap();
@@ -344,7 +344,7 @@ fn planted_links_are_not_followed() {
         fs::remove_file(root.path("workspace/sub")).unwrap();
     }
 
-    // On the way to the destination, too.
+    // On the way to the destination, the link is a conflict too.
     symlink(&outside, root.path("workspace/sub")).unwrap();
     for destination in ["/workspace/sub", "/workspace/sub/deeper"] {
         let error = root.unpack_to(destination, &next().end()).unwrap_err();
@@ -388,8 +388,8 @@ fn what_changes_after_the_commit_costs_only_itself() {
     assert!(root.is_clean());
 }
 
-/// Ends an unpacking at its `last` step as if the process had been killed there: nothing of it
-/// is done afterwards. Returns whether it was committed, or `None` if it has no such step.
+/// Stops an unpacking at its `last` step, as if the process were killed there: nothing happens
+/// afterwards. Returns whether it was committed, or `None` if it has no such step.
 fn killed_at(root: &Root, archive: &[u8], last: usize) -> Option<bool> {
     let mut steps = Vec::new();
     let mut die = |step| {
@@ -426,14 +426,14 @@ fn whenever_it_is_killed_it_is_undone_or_finished() {
         if last % 2 == 0 {
             root.recover().unwrap();
         } else {
-            // The next one deals with it too, even if it fails itself.
+            // The next unpacking also recovers, even if it fails itself.
             root.unpack(&Tar::new().without_end()).unwrap_err();
         }
         assert_eq!(root.tree() == new, committed, "killed at step {last}");
         assert!(root.is_clean(), "killed at step {last}");
         let modified = |path: &str| root.path(path).metadata().unwrap().mtime();
         assert_eq!(modified("workspace/sub") == 1_000_000_000, committed);
-        // And it can be done again.
+        // And the same archive can be unpacked again.
         root.unpack(&archive).unwrap();
         assert_eq!(root.tree(), new);
     }
@@ -464,7 +464,7 @@ fn a_living_one_is_not_taken_for_abandoned() {
     };
     let archive = next().end();
     let unpacked = run(root.0.path(), "/workspace", &*archive, &mut meanwhile).unwrap();
-    // Nor is one that is done.
+    // A finished unpacking is not abandoned either.
     root.recover().unwrap();
     unpacked.clean_up();
     assert_eq!(root.tree()[Path::new("workspace/a")], "new");

@@ -80,7 +80,7 @@ impl Machine for NoMachine {
     }
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug, Default)]
 pub(crate) struct Ran {
     pub(crate) stdout: Vec<u8>,
@@ -116,7 +116,7 @@ impl Ran {
 pub(crate) struct Host {
     pub(crate) socket: UnixStream,
     pub(crate) decoder: Decoder,
-    /// Frames that were read while another stream's were waited for.
+    /// Frames of other streams that were read while waiting for one.
     pub(crate) waiting: VecDeque<Frame>,
     pub(crate) streams: u32,
     pub(crate) agent: JoinHandle<End>,
@@ -125,12 +125,12 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Starts an agent that was not adopted.
+    /// Starts an agent that is not adopted yet.
     pub(crate) fn new() -> Self {
         Self::with(None, None)
     }
 
-    /// The same, with a library for shells that wait, and a log of the kernel's.
+    /// The same, with a library for prestarted shells, and a kernel log.
     pub(crate) fn with(library: Option<File>, kernel_log: Option<OwnedFd>) -> Self {
         let (socket, port) = UnixStream::pair().unwrap();
         let root = tempfile::tempdir().unwrap();
@@ -186,7 +186,7 @@ impl Host {
         self.send(&Frame::credit(stream, Credit { channel, bytes }));
     }
 
-    /// Returns the next frame, or `None` if nothing comes within `limit`.
+    /// Returns the next frame, or `None` if there is none within `limit`.
     pub(crate) fn receive(&mut self, limit: Duration) -> Option<Frame> {
         let deadline = Instant::now() + limit;
         loop {
@@ -200,7 +200,7 @@ impl Host {
                 Ok(0) => panic!("the agent closed the port"),
                 Ok(count) => self.decoder.push(&buffer[..count]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                // A process that was stopped and goes on hears of it in reads with a time limit.
+                // A read with a time limit fails so if the process was stopped and continued.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => panic!("{error}"),
             }
@@ -221,14 +221,14 @@ impl Host {
         }
     }
 
-    /// Returns the next message of `stream`. It must not have any output before that.
+    /// Returns the next message of `stream`, before which there must be no output.
     pub(crate) fn answer(&mut self, stream: u32) -> GuestMessage {
         loop {
             let frame = self.next(stream);
             if frame.kind == FrameKind::Control {
                 return frame.message().unwrap();
             }
-            // Only its end.
+            // Only the end of an output may come before.
             assert_eq!(frame.kind, FrameKind::Stdout);
             assert!(frame.payload.is_empty());
         }
@@ -271,7 +271,7 @@ impl Host {
         }
     }
 
-    /// Takes everything the command says until its end, granting at once.
+    /// Reads all output of a command until its end, granting credit at once.
     pub(crate) fn finish(&mut self, stream: u32) -> Ran {
         let mut ran = Ran::default();
         while ran.exit.is_none() {
@@ -286,7 +286,7 @@ impl Host {
         ran
     }
 
-    /// Says that an archive is to be unpacked to `/workspace`; returns its stream.
+    /// Begins an unpacking to `/workspace`; returns its stream.
     pub(crate) fn begin_to_unpack(&mut self) -> u32 {
         self.streams += 1;
         let destination = "/workspace".to_owned();
@@ -338,7 +338,7 @@ pub(crate) fn bash(script: &str) -> Exec {
     argv(["bash", "-c", script])
 }
 
-/// Bytes of which every position shows if it is missing.
+/// Bytes in which a missing one is noticed at any position.
 pub(crate) fn pattern(length: usize) -> Vec<u8> {
     let mut state = 1u32;
     let mut next = || {
@@ -349,7 +349,7 @@ pub(crate) fn pattern(length: usize) -> Vec<u8> {
 }
 
 pub(crate) fn is_alive(pid: i32) -> bool {
-    // A zombie that nobody of this process has to collect counts as gone.
+    // A zombie that another process has to reap counts as gone.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
 }

@@ -153,7 +153,7 @@ fn a_stream_is_used_once() {
             })
         ));
     }
-    // What still arrives for a stream that has ended disturbs nobody.
+    // Later input for a stream that has ended is ignored.
     host.send(&Frame::data(stream, FrameKind::Stdin, b"late".to_vec()));
     host.grant(stream, FrameKind::Stdout, 1);
     host.say(stream, &HostMessage::Signal { signal: 9 });
@@ -189,7 +189,7 @@ fn a_command_inherits_nothing_but_its_three_descriptors() {
         .unwrap()
         .filter(|entry| {
             let path = entry.as_ref().unwrap().path();
-            // The octal flags have the bit O_CLOEXEC if the descriptor is not inheritable.
+            // The octal flags contain the bit O_CLOEXEC if the descriptor is not inheritable.
             std::fs::read_to_string(path).is_ok_and(|info| {
                 let flags = info
                     .lines()
@@ -198,7 +198,7 @@ fn a_command_inherits_nothing_but_its_three_descriptors() {
                 i32::from_str_radix(flags.trim(), 8).unwrap() & 0o2_000_000 == 0
             })
         });
-    // Whoever started this test may have left it some.
+    // The parent of this test may have left it some.
     assert_eq!(ran.text().lines().count(), inheritable.count());
     let ran = host.run(bash("ulimit -Sn; readlink /proc/self/fd/0"));
     assert_eq!(ran.text(), "1024\n/dev/null\n");
@@ -293,10 +293,10 @@ fn without_a_grant_at_most_a_window_arrives() {
     host.grant(stream, FrameKind::Stdout, 1000);
     let frame = host.receive(PATIENCE).unwrap();
     assert_eq!(frame.payload.len(), 1000);
-    // Others are served meanwhile.
+    // Other commands are served meanwhile.
     assert_eq!(host.run(argv(["true"])).exit().code, Some(0));
     host.say(stream, &HostMessage::Signal { signal: 9 });
-    // The end is reported after the output, and that needs credit.
+    // The end is reported after the output, which needs credit.
     host.grant(stream, FrameKind::Stdout, WINDOW);
     assert_eq!(host.finish(stream).exit().signal, Some(9));
 }
@@ -304,7 +304,7 @@ fn without_a_grant_at_most_a_window_arrives() {
 #[test]
 fn output_written_before_the_exit_is_never_lost() {
     let mut host = Host::adopted();
-    // The pipe's 64 KiB are all that is left when the writer has ended.
+    // When the writer has ended, only the pipe's 64 KiB are left.
     let stream = host.exec(bash("head -c 1000000 /dev/zero | tr '\\0' x; exit 3"));
     host.started(stream);
     let mut ran = Ran::default();
@@ -315,7 +315,7 @@ fn output_written_before_the_exit_is_never_lost() {
                 owed += frame.payload.len();
                 ran.note(&frame);
             }
-            // Only when nothing comes any more.
+            // Only when no more frames come.
             None => host.grant(stream, FrameKind::Stdout, std::mem::take(&mut owed)),
         }
     }
@@ -337,7 +337,7 @@ fn a_daemon_does_not_delay_the_end_and_does_not_die_of_it() {
         assert!(started.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(5));
     }
-    // The shell's own: the program is in a package that a minimal system does not have.
+    // The shell's built-in: the program is in a package that a minimal system does not have.
     let kill = format!("kill {daemon}");
     assert_eq!(host.run(bash(&kill)).exit().code, Some(0));
 }
@@ -404,7 +404,7 @@ fn a_chatty_command_does_not_starve_the_others() {
     let mut host = Host::adopted();
     let chatty = host.exec(bash("yes"));
     host.started(chatty);
-    // More than it can print meanwhile.
+    // More than the command can print meanwhile.
     host.grant(chatty, FrameKind::Stdout, 2_000_000_000);
     let started = Instant::now();
     assert_eq!(host.run(bash("echo hello")).text(), "hello\n");

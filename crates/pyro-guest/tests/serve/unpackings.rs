@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// An archive of one file, whose end says that it has `entries` members.
+/// An archive of one file, whose last member claims `entries` members.
 pub(crate) fn archive(entries: u32) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     let end = format!("{{\"entries\":{entries},\"bytes\":5}}");
@@ -70,7 +70,7 @@ fn unpackings_and_commands_go_on_side_by_side() {
     }
     for stream in [first, second] {
         assert_eq!(host.answer(stream), UNPACKED);
-        // It has ended, which the host of a signal cannot know.
+        // The command has ended, which the sender of a signal cannot know.
         host.say(stream, &HostMessage::Signal { signal: 9 });
     }
     assert_eq!(host.run(argv(["true"])).exit().code, Some(0));

@@ -72,7 +72,7 @@ impl Rules {
         Ok(Self(ruleset.into()))
     }
 
-    /// Rules without any for files, for a process that changes its own mounts (the kernel refuses
+    /// Rules that leave files alone, for a process that changes its own mounts (the kernel denies
     /// that to a process with rules for files). It cannot listen on a TCP port.
     pub(super) fn no_listening(abi: ABI) -> io::Result<Self> {
         if !AccessNet::from_all(abi).contains(AccessNet::BindTcp) {

@@ -14,7 +14,7 @@ use super::call::Streams;
 use super::failure::Failure;
 use super::run::Command;
 
-/// Beside the staging directory.
+/// Beside the staging directories.
 const DESTINATION: &str = "/.pyro/warm_up";
 const REMOVE: &str = "rm -r /.pyro/warm_up";
 /// The limit of each of the two steps.

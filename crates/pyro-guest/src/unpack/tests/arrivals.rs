@@ -107,7 +107,7 @@ fn holes_stay_holes() {
         archive.totals.bytes = 10;
         root.refusal(&archive.end());
     }
-    // Who does not know of holes announces fewer bytes.
+    // A reader that does not know holes expects fewer bytes.
     root.refusal(&archive("0,5,10,0", "10", "begin").end());
 }
 
@@ -151,7 +151,7 @@ fn what_is_staged_is_never_many_names_in_one_directory() {
     assert_eq!(tree[Path::new("workspace/l")], "x");
 }
 
-/// An agent of an earlier version was ended after its commit: it staged all in one directory.
+/// An agent of an earlier version died after its commit: it staged all files in one directory.
 #[test]
 fn what_an_earlier_agent_has_committed_is_finished() {
     let root = Root::used();
