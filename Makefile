@@ -33,7 +33,7 @@ run: build ## build everything, then run git in a microVM
 test: host-packages ## run all tests; the last line is their sum
 	@scripts/test
 
-test-nested: host-packages ## test KVM in a machine that QEMU emulates; as root, a quarter of an hour; NESTED=--short for its proof alone
+test-nested: host-packages ## test KVM in a machine that QEMU emulates; as root, half an hour; NESTED=--short for its proof alone
 	@scripts/test-nested $(NESTED)
 
 test-python: host-packages ## test the Python package alone; PYTHON=python3 chooses the interpreter
