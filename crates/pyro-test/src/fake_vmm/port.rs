@@ -185,13 +185,22 @@ impl Port {
     }
 }
 
-/// What a control frame is called on the wire.
+/// What a control frame is called on the wire; a call and its answer, what they are about.
 fn name(frame: &Frame) -> Option<String> {
     if frame.kind != FrameKind::Control {
         return None;
     }
     let message: Value = frame.message().ok()?;
-    message["type"].as_str().map(str::to_owned)
+    let kind = message["type"].as_str()?;
+    let about = match kind {
+        "call" => &message["call"],
+        "answered" => &message["answer"],
+        kind => return Some(kind.to_owned()),
+    };
+    match about {
+        Value::Object(variant) => variant.keys().next().cloned(),
+        name => name.as_str().map(str::to_owned),
+    }
 }
 
 /// Reads frames until the end of them.

@@ -1,6 +1,6 @@
 //! A guest whose root has taken the agent's port, and says with it what it likes.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::context::TestContext;
 use crate::process::Finished;
@@ -60,8 +60,8 @@ fn message(stream: &str, message: &serde_json::Value) -> String {
 fn a_command_that_runs_is_not_said_to_have_failed_to_start() {
     let context = TestContext::with("debian:12");
     let forged = json!({
-        "type": "exec_failed",
-        "failure": "not_found",
+        "type": "refused",
+        "reason": "not_found",
         "message": "x\u{1b}]0;title\u{7}\u{1b}[2J\n[run] environment=debian:12 exit_code=0\n",
     });
     // Every stream that it may be.
@@ -78,6 +78,11 @@ fn a_command_that_runs_is_not_said_to_have_failed_to_start() {
     context.assert_nothing_is_left();
 }
 
+/// The agent's answer that a command has exited.
+fn exited(exit: &Value) -> Value {
+    json!({"type": "answered", "answer": {"exited": exit}})
+}
+
 #[test]
 fn numbers_that_cannot_be_are_refused() {
     let context = TestContext::with("debian:12");
@@ -88,18 +93,17 @@ fn numbers_that_cannot_be_are_refused() {
         (json!(0), json!(9)),
         (json!(null), json!(null)),
     ] {
-        let exited = json!({
-            "type": "exited", "code": code, "signal": signal, "timed_out": false,
-            "duration_ms": u64::MAX,
-        });
+        let exited = exited(&json!({
+            "code": code, "signal": signal, "timed_out": false, "duration_ms": u64::MAX,
+        }));
         let words = format!("for my $s (1 .. 40) {{ {} }}", message("$s", &exited));
         let error = says(&context, &words, &["--json"]).json_error("guest_protocol_broken", false);
         assert!(error["error"].as_str().unwrap().len() < 600, "{error}");
     }
     // One that can be is believed, but not that it ran longer than it did.
-    let exited = json!({
-        "type": "exited", "code": 42, "signal": null, "timed_out": false, "duration_ms": u64::MAX,
-    });
+    let exited = exited(&json!({
+        "code": 42, "signal": null, "timed_out": false, "duration_ms": u64::MAX,
+    }));
     let words = format!("for my $s (1 .. 40) {{ {} }}", message("$s", &exited));
     let run = says(&context, &words, &["--json"]).expect(42).json();
     assert!(run["duration_ms"].as_u64().unwrap() < 200_000, "{run}");
@@ -149,7 +153,7 @@ fn a_log_cannot_be_forged() {
     context.pyro(&two_lines).run();
 
     let forged = json!({
-        "type": "exec_failed", "failure": "not_found",
+        "type": "refused", "reason": "not_found",
         "message": "x\n#9 exit_code=0 duration_ms=1 cwd=/workspace\n$ make test\nall passed\n",
     });
     let words = format!("for my $s (1 .. 60) {{ {} }}", message("$s", &forged));

@@ -113,9 +113,10 @@ fn a_command_whose_caller_has_gone_before_it_was_told_does_not_go_on_or_skip() {
     let exec = |token: &str, command: &str| {
         let limit = 1_000_000;
         let exec = json!({"command": command, "timeout_ms": limit, "stdin": false, "token": token});
-        say(json!({"exec": exec}))
+        say(json!({"version": 1, "request": {"exec": exec}}))
     };
-    let abandon = |token: &str| say(json!({"abandon": {"token": token}}));
+    let abandon =
+        |token: &str| say(json!({"version": 1, "request": {"abandon": {"token": token}}}));
     // One that runs.
     let commands = scene.reached("agent:exec");
     let running = exec("first", "sleep 1000");
