@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::statvfs;
 
+use crate::code::ErrorCode;
 use crate::error::ErrorKind;
 use crate::{Config, Error, variables};
 
@@ -136,7 +137,7 @@ impl Exceeded {
         );
         Error {
             kind: ErrorKind::Failed,
-            code: "disk_limit".into(),
+            code: ErrorCode::DiskLimit.name().into(),
             message: format!("{consequence}: {}", self.facts()),
             cause: Some(self.rule),
             remedy: Some(remedy),

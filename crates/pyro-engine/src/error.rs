@@ -8,6 +8,8 @@ use std::fmt::Display;
 use pyro_store::RecordError;
 use serde::{Deserialize, Serialize};
 
+use crate::code::ErrorCode;
+
 /// The kind of a failure. Frontends derive their exit codes and exception classes from it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,7 +31,7 @@ pub struct Error {
     /// The kind of the failure.
     #[serde(skip)]
     pub kind: ErrorKind,
-    /// A stable name for programs.
+    /// A stable name for programs: that of an [`ErrorCode`].
     pub code: Cow<'static, str>,
     /// What failed, in one line.
     #[serde(rename = "error")]
@@ -44,7 +46,12 @@ pub struct Error {
 }
 
 impl Error {
-    fn new(kind: ErrorKind, code: &'static str, message: impl Display) -> Self {
+    fn new(kind: ErrorKind, code: ErrorCode, message: impl Display) -> Self {
+        Self::named(kind, code.name(), message)
+    }
+
+    /// The same, with the code of another crate's error. A test finds each in [`ErrorCode`].
+    fn named(kind: ErrorKind, code: &'static str, message: impl Display) -> Self {
         Self {
             kind,
             code: code.into(),
@@ -62,14 +69,14 @@ impl Error {
 
     /// A value of a request is out of its range, or otherwise invalid.
     pub(crate) fn invalid(message: impl Display) -> Self {
-        Self::new(ErrorKind::InvalidInput, "invalid_input", message)
+        Self::new(ErrorKind::InvalidInput, ErrorCode::InvalidInput, message)
     }
 
     /// A request does not fit the schema of its operation.
     pub(crate) fn malformed(operation: &str, error: &serde_json::Error) -> Self {
         Self::new(
             ErrorKind::InvalidInput,
-            "invalid_input",
+            ErrorCode::InvalidInput,
             format!("invalid {operation} request: {error}"),
         )
         .remedy("send the properties of the operation's input schema, and no others")
@@ -77,15 +84,19 @@ impl Error {
 
     /// The caller has no permission for the request.
     pub(crate) fn not_allowed(message: impl Display) -> Self {
-        Self::new(ErrorKind::InvalidInput, "not_allowed_by_operator", message)
-            .remedy("send the request without it")
+        Self::new(
+            ErrorKind::InvalidInput,
+            ErrorCode::NotAllowedByOperator,
+            message,
+        )
+        .remedy("send the request without it")
     }
 
     /// A path leads outside the directories that its caller may read.
     pub(crate) fn outside(message: impl Display) -> Self {
         Self::new(
             ErrorKind::InvalidInput,
-            "outside_allowed_directories",
+            ErrorCode::OutsideAllowedDirectories,
             message,
         )
     }
@@ -107,7 +118,7 @@ impl Error {
 
     /// A request has no command. The message names it as the caller does.
     pub(crate) fn no_command(message: impl Display) -> Self {
-        Self::new(ErrorKind::InvalidInput, "command_required", message)
+        Self::new(ErrorKind::InvalidInput, ErrorCode::CommandRequired, message)
     }
 
     pub(crate) fn command_required() -> Self {
@@ -117,7 +128,7 @@ impl Error {
 
     pub(crate) fn no_home(variable: &str) -> Self {
         let message = format!("there is no home directory, and {variable} is not set");
-        Self::new(ErrorKind::InvalidInput, "no_home", message)
+        Self::new(ErrorKind::InvalidInput, ErrorCode::NoHome, message)
             .remedy(format!("set HOME or {variable}"))
     }
 
@@ -130,21 +141,21 @@ impl Error {
             "{variable} is '{}', which cannot be told from here: {error}",
             path.display()
         );
-        Self::new(ErrorKind::InvalidInput, "invalid_variable", message)
+        Self::new(ErrorKind::InvalidInput, ErrorCode::InvalidVariable, message)
             .remedy(format!("set {variable} to an absolute path"))
     }
 
     pub(crate) fn bad_variable(name: &str, value: &OsStr, expected: &str) -> Self {
         let value = value.to_string_lossy();
         let message = format!("environment variable {name} is '{value}'; expected {expected}");
-        Self::new(ErrorKind::InvalidInput, "invalid_variable", message)
+        Self::new(ErrorKind::InvalidInput, ErrorCode::InvalidVariable, message)
             .remedy(format!("unset {name} or correct it"))
     }
 
     pub(crate) fn cancelled(operation: &str) -> Self {
         let mut error = Self::new(
             ErrorKind::Cancelled,
-            "cancelled",
+            ErrorCode::Cancelled,
             format!("{operation} was cancelled"),
         );
         error.retry_safe = false;
@@ -154,9 +165,9 @@ impl Error {
     /// The VM has reached the end of its lifetime.
     pub(crate) fn expired(noun: &str, id: impl Display, ttl_seconds: u64) -> Self {
         let message = format!("{noun} '{id}' expired and was automatically deleted");
-        let mut error = Self::new(ErrorKind::Failed, "vm_expired", message).remedy(format!(
-            "its time to live was {ttl_seconds} s; ask for more with --ttl-seconds"
-        ));
+        let mut error = Self::new(ErrorKind::Failed, ErrorCode::VmExpired, message).remedy(
+            format!("its time to live was {ttl_seconds} s; ask for more with --ttl-seconds"),
+        );
         error.retry_safe = false;
         error
     }
@@ -166,13 +177,13 @@ impl Error {
             return Self::empty_id(noun);
         }
         let message = format!("{noun} '{id}' does not exist");
-        Self::new(ErrorKind::InvalidInput, "not_found", message)
+        Self::new(ErrorKind::InvalidInput, ErrorCode::NotFound, message)
             .remedy(format!("`pyro {noun} list` shows those that do"))
     }
 
     fn empty_id(noun: &str) -> Self {
         let message = format!("the id of the {noun} is empty");
-        Self::new(ErrorKind::InvalidInput, "not_found", message).remedy(format!(
+        Self::new(ErrorKind::InvalidInput, ErrorCode::NotFound, message).remedy(format!(
             "give the id that `pyro {noun} create` returned (is a variable not set?); `pyro {noun} \
              list` shows those that there are"
         ))
@@ -181,25 +192,29 @@ impl Error {
     pub(crate) fn unreadable_record(noun: &str, id: &str, error: &RecordError) -> Self {
         let message = format!("{noun} '{id}' cannot be used: {error}");
         match error {
-            RecordError::Newer { .. } => Self::new(ErrorKind::Failed, "newer_format", message)
-                .remedy("use the version of pyro that made it, or a newer one"),
-            RecordError::Store(_) => Self::new(ErrorKind::Failed, "store_unusable", message)
-                .remedy("check the directory's owner and mode, and the free space"),
-            _ => Self::new(ErrorKind::Failed, "broken_record", message)
+            RecordError::Newer { .. } => {
+                Self::new(ErrorKind::Failed, ErrorCode::NewerFormat, message)
+                    .remedy("use the version of pyro that made it, or a newer one")
+            }
+            RecordError::Store(_) => {
+                Self::new(ErrorKind::Failed, ErrorCode::StoreUnusable, message)
+                    .remedy("check the directory's owner and mode, and the free space")
+            }
+            _ => Self::new(ErrorKind::Failed, ErrorCode::BrokenRecord, message)
                 .remedy(format!("`pyro {noun} delete {id}` removes it")),
         }
     }
 
     pub(crate) fn unreadable_log(path: &std::path::Path, error: &std::io::Error) -> Self {
         let message = format!("cannot read the log {}: {error}", path.display());
-        Self::new(ErrorKind::Failed, "store_unusable", message)
+        Self::new(ErrorKind::Failed, ErrorCode::StoreUnusable, message)
             .remedy("check the directory's owner and mode")
     }
 
     /// This process lacks a resource that every call needs: open files, memory.
     pub fn resource(error: &std::io::Error) -> Self {
         let message = format!("this process cannot open what it needs: {error}");
-        Self::new(ErrorKind::Failed, "resource_limit", message)
+        Self::new(ErrorKind::Failed, ErrorCode::ResourceLimit, message)
             .remedy("raise its limits, above all that of open files (`ulimit -n`)")
     }
 
@@ -213,7 +228,7 @@ impl Error {
         );
         Self {
             retry_safe: false,
-            ..Self::new(ErrorKind::Failed, "output_dropped", message)
+            ..Self::new(ErrorKind::Failed, ErrorCode::OutputDropped, message)
         }
         .remedy(
             "have the command write to a file instead; 1 GiB is kept of one output, and less where \
@@ -223,7 +238,7 @@ impl Error {
 
     /// Whether writing a command's output failed.
     pub(crate) fn is_of_output(&self) -> bool {
-        self.kind == ErrorKind::OutputClosed || self.code == "output_failed"
+        self.kind == ErrorKind::OutputClosed || self.code == ErrorCode::OutputFailed.name()
     }
 
     /// The operation needs a VM in another state.
@@ -241,14 +256,14 @@ impl Error {
         };
         Self {
             cause: Some(cause),
-            ..Self::new(ErrorKind::Failed, "not_started", message)
+            ..Self::new(ErrorKind::Failed, ErrorCode::NotStarted, message)
                 .remedy(format!("start it: `pyro {noun} start {id}`"))
         }
     }
 
     pub(crate) fn cannot_start(noun: &str, id: &str, state: &str) -> Self {
         let message = format!("{noun} {id} cannot be started from state '{state}'");
-        Self::new(ErrorKind::Failed, "wrong_state", message)
+        Self::new(ErrorKind::Failed, ErrorCode::WrongState, message)
             .remedy(format!("`pyro {noun} status {id}` shows what it is doing"))
     }
 
@@ -260,7 +275,7 @@ impl Error {
     pub(crate) fn environment_changed(noun: &str, id: &str, environment: &str) -> Self {
         let message =
             format!("{noun} {id} was made with another build of {environment}, which is gone");
-        Self::new(ErrorKind::Failed, "environment_changed", message).remedy(format!(
+        Self::new(ErrorKind::Failed, ErrorCode::EnvironmentChanged, message).remedy(format!(
             "its logs can still be read; make a new one and delete this one: `pyro {noun} delete \
              {id}`"
         ))
@@ -269,9 +284,9 @@ impl Error {
     /// The VM was stopped or deleted in the meantime.
     pub(crate) fn stopped(noun: &str, id: &str) -> Self {
         let message = format!("{noun} {id} was stopped while this was running");
-        let mut error = Self::new(ErrorKind::Failed, "stopped_meanwhile", message).remedy(format!(
-            "what was printed is in its log; start it again: `pyro {noun} start {id}`"
-        ));
+        let mut error = Self::new(ErrorKind::Failed, ErrorCode::StoppedMeanwhile, message).remedy(
+            format!("what was printed is in its log; start it again: `pyro {noun} start {id}`"),
+        );
         error.retry_safe = false;
         error
     }
@@ -279,7 +294,7 @@ impl Error {
     /// The supervisor of a VM exited in the middle of a call.
     pub(crate) fn supervisor_gone(noun: &str, id: &str) -> Self {
         let message = format!("the supervisor of {noun} {id} ended while this was running");
-        let mut error = Self::new(ErrorKind::Failed, "supervisor_gone", message).remedy(format!(
+        let mut error = Self::new(ErrorKind::Failed, ErrorCode::SupervisorGone, message).remedy(format!(
             "`pyro {noun} status {id}` says why; its disk and logs are kept: `pyro {noun} start \
              {id}`"
         ));
@@ -290,7 +305,7 @@ impl Error {
     /// The supervisor of a VM died before the VM was ready.
     pub(crate) fn supervisor_died(noun: &str, id: &str) -> Self {
         let message = format!("the supervisor of {noun} {id} died while it was starting");
-        Self::new(ErrorKind::Failed, "supervisor_died", message)
+        Self::new(ErrorKind::Failed, ErrorCode::SupervisorDied, message)
             .remedy(format!("try again: `pyro {noun} start {id}`"))
     }
 
@@ -302,14 +317,14 @@ impl Error {
 
     pub(crate) fn no_supervisor(detail: &str) -> Self {
         let message = format!("a supervisor cannot be used: {detail}");
-        Self::new(ErrorKind::Failed, "no_supervisor", message)
+        Self::new(ErrorKind::Failed, ErrorCode::NoSupervisor, message)
             .remedy("check that the program `pyro` is installed and can be run")
     }
 
     /// An instance's disk or seed was removed.
     pub(crate) fn file_missing(noun: &str, id: &str, path: &std::path::Path) -> Self {
         let message = format!("{noun} {id} cannot start: {} is missing", path.display());
-        Self::new(ErrorKind::Failed, "file_missing", message).remedy(format!(
+        Self::new(ErrorKind::Failed, ErrorCode::FileMissing, message).remedy(format!(
             "put it back, or delete the {noun}, whose files are lost without it: \
              `pyro {noun} delete {id}`"
         ))
@@ -322,7 +337,7 @@ impl Error {
             "this VM was started by another pyro than this one, and they do not understand each \
              other (versions {ours} and {theirs} of their protocol)"
         );
-        Self::new(ErrorKind::Failed, "other_version", message).remedy(
+        Self::new(ErrorKind::Failed, ErrorCode::OtherVersion, message).remedy(
             "use the version of pyro that has started it, or stop it and start it again with this \
              one: what is on its disk stays, and commands that run in it end",
         )
@@ -337,7 +352,7 @@ impl Error {
     /// The host's side of a transfer failed.
     pub(crate) fn transfer(error: &dyn Display) -> Self {
         let message = format!("the files cannot be transferred: {error}");
-        Self::new(ErrorKind::Failed, "transfer_failed", message)
+        Self::new(ErrorKind::Failed, ErrorCode::TransferFailed, message)
             .remedy("check the free space and the owner of the directory")
     }
 
@@ -355,7 +370,7 @@ impl Error {
     pub(crate) fn host_compat(action: &str, error: &std::io::Error) -> Self {
         Self::new(
             ErrorKind::Failed,
-            "host_compat_failed",
+            ErrorCode::HostCompatFailed,
             format!("cannot {action} on the host: {error}"),
         )
         .remedy("run `pyro doctor` to find out why there is no guest")
@@ -364,16 +379,16 @@ impl Error {
     /// Whether this host can never have a guest. Sizes, time, disk space, slots and a guest that
     /// failed do not count: a request can bring those about.
     pub(crate) fn means_no_guest(&self) -> bool {
-        NO_GUEST.contains(&&*self.code)
+        NO_GUEST.iter().any(|code| code.name() == self.code)
     }
 }
 
 /// The codes of errors that keep a host from ever having a guest.
-const NO_GUEST: [&str; 4] = [
-    "qemu_missing",
-    "qemu_too_old",
-    "qemu_unusable",
-    "platform_unsupported",
+const NO_GUEST: [ErrorCode; 4] = [
+    ErrorCode::QemuMissing,
+    ErrorCode::QemuTooOld,
+    ErrorCode::QemuUnusable,
+    ErrorCode::PlatformUnsupported,
 ];
 
 /// An error as it is sent from one process of pyro to another.
@@ -425,7 +440,7 @@ impl From<pyro_archive::Error> for Error {
         };
         Self {
             cause: join(causes(&error)),
-            ..Self::new(kind, error.code(), &error).remedy(error.remedy())
+            ..Self::named(kind, error.code(), &error).remedy(error.remedy())
         }
     }
 }
@@ -445,7 +460,7 @@ impl From<pyro_environment::Error> for Error {
         let output = error.output().join("\n");
         Self {
             cause: join(causes(&error).chain((!output.is_empty()).then_some(output))),
-            ..Self::new(kind, error.code(), &error).remedy(error.remedy())
+            ..Self::named(kind, error.code(), &error).remedy(error.remedy())
         }
     }
 }
@@ -466,7 +481,7 @@ impl From<pyro_machine::Error> for Error {
         Self {
             cause: join(causes(&error).chain(tails.into_iter().flatten())),
             retry_safe: error.before_dispatch(),
-            ..Self::new(kind, error.code(), &error).remedy(error.remedy())
+            ..Self::named(kind, error.code(), &error).remedy(error.remedy())
         }
     }
 }

@@ -15,6 +15,7 @@
 //!
 //! `docs/glossary.md` defines the words.
 
+mod code;
 mod command;
 mod config;
 mod context;
@@ -39,6 +40,7 @@ pub mod tool;
 mod transfer;
 pub mod variables;
 
+pub use code::ErrorCode;
 pub use config::{Config, PARK_COMMAND, SUPERVISE_COMMAND};
 pub use context::{Context, Event, Listener, OutputStreams};
 pub use engine::{Engine, VERSION};

@@ -1,4 +1,4 @@
-//! The Python *face*: one class, [`Engine`], whose `call` takes an operation's name and its
+//! The Python *frontend*: one class, [`Engine`], whose `call` takes an operation's name and its
 //! request as JSON and returns the response as JSON. Everything that a Python programmer sees is
 //! Python, in `python/pyro_mcp`, and most of that is generated from the table of operations.
 //!

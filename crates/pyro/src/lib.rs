@@ -1,4 +1,4 @@
-//! The command line face: it parses, calls the engine and shows what comes back. Its commands,
+//! The command line: it parses, calls the engine and shows what comes back. Its commands,
 //! options and help are the engine's [table of operations](pyro_engine::operations::OPERATIONS);
 //! it has no rule of its own.
 //!

@@ -1,4 +1,4 @@
-//! `pyro mcp`: starting the server of the other face, and telling hosts how to start it.
+//! `pyro mcp`: starting the MCP server, and telling MCP hosts how to start it.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;

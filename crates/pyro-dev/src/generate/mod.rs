@@ -3,6 +3,7 @@
 
 mod command_line;
 mod environments;
+mod errors;
 mod manual;
 mod operations;
 mod page;
@@ -28,6 +29,7 @@ pub fn pages() -> Result<BTreeMap<String, String>, Error> {
         ("cli.md".into(), command_line::page()),
         ("environment-variables.md".into(), variables::page()),
         ("environments.md".into(), environments::page()?),
+        ("errors.md".into(), errors::page()),
         ("mcp-tools.md".into(), tools::page()),
         ("operations.json".into(), operations::schemas()),
         ("operations.md".into(), operations::page()),

@@ -11,7 +11,7 @@ use super::page::{cell, header};
 pub(super) fn page() -> String {
     let mut page = header("Operations", "the table of operations");
     page.push_str(
-        "\nEvery face offers the same operations: the command line as commands, others under the \
+        "\nEvery frontend offers the same operations: the command line as commands, others under the \
          operation's name.\nThe schemas in full are in [operations.json](operations.json).\n",
     );
     for entry in OPERATIONS {

@@ -3,7 +3,7 @@
 
 use crate::sources;
 
-/// The crates whose errors all faces show.
+/// The crates whose errors all frontends show.
 const SHOWN_BY_ALL: [&str; 6] = [
     "crates/pyro-archive/",
     "crates/pyro-chat/",
@@ -42,7 +42,7 @@ fn commands_are_between_backquotes() {
                 // Examples are indented in their help, whatever stands before them.
                 let is_example = before.ends_with("  ")
                     || ["| ", "_KEY "].iter().any(|end| before.ends_with(end));
-                // What a diagnosis would have run is a command, in every face.
+                // What a diagnosis would have run is a command, in every frontend.
                 let is_advice = before.ends_with("advise(\"");
                 assert!(
                     before.ends_with('`') || is_example || is_advice,

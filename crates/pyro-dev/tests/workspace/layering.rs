@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A crate, and the crates of this workspace that it may use, for whatever purpose. Faces use the
+/// A crate, and the crates of this workspace that it may use, for whatever purpose. Frontends use the
 /// engine, the engine uses what makes environments and machines, and those do not know each
 /// other. The guest shares nothing with the host but the protocol.
 const ALLOWED: &[(&str, &[&str])] = &[

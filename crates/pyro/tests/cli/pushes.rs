@@ -32,7 +32,7 @@ fn a_push_that_is_cut_changes_nothing() {
     let tree = "find . | LC_ALL=C sort; cat file directory/file";
     let before = workspace.ask(tree);
     let unpacking = || workspace.ask("ls -A /.pyro/staging-*/* 2>/dev/null || true");
-    wait_until("nothing is rehearsed", || {
+    wait_until("the warm-up is over", || {
         thread::sleep(Duration::from_millis(500));
         workspace.ask("ls -A /.pyro").is_empty()
     });

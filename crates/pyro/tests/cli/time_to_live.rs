@@ -1,4 +1,4 @@
-//! The end of a lasting VM's time.
+//! The end of an instance's time.
 
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -6,13 +6,13 @@ use pyro_chat::Error as Chat;
 use super::task::EXPECTED;
 use crate::error::{causes, join};
 use crate::operations::vm::RunResult;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorCode, ErrorKind};
 
 /// Makes a failure: its code, its message and its cause.
-fn failure(code: &'static str, message: impl Into<String>, cause: Option<String>) -> Error {
+fn failure(code: ErrorCode, message: impl Into<String>, cause: Option<String>) -> Error {
     Error {
         kind: ErrorKind::Failed,
-        code: code.into(),
+        code: code.name().into(),
         message: message.into(),
         cause,
         remedy: Some("try again, or choose a larger model with --model".into()),
@@ -31,7 +31,8 @@ impl From<Chat> for Error {
             },
             remedy: Some(error.remedy().into()),
             cause: join(causes(&error)),
-            ..failure(error.code(), error.to_string(), None)
+            code: error.code().into(),
+            ..failure(ErrorCode::ModelFailed, error.to_string(), None)
         }
     }
 }
@@ -57,27 +58,27 @@ pub(super) fn no_reply(error: Chat, base_url: &str) -> Error {
 /// The model stopped before a command ran. `why` is the model's text, or the last error.
 pub(super) fn nothing_ran(why: Option<String>) -> Error {
     let message = "demo did not execute a successful vm_run or vm_exec";
-    failure("model_ran_nothing", message, why)
+    failure(ErrorCode::ModelRanNothing, message, why)
 }
 
 /// The command ran, and failed.
 pub(super) fn command_failed(run: &RunResult) -> Error {
     let message = "vm_exec failed; expected exit_code=0";
-    failure("model_command_failed", message, Some(ran(run)))
+    failure(ErrorCode::ModelCommandFailed, message, Some(ran(run)))
 }
 
 /// A command ran, but not the requested one.
 pub(super) fn not_confirmed(run: &RunResult) -> Error {
     let message = "vm_exec output did not confirm repository clone success";
     let cause = format!("expected is {EXPECTED:?}; {}", ran(run));
-    failure("model_ran_something_else", message, Some(cause))
+    failure(ErrorCode::ModelRanSomethingElse, message, Some(cause))
 }
 
 pub(super) fn rounds_exceeded(rounds: u32, why: Option<String>) -> Error {
     let message = "tool-calling loop exceeded maximum rounds";
     let cause = format!("the model still called tools after {rounds} rounds");
     failure(
-        "model_rounds_exceeded",
+        ErrorCode::ModelRoundsExceeded,
         message,
         join([cause].into_iter().chain(why)),
     )

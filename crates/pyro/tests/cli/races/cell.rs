@@ -30,7 +30,7 @@ pub(super) fn run(stage: &Stage, what: What, when: When) {
     }
     workspace.ask("echo kept > kept");
     if what != What::Expire {
-        // The rehearsal's and the command's: no other flush is under way.
+        // The warm-up's and the command's: no other flush is under way.
         scene.wait_for("answer:synced", 2);
     }
     what.arrange(&scene);
