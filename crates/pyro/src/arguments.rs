@@ -12,6 +12,7 @@ use pyro_engine::operations::OPERATIONS;
 use pyro_engine::{PARK_COMMAND, Piece, SUPERVISE_COMMAND, VERSION, variables};
 
 use crate::mcp;
+use crate::setup::ALL_PIECES;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -237,9 +238,6 @@ fn accelerator() -> Arg {
         ))
         .hide_possible_values(false)
 }
-
-/// Stands for all pieces of isolation.
-pub(crate) const ALL_PIECES: &str = "all";
 
 fn require_isolation() -> Arg {
     let pieces = Piece::ALL.map(Piece::name);

@@ -3,8 +3,10 @@
 use clap::ArgMatches;
 use pyro_engine::{Config, Error, Piece, Start};
 
-use crate::arguments::ALL_PIECES;
 use crate::signals;
+
+/// Stands for all pieces of isolation.
+pub(crate) const ALL_PIECES: &str = "all";
 
 /// What the engine is to be, from variables and global options.
 pub(crate) fn configuration(matches: &ArgMatches) -> Result<Config, Error> {

@@ -68,7 +68,7 @@ const READERS: &[&str] = &[
     "crates/pyro-machine/src/cell/weakened.rs",
     "crates/pyro-mcp/examples/conformance_server/main.rs",
     "crates/pyro/src/mcp.rs",
-    "crates/pyro/src/terminal.rs",
+    "crates/pyro/src/setup.rs",
     "crates/pyro/src/token.rs",
 ];
 
