@@ -333,14 +333,23 @@ impl Error {
     /// A supervisor and its client speak different versions of the wire.
     pub(crate) fn other_version(theirs: Option<u32>, ours: u32) -> Self {
         let theirs = theirs.map_or_else(|| "none".to_owned(), |version| version.to_string());
-        let message = format!(
-            "this VM was started by another pyro than this one, and they do not understand each \
-             other (versions {ours} and {theirs} of their protocol)"
-        );
-        Self::new(ErrorKind::Failed, ErrorCode::OtherVersion, message).remedy(
+        Self::not_understood(&format!(
+            "one side speaks version {ours} of their protocol, the other {theirs}"
+        ))
+    }
+
+    /// A supervisor does not know what its client asks for, or speaks another version.
+    pub(crate) fn not_understood(why: &dyn Display) -> Self {
+        let message =
+            "this VM was started by another version of pyro, which does not understand this one";
+        let error = Self::new(ErrorKind::Failed, ErrorCode::OtherVersion, message).remedy(
             "use the version of pyro that has started it, or stop it and start it again with this \
              one: what is on its disk stays, and commands that run in it end",
-        )
+        );
+        Self {
+            cause: Some(why.to_string()),
+            ..error
+        }
     }
 
     /// The guest's agent sent a message that violates the protocol.

@@ -151,10 +151,7 @@ fn understand(received: Received) -> Result<Request, Error> {
             version: Some(VERSION),
             request: Some(request),
             ..
-        } => serde_json::from_value(request).map_err(|error| {
-            tracing::warn!(%error, "a client asked for something unknown");
-            Error::other_version(Some(VERSION), VERSION)
-        }),
+        } => serde_json::from_value(request).map_err(|error| Error::not_understood(&error)),
         Received { version, .. } => Err(Error::other_version(version, VERSION)),
     }
 }

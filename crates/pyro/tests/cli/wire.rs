@@ -37,12 +37,14 @@ fn an_older_client_is_told_and_can_stop() {
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, NONE);
     let newer = json!({"version": 99, "request": {"hold_hands": {}}}).to_string();
-    for line in [OLD_EXEC, &newer] {
+    let unknown = json!({"version": 1, "request": {"hold_hands": {}}}).to_string();
+    for line in [OLD_EXEC, &newer, &unknown] {
         let answer: Value = serde_json::from_str(&say(&workspace.directory(), line)).unwrap();
         // The parts of an error that 2.4.0 reads.
         let error = &answer["failed"];
         assert_eq!(error["code"], "other_version", "{answer}");
         assert_eq!(error["kind"], "failed");
+        assert!(error["cause"].is_string(), "{answer}");
         assert!(error["remedy"].as_str().unwrap().contains("stop it"));
     }
     assert_eq!(say(&workspace.directory(), OLD_STOP), "");
