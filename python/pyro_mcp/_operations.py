@@ -30,6 +30,10 @@ METHODS = {
     "workspace_file_list": "list_workspace_files",
     "workspace_file_read": "read_workspace_file",
     "workspace_file_write": "write_workspace_file",
+    "snapshot_create": "create_snapshot",
+    "snapshot_list": "list_snapshots",
+    "snapshot_delete": "delete_snapshot",
+    "workspace_reset": "reset_workspace",
     "workspace_delete": "delete_workspace",
     "env_pull": "pull_environment",
     "env_inspect": "inspect_environment",
@@ -757,6 +761,114 @@ is no such file
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.WrittenFile = self._call("workspace_file_write", {"workspace_id": workspace_id, "path": path, "text": text, "text_file": text_file, "base64": base64, "mode": mode, "if_match": if_match})
+        return response
+
+    def create_snapshot(self, workspace_id: str, snapshot_name: str) -> results.Created:
+        """Save what was written in a workspace, to come back to it with `reset_workspace`
+
+        Everything that was written in its machine is saved: files in /workspace and elsewhere, installed
+        packages; not what runs. The workspace pauses while it is copied. It may be stopped, too.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            snapshot_name: Name of the snapshot: letters, digits, `.`, `_` and `-`
+
+        Returns:
+            A snapshot that was made.
+                execution_mode: Where the workspace's commands run.
+                snapshot: The snapshot.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Created = self._call("snapshot_create", {"workspace_id": workspace_id, "snapshot_name": snapshot_name})
+        return response
+
+    def list_snapshots(self, workspace_id: str) -> results.Snapshots:
+        """List the snapshots of a workspace
+
+        The first one, `baseline`, is what the workspace began with; the others are sorted by age, the
+        newest first.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The snapshots of a workspace.
+                count: How many there are.
+                snapshots: `baseline`, then the others, the newest first.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Snapshots = self._call("snapshot_list", {"workspace_id": workspace_id})
+        return response
+
+    def delete_snapshot(self, workspace_id: str, snapshot_name: str) -> results.SnapshotDeleted:
+        """Delete a snapshot of a workspace
+
+        The workspace itself is not changed. The snapshot `baseline` cannot be deleted.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            snapshot_name: Name of the snapshot
+
+        Returns:
+            A snapshot that was deleted.
+                deleted: Always true.
+                snapshot_name: The name that the snapshot had.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.SnapshotDeleted = self._call("snapshot_delete", {"workspace_id": workspace_id, "snapshot_name": snapshot_name})
+        return response
+
+    def reset_workspace(self, workspace_id: str, *, snapshot: str = "baseline") -> results.ResetWorkspace:
+        """Throw away what was done in a workspace, back to how it began or to a snapshot
+
+        Its machine ends at once, and a new one starts with the snapshot's disk. Its commands with their
+        logs are removed. It keeps its id, its lifetime and its snapshots.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            snapshot: Snapshot to go back to; `baseline` is what the workspace began with
+
+        Returns:
+            A workspace that was reset.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_reset: What it has now.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ResetWorkspace = self._call("workspace_reset", {"workspace_id": workspace_id, "snapshot": snapshot})
         return response
 
     def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
@@ -1734,6 +1846,114 @@ is no such file
         response: results.WrittenFile = await self._call("workspace_file_write", {"workspace_id": workspace_id, "path": path, "text": text, "text_file": text_file, "base64": base64, "mode": mode, "if_match": if_match})
         return response
 
+    async def create_snapshot(self, workspace_id: str, snapshot_name: str) -> results.Created:
+        """Save what was written in a workspace, to come back to it with `reset_workspace`
+
+        Everything that was written in its machine is saved: files in /workspace and elsewhere, installed
+        packages; not what runs. The workspace pauses while it is copied. It may be stopped, too.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            snapshot_name: Name of the snapshot: letters, digits, `.`, `_` and `-`
+
+        Returns:
+            A snapshot that was made.
+                execution_mode: Where the workspace's commands run.
+                snapshot: The snapshot.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Created = await self._call("snapshot_create", {"workspace_id": workspace_id, "snapshot_name": snapshot_name})
+        return response
+
+    async def list_snapshots(self, workspace_id: str) -> results.Snapshots:
+        """List the snapshots of a workspace
+
+        The first one, `baseline`, is what the workspace began with; the others are sorted by age, the
+        newest first.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The snapshots of a workspace.
+                count: How many there are.
+                snapshots: `baseline`, then the others, the newest first.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Snapshots = await self._call("snapshot_list", {"workspace_id": workspace_id})
+        return response
+
+    async def delete_snapshot(self, workspace_id: str, snapshot_name: str) -> results.SnapshotDeleted:
+        """Delete a snapshot of a workspace
+
+        The workspace itself is not changed. The snapshot `baseline` cannot be deleted.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            snapshot_name: Name of the snapshot
+
+        Returns:
+            A snapshot that was deleted.
+                deleted: Always true.
+                snapshot_name: The name that the snapshot had.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.SnapshotDeleted = await self._call("snapshot_delete", {"workspace_id": workspace_id, "snapshot_name": snapshot_name})
+        return response
+
+    async def reset_workspace(self, workspace_id: str, *, snapshot: str = "baseline") -> results.ResetWorkspace:
+        """Throw away what was done in a workspace, back to how it began or to a snapshot
+
+        Its machine ends at once, and a new one starts with the snapshot's disk. Its commands with their
+        logs are removed. It keeps its id, its lifetime and its snapshots.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            snapshot: Snapshot to go back to; `baseline` is what the workspace began with
+
+        Returns:
+            A workspace that was reset.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_reset: What it has now.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ResetWorkspace = await self._call("workspace_reset", {"workspace_id": workspace_id, "snapshot": snapshot})
+        return response
+
     async def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
         """Delete a workspace with its files and logs, whatever it is doing
 
@@ -2033,6 +2253,10 @@ class WorkspaceOperations:
         """Write a file of a started workspace: see `Pyro.write_workspace_file`."""
         return self._pyro.write_workspace_file(self.id, path, text=text, text_file=text_file, base64=base64, mode=mode, if_match=if_match)
 
+    def reset(self, *, snapshot: str = "baseline") -> results.ResetWorkspace:
+        """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
+        return self._pyro.reset_workspace(self.id, snapshot=snapshot)
+
     def delete(self) -> results.WorkspaceDeleted:
         """Delete a workspace with its files and logs, whatever it is doing: see `Pyro.delete_workspace`."""
         return self._pyro.delete_workspace(self.id)
@@ -2079,6 +2303,10 @@ class AsyncWorkspaceOperations:
     async def write_file(self, path: str, *, text: str | None = None, text_file: str | os.PathLike[str] | None = None, base64: str | None = None, mode: str | None = None, if_match: str | None = None) -> results.WrittenFile:
         """Write a file of a started workspace: see `Pyro.write_workspace_file`."""
         return await self._pyro.write_workspace_file(self.id, path, text=text, text_file=text_file, base64=base64, mode=mode, if_match=if_match)
+
+    async def reset(self, *, snapshot: str = "baseline") -> results.ResetWorkspace:
+        """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
+        return await self._pyro.reset_workspace(self.id, snapshot=snapshot)
 
     async def delete(self) -> results.WorkspaceDeleted:
         """Delete a workspace with its files and logs, whatever it is doing: see `Pyro.delete_workspace`."""

@@ -80,6 +80,19 @@ class Cleanup(TypedDict):
     """The microVM."""
 
 
+class Created(TypedDict):
+    """A snapshot that was made."""
+
+    execution_mode: str
+    """Where the workspace's commands run."""
+
+    snapshot: Snapshot
+    """The snapshot."""
+
+    workspace_id: str
+    """The workspace."""
+
+
 class Deleted(TypedDict):
     """A VM that is gone."""
 
@@ -851,6 +864,96 @@ class Report(_ReportAlways, total=False):
     """The guest that was booted, if one was asked for."""
 
 
+class _ResetWorkspaceAlways(TypedDict):
+    """A workspace that was reset. These keys are always there."""
+
+    allow_host_compat: bool
+    """Whether commands were allowed to run on the host."""
+
+    command_count: int
+    """How many commands were run in it."""
+
+    created_at: float
+    """When it was made, in seconds since the Unix epoch."""
+
+    environment: str
+    """Its environment."""
+
+    environment_version: str | None
+    """The environment's version."""
+
+    execution_mode: str
+    """Where commands run."""
+
+    expires_at: float | None
+    """When its time is over, in seconds since the Unix epoch; null for never."""
+
+    guest_ip: str | None
+    """Its address, if it has access to the network."""
+
+    last_command: LastCommand | None
+    """The last one that has ended."""
+
+    mem_mib: int
+    """Memory, in MiB."""
+
+    metadata: dict[str, str]
+    """More about it."""
+
+    network_enabled: bool
+    """Whether it has access to the network."""
+
+    state: str
+    """`created`, `starting`, `started`, `stopped`, `failed` or `expired`."""
+
+    tap_name: str | None
+    """Always null: no device of the host is needed."""
+
+    ttl_seconds: int
+    """How long it may exist, in seconds; 0 for no limit."""
+
+    vcpu_count: int
+    """Virtual processors."""
+
+    workspace_id: str
+    """Its id."""
+
+    workspace_path: str
+    """Where its files are in the guest."""
+
+    workspace_reset: Restored
+    """What it has now."""
+
+    workspace_seed: Seed
+    """What it began with."""
+
+
+class ResetWorkspace(_ResetWorkspaceAlways, total=False):
+    """A workspace that was reset."""
+
+    state_reason: str | None
+    """Present if it did not end in order: why."""
+
+
+class Restored(TypedDict):
+    """What a workspace was reset to."""
+
+    bytes_written: int | None
+    """How many bytes its files have; null if that is not known."""
+
+    destination: str
+    """Where its files are in the guest."""
+
+    entry_count: int | None
+    """How many files, directories and links the snapshot has there; null if that is not known."""
+
+    kind: str
+    """`baseline` or `named`."""
+
+    snapshot_name: str
+    """The snapshot."""
+
+
 class _RunResultAlways(TypedDict):
     """What came of a command. These keys are always there."""
 
@@ -990,6 +1093,61 @@ class Seed(_SeedAlways, total=False):
 
     warnings: list[TransferWarning]
     """What should be known of it."""
+
+
+class Snapshot(TypedDict):
+    """A snapshot."""
+
+    bytes_written: int | None
+    """How many bytes its files had; null if the workspace did not run then."""
+
+    created_at: float
+    """When it was made, in seconds since the Unix epoch."""
+
+    deletable: bool
+    """Whether it can be deleted."""
+
+    disk_bytes: int
+    """How many bytes it takes of the host's disk; blocks that it shares with others are counted,
+too."""
+
+    entry_count: int | None
+    """How many files, directories and links /workspace had; null if the workspace did not run then."""
+
+    kind: str
+    """`baseline`, what the workspace began with, or `named`."""
+
+    snapshot_name: str
+    """Its name."""
+
+    workspace_id: str
+    """The workspace."""
+
+
+class SnapshotDeleted(TypedDict):
+    """A snapshot that was deleted."""
+
+    deleted: bool
+    """Always true."""
+
+    snapshot_name: str
+    """The name that the snapshot had."""
+
+    workspace_id: str
+    """The workspace."""
+
+
+class Snapshots(TypedDict):
+    """The snapshots of a workspace."""
+
+    count: int
+    """How many there are."""
+
+    snapshots: list[Snapshot]
+    """`baseline`, then the others, the newest first."""
+
+    workspace_id: str
+    """The workspace."""
 
 
 class _SyncAlways(TypedDict):

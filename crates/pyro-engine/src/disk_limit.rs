@@ -52,9 +52,15 @@ impl DiskLimit {
 
     /// Checks whether a machine may grow.
     pub(crate) fn check(&self) -> Result<(), Exceeded> {
+        self.check_room(0)
+    }
+
+    /// Checks whether there is room for this many bytes.
+    pub(crate) fn check_room(&self, bytes: u64) -> Result<(), Exceeded> {
         if let Some(limit_mib) = self.mib {
-            let used_mib = allocated_bytes(&self.base) / MIB;
-            if used_mib < limit_mib {
+            let used = allocated_bytes(&self.base);
+            let used_mib = used / MIB;
+            if used.saturating_add(bytes) / MIB < limit_mib {
                 return Ok(());
             }
             let rule = format!("{} is {limit_mib}", variables::MAX_DISK_MIB);
@@ -67,7 +73,7 @@ impl DiskLimit {
         let Some((free, kept_free)) = free_bytes(&self.base) else {
             return Ok(());
         };
-        if free > kept_free {
+        if free > kept_free.saturating_add(bytes) {
             return Ok(());
         }
         // Computed only for the error: the walk takes some time.
@@ -111,6 +117,12 @@ impl Exceeded {
     /// The error of a machine that is not started.
     pub(crate) fn refused(self) -> Error {
         self.error("no machine is started", true)
+    }
+
+    /// The error of a disk that is not copied, which needs this many bytes.
+    pub(crate) fn no_room(self, bytes: u64) -> Error {
+        let needed = bytes / MIB;
+        self.error(&format!("a copy of the disk needs {needed} MiB"), true)
     }
 
     /// The error of a machine that was ended.

@@ -24,4 +24,11 @@ impl Engine {
             .check()
             .map_err(Exceeded::refused)
     }
+
+    /// Fails if a copy of a disk, of this many bytes, would exceed the disk limit.
+    pub(crate) fn check_room(&self, bytes: u64) -> Result<(), Error> {
+        DiskLimit::of(&self.config)
+            .check_room(bytes)
+            .map_err(|exceeded| exceeded.no_room(bytes))
+    }
 }

@@ -330,6 +330,49 @@ impl Error {
         ))
     }
 
+    /// There is no snapshot with this name.
+    pub(crate) fn no_such_snapshot(id: &str, name: &str) -> Self {
+        let message = format!("workspace {id} has no snapshot {name:?}");
+        Self::new(ErrorKind::Failed, ErrorCode::NoSuchSnapshot, message).remedy(format!(
+            "`pyro workspace snapshot list {id}` shows which there are"
+        ))
+    }
+
+    /// The name of a new snapshot is taken.
+    pub(crate) fn snapshot_exists(id: &str, name: &str) -> Self {
+        let message = format!("workspace {id} has a snapshot {name:?} already");
+        Self::new(ErrorKind::Failed, ErrorCode::SnapshotExists, message).remedy(format!(
+            "choose another name, or delete the old one: `pyro workspace snapshot delete {id} {name}`"
+        ))
+    }
+
+    /// A reset to the snapshot was begun and is not finished.
+    pub(crate) fn snapshot_in_use(id: &str, name: &str) -> Self {
+        let message = format!("workspace {id} is being reset to snapshot {name:?}");
+        Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
+            "its next start finishes the reset: `pyro workspace start {id}`"
+        ))
+    }
+
+    /// The state of the workspace allows neither a snapshot nor a reset.
+    pub(crate) fn no_snapshot_now(id: &str, state: &str) -> Self {
+        let message = format!(
+            "workspace {id} is in state '{state}', or is being started or reset: it can neither be \
+             copied nor reset now"
+        );
+        Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
+            "`pyro workspace status {id}` shows what it is doing; `pyro workspace start {id}` starts it"
+        ))
+    }
+
+    /// A step of a reset failed.
+    pub(crate) fn not_reset(id: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let message = format!("workspace {id} was not reset: {}: {error}", path.display());
+        Self::new(ErrorKind::Failed, ErrorCode::StoreUnusable, message).remedy(format!(
+            "its next start tries again: `pyro workspace start {id}`"
+        ))
+    }
+
     /// A supervisor and its client speak different versions of the wire.
     pub(crate) fn other_version(theirs: Option<u32>, ours: u32) -> Self {
         let theirs = theirs.map_or_else(|| "none".to_owned(), |version| version.to_string());

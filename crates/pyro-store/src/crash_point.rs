@@ -20,7 +20,7 @@ mod tests {
     use rustix::process::{Signal, getpid, kill_process};
     use serde::{Deserialize, Serialize};
 
-    use crate::{Exit, History, HistoryEntry, Object, Objects, Record};
+    use crate::{Exit, History, HistoryEntry, NamedDirectories, Object, Objects, Record};
 
     /// A child's operation, its directory, and the number of steps before it dies.
     const DEED: &str = "STORE_DEED";
@@ -70,6 +70,10 @@ mod tests {
         History::new(object.path().join("history"))
     }
 
+    fn snapshots(object: &Object) -> NamedDirectories {
+        NamedDirectories::new(object.path().join("snapshots"))
+    }
+
     fn make(objects: &Objects) -> Object {
         let new = objects.create().unwrap();
         fs::write(new.path().join("disk"), "whole").unwrap();
@@ -93,6 +97,15 @@ mod tests {
                 log.end(Exit::default()).unwrap();
             }
             "close" => history(&object).close("it killed").unwrap(),
+            "snapshot" => {
+                let locked = snapshots(&object).lock().unwrap();
+                let new = locked.create().unwrap();
+                fs::write(new.path().join("disk"), "whole").unwrap();
+                new.commit("one", &"record").unwrap();
+            }
+            "remove snapshot" => {
+                snapshots(&object).lock().unwrap().remove("one").unwrap();
+            }
             deed => panic!("{deed}"),
         }
     }
@@ -128,6 +141,8 @@ mod tests {
             ("own", 1),
             ("command", 12),
             ("close", 4),
+            ("snapshot", 8),
+            ("remove snapshot", 4),
         ];
         for (deed, at_least) in table {
             let mut steps = 0;
@@ -139,6 +154,9 @@ mod tests {
                     let object = make(&objects);
                     if deed == "close" {
                         drop(history(&object).begin(entry(1)).unwrap());
+                    }
+                    if deed == "remove snapshot" {
+                        perform("snapshot", &objects);
                     }
                 }
                 let killed = dies(deed, &base.path().join("things"), steps);
@@ -179,6 +197,7 @@ mod tests {
             );
             assert!(killed || deed != "update" || text == "new");
             check_history(&object);
+            check_snapshots(deed, killed, &object);
             // The object is still usable, and unfinished files do not remain.
             object
                 .update(|note: &mut Note| note.text = "newer".into())
@@ -210,6 +229,23 @@ mod tests {
         }
         let directory = object.path().join("history");
         assert_no_drafts(&directory);
+    }
+
+    fn check_snapshots(deed: &str, killed: bool, object: &Object) {
+        let snapshots = snapshots(object);
+        let found = snapshots.all::<String>();
+        if !killed {
+            assert_eq!(found.len(), usize::from(deed == "snapshot"));
+        }
+        for (name, record) in &found {
+            assert_eq!((&**name, &**record), ("one", "record"));
+            let disk = snapshots.find(name).unwrap().join("disk");
+            assert_eq!(fs::read(disk).unwrap(), b"whole");
+        }
+        drop(snapshots.lock().unwrap());
+        assert_eq!(snapshots.all::<String>(), found, "what is whole stays");
+        let entries = fs::read_dir(object.path().join("snapshots")).unwrap();
+        assert_eq!(entries.count(), found.len() + 1, "and the lock");
     }
 
     #[track_caller]

@@ -134,6 +134,20 @@ impl History {
         })
     }
 
+    /// Removes all commands with their logs. If the process dies meanwhile, some are left. None may
+    /// be running.
+    ///
+    /// # Errors
+    /// When they cannot be removed.
+    pub fn clear(&self) -> Result<(), Error> {
+        match fs::remove_dir_all(&self.directory) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::new("remove", &self.directory, source))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Records `reason` for commands of an earlier owner that have no end. Only the owner may call
     /// this, before it begins its first command.
     ///

@@ -32,6 +32,10 @@ const GROUPS: &[(&[&str], &str)] = &[
         &["workspace", "file"],
         "List, read and write files of a workspace",
     ),
+    (
+        &["workspace", "snapshot"],
+        "Save what was written in a workspace, to come back to it",
+    ),
     (&["vm"], "Manage microVMs that outlive a command"),
 ];
 

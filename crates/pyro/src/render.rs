@@ -22,6 +22,7 @@ macro_rules! line {
 mod files;
 mod instances;
 mod parts;
+mod snapshots;
 mod tour;
 
 pub(crate) use parts::{Part, Rendered};
@@ -64,7 +65,10 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
         "doctor" => |view| text(doctor(&view.typed())),
         "demo" => |view| text(tour::end(&view.typed())),
         "demo_ollama" => |view| text(talk::summary(&view.typed(), view.verbose)),
-        name => return instances::renderer(name).or_else(|| files::renderer(name)),
+        name => {
+            let further = [instances::renderer, files::renderer, snapshots::renderer];
+            return further.iter().find_map(|renderer| renderer(name));
+        }
     })
 }
 

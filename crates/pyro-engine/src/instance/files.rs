@@ -17,9 +17,13 @@ pub(crate) fn seed_in(path: &Path) -> PathBuf {
     path.join("seed.erofs")
 }
 
+/// The directory of its snapshots.
+pub(super) const SNAPSHOTS: &str = "snapshots";
+
 /// Removes the files of an expired VM; its record and history stay.
 pub(super) fn discard(object: &Object) {
     for path in [disk(object), seed_in(object.path())] {
         let _ = std::fs::remove_file(path);
     }
+    let _ = std::fs::remove_dir_all(object.path().join(SNAPSHOTS));
 }

@@ -13,6 +13,7 @@ mod kind;
 mod log;
 mod power;
 mod record;
+mod snapshots;
 mod socket;
 mod start;
 mod supervisor;
@@ -26,6 +27,7 @@ pub(crate) use files::seed_in;
 pub(crate) use find::Instance;
 pub(crate) use kind::InstanceKind;
 pub(crate) use record::{INTERRUPTED, SeedRecord, State};
+pub(crate) use snapshots::{BASELINE, Content, Snapshot};
 pub(crate) use start::{Description, NewInstance, create, start};
 pub(crate) use supervisor::supervise;
 

@@ -75,6 +75,31 @@ impl Power {
         self.flushes.join(tokio::time::sleep(COLLECT), flush).await;
     }
 
+    /// Does `work` while the machine is paused. What was written in it before is on its disk then.
+    /// Can be dropped at any time.
+    ///
+    /// # Errors
+    /// When the disk cannot take everything that was written, or the machine is not paused or not
+    /// resumed.
+    pub(super) async fn while_paused<T>(
+        self: &Arc<Self>,
+        machine: &SupervisedMachine,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        let _on = self.on(machine).await?;
+        self.flush_now(machine).await?;
+        let mut paused = self.paused.lock().await;
+        // Set before the pause, as in `pause_if_idle`: the next user resumes the machine.
+        *paused = true;
+        let done = match machine.pause().await {
+            Ok(()) => Ok(work.await),
+            Err(error) => Err(error.into()),
+        };
+        machine.resume().await?;
+        *paused = false;
+        done
+    }
+
     async fn flush_now(&self, machine: &SupervisedMachine) -> Result<u32, Error> {
         let flushed = machine.flush().await;
         let failed = flushed.as_ref().err().map(ToString::to_string);

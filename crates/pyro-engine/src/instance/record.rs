@@ -33,6 +33,9 @@ pub(crate) struct VmRecord {
     /// Whether its disk has been made.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) has_disk: bool,
+    /// The snapshot to which the next start resets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reset_to: Option<String>,
     /// The version of the wire that its supervisor speaks, or spoke last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) wire: Option<u32>,
@@ -151,6 +154,7 @@ mod tests {
             reason: None,
             seed: None,
             has_disk: false,
+            reset_to: None,
             wire: None,
         }
     }

@@ -76,6 +76,7 @@ pub(crate) fn create(
         reason: None,
         seed,
         has_disk: false,
+        reset_to: None,
         wire: None,
     };
     let object = object.commit(&record)?;

@@ -21,6 +21,7 @@ use super::files::{discard, disk, history, seed_in};
 use super::kind::InstanceKind;
 use super::power::Power;
 use super::record::{INTERRUPTED, State, VmRecord};
+use super::snapshots::{self, Content, finish_reset};
 use super::socket::{SOCKET, SocketDirectory};
 use super::start::Description;
 use super::time::until;
@@ -30,6 +31,7 @@ use super::wire::{
     send_output, write_line,
 };
 use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
+use crate::off_thread::off_thread;
 use crate::{Engine, Error};
 
 /// How long to wait for a free slot. Short runs free theirs within this time; instances do not.
@@ -41,6 +43,7 @@ const END_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 struct Supervisor {
     kind: InstanceKind,
+    object: Object,
     machine: Arc<SupervisedMachine>,
     power: Arc<Power>,
     commands: Arc<Commands>,
@@ -142,7 +145,7 @@ async fn begin(
     let confined = pyro_machine::confine_keeper(record.spec.network)
         .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")));
     let result = match confined {
-        Ok(()) => launch(engine, &record, kind, &object, tell).await,
+        Ok(()) => reset_and_launch(engine, record, kind, &object, tell).await,
         Err(error) => Err(error),
     };
     let (supervisor, listener, ends) = match result {
@@ -165,6 +168,18 @@ async fn begin(
         })
         .map_err(unreadable)?;
     Ok((object, supervisor, listener, ends, owner))
+}
+
+async fn reset_and_launch(
+    engine: &Engine,
+    record: VmRecord,
+    kind: InstanceKind,
+    object: &Object,
+    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+) -> Result<(Arc<Supervisor>, UnixListener, mpsc::Receiver<End>), Error> {
+    let reset = object.clone();
+    let record = off_thread(move || finish_reset(&reset, &record)).await?;
+    launch(engine, &record, kind, object, tell).await
 }
 
 async fn launch(
@@ -215,6 +230,7 @@ async fn launch(
     let commands = Commands::new(kind, Arc::clone(&machine), Arc::clone(&power), history);
     let supervisor = Supervisor {
         kind,
+        object: object.clone(),
         machine,
         power,
         commands: Arc::new(commands),
@@ -294,7 +310,10 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     }
     let (state, reason) = match end {
         // Only seen if the deleting process died before it removed the object.
-        End::Stop { discard: true } => (State::Stopped, Some("its deletion was begun".to_owned())),
+        End::Stop { discard: true } => (
+            State::Stopped,
+            Some("its deletion, or a reset, was begun".to_owned()),
+        ),
         End::Stop { discard: false } => {
             let failed = supervisor.shut_down().await.err();
             (State::Stopped, failed.map(|error| not_in_order(&error)))
@@ -374,6 +393,7 @@ impl Supervisor {
                 Ok(Reply::Done)
             }
             Request::Call { call } => self.relay(&call, reader, &mut writer).await,
+            Request::Snapshot { name, content } => self.snapshot(name, content).await,
             Request::Stop { discard } => {
                 // The connection closes when this process exits: that is the answer.
                 drop(under_way);
@@ -425,6 +445,14 @@ impl Supervisor {
             answer = answered => Ok(Reply::Answered(answer?)),
             () = gone => Ok(Reply::Done),
         }
+    }
+
+    /// Copies the disk into a new snapshot while the machine is paused.
+    async fn snapshot(&self, name: String, content: Option<Content>) -> Result<Reply, Error> {
+        let object = self.object.clone();
+        let copied = off_thread(move || snapshots::make(&object, &name, content));
+        self.power.while_paused(&self.machine, copied).await??;
+        Ok(Reply::Done)
     }
 
     /// Makes the guest write everything to its disk and power off.

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedReadHalf;
 
+use super::snapshots::Content;
 use crate::Error;
 use crate::error::WireError;
 
@@ -54,6 +55,12 @@ pub(super) enum Request {
     Abandon { token: String },
     /// Carry out a call in the guest.
     Call { call: Call },
+    /// Copy the disk into a new snapshot.
+    Snapshot {
+        name: String,
+        #[serde(default)]
+        content: Option<Content>,
+    },
     /// End the VM: by a shutdown, or at once because its disk is to be discarded.
     Stop { discard: bool },
 }

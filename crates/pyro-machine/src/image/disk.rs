@@ -32,6 +32,17 @@ pub(crate) fn copy(from: &Path, path: &Path) -> Result<(), Error> {
     copy_sparse(from, path).map_err(|error| failed(path, &error))
 }
 
+/// Copies the private disk of a machine that does not write to it: without its holes, and with
+/// shared blocks where the file system can do that. The copy is flushed to the host's disk.
+///
+/// # Errors
+/// When it cannot be written; a part of it may be left then.
+pub fn copy_disk(from: &Path, to: &Path) -> Result<(), Error> {
+    copy(from, to)?;
+    let flushed = File::open(to).and_then(|file| file.sync_all());
+    flushed.map_err(|error| failed(to, &error))
+}
+
 /// Returns the blank disk below `base`; formats it if there is none yet. That is done in `scratch`,
 /// which belongs to the machine, so that a sweep removes it if this process dies meanwhile. It is in
 /// the same file system as `base`, so that it can be renamed.

@@ -4,8 +4,8 @@ mod disk;
 mod files;
 mod seed;
 
-pub use disk::PRIVATE_DISK_MIB;
 pub(crate) use disk::create;
+pub use disk::{PRIVATE_DISK_MIB, copy_disk};
 pub use files::KeptFiles;
 pub(crate) use files::{DiskPaths, Files};
 pub use seed::SEED_DISK_BYTES;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use pyro_engine::operations::vm::{Deleted as DeletedVm, Vm, VmNetwork, Vms};
 use pyro_engine::operations::workspace::{
-    Deleted, ExecResult, LogEntry, Pushed, Workspace, WorkspaceLogs, Workspaces,
+    Deleted, ExecResult, LogEntry, Pushed, ResetWorkspace, Workspace, WorkspaceLogs, Workspaces,
 };
 
 use super::parts::{Part, Rendered, View, footer, shown, text};
@@ -22,6 +22,11 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
         "workspace_create" | "workspace_start" | "workspace_stop" | "workspace_status" => {
             |view| text(workspace(&view.typed()))
         }
+        "workspace_reset" => |view| {
+            let reset: ResetWorkspace = view.typed();
+            let name = &reset.workspace_reset.snapshot_name;
+            text(format!("Reset to: {name}\n{}", workspace(&reset.workspace)))
+        },
         "workspace_list" => |view| text(workspaces(&view.typed())),
         "workspace_exec" => |view| footer(exec_footer(&view.typed())),
         "workspace_sync_push" => |view| text(pushed(&view.typed())),

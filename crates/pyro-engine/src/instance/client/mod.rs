@@ -29,7 +29,7 @@ const DISCARD_LIMIT: Duration = Duration::from_secs(5);
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// Ends the VM, by a shutdown or at once, and returns when it is gone.
-pub(crate) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error> {
+pub(super) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error> {
     let limit = if discard { DISCARD_LIMIT } else { STOP_LIMIT };
     let asked = async {
         let (mut reader, mut writer) = connect(instance).await?;
@@ -48,6 +48,17 @@ pub(crate) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error
         }
     }
     Ok(())
+}
+
+/// Sends a request and waits until it was carried out.
+pub(super) async fn ask(instance: &Instance, request: &Request) -> Result<(), Error> {
+    let (mut reader, mut writer) = connect(instance).await?;
+    tell(instance, &mut writer, request).await?;
+    match reply(instance, &mut reader).await? {
+        Reply::Done => Ok(()),
+        Reply::Failed(error) => Err(error.into()),
+        other => Err(unexpected(&other)),
+    }
 }
 
 /// Sends a request without waiting for the answer.

@@ -1,0 +1,230 @@
+//! *Snapshots* of an instance: copies of its private disk, which holds all that was written in it.
+//!
+//! A reset is recorded before it begins, and the supervisor that starts next carries it out. So
+//! whichever process dies, the next start finishes it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pyro_machine::copy_disk;
+use pyro_store::{NamedDirectories, Object, RecordError, sync_directory};
+use serde::{Deserialize, Serialize};
+
+use super::client;
+use super::files::{SNAPSHOTS, disk, history};
+use super::find::Instance;
+use super::record::{State, VmRecord};
+use super::time::now;
+use super::wire::Request;
+use crate::Error;
+use crate::disk_limit::allocated_bytes;
+use crate::off_thread::off_thread;
+
+/// The name of what an instance began with. It needs no copy: it is an empty disk over the seed.
+pub(crate) const BASELINE: &str = "baseline";
+
+const DISK: &str = "disk.ext4";
+
+/// The record of a snapshot.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Snapshot {
+    format: u64,
+    /// Seconds since the Unix epoch.
+    pub(crate) created_at: f64,
+    /// What the snapshot holds, if it was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) content: Option<Content>,
+}
+
+/// What a directory in the guest holds.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Content {
+    pub(crate) entries: u64,
+    /// In its regular files.
+    pub(crate) bytes: u64,
+}
+
+fn snapshots(object: &Object) -> NamedDirectories {
+    NamedDirectories::new(object.path().join(SNAPSHOTS))
+}
+
+/// The disk of a snapshot, if there is one with this name.
+fn disk_of(object: &Object, name: &str) -> Option<PathBuf> {
+    Some(snapshots(object).find(name)?.join(DISK))
+}
+
+/// Copies the disk into a new snapshot. The disk must not be written meanwhile.
+pub(super) fn make(object: &Object, name: &str, content: Option<Content>) -> Result<(), Error> {
+    let snapshots = snapshots(object);
+    // Before the copy, which takes time.
+    let taken = || Error::snapshot_exists(object.id().as_str(), name);
+    if snapshots.find(name).is_some() {
+        return Err(taken());
+    }
+    let locked = snapshots.lock()?;
+    let new = locked.create()?;
+    let source = disk(object);
+    copy_disk(&source, &new.path().join(DISK))?;
+    if !source.exists() {
+        // Its lifetime ended meanwhile.
+        return Err(Error::no_such("workspace", object.id().as_str()));
+    }
+    let record = Snapshot {
+        format: 1,
+        created_at: now(),
+        content,
+    };
+    if !new.commit(name, &record)? {
+        return Err(taken());
+    }
+    Ok(())
+}
+
+/// Carries out the reset that the record names. The caller owns the instance, whose machine does not
+/// run. Every step can be repeated.
+pub(super) fn finish_reset(object: &Object, record: &VmRecord) -> Result<VmRecord, Error> {
+    let Some(name) = &record.reset_to else {
+        return Ok(record.clone());
+    };
+    let id = object.id().as_str();
+    let failed = |path: &Path, error: &std::io::Error| Error::not_reset(id, path, error);
+    let disk = disk(object);
+    if name == BASELINE {
+        match fs::remove_file(&disk) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed(&disk, &error));
+            }
+            _ => {}
+        }
+    } else {
+        let source = disk_of(object, name).ok_or_else(|| Error::no_such_snapshot(id, name))?;
+        let copy = disk.with_extension("new");
+        let _ = fs::remove_file(&copy);
+        copy_disk(&source, &copy).inspect_err(|_| {
+            let _ = fs::remove_file(&copy);
+        })?;
+        fs::rename(&copy, &disk).map_err(|error| failed(&disk, &error))?;
+    }
+    history(object).clear()?;
+    sync_directory(object.path())?;
+    let has_disk = name != BASELINE;
+    update(object, |record| {
+        record.has_disk = has_disk;
+        record.reset_to = None;
+    })
+}
+
+fn update(object: &Object, change: impl FnOnce(&mut VmRecord)) -> Result<VmRecord, Error> {
+    let unreadable =
+        |error: RecordError| Error::unreadable_record("workspace", object.id().as_str(), &error);
+    object.update(change).map_err(unreadable)
+}
+
+impl Instance {
+    /// All snapshots, sorted by name.
+    pub(crate) fn snapshots(&self) -> Vec<(String, Snapshot)> {
+        snapshots(&self.object).all()
+    }
+
+    /// Returns the snapshot with this name.
+    pub(crate) fn snapshot(&self, name: &str) -> Result<Snapshot, Error> {
+        let found = self
+            .snapshots()
+            .into_iter()
+            .find(|(other, _)| other == name);
+        let missing = || Error::no_such_snapshot(self.id(), name);
+        found.map(|(_, snapshot)| snapshot).ok_or_else(missing)
+    }
+
+    /// The space that a copy of the disk takes on the host, in bytes: of the instance's own, or of a
+    /// snapshot's.
+    pub(crate) fn disk_bytes(&self, snapshot: Option<&str>) -> u64 {
+        let path = match snapshot {
+            Some(name) => disk_of(&self.object, name),
+            None => Some(disk(&self.object)),
+        };
+        path.map_or(0, |path| allocated_bytes(&path))
+    }
+
+    /// Makes a snapshot with this name.
+    pub(crate) async fn make_snapshot(
+        &self,
+        name: &str,
+        content: Option<Content>,
+    ) -> Result<(), Error> {
+        if snapshots(&self.object).find(name).is_some() {
+            return Err(Error::snapshot_exists(self.id(), name));
+        }
+        match self.state {
+            State::Started => {
+                let name = name.to_owned();
+                return client::ask(self, &Request::Snapshot { name, content }).await;
+            }
+            State::Expired => return Err(self.expired()),
+            State::Starting => return Err(self.wrong_state()),
+            State::Created | State::Stopped | State::Failed => {}
+        }
+        let (object, name) = (self.object.clone(), name.to_owned());
+        let busy = self.wrong_state();
+        off_thread(move || {
+            let Some(_held) = object.hold()? else {
+                return Err(busy);
+            };
+            let record = update(&object, |_| {})?;
+            if record.reset_to.is_some() || !disk(&object).exists() {
+                return Err(busy);
+            }
+            make(&object, &name, content)
+        })
+        .await
+    }
+
+    /// Deletes a snapshot.
+    pub(crate) async fn delete_snapshot(&self, name: &str) -> Result<(), Error> {
+        let (object, name) = (self.object.clone(), name.to_owned());
+        off_thread(move || {
+            let id = object.id().as_str();
+            let locked = snapshots(&object).lock()?;
+            if update(&object, |_| {})?.reset_to.as_ref() == Some(&name) {
+                return Err(Error::snapshot_in_use(id, &name));
+            }
+            if locked.remove(&name)? {
+                return Ok(());
+            }
+            Err(Error::no_such_snapshot(id, &name))
+        })
+        .await
+    }
+
+    /// Records that the next start begins with this snapshot, and ends the machine. What has not
+    /// been recorded in a snapshot is lost from now on.
+    pub(crate) async fn begin_reset(&self, name: &str) -> Result<(), Error> {
+        match self.state {
+            State::Expired => return Err(self.expired()),
+            State::Starting => return Err(self.wrong_state()),
+            State::Started | State::Created | State::Stopped | State::Failed => {}
+        }
+        let (object, name) = (self.object.clone(), name.to_owned());
+        off_thread(move || {
+            // Held, so that the snapshot is not deleted meanwhile.
+            let _locked = snapshots(&object).lock()?;
+            if name != BASELINE && disk_of(&object, &name).is_none() {
+                return Err(Error::no_such_snapshot(object.id().as_str(), &name));
+            }
+            update(&object, |record| record.reset_to = Some(name))
+        })
+        .await?;
+        if self.object.is_owned() {
+            client::stop(self, true).await?;
+        }
+        Ok(())
+    }
+
+    fn expired(&self) -> Error {
+        Error::expired(self.kind.noun(), self.id(), self.record.ttl_seconds)
+    }
+
+    fn wrong_state(&self) -> Error {
+        Error::no_snapshot_now(self.id(), self.state.name())
+    }
+}

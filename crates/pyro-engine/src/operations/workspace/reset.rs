@@ -1,0 +1,92 @@
+//! `workspace reset`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Workspace;
+use super::snapshot::{baseline, check_any_name, named};
+use crate::instance::{self, BASELINE, InstanceKind};
+use crate::operation::{Effect, Operation, ToolSet};
+use crate::request::WORKSPACE;
+use crate::{Context, Engine, Error};
+
+/// Throw away what was done in a workspace, back to how it began or to a snapshot
+///
+/// Its machine ends at once, and a new one starts with the snapshot's disk. Its commands with their
+/// logs are removed. It keeps its id, its lifetime and its snapshots.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  \
+    pyro workspace reset 0123456789ab\n  \
+    pyro workspace reset 0123456789ab --snapshot before-upgrade")]
+pub struct Reset {
+    /// Id of the workspace, as `workspace create` returned it
+    pub workspace_id: String,
+    /// Snapshot to go back to; `baseline` is what the workspace began with
+    #[arg(long, default_value_t = baseline_name(), value_name = "NAME")]
+    #[serde(default = "baseline_name")]
+    pub snapshot: String,
+}
+
+fn baseline_name() -> String {
+    BASELINE.into()
+}
+
+/// A workspace that was reset.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct ResetWorkspace {
+    /// The workspace.
+    #[serde(flatten)]
+    pub workspace: Workspace,
+    /// What it has now.
+    pub workspace_reset: Restored,
+}
+
+/// What a workspace was reset to.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Restored {
+    /// The snapshot.
+    pub snapshot_name: String,
+    /// `baseline` or `named`.
+    pub kind: String,
+    /// Where its files are in the guest.
+    pub destination: String,
+    /// How many files, directories and links the snapshot has there; null if that is not known.
+    pub entry_count: Option<u64>,
+    /// How many bytes its files have; null if that is not known.
+    pub bytes_written: Option<u64>,
+}
+
+impl Operation for Reset {
+    const NAME: &'static str = "workspace_reset";
+    const COMMAND: &'static [&'static str] = &["workspace", "reset"];
+    const EFFECT: Effect = Effect::Destructive;
+    const TOOL_SET: ToolSet = ToolSet::Core;
+    type Output = ResetWorkspace;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<ResetWorkspace, Error> {
+        let (id, name) = (&self.workspace_id, &*self.snapshot);
+        check_any_name(name)?;
+        let found = engine.instance(InstanceKind::Workspace, id)?;
+        let snapshot = if name == BASELINE {
+            baseline(&found)
+        } else {
+            named(&found, name, &found.snapshot(name)?)
+        };
+        // While the old files are still there.
+        engine.check_room(snapshot.disk_bytes)?;
+        found.begin_reset(name).await?;
+        let found = engine.instance(InstanceKind::Workspace, id)?;
+        instance::start(engine, &found, &context.listener).await?;
+        Ok(ResetWorkspace {
+            workspace: Workspace::from(&engine.instance(InstanceKind::Workspace, id)?),
+            workspace_reset: Restored {
+                snapshot_name: snapshot.snapshot_name,
+                kind: snapshot.kind,
+                destination: WORKSPACE.into(),
+                entry_count: snapshot.entry_count,
+                bytes_written: snapshot.bytes_written,
+            },
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! `workspace snapshot create`
+
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll};
+
+use pyro_machine::{Call, FileEntry, FilePath, FileType};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWrite;
+
+use super::{Snapshot, check_name, named};
+use crate::instance::{self, Content, Instance, InstanceKind, State};
+use crate::operation::{Effect, Operation};
+use crate::request::WORKSPACE;
+use crate::{Context, Engine, Error};
+
+/// Save what was written in a workspace, to come back to it with `workspace reset`
+///
+/// Everything that was written in its machine is saved: files in /workspace and elsewhere, installed
+/// packages; not what runs. The workspace pauses while it is copied. It may be stopped, too.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  \
+    pyro workspace snapshot create 0123456789ab before-upgrade\n  \
+    pyro workspace reset 0123456789ab --snapshot before-upgrade")]
+pub struct Create {
+    /// Id of the workspace, as `workspace create` returned it
+    pub workspace_id: String,
+    /// Name of the snapshot: letters, digits, `.`, `_` and `-`
+    pub snapshot_name: String,
+}
+
+/// A snapshot that was made.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Created {
+    /// The workspace.
+    pub workspace_id: String,
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// Where the workspace's commands run.
+    pub execution_mode: String,
+}
+
+impl Operation for Create {
+    const NAME: &'static str = "snapshot_create";
+    const COMMAND: &'static [&'static str] = &["workspace", "snapshot", "create"];
+    const EFFECT: Effect = Effect::Mutating;
+    type Output = Created;
+
+    async fn run(self, engine: &Engine, _context: &mut Context) -> Result<Created, Error> {
+        let name = self.snapshot_name;
+        check_name(&name)?;
+        let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
+        engine.check_room(found.disk_bytes(None))?;
+        let content = match found.state {
+            State::Started => Some(count(&found).await?),
+            _ => None,
+        };
+        found.make_snapshot(&name, content).await?;
+        let record = found.snapshot(&name)?;
+        Ok(Created {
+            workspace_id: self.workspace_id,
+            snapshot: named(&found, &name, &record),
+            execution_mode: "guest_vsock".into(),
+        })
+    }
+}
+
+/// Counts what /workspace holds.
+async fn count(found: &Instance) -> Result<Content, Error> {
+    let call = Call::ListFiles {
+        file: FilePath {
+            root: WORKSPACE.into(),
+            path: String::new(),
+        },
+        recursive: true,
+    };
+    let mut counter = Counter::default();
+    instance::call(found, &call, &[], &mut counter).await?;
+    Ok(counter.content)
+}
+
+/// Counts the entries of a list as it comes. An entry that cannot be read counts without its bytes.
+#[derive(Debug, Default)]
+struct Counter {
+    line: Vec<u8>,
+    content: Content,
+}
+
+/// Longer than any entry: two paths of 4 KiB, which escaping may make six times as long.
+const LINE_LIMIT_BYTES: usize = 64 * 1024;
+
+impl AsyncWrite for Counter {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Poller<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        for byte in bytes {
+            if *byte != b'\n' {
+                if self.line.len() < LINE_LIMIT_BYTES {
+                    self.line.push(*byte);
+                }
+                continue;
+            }
+            self.content.entries += 1;
+            if let Ok(entry) = serde_json::from_slice::<FileEntry>(&self.line)
+                && entry.file_type == FileType::File
+            {
+                self.content.bytes = self.content.bytes.saturating_add(entry.size);
+            }
+            self.line.clear();
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Poller<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Poller<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
