@@ -88,6 +88,7 @@ mod tests {
                 "workspace_file_list",
                 "workspace_file_read",
                 "workspace_file_write",
+                "workspace_reset",
                 "workspace_delete",
             ]
         );

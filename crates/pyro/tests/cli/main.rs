@@ -66,6 +66,7 @@ mod run;
 mod second_user;
 mod seeds;
 mod signals;
+mod snapshots;
 mod stand_in;
 mod streams;
 mod sudden_deaths;

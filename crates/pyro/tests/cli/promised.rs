@@ -57,6 +57,22 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "WORKSPACE_ID PATH",
         "--text=- --text-file=- --json",
     ),
+    (
+        "workspace snapshot create",
+        "WORKSPACE_ID SNAPSHOT_NAME",
+        "--json",
+    ),
+    ("workspace snapshot list", "WORKSPACE_ID", "--json"),
+    (
+        "workspace snapshot delete",
+        "WORKSPACE_ID SNAPSHOT_NAME",
+        "--json",
+    ),
+    (
+        "workspace reset",
+        "WORKSPACE_ID",
+        "--snapshot=baseline --json",
+    ),
     ("workspace delete", "WORKSPACE_ID", "--json"),
     ("doctor", "", "--platform=linux-x86_64 --json"),
     ("demo", "", "--network"),
@@ -118,6 +134,19 @@ const TOOLS: &[(&str, &str)] = &[
     (
         "workspace_file_write",
         "workspace_id:string! path:string! text:string=null",
+    ),
+    (
+        "snapshot_create",
+        "workspace_id:string! snapshot_name:string!",
+    ),
+    ("snapshot_list", "workspace_id:string!"),
+    (
+        "snapshot_delete",
+        "workspace_id:string! snapshot_name:string!",
+    ),
+    (
+        "workspace_reset",
+        "workspace_id:string! snapshot:string=\"baseline\"",
     ),
     ("workspace_delete", "workspace_id:string!"),
 ];
