@@ -369,7 +369,7 @@ class Operations:
         response: results.Reaped = self._call("vm_reap_expired", {})
         return response
 
-    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what seed_path names. It lives until
@@ -384,6 +384,8 @@ class Operations:
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
+            from_snapshot: Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
+with its seed
             exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
 the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
@@ -396,6 +398,7 @@ the last that matches decides
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
@@ -418,7 +421,7 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     def list_workspaces(self) -> results.Workspaces:
@@ -520,6 +523,7 @@ the last that matches decides
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
@@ -556,6 +560,7 @@ the last that matches decides
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
@@ -592,6 +597,7 @@ the last that matches decides
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
@@ -845,6 +851,7 @@ is no such file
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
@@ -1452,7 +1459,7 @@ class AsyncOperations:
         response: results.Reaped = await self._call("vm_reap_expired", {})
         return response
 
-    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what seed_path names. It lives until
@@ -1467,6 +1474,8 @@ class AsyncOperations:
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
+            from_snapshot: Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
+with its seed
             exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
 the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
@@ -1479,6 +1488,7 @@ the last that matches decides
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
@@ -1501,7 +1511,7 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     async def list_workspaces(self) -> results.Workspaces:
@@ -1603,6 +1613,7 @@ the last that matches decides
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
@@ -1639,6 +1650,7 @@ the last that matches decides
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
@@ -1675,6 +1687,7 @@ the last that matches decides
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
@@ -1928,6 +1941,7 @@ is no such file
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.

@@ -876,6 +876,9 @@ class _ResetWorkspaceAlways(TypedDict):
     created_at: float
     """When it was made, in seconds since the Unix epoch."""
 
+    disk_bytes: int
+    """How many bytes its disk, its seed and its snapshots take of the host's disk."""
+
     environment: str
     """Its environment."""
 
@@ -1307,6 +1310,9 @@ class _WorkspaceAlways(TypedDict):
 
     created_at: float
     """When it was made, in seconds since the Unix epoch."""
+
+    disk_bytes: int
+    """How many bytes its disk, its seed and its snapshots take of the host's disk."""
 
     environment: str
     """Its environment."""

@@ -192,8 +192,8 @@ mod tests {
         assert!(!make(&named, "one", "second"));
         assert!(make(&named, "another", "third"));
         let all = named.all::<String>();
-        let names: Vec<_> = all.iter().map(|(name, text)| (&**name, &**text)).collect();
-        assert_eq!(names, [("another", "third"), ("one", "first")]);
+        let found: Vec<_> = all.iter().map(|(name, text)| (&**name, &**text)).collect();
+        assert_eq!(found, [("another", "third"), ("one", "first")]);
         let path = named.find("one").unwrap();
         assert_eq!(fs::read(path.join("disk")).unwrap(), b"first");
 

@@ -9,7 +9,12 @@ pub(super) fn history(object: &Object) -> History {
 }
 
 pub(super) fn disk(object: &Object) -> PathBuf {
-    object.path().join("disk.ext4")
+    disk_in(object.path())
+}
+
+/// The path of the private disk, whether or not there is one.
+pub(super) fn disk_in(path: &Path) -> PathBuf {
+    path.join("disk.ext4")
 }
 
 /// The path of the seed's image, whether or not there is one.

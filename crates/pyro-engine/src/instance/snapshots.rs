@@ -11,9 +11,9 @@ use pyro_store::{NamedDirectories, Object, RecordError, sync_directory};
 use serde::{Deserialize, Serialize};
 
 use super::client;
-use super::files::{SNAPSHOTS, disk, history};
+use super::files::{SNAPSHOTS, disk, disk_in, history, seed_in};
 use super::find::Instance;
-use super::record::{State, VmRecord};
+use super::record::{SeedRecord, State, VmRecord};
 use super::time::now;
 use super::wire::Request;
 use crate::Error;
@@ -98,7 +98,7 @@ pub(super) fn finish_reset(object: &Object, record: &VmRecord) -> Result<VmRecor
         }
     } else {
         let source = disk_of(object, name).ok_or_else(|| Error::no_such_snapshot(id, name))?;
-        let copy = disk.with_extension("new");
+        let copy = disk.with_extension("partial");
         let _ = fs::remove_file(&copy);
         copy_disk(&source, &copy).inspect_err(|_| {
             let _ = fs::remove_file(&copy);
@@ -144,6 +144,46 @@ impl Instance {
             None => Some(disk(&self.object)),
         };
         path.map_or(0, |path| allocated_bytes(&path))
+    }
+
+    /// The space that its disk, its seed and its snapshots take on the host, in bytes.
+    pub(crate) fn disk_use(&self) -> u64 {
+        let directory = self.object.path();
+        let parts = [
+            disk(&self.object),
+            seed_in(directory),
+            directory.join(SNAPSHOTS),
+        ];
+        parts.iter().map(|part| allocated_bytes(part)).sum()
+    }
+
+    /// Copies what a snapshot holds into the directory of a new instance. Returns the record of the
+    /// seed, which both have.
+    pub(crate) async fn copy_snapshot(
+        &self,
+        name: &str,
+        directory: &Path,
+    ) -> Result<Option<SeedRecord>, Error> {
+        let (object, name) = (self.object.clone(), name.to_owned());
+        let (directory, seed) = (directory.to_owned(), self.record.seed.clone());
+        off_thread(move || {
+            let id = object.id().as_str();
+            // Held, so that the snapshot is not deleted meanwhile.
+            let _locked = snapshots(&object).lock()?;
+            if name != BASELINE {
+                let source =
+                    disk_of(&object, &name).ok_or_else(|| Error::no_such_snapshot(id, &name))?;
+                copy_disk(&source, &disk_in(&directory))?;
+            }
+            if seed.is_some() {
+                // A seed is never written.
+                let source = seed_in(object.path());
+                let linked = fs::hard_link(&source, seed_in(&directory));
+                linked.map_err(|_| Error::file_missing("workspace", id, &source))?;
+            }
+            Ok(seed)
+        })
+        .await
     }
 
     /// Makes a snapshot with this name.

@@ -10,6 +10,7 @@ use pyro_store::{NewObject, Record};
 use serde::{Deserialize, Serialize};
 
 use super::diagnostics;
+use super::files::disk_in;
 use super::find::Instance;
 use super::kind::InstanceKind;
 use super::record::{SeedRecord, State, VmRecord};
@@ -75,7 +76,7 @@ pub(crate) fn create(
         state: State::Created,
         reason: None,
         seed,
-        has_disk: false,
+        has_disk: disk_in(object.path()).exists(),
         reset_to: None,
         wire: None,
     };

@@ -340,5 +340,45 @@ fn assert_tidy(workspace: &Instance<'_>) {
     let mut left: Vec<_> = left.flatten().map(|entry| entry.file_name()).collect();
     left.sort();
     assert_eq!(left, [".lock", "one"]);
-    assert!(!workspace.directory().join("disk.new").exists());
+    assert!(!workspace.directory().join("disk.partial").exists());
+}
+
+#[test]
+fn a_workspace_begins_with_another_ones_snapshot() {
+    let context = TestContext::with("debian:12");
+    let first = seeded(&context);
+    first.ask("echo one > file; echo kept > /root/outside");
+    snapshot(&first, "one");
+    let from = |name: &str| format!("{}:{name}", first.id);
+    let second = Instance::workspace(&context, &["--from-snapshot", &from("one")]);
+    assert_eq!(
+        second.ask("cat file seed /root/outside"),
+        "one\nseed\nkept\n"
+    );
+    assert_eq!(
+        second.status()["workspace_seed"],
+        first.status()["workspace_seed"]
+    );
+    // They are two from now on, whatever becomes of the first.
+    second.ask("echo two > file");
+    assert_eq!(first.ask("cat file"), "one\n");
+    let third = Instance::workspace(&context, &["--from-snapshot", &from("baseline")]);
+    drop(first);
+    assert_eq!(second.ask("cat file seed"), "two\nseed\n");
+    second.call(&["reset"]).run().expect(0);
+    assert_eq!(second.ask("cat *"), "seed\n");
+    assert_eq!(third.ask("cat *; ls /root"), "seed\n");
+    let used = second.status()["disk_bytes"].as_u64().unwrap();
+    assert!((1..1 << 30).contains(&used), "{used}");
+
+    let refused = |value: &str, more: &[&str], code: &str| {
+        let call = context.pyro(&["workspace", "create", "debian:12", "--json"]);
+        let call = call.args(&["--from-snapshot", value]).args(more);
+        call.run().expect(1).json_error(code, true);
+    };
+    refused(&third.id, &[], "invalid_input");
+    refused(&format!("{}:nothing", third.id), &[], "no_such_snapshot");
+    refused("0123456789ab:one", &[], "not_found");
+    let baseline = format!("{}:baseline", third.id);
+    refused(&baseline, &["--seed-path", "."], "invalid_input");
 }

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Workspace;
 use super::selection::{GIT_IGNORED, UNREADABLE, Wanted, fail, include};
+use super::snapshot::check_any_name;
 use crate::environment;
-use crate::instance::{self, DeleteOnDrop, InstanceKind, NewInstance};
+use crate::instance::{self, BASELINE, DeleteOnDrop, Instance, InstanceKind, NewInstance};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, VCPU_COUNT, octets_parser, one_gibibyte,
@@ -24,6 +25,7 @@ use crate::{Context, Engine, Error, transfer};
 #[command(after_help = "Examples:\n  \
     pyro workspace create debian:12 --seed-path .\n  \
     pyro workspace create debian:12 --seed-path . --git-ignored exclude --exclude '*.log'\n  \
+    pyro workspace create debian:12 --from-snapshot 0123456789ab:built\n  \
     pyro workspace create debian:12-build --seed-path src.tar.gz --ttl-seconds 0 --json")]
 pub struct Create {
     /// Environment to boot, for example `debian:12`
@@ -55,6 +57,11 @@ pub struct Create {
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
     #[serde(default)]
     pub seed_path: Option<String>,
+    /// Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
+    /// with its seed
+    #[arg(long, value_name = "ID:NAME")]
+    #[serde(default)]
+    pub from_snapshot: Option<String>,
     /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
     /// the last that matches decides
     #[arg(long, value_name = "PATTERN")]
@@ -88,6 +95,30 @@ impl Create {
     }
 }
 
+impl Create {
+    /// Finds the snapshot that `text` names, with its workspace.
+    fn snapshot<'a>(&self, engine: &Engine, text: &'a str) -> Result<(Instance, &'a str), Error> {
+        let Some((id, name)) = text.split_once(':') else {
+            return Err(Error::invalid(
+                "from_snapshot must be ID:NAME, a workspace and its snapshot",
+            ));
+        };
+        check_any_name(name)?;
+        let other = engine.instance(InstanceKind::Workspace, id)?;
+        if other.record.environment != self.environment {
+            return Err(Error::invalid(format!(
+                "from_snapshot names a workspace of {}, whose disk does not fit {}",
+                other.record.environment, self.environment
+            )));
+        }
+        if name != BASELINE {
+            other.snapshot(name)?;
+        }
+        engine.check_room(other.disk_bytes(Some(name)))?;
+        Ok((other, name))
+    }
+}
+
 impl Operation for Create {
     const NAME: &'static str = "workspace_create";
     const COMMAND: &'static [&'static str] = &["workspace", "create"];
@@ -115,6 +146,15 @@ impl Operation for Create {
                 return Err(Error::invalid(message));
             }
         };
+        let copied = match &self.from_snapshot {
+            Some(_) if self.seed_path.is_some() => {
+                let message =
+                    "seed_path and from_snapshot exclude each other: a snapshot has its seed";
+                return Err(Error::invalid(message));
+            }
+            Some(text) => Some(self.snapshot(engine, text)?),
+            None => None,
+        };
         if self.network {
             engine.machines.check_network()?;
         }
@@ -130,9 +170,20 @@ impl Operation for Create {
             allow_host_compat: self.allow_host_compat,
         };
         let object = engine.objects(InstanceKind::Workspace).create()?;
-        let seed = match source {
-            Some(source) => Some(transfer::seed(source, object.path(), listener).await?),
-            None => None,
+        let seed = match (source, copied) {
+            (Some(source), _) => Some(transfer::seed(source, object.path(), listener).await?),
+            (None, Some((other, name))) => {
+                if other.record.environment_digest != ready.digest {
+                    let environment = &self.environment;
+                    return Err(Error::environment_changed(
+                        "workspace",
+                        other.id(),
+                        environment,
+                    ));
+                }
+                other.copy_snapshot(name, object.path()).await?
+            }
+            (None, None) => None,
         };
         let made = instance::create(object, &new, seed)?;
         // The caller learns the id only when the workspace runs, so a failed one must not remain.

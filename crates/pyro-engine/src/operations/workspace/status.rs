@@ -35,6 +35,9 @@ pub struct Workspace {
     pub command_count: usize,
     /// The last one that has ended.
     pub last_command: Option<LastCommand>,
+    /// How many bytes its disk, its seed and its snapshots take of the host's disk.
+    #[serde(default)]
+    pub disk_bytes: u64,
 }
 
 /// What a workspace began with.
@@ -84,6 +87,7 @@ impl From<&Instance> for Workspace {
             workspace_seed: seed(instance),
             command_count: instance.history().sequences().len(),
             last_command: last_command(instance),
+            disk_bytes: instance.disk_use(),
         }
     }
 }
