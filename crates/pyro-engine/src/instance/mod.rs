@@ -26,8 +26,8 @@ pub(crate) use end::{DeleteOnDrop, delete};
 pub(crate) use files::seed_in;
 pub(crate) use find::Instance;
 pub(crate) use kind::InstanceKind;
-pub(crate) use record::{INTERRUPTED, SeedRecord, State};
-pub(crate) use snapshots::{BASELINE, Content, Snapshot};
+pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State};
+pub(crate) use snapshots::{BASELINE, Snapshot};
 pub(crate) use start::{Description, NewInstance, create, start};
 pub(crate) use supervisor::supervise;
 

@@ -54,6 +54,14 @@ pub(crate) struct SeedRecord {
     pub(crate) warnings: Vec<TransferWarning>,
 }
 
+/// What a directory in the guest holds.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Content {
+    pub(crate) entries: u64,
+    /// In its regular files.
+    pub(crate) bytes: u64,
+}
+
 /// Recorded as the end of commands that were running when their VM died.
 pub(crate) const INTERRUPTED: &str = "the workspace ended while it ran";
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::client;
 use super::files::{SNAPSHOTS, disk, disk_in, history, seed_in};
 use super::find::Instance;
-use super::record::{SeedRecord, State, VmRecord};
+use super::record::{Content, SeedRecord, State, VmRecord};
 use super::time::now;
 use super::wire::Request;
 use crate::Error;
@@ -34,14 +34,6 @@ pub(crate) struct Snapshot {
     /// What the snapshot holds, if it was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) content: Option<Content>,
-}
-
-/// What a directory in the guest holds.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Content {
-    pub(crate) entries: u64,
-    /// In its regular files.
-    pub(crate) bytes: u64,
 }
 
 fn snapshots(object: &Object) -> NamedDirectories {
