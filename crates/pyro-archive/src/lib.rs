@@ -47,6 +47,7 @@ mod content;
 mod directory;
 mod erofs;
 mod error;
+mod extract;
 mod file_content;
 mod git_rules;
 mod header;
@@ -70,6 +71,7 @@ mod tree;
 mod zip_file;
 
 pub use error::{Error, Refusal};
+pub use extract::{Extracted, Top, UnfinishedDirectory, extract};
 pub use image::write_image;
 pub use progress::Progress;
 pub use report::{LeftOut, NAMED, Reason, Report, Warning};

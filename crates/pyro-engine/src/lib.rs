@@ -24,6 +24,7 @@ mod disk_limit;
 mod engine;
 mod environment;
 mod error;
+mod export;
 pub mod hints;
 mod instance;
 mod left_out;

@@ -57,7 +57,7 @@ pub trait Operation:
     const OPEN_WORLD: bool = false;
     /// Whether it can be asked to run a command on the host, without isolation.
     const ON_HOST: bool = false;
-    /// Its properties that name files of the host, which it reads.
+    /// Its properties that name files of the host, which it reads or makes.
     const HOST_PATHS: &'static [&'static str] = &[];
     /// The smallest set of tools that it is in.
     const TOOL_SET: ToolSet = ToolSet::Full;

@@ -20,6 +20,15 @@ pub(crate) struct Capture {
     total: u64,
 }
 
+/// For counts that are left out of results if they are 0.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// Collected output as text.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct CapturedOutput {

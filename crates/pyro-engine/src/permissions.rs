@@ -2,6 +2,7 @@
 //! use everything that the user may. A model asks over MCP, and may use what the server's operator
 //! permits.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
@@ -13,7 +14,7 @@ use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::Error;
-use crate::request::host_path;
+use crate::request::{host_path, path_text};
 
 /// The flags for opening files: a FIFO does not wait for its other end.
 const FILE: OFlags = OFlags::RDONLY
@@ -67,6 +68,47 @@ impl Permissions {
         }
     }
 
+    /// Opens the directory in which a request wants something to be made. What its name is there,
+    /// and its whole path, come with it.
+    pub(crate) fn open_destination(
+        &self,
+        noun: &'static str,
+        path: &str,
+    ) -> Result<Destination, Error> {
+        check_written(noun, path)?;
+        let meant = host_path(path);
+        let named = match meant.components().next_back() {
+            Some(Component::Normal(name)) => Some(name.to_owned()),
+            _ => None,
+        };
+        let name = named.ok_or_else(|| {
+            let error = Error::invalid(format!("{noun} {} has no name", pyro_text::line(path)));
+            error.remedy("write the path of what is to be made")
+        })?;
+        let parent = match meant.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let (directory, parent) = match &self.files {
+            None => {
+                let absolute = parent.canonicalize();
+                let absolute =
+                    absolute.map_err(|error| Error::unreadable_source(noun, &parent, error))?;
+                let open = rustix::fs::open(&absolute, FILE | OFlags::DIRECTORY, Mode::empty());
+                let open =
+                    open.map_err(|error| Error::unreadable_source(noun, &absolute, error.into()))?;
+                (open, absolute)
+            }
+            Some(directories) => directories.open(noun, &path_text(&parent))?,
+        };
+        let path = parent.join(&name);
+        Ok(Destination {
+            directory,
+            name,
+            path,
+        })
+    }
+
     /// Opens a file of the host that a request names, to be read without unpacking.
     pub(crate) fn open_file(&self, noun: &'static str, path: &str) -> Result<File, Error> {
         check_written(noun, path)?;
@@ -84,6 +126,15 @@ impl Permissions {
         }
         Ok(file)
     }
+}
+
+/// Where something is to be made.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    pub(crate) directory: OwnedFd,
+    pub(crate) name: OsString,
+    /// The whole path, for people.
+    pub(crate) path: PathBuf,
 }
 
 /// Refuses an empty path. Most often it is a variable or a form that was left empty, and does not

@@ -106,7 +106,7 @@ fn send(
     }
 }
 
-fn tell(what: &'static str, listener: &Listener) -> impl Fn(pyro_archive::Progress) {
+pub(crate) fn tell(what: &'static str, listener: &Listener) -> impl Fn(pyro_archive::Progress) {
     let listener = listener.clone();
     move |progress: pyro_archive::Progress| {
         listener.tell(Event::Transfer {

@@ -47,7 +47,9 @@ pub use network::{AllowList, NetworkInfo, NotAnAllowList};
 pub use phases::Phase;
 pub use process::{inherit_nothing, pass_nothing_on};
 pub use pyro_protocol::octets;
-pub use pyro_protocol::{Answer, Call, FileEntry, FilePath, FileType, Refusal, RefusalReason};
+pub use pyro_protocol::{
+    Answer, Call, FileEntry, FilePath, FileType, PACKED_NAME, Refusal, RefusalReason,
+};
 pub use spec::MachineSpec;
 pub use vmm::qemu::{
     MINIMUM_VERSION as MINIMUM_QEMU, Program as Qemu, TRIED_VERSIONS as TRIED_QEMU,

@@ -85,6 +85,7 @@ mod tests {
                 "workspace_sync_push",
                 "workspace_status",
                 "workspace_logs",
+                "workspace_export",
                 "workspace_file_list",
                 "workspace_file_read",
                 "workspace_file_write",

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// The most characters of a [`Refusal`]'s message: it may quote a path.
 pub const REFUSAL_CHARACTERS: usize = 5000;
 
+/// The name in the stream of [`Call::Pack`] of what was asked for, whatever its own name is.
+pub const PACKED_NAME: &str = "packed";
+
 /// What is to be done.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -62,6 +65,15 @@ pub enum Call {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         if_match: Option<String>,
     },
+    /// Sends a file, a directory with all that is in it, or a symbolic link: the output is a tar
+    /// stream. [`Answer::Packed`] is the answer.
+    ///
+    /// Every member is below [`PACKED_NAME`], which is the first one. Parents come before their
+    /// children, and hard links are links to an earlier file.
+    Pack {
+        /// Which one. If its last part is a symbolic link, the link is sent.
+        file: FilePath,
+    },
 }
 
 impl Call {
@@ -74,6 +86,7 @@ impl Call {
                 | (Self::ListFiles { .. }, Answer::Listed)
                 | (Self::ReadFile { .. }, Answer::FileRead { .. })
                 | (Self::WriteFile { .. }, Answer::FileWritten { .. })
+                | (Self::Pack { .. }, Answer::Packed { .. })
         )
     }
 }
@@ -176,6 +189,17 @@ pub enum Answer {
         created: bool,
         /// Its permissions.
         mode: u32,
+    },
+    /// The whole stream was sent.
+    Packed {
+        /// Its members.
+        entries: u64,
+        /// Contents of its regular files.
+        bytes: u64,
+        /// Devices, pipes and sockets, which are not in it.
+        left_out: u64,
+        /// Files whose size changed while they were read: cut, or filled with zeros.
+        changed: u64,
     },
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test says where")]
 
 mod arbitrary;
+mod extractions;
 mod left_out;
 mod members;
 mod odd;

@@ -34,6 +34,7 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<workspace::Stop>(),
     Entry::of::<workspace::Start>(),
     Entry::of::<workspace::Logs>(),
+    Entry::of::<workspace::Export>(),
     Entry::of::<workspace::file::List>(),
     Entry::of::<workspace::file::Read>(),
     Entry::of::<workspace::file::Write>(),

@@ -65,7 +65,7 @@ fn list_directory(
 }
 
 /// Returns the names in a directory, sorted.
-fn names(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
+pub(super) fn names(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory)? {
         let name = entry?.file_name().to_bytes().to_vec();
@@ -129,7 +129,7 @@ fn file_type(stat: &Stat) -> FileType {
     }
 }
 
-fn joined(directory: &[u8], name: &[u8]) -> Vec<u8> {
+pub(super) fn joined(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = directory.to_vec();
     if !path.is_empty() {
         path.push(b'/');

@@ -4,6 +4,7 @@
 //! stays in the directory, even if the tree changes meanwhile: the kernel enforces that.
 
 mod list;
+mod pack;
 mod read;
 mod write;
 
@@ -15,6 +16,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 pub(crate) use list::list;
+pub(crate) use pack::pack;
 pub(crate) use read::read;
 pub(crate) use write::{New, write};
 

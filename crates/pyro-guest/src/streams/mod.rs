@@ -125,6 +125,7 @@ impl Streams {
                 };
                 files::write(&root, &file, &new, pipes)
             }),
+            Call::Pack { file } => simple(move |pipes| files::pack(&root, &file, pipes)),
         };
         let task = Task::start(around.workers, &self.mailbox, work)
             .map_err(|error| Refusal::new(RefusalReason::Refused, error.to_string()))?;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use pyro_engine::operations::vm::{Deleted as DeletedVm, Vm, VmNetwork, Vms};
 use pyro_engine::operations::workspace::{
-    Deleted, ExecResult, LogEntry, Pushed, ResetWorkspace, Workspace, WorkspaceLogs, Workspaces,
+    Deleted, ExecResult, Exported, LogEntry, Pushed, ResetWorkspace, Workspace, WorkspaceLogs,
+    Workspaces,
 };
 
 use super::parts::{Part, Rendered, View, footer, shown, text};
@@ -30,6 +31,7 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
         "workspace_list" => |view| text(workspaces(&view.typed())),
         "workspace_exec" => |view| footer(exec_footer(&view.typed())),
         "workspace_sync_push" => |view| text(pushed(&view.typed())),
+        "workspace_export" => |view| text(exported(&view.typed())),
         "workspace_logs" => |view| {
             if view.request["follow"] == true {
                 return footer(followed(&view.typed()));
@@ -133,6 +135,22 @@ fn pushed(pushed: &Pushed) -> String {
         sync.entry_count,
         sync.bytes_written,
         pushed.execution_mode
+    )
+}
+
+fn exported(exported: &Exported) -> String {
+    format!(
+        "[workspace-export] workspace_id={} workspace_path={} output_path={} artifact_type={} \
+         entry_count={} bytes_written={} left_out={} changed={} execution_mode={}\n",
+        exported.workspace_id,
+        shown(&exported.workspace_path),
+        shown(&exported.output_path),
+        exported.artifact_type,
+        exported.entry_count,
+        exported.bytes_written,
+        exported.left_out_count,
+        exported.changed_count,
+        exported.execution_mode
     )
 }
 

@@ -124,6 +124,10 @@ const TOOLS: &[(&str, &str)] = &[
     ("workspace_status", "workspace_id:string!"),
     ("workspace_logs", "workspace_id:string!"),
     (
+        "workspace_export",
+        "workspace_id:string! path:string! output_path:string!",
+    ),
+    (
         "workspace_file_list",
         "workspace_id:string! path:string=\"/workspace\" recursive:boolean=false",
     ),

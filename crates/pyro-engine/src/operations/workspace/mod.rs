@@ -4,6 +4,7 @@
 mod create;
 mod delete;
 mod exec;
+mod export;
 pub mod file;
 mod list;
 mod logs;
@@ -19,6 +20,7 @@ pub use crate::left_out::{LeftOut, LeftOutEntry, TransferWarning};
 pub use create::Create;
 pub use delete::{Delete, Deleted};
 pub use exec::{Exec, ExecResult};
+pub use export::{Export, Exported};
 pub use list::{List, Listed, Workspaces};
 pub use logs::{LogEntry, Logs, WorkspaceLogs};
 pub use reset::{Reset, ResetWorkspace, Restored};

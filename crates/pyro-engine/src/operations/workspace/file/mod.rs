@@ -14,7 +14,7 @@ use crate::Error;
 use crate::request::{WORKSPACE, workspace_path};
 
 /// Returns the path of a file in a workspace, for results and for the guest.
-fn place(path: &str) -> Result<(String, FilePath), Error> {
+pub(super) fn place(path: &str) -> Result<(String, FilePath), Error> {
     let absolute = workspace_path("path", path)?;
     let relative = absolute[WORKSPACE.len()..].trim_start_matches('/');
     let file = FilePath {

@@ -1,0 +1,97 @@
+//! `workspace export`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::file::place;
+use crate::instance::InstanceKind;
+use crate::operation::{Effect, Operation, ToolSet};
+use crate::output::is_zero;
+use crate::request::{octets_parser, path_text};
+use crate::{Context, Engine, Error, export};
+
+/// Copy a file, a directory or a symbolic link out of a started workspace
+///
+/// It appears at the output path when all of it has arrived, or not at all. Permissions,
+/// modification times and links are kept; everything belongs to you, and setuid, setgid and sticky
+/// bits are dropped. Devices, pipes and sockets are left out.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  \
+    pyro workspace export 0123456789ab dist --output ./dist\n  \
+    pyro workspace export 0123456789ab report.pdf --output /tmp/report.pdf --force")]
+pub struct Export {
+    /// Id of the workspace, as `workspace create` returned it
+    pub workspace_id: String,
+    /// What to copy, absolute or relative to /workspace; a symbolic link is copied as a link
+    #[arg(value_parser = octets_parser())]
+    pub path: String,
+    /// Path on this host that it gets; its directory must exist
+    #[arg(long = "output", value_name = "PATH", value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
+    pub output_path: String,
+    /// Replace what is at the output path, even a directory with all that is in it
+    #[arg(long)]
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// What was copied.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+pub struct Exported {
+    /// The workspace.
+    pub workspace_id: String,
+    /// What was copied, as an absolute path in the guest.
+    pub workspace_path: String,
+    /// Where it is on this host.
+    pub output_path: String,
+    /// `file`, `directory` or `symlink`.
+    pub artifact_type: String,
+    /// How many files, directories and links it has, with itself.
+    pub entry_count: u64,
+    /// How many bytes its files have.
+    pub bytes_written: u64,
+    /// Where the workspace runs.
+    pub execution_mode: String,
+    /// Present if there were devices, pipes or sockets: how many, and they were not copied.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out_count: u64,
+    /// Present if files grew or shrank while they were read: how many. They have the size that they
+    /// had first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub changed_count: u64,
+}
+
+impl Operation for Export {
+    const NAME: &'static str = "workspace_export";
+    const COMMAND: &'static [&'static str] = &["workspace", "export"];
+    const EFFECT: Effect = Effect::Mutating;
+    const HOST_PATHS: &'static [&'static str] = &["output_path"];
+    const TOOL_SET: ToolSet = ToolSet::Core;
+    type Output = Exported;
+
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<Exported, Error> {
+        let (workspace_path, file) = place(&self.path)?;
+        if self.force && context.permissions.files.is_some() {
+            // A model may make files where the operator lets it, and remove none.
+            return Err(Error::not_allowed("force is not allowed on this server"));
+        }
+        let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
+        found.require_started("workspace_export")?;
+        let permissions = &context.permissions;
+        let destination = permissions.open_destination("output_path", &self.output_path)?;
+        let output_path = path_text(&destination.path);
+        let listener = &context.listener;
+        let exported = export::export(&found, file, destination, self.force, listener).await?;
+        Ok(Exported {
+            workspace_id: self.workspace_id,
+            workspace_path,
+            output_path,
+            artifact_type: exported.artifact_type.into(),
+            entry_count: exported.entry_count,
+            bytes_written: exported.bytes_written,
+            execution_mode: "guest_vsock".into(),
+            left_out_count: exported.left_out,
+            changed_count: exported.changed,
+        })
+    }
+}

@@ -1,0 +1,257 @@
+//! Carries out [`Call::Pack`](pyro_protocol::Call::Pack).
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Read as _, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use pyro_protocol::{Answer, FilePath, PACKED_NAME, Refusal, RefusalReason, octets};
+use rustix::fs::{AtFlags, FileType, OFlags, Stat};
+use rustix::io::Errno;
+use tar::{EntryType, Header};
+
+use super::list::{joined, names};
+use super::{open, open_root, refusal, shown};
+use crate::directories;
+use crate::streams::task::{Outcome, Pipes};
+
+const BLOCK: u64 = 512;
+const BUFFER: usize = 256 * 1024;
+
+/// Modification times up to here fit into a header, as octal numbers of 11 digits.
+const LATEST: i64 = 0o777_7777_7777;
+
+/// Writes a file, a symbolic link, or a directory with all that is in it.
+pub(crate) fn pack(root: &Path, file: &FilePath, pipes: Pipes) -> Outcome {
+    let base = open_root(root, file)?;
+    let path = octets::decode(&file.path);
+    let failed = |error| refusal(&shown(file), error);
+    let (parent, name) = directories::split(&path);
+    let directory = open(&base, parent, OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
+    let name: &[u8] = if name.is_empty() { b"." } else { name };
+    let stat = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+    if is_left_out(&stat) {
+        return Err(failed(Errno::NXIO));
+    }
+    let mut stream = Stream {
+        output: BufWriter::with_capacity(BUFFER, pipes.output),
+        buffer: vec![0; BUFFER],
+        names: HashMap::new(),
+        packed: Packed::default(),
+    };
+    let written = stream
+        .entry(&directory, name, PACKED_NAME.as_bytes())
+        .and_then(|is_directory| match is_directory {
+            true => stream.tree(&base, &path),
+            false => Ok(()),
+        })
+        .and_then(|()| stream.end());
+    written.map_err(|error| {
+        let message = format!("{}: {error}", shown(file));
+        Refusal::new(RefusalReason::FileFailed, message)
+    })?;
+    if stream.packed.entries == 0 {
+        return Err(failed(Errno::NOENT));
+    }
+    let packed = stream.packed;
+    Ok(Answer::Packed {
+        entries: packed.entries,
+        bytes: packed.bytes,
+        left_out: packed.left_out,
+        changed: packed.changed,
+    })
+}
+
+#[derive(Default)]
+struct Packed {
+    entries: u64,
+    bytes: u64,
+    left_out: u64,
+    changed: u64,
+}
+
+struct Stream<W: Write> {
+    output: BufWriter<W>,
+    buffer: Vec<u8>,
+    /// The first names of files that have several, by device and inode.
+    names: HashMap<(u64, u64), Vec<u8>>,
+    packed: Packed,
+}
+
+impl<W: Write> Stream<W> {
+    /// Writes what is below a directory.
+    fn tree(&mut self, base: &OwnedFd, top: &[u8]) -> io::Result<()> {
+        // Paths and not open directories: a tree may be deeper than the limit on open files.
+        let mut left = vec![(top.to_vec(), PACKED_NAME.as_bytes().to_vec())];
+        while let Some((path, packed)) = left.pop() {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+            let directory = match open(base, &path, flags) {
+                Ok(directory) => directory,
+                // A command has removed or replaced it meanwhile.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let mut below = Vec::new();
+            for name in names(&directory)? {
+                let packed = joined(&packed, &name);
+                if self.entry(&directory, &name, &packed)? {
+                    below.push((joined(&path, &name), packed));
+                }
+            }
+            left.extend(below.into_iter().rev());
+        }
+        Ok(())
+    }
+
+    /// Writes one entry of a directory, unless it is gone; returns whether it is a directory.
+    fn entry(&mut self, directory: impl AsFd, name: &[u8], packed: &[u8]) -> io::Result<bool> {
+        let stat = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                self.header(EntryType::Directory, &stat, packed, b"", 0)?;
+                return Ok(true);
+            }
+            FileType::Symlink => match rustix::fs::readlinkat(&directory, name, Vec::new()) {
+                Ok(target) => {
+                    self.header(EntryType::Symlink, &stat, packed, target.to_bytes(), 0)?;
+                }
+                // It is gone, or no link any more.
+                Err(Errno::NOENT | Errno::INVAL) => {}
+                Err(error) => return Err(error.into()),
+            },
+            FileType::RegularFile => {
+                let flags = OFlags::RDONLY | OFlags::NOFOLLOW;
+                match open(&directory, name, flags) {
+                    Ok(file) => self.file(file, packed)?,
+                    // It is gone, or no file any more.
+                    Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::XDEV) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            _ => self.packed.left_out += 1,
+        }
+        Ok(false)
+    }
+
+    /// Writes a file: as many bytes as it had when its header was written.
+    fn file(&mut self, file: OwnedFd, packed: &[u8]) -> io::Result<()> {
+        let stat = rustix::fs::fstat(&file)?;
+        // Another file may have come into its place.
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Ok(());
+        }
+        if stat.st_nlink > 1 {
+            if let Some(first) = self.names.get(&(stat.st_dev, stat.st_ino)) {
+                let first = first.clone();
+                return self.header(EntryType::Link, &stat, packed, &first, 0);
+            }
+            let key = (stat.st_dev, stat.st_ino);
+            self.names.insert(key, packed.to_vec());
+        }
+        let size = stat.st_size.cast_unsigned();
+        self.header(EntryType::Regular, &stat, packed, b"", size)?;
+        let mut file = File::from(file);
+        let mut left = size;
+        while left > 0 {
+            let wanted = usize::try_from(left).map_or(BUFFER, |left| left.min(BUFFER));
+            let read = file.read(&mut self.buffer[..wanted])?;
+            if read == 0 {
+                break;
+            }
+            self.output.write_all(&self.buffer[..read])?;
+            left -= read as u64;
+        }
+        let has_more = left == 0 && file.read(&mut [0])? > 0;
+        self.packed.changed += u64::from(left > 0 || has_more);
+        self.packed.bytes += size;
+        io::copy(&mut io::repeat(0).take(left), &mut self.output)?;
+        self.pad(size)
+    }
+
+    /// Writes a member's header, and before it what does not fit into it.
+    fn header(
+        &mut self,
+        kind: EntryType,
+        stat: &Stat,
+        path: &[u8],
+        target: &[u8],
+        size: u64,
+    ) -> io::Result<()> {
+        self.packed.entries += 1;
+        let nanoseconds = stat.st_mtime_nsec;
+        if nanoseconds > 0 && (0..=LATEST).contains(&stat.st_mtime) {
+            let time = format!("{}.{nanoseconds:09}", stat.st_mtime);
+            self.extension(EntryType::XHeader, &attribute("mtime", &time))?;
+        }
+        let mut header = plain(kind, stat.st_mode & 0o7777, size);
+        header.set_mtime(stat.st_mtime.clamp(0, LATEST).cast_unsigned());
+        let fields = header.as_old_mut();
+        for (value, field, kind) in [
+            (path, &mut fields.name, EntryType::GNULongName),
+            (target, &mut fields.linkname, EntryType::GNULongLink),
+        ] {
+            let fitting = value.len().min(field.len());
+            field[..fitting].copy_from_slice(&value[..fitting]);
+            if fitting < value.len() {
+                self.extension(kind, &[value, b"\0"].concat())?;
+            }
+        }
+        header.set_cksum();
+        self.output.write_all(header.as_bytes())
+    }
+
+    fn extension(&mut self, kind: EntryType, content: &[u8]) -> io::Result<()> {
+        let name = b"././@LongLink";
+        let size = content.len() as u64;
+        let mut header = plain(kind, 0o644, size);
+        header.as_old_mut().name[..name.len()].copy_from_slice(name);
+        header.set_cksum();
+        self.output.write_all(header.as_bytes())?;
+        self.output.write_all(content)?;
+        self.pad(size)
+    }
+
+    fn pad(&mut self, size: u64) -> io::Result<()> {
+        let rest = size.wrapping_neg() % BLOCK;
+        io::copy(&mut io::repeat(0).take(rest), &mut self.output).map(drop)
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.output.write_all(&[0; 1024])?;
+        self.output.flush()
+    }
+}
+
+fn is_left_out(stat: &Stat) -> bool {
+    !matches!(
+        FileType::from_raw_mode(stat.st_mode),
+        FileType::RegularFile | FileType::Directory | FileType::Symlink
+    )
+}
+
+/// Returns a header without names and times; everything is root's.
+fn plain(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(size);
+    header
+}
+
+/// Returns a pax attribute: its length, which counts itself, then key and value.
+fn attribute(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let mut length = rest.len();
+    while length != rest.len() + length.to_string().len() {
+        length = rest.len() + length.to_string().len();
+    }
+    format!("{length}{rest}").into_bytes()
+}
