@@ -78,6 +78,9 @@ pub(crate) async fn export(
         (Ok(extracted), Ok(answer)) => (extracted, answer),
     };
     let exported = check(&extracted, &packed)?;
+    if let Top::Directory(_) = extracted.top {
+        refuse_archive(&destination)?;
+    }
     staging
         .place(extracted.top, &destination, force)
         .map_err(|error| match error {
@@ -128,6 +131,17 @@ fn exists(destination: &Destination) -> Error {
     let path = pyro_text::line(&destination.path.to_string_lossy());
     Error::invalid(format!("output_path already exists: {path}"))
         .remedy("name another path, or replace what is there with `--force`")
+}
+
+/// Whoever exports a directory to such a name wants an archive, and would not get one.
+fn refuse_archive(destination: &Destination) -> Result<(), Error> {
+    let name = destination.name.to_string_lossy().to_ascii_lowercase();
+    let endings = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".zip"];
+    if !endings.iter().any(|ending| name.ends_with(ending)) {
+        return Ok(());
+    }
+    let message = "a directory is exported as a directory, and output_path has an archive's name";
+    Err(Error::invalid(message).remedy("name a directory, and pack it there: `tar czf`"))
 }
 
 fn is_there(destination: &Destination) -> Result<bool, Error> {

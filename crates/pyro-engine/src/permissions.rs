@@ -29,7 +29,8 @@ pub const HOST_COMPAT: &str = "allow_host_compat";
 pub struct Permissions {
     /// Whether a command may run on the host if no guest can be had.
     pub host_compat: bool,
-    /// The directories from which files may be read; `None`: all that the user may read.
+    /// The directories from which files may be read, and in which new ones may be made; `None`:
+    /// all that the user may read.
     pub files: Option<HostDirectories>,
 }
 
@@ -102,6 +103,12 @@ impl Permissions {
             Some(directories) => directories.open(noun, &path_text(&parent))?,
         };
         let path = parent.join(&name);
+        let in_git = path.components().any(|part| is_git(part.as_os_str()));
+        if self.files.is_some() && in_git {
+            // What git finds there runs on the host: hooks, and programs that its configuration names.
+            let message = format!("{noun} must not be in a directory of git's");
+            return Err(Error::not_allowed(message));
+        }
         Ok(Destination {
             directory,
             name,
@@ -126,6 +133,10 @@ impl Permissions {
         }
         Ok(file)
     }
+}
+
+fn is_git(name: &std::ffi::OsStr) -> bool {
+    name.eq_ignore_ascii_case(".git")
 }
 
 /// Where something is to be made.

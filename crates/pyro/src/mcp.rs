@@ -55,8 +55,8 @@ fn serve() -> Command {
                 .value_hint(ValueHint::DirPath)
                 .action(ArgAction::Append)
                 .help(
-                    "Let agents copy files from this directory into guests, and from no other; \
-                     may be given several times [default: the current directory and, on standard \
+                    "Let agents copy files from this directory into guests, and make new files in \
+                     it (`workspace_export`), and in no other; may be given several times [default: the current directory and, on standard \
                      input, the client's roots]",
                 ),
         )

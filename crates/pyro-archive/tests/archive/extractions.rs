@@ -282,7 +282,7 @@ fn hostile_streams_change_nothing_outside_and_are_refused() {
         fs::write(outside.join("kept"), "kept").unwrap();
         let error = extracted(&bytes[..], &inside).expect_err(name);
         assert_eq!(error.code(), code, "{name}: {error}");
-        let names = |path| {
+        let names = |path: &Path| {
             fs::read_dir(path)
                 .unwrap()
                 .map(|entry| entry.unwrap().file_name())

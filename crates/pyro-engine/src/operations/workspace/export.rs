@@ -75,6 +75,10 @@ impl Operation for Export {
             // A model may make files where the operator lets it, and remove none.
             return Err(Error::not_allowed("force is not allowed on this server"));
         }
+        if self.output_path == "-" {
+            let message = "output_path must be the path of a file or directory that is to be made";
+            return Err(Error::invalid(message).remedy("for a file of the name '-', write './-'"));
+        }
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_export")?;
         let permissions = &context.permissions;
