@@ -27,6 +27,7 @@ METHODS = {
     "workspace_stop": "stop_workspace",
     "workspace_start": "start_workspace",
     "workspace_logs": "read_workspace_logs",
+    "workspace_export": "export_workspace",
     "workspace_file_list": "list_workspace_files",
     "workspace_file_read": "read_workspace_file",
     "workspace_file_write": "write_workspace_file",
@@ -671,6 +672,39 @@ of that with sequence, or of the newest
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.WorkspaceLogs = self._call("workspace_logs", {"workspace_id": workspace_id, "sequence": sequence, "tail": tail, "follow": follow, "offset": offset, "limit": limit})
+        return response
+
+    def export_workspace(self, workspace_id: str, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.Exported:
+        """Copy a file, a directory or a symbolic link out of a started workspace
+
+        It appears at the output path when all of it has arrived, or not at all. Permissions,
+        modification times and links are kept; everything belongs to you, and setuid, setgid and sticky
+        bits are dropped. Devices, pipes and sockets are left out.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: What to copy, absolute or relative to /workspace; a symbolic link is copied as a link
+            output_path: Path on this host that it gets; its directory must exist
+            force: Replace what is at the output path, even a directory with all that is in it
+
+        Returns:
+            What was copied.
+                artifact_type: `file`, `directory` or `symlink`.
+                bytes_written: How many bytes its files have.
+                changed_count: Present if files grew or shrank while they were read: how many. They have the size that they
+            had first.
+                entry_count: How many files, directories and links it has, with itself.
+                execution_mode: Where the workspace runs.
+                left_out_count: Present if there were devices, pipes or sockets: how many, and they were not copied.
+                output_path: Where it is on this host.
+                workspace_id: The workspace.
+                workspace_path: What was copied, as an absolute path in the guest.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Exported = self._call("workspace_export", {"workspace_id": workspace_id, "path": path, "output_path": output_path, "force": force})
         return response
 
     def list_workspace_files(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
@@ -1763,6 +1797,39 @@ of that with sequence, or of the newest
         response: results.WorkspaceLogs = await self._call("workspace_logs", {"workspace_id": workspace_id, "sequence": sequence, "tail": tail, "follow": follow, "offset": offset, "limit": limit})
         return response
 
+    async def export_workspace(self, workspace_id: str, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.Exported:
+        """Copy a file, a directory or a symbolic link out of a started workspace
+
+        It appears at the output path when all of it has arrived, or not at all. Permissions,
+        modification times and links are kept; everything belongs to you, and setuid, setgid and sticky
+        bits are dropped. Devices, pipes and sockets are left out.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: What to copy, absolute or relative to /workspace; a symbolic link is copied as a link
+            output_path: Path on this host that it gets; its directory must exist
+            force: Replace what is at the output path, even a directory with all that is in it
+
+        Returns:
+            What was copied.
+                artifact_type: `file`, `directory` or `symlink`.
+                bytes_written: How many bytes its files have.
+                changed_count: Present if files grew or shrank while they were read: how many. They have the size that they
+            had first.
+                entry_count: How many files, directories and links it has, with itself.
+                execution_mode: Where the workspace runs.
+                left_out_count: Present if there were devices, pipes or sockets: how many, and they were not copied.
+                output_path: Where it is on this host.
+                workspace_id: The workspace.
+                workspace_path: What was copied, as an absolute path in the guest.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Exported = await self._call("workspace_export", {"workspace_id": workspace_id, "path": path, "output_path": output_path, "force": force})
+        return response
+
     async def list_workspace_files(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files of a started workspace
 
@@ -2255,6 +2322,10 @@ class WorkspaceOperations:
         """Show what was run in a workspace, with its output: see `Pyro.read_workspace_logs`."""
         return self._pyro.read_workspace_logs(self.id, sequence=sequence, tail=tail, follow=follow, offset=offset, limit=limit)
 
+    def export(self, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.Exported:
+        """Copy a file, a directory or a symbolic link out of a started workspace: see `Pyro.export_workspace`."""
+        return self._pyro.export_workspace(self.id, path, output_path=output_path, force=force)
+
     def list_files(self, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files of a started workspace: see `Pyro.list_workspace_files`."""
         return self._pyro.list_workspace_files(self.id, path=path, recursive=recursive)
@@ -2305,6 +2376,10 @@ class AsyncWorkspaceOperations:
     async def logs(self, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
         """Show what was run in a workspace, with its output: see `Pyro.read_workspace_logs`."""
         return await self._pyro.read_workspace_logs(self.id, sequence=sequence, tail=tail, follow=follow, offset=offset, limit=limit)
+
+    async def export(self, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.Exported:
+        """Copy a file, a directory or a symbolic link out of a started workspace: see `Pyro.export_workspace`."""
+        return await self._pyro.export_workspace(self.id, path, output_path=output_path, force=force)
 
     async def list_files(self, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files of a started workspace: see `Pyro.list_workspace_files`."""

@@ -329,6 +329,42 @@ because the memory was used up."""
     """Present if the command was ended at its time limit."""
 
 
+class _ExportedAlways(TypedDict):
+    """What was copied. These keys are always there."""
+
+    artifact_type: str
+    """`file`, `directory` or `symlink`."""
+
+    bytes_written: int
+    """How many bytes its files have."""
+
+    entry_count: int
+    """How many files, directories and links it has, with itself."""
+
+    execution_mode: str
+    """Where the workspace runs."""
+
+    output_path: str
+    """Where it is on this host."""
+
+    workspace_id: str
+    """The workspace."""
+
+    workspace_path: str
+    """What was copied, as an absolute path in the guest."""
+
+
+class Exported(_ExportedAlways, total=False):
+    """What was copied."""
+
+    changed_count: int
+    """Present if files grew or shrank while they were read: how many. They have the size that they
+had first."""
+
+    left_out_count: int
+    """Present if there were devices, pipes or sockets: how many, and they were not copied."""
+
+
 class _FileContentAlways(TypedDict):
     """What a file holds. These keys are always there."""
 

@@ -6,13 +6,16 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 
 use pyro_archive::{Extracted, Top, extract};
 use pyro_machine::{Answer, Call, FilePath, PACKED_NAME};
 use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::rand::GetRandomFlags;
+use tokio::sync::oneshot;
 
 use crate::instance::{self, Instance};
 use crate::permissions::Destination;
@@ -49,30 +52,19 @@ pub(crate) async fn export(
     }
     sweep(&destination.directory);
     let staging = Staging::make(&destination).map_err(|error| Error::transfer(&error))?;
-    let (mut output, input) = tokio::net::UnixStream::pair()
+    let (output, input) = tokio::net::UnixStream::pair()
         .and_then(|(output, input)| Ok((output, blocking(input)?)))
         .map_err(|error| Error::transfer(&error))?;
-    let listener = listener.clone();
-    let extraction = tokio::task::spawn_blocking(move || {
-        let mut input = input;
-        let directory = staging.open.as_fd();
-        let extracted = extract(
-            &mut input,
-            directory,
-            PACKED_NAME,
-            &tell("export", &listener),
-        );
-        (extracted, staging)
-    });
+    let mut extraction = Extraction::begin(staging, input, listener)?;
+    // Declared after the extraction, so that it is closed before somebody waits for its end.
+    let mut output = output;
     let call = Call::Pack { file };
     let answer = instance::call(instance, &call, &[], &mut output).await;
     drop(output);
-    let (extracted, staging) = extraction.await.map_err(|error| Error::transfer(&error))?;
+    let extracted = extraction.result().await?;
     let (extracted, packed) = match (extracted, answer) {
-        // Without its cause the stream is only cut, and without its reader it is not written.
-        (Err(error), Err(_)) if !matches!(error, pyro_archive::Error::Damaged { .. }) => {
-            return Err(refused(error));
-        }
+        // The call could not write any more because what it wrote was refused.
+        (Err(error), Err(call)) if call.is_of_output() => return Err(refused(error)),
         (_, Err(error)) => return Err(error),
         (Err(error), Ok(_)) => return Err(refused(error)),
         (Ok(extracted), Ok(answer)) => (extracted, answer),
@@ -81,7 +73,8 @@ pub(crate) async fn export(
     if let Top::Directory(_) = extracted.top {
         refuse_archive(&destination)?;
     }
-    staging
+    extraction
+        .staging
         .place(extracted.top, &destination, force)
         .map_err(|error| match error {
             Errno::EXIST => exists(&destination),
@@ -90,7 +83,7 @@ pub(crate) async fn export(
     Ok(exported)
 }
 
-fn blocking(stream: tokio::net::UnixStream) -> io::Result<std::os::unix::net::UnixStream> {
+fn blocking(stream: tokio::net::UnixStream) -> io::Result<UnixStream> {
     let stream = stream.into_std()?;
     stream.set_nonblocking(false)?;
     Ok(stream)
@@ -153,6 +146,49 @@ fn is_there(destination: &Destination) -> Result<bool, Error> {
     }
 }
 
+/// A thread that extracts a stream into a staging directory.
+struct Extraction {
+    thread: Option<JoinHandle<()>>,
+    result: oneshot::Receiver<Result<Extracted, pyro_archive::Error>>,
+    staging: Staging,
+}
+
+impl Extraction {
+    fn begin(staging: Staging, mut input: UnixStream, listener: &Listener) -> Result<Self, Error> {
+        let listener = listener.clone();
+        let directory = staging.open.try_clone();
+        let directory = directory.map_err(|error| Error::transfer(&error))?;
+        let (sender, result) = oneshot::channel();
+        let work = move || {
+            let progress = tell("export", &listener);
+            let extracted = extract(&mut input, directory.as_fd(), PACKED_NAME, &progress);
+            // It fails if nobody waits any more.
+            let _ = sender.send(extracted);
+        };
+        let thread = std::thread::Builder::new().spawn(work);
+        Ok(Self {
+            thread: Some(thread.map_err(|error| Error::transfer(&error))?),
+            result,
+            staging,
+        })
+    }
+
+    async fn result(&mut self) -> Result<Result<Extracted, pyro_archive::Error>, Error> {
+        let result = (&mut self.result).await;
+        result.map_err(|error| Error::transfer(&error))
+    }
+}
+
+/// Waits for the thread, which ends at the end of its stream: what it makes afterwards would not be
+/// removed.
+impl Drop for Extraction {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 /// A directory that is removed when it is dropped. It is locked as long as somebody uses it.
 struct Staging {
     parent: OwnedFd,
@@ -176,7 +212,7 @@ impl Staging {
     }
 
     /// Moves what was made to its place.
-    fn place(self, top: Top, destination: &Destination, force: bool) -> Result<(), Errno> {
+    fn place(&self, top: Top, destination: &Destination, force: bool) -> Result<(), Errno> {
         let (from, to) = (&self.open, &destination.directory);
         let rename =
             |flags| rustix::fs::renameat_with(from, PACKED_NAME, to, &destination.name, flags);

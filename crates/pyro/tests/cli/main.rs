@@ -27,6 +27,7 @@ mod doctor;
 mod durability;
 mod endings;
 mod environments;
+mod exports;
 mod failing_streams;
 mod files;
 mod full;
