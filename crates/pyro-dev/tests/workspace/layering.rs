@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pyro-archive", &["pyro-text"]),
     ("pyro-chat", &["pyro-text"]),
     ("pyro-dev", &["pyro", "pyro-engine", "pyro-mcp"]),
+    ("pyro-diff", &[]),
     (
         "pyro-engine",
         &[

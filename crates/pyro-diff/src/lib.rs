@@ -1,0 +1,116 @@
+//! A *patch* is the text that `git diff --binary` prints, and `git apply` reads. It is written here
+//! from both sides of each change; where they come from is the caller's business.
+//!
+//! Paths are taken as they are. Whoever takes them from a guest checks them first.
+
+mod binary;
+mod name;
+mod text;
+
+use std::fmt::Write as _;
+
+use sha1::{Digest, Sha1};
+
+/// Bytes of a file beyond which it is not compared by lines: it is in the patch as binary.
+pub const TEXT_LIMIT: usize = 16 * 1024 * 1024;
+
+/// What git knows about the type and mode of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A file that nobody may execute.
+    Regular,
+    /// A file that may be executed.
+    Executable,
+    /// A symbolic link; its content is its target.
+    Symlink,
+}
+
+/// One side of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// Its type and mode.
+    pub mode: Mode,
+    /// Its bytes, or a symbolic link's target.
+    pub content: Vec<u8>,
+}
+
+impl Mode {
+    fn octal(self) -> &'static str {
+        match self {
+            Self::Regular => "100644",
+            Self::Executable => "100755",
+            Self::Symlink => "120000",
+        }
+    }
+}
+
+/// Appends the change of one path to a patch. `None` is a side that does not exist. Nothing is
+/// appended if both sides are the same.
+pub fn append(output: &mut Vec<u8>, path: &[u8], old: Option<&Side>, new: Option<&Side>) {
+    if old == new {
+        return;
+    }
+    // Git has no change of type: it deletes the one and adds the other.
+    if let (Some(before), Some(after)) = (old, new)
+        && (before.mode == Mode::Symlink) != (after.mode == Mode::Symlink)
+    {
+        append(output, path, old, None);
+        append(output, path, None, new);
+        return;
+    }
+    let old_content = old.map_or(&[][..], |side| &side.content);
+    let new_content = new.map_or(&[][..], |side| &side.content);
+
+    output.extend(b"diff --git ");
+    output.extend(name::quoted(b"a/", path));
+    output.push(b' ');
+    output.extend(name::quoted(b"b/", path));
+    output.push(b'\n');
+    let mut header = String::new();
+    let mut kept_mode = String::new();
+    match (old, new) {
+        (None, Some(new)) => _ = writeln!(header, "new file mode {}", new.mode.octal()),
+        (Some(old), None) => _ = writeln!(header, "deleted file mode {}", old.mode.octal()),
+        (Some(old), Some(new)) if old.mode != new.mode => {
+            let (old, new) = (old.mode.octal(), new.mode.octal());
+            _ = writeln!(header, "old mode {old}\nnew mode {new}");
+        }
+        _ => kept_mode = old.map_or_else(String::new, |old| format!(" {}", old.mode.octal())),
+    }
+    let only_mode = old.is_some() && new.is_some() && old_content == new_content;
+    if !only_mode {
+        _ = writeln!(header, "index {}..{}{kept_mode}", blob(old), blob(new));
+    }
+    output.extend(header.as_bytes());
+    // An empty file that appears or goes has no hunk.
+    if old_content == new_content {
+        return;
+    }
+    if is_text(old_content) && is_text(new_content) {
+        name::append_line(output, b"--- ", b"a/", old.map(|_| path));
+        name::append_line(output, b"+++ ", b"b/", new.map(|_| path));
+        text::append_hunks(output, old_content, new_content);
+    } else {
+        binary::append_hunks(output, old_content, new_content);
+    }
+}
+
+/// Whether a content is compared by lines. Git looks for a NUL in the first 8000 bytes only; what has
+/// one later is binary here, which `git apply` reads as well.
+pub fn is_text(content: &[u8]) -> bool {
+    content.len() <= TEXT_LIMIT && !content.contains(&0)
+}
+
+/// The id that git gives a content.
+fn blob(side: Option<&Side>) -> String {
+    let mut hash = Sha1::new();
+    let Some(side) = side else {
+        return "0".repeat(40);
+    };
+    hash.update(format!("blob {}\0", side.content.len()));
+    hash.update(&side.content);
+    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+        _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
