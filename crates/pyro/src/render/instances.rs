@@ -70,11 +70,6 @@ fn workspace(workspace: &Workspace) -> String {
         workspace.machine.vcpu_count,
         workspace.machine.mem_mib
     );
-    line!(
-        text,
-        "Disk: {} MiB",
-        workspace.disk_bytes.div_ceil(1024 * 1024)
-    );
     line!(text, "Command count: {}", workspace.command_count);
     if let Some(last) = &workspace.last_command {
         let exit_code = code(last.exit_code);

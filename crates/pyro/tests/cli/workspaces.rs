@@ -14,6 +14,7 @@ const KEYS: &[&str] = &[
     "allow_host_compat",
     "command_count",
     "created_at",
+    "disk_bytes",
     "environment",
     "environment_version",
     "execution_mode",
