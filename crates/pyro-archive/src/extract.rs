@@ -86,7 +86,7 @@ pub fn extract(
         buffer: vec![0; 256 * 1024],
     };
     let selection = Selection::default();
-    let mut visit = |member: Member, content: &mut dyn Content| extraction.take(member, content);
+    let mut visit = |member: Member, content: &mut dyn Content| extraction.take(&member, content);
     let mut reading = Reading::new(&selection, &mut visit);
     tar_file::each(input, archive, &mut reading)?;
     let report = reading.into_report();
@@ -131,14 +131,14 @@ struct Extraction<'a> {
 }
 
 impl Extraction<'_> {
-    fn take(&mut self, member: Member, content: &mut dyn Content) -> Result<(), Error> {
+    fn take(&mut self, member: &Member, content: &mut dyn Content) -> Result<(), Error> {
         let refuse = |refusal| Err(Error::refused(member.path.as_bytes(), refusal));
         // The first member is the top, and each parent a directory that came before.
         let is_top = member.path.as_bytes() == self.top;
         if is_top != self.first.is_none() || member.path.parts().next() != Some(self.top) {
             return refuse(Refusal::Conflict);
         }
-        let added = self.tree.add(&member)?;
+        let added = self.tree.add(member)?;
         if added.is_known || added.implied > 0 {
             return refuse(Refusal::Conflict);
         }

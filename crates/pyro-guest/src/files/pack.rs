@@ -42,9 +42,11 @@ pub(crate) fn pack(root: &Path, file: &FilePath, pipes: Pipes) -> Outcome {
     };
     let written = stream
         .entry(&directory, name, PACKED_NAME.as_bytes())
-        .and_then(|is_directory| match is_directory {
-            true => stream.tree(&base, &path),
-            false => Ok(()),
+        .and_then(|is_directory| {
+            if is_directory {
+                stream.tree(&base, &path)?;
+            }
+            Ok(())
         })
         .and_then(|()| stream.end());
     written.map_err(|error| {
