@@ -873,7 +873,7 @@ is no such file
     def reset_workspace(self, workspace_id: str, *, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot
 
-        Its machine ends at once, and a new one starts with the snapshot's disk. Its commands with their
+        Its machine is stopped, and a new one starts with the snapshot's disk. Its commands with their
         logs are removed. It keeps its id, its lifetime and its snapshots.
 
         Args:
@@ -1996,7 +1996,7 @@ is no such file
     async def reset_workspace(self, workspace_id: str, *, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot
 
-        Its machine ends at once, and a new one starts with the snapshot's disk. Its commands with their
+        Its machine is stopped, and a new one starts with the snapshot's disk. Its commands with their
         logs are removed. It keeps its id, its lifetime and its snapshots.
 
         Args:

@@ -76,7 +76,7 @@ pub use image::write_image;
 pub use progress::Progress;
 pub use report::{LeftOut, NAMED, Reason, Report, Warning};
 pub use selection::Selection;
-pub use source::{Source, SourceKind};
+pub use source::{Source, SourceKind, real_path};
 pub use stream::{END_MEMBER, write_tar};
 
 /// Most members that an archive may have.

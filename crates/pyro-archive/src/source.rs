@@ -197,7 +197,11 @@ fn kind_of_archive(file: &File, path: &Path) -> io::Result<SourceKind> {
     })
 }
 
-fn real_path(open: &OwnedFd) -> io::Result<PathBuf> {
+/// Returns the path of an open file or directory, without symbolic links.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn real_path(open: &OwnedFd) -> io::Result<PathBuf> {
     fs::read_link(format!("/proc/self/fd/{}", open.as_raw_fd()))
 }
 

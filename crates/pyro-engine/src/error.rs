@@ -323,7 +323,10 @@ impl Error {
 
     /// An instance's disk or seed was removed.
     pub(crate) fn file_missing(noun: &str, id: &str, path: &std::path::Path) -> Self {
-        let message = format!("{noun} {id} cannot start: {} is missing", path.display());
+        let message = format!(
+            "{noun} {id} cannot be started or copied: {} is missing",
+            path.display()
+        );
         Self::new(ErrorKind::Failed, ErrorCode::FileMissing, message).remedy(format!(
             "put it back, or delete the {noun}, whose files are lost without it: \
              `pyro {noun} delete {id}`"

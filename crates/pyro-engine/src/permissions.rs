@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use pyro_archive::Source;
+use pyro_archive::{Source, real_path};
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 use serde_json::Value;
@@ -234,7 +234,7 @@ impl HostDirectories {
 
     /// Opens `path` if it is in one of the directories and all of its links stay there: links that
     /// lead out are not followed, even if they are made meanwhile. A relative path begins in the
-    /// first directory.
+    /// first directory. The path that is returned has no links in it.
     fn open(&self, noun: &'static str, path: &str) -> Result<(OwnedFd, PathBuf), Error> {
         let meant = self.meant(path);
         for directory in &self.open {
@@ -243,7 +243,11 @@ impl HostDirectories {
             };
             let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
             return match openat2(&directory.open, &rest, FILE, Mode::empty(), how) {
-                Ok(open) => Ok((open, directory.real.join(rest))),
+                Ok(open) => {
+                    let path = real_path(&open)
+                        .map_err(|error| Error::unreadable_source(noun, &directory.named, error))?;
+                    Ok((open, path))
+                }
                 // The path leads outside.
                 Err(Errno::XDEV | Errno::LOOP) => Err(self.outside(noun, path)),
                 // A relative path has no meaning without a first directory.
@@ -384,6 +388,44 @@ mod tests {
         ] {
             assert_eq!(file(path).unwrap_err().code, refused, "{path}");
         }
+    }
+
+    /// What git runs on the host is in `.git`, whatever leads there.
+    #[test]
+    fn nothing_is_made_in_a_directory_of_gits() {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir_all(place.path().join("sub/.git/hooks")).unwrap();
+        symlink(".git/hooks", place.path().join("sub/link")).unwrap();
+        symlink("sub/.git", place.path().join("another")).unwrap();
+        let files = HostDirectories::open_all([place.path()]).unwrap();
+        let permissions = Permissions {
+            files: Some(files),
+            ..Permissions::default()
+        };
+        let code = |path: &str| {
+            let destination = permissions.open_destination("output_path", path);
+            destination.map_or_else(|error| error.code.into_owned(), |_| "opened".into())
+        };
+        for path in [
+            "sub/.git/hooks/post-checkout",
+            "sub/.GIT",
+            "sub/link/post-checkout",
+            "another/config",
+            "another/hooks/post-checkout",
+            "sub/link/../config",
+        ] {
+            assert_eq!(code(path), "not_allowed_by_operator", "{path}");
+        }
+        for path in ["file", "sub/file", "sub/link", "another"] {
+            assert_eq!(code(path), "opened", "{path}");
+        }
+        let caller = Permissions::default();
+        let path = place.path().join("sub/link/post-checkout");
+        assert!(
+            caller
+                .open_destination("output_path", path.to_str().unwrap())
+                .is_ok()
+        );
     }
 
     /// A link that is replaced while it is opened never leads outside.

@@ -1,7 +1,7 @@
 //! *Snapshots* of an instance: copies of its private disk, which holds all that was written in it.
 //!
-//! A reset is recorded before it begins, and the supervisor that starts next carries it out. So
-//! whichever process dies, the next start finishes it.
+//! A reset is recorded when the machine has stopped, and the supervisor that starts next carries it
+//! out. So whichever process dies, nothing was reset, or the next start finishes it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,9 @@ use crate::off_thread::off_thread;
 pub(crate) const BASELINE: &str = "baseline";
 
 const DISK: &str = "disk.ext4";
+
+/// How often others may start an instance while it is stopped for a reset.
+const START_RACES: usize = 8;
 
 /// The record of a snapshot.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -59,7 +62,7 @@ pub(super) fn make(object: &Object, name: &str, content: Option<Content>) -> Res
     copy_disk(&source, &new.path().join(DISK))?;
     if !source.exists() {
         // Its lifetime ended meanwhile.
-        return Err(Error::no_such("workspace", object.id().as_str()));
+        return Err(Error::stopped("workspace", object.id().as_str()));
     }
     let record = Snapshot {
         format: 1,
@@ -197,13 +200,17 @@ impl Instance {
             State::Created | State::Stopped | State::Failed => {}
         }
         let (object, name) = (self.object.clone(), name.to_owned());
-        let busy = self.wrong_state();
+        let (noun, busy) = (self.kind.noun(), self.wrong_state());
         off_thread(move || {
             let Some(_held) = object.hold()? else {
                 return Err(busy);
             };
             let record = update(&object, |_| {})?;
-            if record.reset_to.is_some() || !disk(&object).exists() {
+            let disk = disk(&object);
+            if record.reset_to.is_none() && record.has_disk && !disk.exists() {
+                return Err(Error::file_missing(noun, object.id().as_str(), &disk));
+            }
+            if record.reset_to.is_some() || !record.has_disk {
                 return Err(busy);
             }
             make(&object, &name, content)
@@ -228,28 +235,37 @@ impl Instance {
         .await
     }
 
-    /// Records that the next start begins with this snapshot, and ends the machine. What has not
-    /// been recorded in a snapshot is lost from now on.
+    /// Stops the machine, and then records that the next start begins with this snapshot. While the
+    /// record says so nothing runs, so nothing that is written later can be lost.
     pub(crate) async fn begin_reset(&self, name: &str) -> Result<(), Error> {
         match self.state {
             State::Expired => return Err(self.expired()),
             State::Starting => return Err(self.wrong_state()),
             State::Started | State::Created | State::Stopped | State::Failed => {}
         }
-        let (object, name) = (self.object.clone(), name.to_owned());
-        off_thread(move || {
-            // Held, so that the snapshot is not deleted meanwhile.
-            let _locked = snapshots(&object).lock()?;
-            if name != BASELINE && disk_of(&object, &name).is_none() {
-                return Err(Error::no_such_snapshot(object.id().as_str(), &name));
+        // Another process may start it again each time.
+        for _ in 0..START_RACES {
+            if self.object.is_owned() {
+                client::stop(self, false).await?;
             }
-            update(&object, |record| record.reset_to = Some(name))
-        })
-        .await?;
-        if self.object.is_owned() {
-            client::stop(self, true).await?;
+            let (object, name) = (self.object.clone(), name.to_owned());
+            let recorded = off_thread(move || {
+                let Some(_held) = object.hold()? else {
+                    return Ok(false);
+                };
+                // Locked, so that the snapshot is not deleted meanwhile.
+                let _locked = snapshots(&object).lock()?;
+                if name != BASELINE && disk_of(&object, &name).is_none() {
+                    return Err(Error::no_such_snapshot(object.id().as_str(), &name));
+                }
+                update(&object, |record| record.reset_to = Some(name))?;
+                Ok(true)
+            });
+            if recorded.await? {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(self.wrong_state())
     }
 
     fn expired(&self) -> Error {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::clones::count;
 use crate::context::TestContext;
-use crate::instances::{Instance, kill};
+use crate::instances::{Instance, kill, signal};
 use crate::mcp_client::{Client, Era};
 use crate::templates::wait_until;
 
@@ -227,6 +227,26 @@ fn a_reset_that_cannot_start_is_finished_by_the_next_start() {
         .args(&["one"])
         .run()
         .expect(0);
+}
+
+#[test]
+fn a_reset_is_not_begun_while_the_machine_runs() {
+    let context = TestContext::with("debian:12");
+    let workspace = seeded(&context);
+    workspace.ask("echo one > file");
+    let supervisor = workspace.supervisor();
+    // It does not answer, and so its machine is not stopped.
+    supervisor.iter().for_each(|id| signal(*id, Signal::STOP));
+    let run = workspace.call(&["reset"]).start();
+    thread::sleep(Duration::from_secs(2));
+    run.signal(Signal::KILL);
+    run.finish();
+    supervisor.iter().for_each(|id| signal(*id, Signal::CONT));
+    wait_until("the machine that was told to stop has stopped", || {
+        workspace.state() == "stopped"
+    });
+    workspace.call(&["start"]).run().expect(0);
+    assert_eq!(workspace.ask("cat file"), "one\n");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{Context, Engine, Error};
 
 /// Throw away what was done in a workspace, back to how it began or to a snapshot
 ///
-/// Its machine ends at once, and a new one starts with the snapshot's disk. Its commands with their
+/// Its machine is stopped, and a new one starts with the snapshot's disk. Its commands with their
 /// logs are removed. It keeps its id, its lifetime and its snapshots.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
