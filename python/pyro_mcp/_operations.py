@@ -28,6 +28,7 @@ METHODS = {
     "workspace_start": "start_workspace",
     "workspace_logs": "read_workspace_logs",
     "workspace_export": "export_workspace",
+    "workspace_diff": "diff_workspace",
     "workspace_file_list": "list_workspace_files",
     "workspace_file_read": "read_workspace_file",
     "workspace_file_write": "write_workspace_file",
@@ -705,6 +706,38 @@ of that with sequence, or of the newest
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.Exported = self._call("workspace_export", {"workspace_id": workspace_id, "path": path, "output_path": output_path, "force": force})
+        return response
+
+    def diff_workspace(self, workspace_id: str, *, paths: list[str] = [], name_only: bool = False) -> results.WorkspaceDiff:
+        """Show what was changed in a started workspace since it began
+
+        It is compared with its seed, or with an empty directory. The patch is complete, binary files and
+        symbolic links included: `git apply` makes a copy of the seed the same as the workspace. What git
+        cannot have in a patch is only listed: directories, devices, permissions other than `x`. What is
+        in a directory `.git` is left out.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            paths: What to compare, absolute or relative to /workspace; nothing means all of it
+            name_only: Only list which paths differ; no contents are read, and there is no patch
+
+        Returns:
+            What was changed in a workspace.
+                changed: Whether anything was.
+                changed_count: Present if files grew or shrank while they were read: how many. The patch may not have what
+            they hold now.
+                entries: What differs, sorted by path.
+                git_entries_left_out: Present if there are differences in directories `.git`: how many, and they were left out.
+                patch: All differences that git knows, as a patch that `git apply` takes.
+                patch_base64: Present if bytes in `patch` that are not UTF-8 were replaced: the exact patch, in Base64.
+                summary: How many entries there are of each kind.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.WorkspaceDiff = self._call("workspace_diff", {"workspace_id": workspace_id, "paths": paths, "name_only": name_only})
         return response
 
     def list_workspace_files(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
@@ -1830,6 +1863,38 @@ of that with sequence, or of the newest
         response: results.Exported = await self._call("workspace_export", {"workspace_id": workspace_id, "path": path, "output_path": output_path, "force": force})
         return response
 
+    async def diff_workspace(self, workspace_id: str, *, paths: list[str] = [], name_only: bool = False) -> results.WorkspaceDiff:
+        """Show what was changed in a started workspace since it began
+
+        It is compared with its seed, or with an empty directory. The patch is complete, binary files and
+        symbolic links included: `git apply` makes a copy of the seed the same as the workspace. What git
+        cannot have in a patch is only listed: directories, devices, permissions other than `x`. What is
+        in a directory `.git` is left out.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            paths: What to compare, absolute or relative to /workspace; nothing means all of it
+            name_only: Only list which paths differ; no contents are read, and there is no patch
+
+        Returns:
+            What was changed in a workspace.
+                changed: Whether anything was.
+                changed_count: Present if files grew or shrank while they were read: how many. The patch may not have what
+            they hold now.
+                entries: What differs, sorted by path.
+                git_entries_left_out: Present if there are differences in directories `.git`: how many, and they were left out.
+                patch: All differences that git knows, as a patch that `git apply` takes.
+                patch_base64: Present if bytes in `patch` that are not UTF-8 were replaced: the exact patch, in Base64.
+                summary: How many entries there are of each kind.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.WorkspaceDiff = await self._call("workspace_diff", {"workspace_id": workspace_id, "paths": paths, "name_only": name_only})
+        return response
+
     async def list_workspace_files(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files of a started workspace
 
@@ -2326,6 +2391,10 @@ class WorkspaceOperations:
         """Copy a file, a directory or a symbolic link out of a started workspace: see `Pyro.export_workspace`."""
         return self._pyro.export_workspace(self.id, path, output_path=output_path, force=force)
 
+    def diff(self, *, paths: list[str] = [], name_only: bool = False) -> results.WorkspaceDiff:
+        """Show what was changed in a started workspace since it began: see `Pyro.diff_workspace`."""
+        return self._pyro.diff_workspace(self.id, paths=paths, name_only=name_only)
+
     def list_files(self, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files of a started workspace: see `Pyro.list_workspace_files`."""
         return self._pyro.list_workspace_files(self.id, path=path, recursive=recursive)
@@ -2380,6 +2449,10 @@ class AsyncWorkspaceOperations:
     async def export(self, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.Exported:
         """Copy a file, a directory or a symbolic link out of a started workspace: see `Pyro.export_workspace`."""
         return await self._pyro.export_workspace(self.id, path, output_path=output_path, force=force)
+
+    async def diff(self, *, paths: list[str] = [], name_only: bool = False) -> results.WorkspaceDiff:
+        """Show what was changed in a started workspace since it began: see `Pyro.diff_workspace`."""
+        return await self._pyro.diff_workspace(self.id, paths=paths, name_only=name_only)
 
     async def list_files(self, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files of a started workspace: see `Pyro.list_workspace_files`."""

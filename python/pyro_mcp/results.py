@@ -175,6 +175,62 @@ because the memory was used up."""
     """Present if the command was ended at its time limit."""
 
 
+class DiffEntry(TypedDict):
+    """A path that differs."""
+
+    artifact_type: str
+    """What is there now, or was there: `file`, `directory`, `symlink` or `other`."""
+
+    in_patch: bool
+    """Whether it is in the patch, as text or not."""
+
+    lines_added: int | None
+    """How many lines were added, if it is in the patch as text."""
+
+    lines_removed: int | None
+    """How many lines were removed, if it is in the patch as text."""
+
+    new_mode: str | None
+    """Its permissions now; null if it is gone."""
+
+    old_mode: str | None
+    """Its permissions before, in octal digits, for example `0644`; null if it was not there."""
+
+    path: str
+    """The path, relative to /workspace."""
+
+    status: str
+    """`added`, `modified`, `deleted` or `type_changed`."""
+
+    text_patch: str | None
+    """Its part of the patch, if that is text."""
+
+
+class DiffSummary(TypedDict):
+    """How many entries differ, and how."""
+
+    added: int
+    """Those that were not there before."""
+
+    deleted: int
+    """Those that are gone."""
+
+    modified: int
+    """Those whose content, link target or permissions are different."""
+
+    non_text: int
+    """The others."""
+
+    text_patched: int
+    """Those that are in the patch as text."""
+
+    total: int
+    """All."""
+
+    type_changed: int
+    """Those that are of another type."""
+
+
 class DiskReport(TypedDict):
     """A directory and its free space."""
 
@@ -1417,6 +1473,39 @@ class WorkspaceDeleted(TypedDict):
 
     workspace_id: str
     """The workspace."""
+
+
+class _WorkspaceDiffAlways(TypedDict):
+    """What was changed in a workspace. These keys are always there."""
+
+    changed: bool
+    """Whether anything was."""
+
+    entries: list[DiffEntry]
+    """What differs, sorted by path."""
+
+    patch: str
+    """All differences that git knows, as a patch that `git apply` takes."""
+
+    summary: DiffSummary
+    """How many entries there are of each kind."""
+
+    workspace_id: str
+    """The workspace."""
+
+
+class WorkspaceDiff(_WorkspaceDiffAlways, total=False):
+    """What was changed in a workspace."""
+
+    changed_count: int
+    """Present if files grew or shrank while they were read: how many. The patch may not have what
+they hold now."""
+
+    git_entries_left_out: int
+    """Present if there are differences in directories `.git`: how many, and they were left out."""
+
+    patch_base64: str | None
+    """Present if bytes in `patch` that are not UTF-8 were replaced: the exact patch, in Base64."""
 
 
 class WorkspaceLogs(TypedDict):

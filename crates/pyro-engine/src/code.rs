@@ -52,6 +52,7 @@ codes! {
     CommandNotStarted "command_not_started" "the guest did not start the command"
     CommandRequired "command_required" "no command was given"
     ContentCut "content_cut" "the content of a file did not arrive completely"
+    DiffTooLarge "diff_too_large" "the files that differ are too large for one result"
     DirectoryNotPrivate "directory_not_private" "other users can write a directory that pyro works in"
     DiskLimit "disk_limit" "all machines take too much of the host's disk"
     DiskUnavailable "disk_unavailable" "a machine's disk cannot be made or opened"

@@ -404,6 +404,18 @@ impl Error {
         pyro_machine::Error::Protocol { detail }.into()
     }
 
+    /// What differs is more than a result can have.
+    pub(crate) fn diff_too_large(limit: usize) -> Self {
+        let message = format!(
+            "the files that differ have more than {} MiB together",
+            limit / (1024 * 1024)
+        );
+        Self::new(ErrorKind::Failed, ErrorCode::DiffTooLarge, message).remedy(
+            "name the paths that are wanted, or list only names with `--name-only`; \
+             `pyro workspace export` copies files of any size",
+        )
+    }
+
     /// The host's side of a transfer failed.
     pub(crate) fn transfer(error: &dyn Display) -> Self {
         let message = format!("the files cannot be transferred: {error}");

@@ -17,6 +17,7 @@
 
 mod code;
 mod command;
+mod comparison;
 mod config;
 mod context;
 mod detached;

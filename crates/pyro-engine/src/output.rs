@@ -20,6 +20,27 @@ pub(crate) struct Capture {
     total: u64,
 }
 
+/// Passes what is written to it to a function.
+pub(crate) struct Each<F>(pub(crate) F);
+
+impl<F: FnMut(&[u8]) -> io::Result<()> + Unpin> AsyncWrite for Each<F> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready((self.0)(bytes).map(|()| bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
 /// For counts that are left out of results if they are 0.
 #[expect(
     clippy::trivially_copy_pass_by_ref,

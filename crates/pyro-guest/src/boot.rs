@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyro_protocol::{Clocks, Disk, PORT_NAME};
@@ -17,6 +18,7 @@ use crate::devices;
 use crate::error::Error;
 use crate::identity::{self, Identity};
 use crate::kernel_log;
+use crate::layers::Layers;
 use crate::power;
 use crate::reaper;
 use crate::root::{self, Root};
@@ -141,6 +143,10 @@ impl Machine for Vm {
             Some(root) => root.private.try_clone(),
             None => Err(io::ErrorKind::NotFound.into()),
         }
+    }
+
+    fn layers(&self) -> Option<Arc<Layers>> {
+        Some(Arc::clone(&self.root.as_ref()?.layers))
     }
 
     fn root(&self) -> &Path {

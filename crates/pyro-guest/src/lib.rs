@@ -24,6 +24,7 @@ mod flush;
 mod group;
 mod identity;
 mod kernel_log;
+mod layers;
 mod network;
 mod outbox;
 mod poll;
@@ -41,6 +42,7 @@ mod workers;
 
 pub use boot::init;
 pub use error::Error;
+pub use layers::Layers;
 pub use server::{Adoption, Age, End, Machine, serve};
 
 /// For fuzzers only: unpacks an archive below `destination` in the tree at `root`, as for the host.

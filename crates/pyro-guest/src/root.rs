@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use pyro_protocol::Disk;
 use rustix::fs::{CWD, Mode, OFlags};
@@ -14,6 +15,7 @@ use rustix::mount::MountFlags;
 use crate::console;
 use crate::devices;
 use crate::error::{Error, Step as _};
+use crate::layers::Layers;
 use crate::unpack;
 
 /// Mount points in the initramfs. Once the new root is mounted over it, they and the file systems
@@ -21,6 +23,7 @@ use crate::unpack;
 const BASE: &str = "/base";
 const SEED: &str = "/seed";
 const PRIVATE: &str = "/private";
+const UPPER: &str = "/private/upper";
 const ROOT: &str = "/root";
 const GROUPS: &str = "/sys/fs/cgroup";
 
@@ -34,6 +37,8 @@ const INOTIFY_INSTANCES: &str = "1024";
 pub(crate) struct Root {
     /// The private disk's own root, which has no path any more.
     pub(crate) private: OwnedFd,
+    /// What the root file system consists of.
+    pub(crate) layers: Arc<Layers>,
     /// The root of the control groups, even if commands mount other file systems over it.
     pub(crate) groups: Option<OwnedFd>,
 }
@@ -66,17 +71,23 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
     // the host, whose file cannot shrink otherwise.
     let options = Some(c"noinit_itable,dioread_lock,discard");
     mount(&private, PRIVATE, "ext4", MountFlags::NOATIME, options)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let private =
-        rustix::fs::open(PRIVATE, flags, Mode::empty()).step("open the private disk's root")?;
+    let private = open(PRIVATE)?;
     // Directories of the lower layers can be renamed, and a file keeps its inode number when it is
     // first written.
-    let layers = if seed {
+    let options = if seed {
         c"lowerdir=/seed:/base,upperdir=/private/upper,workdir=/private/work,redirect_dir=on,xino=on"
     } else {
         c"lowerdir=/base,upperdir=/private/upper,workdir=/private/work,redirect_dir=on,xino=on"
     };
-    mount("overlay", ROOT, "overlay", none, Some(layers))?;
+    mount("overlay", ROOT, "overlay", none, Some(options))?;
+    let mut layers = Layers {
+        written: vec![open(UPPER)?],
+        below: Vec::new(),
+    };
+    if seed {
+        layers.below.push(open(SEED)?);
+    }
+    layers.below.push(open(BASE)?);
 
     for name in ["dev", "proc", "sys"] {
         let target = Path::new(ROOT).join(name);
@@ -95,7 +106,17 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
         // The unpacking stays and is retried later; the user of a full disk wants to make room.
         console::log(&format!("an earlier unpacking is unfinished: {error}"));
     }
-    Ok(Root { private, groups })
+    Ok(Root {
+        private,
+        layers: Arc::new(layers),
+        groups,
+    })
+}
+
+fn open(directory: &str) -> Result<OwnedFd, Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(directory, flags, Mode::empty())
+        .map_err(|cause| Error::new(format!("open {directory}"), cause))
 }
 
 /// Frees the memory of the initramfs. The pages of the running agent stay.

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyro_protocol::{
@@ -17,6 +18,7 @@ use crate::console;
 use crate::error::Error;
 use crate::flush::Flushes;
 use crate::kernel_log::KernelLog;
+use crate::layers::Layers;
 use crate::outbox::Outbox;
 use crate::poll::Source;
 use crate::reaper;
@@ -51,6 +53,11 @@ pub trait Machine {
 
     /// Returns the wall clock, in nanoseconds since the Unix epoch.
     fn clock(&self) -> u64;
+
+    /// Returns the layers of the root file system, if it has some.
+    fn layers(&self) -> Option<Arc<Layers>> {
+        None
+    }
 
     /// Returns a descriptor of the private disk's file system, for flushing it.
     ///
@@ -444,6 +451,7 @@ impl<'a> Server<'a> {
             let around = Surroundings {
                 root: self.machine.root(),
                 groups: self.machine.control_groups(),
+                layers: self.machine.layers(),
                 workers: &self.workers,
             };
             self.streams.open(stream, call, &around)

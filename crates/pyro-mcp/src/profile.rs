@@ -86,6 +86,7 @@ mod tests {
                 "workspace_status",
                 "workspace_logs",
                 "workspace_export",
+                "workspace_diff",
                 "workspace_file_list",
                 "workspace_file_read",
                 "workspace_file_write",

@@ -74,6 +74,20 @@ pub enum Call {
         /// Which one. If its last part is a symbolic link, the link is sent.
         file: FilePath,
     },
+    /// Compares a directory with how it was before anything was written to the private disk. The
+    /// output is one line of JSON for each difference, a [`FileChange`], each followed by the
+    /// contents it names. [`Answer::Compared`] is the answer.
+    ///
+    /// Times and owners are not compared. A directory's line comes before those of its contents.
+    Compare {
+        /// The absolute path of the directory.
+        root: String,
+        /// What is compared, as paths below it; nothing means all.
+        #[serde(default)]
+        paths: Vec<String>,
+        /// Whether the contents of files are sent that differ.
+        contents: bool,
+    },
 }
 
 impl Call {
@@ -87,6 +101,7 @@ impl Call {
                 | (Self::ReadFile { .. }, Answer::FileRead { .. })
                 | (Self::WriteFile { .. }, Answer::FileWritten { .. })
                 | (Self::Pack { .. }, Answer::Packed { .. })
+                | (Self::Compare { .. }, Answer::Compared { .. })
         )
     }
 }
@@ -132,6 +147,15 @@ pub struct FilePath {
 pub struct FileEntry {
     /// Its path below the root of the [`FilePath`].
     pub path: String,
+    /// What is there.
+    #[serde(flatten)]
+    pub state: FileState,
+}
+
+/// What is known of a file without reading it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FileState {
     /// What it is.
     pub file_type: FileType,
     /// How many bytes it holds, if it is a regular file or a symbolic link.
@@ -143,6 +167,26 @@ pub struct FileEntry {
     /// Where it points to, if it is a symbolic link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+}
+
+/// A difference at one path.
+///
+/// If contents are sent, those of both sides follow: as many bytes as the `size` of each side that
+/// is a regular file, unless they are [the same](Self::same_content).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FileChange {
+    /// The path below the directory that is compared.
+    pub path: String,
+    /// What was there, if anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<FileState>,
+    /// What is there now, if anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<FileState>,
+    /// Whether both are regular files with the same content: only the permissions differ.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub same_content: bool,
 }
 
 /// What an entry of a directory is.
@@ -198,6 +242,13 @@ pub enum Answer {
         bytes: u64,
         /// Devices, pipes and sockets, which are not in it.
         left_out: u64,
+        /// Files whose size changed while they were read: cut, or filled with zeros.
+        changed: u64,
+    },
+    /// All differences were sent.
+    Compared {
+        /// How many.
+        changes: u64,
         /// Files whose size changed while they were read: cut, or filled with zeros.
         changed: u64,
     },

@@ -150,6 +150,7 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
     let command = match entry.name {
         LOGS => command.arg(raw()),
         FILE_READ => command.arg(content_only()),
+        DIFF => command.arg(stat()),
         CONVERSATION => command.arg(verbose()),
         _ => command,
     };
@@ -199,6 +200,19 @@ fn content_only() -> Arg {
         .action(ArgAction::SetTrue)
         .conflicts_with("json")
         .help("Print the exact bytes that were read, and nothing else")
+}
+
+/// The operation that shows what was changed in a workspace.
+pub(crate) const DIFF: &str = "workspace_diff";
+/// The option that shows how many lines of each file were.
+pub(crate) const STAT: &str = "stat";
+
+fn stat() -> Arg {
+    Arg::new(STAT)
+        .long(STAT)
+        .action(ArgAction::SetTrue)
+        .conflicts_with_all(["json", "name_only"])
+        .help("Show how many lines of each file differ, instead of the patch")
 }
 
 fn json() -> Arg {

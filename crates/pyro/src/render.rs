@@ -19,12 +19,14 @@ macro_rules! line {
 }
 
 // After the macro, which they use.
+mod diff;
 mod files;
 mod instances;
 mod parts;
 mod snapshots;
 mod tour;
 
+pub(crate) use diff::{coloured, stat};
 pub(crate) use parts::{Part, Rendered};
 use parts::{View, footer, shown, text};
 pub(crate) use tour::step;
@@ -66,7 +68,12 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
         "demo" => |view| text(tour::end(&view.typed())),
         "demo_ollama" => |view| text(talk::summary(&view.typed(), view.verbose)),
         name => {
-            let further = [instances::renderer, files::renderer, snapshots::renderer];
+            let further = [
+                instances::renderer,
+                files::renderer,
+                snapshots::renderer,
+                diff::renderer,
+            ];
             return further.iter().find_map(|renderer| renderer(name));
         }
     })

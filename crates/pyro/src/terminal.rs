@@ -81,11 +81,16 @@ fn usage(error: &clap::Error) -> u8 {
         say(&text);
         return status;
     }
+    standard::status(standard::print(&for_stdout(&text)), status)
+}
+
+/// Removes the styles of a text if standard output does not want them.
+fn for_stdout(text: &str) -> Vec<u8> {
     let choice = anstream::AutoStream::choice(&std::io::stdout());
     let mut styled = anstream::AutoStream::new(Vec::new(), choice);
     let written = std::io::Write::write_all(&mut styled, text.as_bytes());
-    let printed = written.and_then(|()| standard::print(&styled.into_inner()));
-    standard::status(printed, status)
+    written.expect("memory takes whatever is written");
+    styled.into_inner()
 }
 
 /// What whoever started us has left open is not for what we start, and what we make is not for
@@ -129,6 +134,8 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     };
     let exact = entry.name == arguments::FILE_READ && matches.get_flag(arguments::CONTENT_ONLY);
 
+    let only_counts = entry.name == arguments::DIFF && matches.get_flag(arguments::STAT);
+
     let mut asked = Value::Null;
     let mut finished = begun;
     let result = request(entry, matches).and_then(|(config, request)| {
@@ -171,7 +178,11 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         (Ok(value), None) if exact => standard::status(standard::print(&render::content(value)), 0),
         (Ok(value), None) if as_json => print(&json::pretty(value), (entry.exit_status)(value)),
         (Ok(value), None) => {
-            let rendered = render::human(entry, &asked, value, verbose);
+            let rendered = if only_counts {
+                render::stat(value)
+            } else {
+                render::human(entry, &asked, value, verbose)
+            };
             show(&rendered, quiet, harmless, &output)
         }
         (Err(error), _) => {
@@ -226,6 +237,10 @@ fn show(rendered: &Rendered, quiet: bool, harmless: bool, output: &LineEnds) -> 
                 standard::print(plain(text).as_bytes())
             }
             Part::Stdout(text) => standard::print(text.as_bytes()),
+            Part::Patch(patch) if std::io::stdout().is_terminal() => {
+                standard::print(&for_stdout(&render::coloured(patch)))
+            }
+            Part::Patch(patch) => standard::print(patch),
             Part::Stderr(text) if std::io::stderr().is_terminal() => {
                 say(&plain(text));
                 Ok(())

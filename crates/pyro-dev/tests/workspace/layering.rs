@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "pyro-archive",
             "pyro-chat",
+            "pyro-diff",
             "pyro-environment",
             "pyro-machine",
             "pyro-store",

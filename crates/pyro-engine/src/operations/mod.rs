@@ -35,6 +35,7 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<workspace::Start>(),
     Entry::of::<workspace::Logs>(),
     Entry::of::<workspace::Export>(),
+    Entry::of::<workspace::Diff>(),
     Entry::of::<workspace::file::List>(),
     Entry::of::<workspace::file::Read>(),
     Entry::of::<workspace::file::Write>(),

@@ -4,7 +4,9 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use pyro_protocol::{Answer, FileEntry, FilePath, FileType, Refusal, RefusalReason, octets};
+use pyro_protocol::{
+    Answer, FileEntry, FilePath, FileState, FileType, Refusal, RefusalReason, octets,
+};
 use rustix::fs::{AtFlags, Dir, FileType as Type, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -54,7 +56,7 @@ fn list_directory(
             let Some(entry) = entry(&directory, &name, &path)? else {
                 continue;
             };
-            if recursive && entry.file_type == FileType::Directory {
+            if recursive && entry.state.file_type == FileType::Directory {
                 below.push(path);
             }
             write_line(&entry, output)?;
@@ -91,6 +93,15 @@ fn write_line(entry: &FileEntry, output: &mut impl Write) -> io::Result<()> {
 
 /// Describes the entry `name` of a directory; `None` if it is gone.
 fn entry(directory: impl AsFd, name: &[u8], path: &[u8]) -> io::Result<Option<FileEntry>> {
+    let state = state(directory, name)?;
+    Ok(state.map(|state| FileEntry {
+        path: octets::encode(path).into_owned(),
+        state,
+    }))
+}
+
+/// Describes what the name in a directory stands for; `None` if it is gone.
+pub(super) fn state(directory: impl AsFd, name: &[u8]) -> io::Result<Option<FileState>> {
     let stat = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
         Err(Errno::NOENT) => return Ok(None),
@@ -106,8 +117,7 @@ fn entry(directory: impl AsFd, name: &[u8], path: &[u8]) -> io::Result<Option<Fi
         None
     };
     let has_size = matches!(file_type, FileType::File | FileType::Symlink);
-    Ok(Some(FileEntry {
-        path: octets::encode(path).into_owned(),
+    Ok(Some(FileState {
         file_type,
         size: if has_size {
             stat.st_size.cast_unsigned()

@@ -3,6 +3,7 @@
 //! Commands control the tree below that directory. A symbolic link in it is followed only if it
 //! stays in the directory, even if the tree changes meanwhile: the kernel enforces that.
 
+mod compare;
 mod list;
 mod pack;
 mod read;
@@ -15,6 +16,7 @@ use pyro_protocol::{FilePath, Refusal, RefusalReason, octets};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+pub(crate) use compare::{Comparison, compare};
 pub(crate) use list::list;
 pub(crate) use pack::pack;
 pub(crate) use read::read;

@@ -20,6 +20,7 @@ use rustix::process::Pid;
 
 use crate::console;
 use crate::group::Group;
+use crate::layers::Layers;
 use crate::outbox::Outbox;
 use crate::poll::Source;
 use crate::prestart::Prestarted;
@@ -39,6 +40,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) root: &'a Path,
     /// The root of the control groups, if there is one.
     pub(crate) groups: Option<BorrowedFd<'a>>,
+    /// The layers of the root file system, if it has some.
+    pub(crate) layers: Option<Arc<Layers>>,
     /// The threads for tasks.
     pub(crate) workers: &'a Workers,
 }
@@ -126,6 +129,19 @@ impl Streams {
                 files::write(&root, &file, &new, pipes)
             }),
             Call::Pack { file } => simple(move |pipes| files::pack(&root, &file, pipes)),
+            Call::Compare {
+                root: top,
+                paths,
+                contents,
+            } => {
+                let layers = around.layers.clone();
+                let wanted = files::Comparison {
+                    root: top,
+                    paths,
+                    contents,
+                };
+                simple(move |pipes| files::compare(&root, layers.as_deref(), &wanted, pipes))
+            }
         };
         let task = Task::start(around.workers, &self.mailbox, work)
             .map_err(|error| Refusal::new(RefusalReason::Refused, error.to_string()))?;

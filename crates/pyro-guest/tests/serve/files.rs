@@ -99,7 +99,7 @@ fn what_was_written_is_read_and_listed() {
     let entries = host.list_files("a", true);
     let shown: Vec<_> = entries
         .iter()
-        .map(|entry| (&*entry.path, entry.file_type, entry.size))
+        .map(|entry| (&*entry.path, entry.state.file_type, entry.state.size))
         .collect();
     assert_eq!(
         shown,
@@ -110,7 +110,7 @@ fn what_was_written_is_read_and_listed() {
             ("a/b/file", FileType::File, 6),
         ]
     );
-    assert_eq!(entries[1].target.as_deref(), Some("b/file"));
+    assert_eq!(entries[1].state.target.as_deref(), Some("b/file"));
     assert_eq!(host.list_files("a", false).len(), 3);
     assert_eq!(host.list_files("", false)[0].path, "a");
     assert_eq!(host.list_files("a/b/file", false)[0].path, "a/b/file");

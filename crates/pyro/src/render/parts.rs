@@ -20,6 +20,8 @@ pub(crate) struct Rendered {
 pub(crate) enum Part {
     /// To standard output.
     Stdout(String),
+    /// A patch, to standard output: in colours to a terminal, else byte for byte.
+    Patch(Vec<u8>),
     /// To standard error.
     Stderr(String),
 }

@@ -23,6 +23,7 @@ mod damage;
 mod demo;
 mod demo_failures;
 mod demo_model;
+mod diffs;
 mod doctor;
 mod durability;
 mod endings;

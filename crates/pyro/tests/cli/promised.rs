@@ -127,6 +127,7 @@ const TOOLS: &[(&str, &str)] = &[
         "workspace_export",
         "workspace_id:string! path:string! output_path:string!",
     ),
+    ("workspace_diff", "workspace_id:string!"),
     (
         "workspace_file_list",
         "workspace_id:string! path:string=\"/workspace\" recursive:boolean=false",

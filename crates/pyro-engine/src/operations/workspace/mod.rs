@@ -3,6 +3,7 @@
 
 mod create;
 mod delete;
+mod diff;
 mod exec;
 mod export;
 pub mod file;
@@ -19,6 +20,7 @@ mod sync_push;
 pub use crate::left_out::{LeftOut, LeftOutEntry, TransferWarning};
 pub use create::Create;
 pub use delete::{Delete, Deleted};
+pub use diff::{Diff, DiffEntry, DiffSummary, WorkspaceDiff};
 pub use exec::{Exec, ExecResult};
 pub use export::{Export, Exported};
 pub use list::{List, Listed, Workspaces};

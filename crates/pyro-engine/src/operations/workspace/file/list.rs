@@ -1,10 +1,10 @@
 //! `workspace file list`
 
-use pyro_machine::{Call, FileEntry, FileType};
+use pyro_machine::{Call, FileEntry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::place;
+use super::{artifact_type, place};
 use crate::instance::{self, InstanceKind};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::{Capture, is_false};
@@ -74,20 +74,14 @@ pub struct ListedFile {
 }
 
 impl From<FileEntry> for ListedFile {
-    fn from(entry: FileEntry) -> Self {
-        let artifact_type = match entry.file_type {
-            FileType::File => "file",
-            FileType::Directory => "directory",
-            FileType::Symlink => "symlink",
-            FileType::Other => "other",
-        };
+    fn from(FileEntry { path, state }: FileEntry) -> Self {
         Self {
-            path: format!("{WORKSPACE}/{}", entry.path),
-            artifact_type: artifact_type.into(),
-            size_bytes: entry.size,
-            link_target: entry.target,
-            mode: format!("{:04o}", entry.mode),
-            modified_at: entry.modified,
+            path: format!("{WORKSPACE}/{path}"),
+            artifact_type: artifact_type(state.file_type).into(),
+            size_bytes: state.size,
+            link_target: state.target,
+            mode: format!("{:04o}", state.mode),
+            modified_at: state.modified,
         }
     }
 }

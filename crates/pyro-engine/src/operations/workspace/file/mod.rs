@@ -8,7 +8,7 @@ pub use list::{FileListing, List, ListedFile};
 pub use read::{FileContent, Read};
 pub use write::{Write, WrittenFile};
 
-use pyro_machine::FilePath;
+use pyro_machine::{FilePath, FileType};
 
 use crate::Error;
 use crate::request::{WORKSPACE, workspace_path};
@@ -22,4 +22,14 @@ pub(super) fn place(path: &str) -> Result<(String, FilePath), Error> {
         path: relative.to_owned(),
     };
     Ok((absolute, file))
+}
+
+/// Returns what results call a type of file.
+pub(super) fn artifact_type(file_type: FileType) -> &'static str {
+    match file_type {
+        FileType::File => "file",
+        FileType::Directory => "directory",
+        FileType::Symlink => "symlink",
+        FileType::Other => "other",
+    }
 }

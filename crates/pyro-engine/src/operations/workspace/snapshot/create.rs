@@ -1,16 +1,13 @@
 //! `workspace snapshot create`
 
-use std::pin::Pin;
-use std::task::{Context as Poller, Poll};
-
 use pyro_machine::{Call, FileEntry, FilePath, FileType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncWrite;
 
 use super::{Snapshot, check_name, named};
 use crate::instance::{self, Content, Instance, InstanceKind, State};
 use crate::operation::{Effect, Operation};
+use crate::output::Each;
 use crate::request::WORKSPACE;
 use crate::{Context, Engine, Error};
 
@@ -76,7 +73,11 @@ async fn count(found: &Instance) -> Result<Content, Error> {
         recursive: true,
     };
     let mut counter = Counter::default();
-    instance::call(found, &call, &[], &mut counter).await?;
+    let mut output = Each(|bytes: &[u8]| {
+        counter.count(bytes);
+        Ok(())
+    });
+    instance::call(found, &call, &[], &mut output).await?;
     Ok(counter.content)
 }
 
@@ -90,12 +91,8 @@ struct Counter {
 /// Longer than any entry: two paths of 4 KiB, which escaping may make six times as long.
 const LINE_LIMIT_BYTES: usize = 64 * 1024;
 
-impl AsyncWrite for Counter {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Poller<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
+impl Counter {
+    fn count(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if *byte != b'\n' {
                 if self.line.len() < LINE_LIMIT_BYTES {
@@ -105,20 +102,11 @@ impl AsyncWrite for Counter {
             }
             self.content.entries += 1;
             if let Ok(entry) = serde_json::from_slice::<FileEntry>(&self.line)
-                && entry.file_type == FileType::File
+                && entry.state.file_type == FileType::File
             {
-                self.content.bytes = self.content.bytes.saturating_add(entry.size);
+                self.content.bytes = self.content.bytes.saturating_add(entry.state.size);
             }
             self.line.clear();
         }
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Poller<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Poller<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }

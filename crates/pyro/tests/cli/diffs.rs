@@ -1,0 +1,431 @@
+//! What was changed in a workspace: `workspace diff`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::clones::count;
+use crate::context::TestContext;
+use crate::instances::Instance;
+use crate::mcp_client::{Client, Era};
+
+const NONE: &[&str] = &[];
+
+fn seeded<'a>(context: &'a TestContext, source: &Path) -> Instance<'a> {
+    Instance::workspace(context, &["--seed-path".as_ref(), source.as_os_str()])
+}
+
+fn diff(workspace: &Instance<'_>, words: &[&str]) -> Value {
+    let call = workspace.call(&["diff", "--json"]).args(words);
+    call.run().expect(0).json()
+}
+
+/// Runs `git apply` in a directory that belongs to no repository.
+fn apply(directory: &Path, patch: &[u8]) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), patch).unwrap();
+    let output = Command::new("git")
+        .args(["apply", "--whitespace=nowarn"])
+        .arg(file.path())
+        .current_dir(directory)
+        .env("GIT_CEILING_DIRECTORIES", directory.parent().unwrap())
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+}
+
+/// What git knows of a tree: the files and links in it, with their contents and whether they may be
+/// executed.
+fn tree(directory: &Path) -> BTreeMap<Vec<u8>, (char, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    let mut left = vec![directory.to_owned()];
+    while let Some(path) = left.pop() {
+        for entry in fs::read_dir(path).unwrap().flatten() {
+            let path = entry.path();
+            let stat = entry.metadata().unwrap();
+            let what = if stat.is_dir() {
+                left.push(path);
+                continue;
+            } else if stat.is_symlink() {
+                (
+                    'l',
+                    fs::read_link(&path)
+                        .unwrap()
+                        .as_os_str()
+                        .as_bytes()
+                        .to_vec(),
+                )
+            } else if stat.mode() & 0o100 == 0 {
+                ('-', fs::read(&path).unwrap())
+            } else {
+                ('x', fs::read(&path).unwrap())
+            };
+            let path = path.strip_prefix(directory).unwrap();
+            found.insert(path.as_os_str().as_bytes().to_vec(), what);
+        }
+    }
+    found
+}
+
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp")
+        .args(["-a", "--"])
+        .arg(from)
+        .arg(to)
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn every_kind_of_change_is_seen_and_git_makes_most_of_them() {
+    let context = TestContext::with("debian:12");
+    let seed = context.path("seed");
+    fs::create_dir_all(seed.join("src/deep")).unwrap();
+    fs::create_dir_all(seed.join(".git/hooks")).unwrap();
+    fs::create_dir_all(seed.join("gone/below")).unwrap();
+    for (name, content) in [
+        ("src/edited", "one\ntwo\nthree"),
+        ("src/deep/kept", "kept\n"),
+        ("touched", "same\n"),
+        ("gone/below/file", "gone\n"),
+        ("to link", "file\n"),
+        ("to directory", "file\n"),
+        ("run", "#!/bin/sh\n"),
+        ("private", "secret\n"),
+        (".git/config", "[core]\n"),
+    ] {
+        fs::write(seed.join(name), content).unwrap();
+    }
+    symlink("run", seed.join("link")).unwrap();
+    fs::write(seed.join("binary"), [0, 1, 2, 3]).unwrap();
+    let workspace = seeded(&context, &seed);
+    let none = diff(&workspace, &[]);
+    assert_eq!(none["changed"], false, "{none}");
+    assert_eq!((&none["patch"], &none["entries"]), (&json!(""), &json!([])));
+    let text = workspace.call(&["diff"]).run().expect(0);
+    text.out_is("No workspace changes.\n");
+
+    workspace.ask(
+        "printf 'one\\n2\\nthree\\n' > src/edited; touch touched; cat touched >> touched; \
+         printf 'same\\n' > touched; rm -r gone; rm 'to link'; ln -s run 'to link'; \
+         rm 'to directory'; mkdir 'to directory'; echo x > 'to directory/file'; chmod +x private; \
+         chmod 600 run; ln -sf private link; printf '\\0\\377' > binary; mkdir empty; mkfifo pipe; \
+         printf 'caf\\351\\n' > latin; printf x > \"$(printf 'tab\\there\"\\nline\\377')\"; \
+         echo changed >> .git/config; mkdir -p new/sub; echo n > new/sub/file; chmod 700 src/deep",
+    );
+    let made = diff(&workspace, &[]);
+    let entries = made["entries"].as_array().unwrap();
+    let shown: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let of = |key: &str| entry[key].as_str().unwrap_or("-").to_owned();
+            format!("{} {} {}", of("path"), of("status"), of("artifact_type"))
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "binary modified file",
+            "empty added directory",
+            "gone deleted directory",
+            "gone/below deleted directory",
+            "gone/below/file deleted file",
+            "latin added file",
+            "link modified symlink",
+            "new added directory",
+            "new/sub added directory",
+            "new/sub/file added file",
+            "pipe added other",
+            "private modified file",
+            "run modified file",
+            "src/deep modified directory",
+            "src/edited modified file",
+            "tab\there\"\nline\u{10ffff} added file",
+            "to directory type_changed directory",
+            "to directory/file added file",
+            "to link type_changed symlink",
+        ]
+    );
+    let counts = &made["summary"];
+    assert_eq!(counts["total"], 19, "{counts}");
+    assert_eq!(
+        (&counts["added"], &counts["deleted"]),
+        (&json!(8), &json!(3))
+    );
+    assert_eq!(
+        (&counts["modified"], &counts["type_changed"]),
+        (&json!(6), &json!(2))
+    );
+    assert_eq!(made["git_entries_left_out"], 1);
+    let edited = &entries[14];
+    assert_eq!(
+        (&edited["lines_added"], &edited["lines_removed"]),
+        (&json!(2), &json!(2))
+    );
+    let mode = |entry: &Value| (entry["old_mode"].clone(), entry["new_mode"].clone());
+    assert_eq!(mode(&entries[11]), (json!("0644"), json!("0755")));
+    assert_eq!(entries[12]["in_patch"], false, "git has no mode 600");
+    assert!(made["patch_base64"].is_string(), "not all of it is UTF-8");
+
+    // The same, byte for byte, on standard output; the rest of it is elsewhere.
+    let run = workspace.call(&["diff"]).run().expect(0);
+    assert!(
+        run.err().contains("[workspace-diff] workspace_id="),
+        "{}",
+        run.err()
+    );
+    assert!(
+        run.err()
+            .contains("not in the patch: modified file 0644 -> 0600: run")
+    );
+    assert!(run.err().contains("not in the patch: added other: pipe"));
+    assert!(!run.err().contains("directory: new\n"), "{}", run.err());
+    let (target, out) = (context.path("target"), context.path("out"));
+    copy(&seed, &target);
+    apply(&target, &run.stdout);
+    let export = workspace
+        .call(&["export"])
+        .args(&[".", "--output"])
+        .args(&[&out]);
+    export.run().expect(0);
+    let without_git = |directory: &Path| {
+        let mut tree = tree(directory);
+        tree.retain(|path, _| !path.starts_with(b".git"));
+        tree
+    };
+    assert_eq!(without_git(&target), without_git(&out));
+
+    // A part of it; names; counts.
+    let part = diff(&workspace, &["src", "/workspace/new/sub/file"]);
+    let paths: Vec<_> = part["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        paths,
+        ["new", "new/sub", "new/sub/file", "src/deep", "src/edited"]
+    );
+    let names = workspace
+        .call(&["diff", "--name-only"])
+        .args(&["src"])
+        .run();
+    names.expect(0).out_is("src/deep\nsrc/edited\n");
+    let stat = workspace
+        .call(&["diff", "--stat"])
+        .args(&["src", "binary"])
+        .run();
+    stat.expect(0)
+        .out_is(" binary     | Bin\n src/deep   |   - directory\n src/edited |   4 ++--\n");
+    let outside = workspace.call(&["diff", "--json"]).args(&["/etc"]).run();
+    outside.expect(1).json_error("invalid_input", true);
+
+    // A workspace that sleeps is woken; one that is stopped cannot be looked into.
+    workspace.call(&["stop"]).run().expect(0);
+    let stopped = workspace.call(&["diff", "--json"]).run();
+    stopped.expect(1).json_error("not_started", true);
+}
+
+#[test]
+fn a_workspace_without_a_seed_began_empty() {
+    let context = TestContext::with("debian:12");
+    let workspace = Instance::workspace(&context, NONE);
+    assert_eq!(diff(&workspace, &[])["changed"], false);
+    workspace.ask("mkdir dir; echo hello > dir/file; echo outside > /root/file");
+    let mut client = Client::start(&context, Era::Legacy, &[]);
+    let made = client.tool("workspace_diff", &json!({"workspace_id": workspace.id}));
+    assert_eq!(made["summary"]["added"], 2, "{made}");
+    client.finish().expect(0);
+    let target = context.path("target");
+    fs::create_dir(&target).unwrap();
+    apply(&target, made["patch"].as_str().unwrap().as_bytes());
+    assert_eq!(fs::read(target.join("dir/file")).unwrap(), b"hello\n");
+
+    // More than a result can have, and names alone.
+    workspace.ask("head -c 70000000 /dev/zero > big");
+    let refused = workspace.call(&["diff", "--json"]).run();
+    refused.expect(1).json_error("diff_too_large", true);
+    let names = workspace.call(&["diff", "--name-only"]).run();
+    names.expect(0).out_is("big\ndir\ndir/file\n");
+    assert_eq!(diff(&workspace, &["dir"])["summary"]["text_patched"], 1);
+}
+
+/// Shell commands that change a tree at random. They do the same in a guest and on the host.
+struct Script {
+    random: u64,
+    text: Vec<u8>,
+}
+
+const NAMES: [&[u8]; 9] = [
+    b"a",
+    b"b c",
+    b"d\te",
+    b"f\"g",
+    b"h\ni",
+    b"\xff\xc3",
+    b"'quote",
+    b"-n",
+    b"z",
+];
+
+impl Script {
+    fn number(&mut self, below: usize) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        usize::try_from(self.random >> 16).unwrap() % below
+    }
+
+    /// A path of one to three names, quoted for the shell.
+    fn path(&mut self) -> Vec<u8> {
+        let mut path = b"./".to_vec();
+        for depth in 0..=self.number(3) {
+            if depth > 0 {
+                path.push(b'/');
+            }
+            // Few directories, so that much happens in them.
+            let name = NAMES[self.number(if depth == 0 { 4 } else { NAMES.len() })];
+            path.extend(name);
+        }
+        let mut quoted = b"'".to_vec();
+        for byte in path {
+            match byte {
+                b'\'' => quoted.extend(b"'\\''"),
+                byte => quoted.push(byte),
+            }
+        }
+        quoted.push(b'\'');
+        quoted
+    }
+
+    fn add(&mut self, words: &[&[u8]]) {
+        self.text.extend(words.concat());
+        self.text.extend(b" 2> /dev/null\n");
+    }
+
+    /// A command that makes something.
+    fn make(&mut self) {
+        let path = self.path();
+        let number = self.number(1000).to_string();
+        let number = number.as_bytes();
+        match self.number(8) {
+            0 => self.add(&[b"mkdir -p ", &path]),
+            1 => self.add(&[b"ln -s target", number, b" ", &path]),
+            2 => self.add(&[b"printf 'x\\0", number, b"' > ", &path]),
+            3 => self.add(&[b"printf 'no newline ", number, b"' > ", &path]),
+            4 => self.add(&[b"printf 'crlf\\r\\n", number, b"\\r\\n' > ", &path]),
+            _ => self.add(&[b"seq 1 ", number, b" > ", &path]),
+        }
+    }
+
+    /// A command that changes something, or makes it.
+    fn change(&mut self) {
+        let (path, other) = (self.path(), self.path());
+        match self.number(9) {
+            0 => self.add(&[b"rm -rf ", &path]),
+            1 | 2 => self.add(&[b"mv -T ", &path, b" ", &other]),
+            3 => self.add(&[
+                b"rm -rf ",
+                &path,
+                b" && mkdir ",
+                &path,
+                b" && echo again > ",
+                &path,
+                b"/again",
+            ]),
+            4 => self.add(&[b"test -L ", &path, b" || chmod u+x,g-w ", &path]),
+            5 => self.add(&[b"test -f ", &path, b" && sed -i '2d;5s/$/x/' ", &path]),
+            6 => self.add(&[b"test -f ", &path, b" && cat ", &path, b" > ", &other]),
+            7 => self.add(&[b"test -e ", &path, b" && touch ", &path]),
+            _ => self.make(),
+        }
+    }
+}
+
+/// Runs a script in a directory of the host.
+fn run_script(directory: &Path, script: &Path) {
+    let status = Command::new("sh")
+        .arg(script)
+        .current_dir(directory)
+        .status();
+    assert!(status.unwrap().code().is_some());
+}
+
+#[test]
+fn git_makes_the_workspace_of_its_seed_whatever_was_done_in_it() {
+    let cases = count(500, 5000);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let mut script = Script {
+        random: u64::from(now.subsec_nanos()) | 1,
+        text: Vec::new(),
+    };
+    eprintln!("seed {}", script.random);
+    let context = TestContext::with("debian:12");
+    let (seed, scripts) = (context.path("seed"), context.path("scripts"));
+    fs::create_dir(&scripts).unwrap();
+    for case in 0..cases {
+        let directory = seed.join(format!("case-{case}"));
+        fs::create_dir_all(&directory).unwrap();
+        let count = script.number(14);
+        for _ in 0..count {
+            script.make();
+        }
+        let path = scripts.join("make");
+        fs::write(&path, std::mem::take(&mut script.text)).unwrap();
+        run_script(&directory, &path);
+        for _ in 0..=script.number(9) {
+            script.change();
+        }
+        let path = scripts.join(format!("case-{case}"));
+        fs::write(path, std::mem::take(&mut script.text)).unwrap();
+    }
+    let workspace = seeded(&context, &seed);
+    let push = workspace.call(&["sync", "push"]).args(&[&scripts]);
+    push.args(&["--dest", "/workspace/scripts"]).run().expect(0);
+    let mut all = String::from("umask 022; mv scripts /root/scripts");
+    write!(all, "; for n in $(seq 0 {}); do", cases - 1).unwrap();
+    all += " cd /workspace/case-$n && sh /root/scripts/case-$n; done; true";
+    workspace.ask(&all);
+
+    let patched = context.path("patched");
+    copy(&seed, &patched);
+    for case in 0..cases {
+        let name = format!("case-{case}");
+        run_script(&seed.join(&name), &scripts.join(&name));
+    }
+    let run = workspace.call(&["diff"]).run().expect(0);
+    let out = context.path("out");
+    let export = workspace
+        .call(&["export"])
+        .args(&[".", "--output"])
+        .args(&[&out]);
+    export.run().expect(0);
+    let (wanted, exported) = (tree(&seed), tree(&out));
+    assert!(
+        wanted == exported,
+        "the scripts did something else in the guest"
+    );
+    apply(&patched, &run.stdout);
+    let found = tree(&patched);
+    for (path, what) in &wanted {
+        assert_eq!(
+            found.get(path),
+            Some(what),
+            "{}",
+            String::from_utf8_lossy(path)
+        );
+    }
+    assert_eq!(found.len(), wanted.len());
+}
