@@ -520,7 +520,7 @@ class Listed(TypedDict):
     """When its time is over, in seconds since the Unix epoch; null for never."""
 
     last_activity_at: float
-    """When it was made or a command was started in it, in seconds since the Unix epoch."""
+    """When it was made or last used, in seconds since the Unix epoch."""
 
     state: str
     """`starting`, `started`, `stopped`, `failed` or `expired`."""

@@ -2,6 +2,7 @@
 //! It is an object of the store; while it runs, its supervisor, a process of its own, owns it, and
 //! all other processes are clients of the supervisor.
 
+mod activity;
 mod client;
 mod commands;
 mod diagnostics;

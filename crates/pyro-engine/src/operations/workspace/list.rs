@@ -33,7 +33,7 @@ pub struct Listed {
     pub state: String,
     /// When it was made, in seconds since the Unix epoch.
     pub created_at: f64,
-    /// When it was made or a command was started in it, in seconds since the Unix epoch.
+    /// When it was made or last used, in seconds since the Unix epoch.
     pub last_activity_at: f64,
     /// When its time is over, in seconds since the Unix epoch; null for never.
     pub expires_at: Option<f64>,
@@ -43,18 +43,14 @@ pub struct Listed {
 
 impl From<&Instance> for Listed {
     fn from(instance: &Instance) -> Self {
-        let history = instance.history();
-        let sequences = history.sequences();
-        let last = sequences.last().and_then(|last| history.entry(*last).ok());
-        let created_at = instance.record.created_at;
         Self {
             workspace_id: instance.id().to_owned(),
             environment: instance.record.environment.clone(),
             state: instance.state.name().into(),
-            created_at,
-            last_activity_at: last.map_or(created_at, |entry| entry.recorded_at),
+            created_at: instance.record.created_at,
+            last_activity_at: instance.last_activity_at(),
             expires_at: instance.record.expires_at,
-            command_count: sequences.len(),
+            command_count: instance.history().sequences().len(),
         }
     }
 }
