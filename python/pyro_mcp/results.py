@@ -519,8 +519,20 @@ class Listed(TypedDict):
     expires_at: float | None
     """When its time is over, in seconds since the Unix epoch; null for never."""
 
+    labels: dict[str, str]
+    """Its labels."""
+
     last_activity_at: float
     """When it was made or last used, in seconds since the Unix epoch."""
+
+    name: str | None
+    """Its name, if it has one."""
+
+    running_service_count: int
+    """Always 0: there are no services yet."""
+
+    service_count: int
+    """Always 0: there are no services yet."""
 
     state: str
     """`starting`, `started`, `stopped`, `failed` or `expired`."""
@@ -930,6 +942,12 @@ class _ResetWorkspaceAlways(TypedDict):
     guest_ip: str | None
     """Its address, if it has access to the network."""
 
+    labels: dict[str, str]
+    """Its labels."""
+
+    last_activity_at: float
+    """When it was made or last used, in seconds since the Unix epoch."""
+
     last_command: LastCommand | None
     """The last one that has ended."""
 
@@ -938,6 +956,9 @@ class _ResetWorkspaceAlways(TypedDict):
 
     metadata: dict[str, str]
     """More about it."""
+
+    name: str | None
+    """Its name, if it has one."""
 
     network_enabled: bool
     """Whether it has access to the network."""
@@ -1365,6 +1386,12 @@ class _WorkspaceAlways(TypedDict):
     guest_ip: str | None
     """Its address, if it has access to the network."""
 
+    labels: dict[str, str]
+    """Its labels."""
+
+    last_activity_at: float
+    """When it was made or last used, in seconds since the Unix epoch."""
+
     last_command: LastCommand | None
     """The last one that has ended."""
 
@@ -1373,6 +1400,9 @@ class _WorkspaceAlways(TypedDict):
 
     metadata: dict[str, str]
     """More about it."""
+
+    name: str | None
+    """Its name, if it has one."""
 
     network_enabled: bool
     """Whether it has access to the network."""

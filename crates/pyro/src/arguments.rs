@@ -150,6 +150,7 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
     let command = match entry.name {
         LOGS => command.arg(raw()),
         FILE_READ => command.arg(content_only()),
+        CREATE => command.arg(id_only()),
         CONVERSATION => command.arg(verbose()),
         _ => command,
     };
@@ -199,6 +200,19 @@ fn content_only() -> Arg {
         .action(ArgAction::SetTrue)
         .conflicts_with("json")
         .help("Print the exact bytes that were read, and nothing else")
+}
+
+/// The operation whose result is used by its id.
+pub(crate) const CREATE: &str = "workspace_create";
+/// The option that shows only that.
+pub(crate) const ID_ONLY: &str = "id-only";
+
+fn id_only() -> Arg {
+    Arg::new(ID_ONLY)
+        .long(ID_ONLY)
+        .action(ArgAction::SetTrue)
+        .conflicts_with("json")
+        .help("Print the id of the new workspace, and nothing else")
 }
 
 fn json() -> Arg {

@@ -1,5 +1,7 @@
 //! `workspace list`
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,10 @@ pub struct Workspaces {
 pub struct Listed {
     /// Its id.
     pub workspace_id: String,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// Its environment.
     pub environment: String,
     /// `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -39,18 +45,27 @@ pub struct Listed {
     pub expires_at: Option<f64>,
     /// How many commands were run in it.
     pub command_count: usize,
+    /// Always 0: there are no services yet.
+    pub service_count: usize,
+    /// Always 0: there are no services yet.
+    pub running_service_count: usize,
 }
 
 impl From<&Instance> for Listed {
     fn from(instance: &Instance) -> Self {
+        let record = &instance.record;
         Self {
             workspace_id: instance.id().to_owned(),
-            environment: instance.record.environment.clone(),
+            name: record.name.clone(),
+            labels: record.labels.clone(),
+            environment: record.environment.clone(),
             state: instance.state.name().into(),
-            created_at: instance.record.created_at,
+            created_at: record.created_at,
             last_activity_at: instance.last_activity_at(),
-            expires_at: instance.record.expires_at,
+            expires_at: record.expires_at,
             command_count: instance.history().sequences().len(),
+            service_count: 0,
+            running_service_count: 0,
         }
     }
 }
