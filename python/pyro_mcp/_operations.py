@@ -21,6 +21,7 @@ METHODS = {
     "vm_reap_expired": "reap_expired",
     "workspace_create": "create_workspace",
     "workspace_list": "list_workspaces",
+    "workspace_update": "update_workspace",
     "workspace_exec": "exec_workspace",
     "workspace_sync_push": "push_workspace_sync",
     "workspace_status": "status_workspace",
@@ -371,7 +372,7 @@ class Operations:
         response: results.Reaped = self._call("vm_reap_expired", {})
         return response
 
-    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what seed_path names. It lives until
@@ -388,6 +389,8 @@ class Operations:
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
             from_snapshot: Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
 with its seed
+            name: Name, of up to 120 characters, for those who list workspaces; several may have the same
+            labels: Labels, each a key with a value: `issue=123`
             exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
 the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
@@ -406,9 +409,12 @@ the last that matches decides
                 execution_mode: Where commands run.
                 expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
                 last_command: The last one that has ended.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
+                name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -423,7 +429,7 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     def list_workspaces(self) -> results.Workspaces:
@@ -439,6 +445,53 @@ the last that matches decides
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.Workspaces = self._call("workspace_list", {})
+        return response
+
+    def update_workspace(self, workspace_id: str, *, name: str | None = None, clear_name: bool = False, labels: dict[str, str] | None = None, clear_labels: list[str] | None = None) -> results.Workspace:
+        """Change the name and the labels of a workspace
+
+        All of it is changed, or nothing; a change that changes nothing is refused. Labels that are not
+        given stay. What runs in the workspace is not touched.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            name: New name, of up to 120 characters
+            clear_name: Take the name away
+            labels: Labels to add or to change, each a key with a value
+            clear_labels: Keys of labels to remove; those that the workspace does not have are no fault
+
+        Returns:
+            A workspace.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                name: Its name, if it has one.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspace = self._call("workspace_update", {"workspace_id": workspace_id, "name": name, "clear_name": clear_name, "labels": labels, "clear_labels": clear_labels})
         return response
 
     def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
@@ -531,9 +584,12 @@ the last that matches decides
                 execution_mode: Where commands run.
                 expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
                 last_command: The last one that has ended.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
+                name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -568,9 +624,12 @@ the last that matches decides
                 execution_mode: Where commands run.
                 expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
                 last_command: The last one that has ended.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
+                name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -605,9 +664,12 @@ the last that matches decides
                 execution_mode: Where commands run.
                 expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
                 last_command: The last one that has ended.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
+                name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -924,9 +986,12 @@ is no such file
                 execution_mode: Where commands run.
                 expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
                 last_command: The last one that has ended.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
+                name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -1526,7 +1591,7 @@ class AsyncOperations:
         response: results.Reaped = await self._call("vm_reap_expired", {})
         return response
 
-    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what seed_path names. It lives until
@@ -1543,6 +1608,8 @@ class AsyncOperations:
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
             from_snapshot: Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
 with its seed
+            name: Name, of up to 120 characters, for those who list workspaces; several may have the same
+            labels: Labels, each a key with a value: `issue=123`
             exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
 the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
@@ -1561,9 +1628,12 @@ the last that matches decides
                 execution_mode: Where commands run.
                 expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
                 last_command: The last one that has ended.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
+                name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -1578,7 +1648,7 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     async def list_workspaces(self) -> results.Workspaces:
@@ -1594,6 +1664,53 @@ the last that matches decides
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.Workspaces = await self._call("workspace_list", {})
+        return response
+
+    async def update_workspace(self, workspace_id: str, *, name: str | None = None, clear_name: bool = False, labels: dict[str, str] | None = None, clear_labels: list[str] | None = None) -> results.Workspace:
+        """Change the name and the labels of a workspace
+
+        All of it is changed, or nothing; a change that changes nothing is refused. Labels that are not
+        given stay. What runs in the workspace is not touched.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            name: New name, of up to 120 characters
+            clear_name: Take the name away
+            labels: Labels to add or to change, each a key with a value
+            clear_labels: Keys of labels to remove; those that the workspace does not have are no fault
+
+        Returns:
+            A workspace.
+                allow_host_compat: Whether commands were allowed to run on the host.
+                command_count: How many commands were run in it.
+                created_at: When it was made, in seconds since the Unix epoch.
+                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                environment: Its environment.
+                environment_version: The environment's version.
+                execution_mode: Where commands run.
+                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
+                last_command: The last one that has ended.
+                mem_mib: Memory, in MiB.
+                metadata: More about it.
+                name: Its name, if it has one.
+                network_enabled: Whether it has access to the network.
+                state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
+                state_reason: Present if it did not end in order: why.
+                tap_name: Always null: no device of the host is needed.
+                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                vcpu_count: Virtual processors.
+                workspace_id: Its id.
+                workspace_path: Where its files are in the guest.
+                workspace_seed: What it began with.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Workspace = await self._call("workspace_update", {"workspace_id": workspace_id, "name": name, "clear_name": clear_name, "labels": labels, "clear_labels": clear_labels})
         return response
 
     async def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
@@ -1686,9 +1803,12 @@ the last that matches decides
                 execution_mode: Where commands run.
                 expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
                 last_command: The last one that has ended.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
+                name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -1723,9 +1843,12 @@ the last that matches decides
                 execution_mode: Where commands run.
                 expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
                 last_command: The last one that has ended.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
+                name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -1760,9 +1883,12 @@ the last that matches decides
                 execution_mode: Where commands run.
                 expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
                 last_command: The last one that has ended.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
+                name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -2079,9 +2205,12 @@ is no such file
                 execution_mode: Where commands run.
                 expires_at: When its time is over, in seconds since the Unix epoch; null for never.
                 guest_ip: Its address, if it has access to the network.
+                labels: Its labels.
+                last_activity_at: When it was made or last used, in seconds since the Unix epoch.
                 last_command: The last one that has ended.
                 mem_mib: Memory, in MiB.
                 metadata: More about it.
+                name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -2363,6 +2492,10 @@ class WorkspaceOperations:
     _pyro: Operations
     id: str
 
+    def update(self, *, name: str | None = None, clear_name: bool = False, labels: dict[str, str] | None = None, clear_labels: list[str] | None = None) -> results.Workspace:
+        """Change the name and the labels of a workspace: see `Pyro.update_workspace`."""
+        return self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
+
     def exec(self, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
         return self._pyro.exec_workspace(self.id, command=command, timeout_seconds=timeout_seconds)
@@ -2421,6 +2554,10 @@ class AsyncWorkspaceOperations:
 
     _pyro: AsyncOperations
     id: str
+
+    async def update(self, *, name: str | None = None, clear_name: bool = False, labels: dict[str, str] | None = None, clear_labels: list[str] | None = None) -> results.Workspace:
+        """Change the name and the labels of a workspace: see `Pyro.update_workspace`."""
+        return await self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
     async def exec(self, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""

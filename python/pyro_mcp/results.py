@@ -575,8 +575,20 @@ class Listed(TypedDict):
     expires_at: float | None
     """When its time is over, in seconds since the Unix epoch; null for never."""
 
+    labels: dict[str, str]
+    """Its labels."""
+
     last_activity_at: float
-    """When it was made or a command was started in it, in seconds since the Unix epoch."""
+    """When it was made or last used, in seconds since the Unix epoch."""
+
+    name: str | None
+    """Its name, if it has one."""
+
+    running_service_count: int
+    """Always 0: there are no services yet."""
+
+    service_count: int
+    """Always 0: there are no services yet."""
 
     state: str
     """`starting`, `started`, `stopped`, `failed` or `expired`."""
@@ -986,6 +998,12 @@ class _ResetWorkspaceAlways(TypedDict):
     guest_ip: str | None
     """Its address, if it has access to the network."""
 
+    labels: dict[str, str]
+    """Its labels."""
+
+    last_activity_at: float
+    """When it was made or last used, in seconds since the Unix epoch."""
+
     last_command: LastCommand | None
     """The last one that has ended."""
 
@@ -994,6 +1012,9 @@ class _ResetWorkspaceAlways(TypedDict):
 
     metadata: dict[str, str]
     """More about it."""
+
+    name: str | None
+    """Its name, if it has one."""
 
     network_enabled: bool
     """Whether it has access to the network."""
@@ -1421,6 +1442,12 @@ class _WorkspaceAlways(TypedDict):
     guest_ip: str | None
     """Its address, if it has access to the network."""
 
+    labels: dict[str, str]
+    """Its labels."""
+
+    last_activity_at: float
+    """When it was made or last used, in seconds since the Unix epoch."""
+
     last_command: LastCommand | None
     """The last one that has ended."""
 
@@ -1429,6 +1456,9 @@ class _WorkspaceAlways(TypedDict):
 
     metadata: dict[str, str]
     """More about it."""
+
+    name: str | None
+    """Its name, if it has one."""
 
     network_enabled: bool
     """Whether it has access to the network."""

@@ -147,7 +147,17 @@ def test_workspaces_have_the_promised_keys(pyro: Pyro, tmp_path: Path) -> None:
     status = pyro.status_workspace(workspace_id)
     has_keys(status, "workspace")
     assert status["command_count"] == 1
-    assert pyro.list_workspaces()["count"] == 1
+    changed = pyro.update_workspace(workspace_id, name="fix", labels={"issue": "7", "a": "b"})
+    has_keys(changed, "workspace")
+    assert (changed["name"], changed["labels"]) == ("fix", {"a": "b", "issue": "7"})
+    changed = pyro.update_workspace(workspace_id, clear_name=True, clear_labels=["a"])
+    assert (changed["name"], changed["labels"]) == (None, {"issue": "7"})
+    with pytest.raises(pyro_mcp.PyroValueError, match="no effective metadata change") as caught:
+        pyro.update_workspace(workspace_id, clear_name=True)
+    assert caught.value.code == "nothing_to_change"
+    listed = pyro.list_workspaces()
+    assert listed["count"] == 1
+    has_keys(listed["workspaces"][0], "listed workspace")
     has_keys(pyro.stop_workspace(workspace_id), "workspace")
     has_keys(pyro.start_workspace(workspace_id), "workspace")
     assert pyro.exec_workspace(workspace_id, command="cat sub/a")["exit_code"] == 0

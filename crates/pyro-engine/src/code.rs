@@ -101,6 +101,7 @@ codes! {
     NotShutDown "not_shut_down" "the guest did not power off in time"
     NotStarted "not_started" "the instance is not started"
     NotUnpacked "not_unpacked" "the guest did not unpack an archive"
+    NothingToChange "nothing_to_change" "an update would change nothing"
     OtherVersion "other_version" "the supervisor of an instance is of another version of pyro"
     OutputClosed "output_closed" "the reader of the output went away"
     OutputDropped "output_dropped" "not all output of a command could be kept"

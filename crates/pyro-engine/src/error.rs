@@ -172,6 +172,16 @@ impl Error {
         error
     }
 
+    /// An update of a workspace would leave it as it is.
+    pub(crate) fn nothing_to_change() -> Self {
+        let message = "workspace update requested no effective metadata change";
+        let code = ErrorCode::NothingToChange;
+        Self::new(ErrorKind::InvalidInput, code, message).remedy(
+            "give a name or a label that the workspace does not have yet, or one to remove that it \
+             has; `pyro workspace list` shows them",
+        )
+    }
+
     pub(crate) fn no_such(noun: &str, id: &str) -> Self {
         if id.trim().is_empty() {
             return Self::empty_id(noun);

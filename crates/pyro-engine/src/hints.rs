@@ -1,7 +1,7 @@
 //! *Hints* are written in the words of the command line. For callers that know operations by their
 //! names, options are rewritten as properties, and commands as operations.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::operation::Entry;
 
@@ -9,8 +9,8 @@ use crate::operation::Entry;
 #[derive(Debug)]
 pub struct Hints {
     operations: &'static [Entry],
-    /// The options that are properties of requests, as the command line writes them.
-    options: BTreeSet<String>,
+    /// The properties of requests, by their options as the command line writes them.
+    options: BTreeMap<String, String>,
 }
 
 impl Hints {
@@ -20,9 +20,9 @@ impl Hints {
             let command = (entry.add_arguments)(clap::Command::new(entry.name));
             let options = command
                 .get_arguments()
-                .filter_map(|argument| argument.get_long());
+                .filter_map(|argument| Some((argument.get_long()?, property(argument))));
             options
-                .map(|option| format!("--{option}"))
+                .map(|(option, property)| (format!("--{option}"), property))
                 .collect::<Vec<_>>()
         };
         Self {
@@ -92,15 +92,16 @@ impl Hints {
                 .find(|character| !is_of_word(character))
                 .unwrap_or(rest.len());
             let (option, after) = rest.split_at(end);
-            if self.options.contains(option) {
-                told.push_str(&option[2..].replace('-', "_"));
-            } else {
-                told.push_str(option);
-            }
+            told.push_str(self.options.get(option).map_or(option, String::as_str));
             rest = after;
         }
         told + rest
     }
+}
+
+/// The property that an argument of a command is.
+fn property(argument: &clap::Arg) -> String {
+    argument.get_id().as_str().replace('-', "_")
 }
 
 /// Returns the arguments of a command as properties, without placeholders (ID); `None` if one of
@@ -124,7 +125,7 @@ fn arguments(entry: &Entry, words: &[&str]) -> Option<Vec<String>> {
             }
             None => (positional.next()?, Some(word)),
         };
-        let property = argument.get_id().as_str().replace('-', "_");
+        let property = property(argument);
         let is_placeholder = |word: &str| word.chars().all(|letter| letter.is_ascii_uppercase());
         match value {
             Some(value) if is_placeholder(value) => {}
@@ -168,6 +169,8 @@ mod tests {
             ),
             ("more memory with --mem-mib", "more memory with mem_mib"),
             ("leave out `--network`", "leave out `network`"),
+            // An option that may be repeated is one property.
+            ("give more with --label", "give more with labels"),
             // Only the operator of a server has these.
             (
                 "leave out `--accel kvm`, or see `pyro doctor --boot`",

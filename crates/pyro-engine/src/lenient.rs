@@ -140,6 +140,15 @@ fn fit_value(name: &str, property: &Value, value: Value) -> Result<Value, Error>
             let texts = items.iter().all(Value::is_string);
             texts.then(|| value.clone())
         }
+        Value::Object(entries) if has_type(property, "object") => texts(entries),
+        Value::String(text) if has_type(property, "object") => {
+            let parsed = serde_json::from_str(text).unwrap_or_default();
+            if let Value::Object(entries) = parsed {
+                texts(&entries)
+            } else {
+                None
+            }
+        }
         Value::String(_) if has_type(property, "string") => return Ok(value),
         Value::Bool(_) if has_type(property, "boolean") => return Ok(value),
         Value::Array(_) if has_type(property, "array") => return Ok(value),
@@ -148,6 +157,20 @@ fn fit_value(name: &str, property: &Value, value: Value) -> Result<Value, Error>
         _ => None,
     };
     fitted.ok_or_else(|| misfit(name, &value, &wanted(name, property)))
+}
+
+/// Converts the values of an object to texts; `None` if one of them may be meant in several ways.
+fn texts(entries: &Map<String, Value>) -> Option<Value> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        Value::Bool(value) => Some(value.to_string()),
+        _ => None,
+    };
+    let texts = entries
+        .iter()
+        .map(|(name, value)| Some((name.clone(), text(value)?.into())));
+    texts.collect::<Option<Map<_, _>>>().map(Value::Object)
 }
 
 /// Joins the words of a command into a line. A single word with spaces is refused: it may be a
@@ -205,6 +228,8 @@ fn wanted(name: &str, property: &Value) -> String {
         wanted.push_str("true or false");
     } else if has_type(property, "array") {
         wanted.push_str("a list of texts");
+    } else if has_type(property, "object") {
+        wanted.push_str("an object whose values are texts");
     } else {
         wanted.push_str("text");
     }

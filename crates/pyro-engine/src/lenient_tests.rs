@@ -56,6 +56,30 @@ fn what_can_only_mean_one_thing_is_taken() {
     let request = json!({"environment": "debian:12", "exclude": ["a", 7]});
     let error = fit(create, request).unwrap_err().message;
     assert_eq!(error, "exclude is [\"a\",7]; it must be a list of texts");
+    for (given, meant) in [
+        (json!({"a": "1"}), json!({"a": "1"})),
+        (
+            json!({"issue": 7, "draft": true}),
+            json!({"issue": "7", "draft": "true"}),
+        ),
+        (json!(r#"{"a": "1"}"#), json!({"a": "1"})),
+    ] {
+        let request = json!({"environment": "debian:12", "labels": given});
+        assert_eq!(fit(create, request).unwrap()["labels"], meant, "{given}");
+    }
+    for given in [
+        json!({"a": null}),
+        json!({"a": 1.5}),
+        json!("a=1"),
+        json!(["a=1"]),
+    ] {
+        let request = json!({"environment": "debian:12", "labels": given});
+        let error = fit(create, request).unwrap_err().message;
+        assert!(
+            error.ends_with("; it must be an object whose values are texts"),
+            "{error}"
+        );
+    }
     let exec = find("vm_exec").unwrap();
     let request = json!({"vm_id": 123_456_789_012_u64, "command": "true"});
     let fitted = fit(exec, request).unwrap();

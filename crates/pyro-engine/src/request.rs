@@ -95,6 +95,24 @@ pub(crate) fn workspace_path(what: &str, path: &str) -> Result<String, Error> {
     Ok(format!("/{}", parts.join("/")))
 }
 
+/// Checks a name that is a word: that of a snapshot, or the key of a label. `what` is the beginning of
+/// the error's sentence.
+pub(crate) fn check_plain_name(what: &str, name: &str) -> Result<(), Error> {
+    let is_fine = (1..=64).contains(&name.len())
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|one| one.is_ascii_alphanumeric() || "._-".contains(one));
+    if is_fine {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{what} has 1 to 64 letters, digits, '.', '_' and '-', and begins with a letter or a digit; \
+         '{}' does not",
+        pyro_text::line(name)
+    )))
+}
+
 /// Checks that a number of seconds is above zero.
 pub(crate) fn positive_seconds(name: &str, value: i64) -> Result<std::time::Duration, Error> {
     match u64::try_from(value) {
@@ -286,6 +304,33 @@ mod tests {
         }
         let empty = path(" ").unwrap_err().message;
         assert_eq!(empty, "workspace destination must not be empty");
+    }
+
+    #[test]
+    fn a_plain_name_is_a_word_of_up_to_64_characters() {
+        let check = |name: &str| check_plain_name("the name", name);
+        for fine in ["a", "0", "A.b_c-1", &"x".repeat(64)] {
+            assert_eq!(check(fine), Ok(()), "{fine}");
+        }
+        for wrong in [
+            "",
+            ".a",
+            "-a",
+            "_a",
+            "a b",
+            "a/b",
+            "\u{e4}",
+            "a\n",
+            &"x".repeat(65),
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+        let message = check("a\x1b\"").unwrap_err().message;
+        assert_eq!(
+            message,
+            "the name has 1 to 64 letters, digits, '.', '_' and '-', and begins with a letter or a \
+             digit; 'a\\u{1b}\"' does not"
+        );
     }
 
     #[test]

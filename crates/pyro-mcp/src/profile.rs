@@ -81,6 +81,7 @@ mod tests {
                 "vm_run",
                 "workspace_create",
                 "workspace_list",
+                "workspace_update",
                 "workspace_exec",
                 "workspace_sync_push",
                 "workspace_status",

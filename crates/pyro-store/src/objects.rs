@@ -4,6 +4,7 @@
 //! An object appears by one rename and disappears by one rename; what a process leaves that died in
 //! between is not an object, and is swept.
 
+use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -269,6 +270,22 @@ impl Object {
     /// # Errors
     /// As [`record`](Self::record), and when it cannot be written.
     pub fn update<T: Record>(&self, change: impl FnOnce(&mut T)) -> Result<T, RecordError> {
+        let Ok(record) = self.try_update(|record| {
+            change(record);
+            Ok::<_, Infallible>(())
+        })?;
+        Ok(record)
+    }
+
+    /// As [`update`](Self::update), with a change that may be refused once the record is known. The
+    /// record on disk then stays as it is, whatever `change` has done to the one in memory.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update); the inner error is that of `change`.
+    pub fn try_update<T: Record, E>(
+        &self,
+        change: impl FnOnce(&mut T) -> Result<(), E>,
+    ) -> Result<Result<T, E>, RecordError> {
         // Opened only if the object exists: a deleted object must not reappear as a lock file.
         let lock_path = self.path.join(RECORD_LOCK);
         let lock = open_lock(&lock_path)?;
@@ -278,9 +295,11 @@ impl Object {
         between_steps();
         remove_drafts(&self.path);
         between_steps();
-        change(&mut record);
+        if let Err(refused) = change(&mut record) {
+            return Ok(Err(refused));
+        }
         write_record(&self.path.join(RECORD), &record)?;
-        Ok(record)
+        Ok(Ok(record))
     }
 
     /// Becomes its owner, unless it has one. A process that wants the object to have no owner kills
@@ -515,6 +534,25 @@ mod tests {
             }
         });
         assert_eq!(object.record::<Note>().unwrap().text.len(), 20);
+    }
+
+    #[test]
+    fn a_change_that_is_refused_is_not_written() {
+        let base = tempfile::tempdir().unwrap();
+        let objects = Objects::new(base.path().to_owned());
+        let object = objects.create().unwrap().commit(&note("kept")).unwrap();
+        let refused = object.try_update(|note: &mut Note| {
+            note.text.push('x');
+            Err("no")
+        });
+        assert_eq!(refused.unwrap(), Err("no"));
+        assert_eq!(object.record::<Note>().unwrap(), note("kept"));
+        let changed = object.try_update(|note: &mut Note| {
+            note.text.push('x');
+            Ok::<_, ()>(())
+        });
+        assert_eq!(changed.unwrap(), Ok(note("keptx")));
+        assert_eq!(object.record::<Note>().unwrap(), note("keptx"));
     }
 
     #[test]

@@ -151,6 +151,7 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
         LOGS => command.arg(raw()),
         FILE_READ => command.arg(content_only()),
         DIFF => command.arg(stat()),
+        CREATE => command.arg(id_only()),
         CONVERSATION => command.arg(verbose()),
         _ => command,
     };
@@ -213,6 +214,19 @@ fn stat() -> Arg {
         .action(ArgAction::SetTrue)
         .conflicts_with_all(["json", "name_only"])
         .help("Show how many lines of each file differ, instead of the patch")
+}
+
+/// The operation whose result is used by its id.
+pub(crate) const CREATE: &str = "workspace_create";
+/// The option that shows only that.
+pub(crate) const ID_ONLY: &str = "id-only";
+
+fn id_only() -> Arg {
+    Arg::new(ID_ONLY)
+        .long(ID_ONLY)
+        .action(ArgAction::SetTrue)
+        .conflicts_with("json")
+        .help("Print the id of the new workspace, and nothing else")
 }
 
 fn json() -> Arg {

@@ -51,6 +51,12 @@ pub(crate) fn content(value: &Value) -> Vec<u8> {
     STANDARD.decode(base64).expect("the engine encoded it")
 }
 
+/// Returns the id of a workspace, as a line.
+pub(crate) fn id(value: &Value) -> String {
+    let id = value["workspace_id"].as_str().unwrap_or_default();
+    format!("{id}\n")
+}
+
 /// Returns what renders the results of an operation. A test finds one for each.
 fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {

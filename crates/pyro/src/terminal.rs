@@ -133,6 +133,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         _ => false,
     };
     let exact = entry.name == arguments::FILE_READ && matches.get_flag(arguments::CONTENT_ONLY);
+    let id_only = entry.name == arguments::CREATE && matches.get_flag(arguments::ID_ONLY);
 
     let only_counts = entry.name == arguments::DIFF && matches.get_flag(arguments::STAT);
 
@@ -176,6 +177,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         // What comes after it would be lost, too.
         (Ok(_), Some(error)) => standard::status(Err(error), 0),
         (Ok(value), None) if exact => standard::status(standard::print(&render::content(value)), 0),
+        (Ok(value), None) if id_only => print(&render::id(value), 0),
         (Ok(value), None) if as_json => print(&json::pretty(value), (entry.exit_status)(value)),
         (Ok(value), None) => {
             let rendered = if only_counts {

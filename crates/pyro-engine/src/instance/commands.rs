@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, watch};
 
+use super::activity::Activity;
 use super::kind::InstanceKind;
 use super::log::{LogRoom, LogWriter};
 use super::power::Power;
@@ -34,6 +35,7 @@ pub(super) struct Commands {
     machine: Arc<SupervisedMachine>,
     power: Arc<Power>,
     history: History,
+    activity: Activity,
     log_room: LogRoom,
     known: Mutex<CommandTable>,
     /// The error that clients of unfinished commands receive.
@@ -98,6 +100,7 @@ impl Commands {
         machine: Arc<SupervisedMachine>,
         power: Arc<Power>,
         history: History,
+        activity: Activity,
     ) -> Self {
         let known = CommandTable {
             last: history.last(),
@@ -110,6 +113,7 @@ impl Commands {
             power,
             log_room: LogRoom::of(history.clone()),
             history,
+            activity,
             known: Mutex::new(known),
             last_words: OnceLock::new(),
         }
@@ -149,9 +153,13 @@ impl Commands {
             recorded_at: now(),
             exit: None,
         };
-        let history = self.history.clone();
+        let (history, activity) = (self.history.clone(), self.activity.clone());
         // The host's disk may be slow, and this thread serves all clients.
-        let log = match off_thread(move || history.begin(entry)).await {
+        let begun = off_thread(move || {
+            activity.note();
+            history.begin(entry)
+        });
+        let log = match begun.await {
             Ok(log) => log,
             Err(error) => {
                 self.known().running.remove(&sequence);
@@ -249,7 +257,12 @@ impl Commands {
                 (exit, Some(error))
             }
         };
-        let ended = off_thread(move || log.end(exit)).await;
+        let activity = self.activity.clone();
+        let ended = off_thread(move || {
+            activity.note();
+            log.end(exit)
+        })
+        .await;
         self.log_room.command_ended();
         let reply = match (error, ended) {
             (Some(error), _) => Reply::Failed(error.into()),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pyro_machine::NetworkInfo;
 use pyro_store::{History, Object, Objects, RecordError};
 
+use super::activity::Activity;
 use super::files;
 use super::kind::InstanceKind;
 use super::record::{State, VmRecord};
@@ -81,6 +82,17 @@ impl Instance {
 
     pub(crate) fn history(&self) -> History {
         files::history(&self.object)
+    }
+
+    pub(crate) fn activity(&self) -> Activity {
+        Activity::of(&self.object)
+    }
+
+    /// When it was made or last used, in seconds since the Unix epoch.
+    pub(crate) fn last_activity_at(&self) -> f64 {
+        let created_at = self.record.created_at;
+        let noted = self.activity().last();
+        noted.unwrap_or(created_at).max(created_at)
     }
 
     /// The addresses of its network, if it has one.

@@ -2,6 +2,7 @@
 //! It is an object of the store; while it runs, its supervisor, a process of its own, owns it, and
 //! all other processes are clients of the supervisor.
 
+mod activity;
 mod client;
 mod commands;
 mod diagnostics;
@@ -26,7 +27,7 @@ pub(crate) use end::{DeleteOnDrop, delete};
 pub(crate) use files::seed_in;
 pub(crate) use find::Instance;
 pub(crate) use kind::InstanceKind;
-pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State};
+pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State, VmRecord};
 pub(crate) use snapshots::{BASELINE, Snapshot};
 pub(crate) use start::{Description, NewInstance, create, start};
 pub(crate) use supervisor::supervise;

@@ -1,5 +1,7 @@
 //! The *record* of an instance.
 
+use std::collections::BTreeMap;
+
 use pyro_machine::MachineSpec;
 use pyro_store::Record;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,10 @@ pub(crate) struct VmRecord {
     /// Seconds since the Unix epoch.
     pub(crate) expires_at: Option<f64>,
     pub(crate) allow_host_compat: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) labels: BTreeMap<String, String>,
     pub(crate) state: State,
     /// The reason of the state, if the VM did not end normally.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,10 +141,9 @@ impl VmRecord {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(state: State) -> VmRecord {
+impl VmRecord {
+    /// A record for tests of what reads or changes one.
+    pub(crate) fn of_test() -> Self {
         let spec = MachineSpec {
             vcpu_count: 1,
             mem_mib: 256,
@@ -147,8 +152,8 @@ mod tests {
             rootfs: "/r".into(),
             network: false,
         };
-        VmRecord {
-            format: VmRecord::FORMAT,
+        Self {
+            format: Self::FORMAT,
             environment: "debian:12".into(),
             environment_version: "1.0.0".into(),
             environment_digest: String::new(),
@@ -158,12 +163,26 @@ mod tests {
             created_at: 100.0,
             expires_at: Some(160.0),
             allow_host_compat: false,
-            state,
+            name: None,
+            labels: BTreeMap::new(),
+            state: State::Created,
             reason: None,
             seed: None,
             has_disk: false,
             reset_to: None,
             wire: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(state: State) -> VmRecord {
+        VmRecord {
+            state,
+            ..VmRecord::of_test()
         }
     }
 

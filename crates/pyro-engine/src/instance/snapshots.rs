@@ -10,6 +10,7 @@ use pyro_machine::copy_disk;
 use pyro_store::{NamedDirectories, Object, RecordError, sync_directory};
 use serde::{Deserialize, Serialize};
 
+use super::activity::Activity;
 use super::client;
 use super::files::{SNAPSHOTS, disk, disk_in, history, seed_in};
 use super::find::Instance;
@@ -56,6 +57,7 @@ pub(super) fn make(object: &Object, name: &str, content: Option<Content>) -> Res
     if snapshots.find(name).is_some() {
         return Err(taken());
     }
+    Activity::of(object).note();
     let locked = snapshots.lock()?;
     let new = locked.create()?;
     let source = disk(object);

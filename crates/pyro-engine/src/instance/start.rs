@@ -1,6 +1,7 @@
 //! Creating an instance, and starting the process that supervises it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{ChildStdout, Stdio};
 
@@ -31,6 +32,8 @@ pub(crate) struct NewInstance<'a> {
     pub(crate) ttl_seconds: u64,
     pub(crate) network: bool,
     pub(crate) allow_host_compat: bool,
+    pub(crate) name: Option<String>,
+    pub(crate) labels: BTreeMap<String, String>,
 }
 
 /// The input of a supervisor process.
@@ -73,6 +76,8 @@ pub(crate) fn create(
         created_at,
         expires_at: (new.ttl_seconds > 0).then_some(created_at + new.ttl_seconds as f64),
         allow_host_compat: new.allow_host_compat,
+        name: new.name.clone(),
+        labels: new.labels.clone(),
         state: State::Created,
         reason: None,
         seed,

@@ -15,6 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use super::activity::Activity;
 use super::commands::{CommandRequest, Commands};
 use super::diagnostics;
 use super::files::{discard, disk, history, seed_in};
@@ -46,6 +47,7 @@ struct Supervisor {
     object: Object,
     machine: Arc<SupervisedMachine>,
     power: Arc<Power>,
+    activity: Activity,
     commands: Arc<Commands>,
     ends: mpsc::Sender<End>,
     /// The end of the lifetime, in seconds since the Unix epoch.
@@ -227,12 +229,21 @@ async fn launch(
     history.close(INTERRUPTED)?;
     let (ends_sender, ends) = mpsc::channel(4);
     let (machine, power) = (Arc::new(machine), Arc::<Power>::default());
-    let commands = Commands::new(kind, Arc::clone(&machine), Arc::clone(&power), history);
+    let activity = Activity::of(object);
+    activity.note();
+    let commands = Commands::new(
+        kind,
+        Arc::clone(&machine),
+        Arc::clone(&power),
+        history,
+        activity.clone(),
+    );
     let supervisor = Supervisor {
         kind,
         object: object.clone(),
         machine,
         power,
+        activity,
         commands: Arc::new(commands),
         ends: ends_sender,
         expires_at: record.expires_at,
@@ -421,6 +432,8 @@ impl Supervisor {
         mut client: BufReader<OwnedReadHalf>,
         writer: &mut OwnedWriteHalf,
     ) -> Result<Reply, Error> {
+        let activity = self.activity.clone();
+        off_thread(move || activity.note()).await;
         let _on = self.power.on(&self.machine).await?;
         let (mut input, mut to_input) = tokio::io::simplex(PIECE_BYTES);
         let (mut output, mut to_output) = tokio::io::simplex(PIECE_BYTES);

@@ -28,6 +28,7 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<vm::ReapExpired>(),
     Entry::of::<workspace::Create>(),
     Entry::of::<workspace::List>(),
+    Entry::of::<workspace::Update>(),
     Entry::of::<workspace::Exec>(),
     Entry::of::<workspace::SyncPush>(),
     Entry::of::<workspace::Status>(),

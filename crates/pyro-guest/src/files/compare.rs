@@ -233,7 +233,8 @@ impl Walk {
 
     /// Whether two files hold the same.
     fn same_content(&mut self, both: &Both, name: &[u8]) -> io::Result<bool> {
-        let [Some(mut old), Some(mut new)] = [&both.old, &both.new].map(|side| file(side, name))
+        let [Some(mut old), Some(mut new)] =
+            [&both.old, &both.new].map(|side| file(side.as_ref(), name))
         else {
             return Ok(false);
         };
@@ -278,8 +279,8 @@ fn directory(side: impl AsFd, path: &[u8]) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-fn file(side: &Option<OwnedFd>, name: &[u8]) -> Option<File> {
-    let opened = open(side.as_ref()?, name, OFlags::RDONLY | OFlags::NOFOLLOW);
+fn file(side: Option<&OwnedFd>, name: &[u8]) -> Option<File> {
+    let opened = open(side?, name, OFlags::RDONLY | OFlags::NOFOLLOW);
     Some(File::from(opened.ok()?))
 }
 

@@ -1,6 +1,8 @@
 //! VMs and workspaces, for people.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use pyro_engine::operations::vm::{Deleted as DeletedVm, Vm, VmNetwork, Vms};
 use pyro_engine::operations::workspace::{
@@ -8,7 +10,7 @@ use pyro_engine::operations::workspace::{
     Workspaces,
 };
 
-use super::parts::{Part, Rendered, View, footer, shown, text};
+use super::parts::{Part, Rendered, View, footer, shown, table, text};
 
 /// Returns what renders the results of an operation on VMs and workspaces.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
@@ -20,9 +22,8 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
             let deleted: DeletedVm = view.typed();
             text(format!("Deleted VM: {}\n", deleted.vm_id))
         },
-        "workspace_create" | "workspace_start" | "workspace_stop" | "workspace_status" => {
-            |view| text(workspace(&view.typed()))
-        }
+        "workspace_create" | "workspace_update" | "workspace_start" | "workspace_stop"
+        | "workspace_status" => |view| text(workspace(&view.typed())),
         "workspace_reset" => |view| {
             let reset: ResetWorkspace = view.typed();
             let name = &reset.workspace_reset.snapshot_name;
@@ -52,12 +53,19 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
 fn workspace(workspace: &Workspace) -> String {
     let mut text = String::new();
     line!(text, "Workspace ID: {}", workspace.workspace_id);
+    if let Some(name) = &workspace.name {
+        line!(text, "Name: {}", pyro_text::line(name));
+    }
+    if !workspace.labels.is_empty() {
+        line!(text, "Labels: {}", labels(&workspace.labels));
+    }
     line!(text, "Environment: {}", workspace.machine.environment);
     line!(text, "State: {}", workspace.machine.state);
     if let Some(reason) = &workspace.machine.state_reason {
         line!(text, "Reason: {reason}");
     }
     line!(text, "Workspace: {}", workspace.workspace_path);
+    line!(text, "Last activity at: {}", workspace.last_activity_at);
     let seed = &workspace.workspace_seed;
     match &seed.seed_path {
         Some(path) => line!(text, "Workspace seed: {} from {}", seed.mode, shown(path)),
@@ -86,18 +94,47 @@ fn workspaces(list: &Workspaces) -> String {
     if list.workspaces.is_empty() {
         return "No workspaces found.\n".into();
     }
-    let mut text = String::new();
-    for workspace in &list.workspaces {
-        line!(
-            text,
-            "{} [{}] {} commands={}",
-            workspace.workspace_id,
-            workspace.state,
-            workspace.environment,
-            workspace.command_count
-        );
-    }
-    text
+    let heads = [
+        "WORKSPACE ID",
+        "NAME",
+        "STATE",
+        "ENVIRONMENT",
+        "COMMANDS",
+        "LAST ACTIVITY",
+        "LABELS",
+    ];
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_secs_f64();
+    let rows = list.workspaces.iter().map(|workspace| {
+        [
+            workspace.workspace_id.clone(),
+            pyro_text::line(workspace.name.as_deref().unwrap_or("-")),
+            workspace.state.clone(),
+            workspace.environment.clone(),
+            workspace.command_count.to_string(),
+            ago(now - workspace.last_activity_at),
+            labels(&workspace.labels),
+        ]
+    });
+    table(heads, rows.collect())
+}
+
+fn labels(labels: &BTreeMap<String, String>) -> String {
+    let labels = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={}", pyro_text::line(value)));
+    labels.collect::<Vec<_>>().join(", ")
+}
+
+/// How long something is past.
+fn ago(seconds: f64) -> String {
+    let (unit, name) = match seconds {
+        ..120.0 => (1.0, "s"),
+        ..7200.0 => (60.0, "min"),
+        ..172_800.0 => (3600.0, "h"),
+        _ => (86_400.0, "days"),
+    };
+    format!("{:.0} {name} ago", (seconds / unit).max(0.0).floor())
 }
 
 fn exec_footer(result: &ExecResult) -> String {
@@ -269,4 +306,34 @@ fn network(network: &VmNetwork) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_one_unit() {
+        for (seconds, told) in [
+            (-3.0, "0 s ago"),
+            (0.4, "0 s ago"),
+            (119.9, "119 s ago"),
+            (120.0, "2 min ago"),
+            (7199.0, "119 min ago"),
+            (7200.0, "2 h ago"),
+            (172_800.0, "2 days ago"),
+        ] {
+            assert_eq!(ago(seconds), told);
+        }
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_longest_cell() {
+        let rows = vec![["\u{e4}\u{e4}\u{e4}", "b"], ["a", ""]];
+        let rows = rows.into_iter().map(|row| row.map(str::to_owned)).collect();
+        assert_eq!(
+            table(["A", "BB"], rows),
+            "A    BB\n\u{e4}\u{e4}\u{e4}  b\na\n"
+        );
+    }
 }

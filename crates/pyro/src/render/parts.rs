@@ -53,6 +53,25 @@ impl View<'_> {
     }
 }
 
+/// Rows below their heads, in columns that are as wide as they have to be.
+pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
+    let mut all = vec![heads.map(str::to_owned)];
+    all.extend(rows);
+    let width = |column: usize| {
+        let widths = all.iter().map(|row| row[column].chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    all.iter().map(line).collect()
+}
+
 /// Text where results go.
 pub(super) fn text(stdout: String) -> Rendered {
     Rendered {

@@ -44,6 +44,7 @@ mod hostile_model;
 mod idle;
 mod instances;
 mod isolation;
+mod labels;
 mod leftovers;
 mod limits;
 mod many_clients;

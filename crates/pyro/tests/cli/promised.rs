@@ -28,7 +28,13 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "workspace create",
         "ENVIRONMENT",
         "--vcpu-count=1 --mem-mib=1024 --ttl-seconds=600 --network --allow-host-compat \
-         --seed-path=- --json",
+         --seed-path=- --name=- --label=- --json --id-only",
+    ),
+    ("workspace list", "", "--json"),
+    (
+        "workspace update",
+        "WORKSPACE_ID",
+        "--name=- --clear-name --label=- --clear-label=- --json",
     ),
     (
         "workspace sync push",
@@ -111,7 +117,14 @@ const TOOLS: &[(&str, &str)] = &[
     (
         "workspace_create",
         "environment:string! vcpu_count:integer=1 mem_mib:integer=1024 ttl_seconds:integer=600 \
-         network:boolean=false allow_host_compat:boolean=false seed_path:string=null",
+         network:boolean=false allow_host_compat:boolean=false seed_path:string=null \
+         name:string=null labels:object=null",
+    ),
+    ("workspace_list", ""),
+    (
+        "workspace_update",
+        "workspace_id:string! name:string=null clear_name:boolean=false labels:object=null \
+         clear_labels:array=null",
     ),
     (
         "workspace_exec",
@@ -271,6 +284,7 @@ fn every_method_exists() {
         "exec_workspace",
         "inspect_environment",
         "list_environments",
+        "list_workspaces",
         "logs_workspace",
         "network_info_vm",
         "prune_environments",
@@ -282,6 +296,7 @@ fn every_method_exists() {
         "status_vm",
         "status_workspace",
         "stop_vm",
+        "update_workspace",
     ] {
         assert!(
             tested.iter().any(|name| *name == method),

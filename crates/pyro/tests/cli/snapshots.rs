@@ -236,12 +236,16 @@ fn a_reset_is_not_begun_while_the_machine_runs() {
     workspace.ask("echo one > file");
     let supervisor = workspace.supervisor();
     // It does not answer, and so its machine is not stopped.
-    supervisor.iter().for_each(|id| signal(*id, Signal::STOP));
+    for id in &supervisor {
+        signal(*id, Signal::STOP);
+    }
     let run = workspace.call(&["reset"]).start();
     thread::sleep(Duration::from_secs(2));
     run.signal(Signal::KILL);
     run.finish();
-    supervisor.iter().for_each(|id| signal(*id, Signal::CONT));
+    for id in &supervisor {
+        signal(*id, Signal::CONT);
+    }
     wait_until("the machine that was told to stop has stopped", || {
         workspace.state() == "stopped"
     });

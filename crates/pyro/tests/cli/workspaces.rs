@@ -20,9 +20,12 @@ const KEYS: &[&str] = &[
     "execution_mode",
     "expires_at",
     "guest_ip",
+    "labels",
+    "last_activity_at",
     "last_command",
     "mem_mib",
     "metadata",
+    "name",
     "network_enabled",
     "state",
     "tap_name",
@@ -47,9 +50,10 @@ fn the_story_of_a_repository() {
     let id = made.lines().next().unwrap();
     let id = id.strip_prefix("Workspace ID: ").expect(&made);
     let workspace = Instance::known(&context, Kind::Workspace, id.to_owned());
+    let last_activity_at = &workspace.status()["last_activity_at"];
     let block = format!(
         "Workspace ID: {id}\nEnvironment: debian:12\nState: started\nWorkspace: /workspace\n\
-         Workspace seed: directory from {source}\nExecution mode: guest_vsock\n\
+         Last activity at: {last_activity_at}\nWorkspace seed: directory from {source}\nExecution mode: guest_vsock\n\
          Resources: 1 vCPU / 1024 MiB\nCommand count: 0\n"
     );
     assert_eq!(made, block);

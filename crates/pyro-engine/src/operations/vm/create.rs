@@ -1,5 +1,7 @@
 //! `vm create`
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +72,8 @@ impl Operation for Create {
             ttl_seconds,
             network: self.network,
             allow_host_compat: self.allow_host_compat,
+            name: None,
+            labels: BTreeMap::new(),
         };
         let object = engine.objects(InstanceKind::Vm).create()?;
         Ok(Vm::from(&instance::create(object, &new, None)?))

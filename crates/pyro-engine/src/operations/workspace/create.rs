@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Workspace;
 use super::selection::{GIT_IGNORED, UNREADABLE, Wanted, fail, include};
 use super::snapshot::check_any_name;
+use super::{Workspace, labels};
 use crate::environment;
 use crate::instance::{self, BASELINE, DeleteOnDrop, Instance, InstanceKind, NewInstance};
 use crate::operation::{Effect, Operation, ToolSet};
@@ -26,6 +26,7 @@ use crate::{Context, Engine, Error, transfer};
     pyro workspace create debian:12 --seed-path .\n  \
     pyro workspace create debian:12 --seed-path . --git-ignored exclude --exclude '*.log'\n  \
     pyro workspace create debian:12 --from-snapshot 0123456789ab:built\n  \
+    pyro workspace create debian:12 --name 'fix the parser' --label issue=123 --id-only\n  \
     pyro workspace create debian:12-build --seed-path src.tar.gz --ttl-seconds 0 --json")]
 pub struct Create {
     /// Environment to boot, for example `debian:12`
@@ -62,6 +63,15 @@ pub struct Create {
     #[arg(long, value_name = "ID:NAME")]
     #[serde(default)]
     pub from_snapshot: Option<String>,
+    /// Name, of up to 120 characters, for those who list workspaces; several may have the same
+    #[arg(long, value_name = "NAME")]
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Labels, each a key with a value: `issue=123`
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = labels::parse)]
+    #[serde(default, with = "labels")]
+    #[schemars(with = "labels::Schema")]
+    pub labels: Option<Vec<(String, String)>>,
     /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
     /// the last that matches decides
     #[arg(long, value_name = "PATTERN")]
@@ -132,6 +142,10 @@ impl Operation for Create {
         let vcpu_count = within("vcpu_count", self.vcpu_count, &VCPU_COUNT)?;
         let mem_mib = within("mem_mib", self.mem_mib, &MEM_MIB)?;
         let ttl_seconds = workspace_ttl(self.ttl_seconds)?;
+        if let Some(name) = &self.name {
+            labels::check_name(name)?;
+        }
+        let labels = labels::checked(self.labels.clone())?;
         engine.environments.status(&self.environment)?;
         // Before the seed takes more space.
         engine.check_disk_limit()?;
@@ -168,6 +182,8 @@ impl Operation for Create {
             ttl_seconds,
             network: self.network,
             allow_host_compat: self.allow_host_compat,
+            name: self.name,
+            labels,
         };
         let object = engine.objects(InstanceKind::Workspace).create()?;
         let seed = match (source, copied) {

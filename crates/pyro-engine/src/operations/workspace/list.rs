@@ -1,5 +1,7 @@
 //! `workspace list`
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,34 +29,43 @@ pub struct Workspaces {
 pub struct Listed {
     /// Its id.
     pub workspace_id: String,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// Its environment.
     pub environment: String,
     /// `starting`, `started`, `stopped`, `failed` or `expired`.
     pub state: String,
     /// When it was made, in seconds since the Unix epoch.
     pub created_at: f64,
-    /// When it was made or a command was started in it, in seconds since the Unix epoch.
+    /// When it was made or last used, in seconds since the Unix epoch.
     pub last_activity_at: f64,
     /// When its time is over, in seconds since the Unix epoch; null for never.
     pub expires_at: Option<f64>,
     /// How many commands were run in it.
     pub command_count: usize,
+    /// Always 0: there are no services yet.
+    pub service_count: usize,
+    /// Always 0: there are no services yet.
+    pub running_service_count: usize,
 }
 
 impl From<&Instance> for Listed {
     fn from(instance: &Instance) -> Self {
-        let history = instance.history();
-        let sequences = history.sequences();
-        let last = sequences.last().and_then(|last| history.entry(*last).ok());
-        let created_at = instance.record.created_at;
+        let record = &instance.record;
         Self {
             workspace_id: instance.id().to_owned(),
-            environment: instance.record.environment.clone(),
+            name: record.name.clone(),
+            labels: record.labels.clone(),
+            environment: record.environment.clone(),
             state: instance.state.name().into(),
-            created_at,
-            last_activity_at: last.map_or(created_at, |entry| entry.recorded_at),
-            expires_at: instance.record.expires_at,
-            command_count: sequences.len(),
+            created_at: record.created_at,
+            last_activity_at: instance.last_activity_at(),
+            expires_at: record.expires_at,
+            command_count: instance.history().sequences().len(),
+            service_count: 0,
+            running_service_count: 0,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The response of every operation on a workspace, and `workspace status`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,12 @@ pub struct Status {
 pub struct Workspace {
     /// Its id.
     pub workspace_id: String,
+    /// Its name, if it has one.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// What it runs in.
     #[serde(flatten)]
     pub machine: Machine,
@@ -35,6 +43,9 @@ pub struct Workspace {
     pub command_count: usize,
     /// The last one that has ended.
     pub last_command: Option<LastCommand>,
+    /// When it was made or last used, in seconds since the Unix epoch.
+    #[serde(default)]
+    pub last_activity_at: f64,
     /// How many bytes its disk, its seed and its snapshots take of the host's disk.
     #[serde(default)]
     pub disk_bytes: u64,
@@ -82,11 +93,14 @@ impl From<&Instance> for Workspace {
     fn from(instance: &Instance) -> Self {
         Self {
             workspace_id: instance.id().to_owned(),
+            name: instance.record.name.clone(),
+            labels: instance.record.labels.clone(),
             machine: instance.into(),
             workspace_path: WORKSPACE.into(),
             workspace_seed: seed(instance),
             command_count: instance.history().sequences().len(),
             last_command: last_command(instance),
+            last_activity_at: instance.last_activity_at(),
             disk_bytes: instance.disk_use(),
         }
     }

@@ -13,6 +13,7 @@ pub use list::{List, Snapshots};
 
 use crate::Error;
 use crate::instance::{BASELINE, Content, Instance, Snapshot as Record};
+use crate::request::check_plain_name;
 
 /// A snapshot.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -76,16 +77,5 @@ fn check_name(name: &str) -> Result<(), Error> {
 
 /// Checks the name of a snapshot.
 pub(super) fn check_any_name(name: &str) -> Result<(), Error> {
-    let is_fine = (1..=64).contains(&name.len())
-        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && name
-            .chars()
-            .all(|one| one.is_ascii_alphanumeric() || "._-".contains(one));
-    if is_fine {
-        return Ok(());
-    }
-    Err(Error::invalid(format!(
-        "the name of a snapshot has 1 to 64 letters, digits, '.', '_' and '-', and begins with a \
-         letter or a digit; {name:?} does not"
-    )))
+    check_plain_name("the name of a snapshot", name)
 }
