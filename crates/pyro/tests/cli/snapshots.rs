@@ -234,18 +234,14 @@ fn a_reset_is_not_begun_while_the_machine_runs() {
     let context = TestContext::with("debian:12");
     let workspace = seeded(&context);
     workspace.ask("echo one > file");
-    let supervisor = workspace.supervisor();
+    let supervisor = workspace.supervisor().unwrap();
     // It does not answer, and so its machine is not stopped.
-    for id in &supervisor {
-        signal(*id, Signal::STOP);
-    }
+    signal(supervisor, Signal::STOP);
     let run = workspace.call(&["reset"]).start();
     thread::sleep(Duration::from_secs(2));
     run.signal(Signal::KILL);
     run.finish();
-    for id in &supervisor {
-        signal(*id, Signal::CONT);
-    }
+    signal(supervisor, Signal::CONT);
     wait_until("the machine that was told to stop has stopped", || {
         workspace.state() == "stopped"
     });
