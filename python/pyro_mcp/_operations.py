@@ -24,6 +24,7 @@ METHODS = {
     "workspace_update": "update_workspace",
     "workspace_exec": "exec_workspace",
     "workspace_sync_push": "push_workspace_sync",
+    "workspace_sync_pull": "pull_workspace_sync",
     "workspace_status": "status_workspace",
     "workspace_stop": "stop_workspace",
     "workspace_start": "start_workspace",
@@ -565,6 +566,45 @@ the last that matches decides
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.Pushed = self._call("workspace_sync_push", {"workspace_id": workspace_id, "source_path": source_path, "dest": dest, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        return response
+
+    def pull_workspace_sync(self, workspace_id: str, *, target_path: str | os.PathLike[str] | None = None, paths: list[str] = [], on_conflict: str = "fail", check: bool = False, undo: bool = False) -> results.PulledChanges:
+        """Bring what was changed in a started workspace into a directory of this host
+
+        Each path is compared three ways: how the workspace began, what it is there now, and what it is
+        here. What only the workspace has changed is taken over, what only the host has changed stays,
+        and texts that both have changed are merged line by line. Where that does not go, nothing at all
+        is changed and the conflicts are named. All of it is done or nothing, also if this is killed: then
+        the next pull into the directory undoes it. What git runs or obeys (`.git/hooks`, `.git/config`
+        and the like) is left alone unless it is named.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            target_path: Directory of this host; without it, the one that the workspace was seeded from
+            paths: Take over only what is at or below this path, absolute or relative to /workspace
+            on_conflict: What to do where both have changed the same: `fail`, take what the `workspace` or the `host`
+has, or put both into the file between `markers`
+            check: Only show what would be done
+            undo: Take back the last pull of this workspace into the directory, if nothing that it made was
+changed since
+
+        Returns:
+            What was taken over.
+                changed: Whether anything in the directory was changed, or would be.
+                changed_count: Present if files grew or shrank in the workspace while they were read: how many.
+                check: Whether nothing was done, but only shown.
+                entries: What was done about which path. What is the same already is not listed.
+                has_conflicts: Present if it cannot be done as it is: there are conflicts.
+                summary: How many paths there are of each kind.
+                target_path: The directory of this host.
+                undo: Whether this took a pull back.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.PulledChanges = self._call("workspace_sync_pull", {"workspace_id": workspace_id, "target_path": target_path, "paths": paths, "on_conflict": on_conflict, "check": check, "undo": undo})
         return response
 
     def status_workspace(self, workspace_id: str) -> results.Workspace:
@@ -1786,6 +1826,45 @@ the last that matches decides
         response: results.Pushed = await self._call("workspace_sync_push", {"workspace_id": workspace_id, "source_path": source_path, "dest": dest, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
+    async def pull_workspace_sync(self, workspace_id: str, *, target_path: str | os.PathLike[str] | None = None, paths: list[str] = [], on_conflict: str = "fail", check: bool = False, undo: bool = False) -> results.PulledChanges:
+        """Bring what was changed in a started workspace into a directory of this host
+
+        Each path is compared three ways: how the workspace began, what it is there now, and what it is
+        here. What only the workspace has changed is taken over, what only the host has changed stays,
+        and texts that both have changed are merged line by line. Where that does not go, nothing at all
+        is changed and the conflicts are named. All of it is done or nothing, also if this is killed: then
+        the next pull into the directory undoes it. What git runs or obeys (`.git/hooks`, `.git/config`
+        and the like) is left alone unless it is named.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            target_path: Directory of this host; without it, the one that the workspace was seeded from
+            paths: Take over only what is at or below this path, absolute or relative to /workspace
+            on_conflict: What to do where both have changed the same: `fail`, take what the `workspace` or the `host`
+has, or put both into the file between `markers`
+            check: Only show what would be done
+            undo: Take back the last pull of this workspace into the directory, if nothing that it made was
+changed since
+
+        Returns:
+            What was taken over.
+                changed: Whether anything in the directory was changed, or would be.
+                changed_count: Present if files grew or shrank in the workspace while they were read: how many.
+                check: Whether nothing was done, but only shown.
+                entries: What was done about which path. What is the same already is not listed.
+                has_conflicts: Present if it cannot be done as it is: there are conflicts.
+                summary: How many paths there are of each kind.
+                target_path: The directory of this host.
+                undo: Whether this took a pull back.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.PulledChanges = await self._call("workspace_sync_pull", {"workspace_id": workspace_id, "target_path": target_path, "paths": paths, "on_conflict": on_conflict, "check": check, "undo": undo})
+        return response
+
     async def status_workspace(self, workspace_id: str) -> results.Workspace:
         """Show what a workspace is doing
 
@@ -2504,6 +2583,10 @@ class WorkspaceOperations:
         """Copy files into a started workspace: see `Pyro.push_workspace_sync`."""
         return self._pyro.push_workspace_sync(self.id, source_path, dest=dest, exclude=exclude, exclude_from=exclude_from, git_ignored=git_ignored, unreadable=unreadable)
 
+    def pull_sync(self, *, target_path: str | os.PathLike[str] | None = None, paths: list[str] = [], on_conflict: str = "fail", check: bool = False, undo: bool = False) -> results.PulledChanges:
+        """Bring what was changed in a started workspace into a directory of this host: see `Pyro.pull_workspace_sync`."""
+        return self._pyro.pull_workspace_sync(self.id, target_path=target_path, paths=paths, on_conflict=on_conflict, check=check, undo=undo)
+
     def status(self) -> results.Workspace:
         """Show what a workspace is doing: see `Pyro.status_workspace`."""
         return self._pyro.status_workspace(self.id)
@@ -2566,6 +2649,10 @@ class AsyncWorkspaceOperations:
     async def push_sync(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace: see `Pyro.push_workspace_sync`."""
         return await self._pyro.push_workspace_sync(self.id, source_path, dest=dest, exclude=exclude, exclude_from=exclude_from, git_ignored=git_ignored, unreadable=unreadable)
+
+    async def pull_sync(self, *, target_path: str | os.PathLike[str] | None = None, paths: list[str] = [], on_conflict: str = "fail", check: bool = False, undo: bool = False) -> results.PulledChanges:
+        """Bring what was changed in a started workspace into a directory of this host: see `Pyro.pull_workspace_sync`."""
+        return await self._pyro.pull_workspace_sync(self.id, target_path=target_path, paths=paths, on_conflict=on_conflict, check=check, undo=undo)
 
     async def status(self) -> results.Workspace:
         """Show what a workspace is doing: see `Pyro.status_workspace`."""

@@ -808,6 +808,44 @@ class Pruned(TypedDict):
     """Names of the removed directories, sorted."""
 
 
+class PullEntry(TypedDict):
+    """What is done about a path."""
+
+    action: str
+    """`add`, `modify`, `delete`, `merge`, `mark`, `keep`, `skip` or `conflict`."""
+
+    path: str
+    """The path below the directory."""
+
+    reason: str | None
+    """Why, if it is not obvious."""
+
+
+class PullSummary(TypedDict):
+    """How many paths there are of each kind."""
+
+    added: int
+    """Those that are new in the directory."""
+
+    conflicts: int
+    """Those that both have changed."""
+
+    deleted: int
+    """Those that are gone."""
+
+    kept: int
+    """Those that stay as they are."""
+
+    merged: int
+    """Texts that were merged, with or without marks."""
+
+    modified: int
+    """Those that are different."""
+
+    skipped: int
+    """Those that are not taken over: devices, and what must be named."""
+
+
 class _PulledAlways(TypedDict):
     """An installed environment. These keys are always there."""
 
@@ -874,6 +912,41 @@ class Pulled(_PulledAlways, total=False):
 
     install_manifest: str | None
     """The record of its installation, if it is installed."""
+
+
+class _PulledChangesAlways(TypedDict):
+    """What was taken over. These keys are always there."""
+
+    changed: bool
+    """Whether anything in the directory was changed, or would be."""
+
+    check: bool
+    """Whether nothing was done, but only shown."""
+
+    entries: list[PullEntry]
+    """What was done about which path. What is the same already is not listed."""
+
+    summary: PullSummary
+    """How many paths there are of each kind."""
+
+    target_path: str
+    """The directory of this host."""
+
+    undo: bool
+    """Whether this took a pull back."""
+
+    workspace_id: str
+    """The workspace."""
+
+
+class PulledChanges(_PulledChangesAlways, total=False):
+    """What was taken over."""
+
+    changed_count: int
+    """Present if files grew or shrank in the workspace while they were read: how many."""
+
+    has_conflicts: bool
+    """Present if it cannot be done as it is: there are conflicts."""
 
 
 class Pushed(TypedDict):

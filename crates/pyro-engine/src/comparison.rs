@@ -1,17 +1,19 @@
 //! A *comparison* of a workspace with how it began, as it comes from the guest.
 
-use std::io;
+use std::io::{self, Read};
 
 use pyro_machine::{Answer, Call, FileChange, FileState, FileType, octets};
 
 use crate::Error;
 use crate::instance::{self, Instance};
-use crate::output::Each;
+use crate::off_thread::{off_thread, pipe};
 use crate::request::WORKSPACE;
 
 /// Longer than any line of a change: two link targets and a path of 4 KiB each, which escaping may
 /// make six times as long.
 const LINE_LIMIT_BYTES: usize = 128 * 1024;
+
+const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The longest path that Linux takes; see `PATH_MAX` in limits.h.
 const PATH_LIMIT_BYTES: usize = 4096;
@@ -32,39 +34,49 @@ pub(crate) trait Changes: Send {
     fn content(&mut self, side: Side, bytes: &[u8]) -> Result<(), Error>;
 }
 
-/// Compares what is at these paths below `/workspace`, or all of it. Returns how many files changed
-/// while they were read.
-pub(crate) async fn compare(
+/// Compares what is at these paths below `/workspace`, or all of it. `changes` takes what comes on a
+/// thread where it may wait for the host's disk. Returns it, and how many files changed while they
+/// were read.
+pub(crate) async fn compare<C: Changes + 'static>(
     instance: &Instance,
     paths: Vec<String>,
     contents: bool,
-    changes: &mut dyn Changes,
-) -> Result<u64, Error> {
+    changes: C,
+) -> Result<(C, u64), Error> {
     let call = Call::Compare {
         root: WORKSPACE.into(),
         paths,
         contents,
     };
-    let mut reader = Reader {
-        contents,
-        changes,
-        count: 0,
-        line: Vec::new(),
-        left: Vec::new(),
-    };
-    let mut failure = None;
-    let mut output = Each(|bytes: &[u8]| {
-        reader.take(bytes).map_err(|error| {
-            failure = Some(error);
-            io::Error::other("refused")
-        })
+    let (mut output, mut input) = pipe().map_err(|error| Error::transfer(&error))?;
+    let reading = off_thread(move || {
+        let mut reader = Reader::new(contents, changes);
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            match input.read(&mut buffer) {
+                Ok(0) => break Ok(reader),
+                Ok(length) => reader.take(&buffer[..length])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(Error::transfer(&error)),
+            }
+        }
     });
-    let answer = instance::call(instance, &call, &[], &mut output).await;
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    match answer? {
-        Answer::Compared { changes, changed } if reader.is_complete(changes) => Ok(changed),
+    let calling = async {
+        let answer = instance::call(instance, &call, &[], &mut output).await;
+        drop(output);
+        answer
+    };
+    let (reader, answer) = tokio::join!(reading, calling);
+    let (reader, answer) = match (reader, answer) {
+        // The call could not write any more because what it wrote was refused.
+        (Err(error), Err(call)) if call.is_of_output() => return Err(error),
+        (_, Err(error)) | (Err(error), Ok(_)) => return Err(error),
+        (Ok(reader), Ok(answer)) => (reader, answer),
+    };
+    match answer {
+        Answer::Compared { changes, changed } if reader.is_complete(changes) => {
+            Ok((reader.changes, changed))
+        }
         answer => Err(unreadable(&format!("{answer:?} after {}", reader.count))),
     }
 }
@@ -74,16 +86,26 @@ fn unreadable(detail: &dyn std::fmt::Display) -> Error {
 }
 
 /// Reads what the guest sends, which may be anything.
-struct Reader<'a> {
+struct Reader<C> {
     contents: bool,
-    changes: &'a mut dyn Changes,
+    changes: C,
     count: u64,
     line: Vec<u8>,
     /// The contents that come next, and how many bytes of each; the last comes first.
     left: Vec<(Side, u64)>,
 }
 
-impl Reader<'_> {
+impl<C: Changes> Reader<C> {
+    fn new(contents: bool, changes: C) -> Self {
+        Self {
+            contents,
+            changes,
+            count: 0,
+            line: Vec::new(),
+            left: Vec::new(),
+        }
+    }
+
     fn take(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
             if let Some((side, left)) = self.left.last_mut() {
@@ -185,19 +207,12 @@ mod tests {
     fn read(stream: &str, count: u64) -> Result<(String, bool), Error> {
         let mut results = Vec::new();
         for size in [1, 2, 7, stream.len().max(1)] {
-            let mut seen = Seen::default();
-            let mut reader = Reader {
-                contents: true,
-                changes: &mut seen,
-                count: 0,
-                line: Vec::new(),
-                left: Vec::new(),
-            };
+            let mut reader = Reader::new(true, Seen::default());
             for piece in stream.as_bytes().chunks(size) {
                 reader.take(piece)?;
             }
             let complete = reader.is_complete(count);
-            results.push((String::from_utf8(seen.0).unwrap(), complete));
+            results.push((String::from_utf8(reader.changes.0).unwrap(), complete));
         }
         assert!(
             results.windows(2).all(|two| two[0] == two[1]),

@@ -426,6 +426,55 @@ impl Error {
         )
     }
 
+    /// Both sides of a pull have changed the same. `conflicts` has paths and reasons.
+    pub(crate) fn pull_conflicts(
+        id: &str,
+        target: &std::path::Path,
+        conflicts: Vec<(String, String)>,
+    ) -> Self {
+        const NAMED: usize = 20;
+        let message = format!(
+            "{} changed in workspace {id} and in {}: nothing was done",
+            match conflicts.len() {
+                1 => "1 path was".to_owned(),
+                count => format!("{count} paths were"),
+            },
+            pyro_text::line(&target.to_string_lossy())
+        );
+        let more = conflicts.len().saturating_sub(NAMED);
+        let named = conflicts.into_iter().take(NAMED);
+        let mut lines: Vec<_> = named
+            .map(|(path, reason)| format!("{}: {reason}", pyro_text::line(&path)))
+            .collect();
+        if more > 0 {
+            lines.push(format!("and {more} more"));
+        }
+        let mut error = Self::new(ErrorKind::Failed, ErrorCode::PullConflicts, message).remedy(
+            "`--check` shows the whole plan; choose with `--on-conflict markers`, `workspace` or \
+             `host`, or make the paths the same first",
+        );
+        error.cause = Some(lines.join("\n"));
+        error
+    }
+
+    /// No pull of this workspace into this directory can be taken back.
+    pub(crate) fn nothing_to_undo(id: &str, target: &std::path::Path) -> Self {
+        let target = target.to_string_lossy();
+        let message = format!(
+            "the last pull into {} was not one of workspace {id}, or was taken back",
+            pyro_text::line(&target)
+        );
+        Self::new(ErrorKind::Failed, ErrorCode::NothingToUndo, message)
+            .remedy("name the directory and the workspace of the last pull")
+    }
+
+    /// More paths differ than a pull takes.
+    pub(crate) fn pull_too_large(limit: usize) -> Self {
+        let message = format!("more than {limit} paths differ");
+        Self::new(ErrorKind::Failed, ErrorCode::DiffTooLarge, message)
+            .remedy("take over parts of them with `--path`")
+    }
+
     /// The host's side of a transfer failed.
     pub(crate) fn transfer(error: &dyn Display) -> Self {
         let message = format!("the files cannot be transferred: {error}");

@@ -36,6 +36,7 @@ pub mod operations;
 mod output;
 mod parking;
 mod permissions;
+mod pull;
 mod request;
 mod talk;
 pub mod tool;

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use pyro_archive::{Source, real_path};
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 use serde_json::Value;
 
@@ -32,6 +32,8 @@ pub struct Permissions {
     /// The directories from which files may be read, and in which new ones may be made; `None`:
     /// all that the user may read.
     pub files: Option<HostDirectories>,
+    /// Whether files there may be replaced and removed, by a pull.
+    pub pull: bool,
 }
 
 impl Default for Permissions {
@@ -39,6 +41,7 @@ impl Default for Permissions {
         Self {
             host_compat: true,
             files: None,
+            pull: true,
         }
     }
 }
@@ -90,18 +93,7 @@ impl Permissions {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let (directory, parent) = match &self.files {
-            None => {
-                let absolute = parent.canonicalize();
-                let absolute =
-                    absolute.map_err(|error| Error::unreadable_source(noun, &parent, error))?;
-                let open = rustix::fs::open(&absolute, FILE | OFlags::DIRECTORY, Mode::empty());
-                let open =
-                    open.map_err(|error| Error::unreadable_source(noun, &absolute, error.into()))?;
-                (open, absolute)
-            }
-            Some(directories) => directories.open(noun, &path_text(&parent))?,
-        };
+        let (directory, parent) = self.open_directory(noun, &path_text(&parent))?;
         let path = parent.join(&name);
         let in_git = path.components().any(|part| is_git(part.as_os_str()));
         if self.files.is_some() && in_git {
@@ -114,6 +106,31 @@ impl Permissions {
             name,
             path,
         })
+    }
+
+    /// Opens a directory of the host in which a request wants something to be made or changed. Its
+    /// path without links comes with it.
+    pub(crate) fn open_directory(
+        &self,
+        noun: &'static str,
+        path: &str,
+    ) -> Result<(OwnedFd, PathBuf), Error> {
+        check_written(noun, path)?;
+        let meant = host_path(path);
+        let failed = |error: std::io::Error| Error::unreadable_source(noun, &meant, error);
+        let (open, path) = match &self.files {
+            None => {
+                let absolute = meant.canonicalize().map_err(failed)?;
+                let open = rustix::fs::open(&absolute, FILE, Mode::empty());
+                (open.map_err(|error| failed(error.into()))?, absolute)
+            }
+            Some(directories) => directories.open(noun, path)?,
+        };
+        let stat = rustix::fs::fstat(&open).map_err(|error| failed(error.into()))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            return Err(failed(std::io::ErrorKind::NotADirectory.into()));
+        }
+        Ok((open, path))
     }
 
     /// Opens a file of the host that a request names, to be read without unpacking.
@@ -469,7 +486,7 @@ mod tests {
     fn who_may_not_have_the_host_is_told_so() {
         let permissions = Permissions {
             host_compat: false,
-            files: None,
+            ..Permissions::default()
         };
         let asks = json!({"allow_host_compat": true});
         let error = permissions.check(&asks).unwrap_err();

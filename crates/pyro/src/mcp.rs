@@ -70,6 +70,15 @@ fn serve() -> Command {
                 ),
         )
         .arg(
+            Arg::new("allow-pull")
+                .long("allow-pull")
+                .action(ArgAction::SetTrue)
+                .help(
+                    "Let agents change and remove files in these directories \
+                     (`workspace_sync_pull`); without it they only see what would be done",
+                ),
+        )
+        .arg(
             Arg::new("transport")
                 .long("transport")
                 .value_name("TRANSPORT")
@@ -204,6 +213,7 @@ fn permissions(matches: &ArgMatches) -> Result<Permissions, Failure> {
     Ok(Permissions {
         host_compat: matches.get_flag("allow-host-compat"),
         files: Some(HostDirectories::open_all(directories)?.with_home(home)),
+        pull: matches.get_flag("allow-pull"),
     })
 }
 

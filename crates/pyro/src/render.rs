@@ -23,6 +23,7 @@ mod diff;
 mod files;
 mod instances;
 mod parts;
+mod pull;
 mod snapshots;
 mod tour;
 
@@ -79,6 +80,7 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
                 files::renderer,
                 snapshots::renderer,
                 diff::renderer,
+                pull::renderer,
             ];
             return further.iter().find_map(|renderer| renderer(name));
         }

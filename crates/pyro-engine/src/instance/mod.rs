@@ -31,6 +31,7 @@ pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State, VmRecord};
 pub(crate) use snapshots::{BASELINE, Snapshot};
 pub(crate) use start::{Description, NewInstance, create, start};
 pub(crate) use supervisor::supervise;
+pub(crate) use time::now;
 
 /// Parses a line as a supervisor does, and as its client does.
 #[cfg(feature = "fuzzing")]

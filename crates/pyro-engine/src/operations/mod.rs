@@ -31,6 +31,7 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<workspace::Update>(),
     Entry::of::<workspace::Exec>(),
     Entry::of::<workspace::SyncPush>(),
+    Entry::of::<workspace::SyncPull>(),
     Entry::of::<workspace::Status>(),
     Entry::of::<workspace::Stop>(),
     Entry::of::<workspace::Start>(),

@@ -1,10 +1,8 @@
 //! What was changed in a workspace: `workspace diff`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,6 +13,7 @@ use crate::clones::count;
 use crate::context::TestContext;
 use crate::instances::Instance;
 use crate::mcp_client::{Client, Era};
+use crate::trees::{copy, tree};
 
 const NONE: &[&str] = &[];
 
@@ -43,48 +42,6 @@ fn apply(directory: &Path, patch: &[u8]) {
         .unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
-}
-
-/// What git knows of a tree: the files and links in it, with their contents and whether they may be
-/// executed.
-fn tree(directory: &Path) -> BTreeMap<Vec<u8>, (char, Vec<u8>)> {
-    let mut found = BTreeMap::new();
-    let mut left = vec![directory.to_owned()];
-    while let Some(path) = left.pop() {
-        for entry in fs::read_dir(path).unwrap().flatten() {
-            let path = entry.path();
-            let stat = entry.metadata().unwrap();
-            let what = if stat.is_dir() {
-                left.push(path);
-                continue;
-            } else if stat.is_symlink() {
-                (
-                    'l',
-                    fs::read_link(&path)
-                        .unwrap()
-                        .as_os_str()
-                        .as_bytes()
-                        .to_vec(),
-                )
-            } else if stat.mode() & 0o100 == 0 {
-                ('-', fs::read(&path).unwrap())
-            } else {
-                ('x', fs::read(&path).unwrap())
-            };
-            let path = path.strip_prefix(directory).unwrap();
-            found.insert(path.as_os_str().as_bytes().to_vec(), what);
-        }
-    }
-    found
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp")
-        .args(["-a", "--"])
-        .arg(from)
-        .arg(to)
-        .status();
-    assert!(status.unwrap().success());
 }
 
 /// A directory with something for each change.

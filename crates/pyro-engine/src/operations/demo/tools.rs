@@ -244,6 +244,7 @@ impl<'a> Tools<'a> {
             permissions: Permissions {
                 host_compat: false,
                 files: Some(HostDirectories::default()),
+                pull: false,
             },
             ..Context::default()
         };

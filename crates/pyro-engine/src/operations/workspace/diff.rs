@@ -9,7 +9,7 @@ use pyro_machine::{FileChange, FileState, FileType, octets};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::file::{artifact_type, place};
+use super::file::{artifact_type, places};
 use crate::comparison::{Changes, Side, compare};
 use crate::instance::InstanceKind;
 use crate::off_thread::off_thread;
@@ -121,17 +121,12 @@ impl Operation for Diff {
     type Output = WorkspaceDiff;
 
     async fn run(self, engine: &Engine, _context: &mut Context) -> Result<WorkspaceDiff, Error> {
-        let paths = self.paths.iter().map(|path| Ok(place(path)?.1.path));
-        let mut paths = paths.collect::<Result<Vec<_>, Error>>()?;
-        if paths.iter().any(String::is_empty) {
-            // One of them is the workspace itself.
-            paths.clear();
-        }
+        let paths = places(&self.paths)?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_diff")?;
-        let mut collected = Collected::default();
-        let changed_count = compare(&found, paths, !self.name_only, &mut collected).await?;
         let with_patch = !self.name_only;
+        let collected = Collected::default();
+        let (collected, changed_count) = compare(&found, paths, with_patch, collected).await?;
         off_thread(move || Ok(collected.into_diff(self.workspace_id, with_patch, changed_count)))
             .await
     }

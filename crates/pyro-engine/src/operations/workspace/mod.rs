@@ -16,6 +16,7 @@ pub mod snapshot;
 mod start;
 mod status;
 mod stop;
+mod sync_pull;
 mod sync_push;
 mod update;
 
@@ -31,5 +32,6 @@ pub use reset::{Reset, ResetWorkspace, Restored};
 pub use start::Start;
 pub use status::{LastCommand, Seed, Status, Workspace};
 pub use stop::Stop;
+pub use sync_pull::{PullEntry, PullSummary, PulledChanges, SyncPull};
 pub use sync_push::{Pushed, Sync, SyncPush};
 pub use update::Update;

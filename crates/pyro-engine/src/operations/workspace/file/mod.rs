@@ -24,6 +24,17 @@ pub(super) fn place(path: &str) -> Result<(String, FilePath), Error> {
     Ok((absolute, file))
 }
 
+/// Returns paths below `/workspace`, for the guest; none if one of them is the workspace itself, which
+/// means the same.
+pub(super) fn places(paths: &[String]) -> Result<Vec<String>, Error> {
+    let relative = paths.iter().map(|path| Ok(place(path)?.1.path));
+    let relative = relative.collect::<Result<Vec<_>, Error>>()?;
+    if relative.iter().any(String::is_empty) {
+        return Ok(Vec::new());
+    }
+    Ok(relative)
+}
+
 /// Returns what results call a type of file.
 pub(super) fn artifact_type(file_type: FileType) -> &'static str {
     match file_type {

@@ -1,0 +1,50 @@
+//! Trees of files on the host.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+/// What git knows of a tree: the files and links in it, with their contents and whether they may be
+/// executed.
+pub(crate) fn tree(directory: &Path) -> BTreeMap<Vec<u8>, (char, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    let mut left = vec![directory.to_owned()];
+    while let Some(path) = left.pop() {
+        for entry in fs::read_dir(path).unwrap().flatten() {
+            let path = entry.path();
+            let stat = entry.metadata().unwrap();
+            let what = if stat.is_dir() {
+                left.push(path);
+                continue;
+            } else if stat.is_symlink() {
+                (
+                    'l',
+                    fs::read_link(&path)
+                        .unwrap()
+                        .as_os_str()
+                        .as_bytes()
+                        .to_vec(),
+                )
+            } else if stat.mode() & 0o100 == 0 {
+                ('-', fs::read(&path).unwrap())
+            } else {
+                ('x', fs::read(&path).unwrap())
+            };
+            let path = path.strip_prefix(directory).unwrap();
+            found.insert(path.as_os_str().as_bytes().to_vec(), what);
+        }
+    }
+    found
+}
+
+pub(crate) fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp")
+        .args(["-a", "--"])
+        .arg(from)
+        .arg(to)
+        .status();
+    assert!(status.unwrap().success());
+}
