@@ -48,8 +48,8 @@ pub use phases::Phase;
 pub use process::{inherit_nothing, pass_nothing_on};
 pub use pyro_protocol::octets;
 pub use pyro_protocol::{
-    Answer, Call, FileChange, FileEntry, FilePath, FileState, FileType, PACKED_NAME, Refusal,
-    RefusalReason,
+    Answer, Call, FileChange, FileEdit, FileEntry, FilePath, FileState, FileType, PACKED_NAME,
+    Refusal, RefusalReason,
 };
 pub use spec::MachineSpec;
 pub use vmm::qemu::{

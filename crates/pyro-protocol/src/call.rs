@@ -88,6 +88,24 @@ pub enum Call {
         /// Whether the contents of files are sent that differ.
         contents: bool,
     },
+    /// Reads what is at some paths: the output is one [`FileChange`] for each, with nothing old,
+    /// and the contents of the files. [`Answer::Compared`] is the answer. No symbolic link is
+    /// followed.
+    ReadFiles {
+        /// The absolute path of the directory that they are in.
+        root: String,
+        /// The paths below it.
+        paths: Vec<String>,
+    },
+    /// Changes files, all of them or none. The input is one line of JSON for each, a [`FileEdit`],
+    /// followed by the new content if it is a file; removals come first. [`Answer::Edited`] is the
+    /// answer: then they are on the disk.
+    EditFiles {
+        /// The absolute path of the directory that they are in.
+        root: String,
+        /// How many edits there are: fewer are incomplete.
+        edits: u64,
+    },
 }
 
 impl Call {
@@ -101,7 +119,11 @@ impl Call {
                 | (Self::ReadFile { .. }, Answer::FileRead { .. })
                 | (Self::WriteFile { .. }, Answer::FileWritten { .. })
                 | (Self::Pack { .. }, Answer::Packed { .. })
-                | (Self::Compare { .. }, Answer::Compared { .. })
+                | (
+                    Self::Compare { .. } | Self::ReadFiles { .. },
+                    Answer::Compared { .. }
+                )
+                | (Self::EditFiles { .. }, Answer::Edited)
         )
     }
 }
@@ -189,6 +211,24 @@ pub struct FileChange {
     pub same_content: bool,
 }
 
+/// An edit of one path, if what is there is still what it was when the edit was made.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FileEdit {
+    /// The path below the directory.
+    pub path: String,
+    /// What is there, if anything is. Its size and time do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<FileState>,
+    /// The SHA-256 of what it holds, in lower-case hexadecimal, if it is a regular file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_sha256: Option<String>,
+    /// What it becomes: a regular file, whose content of `size` bytes follows, or a symbolic link.
+    /// Nothing is a removal; directories that are empty then are removed, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<FileState>,
+}
+
 /// What an entry of a directory is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -245,6 +285,8 @@ pub enum Answer {
         /// Files whose size changed while they were read: cut, or filled with zeros.
         changed: u64,
     },
+    /// All edits were made.
+    Edited,
     /// All differences were sent.
     Compared {
         /// How many.

@@ -26,8 +26,8 @@ mod message;
 pub mod octets;
 
 pub use call::{
-    Answer, Call, Exec, Exit, FileChange, FileEntry, FilePath, FileState, FileType, PACKED_NAME,
-    REFUSAL_CHARACTERS, Refusal, RefusalReason,
+    Answer, Call, Exec, Exit, FileChange, FileEdit, FileEntry, FilePath, FileState, FileType,
+    PACKED_NAME, REFUSAL_CHARACTERS, Refusal, RefusalReason,
 };
 pub use frame::{Credit, Decoder, Error, Frame, FrameKind, HEADER_BYTES, MAX_PAYLOAD_BYTES};
 pub use message::{Clocks, Disk, GuestMessage, HostMessage, Network, Tick};

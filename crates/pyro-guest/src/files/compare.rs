@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use super::list::{joined, names, state};
 use super::{open, open_root};
+use crate::directories;
 use crate::layers::Layers;
 use crate::streams::task::{Outcome, Pipes};
 
@@ -84,18 +85,51 @@ pub(crate) fn compare(
             .map(|path| octets::decode(path).into_owned())
             .collect(),
         contents: wanted.contents,
-        output: BufWriter::with_capacity(BUFFER, pipes.output),
+        output: Output::new(pipes),
         buffers: [vec![0; BUFFER], vec![0; BUFFER]],
-        changes: 0,
-        changed: 0,
     };
     walk.all(is_merged)
-        .and_then(|()| walk.output.flush())
-        .map_err(failed)?;
-    Ok(Answer::Compared {
-        changes: walk.changes,
-        changed: walk.changed,
-    })
+        .and_then(|()| walk.output.end())
+        .map_err(failed)
+}
+
+/// Writes a line for each path, and what the files hold.
+pub(crate) fn read_all(root: &Path, top: &str, paths: &[String], pipes: Pipes) -> Outcome {
+    let failed = |path: &str, error: io::Error| {
+        let message = format!("{path}: {error}");
+        Refusal::new(RefusalReason::FileFailed, message)
+    };
+    let top = FilePath {
+        root: top.to_owned(),
+        path: String::new(),
+    };
+    let base = open_root(root, &top)?;
+    let mut output = Output::new(pipes);
+    for path in paths {
+        let bytes = octets::decode(path);
+        let (parent, name) = directories::split(&bytes);
+        let directory = match directories::open(&base, parent) {
+            Ok(directory) => Some(directory),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => None,
+            Err(error) => return Err(failed(path, error.into())),
+        };
+        let look = directory.as_ref().map(|directory| state(directory, name));
+        let new = look
+            .transpose()
+            .map_err(|error| failed(path, error))?
+            .flatten();
+        let change = FileChange {
+            path: path.clone(),
+            old: None,
+            new,
+            same_content: false,
+        };
+        let sides = [(None, None), (directory.as_ref(), change.new.as_ref())];
+        output
+            .write(&change, name, sides, true)
+            .map_err(|error| failed(path, error))?;
+    }
+    output.end().map_err(|error| failed("the output", error))
 }
 
 /// Whether a directory of a written layer is merged with the one below it.
@@ -113,8 +147,13 @@ struct Walk {
     written: Vec<OwnedFd>,
     paths: Vec<Vec<u8>>,
     contents: bool,
-    output: BufWriter<File>,
+    output: Output,
     buffers: [Vec<u8>; 2],
+}
+
+/// Where changes are written.
+struct Output {
+    writer: BufWriter<File>,
     changes: u64,
     changed: u64,
 }
@@ -209,24 +248,18 @@ impl Walk {
             same_content = self.same_content(both, name)?;
         }
         if !same(old.as_ref(), new.as_ref(), same_content) {
-            self.changes += 1;
             let change = FileChange {
                 path: octets::encode(path).into_owned(),
                 old,
                 new,
                 same_content,
             };
-            serde_json::to_writer(&mut self.output, &change)?;
-            self.output.write_all(b"\n")?;
-            if self.contents && !same_content {
-                for (side, state) in [(&both.old, &change.old), (&both.new, &change.new)] {
-                    if let (Some(side), Some(state)) = (side, state)
-                        && state.file_type == FileType::File
-                    {
-                        self.content(side, name, state.size)?;
-                    }
-                }
-            }
+            let sides = [
+                (both.old.as_ref(), change.old.as_ref()),
+                (both.new.as_ref(), change.new.as_ref()),
+            ];
+            let with_contents = self.contents && !same_content;
+            self.output.write(&change, name, sides, with_contents)?;
         }
         Ok((directories != [false, false]).then_some(directories == [true, true]))
     }
@@ -252,19 +285,60 @@ impl Walk {
             }
         }
     }
+}
+
+impl Output {
+    fn new(pipes: Pipes) -> Self {
+        Self {
+            writer: BufWriter::with_capacity(BUFFER, pipes.output),
+            changes: 0,
+            changed: 0,
+        }
+    }
+
+    /// Writes the line of a change, and the contents of its files if they are wanted: `sides` has
+    /// the directories that they are in.
+    fn write(
+        &mut self,
+        change: &FileChange,
+        name: &[u8],
+        sides: [(Option<&OwnedFd>, Option<&FileState>); 2],
+        with_contents: bool,
+    ) -> io::Result<()> {
+        self.changes += 1;
+        serde_json::to_writer(&mut self.writer, change)?;
+        self.writer.write_all(b"\n")?;
+        for side in sides {
+            if let (Some(directory), Some(state)) = side
+                && state.file_type == FileType::File
+                && with_contents
+            {
+                self.content(directory, name, state.size)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<Answer> {
+        self.writer.flush()?;
+        Ok(Answer::Compared {
+            changes: self.changes,
+            changed: self.changed,
+        })
+    }
 
     /// Sends a file: as many bytes as its line says, whatever has become of it.
     fn content(&mut self, directory: &OwnedFd, name: &[u8], size: u64) -> io::Result<()> {
         let mut sent = 0;
         if let Ok(file) = open(directory, name, OFlags::RDONLY | OFlags::NOFOLLOW) {
             let mut file = File::from(file);
-            sent = io::copy(&mut (&mut file).take(size), &mut self.output)?;
+            sent = io::copy(&mut (&mut file).take(size), &mut self.writer)?;
             if sent == size && file.read(&mut [0])? > 0 {
                 self.changed += 1;
             }
         }
         self.changed += u64::from(sent < size);
-        io::copy(&mut io::repeat(0).take(size - sent), &mut self.output)?;
+        io::copy(&mut io::repeat(0).take(size - sent), &mut self.writer)?;
         Ok(())
     }
 }

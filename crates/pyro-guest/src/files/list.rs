@@ -67,7 +67,7 @@ fn list_directory(
 }
 
 /// Returns the names in a directory, sorted.
-pub(super) fn names(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
+pub(crate) fn names(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory)? {
         let name = entry?.file_name().to_bytes().to_vec();
@@ -101,7 +101,7 @@ fn entry(directory: impl AsFd, name: &[u8], path: &[u8]) -> io::Result<Option<Fi
 }
 
 /// Describes what the name in a directory stands for; `None` if it is gone.
-pub(super) fn state(directory: impl AsFd, name: &[u8]) -> io::Result<Option<FileState>> {
+pub(crate) fn state(directory: impl AsFd, name: &[u8]) -> io::Result<Option<FileState>> {
     let stat = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
         Err(Errno::NOENT) => return Ok(None),

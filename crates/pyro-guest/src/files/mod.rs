@@ -16,11 +16,11 @@ use pyro_protocol::{FilePath, Refusal, RefusalReason, octets};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-pub(crate) use compare::{Comparison, compare};
-pub(crate) use list::list;
+pub(crate) use compare::{Comparison, compare, read_all};
+pub(crate) use list::{list, names, state};
 pub(crate) use pack::pack;
 pub(crate) use read::read;
-pub(crate) use write::{New, write};
+pub(crate) use write::{New, digest, write};
 
 /// Opens the file at a path, without waiting for the other end of a pipe or terminal.
 fn open(base: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {

@@ -162,7 +162,7 @@ fn check(
     }
 }
 
-fn digest(parent: impl AsFd, name: &[u8]) -> io::Result<String> {
+pub(crate) fn digest(parent: impl AsFd, name: &[u8]) -> io::Result<String> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?);
     let mut hasher = Sha256::new();

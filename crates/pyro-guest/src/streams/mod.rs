@@ -129,6 +129,14 @@ impl Streams {
                 files::write(&root, &file, &new, pipes)
             }),
             Call::Pack { file } => simple(move |pipes| files::pack(&root, &file, pipes)),
+            Call::ReadFiles { root: top, paths } => {
+                simple(move |pipes| files::read_all(&root, &top, &paths, pipes))
+            }
+            Call::EditFiles { root: top, edits } => {
+                // It may change another shell, or what the waiting one has read.
+                self.drop_prestarted();
+                simple(move |pipes| unpack::edit(&root, &top, edits, pipes))
+            }
             Call::Compare {
                 root: top,
                 paths,

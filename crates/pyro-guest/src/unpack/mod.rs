@@ -11,6 +11,7 @@
 //! and nothing outside of the destination's file system is touched.
 
 mod archive;
+mod edits;
 mod holes;
 mod place;
 mod plan;
@@ -27,6 +28,7 @@ use pyro_protocol::{Answer, Refusal, RefusalReason};
 use crate::error::Error;
 use crate::streams::task::{Done, Pipes};
 use archive::Totals;
+pub(crate) use edits::edit;
 use plan::Plan;
 use staging::{Staging, StagingRoot};
 use step::Step;

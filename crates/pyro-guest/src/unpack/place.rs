@@ -124,10 +124,17 @@ fn place_entry(
     entry: &Entry,
 ) -> Result<(), Errno> {
     let (parent, name) = entry.split();
-    let parent = parents.open(parent)?;
-    if entry.is_directory() {
-        return directories::make(parent, name, Mode::RWXU);
+    match entry.kind {
+        EntryKind::Removed => return remove(parents, entry),
+        EntryKind::Parent => {
+            return directories::make(parents.open(parent)?, name, Mode::from_raw_mode(0o755));
+        }
+        EntryKind::Directory { .. } => {
+            return directories::make(parents.open(parent)?, name, Mode::RWXU);
+        }
+        EntryKind::Staged => {}
     }
+    let parent = parents.open(parent)?;
     let (drawer, staged) = match drawers.find(number, false) {
         Ok((drawer, staged)) => (drawer, staged),
         // Agents of earlier versions staged all files in one directory.
@@ -142,6 +149,28 @@ fn place_entry(
             Ok(())
         }
         moved => moved,
+    }
+}
+
+/// Removes a file, and the directories that are empty then. Repeated after an interruption, it finds
+/// nothing, or what has come into its place.
+fn remove(parents: &mut Directories, entry: &Entry) -> Result<(), Errno> {
+    let (mut parent, mut name) = entry.split();
+    let mut flags = AtFlags::empty();
+    loop {
+        let removed = parents
+            .open(parent)
+            .and_then(|parent| rustix::fs::unlinkat(parent, name, flags));
+        match removed {
+            Ok(()) => {}
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::ISDIR | Errno::NOTEMPTY) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        if parent.is_empty() {
+            return Ok(());
+        }
+        (parent, name) = directories::split(parent);
+        flags = AtFlags::REMOVEDIR;
     }
 }
 

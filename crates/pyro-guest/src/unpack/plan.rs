@@ -32,6 +32,10 @@ pub(super) enum EntryKind {
     Directory { mode: u32, modified: Timespec },
     /// Any other kind of file; renamed as it is.
     Staged,
+    /// A directory that is made if it is missing, and stays as it is otherwise.
+    Parent,
+    /// A file that is removed, and each directory that is empty then.
+    Removed,
 }
 
 impl Entry {
@@ -61,6 +65,8 @@ impl Plan {
                     format!("{mode} {} {} ", modified.tv_sec, modified.tv_nsec)
                 }
                 EntryKind::Staged => "- ".to_owned(),
+                EntryKind::Parent => "p ".to_owned(),
+                EntryKind::Removed => "x ".to_owned(),
             };
             bytes.extend_from_slice(fields.as_bytes());
             bytes.extend_from_slice(&entry.path);
@@ -82,8 +88,16 @@ impl Plan {
 }
 
 fn parse_entry(record: &[u8]) -> Option<Entry> {
-    let (kind, path) = if let Some(path) = record.strip_prefix(b"- ") {
-        (EntryKind::Staged, path)
+    let plain = [
+        (&b"- "[..], EntryKind::Staged),
+        (b"p ", EntryKind::Parent),
+        (b"x ", EntryKind::Removed),
+    ];
+    let plain = plain
+        .into_iter()
+        .find_map(|(prefix, kind)| Some((kind, record.strip_prefix(prefix)?)));
+    let (kind, path) = if let Some(plain) = plain {
+        plain
     } else {
         let mut fields = record.splitn(4, |&byte| byte == b' ');
         let mut number = || {
