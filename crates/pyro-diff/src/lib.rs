@@ -1,15 +1,26 @@
 //! A *patch* is the text that `git diff --binary` prints, and `git apply` reads. It is written here
-//! from both sides of each change; where they come from is the caller's business.
+//! from both sides of each change, and read and applied; where contents come from and go to is the
+//! caller's business.
 //!
-//! Paths are taken as they are. Whoever takes them from a guest checks them first.
+//! [`append`] takes paths as they are: whoever takes them from a guest checks them first. [`parse`]
+//! trusts nothing.
 
+mod apply;
 mod binary;
+mod delta;
+mod error;
+mod id;
 mod name;
+mod parse;
+mod patch;
 mod text;
 
-use std::fmt::Write as _;
+pub use apply::{Applied, Moved, Present, REFUSALS, apply};
+pub use error::{ApplyError, HunkRefusal, Misfit, ParseError, Problem, Reason, Refusal};
+pub use parse::{ParseOptions, parse};
+pub use patch::{Action, FilePatch, Patch};
 
-use sha1::{Digest, Sha1};
+use std::fmt::Write as _;
 
 /// Bytes of a file beyond which it is not compared by lines: it is in the patch as binary.
 pub const TEXT_LIMIT: usize = 16 * 1024 * 1024;
@@ -79,7 +90,7 @@ pub fn append(output: &mut Vec<u8>, path: &[u8], old: Option<&Side>, new: Option
     }
     let only_mode = old.is_some() && new.is_some() && old_content == new_content;
     if !only_mode {
-        _ = writeln!(header, "index {}..{}{kept_mode}", blob(old), blob(new));
+        _ = writeln!(header, "index {}..{}{kept_mode}", id::of(old), id::of(new));
     }
     output.extend(header.as_bytes());
     // An empty file that appears or goes has no hunk.
@@ -99,18 +110,4 @@ pub fn append(output: &mut Vec<u8>, path: &[u8], old: Option<&Side>, new: Option
 /// one later is binary here, which `git apply` reads as well.
 pub fn is_text(content: &[u8]) -> bool {
     content.len() <= TEXT_LIMIT && !content.contains(&0)
-}
-
-/// The id that git gives a content.
-fn blob(side: Option<&Side>) -> String {
-    let mut hash = Sha1::new();
-    let Some(side) = side else {
-        return "0".repeat(40);
-    };
-    hash.update(format!("blob {}\0", side.content.len()));
-    hash.update(&side.content);
-    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
-        _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

@@ -41,3 +41,41 @@ pub(crate) fn append_line(output: &mut Vec<u8>, word: &[u8], prefix: &[u8], path
     }
     output.push(b'\n');
 }
+
+/// The name in quotes at the beginning of a text, and what comes after it.
+pub(crate) fn unquoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut rest = text.strip_prefix(b"\"")?;
+    let mut name = Vec::new();
+    loop {
+        let (&byte, after) = rest.split_first()?;
+        rest = after;
+        match byte {
+            b'"' => return Some((name, rest)),
+            b'\n' => return None,
+            b'\\' => {
+                let (&escape, after) = rest.split_first()?;
+                rest = after;
+                name.push(match escape {
+                    b'a' => 0x07,
+                    b'b' => 0x08,
+                    b't' => b'\t',
+                    b'n' => b'\n',
+                    b'v' => 0x0b,
+                    b'f' => 0x0c,
+                    b'r' => b'\r',
+                    b'"' | b'\\' => escape,
+                    b'0'..=b'3' => {
+                        let digits = [escape, *rest.first()?, *rest.get(1)?];
+                        rest = &rest[2..];
+                        digits.iter().try_fold(0_u8, |value, digit| match digit {
+                            b'0'..=b'7' => Some((value << 3) | (digit - b'0')),
+                            _ => None,
+                        })?
+                    }
+                    _ => return None,
+                });
+            }
+            _ => name.push(byte),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A *delta* makes a content from another: it copies ranges of it, and has the bytes between them.
+
+/// Makes the new content, of at most so many bytes.
+pub(crate) fn apply(base: &[u8], delta: &[u8], limit: usize) -> Result<Vec<u8>, Failure> {
+    let mut rest = delta;
+    let (Some(base_size), Some(size)) = (number(&mut rest), number(&mut rest)) else {
+        return Err(Failure::Damaged("the delta is cut"));
+    };
+    if base_size != base.len() {
+        return Err(Failure::OtherBase);
+    }
+    if size > limit {
+        return Err(Failure::TooLarge);
+    }
+    // Not reserved: the size is only a claim, and a few bytes can copy much.
+    let mut content = Vec::new();
+    while let Some(operation) = byte(&mut rest) {
+        let piece = match operation {
+            0 => return Err(Failure::Damaged("the delta has an unknown operation")),
+            1..=127 => {
+                let length = usize::from(operation);
+                let piece = rest.get(..length);
+                rest = rest.get(length..).unwrap_or_default();
+                piece
+            }
+            128.. => copied(operation, &mut rest)
+                .and_then(|(start, length)| base.get(start..start.checked_add(length)?)),
+        };
+        let piece = piece.ok_or(Failure::Damaged("the delta points outside"))?;
+        if piece.len() > size - content.len() {
+            return Err(Failure::Damaged("the delta makes more than it says"));
+        }
+        content.extend(piece);
+    }
+    if content.len() < size {
+        return Err(Failure::Damaged("the delta makes less than it says"));
+    }
+    Ok(content)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    OtherBase,
+    TooLarge,
+    Damaged(&'static str),
+}
+
+/// The range of the base that an operation copies. Its bits say which bytes of both numbers follow.
+fn copied(operation: u8, rest: &mut &[u8]) -> Option<(usize, usize)> {
+    let mut numbers = [0_usize; 2];
+    for bit in 0..7 {
+        if operation & (1 << bit) != 0 {
+            let (number, shift) = if bit < 4 { (0, bit) } else { (1, bit - 4) };
+            numbers[number] |= usize::from(byte(rest)?) << (8 * shift);
+        }
+    }
+    let length = if numbers[1] == 0 { 0x10000 } else { numbers[1] };
+    Some((numbers[0], length))
+}
+
+fn number(rest: &mut &[u8]) -> Option<usize> {
+    let mut value = 0_usize;
+    for shift in (0..usize::BITS - 7).step_by(7) {
+        let byte = byte(rest)?;
+        value |= usize::from(byte & 127) << shift;
+        if byte < 128 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn byte(rest: &mut &[u8]) -> Option<u8> {
+    let (&first, after) = rest.split_first()?;
+    *rest = after;
+    Some(first)
+}

@@ -1,0 +1,37 @@
+//! An *id* is what git calls a content by: a sum of it, in hexadecimal.
+
+use std::fmt::Write as _;
+
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use crate::Side;
+
+/// The id of one side of a change; zeros if it does not exist.
+pub(crate) fn of(side: Option<&Side>) -> String {
+    side.map_or_else(|| "0".repeat(40), |side| hexadecimal::<Sha1>(&side.content))
+}
+
+/// Whether a full id is that of a content. Longer ones are of a repository that has SHA-256.
+pub(crate) fn is_of(id: &[u8], content: &[u8]) -> bool {
+    let found = match id.len() {
+        64 => hexadecimal::<Sha256>(content),
+        _ => hexadecimal::<Sha1>(content),
+    };
+    id.eq_ignore_ascii_case(found.as_bytes())
+}
+
+/// Whether a full id says that there is no content.
+pub(crate) fn is_nothing(id: &[u8]) -> bool {
+    id.iter().all(|digit| *digit == b'0')
+}
+
+fn hexadecimal<Sum: Digest>(content: &[u8]) -> String {
+    let mut sum = Sum::new();
+    sum.update(format!("blob {}\0", content.len()));
+    sum.update(content);
+    sum.finalize().iter().fold(String::new(), |mut hex, byte| {
+        _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
