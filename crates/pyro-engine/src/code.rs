@@ -109,6 +109,8 @@ codes! {
     OutputFailed "output_failed" "the output of a command cannot be written to where it goes"
     OutsideAllowedDirectories "outside_allowed_directories" "a file is outside of the directories that the operator allows"
     PasstMissing "passt_missing" "passt, which networks need, is not installed"
+    PatchMisfit "patch_misfit" "a patch does not fit the files that it is to change"
+    PatchUnreadable "patch_unreadable" "a patch cannot be read"
     PlatformUnsupported "platform_unsupported" "there are no machines for this platform"
     PullConflicts "pull_conflicts" "a pull finds paths that both sides have changed"
     QemuMissing "qemu_missing" "QEMU is not installed"

@@ -48,6 +48,29 @@ pub(crate) async fn compare<C: Changes + 'static>(
         paths,
         contents,
     };
+    receive(instance, &call, contents, changes).await
+}
+
+/// Reads what is at these paths below `/workspace`; each is a change with nothing old.
+pub(crate) async fn read_files<C: Changes + 'static>(
+    instance: &Instance,
+    paths: Vec<String>,
+    changes: C,
+) -> Result<C, Error> {
+    let call = Call::ReadFiles {
+        root: WORKSPACE.into(),
+        paths,
+    };
+    let (changes, _) = receive(instance, &call, true, changes).await?;
+    Ok(changes)
+}
+
+async fn receive<C: Changes + 'static>(
+    instance: &Instance,
+    call: &Call,
+    contents: bool,
+    changes: C,
+) -> Result<(C, u64), Error> {
     let (mut output, mut input) = pipe().map_err(|error| Error::transfer(&error))?;
     let reading = off_thread(move || {
         let mut reader = Reader::new(contents, changes);
@@ -62,7 +85,7 @@ pub(crate) async fn compare<C: Changes + 'static>(
         }
     });
     let calling = async {
-        let answer = instance::call(instance, &call, &[], &mut output).await;
+        let answer = instance::call(instance, call, &[], &mut output).await;
         drop(output);
         answer
     };

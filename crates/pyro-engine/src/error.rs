@@ -414,6 +414,43 @@ impl Error {
         pyro_machine::Error::Protocol { detail }.into()
     }
 
+    /// A patch is none, or says what no patch may.
+    pub(crate) fn unreadable_patch(error: &pyro_diff::ParseError) -> Self {
+        let message = format!("the patch cannot be read: {error}");
+        Self::new(ErrorKind::InvalidInput, ErrorCode::PatchUnreadable, message)
+            .remedy("make it with `git diff --binary`, or with `diff -ru`")
+    }
+
+    /// A patch does not fit the files.
+    pub(crate) fn misfitting_patch<E: std::error::Error>(error: &pyro_diff::ApplyError<E>) -> Self {
+        const NAMED: usize = 20;
+        let pyro_diff::ApplyError::Refused { refusals, more } = error else {
+            return Self::diff_too_large(0).with_message(error.to_string());
+        };
+        let count = refusals.len() + more;
+        let message = match count {
+            1 => "the patch does not fit in 1 place: nothing was changed".to_owned(),
+            count => format!("the patch does not fit in {count} places: nothing was changed"),
+        };
+        let mut lines: Vec<_> = refusals
+            .iter()
+            .take(NAMED)
+            .map(ToString::to_string)
+            .collect();
+        if count > NAMED {
+            lines.push(format!("and {} more", count - NAMED));
+        }
+        let mut error = Self::new(ErrorKind::Failed, ErrorCode::PatchMisfit, message)
+            .remedy("make the patch again from what the files hold now");
+        error.cause = Some(lines.join("\n"));
+        error
+    }
+
+    fn with_message(mut self, message: String) -> Self {
+        self.message = message;
+        self
+    }
+
     /// What differs is more than a result can have.
     pub(crate) fn diff_too_large(limit: usize) -> Self {
         let message = format!(

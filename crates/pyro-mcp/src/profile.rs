@@ -91,6 +91,7 @@ mod tests {
                 "workspace_file_list",
                 "workspace_file_read",
                 "workspace_file_write",
+                "workspace_patch_apply",
                 "workspace_reset",
                 "workspace_delete",
             ]

@@ -41,6 +41,7 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<workspace::file::List>(),
     Entry::of::<workspace::file::Read>(),
     Entry::of::<workspace::file::Write>(),
+    Entry::of::<workspace::PatchApply>(),
     Entry::of::<workspace::snapshot::Create>(),
     Entry::of::<workspace::snapshot::List>(),
     Entry::of::<workspace::snapshot::Delete>(),

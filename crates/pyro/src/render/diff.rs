@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pyro_engine::operations::workspace::{DiffEntry, WorkspaceDiff};
+use pyro_engine::operations::workspace::{AppliedPatch, DiffEntry, WorkspaceDiff};
 
-use super::parts::{Part, Rendered, View, shown};
+use super::parts::{Part, Rendered, View, shown, text};
 
 /// The widest bar of `--stat`, in characters.
 const BAR: u64 = 40;
@@ -14,12 +14,47 @@ const BAR: u64 = 40;
 /// The most entries that are named because they are not in the patch.
 const NAMED: usize = 20;
 
-/// Returns what renders the differences: the patch where results go, the rest elsewhere.
+/// Returns what renders the results of an operation on differences.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
-    (name == "workspace_diff")
-        .then_some(|view| diff(view.typed(), view.request["name_only"] == true))
+    Some(match name {
+        "workspace_diff" => |view| diff(view.typed(), view.request["name_only"] == true),
+        "workspace_patch_apply" => |view| text(applied(&view.typed())),
+        _ => return None,
+    })
 }
 
+fn applied(patch: &AppliedPatch) -> String {
+    let counts = &patch.summary;
+    let mut text = format!(
+        "[workspace-patch-apply] workspace_id={} check={} total={} added={} modified={} deleted={} \
+         execution_mode={}\n",
+        patch.workspace_id,
+        patch.check,
+        counts.total,
+        counts.added,
+        counts.modified,
+        counts.deleted,
+        patch.execution_mode
+    );
+    for entry in &patch.entries {
+        line!(text, "{:<8} {}", entry.status, shown(&entry.path));
+    }
+    for moved in &patch.moved {
+        let (lines, way) = (
+            moved.by.unsigned_abs(),
+            if moved.by < 0 { "up" } else { "down" },
+        );
+        line!(
+            text,
+            "hunk {} of {} was {lines} lines further {way}",
+            moved.hunk,
+            shown(&moved.path)
+        );
+    }
+    text
+}
+
+/// The patch where results go, the rest elsewhere.
 fn diff(diff: WorkspaceDiff, name_only: bool) -> Rendered {
     let mut footer = summary(&diff);
     let output = if !diff.changed {

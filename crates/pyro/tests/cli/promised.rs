@@ -154,6 +154,10 @@ const TOOLS: &[(&str, &str)] = &[
         "workspace_id:string! path:string! text:string=null",
     ),
     (
+        "workspace_patch_apply",
+        "workspace_id:string! patch:string=null",
+    ),
+    (
         "snapshot_create",
         "workspace_id:string! snapshot_name:string!",
     ),

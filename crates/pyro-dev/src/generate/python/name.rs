@@ -88,6 +88,7 @@ mod tests {
             ("workspace_file_list", "list_workspace_files"),
             ("workspace_patch_apply", "apply_workspace_patch"),
             ("workspace_sync_push", "push_workspace_sync"),
+            ("workspace_patch_apply", "apply_workspace_patch"),
         ] {
             assert_eq!(of(operation), method);
         }

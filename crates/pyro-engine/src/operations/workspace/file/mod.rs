@@ -6,6 +6,7 @@ mod write;
 
 pub use list::{FileListing, List, ListedFile};
 pub use read::{FileContent, Read};
+pub(crate) use write::read_content;
 pub use write::{Write, WrittenFile};
 
 use pyro_machine::{FilePath, FileType};

@@ -90,7 +90,7 @@ impl Write {
     async fn content(&self, context: &mut Context) -> Result<Vec<u8>, Error> {
         let bytes = match (&self.text, &self.text_file, &self.base64) {
             (Some(text), None, None) => octets::decode(text).into_owned(),
-            (None, Some(file), None) => read(file, context).await?,
+            (None, Some(file), None) => read_content("text_file", file, MAX_BYTES, context).await?,
             (None, None, Some(base64)) => STANDARD
                 .decode(base64)
                 .map_err(|error| Error::invalid(format!("base64 is no Base64: {error}")))?,
@@ -137,21 +137,27 @@ impl Write {
     }
 }
 
-/// Reads a file of the host, or standard input, up to one byte over the limit.
-async fn read(file: &str, context: &mut Context) -> Result<Vec<u8>, Error> {
+/// Reads a file of the host, or standard input, up to one byte over the limit. `noun` is the property
+/// that names it.
+pub(crate) async fn read_content(
+    noun: &'static str,
+    file: &str,
+    limit: u64,
+    context: &mut Context,
+) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     if file == STANDARD_INPUT {
         let Some(stdin) = &mut context.stdin else {
             return Err(Error::invalid("there is no standard input to read"));
         };
-        let read = stdin.take(MAX_BYTES + 1).read_to_end(&mut bytes).await;
+        let read = stdin.take(limit + 1).read_to_end(&mut bytes).await;
         read.map_err(|error| pyro_machine::Error::input(&error))?;
     } else {
-        let opened = context.permissions.open_file("text_file", file)?;
+        let opened = context.permissions.open_file(noun, file)?;
         opened
-            .take(MAX_BYTES + 1)
+            .take(limit + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| Error::unreadable_source("text_file", &host_path(file), error))?;
+            .map_err(|error| Error::unreadable_source(noun, &host_path(file), error))?;
     }
     Ok(bytes)
 }
