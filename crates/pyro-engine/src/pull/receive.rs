@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use pyro_diff::Merge;
 use pyro_machine::{FileChange, FileState, FileType, octets};
 use sha2::{Digest, Sha256};
 
@@ -287,14 +288,17 @@ impl Receiver {
         let (Some(first), Some(theirs), Some(ours)) = (first, theirs, ours) else {
             return Ok(None);
         };
-        let merged = merge_later(&first, &theirs, &ours);
-        if !merged.is_clean && self.on_conflict != OnConflict::Markers {
-            return Ok(None);
-        }
+        let (content, is_clean) = match pyro_diff::merge(&first, &theirs, &ours) {
+            Merge::Clean(content) => (content, true),
+            Merge::Conflicts(conflicts) if self.on_conflict == OnConflict::Markers => {
+                (conflicts.with_markers("workspace", "host"), false)
+            }
+            Merge::Conflicts(_) | Merge::NotText => return Ok(None),
+        };
         let number = self.number(Side::New);
-        fs::write(self.transaction.new_content(number), &merged.content)?;
-        let sha256 = hex(&Sha256::digest(&merged.content));
-        Ok(Some((Node::File { sha256, mode }, merged.is_clean)))
+        fs::write(self.transaction.new_content(number), &content)?;
+        let sha256 = hex(&Sha256::digest(&content));
+        Ok(Some((Node::File { sha256, mode }, is_clean)))
     }
 
     fn create(&self, side: Side) -> std::io::Result<File> {
@@ -362,15 +366,4 @@ fn with_content(node: Node, content: &str) -> Node {
 fn failed(path: &[u8], error: &std::io::Error) -> Error {
     let path = String::from_utf8_lossy(path);
     Error::transfer(&format!("{}: {error}", pyro_text::line(&path)))
-}
-
-struct Merged {
-    is_clean: bool,
-    content: Vec<u8>,
-}
-fn merge_later(_: &[u8], _: &[u8], _: &[u8]) -> Merged {
-    Merged {
-        is_clean: false,
-        content: Vec::new(),
-    }
 }

@@ -59,6 +59,7 @@ mod names;
 mod network;
 mod network_limits;
 mod parked;
+mod patches;
 mod prestarts;
 mod process;
 mod promised;
