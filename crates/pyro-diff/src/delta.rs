@@ -75,3 +75,36 @@ fn byte(rest: &mut &[u8]) -> Option<u8> {
     *rest = after;
     Some(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delta_copies_and_adds_or_is_refused() {
+        let base: Vec<u8> = (0..0x1_0010_u32).map(|at| at.to_le_bytes()[0]).collect();
+        let made = |operations: &[u8], size: &[u8], limit| {
+            apply(&base, &[b"\x90\x80\x04", size, operations].concat(), limit)
+        };
+        // Two bytes that follow, two from position 0x102, and 0x10000, for which there is a zero.
+        let pieces = b"\x02xy\x93\x02\x01\x02\x80";
+        let content = [b"xy", &base[0x102..0x104], &base[..0x10000]].concat();
+        assert_eq!(made(pieces, b"\x84\x80\x04", 1 << 20), Ok(content));
+        assert_eq!(made(pieces, b"\x84\x80\x04", 10), Err(Failure::TooLarge));
+        let largest = b"\xff\xff\xff\xff\xff\xff\xff\x7f";
+        assert_eq!(made(b"", largest, 1 << 20), Err(Failure::TooLarge));
+        assert_eq!(apply(b"x", b"\x02\x00", 9), Err(Failure::OtherBase));
+        for (operations, size, why) in [
+            (&b"\x02x"[..], b"\x02", "the delta points outside"),
+            (b"\x98\x01\x01", b"\x01", "the delta points outside"),
+            (b"\x94\x01\x11", b"\x11", "the delta points outside"),
+            (b"\x91", b"\x01", "the delta points outside"),
+            (b"\x02xy", b"\x01", "the delta makes more than it says"),
+            (b"\x01x", b"\x02", "the delta makes less than it says"),
+            (b"\x00", b"\x02", "the delta has an unknown operation"),
+            (b"", b"\xff", "the delta is cut"),
+        ] {
+            assert_eq!(made(operations, size, 99), Err(Failure::Damaged(why)));
+        }
+    }
+}
