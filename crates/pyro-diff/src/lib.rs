@@ -10,6 +10,7 @@ mod binary;
 mod delta;
 mod error;
 mod id;
+mod merge;
 mod name;
 mod parse;
 mod patch;
@@ -17,6 +18,7 @@ mod text;
 
 pub use apply::{Applied, Moved, Present, REFUSALS, apply};
 pub use error::{ApplyError, HunkRefusal, Misfit, ParseError, Problem, Reason, Refusal};
+pub use merge::{Conflicts, Merge, merge};
 pub use parse::{ParseOptions, parse};
 pub use patch::{Action, FilePatch, Patch};
 
