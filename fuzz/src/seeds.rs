@@ -72,8 +72,24 @@ fn main() -> Result<()> {
     for (number, reply) in REPLIES.iter().enumerate() {
         put("replies", &number.to_string(), reply.as_bytes())?;
     }
+    for (number, patch) in PATCHES.iter().enumerate() {
+        put("patches", &number.to_string(), patch.as_bytes())?;
+    }
     Ok(())
 }
+
+/// What comes before the NUL is in the files that the patch is for.
+const PATCHES: &[&str] = &[
+    "a\nb\nc\n\0--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n",
+    "a\n\0diff --git a/x b/y\nsimilarity index 50%\nrename from x\nrename to y\nindex 1..2 100644\n\
+     --- a/x\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n\\ No newline at end of file\n",
+    "\0diff --git \"a/\\303\\244\" \"b/\\303\\244\"\nnew file mode 120000\nindex 0000000..1\n\
+     --- /dev/null\n+++ \"b/\\303\\244\"\n@@ -0,0 +1 @@\n+t\n\\ No newline at end of file\n",
+    "a\n\0diff --git a/x b/x\nold mode 100644\nnew mode 100755\ndiff --git a/x b/z\ncopy from x\ncopy to z\n",
+    "\0diff --git a/x b/x\nindex e69de29bb2d1d6434b8b29ae775ad8c2e48c5391..\
+     e69de29bb2d1d6434b8b29ae775ad8c2e48c5391 100644\nGIT binary patch\nliteral 0\nHcmV?d00001\n\n\
+     literal 0\nHcmV?d00001\n\n",
+];
 
 fn stream(frames: &[Frame]) -> Vec<u8> {
     frames.iter().flat_map(Frame::to_bytes).collect()

@@ -97,7 +97,7 @@ mod tests {
         for (operations, size, why) in [
             (&b"\x02x"[..], b"\x02", "the delta points outside"),
             (b"\x98\x01\x01", b"\x01", "the delta points outside"),
-            (b"\x94\x01\x10", b"\x10", "the delta points outside"),
+            (b"\x94\x01\x11", b"\x11", "the delta points outside"),
             (b"\x91", b"\x01", "the delta points outside"),
             (b"\x02xy", b"\x01", "the delta makes more than it says"),
             (b"\x01x", b"\x02", "the delta makes less than it says"),

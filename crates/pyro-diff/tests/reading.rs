@@ -13,7 +13,6 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use pyro_diff::{ApplyError, Mode, ParseOptions, Present, Side, append, apply, parse};
@@ -191,12 +190,16 @@ fn edited(old: &Tree, edits: &[Edit]) -> Tree {
 
 /// Both trees go to git as two commits, in one run of it.
 fn patch_of_git(old: &Tree, new: &Tree) -> Vec<u8> {
-    static REPOSITORY: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
-        let directory = tempfile::tempdir().unwrap();
-        let run = git(directory.path()).args(["init", "--quiet"]).status();
-        assert!(run.unwrap().success());
-        directory
-    });
+    thread_local! {
+        // Removed when the test's thread ends.
+        static REPOSITORY: tempfile::TempDir = {
+            let directory = tempfile::tempdir().unwrap();
+            let run = git(directory.path()).args(["init", "--quiet"]).status();
+            assert!(run.unwrap().success());
+            directory
+        };
+    }
+    let directory = &REPOSITORY.with(|directory| directory.path().to_owned());
     let mut stream = Vec::new();
     for (name, tree) in [("old", old), ("new", new)] {
         stream.extend(format!("reset refs/heads/{name}\ncommit refs/heads/{name}\n").bytes());
@@ -214,7 +217,6 @@ fn patch_of_git(old: &Tree, new: &Tree) -> Vec<u8> {
             stream.push(b'\n');
         }
     }
-    let directory = REPOSITORY.path();
     let mut import = git(directory)
         .args(["fast-import", "--quiet", "--force"])
         .stdin(Stdio::piped())
