@@ -34,6 +34,7 @@ METHODS = {
     "workspace_file_list": "list_workspace_files",
     "workspace_file_read": "read_workspace_file",
     "workspace_file_write": "write_workspace_file",
+    "workspace_patch_apply": "apply_workspace_patch",
     "snapshot_create": "create_snapshot",
     "snapshot_list": "list_snapshots",
     "snapshot_delete": "delete_snapshot",
@@ -936,6 +937,38 @@ is no such file
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.WrittenFile = self._call("workspace_file_write", {"workspace_id": workspace_id, "path": path, "text": text, "text_file": text_file, "base64": base64, "mode": mode, "if_match": if_match})
+        return response
+
+    def apply_workspace_patch(self, workspace_id: str, *, patch: str | None = None, patch_file: str | os.PathLike[str] | None = None, strip: int | None = None, check: bool = False) -> results.AppliedPatch:
+        """Apply a patch to files of a started workspace
+
+        It takes what `git diff` prints: new, deleted, renamed and copied files, permissions, symbolic
+        links, binary files; and what `diff -u` prints. All of it is applied or nothing. A hunk may be at
+        another line than the patch says, but its lines must be the same. A paused workspace is woken for
+        it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            patch: The patch, with paths relative to /workspace
+            patch_file: File of this host with the patch; `-` is standard input
+            strip: How many leading parts of each path to take away; without it, what git adds
+            check: Only see whether it fits
+
+        Returns:
+            A patch that was applied.
+                changed: Whether any file was changed, or would be.
+                check: Whether nothing was done, but only seen whether it fits.
+                entries: What was changed, sorted by path.
+                execution_mode: Where it was applied.
+                moved: Hunks that were not at the line that the patch says.
+                summary: How many files there are of each kind.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.AppliedPatch = self._call("workspace_patch_apply", {"workspace_id": workspace_id, "patch": patch, "patch_file": patch_file, "strip": strip, "check": check})
         return response
 
     def create_snapshot(self, workspace_id: str, snapshot_name: str) -> results.Created:
@@ -2196,6 +2229,38 @@ is no such file
         response: results.WrittenFile = await self._call("workspace_file_write", {"workspace_id": workspace_id, "path": path, "text": text, "text_file": text_file, "base64": base64, "mode": mode, "if_match": if_match})
         return response
 
+    async def apply_workspace_patch(self, workspace_id: str, *, patch: str | None = None, patch_file: str | os.PathLike[str] | None = None, strip: int | None = None, check: bool = False) -> results.AppliedPatch:
+        """Apply a patch to files of a started workspace
+
+        It takes what `git diff` prints: new, deleted, renamed and copied files, permissions, symbolic
+        links, binary files; and what `diff -u` prints. All of it is applied or nothing. A hunk may be at
+        another line than the patch says, but its lines must be the same. A paused workspace is woken for
+        it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            patch: The patch, with paths relative to /workspace
+            patch_file: File of this host with the patch; `-` is standard input
+            strip: How many leading parts of each path to take away; without it, what git adds
+            check: Only see whether it fits
+
+        Returns:
+            A patch that was applied.
+                changed: Whether any file was changed, or would be.
+                check: Whether nothing was done, but only seen whether it fits.
+                entries: What was changed, sorted by path.
+                execution_mode: Where it was applied.
+                moved: Hunks that were not at the line that the patch says.
+                summary: How many files there are of each kind.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.AppliedPatch = await self._call("workspace_patch_apply", {"workspace_id": workspace_id, "patch": patch, "patch_file": patch_file, "strip": strip, "check": check})
+        return response
+
     async def create_snapshot(self, workspace_id: str, snapshot_name: str) -> results.Created:
         """Save what was written in a workspace, to come back to it with `reset_workspace`
 
@@ -2623,6 +2688,10 @@ class WorkspaceOperations:
         """Write a file of a started workspace: see `Pyro.write_workspace_file`."""
         return self._pyro.write_workspace_file(self.id, path, text=text, text_file=text_file, base64=base64, mode=mode, if_match=if_match)
 
+    def apply_patch(self, *, patch: str | None = None, patch_file: str | os.PathLike[str] | None = None, strip: int | None = None, check: bool = False) -> results.AppliedPatch:
+        """Apply a patch to files of a started workspace: see `Pyro.apply_workspace_patch`."""
+        return self._pyro.apply_workspace_patch(self.id, patch=patch, patch_file=patch_file, strip=strip, check=check)
+
     def reset(self, *, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
         return self._pyro.reset_workspace(self.id, snapshot=snapshot)
@@ -2689,6 +2758,10 @@ class AsyncWorkspaceOperations:
     async def write_file(self, path: str, *, text: str | None = None, text_file: str | os.PathLike[str] | None = None, base64: str | None = None, mode: str | None = None, if_match: str | None = None) -> results.WrittenFile:
         """Write a file of a started workspace: see `Pyro.write_workspace_file`."""
         return await self._pyro.write_workspace_file(self.id, path, text=text, text_file=text_file, base64=base64, mode=mode, if_match=if_match)
+
+    async def apply_patch(self, *, patch: str | None = None, patch_file: str | os.PathLike[str] | None = None, strip: int | None = None, check: bool = False) -> results.AppliedPatch:
+        """Apply a patch to files of a started workspace: see `Pyro.apply_workspace_patch`."""
+        return await self._pyro.apply_workspace_patch(self.id, patch=patch, patch_file=patch_file, strip=strip, check=check)
 
     async def reset(self, *, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""

@@ -16,6 +16,31 @@ class AcceleratorReport(TypedDict):
     """`kvm` or `tcg`; null if what was asked for cannot be had."""
 
 
+class AppliedPatch(TypedDict):
+    """A patch that was applied."""
+
+    changed: bool
+    """Whether any file was changed, or would be."""
+
+    check: bool
+    """Whether nothing was done, but only seen whether it fits."""
+
+    entries: list[PatchEntry]
+    """What was changed, sorted by path."""
+
+    execution_mode: str
+    """Where it was applied."""
+
+    moved: list[MovedHunk]
+    """Hunks that were not at the line that the patch says."""
+
+    summary: PatchSummary
+    """How many files there are of each kind."""
+
+    workspace_id: str
+    """The workspace."""
+
+
 class Boot(TypedDict):
     """A guest that was booted."""
 
@@ -773,6 +798,19 @@ because the memory was used up."""
     """Present if the command was ended at its time limit."""
 
 
+class MovedHunk(TypedDict):
+    """A hunk that was not at its line."""
+
+    by: int
+    """How many lines further down it was."""
+
+    hunk: int
+    """The number of the hunk in the file, from 1."""
+
+    path: str
+    """The path, relative to /workspace."""
+
+
 class Networking(TypedDict):
     """What networking needs, or might need."""
 
@@ -796,6 +834,32 @@ class Networking(TypedDict):
 
     tun_available: bool
     """Whether there is a TUN device."""
+
+
+class PatchEntry(TypedDict):
+    """A file that a patch has changed."""
+
+    path: str
+    """The path, relative to /workspace."""
+
+    status: str
+    """`added`, `modified` or `deleted`."""
+
+
+class PatchSummary(TypedDict):
+    """How many files a patch has changed."""
+
+    added: int
+    """Those that were not there before."""
+
+    deleted: int
+    """Those that are gone."""
+
+    modified: int
+    """Those whose content or permissions are different."""
+
+    total: int
+    """All."""
 
 
 class Pruned(TypedDict):

@@ -27,7 +27,14 @@ const GROUPS: &[(&[&str], &str)] = &[
         &["workspace"],
         "Work in a microVM that is kept: many commands, one set of files",
     ),
-    (&["workspace", "sync"], "Copy files into a workspace"),
+    (
+        &["workspace", "sync"],
+        "Copy files into a workspace, and what was changed in it back",
+    ),
+    (
+        &["workspace", "patch"],
+        "Apply patches to files of a workspace",
+    ),
     (
         &["workspace", "file"],
         "List, read and write files of a workspace",

@@ -73,6 +73,7 @@ pub(crate) struct Planned {
     /// Why, if it is not obvious.
     pub(crate) reason: Option<String>,
     base: Node,
+    workspace: Node,
     /// What is there on the host.
     old: Node,
     /// What it becomes, if it is changed.
@@ -178,7 +179,14 @@ pub(crate) async fn pull(
             let made = Made {
                 base: planned.base.clone(),
                 node: planned.new.clone()?,
-                before: pulled.get(&planned.path).cloned(),
+                workspace: planned.workspace.clone(),
+                before: pulled.get(&planned.path).map(|earlier| {
+                    // Only the last pull can be taken back.
+                    Box::new(Made {
+                        before: None,
+                        ..earlier.clone()
+                    })
+                }),
             };
             Some((planned.path.clone(), made))
         });
@@ -202,7 +210,7 @@ async fn take_back(instance: &Instance, receiver: &mut Receiver) -> Result<(), E
     for (path, made) in left {
         let found = Node::at(receiver.target.as_fd(), &octets::decode(path));
         let found = found.map_err(|error| Error::transfer(&error))?;
-        if found != made.node || found == made.base {
+        if found != made.node || found == made.base || made.node != made.workspace {
             continue;
         }
         let mut content = None;
@@ -223,6 +231,7 @@ async fn take_back(instance: &Instance, receiver: &mut Receiver) -> Result<(), E
             },
             reason: Some("the workspace has what it began with again".to_owned()),
             base: made.base.clone(),
+            workspace: made.base.clone(),
             old: found,
             new: Some(made.base.clone()),
             content,
@@ -318,6 +327,7 @@ pub(crate) async fn undo(
                 },
                 reason: None,
                 base: step.old.clone(),
+                workspace: step.old.clone(),
                 old: step.new.clone(),
                 new: Some(step.old.clone()),
                 content,

@@ -28,9 +28,11 @@ pub(super) struct Made {
     pub(super) base: Node,
     /// What it was made.
     pub(super) node: Node,
-    /// What an earlier pull had made it, if one had.
+    /// What the workspace had then. It is something else if it was merged.
+    pub(super) workspace: Node,
+    /// What is known of an earlier pull, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) before: Option<Node>,
+    pub(super) before: Option<Box<Made>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -52,9 +54,9 @@ impl Pulled {
         }
     }
 
-    /// What a path was made.
-    pub(super) fn get(&self, path: &str) -> Option<&Node> {
-        Some(&self.record.targets.get(&self.target)?.get(path)?.node)
+    /// What is known of a path.
+    pub(super) fn get(&self, path: &str) -> Option<&Made> {
+        self.record.targets.get(&self.target)?.get(path)
     }
 
     /// All paths of the target.
@@ -80,11 +82,10 @@ impl Pulled {
     pub(super) fn step_back(mut self, steps: &[Step]) -> Result<(), Error> {
         let paths = self.record.targets.entry(self.target).or_default();
         for step in steps {
-            if let Some(mut made) = paths.remove(&step.path)
-                && let Some(before) = made.before.take()
+            if let Some(made) = paths.remove(&step.path)
+                && let Some(before) = made.before
             {
-                made.node = before;
-                paths.insert(step.path.clone(), made);
+                paths.insert(step.path.clone(), *before);
             }
         }
         Ok(write_record(&self.file, &self.record)?)

@@ -189,6 +189,7 @@ impl Receiver {
             action,
             reason: reason.map(str::to_owned),
             base: base.clone(),
+            workspace: workspace.clone(),
             old: host.clone(),
             new: None,
             content: None,
@@ -202,9 +203,18 @@ impl Receiver {
         if let Some(reason) = protected::reason(path, workspace, &self.named) {
             return Ok(planned(Action::Skip, Some(reason)));
         }
-        // What an earlier pull has made here is what the workspace had then.
+        // If nobody has changed what an earlier pull has made, it is what the workspace had then.
         let first = match self.pulled.get(&text) {
-            Some(made) if made == host => made.clone(),
+            Some(made) if made.node == *host => {
+                if made.workspace == *workspace {
+                    return Ok(planned(Action::Keep, None));
+                }
+                if made.workspace == *host {
+                    host.clone()
+                } else {
+                    base.clone()
+                }
+            }
             _ => base.clone(),
         };
         let content = Some(self.number(Side::New));

@@ -245,25 +245,15 @@ fn what_both_changed_is_merged_or_named_and_nothing_is_done() {
         .run()
         .expect(0)
         .json();
-    assert_eq!(
-        actions(&theirs),
-        [
-            "modify binary",
-            "modify both",
-            "modify mine",
-            "delete src/main"
-        ]
-    );
-    assert_eq!(
-        fs::read_to_string(project.join("mine")).unwrap(),
-        "theirs\n"
-    );
+    // What was marked is the user's now.
+    assert_eq!(actions(&theirs), ["modify binary", "delete src/main"]);
+    assert_eq!(fs::read(project.join("binary")).unwrap(), [1, 0]);
 
     // What was changed after the pull is not taken back.
-    fs::write(project.join("both"), "after\n").unwrap();
+    fs::write(project.join("binary"), [7, 0]).unwrap();
     let error = pull(&workspace, &["--undo", "--json"]).run();
     error.expect(1).json_error("pull_conflicts", true);
-    fs::write(project.join("both"), "1\n").unwrap();
+    fs::write(project.join("binary"), [1, 0]).unwrap();
     pull(&workspace, &["--undo"]).run().expect(0);
     assert_eq!(
         fs::read_to_string(project.join("src/main")).unwrap(),

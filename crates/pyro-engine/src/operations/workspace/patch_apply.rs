@@ -128,13 +128,17 @@ impl Operation for PatchApply {
         };
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_patch_apply")?;
-        let patch = match (&self.patch, &self.patch_file) {
+        let mut patch = match (&self.patch, &self.patch_file) {
             (Some(patch), None) => octets::decode(patch).into_owned(),
             (None, Some(file)) => {
                 read_content("patch_file", file, MAX_BYTES as u64, context).await?
             }
             _ => return Err(Error::invalid("one of patch and patch_file must be given")),
         };
+        if !patch.ends_with(b"\n") {
+            // The last one is often lost where a patch is a text.
+            patch.push(b'\n');
+        }
         let options = ParseOptions {
             limit: MAX_BYTES,
             strip,
