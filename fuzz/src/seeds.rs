@@ -38,7 +38,7 @@ fn main() -> Result<()> {
         )?;
         put("agent", &number.to_string(), bytes)?;
     }
-    for (number, archive) in archives()?.iter().enumerate() {
+    for (number, archive) in archives("")?.iter().enumerate() {
         put(
             "archives",
             &number.to_string(),
@@ -49,6 +49,10 @@ fn main() -> Result<()> {
             &number.to_string(),
             &[&[0], archive.as_slice()].concat(),
         )?;
+    }
+    for (number, archive) in archives("packed/")?.iter().enumerate() {
+        let input = [&[3], archive.as_slice()].concat();
+        put("exports", &number.to_string(), &input)?;
     }
     for (number, archive) in odd_archives().iter().enumerate() {
         put("archives", &format!("odd-{number}"), archive)?;
@@ -210,14 +214,18 @@ fn host_streams() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Archives with the end that the host gives them, and without.
-fn archives() -> Result<Vec<Vec<u8>>> {
-    let kinds = [
-        (EntryType::Directory, "sub/", None),
-        (EntryType::Regular, "sub/file", None),
-        (EntryType::Symlink, "link", Some("sub/file")),
-        (EntryType::Link, "hard", Some("sub/file")),
+/// Archives with the end that the host gives them, and without; all is below a directory, if there is one.
+fn archives(top: &str) -> Result<Vec<Vec<u8>>> {
+    let below = |name: &str| format!("{top}{name}");
+    let mut kinds = vec![
+        (EntryType::Directory, below("sub/"), None),
+        (EntryType::Regular, below("sub/file"), None),
+        (EntryType::Symlink, below("link"), Some(below("sub/file"))),
+        (EntryType::Link, below("hard"), Some(below("sub/file"))),
     ];
+    if !top.is_empty() {
+        kinds.insert(0, (EntryType::Directory, top.to_owned(), None));
+    }
     let mut archives = Vec::new();
     for count in 1..=kinds.len() {
         for ended in [false, true] {

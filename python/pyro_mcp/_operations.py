@@ -783,7 +783,9 @@ of that with sequence, or of the newest
 
         It appears at the output path when all of it has arrived, or not at all. Permissions,
         modification times and links are kept; everything belongs to you, and setuid, setgid and sticky
-        bits are dropped. Devices, pipes and sockets are left out.
+        bits are dropped. Devices, pipes and sockets are left out. If the output path ends in .tar,
+        .tar.gz, .tgz or .tar.zst, it becomes an archive, in which everything is below the last part of
+        what was named; only a file that has such a name itself is copied as it is.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -2073,7 +2075,9 @@ of that with sequence, or of the newest
 
         It appears at the output path when all of it has arrived, or not at all. Permissions,
         modification times and links are kept; everything belongs to you, and setuid, setgid and sticky
-        bits are dropped. Devices, pipes and sockets are left out.
+        bits are dropped. Devices, pipes and sockets are left out. If the output path ends in .tar,
+        .tar.gz, .tgz or .tar.zst, it becomes an archive, in which everything is below the last part of
+        what was named; only a file that has such a name itself is copied as it is.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it

@@ -95,10 +95,14 @@ pub enum Error {
     #[error("the archive does not fit into an image of 16 TiB")]
     TooLarge,
 
-    /// The image or stream could not be written.
+    /// What is in a workspace is wanted in a form that it cannot have.
+    #[error("a directory cannot become a file of this kind")]
+    NotWanted,
+
+    /// The image, stream, archive or files could not be written.
     #[error("cannot write the {output}")]
     Write {
-        /// `image` or `stream`.
+        /// `image`, `stream`, `archive` or `files`.
         output: &'static str,
         /// Why not.
         source: io::Error,
@@ -157,6 +161,7 @@ impl Error {
             Self::Changed { .. } => "archive_changed",
             Self::Refused { .. } => "archive_entry_refused",
             Self::TooManyEntries { .. } | Self::TooLarge => "archive_too_large",
+            Self::NotWanted => "archive_wrong_kind",
             Self::Write { .. } => "archive_write_failed",
         }
     }
@@ -201,6 +206,7 @@ impl Error {
             Self::TooManyEntries { .. } | Self::TooLarge => {
                 "Leave out what the workspace does not need.".into()
             }
+            Self::NotWanted => "Name an output of another kind.".into(),
             Self::Write { .. } => "Is the disk full? Free some space, then try again.".into(),
         }
     }

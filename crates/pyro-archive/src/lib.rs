@@ -54,6 +54,7 @@ mod header;
 mod image;
 mod kind_of_file;
 mod member;
+mod packer;
 mod pax;
 mod progress;
 mod reading;
@@ -71,8 +72,9 @@ mod tree;
 mod zip_file;
 
 pub use error::{Error, Refusal};
-pub use extract::{Extracted, Top, UnfinishedDirectory, extract};
+pub use extract::{Extracted, Target, Top, UnfinishedDirectory, extract};
 pub use image::write_image;
+pub use packer::{Packer, Packing};
 pub use progress::Progress;
 pub use report::{LeftOut, NAMED, Reason, Report, Warning};
 pub use selection::Selection;

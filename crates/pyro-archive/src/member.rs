@@ -95,6 +95,14 @@ impl MemberPath {
         })
     }
 
+    /// Returns the path with another first part.
+    pub(crate) fn with_first(&self, part: &[u8]) -> Self {
+        let mut path = Self::default();
+        path.push(part);
+        self.parts().skip(1).for_each(|part| path.push(part));
+        path
+    }
+
     fn push(&mut self, part: &[u8]) {
         if !self.path.is_empty() {
             self.path.push(b'/');

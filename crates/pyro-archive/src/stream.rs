@@ -44,11 +44,7 @@ pub fn write_tar(
 ) -> Result<Report, Error> {
     let now = Time::now();
     let mut tree = Tree::new(now);
-    let mut stream = Stream {
-        output: io::BufWriter::with_capacity(BUFFER, output),
-        buffer: vec![0; BUFFER],
-        members: 0,
-    };
+    let mut stream = Stream::new(output, (0, 0));
     let report = source.each(progress, &mut |member, content| {
         if member.path.as_bytes() == END_MEMBER.as_bytes() {
             return Err(Error::refused(member.path.as_bytes(), Refusal::Reserved));
@@ -64,13 +60,25 @@ pub fn write_tar(
     Ok(report)
 }
 
-struct Stream<W: Write> {
+/// A tar file that is written.
+pub(crate) struct Stream<W: Write> {
     output: io::BufWriter<W>,
     buffer: Vec<u8>,
     members: u64,
+    /// Whose everything is: a user's and a group's number.
+    owner: (u32, u32),
 }
 
 impl<W: Write> Stream<W> {
+    pub(crate) fn new(output: W, owner: (u32, u32)) -> Self {
+        Self {
+            output: io::BufWriter::with_capacity(BUFFER, output),
+            buffer: vec![0; BUFFER],
+            members: 0,
+            owner,
+        }
+    }
+
     /// Writes the last parents of a path.
     fn parents(&mut self, path: &[u8], count: usize, now: Time) -> Result<(), Error> {
         let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
@@ -82,7 +90,11 @@ impl<W: Write> Stream<W> {
         Ok(())
     }
 
-    fn member(&mut self, member: &Member, content: &mut dyn Content) -> Result<(), Error> {
+    pub(crate) fn member(
+        &mut self,
+        member: &Member,
+        content: &mut dyn Content,
+    ) -> Result<(), Error> {
         let mut extents = None;
         let (kind, mode, stored, target) = match &member.what {
             What::Directory => (EntryType::Directory, member.mode, 0, &b""[..]),
@@ -147,6 +159,8 @@ impl<W: Write> Stream<W> {
                 self.extension(kind, b"././@LongLink", &terminated)?;
             }
         }
+        header.set_uid(self.owner.0.into());
+        header.set_gid(self.owner.1.into());
         header.set_cksum();
         self.write(header.as_bytes())
     }
@@ -218,8 +232,15 @@ impl<W: Write> Stream<W> {
         self.header(header, END_MEMBER.as_bytes(), b"", now, Vec::new())?;
         self.write(content.as_bytes())?;
         self.pad(content.len() as u64)?;
+        self.end().map(drop)
+    }
+
+    /// Writes the mark of the end, and returns the output.
+    pub(crate) fn end(mut self) -> Result<W, Error> {
         self.write(&[0; 2 * BLOCK])?;
-        self.output.flush().map_err(fault)
+        self.output.flush().map_err(fault)?;
+        let output = self.output.into_inner();
+        output.map_err(|error| fault(error.into_error()))
     }
 
     fn pad(&mut self, size: u64) -> Result<(), Error> {

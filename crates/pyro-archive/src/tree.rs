@@ -266,12 +266,15 @@ impl Tree {
         }
     }
 
+    /// Returns what is at a path.
+    pub(crate) fn find(&self, path: &MemberPath) -> Option<NodeId> {
+        let mut parts = path.parts();
+        parts.try_fold(self.base, |here, part| self.child(here, part))
+    }
+
     /// Returns what is at a path, if it may have another name.
     fn linkable(&self, path: &MemberPath) -> Option<NodeId> {
-        let mut here = self.base;
-        for part in path.parts() {
-            here = self.child(here, part)?;
-        }
+        let here = self.find(path)?;
         let is_directory = matches!(self.node(here).body, Body::Directory { .. });
         (!is_directory).then_some(here)
     }

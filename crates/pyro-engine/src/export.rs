@@ -1,33 +1,47 @@
 //! An *export* brings files out of a workspace. They are made in a staging directory beside their
-//! place, and renamed into it when all of them are there.
+//! place, and renamed into it when all of them are there; or they are written to a stream.
 
-use std::ffi::OsString;
+mod format;
+mod staging;
+
+use std::cell::OnceCell;
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::thread::JoinHandle;
 
-use pyro_archive::{Extracted, Top, extract};
-use pyro_machine::{Answer, Call, FilePath, PACKED_NAME};
-use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
+use pyro_archive::{Extracted, Packer, Packing, Progress, Target, Top, extract};
+use pyro_machine::{Answer, Call, FilePath, PACKED_NAME, octets};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::rand::GetRandomFlags;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 
+use self::format::Format;
+use self::staging::{Staging, sweep};
 use crate::instance::{self, Instance};
 use crate::permissions::Destination;
+use crate::request::WORKSPACE;
 use crate::transfer::tell;
 use crate::{Error, Listener};
 
-/// What the names of staging directories have in them, before a number.
-const PARTIAL: &str = ".pyro-partial-";
-const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
+/// Where an export goes.
+pub(crate) enum Output<'a> {
+    /// To a path of the host, in the form that its ending says.
+    Path(Destination, Existing),
+    /// To a stream, as a tar file.
+    Stream(&'a mut (dyn AsyncWrite + Send + Unpin)),
+}
+
+/// What becomes of what is at a path already.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Existing {
+    Replaced,
+    Kept,
+    /// Kept, and the caller may not have it replaced.
+    Protected,
+}
 
 /// What was exported.
 pub(crate) struct Exported {
@@ -38,24 +52,137 @@ pub(crate) struct Exported {
     pub(crate) changed: u64,
 }
 
-/// Makes a file, a directory or a link of the workspace at its destination. If the future is
-/// dropped before that, nothing is there.
+/// Brings a file, a directory or a link of the workspace to where it goes. If the future is dropped
+/// before that, nothing is at a path, and a stream has no end.
 pub(crate) async fn export(
     instance: &Instance,
     file: FilePath,
-    destination: Destination,
-    force: bool,
+    output: Output<'_>,
     listener: &Listener,
 ) -> Result<Exported, Error> {
-    if !force && is_there(&destination)? {
-        return Err(exists(&destination));
+    match output {
+        Output::Path(destination, existing) => {
+            to_path(instance, file, &destination, existing, listener).await
+        }
+        Output::Stream(stream) => to_stream(instance, file, stream, listener).await,
+    }
+}
+
+async fn to_path(
+    instance: &Instance,
+    file: FilePath,
+    destination: &Destination,
+    existing: Existing,
+    listener: &Listener,
+) -> Result<Exported, Error> {
+    let force = existing == Existing::Replaced;
+    if !force && is_there(destination)? {
+        return Err(exists(destination, existing));
     }
     sweep(&destination.directory);
-    let staging = Staging::make(&destination).map_err(|error| Error::transfer(&error))?;
-    let (output, input) = tokio::net::UnixStream::pair()
-        .and_then(|(output, input)| Ok((output, blocking(input)?)))
-        .map_err(|error| Error::transfer(&error))?;
-    let mut extraction = Extraction::begin(staging, input, listener)?;
+    let staging = Staging::make(destination).map_err(|error| Error::transfer(&error))?;
+    let directory = staging.open.try_clone();
+    let directory = directory.map_err(|error| Error::transfer(&error))?;
+    let name = name(&file);
+    let format = Format::wanted(&destination.name, &name);
+    let make = move |input: &mut dyn Read, progress: &dyn Fn(Progress)| {
+        make(input, directory.as_fd(), &name, &format, progress)
+    };
+    let (extracted, exported) = receive(instance, file, listener, make).await?;
+    staging
+        .place(extracted.directory, destination, force)
+        .map_err(|error| match error {
+            Errno::EXIST => exists(destination, existing),
+            error => Error::transfer(&error),
+        })?;
+    Ok(exported)
+}
+
+/// Makes what comes in a staging directory, in the form that is wanted.
+fn make(
+    input: &mut dyn Read,
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    format: &Format,
+    progress: &dyn Fn(Progress),
+) -> Result<Extracted, pyro_archive::Error> {
+    let failed = |source| pyro_archive::Error::Write {
+        output: "archive",
+        source,
+    };
+    let archive = OnceCell::new();
+    let mut choose = |top| {
+        let Some(packing) = format.of(top)? else {
+            return Ok(Target::Files(directory));
+        };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o666);
+        let made = rustix::fs::openat(directory, PACKED_NAME, flags, mode);
+        let made = made.map_err(|error| failed(error.into()))?;
+        let file: &File = archive.get_or_init(|| File::from(made));
+        Ok(tar(Packer::new(packing, file), name))
+    };
+    let extracted = extract(input, PACKED_NAME, &mut choose, progress)?;
+    if let Some(file) = archive.get() {
+        file.sync_all().map_err(failed)?;
+    }
+    Ok(extracted)
+}
+
+async fn to_stream(
+    instance: &Instance,
+    file: FilePath,
+    stream: &mut (dyn AsyncWrite + Send + Unpin),
+    listener: &Listener,
+) -> Result<Exported, Error> {
+    let (output, packed) = pair().map_err(|error| Error::transfer(&error))?;
+    let name = name(&file);
+    let make = move |input: &mut dyn Read, progress: &dyn Fn(Progress)| {
+        let mut choose = |_| Ok(tar(Packer::new(Packing::Plain, &output), &name));
+        extract(input, PACKED_NAME, &mut choose, progress)
+    };
+    let copy = async move {
+        let mut packed = packed;
+        tokio::io::copy(&mut packed, stream).await?;
+        stream.flush().await
+    };
+    // In this order they are dropped, too: whoever waits for the thread's end has let go of its output.
+    let (copied, received) = tokio::join!(copy, receive(instance, file, listener, make));
+    copied.map_err(|error| pyro_machine::Error::output(&error))?;
+    received.map(|(_, exported)| exported)
+}
+
+/// A tar file in which everything is the caller's.
+fn tar<'a>(output: Packer<'a>, name: &'a [u8]) -> Target<'a> {
+    let user = rustix::process::geteuid().as_raw();
+    let group = rustix::process::getegid().as_raw();
+    Target::Tar {
+        output,
+        name,
+        owner: (user, group),
+    }
+}
+
+/// Returns the name of what is exported.
+fn name(file: &FilePath) -> Vec<u8> {
+    let path = octets::decode(&file.path);
+    match path.rsplit(|byte| *byte == b'/').next() {
+        Some(name) if !name.is_empty() => name.to_vec(),
+        _ => WORKSPACE.as_bytes()[1..].to_vec(),
+    }
+}
+
+/// Has the guest send a file, and a thread make something of it.
+async fn receive(
+    instance: &Instance,
+    file: FilePath,
+    listener: &Listener,
+    make: impl FnOnce(&mut dyn Read, &dyn Fn(Progress)) -> Result<Extracted, pyro_archive::Error>
+    + Send
+    + 'static,
+) -> Result<(Extracted, Exported), Error> {
+    let (input, output) = pair().map_err(|error| Error::transfer(&error))?;
+    let mut extraction = Extraction::begin(input, make, listener)?;
     // Declared after the extraction, so that it is closed before somebody waits for its end.
     let mut output = output;
     let call = Call::Pack { file };
@@ -63,6 +190,7 @@ pub(crate) async fn export(
     drop(output);
     let extracted = extraction.result().await?;
     let (extracted, packed) = match (extracted, answer) {
+        (Err(pyro_archive::Error::NotWanted), _) => return Err(format::refused()),
         // The call could not write any more because what it wrote was refused.
         (Err(error), Err(call)) if call.is_of_output() => return Err(refused(error)),
         (_, Err(error)) => return Err(error),
@@ -70,23 +198,15 @@ pub(crate) async fn export(
         (Ok(extracted), Ok(answer)) => (extracted, answer),
     };
     let exported = check(&extracted, &packed)?;
-    if let Top::Directory(_) = extracted.top {
-        refuse_archive(&destination)?;
-    }
-    extraction
-        .staging
-        .place(extracted.top, &destination, force)
-        .map_err(|error| match error {
-            Errno::EXIST => exists(&destination),
-            error => Error::transfer(&error),
-        })?;
-    Ok(exported)
+    Ok((extracted, exported))
 }
 
-fn blocking(stream: tokio::net::UnixStream) -> io::Result<UnixStream> {
-    let stream = stream.into_std()?;
-    stream.set_nonblocking(false)?;
-    Ok(stream)
+/// A connection between a thread, which waits for it, and a future.
+fn pair() -> io::Result<(UnixStream, tokio::net::UnixStream)> {
+    let (waits, future) = tokio::net::UnixStream::pair()?;
+    let waits = waits.into_std()?;
+    waits.set_nonblocking(false)?;
+    Ok((waits, future))
 }
 
 /// Compares what has come with what the guest says it has sent.
@@ -101,7 +221,7 @@ fn check(extracted: &Extracted, answer: &Answer) -> Result<Exported, Error> {
             artifact_type: match extracted.top {
                 Top::File => "file",
                 Top::Symlink => "symlink",
-                Top::Directory(_) => "directory",
+                Top::Directory => "directory",
             },
             entry_count: entries,
             bytes_written: bytes,
@@ -120,21 +240,13 @@ fn refused(error: pyro_archive::Error) -> Error {
     }
 }
 
-fn exists(destination: &Destination) -> Error {
+fn exists(destination: &Destination, existing: Existing) -> Error {
     let path = pyro_text::line(&destination.path.to_string_lossy());
-    Error::invalid(format!("output_path already exists: {path}"))
-        .remedy("name another path, or replace what is there with `--force`")
-}
-
-/// Whoever exports a directory to such a name wants an archive, and would not get one.
-fn refuse_archive(destination: &Destination) -> Result<(), Error> {
-    let name = destination.name.to_string_lossy().to_ascii_lowercase();
-    let endings = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".zip"];
-    if !endings.iter().any(|ending| name.ends_with(ending)) {
-        return Ok(());
-    }
-    let message = "a directory is exported as a directory, and output_path has an archive's name";
-    Err(Error::invalid(message).remedy("name a directory, and pack it there: `tar czf`"))
+    let error = Error::invalid(format!("output_path already exists: {path}"));
+    error.remedy(match existing {
+        Existing::Protected => "name another path",
+        _ => "name another path, or replace what is there with `--force`",
+    })
 }
 
 fn is_there(destination: &Destination) -> Result<bool, Error> {
@@ -146,22 +258,24 @@ fn is_there(destination: &Destination) -> Result<bool, Error> {
     }
 }
 
-/// A thread that extracts a stream into a staging directory.
+/// A thread that makes something of a stream.
 struct Extraction {
     thread: Option<JoinHandle<()>>,
     result: oneshot::Receiver<Result<Extracted, pyro_archive::Error>>,
-    staging: Staging,
 }
 
 impl Extraction {
-    fn begin(staging: Staging, mut input: UnixStream, listener: &Listener) -> Result<Self, Error> {
+    fn begin(
+        mut input: UnixStream,
+        make: impl FnOnce(&mut dyn Read, &dyn Fn(Progress)) -> Result<Extracted, pyro_archive::Error>
+        + Send
+        + 'static,
+        listener: &Listener,
+    ) -> Result<Self, Error> {
         let listener = listener.clone();
-        let directory = staging.open.try_clone();
-        let directory = directory.map_err(|error| Error::transfer(&error))?;
         let (sender, result) = oneshot::channel();
         let work = move || {
-            let progress = tell("export", &listener);
-            let extracted = extract(&mut input, directory.as_fd(), PACKED_NAME, &progress);
+            let extracted = make(&mut input, &tell("export", &listener));
             // It fails if nobody waits any more.
             let _ = sender.send(extracted);
         };
@@ -169,7 +283,6 @@ impl Extraction {
         Ok(Self {
             thread: Some(thread.map_err(|error| Error::transfer(&error))?),
             result,
-            staging,
         })
     }
 
@@ -185,110 +298,6 @@ impl Drop for Extraction {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
-        }
-    }
-}
-
-/// A directory that is removed when it is dropped. It is locked as long as somebody uses it.
-struct Staging {
-    parent: OwnedFd,
-    name: OsString,
-    open: OwnedFd,
-}
-
-impl Staging {
-    fn make(destination: &Destination) -> io::Result<Self> {
-        let mut random = [0; 8];
-        rustix::rand::getrandom(&mut random, GetRandomFlags::empty())?;
-        // The name of what is exported may be as long as a name can be.
-        let name = OsString::from(format!("{PARTIAL}{:016x}", u64::from_ne_bytes(random)));
-        let parent = destination.directory.try_clone()?;
-        rustix::fs::mkdirat(&parent, &name, Mode::RWXU)?;
-        let open = rustix::fs::openat(&parent, &name, DIRECTORY, Mode::empty())?;
-        let staging = Self { parent, name, open };
-        // It fails if another export takes this one for a dead one's, in this very moment.
-        rustix::fs::flock(&staging.open, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(staging)
-    }
-
-    /// Moves what was made to its place.
-    fn place(&self, top: Top, destination: &Destination, force: bool) -> Result<(), Errno> {
-        let (from, to) = (&self.open, &destination.directory);
-        let rename =
-            |flags| rustix::fs::renameat_with(from, PACKED_NAME, to, &destination.name, flags);
-        match rename(RenameFlags::NOREPLACE) {
-            // What was there is in the staging directory then, and removed with it.
-            Err(Errno::EXIST) if force => rename(RenameFlags::EXCHANGE)?,
-            renamed => renamed?,
-        }
-        if let Top::Directory(directory) = top {
-            directory.finish().map_err(|_| Errno::IO)?;
-        }
-        rustix::fs::fsync(to)
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        remove(&self.parent, &self.name);
-    }
-}
-
-/// Removes what dead exports have left in a directory.
-fn sweep(parent: &OwnedFd) {
-    let Ok(entries) = Dir::read_from(parent) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = std::ffi::OsStr::from_bytes(entry.file_name().to_bytes()).to_owned();
-        let number = name.as_bytes().strip_prefix(PARTIAL.as_bytes());
-        if number.is_none_or(|number| number.len() != 16) {
-            continue;
-        }
-        let Ok(open) = rustix::fs::openat(parent, &name, DIRECTORY, Mode::empty()) else {
-            continue;
-        };
-        if rustix::fs::flock(&open, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            remove(parent, &name);
-        }
-    }
-}
-
-/// Removes a staging directory. What cannot be removed now the next export removes.
-fn remove(parent: &OwnedFd, name: &OsString) {
-    let path = PathBuf::from(format!("/proc/self/fd/{}", parent.as_raw_fd())).join(name);
-    if std::fs::remove_dir_all(&path).is_ok() {
-        return;
-    }
-    let Ok(open) = rustix::fs::openat(parent, name, DIRECTORY, Mode::empty()) else {
-        return;
-    };
-    make_writable(&open);
-    if let Err(error) = std::fs::remove_dir_all(&path) {
-        tracing::warn!(%error, path = %path.display(), "a partial export was not removed");
-    }
-}
-
-/// Gives a user the permissions to remove what is in a directory.
-fn make_writable(directory: &OwnedFd) {
-    let Ok(entries) = Dir::read_from(directory) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        if name.to_bytes() == b"." || name.to_bytes() == b".." {
-            continue;
-        }
-        // No link is opened, and so no link's target changed.
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(found) = rustix::fs::openat(directory, name, flags, Mode::empty()) else {
-            continue;
-        };
-        let path = format!("/proc/self/fd/{}", found.as_raw_fd());
-        let changed = rustix::fs::chmod(&*path, Mode::RWXU);
-        let opened = File::open(&path);
-        if let (Ok(()), Ok(opened)) = (changed, opened) {
-            make_writable(&opened.into());
         }
     }
 }

@@ -158,6 +158,7 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
         LOGS => command.arg(raw()),
         FILE_READ => command.arg(content_only()),
         DIFF => command.arg(stat()),
+        EXPORT => command.mut_arg("output_path", to_stdout),
         CREATE => command.arg(id_only()),
         CONVERSATION => command.arg(verbose()),
         _ => command,
@@ -208,6 +209,17 @@ fn content_only() -> Arg {
         .action(ArgAction::SetTrue)
         .conflicts_with("json")
         .help("Print the exact bytes that were read, and nothing else")
+}
+
+/// The operation that brings files out of a workspace.
+const EXPORT: &str = "workspace_export";
+
+/// Only here there is a standard output to write to.
+fn to_stdout(path: Arg) -> Arg {
+    let help = path.get_help().expect("each has one").to_string();
+    path.help(format!(
+        "{help}; `-` writes a tar stream to standard output"
+    ))
 }
 
 /// The operation that shows what was changed in a workspace.

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use pyro_archive::{Extracted, extract};
+use pyro_archive::{Extracted, Packer, Packing, Target, Top, extract};
 use rustix::fs::{Mode, OFlags};
 
 use crate::Tar;
@@ -19,12 +19,24 @@ fn stream(tar: Tar) -> Vec<u8> {
 fn extracted(mut input: impl Read, directory: &Path) -> Result<Extracted, pyro_archive::Error> {
     let open = rustix::fs::open(directory, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty());
     let open = open.unwrap();
-    extract(
-        &mut input,
-        std::os::fd::AsFd::as_fd(&open),
-        "packed",
-        &|_| (),
-    )
+    let mut choose = |_| Ok(Target::Files(std::os::fd::AsFd::as_fd(&open)));
+    extract(&mut input, "packed", &mut choose, &|_| ())
+}
+
+fn repacked(
+    mut input: impl Read,
+    packing: Packing,
+    output: &mut Vec<u8>,
+) -> Result<Extracted, pyro_archive::Error> {
+    let mut output = Some(output);
+    let mut choose = |_| {
+        Ok(Target::Tar {
+            output: Packer::new(packing, output.take().unwrap()),
+            name: b"name",
+            owner: (7, 3_000_000),
+        })
+    };
+    extract(&mut input, "packed", &mut choose, &|_| ())
 }
 
 fn top() -> Tar {
@@ -283,6 +295,18 @@ fn hostile_streams_change_nothing_outside_and_are_refused() {
         fs::write(outside.join("kept"), "kept").unwrap();
         let error = extracted(&bytes[..], &inside).expect_err(name);
         assert_eq!(error.code(), code, "{name}: {error}");
+        let mut archive = Vec::new();
+        let error = repacked(&bytes[..], Packing::Plain, &mut archive).expect_err(name);
+        assert_eq!(error.code(), code, "{name}: {error}");
+        let mut choose = |_| {
+            Ok(Target::Tar {
+                output: Packer::new(Packing::Plain, std::io::sink()),
+                name: b"name",
+                owner: (0, 0),
+            })
+        };
+        let again = extract(&mut &archive[..], "name", &mut choose, &|_| ());
+        assert!(again.is_err(), "{name}: what came of it looks complete");
         let names = |path: &Path| {
             fs::read_dir(path)
                 .unwrap()
@@ -325,4 +349,84 @@ fn what_is_sent_is_made() {
     assert_eq!(target, Path::new("/etc/passwd"));
     let set = fs::metadata(packed.join("s")).unwrap().permissions();
     assert_eq!(set.mode() & 0o7777, 0o755, "setuid and setgid are dropped");
+}
+
+#[test]
+fn what_is_sent_is_repacked_with_one_owner_and_no_more_than_was_checked() {
+    let long = [&b"packed/"[..], &[0xff; 120]].concat();
+    let tar = top()
+        .file("packed/a", "abc")
+        .member(b'1', b"packed/h", b"packed/a", b"")
+        .member(b'2', b"packed/l", b"/etc/passwd", b"")
+        .member(b'L', b"././@LongLink", b"", &[&long[..], b"\0"].concat())
+        .member(b'0', b"packed/x", b"", b"odd")
+        // Of an attribute that nobody here knows nothing comes out.
+        .pax(&[("SCHILY.xattr.user", b"yes")])
+        .file("packed/y", "");
+    let sent = altered(
+        tar.member(b'0', b"packed/s", b"", b""),
+        100,
+        b"0006755\0",
+        true,
+    );
+    let mut plain = Vec::new();
+    let made = repacked(&sent[..], Packing::Plain, &mut plain).unwrap();
+    assert_eq!((made.entry_count, made.bytes_written), (7, 6));
+    assert_eq!(made.top, Top::Directory);
+    assert!(
+        !plain
+            .windows(6)
+            .any(|bytes| bytes == b"packed" || bytes == b"SCHILY")
+    );
+    let mut archive = tar::Archive::new(&plain[..]);
+    let members: Vec<_> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let header = entry.header();
+            assert_eq!(
+                (header.uid().unwrap(), header.gid().unwrap()),
+                (7, 3_000_000)
+            );
+            let target = entry.link_name_bytes().unwrap_or_default().into_owned();
+            (
+                entry.path_bytes().into_owned(),
+                header.mode().unwrap(),
+                target,
+            )
+        })
+        .collect();
+    let modes: Vec<u32> = members.iter().map(|(_, mode, _)| *mode).collect();
+    assert_eq!(modes[6], 0o755, "setuid and setgid are dropped");
+    let shown = |index: usize| String::from_utf8_lossy(&members[index].0).into_owned();
+    assert_eq!((shown(0), shown(1)), ("name/".into(), "name/a".into()));
+    assert_eq!(members[2].2, b"name/a");
+    assert_eq!(members[3].2, b"/etc/passwd");
+    assert_eq!(members[4].0, [&b"name/"[..], &[0xff; 120]].concat());
+
+    // Packed and unpacked it is the same.
+    for packing in [Packing::Gzip, Packing::Zstd] {
+        let mut packed = Vec::new();
+        repacked(&sent[..], packing, &mut packed).unwrap();
+        let mut unpacked = Vec::new();
+        if packing == Packing::Gzip {
+            let mut decoder = flate2::read::GzDecoder::new(&packed[..]);
+            decoder.read_to_end(&mut unpacked).unwrap();
+        } else {
+            let mut decoder = ruzstd::decoding::StreamingDecoder::new(&packed[..]).unwrap();
+            decoder.read_to_end(&mut unpacked).unwrap();
+        }
+        assert_eq!(unpacked, plain, "{packing:?}");
+    }
+}
+
+#[test]
+fn what_is_not_wanted_is_refused_before_its_content_is_read() {
+    let sent = stream(top().file("packed/a", "abc"));
+    let mut rest = &sent[..];
+    let mut choose = |_| Err(pyro_archive::Error::NotWanted);
+    let refused = extract(&mut rest, "packed", &mut choose, &|_| ());
+    assert!(matches!(refused, Err(pyro_archive::Error::NotWanted)));
+    assert_eq!(rest.len(), sent.len() - 512, "only the top was read");
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use pyro_protocol::{Answer, FilePath, PACKED_NAME, Refusal, RefusalReason, octets};
 use rustix::fs::{AtFlags, FileType, OFlags, Stat};
 use rustix::io::Errno;
-use tar::{EntryType, Header};
+use tar::{Builder, EntryType, Header};
 
 use super::list::{joined, names};
 use super::{open, open_root, refusal, shown};
@@ -34,19 +34,19 @@ pub(crate) fn pack(root: &Path, file: &FilePath, pipes: Pipes) -> Outcome {
     if is_left_out(&stat) {
         return Err(failed(Errno::NXIO));
     }
+    let output = BufWriter::with_capacity(BUFFER, pipes.output);
     let mut stream = Stream {
-        output: BufWriter::with_capacity(BUFFER, pipes.output),
+        archive: Builder::new(output),
         buffer: vec![0; BUFFER],
         names: HashMap::new(),
         packed: Packed::default(),
     };
+    let packed = PACKED_NAME.as_bytes();
     let written = stream
-        .entry(&directory, name, PACKED_NAME.as_bytes())
-        .and_then(|is_directory| {
-            if is_directory {
-                stream.tree(&base, &path)?;
-            }
-            Ok(())
+        .entry(&directory, name, packed)
+        .and_then(|is_directory| match is_directory {
+            true => stream.tree(&base, &path),
+            false => Ok(()),
         })
         .and_then(|()| stream.end());
     written.map_err(|error| {
@@ -74,7 +74,7 @@ struct Packed {
 }
 
 struct Stream<W: Write> {
-    output: BufWriter<W>,
+    archive: Builder<BufWriter<W>>,
     buffer: Vec<u8>,
     /// The first names of files that have several, by device and inode.
     names: HashMap<(u64, u64), Vec<u8>>,
@@ -82,7 +82,8 @@ struct Stream<W: Write> {
 }
 
 impl<W: Write> Stream<W> {
-    /// Writes what is below a directory.
+    /// Writes a directory and what is below it. All of that comes before whatever is beside it: other
+    /// programs that unpack give a directory its time when they come to something else.
     fn tree(&mut self, base: &OwnedFd, top: &[u8]) -> io::Result<()> {
         // Paths and not open directories: a tree may be deeper than the limit on open files.
         let mut left = vec![(top.to_vec(), PACKED_NAME.as_bytes().to_vec())];
@@ -94,6 +95,8 @@ impl<W: Write> Stream<W> {
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP) => continue,
                 Err(error) => return Err(error.into()),
             };
+            let stat = rustix::fs::fstat(&directory)?;
+            self.header(EntryType::Directory, &stat, &packed, b"", 0)?;
             let mut below = Vec::new();
             for name in names(&directory)? {
                 let packed = joined(&packed, &name);
@@ -106,7 +109,7 @@ impl<W: Write> Stream<W> {
         Ok(())
     }
 
-    /// Writes one entry of a directory, unless it is gone; returns whether it is a directory.
+    /// Writes one entry of a directory, unless it is gone or a directory; returns whether it is one.
     fn entry(&mut self, directory: impl AsFd, name: &[u8], packed: &[u8]) -> io::Result<bool> {
         let stat = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
@@ -114,10 +117,7 @@ impl<W: Write> Stream<W> {
             Err(error) => return Err(error.into()),
         };
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => {
-                self.header(EntryType::Directory, &stat, packed, b"", 0)?;
-                return Ok(true);
-            }
+            FileType::Directory => return Ok(true),
             FileType::Symlink => match rustix::fs::readlinkat(&directory, name, Vec::new()) {
                 Ok(target) => {
                     self.header(EntryType::Symlink, &stat, packed, target.to_bytes(), 0)?;
@@ -165,14 +165,15 @@ impl<W: Write> Stream<W> {
             if read == 0 {
                 break;
             }
-            self.output.write_all(&self.buffer[..read])?;
+            self.archive.get_mut().write_all(&self.buffer[..read])?;
             left -= read as u64;
         }
         let has_more = left == 0 && file.read(&mut [0])? > 0;
         self.packed.changed += u64::from(left > 0 || has_more);
         self.packed.bytes += size;
-        io::copy(&mut io::repeat(0).take(left), &mut self.output)?;
-        self.pad(size)
+        // What is missing, and what fills the last block.
+        let zeros = left + size.wrapping_neg() % BLOCK;
+        io::copy(&mut io::repeat(0).take(zeros), self.archive.get_mut()).map(drop)
     }
 
     /// Writes a member's header, and before it what does not fit into it.
@@ -188,11 +189,13 @@ impl<W: Write> Stream<W> {
         let nanoseconds = stat.st_mtime_nsec;
         if nanoseconds > 0 && (0..=LATEST).contains(&stat.st_mtime) {
             let time = format!("{}.{nanoseconds:09}", stat.st_mtime);
-            self.extension(EntryType::XHeader, &attribute("mtime", &time))?;
+            let attributes = [("mtime", time.as_bytes())];
+            self.archive.append_pax_extensions(attributes)?;
         }
         let mut header = plain(kind, stat.st_mode & 0o7777, size);
         header.set_mtime(stat.st_mtime.clamp(0, LATEST).cast_unsigned());
         let fields = header.as_old_mut();
+        // Not as the builder does it: a link's target has to stay what it is, byte for byte.
         for (value, field, kind) in [
             (path, &mut fields.name, EntryType::GNULongName),
             (target, &mut fields.linkname, EntryType::GNULongLink),
@@ -200,32 +203,19 @@ impl<W: Write> Stream<W> {
             let fitting = value.len().min(field.len());
             field[..fitting].copy_from_slice(&value[..fitting]);
             if fitting < value.len() {
-                self.extension(kind, &[value, b"\0"].concat())?;
+                let terminated = [value, b"\0"].concat();
+                let mut long = plain(kind, 0o644, terminated.len() as u64);
+                long.set_cksum();
+                self.archive.append(&long, &terminated[..])?;
             }
         }
         header.set_cksum();
-        self.output.write_all(header.as_bytes())
-    }
-
-    fn extension(&mut self, kind: EntryType, content: &[u8]) -> io::Result<()> {
-        let name = b"././@LongLink";
-        let size = content.len() as u64;
-        let mut header = plain(kind, 0o644, size);
-        header.as_old_mut().name[..name.len()].copy_from_slice(name);
-        header.set_cksum();
-        self.output.write_all(header.as_bytes())?;
-        self.output.write_all(content)?;
-        self.pad(size)
-    }
-
-    fn pad(&mut self, size: u64) -> io::Result<()> {
-        let rest = size.wrapping_neg() % BLOCK;
-        io::copy(&mut io::repeat(0).take(rest), &mut self.output).map(drop)
+        self.archive.get_mut().write_all(header.as_bytes())
     }
 
     fn end(&mut self) -> io::Result<()> {
-        self.output.write_all(&[0; 1024])?;
-        self.output.flush()
+        self.archive.finish()?;
+        self.archive.get_mut().flush()
     }
 }
 
@@ -246,14 +236,4 @@ fn plain(kind: EntryType, mode: u32, size: u64) -> Header {
     header.set_mtime(0);
     header.set_size(size);
     header
-}
-
-/// Returns a pax attribute: its length, which counts itself, then key and value.
-fn attribute(key: &str, value: &str) -> Vec<u8> {
-    let rest = format!(" {key}={value}\n");
-    let mut length = rest.len();
-    while length != rest.len() + length.to_string().len() {
-        length = rest.len() + length.to_string().len();
-    }
-    format!("{length}{rest}").into_bytes()
 }

@@ -18,6 +18,7 @@ use pyro_protocol::{
 mod endings;
 mod files;
 mod host;
+mod packs;
 mod prestarts;
 mod unpackings;
 

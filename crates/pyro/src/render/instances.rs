@@ -32,7 +32,14 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
         "workspace_list" => |view| text(workspaces(&view.typed())),
         "workspace_exec" => |view| footer(exec_footer(&view.typed())),
         "workspace_sync_push" => |view| text(pushed(&view.typed())),
-        "workspace_export" => |view| text(exported(&view.typed())),
+        "workspace_export" => |view| {
+            let line = exported(&view.typed());
+            // Standard output has the archive.
+            if view.value["output_path"] == "-" {
+                return footer(line);
+            }
+            text(line)
+        },
         "workspace_logs" => |view| {
             if view.request["follow"] == true {
                 return footer(followed(&view.typed()));

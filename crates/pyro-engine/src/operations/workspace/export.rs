@@ -4,22 +4,27 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::file::place;
+use crate::export::{self, Existing, Output};
 use crate::instance::InstanceKind;
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::is_zero;
 use crate::request::{octets_parser, path_text};
-use crate::{Context, Engine, Error, export};
+use crate::{Context, Engine, Error};
 
 /// Copy a file, a directory or a symbolic link out of a started workspace
 ///
 /// It appears at the output path when all of it has arrived, or not at all. Permissions,
 /// modification times and links are kept; everything belongs to you, and setuid, setgid and sticky
-/// bits are dropped. Devices, pipes and sockets are left out.
+/// bits are dropped. Devices, pipes and sockets are left out. If the output path ends in .tar,
+/// .tar.gz, .tgz or .tar.zst, it becomes an archive, in which everything is below the last part of
+/// what was named; only a file that has such a name itself is copied as it is.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
     pyro workspace export 0123456789ab dist --output ./dist\n  \
-    pyro workspace export 0123456789ab report.pdf --output /tmp/report.pdf --force")]
+    pyro workspace export 0123456789ab report.pdf --output /tmp/report.pdf --force\n  \
+    pyro workspace export 0123456789ab . --output project.tar.gz\n  \
+    pyro workspace export 0123456789ab dist --output - | tar xf - -C /tmp")]
 pub struct Export {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
@@ -75,17 +80,23 @@ impl Operation for Export {
             // A model may make files where the operator lets it, and remove none.
             return Err(Error::not_allowed("force is not allowed on this server"));
         }
-        if self.output_path == "-" {
-            let message = "output_path must be the path of a file or directory that is to be made";
-            return Err(Error::invalid(message).remedy("for a file of the name '-', write './-'"));
-        }
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_export")?;
-        let permissions = &context.permissions;
-        let destination = permissions.open_destination("output_path", &self.output_path)?;
-        let output_path = path_text(&destination.path);
-        let listener = &context.listener;
-        let exported = export::export(&found, file, destination, self.force, listener).await?;
+        let (output_path, output) = match (&*self.output_path, &mut context.output) {
+            ("-", Some(streams)) => ("-".to_owned(), Output::Stream(&mut streams.stdout)),
+            ("-", None) => return Err(no_stream()),
+            (path, _) => {
+                let existing = match (self.force, &context.permissions.files) {
+                    (true, _) => Existing::Replaced,
+                    (false, None) => Existing::Kept,
+                    (false, Some(_)) => Existing::Protected,
+                };
+                let destination = context.permissions.open_destination("output_path", path)?;
+                let path = path_text(&destination.path);
+                (path, Output::Path(destination, existing))
+            }
+        };
+        let exported = export::export(&found, file, output, &context.listener).await?;
         Ok(Exported {
             workspace_id: self.workspace_id,
             workspace_path,
@@ -98,4 +109,10 @@ impl Operation for Export {
             changed_count: exported.changed,
         })
     }
+}
+
+fn no_stream() -> Error {
+    let message = "output_path '-' is the command line's standard output, without --json";
+    let error = Error::invalid(message);
+    error.remedy("name a file, such as 'x.tar'; for one of the name '-', write './-'")
 }

@@ -1,0 +1,105 @@
+//! The *format* of an export is what the ending of its output's name says.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use pyro_archive::{Packing, Top};
+
+use crate::Error;
+
+/// What archives are named. Those without a packing are not written.
+const ENDINGS: [(&[u8], Option<Packing>); 9] = [
+    (b".tar", Some(Packing::Plain)),
+    (b".tar.gz", Some(Packing::Gzip)),
+    (b".tgz", Some(Packing::Gzip)),
+    (b".tar.zst", Some(Packing::Zstd)),
+    (b".tar.xz", None),
+    (b".txz", None),
+    (b".tar.bz2", None),
+    (b".tbz2", None),
+    (b".zip", None),
+];
+
+/// What is to be made.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Format {
+    Files,
+    /// An archive with this packing, if it has one that is written.
+    Archive {
+        packing: Option<Packing>,
+        /// What is exported has such a name already. If it is no directory, it is copied.
+        is_named_so: bool,
+    },
+}
+
+impl Format {
+    /// Returns what the name of an output asks for, given that of what is exported.
+    pub(super) fn wanted(output: &OsStr, exported: &[u8]) -> Self {
+        match (ending(output.as_bytes()), ending(exported)) {
+            (None, _) => Self::Files,
+            (Some(packing), of_exported) => Self::Archive {
+                packing,
+                is_named_so: of_exported == Some(packing),
+            },
+        }
+    }
+
+    /// Returns how what has this at its top is packed, or none if it becomes files.
+    pub(super) fn of(&self, top: Top) -> Result<Option<Packing>, pyro_archive::Error> {
+        let is_directory = top == Top::Directory;
+        match *self {
+            Self::Archive {
+                packing: Some(packing),
+                is_named_so,
+            } if is_directory || !is_named_so => Ok(Some(packing)),
+            // Whoever exports a directory to such a name wants an archive, and would not get one.
+            Self::Archive { packing: None, .. } if is_directory => {
+                Err(pyro_archive::Error::NotWanted)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn ending(name: &[u8]) -> Option<Option<Packing>> {
+    let name = name.to_ascii_lowercase();
+    let found = ENDINGS.iter().find(|(ending, _)| name.ends_with(ending));
+    found.map(|(_, packing)| *packing)
+}
+
+/// The output has the name of an archive that is not written.
+pub(super) fn refused() -> Error {
+    let message = "output_path has the name of an archive of a kind that is not written";
+    Error::invalid(message)
+        .remedy("end it in .tar, .tar.gz, .tgz or .tar.zst, or name a directory to be made")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_become_archives_and_an_archive_stays_one() {
+        let tar = Ok(Some(Packing::Plain));
+        for (output, exported, top, expected) in [
+            ("out", "dir", Top::Directory, Ok(None)),
+            ("out.tar", "dir", Top::Directory, tar),
+            ("out.tar", "dir.tar", Top::Directory, tar),
+            ("out.tar", "file", Top::File, tar),
+            ("out.tar", "link", Top::Symlink, tar),
+            ("out.tar", "file.tar", Top::File, Ok(None)),
+            ("out.tar", "file.tgz", Top::File, tar),
+            ("out.tgz", "x.tar.gz", Top::File, Ok(None)),
+            ("out.TAR.GZ", "x", Top::File, Ok(Some(Packing::Gzip))),
+            ("out.tar.zst", "x", Top::File, Ok(Some(Packing::Zstd))),
+            ("out.zip", "dir", Top::Directory, Err(())),
+            ("out.tar.xz", "dir.tar.xz", Top::Directory, Err(())),
+            ("out.zip", "x", Top::File, Ok(None)),
+            (".tar", "x", Top::Directory, tar),
+        ] {
+            let format = Format::wanted(output.as_ref(), exported.as_bytes());
+            let found = format.of(top).map_err(drop);
+            assert_eq!(found, expected, "{exported} to {output}");
+        }
+    }
+}
