@@ -166,9 +166,9 @@ impl Present<'_> {
         let path = octets::decode(&edit.path);
         let (parent, name) = directories::split(&path);
         let is_wanted = match directories::open(&self.destination, parent) {
-            Ok(directory) => self
-                .is_what_it_was(edit, &directory, name)
-                .map_err(|error| refused(edit, &error))?,
+            Ok(directory) => {
+                is_what_it_was(edit, &directory, name).map_err(|error| refused(edit, &error))?
+            }
             Err(Errno::NOENT) => edit.old.is_none(),
             // What is in the way goes.
             Err(Errno::NOTDIR | Errno::LOOP) if self.loses_a_parent(&path) => edit.old.is_none(),
@@ -183,22 +183,6 @@ impl Present<'_> {
             return Err(refused(edit, &invalid("a directory is in its place")));
         }
         Ok(())
-    }
-
-    fn is_what_it_was(&self, edit: &FileEdit, parent: &OwnedFd, name: &[u8]) -> io::Result<bool> {
-        let (found, old) = match (state(parent, name)?, &edit.old) {
-            (None, None) => return Ok(true),
-            (Some(found), Some(old)) => (found, old),
-            _ => return Ok(false),
-        };
-        if found.file_type != old.file_type || found.target != old.target {
-            return Ok(false);
-        }
-        if found.file_type != FileType::File {
-            return Ok(true);
-        }
-        let sha256 = digest(parent, name)?;
-        Ok(found.mode == old.mode && edit.old_sha256.as_ref() == Some(&sha256))
     }
 
     fn loses_a_parent(&self, path: &[u8]) -> bool {
@@ -236,6 +220,23 @@ impl Present<'_> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         rustix::fs::chownat(drawer, &name, Some(uid), Some(gid), flags)
     }
+}
+
+/// Whether a path is still what an edit was made for.
+fn is_what_it_was(edit: &FileEdit, parent: &OwnedFd, name: &[u8]) -> io::Result<bool> {
+    let (found, old) = match (state(parent, name)?, &edit.old) {
+        (None, None) => return Ok(true),
+        (Some(found), Some(old)) => (found, old),
+        _ => return Ok(false),
+    };
+    if found.file_type != old.file_type || found.target != old.target {
+        return Ok(false);
+    }
+    if found.file_type != FileType::File {
+        return Ok(true);
+    }
+    let sha256 = digest(parent, name)?;
+    Ok(found.mode == old.mode && edit.old_sha256.as_ref() == Some(&sha256))
 }
 
 fn invalid(why: &'static str) -> io::Error {
