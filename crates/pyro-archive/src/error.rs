@@ -152,7 +152,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "archive_not_found",
-            Self::WrongKind { .. } => "archive_wrong_kind",
+            Self::WrongKind { .. } | Self::NotWanted => "archive_wrong_kind",
             Self::Unreadable { .. } => "archive_unreadable",
             Self::Damaged { .. } => "archive_damaged",
             Self::OtherKind { .. } => "archive_other_kind",
@@ -161,7 +161,6 @@ impl Error {
             Self::Changed { .. } => "archive_changed",
             Self::Refused { .. } => "archive_entry_refused",
             Self::TooManyEntries { .. } | Self::TooLarge => "archive_too_large",
-            Self::NotWanted => "archive_wrong_kind",
             Self::Write { .. } => "archive_write_failed",
         }
     }

@@ -44,9 +44,11 @@ pub(crate) fn pack(root: &Path, file: &FilePath, pipes: Pipes) -> Outcome {
     let packed = PACKED_NAME.as_bytes();
     let written = stream
         .entry(&directory, name, packed)
-        .and_then(|is_directory| match is_directory {
-            true => stream.tree(&base, &path),
-            false => Ok(()),
+        .and_then(|is_directory| {
+            if is_directory {
+                stream.tree(&base, &path)?;
+            }
+            Ok(())
         })
         .and_then(|()| stream.end());
     written.map_err(|error| {
