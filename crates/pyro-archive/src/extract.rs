@@ -23,9 +23,6 @@ use crate::tar_file;
 use crate::time::Time;
 use crate::tree::Tree;
 
-/// Permissions that are kept: setuid, setgid and sticky belong to the guest's users.
-const KEPT_BITS: u32 = 0o777;
-
 /// What came out.
 #[derive(Debug)]
 pub struct Extracted {

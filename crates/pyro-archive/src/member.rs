@@ -10,6 +10,8 @@ const LONGEST_NAME: usize = 255;
 
 /// Permissions with setuid, setgid and sticky.
 pub(crate) const MODE_BITS: u32 = 0o7777;
+/// Those that come out of a guest: setuid, setgid and sticky belong to its users.
+pub(crate) const KEPT_BITS: u32 = 0o777;
 
 #[derive(Debug)]
 pub(crate) struct Member {

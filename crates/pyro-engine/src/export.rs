@@ -117,9 +117,9 @@ fn make(
         };
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o666);
-        let made = rustix::fs::openat(directory, PACKED_NAME, flags, mode);
-        let made = made.map_err(|error| failed(error.into()))?;
-        let file: &File = archive.get_or_init(|| File::from(made));
+        let opened = rustix::fs::openat(directory, PACKED_NAME, flags, mode);
+        let opened = opened.map_err(|error| failed(error.into()))?;
+        let file: &File = archive.get_or_init(|| File::from(opened));
         Ok(tar(Packer::new(packing, file), name))
     };
     let extracted = extract(input, PACKED_NAME, &mut choose, progress)?;

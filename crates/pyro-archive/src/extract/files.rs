@@ -7,10 +7,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
-use super::KEPT_BITS;
 use crate::content::{Content, Piece};
 use crate::error::{Error, Refusal};
-use crate::member::{Member, MemberPath, What};
+use crate::member::{KEPT_BITS, Member, MemberPath, What};
 use crate::time::Time;
 
 /// The owner has to be able to finish, move and remove a directory.

@@ -1,9 +1,8 @@
 //! A stream *repacked* is a tar file that has the same members, written anew.
 
-use super::KEPT_BITS;
 use crate::content::Content;
 use crate::error::Error;
-use crate::member::{Member, What};
+use crate::member::{KEPT_BITS, Member, What};
 use crate::packer::Packer;
 use crate::stream::Stream;
 

@@ -33,6 +33,8 @@ const TRUE: &str = "`workspace exec -- true`";
 const FEW: &str = "`workspace sync push`, 20 files of 3 KiB";
 const AT_ONCE: &str = "the same push, as a workspace's first use";
 const LARGE: &str = "`workspace sync push`, one file of 100 MiB";
+const EXPORT: &str = "`workspace export` of that file";
+const EXPORT_SEED: &str = "`workspace export`, 4191 files of 25 KiB";
 const DELETE: &str = "`workspace delete`";
 
 /// Measures `count` rounds and returns a section in Markdown.
@@ -64,19 +66,24 @@ pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Resul
         let push = ["workspace", "sync", "push", &id];
         run(FEW, &[&push[..], &[&files.few]].concat())?;
         run(LARGE, &[&push[..], &[&files.large]].concat())?;
+        run(EXPORT, &export(&id, "file", &files.out))?;
         run(DELETE, &["workspace", "delete", &id])?;
         let unused = run(EMPTY, &["workspace", "create", environment, "--json"])?;
         let unused = self::id(&unused)?;
         let push = ["workspace", "sync", "push", &unused, &files.few];
         run(AT_ONCE, &push)?;
         run(DELETE, &["workspace", "delete", &unused])?;
-        run(DELETE, &["workspace", "delete", &self::id(&seeded)?])?;
+        let seeded = self::id(&seeded)?;
+        run(EXPORT_SEED, &export(&seeded, ".", &files.out))?;
+        run(DELETE, &["workspace", "delete", &seeded])?;
     }
 
     let mut report = format!("{table}\n");
-    if let Some(time) = table.median(LARGE) {
-        let rate = LARGE_FILE_BYTES as f64 / MIB / time.as_secs_f64();
-        writeln!(report, "* a large push: {rate:.0} MiB/s")?;
+    for (step, what) in [(LARGE, "push"), (EXPORT, "export")] {
+        if let Some(time) = table.median(step) {
+            let rate = LARGE_FILE_BYTES as f64 / MIB / time.as_secs_f64();
+            writeln!(report, "* a large {what}: {rate:.0} MiB/s")?;
+        }
     }
     if let (Some(seeded), Some(empty)) = (table.median(SEEDED), table.median(EMPTY)) {
         let more = seeded.saturating_sub(empty).as_secs_f64() * 1e3;
@@ -84,6 +91,18 @@ pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Resul
     }
     report.push_str(&idle(program, environment)?);
     Ok(report)
+}
+
+fn export<'a>(id: &'a str, path: &'a str, output: &'a str) -> [&'a str; 7] {
+    [
+        "workspace",
+        "export",
+        id,
+        path,
+        "--force",
+        "--output",
+        output,
+    ]
 }
 
 /// What one costs that nobody uses.
@@ -132,6 +151,8 @@ struct Files {
     seed: String,
     few: String,
     large: String,
+    /// Where exports go.
+    out: String,
 }
 
 impl Files {
@@ -151,6 +172,7 @@ impl Files {
             seed: text(below("seed")),
             few: text(below("few")),
             large: text(below("large")),
+            out: text(below("out")),
             _directory: directory,
         })
     }

@@ -7,26 +7,33 @@ use pyro_archive::{Packing, Top};
 
 use crate::Error;
 
-/// What archives are named. Those without a packing are not written.
-const ENDINGS: [(&[u8], Option<Packing>); 9] = [
-    (b".tar", Some(Packing::Plain)),
-    (b".tar.gz", Some(Packing::Gzip)),
-    (b".tgz", Some(Packing::Gzip)),
-    (b".tar.zst", Some(Packing::Zstd)),
-    (b".tar.xz", None),
-    (b".txz", None),
-    (b".tar.bz2", None),
-    (b".tbz2", None),
-    (b".zip", None),
+/// What archives are named.
+const ENDINGS: [(&[u8], Ending); 9] = [
+    (b".tar", Ending::Written(Packing::Plain)),
+    (b".tar.gz", Ending::Written(Packing::Gzip)),
+    (b".tgz", Ending::Written(Packing::Gzip)),
+    (b".tar.zst", Ending::Written(Packing::Zstd)),
+    (b".tar.xz", Ending::Other),
+    (b".txz", Ending::Other),
+    (b".tar.bz2", Ending::Other),
+    (b".tbz2", Ending::Other),
+    (b".zip", Ending::Other),
 ];
+
+/// The ending of an archive's name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Ending {
+    Written(Packing),
+    /// Of a kind that is not written.
+    Other,
+}
 
 /// What is to be made.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Format {
     Files,
-    /// An archive with this packing, if it has one that is written.
     Archive {
-        packing: Option<Packing>,
+        ending: Ending,
         /// What is exported has such a name already. If it is no directory, it is copied.
         is_named_so: bool,
     },
@@ -37,9 +44,9 @@ impl Format {
     pub(super) fn wanted(output: &OsStr, exported: &[u8]) -> Self {
         match (ending(output.as_bytes()), ending(exported)) {
             (None, _) => Self::Files,
-            (Some(packing), of_exported) => Self::Archive {
-                packing,
-                is_named_so: of_exported == Some(packing),
+            (Some(ending), of_exported) => Self::Archive {
+                ending,
+                is_named_so: of_exported == Some(ending),
             },
         }
     }
@@ -49,22 +56,23 @@ impl Format {
         let is_directory = top == Top::Directory;
         match *self {
             Self::Archive {
-                packing: Some(packing),
+                ending: Ending::Written(packing),
                 is_named_so,
             } if is_directory || !is_named_so => Ok(Some(packing)),
             // Whoever exports a directory to such a name wants an archive, and would not get one.
-            Self::Archive { packing: None, .. } if is_directory => {
-                Err(pyro_archive::Error::NotWanted)
-            }
+            Self::Archive {
+                ending: Ending::Other,
+                ..
+            } if is_directory => Err(pyro_archive::Error::NotWanted),
             _ => Ok(None),
         }
     }
 }
 
-fn ending(name: &[u8]) -> Option<Option<Packing>> {
+fn ending(name: &[u8]) -> Option<Ending> {
     let name = name.to_ascii_lowercase();
     let found = ENDINGS.iter().find(|(ending, _)| name.ends_with(ending));
-    found.map(|(_, packing)| *packing)
+    found.map(|(_, ending)| *ending)
 }
 
 /// The output has the name of an archive that is not written.

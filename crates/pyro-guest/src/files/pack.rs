@@ -46,10 +46,9 @@ pub(crate) fn pack(root: &Path, file: &FilePath, pipes: Pipes) -> Outcome {
         .entry(&directory, name, packed)
         .and_then(|is_directory| {
             if is_directory {
-                stream.tree(&base, &path)
-            } else {
-                Ok(())
+                stream.tree(&base, &path)?;
             }
+            Ok(())
         })
         .and_then(|()| stream.end());
     written.map_err(|error| {

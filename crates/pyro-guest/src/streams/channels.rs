@@ -176,10 +176,35 @@ impl Input {
         } else if bytes.is_empty() {
             self.finished = true;
         } else {
-            self.queue.extend(bytes);
+            // Past the queue if there is none: under software emulation a copy less is worth much.
+            let sent = if self.queue.is_empty() {
+                self.send(bytes)
+            } else {
+                0
+            };
+            self.queue.extend(&bytes[sent..]);
         }
         self.pump();
         true
+    }
+
+    /// Writes to the pipe what it accepts without waiting; returns how much that was. What a command
+    /// that closed its input does not take counts as well.
+    fn send(&mut self, bytes: &[u8]) -> usize {
+        let sent = match self
+            .pipe
+            .as_ref()
+            .map(|pipe| rustix::io::write(pipe, bytes))
+        {
+            Some(Ok(count)) => count,
+            Some(Err(Errno::AGAIN | Errno::INTR)) => 0,
+            Some(Err(_)) | None => {
+                self.close();
+                bytes.len()
+            }
+        };
+        self.pass_on(sent);
+        sent
     }
 
     /// Returns the pipe if there is input for it.

@@ -9,6 +9,7 @@ use pyro_protocol::ARCHIVE_END;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 use tar::EntryType;
 
+use super::direct;
 use super::holes::{Extent, Map};
 use super::plan::{self, Entry, EntryKind};
 use super::staging::{StagingDirectories, create_file};
@@ -177,11 +178,12 @@ impl Staged<'_> {
         let mut file = File::from(create_file(drawer, &name)?);
         let stored = member.size();
         let Some(map) = map else {
-            let whole = Extent {
-                offset: 0,
-                length: stored,
+            let written = direct::write(&mut file, member, stored)?;
+            let rest = Extent {
+                offset: written,
+                length: stored - written,
             };
-            self.copy(&mut file, member, whole)?;
+            self.copy(&mut file, member, rest)?;
             self.totals.bytes += stored;
             return Ok(file);
         };

@@ -11,6 +11,7 @@
 //! and nothing outside of the destination's file system is touched.
 
 mod archive;
+mod direct;
 mod edits;
 mod holes;
 mod place;

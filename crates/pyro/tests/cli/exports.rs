@@ -384,22 +384,25 @@ fn a_stream_that_breaks_ends_with_an_error() {
     fs::create_dir(&out).unwrap();
     let words = ["tree", "--output", "-"];
     for victim in ["reader", "VMM", "supervisor"] {
-        workspace.call(&["start"]).run();
+        crate::templates::wait_until("it has started", || {
+            workspace.call(&["start"]).run();
+            workspace.shell("true").run().code == 0
+        });
         let mut run = workspace.call(&["export"]).args(&words).start_unread();
         let mut some = vec![0; 1 << 20];
         let mut stdout = run.take_stdout();
         stdout.read_exact(&mut some).unwrap();
-        match victim {
-            "reader" => drop(stdout),
-            _ => {
-                let victims = match victim {
-                    "VMM" => workspace.vmm(),
-                    _ => workspace.supervisor(),
-                };
-                victims.into_iter().for_each(kill);
-                stdout.read_to_end(&mut some).unwrap();
-                assert!(some.len() < 200_000_000, "{victim}");
-            }
+        let victims = match victim {
+            "VMM" => workspace.vmm(),
+            "supervisor" => workspace.supervisor(),
+            _ => None,
+        };
+        victims.into_iter().for_each(kill);
+        if victim == "reader" {
+            drop(stdout);
+        } else {
+            stdout.read_to_end(&mut some).unwrap();
+            assert!(some.len() < 200_000_000, "{victim}");
         }
         let done = run.finish();
         assert_ne!(done.code, 0, "{victim}");

@@ -186,3 +186,35 @@ fn a_missing_destination_is_made() {
     root.unpack(&next().end()).unwrap();
     assert_eq!(root.tree()[Path::new("workspace/a")], "new");
 }
+
+#[test]
+fn large_files_arrive_whole_whether_they_are_written_directly_or_not() {
+    // In memory there may be no direct writes.
+    for place in [std::env::temp_dir(), "/dev/shm".into()] {
+        let root = Root(tempfile::tempdir_in(place).unwrap());
+        fs::create_dir(root.path("workspace")).unwrap();
+        let sizes = [(4 << 20) - 1, 4 << 20, (5 << 20) + 777];
+        // No piece of it is like another.
+        let content = |size: usize| {
+            let all: Vec<_> = (0..=size / 8)
+                .map(|number| format!("{number:08}"))
+                .collect();
+            all.concat()[..size].to_owned()
+        };
+        let mut archive = Tar::new();
+        for size in sizes {
+            archive = archive.file(&size.to_string(), &content(size));
+        }
+        let totals = archive.totals;
+        let mut archive = archive.end();
+        assert_eq!(root.unpack(&archive).unwrap(), totals);
+        for size in sizes {
+            let found = fs::read_to_string(root.path("workspace").join(size.to_string()));
+            assert!(found.unwrap() == content(size), "{size}");
+        }
+        archive.truncate(10 << 20);
+        let before = root.tree();
+        root.unpack(&archive).unwrap_err();
+        assert!(root.tree() == before, "what is cut changes nothing");
+    }
+}
