@@ -32,7 +32,7 @@ pub(super) struct Made {
     pub(super) workspace: Node,
     /// What is known of an earlier pull, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) before: Option<Box<Made>>,
+    pub(super) before: Option<Box<Self>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -296,8 +296,8 @@ fn whoever_dies_a_patch_is_applied_or_not() {
     for number in 0..200 {
         fs::write(seed.join(format!("{number}")), "old\n").unwrap();
         let name = format!("--- a/{number}\n+++ b/{number}\n@@ -1 +1 @@\n");
-        forth += &format!("{name}-old\n+new\n");
-        back += &format!("{name}-new\n+old\n");
+        forth += &[&name, "-old\n+new\n"].concat();
+        back += &[&name, "-new\n+old\n"].concat();
     }
     let patches = [context.path("forth"), context.path("back")];
     fs::write(&patches[0], forth).unwrap();
