@@ -5,11 +5,9 @@ use std::fmt::Write as _;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use crate::Side;
-
-/// The id of one side of a change; zeros if it does not exist.
-pub(crate) fn of(side: Option<&Side>) -> String {
-    side.map_or_else(|| "0".repeat(40), |side| hexadecimal::<Sha1>(&side.content))
+/// The id of the content of one side of a change; zeros if it does not exist.
+pub(crate) fn of(content: Option<&[u8]>) -> String {
+    content.map_or_else(|| "0".repeat(40), hexadecimal::<Sha1>)
 }
 
 /// Whether a full id is that of a content. Longer ones are of a repository that has SHA-256.

@@ -92,7 +92,8 @@ pub fn append(output: &mut Vec<u8>, path: &[u8], old: Option<&Side>, new: Option
     }
     let only_mode = old.is_some() && new.is_some() && old_content == new_content;
     if !only_mode {
-        _ = writeln!(header, "index {}..{}{kept_mode}", id::of(old), id::of(new));
+        let [old, new] = [old, new].map(|side| id::of(side.map(|side| &*side.content)));
+        _ = writeln!(header, "index {old}..{new}{kept_mode}");
     }
     output.extend(header.as_bytes());
     // An empty file that appears or goes has no hunk.

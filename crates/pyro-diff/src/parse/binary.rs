@@ -5,8 +5,8 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-use super::Parser;
 use super::lines::without_end;
+use super::parser::Parser;
 use crate::binary::DIGITS;
 use crate::error::{ParseError, Problem};
 use crate::patch::Body;

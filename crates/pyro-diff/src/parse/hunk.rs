@@ -1,6 +1,6 @@
 //! A *hunk* has as many lines as its first line says.
 
-use super::Parser;
+use super::parser::Parser;
 use crate::error::{ParseError, Problem};
 use crate::patch::{Action, Hunk};
 

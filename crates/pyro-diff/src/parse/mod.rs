@@ -5,12 +5,13 @@ mod binary;
 mod header;
 mod hunk;
 mod lines;
+mod parser;
 mod path;
 mod traditional;
 
 use crate::error::{ParseError, Problem};
 use crate::patch::Patch;
-use lines::Lines;
+use parser::Parser;
 
 /// How a patch is read.
 #[derive(Clone, Copy, Debug)]
@@ -26,46 +27,19 @@ pub struct ParseOptions {
 
 /// Reads a patch.
 pub fn parse(patch: &[u8], options: ParseOptions) -> Result<Patch<'_>, ParseError> {
-    let result = Parser::new(patch, options).and_then(Parser::patch);
+    let result = Parser::new(patch, options.limit, options.strip).and_then(Parser::patch);
     // `git diff --no-index old new` prints 'a/old/file b/new/file': one part more to take away, and
     // the same in the whole patch, because the name of a new file does not show it.
     if let (Err(error), None) = (&result, options.strip)
         && matches!(error.problem, Problem::NamesDiffer { .. })
     {
-        let strip = Some(2);
-        let again = Parser::new(patch, ParseOptions { strip, ..options }).and_then(Parser::patch);
+        let again = Parser::new(patch, options.limit, Some(2)).and_then(Parser::patch);
         return again.or(result);
     }
     result
 }
 
-struct Parser<'a> {
-    lines: Lines<'a>,
-    strip: Option<usize>,
-    limit: usize,
-    /// How many bytes may still be unpacked.
-    remaining: usize,
-    file: Option<Vec<u8>>,
-    hunk: Option<usize>,
-}
-
 impl<'a> Parser<'a> {
-    fn new(patch: &'a [u8], options: ParseOptions) -> Result<Self, ParseError> {
-        let ParseOptions { limit, strip } = options;
-        let parser = Self {
-            lines: Lines::new(patch),
-            strip,
-            limit,
-            remaining: limit.saturating_sub(patch.len()),
-            file: None,
-            hunk: None,
-        };
-        if patch.len() > limit {
-            return Err(parser.error(Problem::TooLarge { limit }));
-        }
-        Ok(parser)
-    }
-
     fn patch(mut self) -> Result<Patch<'a>, ParseError> {
         let mut files = Vec::new();
         while let Some(line) = self.lines.peek() {
@@ -101,19 +75,5 @@ impl<'a> Parser<'a> {
             return Err(self.error(Problem::BinaryLeftOut));
         }
         Ok(())
-    }
-
-    /// An error at the present line.
-    fn error(&self, problem: Problem) -> ParseError {
-        self.error_at(self.lines.number(), problem)
-    }
-
-    fn error_at(&self, line: usize, problem: Problem) -> ParseError {
-        ParseError {
-            line,
-            file: self.file.clone(),
-            hunk: self.hunk,
-            problem,
-        }
     }
 }

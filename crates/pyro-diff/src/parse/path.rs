@@ -1,6 +1,6 @@
 //! A *path* in a header has a prefix that is no part of it, and comes from anybody.
 
-use super::Parser;
+use super::parser::Parser;
 use crate::error::{ParseError, Problem, shown};
 use crate::name::unquoted;
 

@@ -6,8 +6,8 @@
 //! are taken as they are: `x` and `x` are `x`. Of two different names, `x.c.orig` and `x.c`, it is the
 //! second, unless it only has something more at its end than the first: `x.c` and `x.c.new` are `x.c`.
 
-use super::Parser;
 use super::lines::without_end;
+use super::parser::Parser;
 use super::path::{Name, without_parts};
 use crate::error::{ParseError, Problem};
 use crate::patch::{Action, Body, FilePatch};

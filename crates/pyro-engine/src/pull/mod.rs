@@ -3,6 +3,7 @@
 
 mod decide;
 mod node;
+mod plan;
 mod protected;
 mod pulled;
 mod receive;
@@ -27,6 +28,7 @@ use crate::output::hex;
 use crate::request::{WORKSPACE, path_text};
 use crate::{Engine, Error, Listener};
 use node::Node;
+pub(crate) use plan::{Action, OnConflict, Planned};
 use protected::Named;
 use pulled::{Made, Pulled};
 use receive::Receiver;
@@ -34,53 +36,6 @@ use transaction::{Journal, Step, Transaction};
 
 /// The directory of what pulls keep.
 const PULLS: &str = "pulls";
-
-/// What is done where both sides have changed a path.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum OnConflict {
-    /// Nothing at all is changed.
-    Fail,
-    /// The workspace's is taken.
-    Workspace,
-    /// The host's stays.
-    Host,
-    /// Texts are merged with marks around what differs; what is no text is as with [`Self::Fail`].
-    Markers,
-}
-
-/// What is done about a path.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Action {
-    Add,
-    Modify,
-    Delete,
-    /// Texts were merged without a conflict.
-    Merge,
-    /// Texts were merged, with marks around conflicts.
-    Mark,
-    /// The host's stays.
-    Keep,
-    /// It cannot be taken over, or must be named for it.
-    Skip,
-    Conflict,
-}
-
-/// A path of the plan.
-#[derive(Clone, Debug)]
-pub(crate) struct Planned {
-    pub(crate) path: String,
-    pub(crate) action: Action,
-    /// Why, if it is not obvious.
-    pub(crate) reason: Option<String>,
-    base: Node,
-    workspace: Node,
-    /// What is there on the host.
-    old: Node,
-    /// What it becomes, if it is changed.
-    new: Option<Node>,
-    /// The number of the new content.
-    content: Option<usize>,
-}
 
 /// A directory of the host.
 pub(crate) struct Target {

@@ -12,10 +12,10 @@ use sha2::{Digest, Sha256};
 
 use super::decide::{Decision, decide};
 use super::node::{Node, open_file, open_parent};
+use super::plan::{Action, OnConflict, Planned};
 use super::protected::{self, Named};
 use super::pulled::Pulled;
 use super::transaction::Transaction;
-use super::{Action, OnConflict, Planned};
 use crate::comparison::{Changes, Side};
 use crate::output::hex;
 use crate::{Error, Event, Listener};

@@ -6,8 +6,8 @@ use std::os::fd::BorrowedFd;
 
 use pyro_machine::octets;
 
-use super::Planned;
 use super::node::Node;
+use super::plan::Planned;
 use super::transaction::Step;
 
 /// The permissions of a directory that must be there for something in it.
