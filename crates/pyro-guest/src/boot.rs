@@ -119,14 +119,17 @@ impl Machine for Vm {
 
     fn prepare(&mut self, disk: Disk, seed: bool) -> Result<(), Error> {
         self.root = Some(root::assemble(disk, seed)?);
-        self.identity = Some(Identity::prepare()?);
+        if disk == Disk::Private {
+            self.identity = Some(Identity::prepare()?);
+        }
         Ok(())
     }
 
     fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error> {
         match &mut self.identity {
             Some(identity) => identity.adopt(adoption),
-            None => Err(Error::new("adopt it", io::ErrorKind::NotFound)),
+            // What is only read has no files for an identity.
+            None => identity::set_clock(adoption.unix_time_ns),
         }
     }
 
@@ -150,7 +153,7 @@ impl Machine for Vm {
     }
 
     fn root(&self) -> &Path {
-        Path::new("/")
+        self.root.as_ref().map_or(Path::new("/"), |root| root.path)
     }
 
     fn prestart_library(&self) -> Option<BorrowedFd<'_>> {
