@@ -7,11 +7,11 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use pyro_archive::{Extracted, Top, extract};
-use pyro_machine::{Answer, Call, FilePath, PACKED_NAME};
+use pyro_machine::{Answer, Call, FilePath, PACKED_NAME, copy_disk};
 use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::rand::GetRandomFlags;
@@ -47,8 +47,8 @@ pub(crate) async fn export(
     force: bool,
     listener: &Listener,
 ) -> Result<Exported, Error> {
-    if !force && is_there(&destination)? {
-        return Err(exists(&destination));
+    if !force {
+        check_free(&destination)?;
     }
     sweep(&destination.directory);
     let staging = Staging::make(&destination).map_err(|error| Error::transfer(&error))?;
@@ -81,6 +81,35 @@ pub(crate) async fn export(
             error => Error::transfer(&error),
         })?;
     Ok(exported)
+}
+
+/// Moves a file that is complete to its destination.
+pub(crate) fn place_file(file: &Path, destination: &Destination, force: bool) -> Result<(), Error> {
+    let failed = |error: io::Error| Error::transfer(&error);
+    sweep(&destination.directory);
+    let staging = Staging::make(destination).map_err(failed)?;
+    let staged = PathBuf::from(format!("/proc/self/fd/{}", staging.open.as_raw_fd()));
+    let staged = staged.join(PACKED_NAME);
+    match std::fs::rename(file, &staged) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_disk(file, &staged)?,
+        renamed => renamed
+            .and_then(|()| File::open(&staged)?.sync_all())
+            .map_err(failed)?,
+    }
+    staging
+        .place(Top::File, destination, force)
+        .map_err(|error| match error {
+            Errno::EXIST => exists(destination),
+            error => failed(error.into()),
+        })
+}
+
+/// Fails if there is something at a destination.
+pub(crate) fn check_free(destination: &Destination) -> Result<(), Error> {
+    if is_there(destination)? {
+        return Err(exists(destination));
+    }
+    Ok(())
 }
 
 fn blocking(stream: tokio::net::UnixStream) -> io::Result<UnixStream> {

@@ -63,6 +63,17 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "WORKSPACE_ID PATH",
         "--text=- --text-file=- --json",
     ),
+    ("workspace disk export", "WORKSPACE_ID", "--output=- --json"),
+    (
+        "workspace disk list",
+        "WORKSPACE_ID PATH",
+        "--recursive --json",
+    ),
+    (
+        "workspace disk read",
+        "WORKSPACE_ID PATH",
+        "--max-bytes=65536 --content-only --json",
+    ),
     (
         "workspace snapshot create",
         "WORKSPACE_ID SNAPSHOT_NAME",
@@ -152,6 +163,18 @@ const TOOLS: &[(&str, &str)] = &[
     (
         "workspace_file_write",
         "workspace_id:string! path:string! text:string=null",
+    ),
+    (
+        "workspace_disk_export",
+        "workspace_id:string! output_path:string!",
+    ),
+    (
+        "workspace_disk_list",
+        "workspace_id:string! path:string=\"/workspace\" recursive:boolean=false",
+    ),
+    (
+        "workspace_disk_read",
+        "workspace_id:string! path:string! max_bytes:integer=65536",
     ),
     (
         "snapshot_create",

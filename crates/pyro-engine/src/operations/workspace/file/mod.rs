@@ -8,6 +8,9 @@ pub use list::{FileListing, List, ListedFile};
 pub use read::{FileContent, Read};
 pub use write::{Write, WrittenFile};
 
+pub(super) use list::listed;
+pub(super) use read::Part;
+
 use pyro_machine::{FilePath, FileType};
 
 use crate::Error;
