@@ -128,8 +128,7 @@ impl Machine for Vm {
     fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error> {
         match &mut self.identity {
             Some(identity) => identity.adopt(adoption),
-            // What is only read has no files for an identity.
-            None => identity::set_clock(adoption.unix_time_ns),
+            None => identity::adopt_without_files(adoption),
         }
     }
 

@@ -155,7 +155,8 @@ impl Instance {
     }
 }
 
-/// Keeps an instance from being started, and returns its record. Waits for others that do the same.
+/// Keeps an instance from being started, and returns its record. Waits for others that do the same;
+/// for one that starts, until it has started.
 fn hold(
     kind: InstanceKind,
     object: &Object,
