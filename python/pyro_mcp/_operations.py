@@ -35,6 +35,9 @@ METHODS = {
     "workspace_file_read": "read_workspace_file",
     "workspace_file_write": "write_workspace_file",
     "workspace_patch_apply": "apply_workspace_patch",
+    "workspace_disk_export": "export_workspace_disk",
+    "workspace_disk_list": "list_workspace_disk",
+    "workspace_disk_read": "read_workspace_disk",
     "snapshot_create": "create_snapshot",
     "snapshot_list": "list_snapshots",
     "snapshot_delete": "delete_snapshot",
@@ -971,6 +974,96 @@ is no such file
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.AppliedPatch = self._call("workspace_patch_apply", {"workspace_id": workspace_id, "patch": patch, "patch_file": patch_file, "strip": strip, "check": check})
+        return response
+
+    def export_workspace_disk(self, workspace_id: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.DiskExport:
+        """Export the whole root file system of a stopped workspace as one ext4 image
+
+        The image has the environment and all that was written, with owners, permissions, links and
+        devices; it needs nothing else. It is sparse. Nothing of the workspace runs: a throw-away microVM
+        without a network makes it. It appears at the output path when it is complete, or not at all.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            output_path: Path on this host that the image gets; its directory must exist
+            force: Replace what is at the output path, even a directory with all that is in it
+
+        Returns:
+            An image that was made.
+                bytes_written: How many bytes the image takes of the host's disk.
+                disk_format: `ext4`.
+                entry_count: How many files, directories, links and others it has.
+                output_path: Where the image is on this host.
+                size_bytes: How long the image is, with its holes.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.DiskExport = self._call("workspace_disk_export", {"workspace_id": workspace_id, "output_path": output_path, "force": force})
+        return response
+
+    def list_workspace_disk(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
+        """List files on the disk of a stopped workspace
+
+        The path may be anywhere in its machine, not only in /workspace. Nothing of the workspace runs: a
+        throw-away microVM without a network reads a copy of the disk. Symbolic links are named and not
+        followed, unless the path itself is one.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: Directory or file, absolute or relative to /workspace
+            recursive: List what is in its directories, too
+
+        Returns:
+            What is in a directory.
+                entries: Its entries, sorted by name; a directory comes before its contents.
+                path: The directory.
+                recursive: Whether what is in its directories is listed, too.
+                truncated: Present if there are more entries: only the first 10,000 are listed.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.FileListing = self._call("workspace_disk_list", {"workspace_id": workspace_id, "path": path, "recursive": recursive})
+        return response
+
+    def read_workspace_disk(self, workspace_id: str, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
+        """Read a file on the disk of a stopped workspace
+
+        The file may be anywhere in its machine, not only in /workspace. Nothing of the workspace runs: a
+        throw-away microVM without a network reads a copy of the disk. A symbolic link is followed.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: The file, absolute or relative to /workspace
+            offset: Byte of the file to begin with
+            max_bytes: The most bytes to read; never more than 16 MiB at once
+            base64: Return the exact bytes in Base64, too
+
+        Returns:
+            What a file holds.
+                content: What was read, as text.
+                content_base64: Present if it was asked for: what was read, in Base64.
+                content_lossy: Present if bytes in `content` that are not UTF-8 were replaced.
+                max_bytes: The most bytes that were to be read.
+                mode: Its permissions, in octal digits, for example `0644`.
+                next_offset: Present if there is more: the byte with which the next part begins.
+                offset: The byte of the file with which `content` begins.
+                path: The file's absolute path.
+                sha256: Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it.
+                size_bytes: How many bytes the whole file holds.
+                truncated: Whether the file holds more after what was read.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.FileContent = self._call("workspace_disk_read", {"workspace_id": workspace_id, "path": path, "offset": offset, "max_bytes": max_bytes, "base64": base64})
         return response
 
     def create_snapshot(self, workspace_id: str, snapshot_name: str) -> results.Created:
@@ -2265,6 +2358,96 @@ is no such file
         response: results.AppliedPatch = await self._call("workspace_patch_apply", {"workspace_id": workspace_id, "patch": patch, "patch_file": patch_file, "strip": strip, "check": check})
         return response
 
+    async def export_workspace_disk(self, workspace_id: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.DiskExport:
+        """Export the whole root file system of a stopped workspace as one ext4 image
+
+        The image has the environment and all that was written, with owners, permissions, links and
+        devices; it needs nothing else. It is sparse. Nothing of the workspace runs: a throw-away microVM
+        without a network makes it. It appears at the output path when it is complete, or not at all.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            output_path: Path on this host that the image gets; its directory must exist
+            force: Replace what is at the output path, even a directory with all that is in it
+
+        Returns:
+            An image that was made.
+                bytes_written: How many bytes the image takes of the host's disk.
+                disk_format: `ext4`.
+                entry_count: How many files, directories, links and others it has.
+                output_path: Where the image is on this host.
+                size_bytes: How long the image is, with its holes.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.DiskExport = await self._call("workspace_disk_export", {"workspace_id": workspace_id, "output_path": output_path, "force": force})
+        return response
+
+    async def list_workspace_disk(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
+        """List files on the disk of a stopped workspace
+
+        The path may be anywhere in its machine, not only in /workspace. Nothing of the workspace runs: a
+        throw-away microVM without a network reads a copy of the disk. Symbolic links are named and not
+        followed, unless the path itself is one.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: Directory or file, absolute or relative to /workspace
+            recursive: List what is in its directories, too
+
+        Returns:
+            What is in a directory.
+                entries: Its entries, sorted by name; a directory comes before its contents.
+                path: The directory.
+                recursive: Whether what is in its directories is listed, too.
+                truncated: Present if there are more entries: only the first 10,000 are listed.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.FileListing = await self._call("workspace_disk_list", {"workspace_id": workspace_id, "path": path, "recursive": recursive})
+        return response
+
+    async def read_workspace_disk(self, workspace_id: str, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
+        """Read a file on the disk of a stopped workspace
+
+        The file may be anywhere in its machine, not only in /workspace. Nothing of the workspace runs: a
+        throw-away microVM without a network reads a copy of the disk. A symbolic link is followed.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            path: The file, absolute or relative to /workspace
+            offset: Byte of the file to begin with
+            max_bytes: The most bytes to read; never more than 16 MiB at once
+            base64: Return the exact bytes in Base64, too
+
+        Returns:
+            What a file holds.
+                content: What was read, as text.
+                content_base64: Present if it was asked for: what was read, in Base64.
+                content_lossy: Present if bytes in `content` that are not UTF-8 were replaced.
+                max_bytes: The most bytes that were to be read.
+                mode: Its permissions, in octal digits, for example `0644`.
+                next_offset: Present if there is more: the byte with which the next part begins.
+                offset: The byte of the file with which `content` begins.
+                path: The file's absolute path.
+                sha256: Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it.
+                size_bytes: How many bytes the whole file holds.
+                truncated: Whether the file holds more after what was read.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.FileContent = await self._call("workspace_disk_read", {"workspace_id": workspace_id, "path": path, "offset": offset, "max_bytes": max_bytes, "base64": base64})
+        return response
+
     async def create_snapshot(self, workspace_id: str, snapshot_name: str) -> results.Created:
         """Save what was written in a workspace, to come back to it with `reset_workspace`
 
@@ -2696,6 +2879,18 @@ class WorkspaceOperations:
         """Apply a patch to files of a started workspace: see `Pyro.apply_workspace_patch`."""
         return self._pyro.apply_workspace_patch(self.id, patch=patch, patch_file=patch_file, strip=strip, check=check)
 
+    def export_disk(self, *, output_path: str | os.PathLike[str], force: bool = False) -> results.DiskExport:
+        """Export the whole root file system of a stopped workspace as one ext4 image: see `Pyro.export_workspace_disk`."""
+        return self._pyro.export_workspace_disk(self.id, output_path=output_path, force=force)
+
+    def list_disk(self, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
+        """List files on the disk of a stopped workspace: see `Pyro.list_workspace_disk`."""
+        return self._pyro.list_workspace_disk(self.id, path=path, recursive=recursive)
+
+    def read_disk(self, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
+        """Read a file on the disk of a stopped workspace: see `Pyro.read_workspace_disk`."""
+        return self._pyro.read_workspace_disk(self.id, path, offset=offset, max_bytes=max_bytes, base64=base64)
+
     def reset(self, *, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
         return self._pyro.reset_workspace(self.id, snapshot=snapshot)
@@ -2766,6 +2961,18 @@ class AsyncWorkspaceOperations:
     async def apply_patch(self, *, patch: str | None = None, patch_file: str | os.PathLike[str] | None = None, strip: int | None = None, check: bool = False) -> results.AppliedPatch:
         """Apply a patch to files of a started workspace: see `Pyro.apply_workspace_patch`."""
         return await self._pyro.apply_workspace_patch(self.id, patch=patch, patch_file=patch_file, strip=strip, check=check)
+
+    async def export_disk(self, *, output_path: str | os.PathLike[str], force: bool = False) -> results.DiskExport:
+        """Export the whole root file system of a stopped workspace as one ext4 image: see `Pyro.export_workspace_disk`."""
+        return await self._pyro.export_workspace_disk(self.id, output_path=output_path, force=force)
+
+    async def list_disk(self, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
+        """List files on the disk of a stopped workspace: see `Pyro.list_workspace_disk`."""
+        return await self._pyro.list_workspace_disk(self.id, path=path, recursive=recursive)
+
+    async def read_disk(self, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
+        """Read a file on the disk of a stopped workspace: see `Pyro.read_workspace_disk`."""
+        return await self._pyro.read_workspace_disk(self.id, path, offset=offset, max_bytes=max_bytes, base64=base64)
 
     async def reset(self, *, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""

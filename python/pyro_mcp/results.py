@@ -256,6 +256,28 @@ class DiffSummary(TypedDict):
     """Those that are of another type."""
 
 
+class DiskExport(TypedDict):
+    """An image that was made."""
+
+    bytes_written: int
+    """How many bytes the image takes of the host's disk."""
+
+    disk_format: str
+    """`ext4`."""
+
+    entry_count: int
+    """How many files, directories, links and others it has."""
+
+    output_path: str
+    """Where the image is on this host."""
+
+    size_bytes: int
+    """How long the image is, with its holes."""
+
+    workspace_id: str
+    """The workspace."""
+
+
 class DiskReport(TypedDict):
     """A directory and its free space."""
 

@@ -37,6 +37,24 @@ def test_a_condition_is_kept(workspace: Workspace) -> None:
     assert raised.value.code == "file_changed" and raised.value.retry_safe
 
 
+def test_the_disk_of_a_stopped_one_is_read_and_exported(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.write_file("kept", text="kept")
+    with pytest.raises(PyroRuntimeError) as raised:
+        workspace.list_disk()
+    assert raised.value.code == "wrong_state"
+    workspace.stop()
+    paths = [entry["path"] for entry in workspace.list_disk()["entries"]]
+    assert "/workspace/kept" in paths
+    assert workspace.read_disk("kept")["content"] == "kept"
+    assert "Debian" in workspace.read_disk("/etc/os-release")["content"]
+    image = tmp_path / "disk.ext4"
+    exported = workspace.export_disk(output_path=image)
+    assert exported["disk_format"] == "ext4" and image.stat().st_size == exported["size_bytes"]
+    workspace.start()
+
+
 def test_they_can_be_awaited(workspace: Workspace, pyro: Pyro) -> None:
     async def work() -> str:
         attached = AsyncPyro(pyro.manager).attach_workspace(workspace.id)

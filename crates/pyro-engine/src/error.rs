@@ -271,6 +271,17 @@ impl Error {
         }
     }
 
+    /// The operation needs a VM that does not run.
+    pub(crate) fn not_stopped(noun: &str, id: &str, state: &str, purpose: &str) -> Self {
+        let message = format!("{noun} {id} must be in 'stopped' state before {purpose}");
+        let error = Self::new(ErrorKind::Failed, ErrorCode::WrongState, message)
+            .remedy(format!("stop it: `pyro {noun} stop {id}`"));
+        Self {
+            cause: Some(format!("it is in state '{state}'")),
+            ..error
+        }
+    }
+
     pub(crate) fn cannot_start(noun: &str, id: &str, state: &str) -> Self {
         let message = format!("{noun} {id} cannot be started from state '{state}'");
         Self::new(ErrorKind::Failed, ErrorCode::WrongState, message)

@@ -7,12 +7,13 @@ mod staging;
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use pyro_archive::{Extracted, Packer, Packing, Progress, Target, Top, extract};
-use pyro_machine::{Answer, Call, FilePath, PACKED_NAME, octets};
+use pyro_machine::{Answer, Call, FilePath, PACKED_NAME, copy_disk, octets};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
@@ -21,7 +22,8 @@ use tokio::sync::oneshot;
 use self::format::Format;
 use self::staging::{Staging, sweep};
 use crate::instance::{self, Instance};
-use crate::permissions::Destination;
+use crate::off_thread::pipe;
+use crate::permissions::{Destination, Permissions};
 use crate::request::WORKSPACE;
 use crate::transfer::tell;
 use crate::{Error, Listener};
@@ -41,6 +43,19 @@ pub(crate) enum Existing {
     Kept,
     /// Kept, and the caller may not have it replaced.
     Protected,
+}
+
+impl Existing {
+    /// What becomes of it for a caller. A model may make files where the operator lets it, and
+    /// remove none.
+    pub(crate) fn for_caller(force: bool, permissions: &Permissions) -> Result<Self, Error> {
+        match (force, &permissions.files) {
+            (true, Some(_)) => Err(Error::not_allowed("force is not allowed on this server")),
+            (true, None) => Ok(Self::Replaced),
+            (false, None) => Ok(Self::Kept),
+            (false, Some(_)) => Ok(Self::Protected),
+        }
+    }
 }
 
 /// What was exported.
@@ -75,10 +90,7 @@ async fn to_path(
     existing: Existing,
     listener: &Listener,
 ) -> Result<Exported, Error> {
-    let force = existing == Existing::Replaced;
-    if !force && is_there(destination)? {
-        return Err(exists(destination, existing));
-    }
+    check_free(destination, existing)?;
     sweep(&destination.directory);
     let staging = Staging::make(destination).map_err(|error| Error::transfer(&error))?;
     let directory = staging.open.try_clone();
@@ -90,11 +102,12 @@ async fn to_path(
     };
     let (extracted, exported) = receive(instance, file, listener, make).await?;
     staging
-        .place(extracted.directory, destination, force)
-        .map_err(|error| match error {
-            Errno::EXIST => exists(destination, existing),
-            error => Error::transfer(&error),
-        })?;
+        .place(
+            extracted.directory,
+            destination,
+            existing == Existing::Replaced,
+        )
+        .map_err(|error| misplaced(error, destination, existing))?;
     Ok(exported)
 }
 
@@ -135,7 +148,7 @@ async fn to_stream(
     stream: &mut (dyn AsyncWrite + Send + Unpin),
     listener: &Listener,
 ) -> Result<Exported, Error> {
-    let (output, packed) = pair().map_err(|error| Error::transfer(&error))?;
+    let (packed, output) = pipe().map_err(|error| Error::transfer(&error))?;
     let name = name(&file);
     let make = move |input: &mut dyn Read, progress: &dyn Fn(Progress)| {
         let mut choose = |_| Ok(tar(Packer::new(Packing::Plain, &output), &name));
@@ -181,7 +194,7 @@ async fn receive(
     + Send
     + 'static,
 ) -> Result<(Extracted, Exported), Error> {
-    let (input, output) = pair().map_err(|error| Error::transfer(&error))?;
+    let (output, input) = pipe().map_err(|error| Error::transfer(&error))?;
     let mut extraction = Extraction::begin(input, make, listener)?;
     // Declared after the extraction, so that it is closed before somebody waits for its end.
     let mut output = output;
@@ -201,12 +214,41 @@ async fn receive(
     Ok((extracted, exported))
 }
 
-/// A connection between a thread, which waits for it, and a future.
-fn pair() -> io::Result<(UnixStream, tokio::net::UnixStream)> {
-    let (waits, future) = tokio::net::UnixStream::pair()?;
-    let waits = waits.into_std()?;
-    waits.set_nonblocking(false)?;
-    Ok((waits, future))
+/// Moves a file that is complete to its destination.
+pub(crate) fn place_file(
+    file: &Path,
+    destination: &Destination,
+    existing: Existing,
+) -> Result<(), Error> {
+    let failed = |error: io::Error| Error::transfer(&error);
+    sweep(&destination.directory);
+    let staging = Staging::make(destination).map_err(failed)?;
+    let staged = PathBuf::from(format!("/proc/self/fd/{}", staging.open.as_raw_fd()));
+    let staged = staged.join(PACKED_NAME);
+    match std::fs::rename(file, &staged) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_disk(file, &staged)?,
+        renamed => renamed
+            .and_then(|()| File::open(&staged)?.sync_all())
+            .map_err(failed)?,
+    }
+    staging
+        .place(None, destination, existing == Existing::Replaced)
+        .map_err(|error| misplaced(error, destination, existing))
+}
+
+/// Fails if there is something at a destination that is not to be replaced.
+pub(crate) fn check_free(destination: &Destination, existing: Existing) -> Result<(), Error> {
+    if existing != Existing::Replaced && is_there(destination)? {
+        return Err(exists(destination, existing));
+    }
+    Ok(())
+}
+
+fn misplaced(error: Errno, destination: &Destination, existing: Existing) -> Error {
+    match error {
+        Errno::EXIST => exists(destination, existing),
+        error => Error::transfer(&error),
+    }
 }
 
 /// Compares what has come with what the guest says it has sent.

@@ -3,12 +3,12 @@
 use std::io;
 use std::os::unix::net::UnixStream;
 
-/// Returns both ends of a pipe from a task to a thread.
+/// Returns both ends of a connection between a task and a thread.
 pub(crate) fn pipe() -> io::Result<(tokio::net::UnixStream, UnixStream)> {
-    let (output, input) = tokio::net::UnixStream::pair()?;
-    let input = input.into_std()?;
-    input.set_nonblocking(false)?;
-    Ok((output, input))
+    let (task, thread) = tokio::net::UnixStream::pair()?;
+    let thread = thread.into_std()?;
+    thread.set_nonblocking(false)?;
+    Ok((task, thread))
 }
 
 /// Runs work on another thread that may wait for the host's disk, or for another process.

@@ -71,10 +71,29 @@ pub(crate) fn workspace_ttl(value: i64) -> Result<u64, Error> {
 
 /// Makes a path in a workspace absolute and normal.
 pub(crate) fn workspace_path(what: &str, path: &str) -> Result<String, Error> {
+    let outside = || Error::invalid(format!("{what} must stay inside {WORKSPACE}"));
+    let parts = parts(what, path, outside)?;
+    if parts.first() != Some(&&WORKSPACE[1..]) {
+        return Err(outside());
+    }
+    Ok(format!("/{}", parts.join("/")))
+}
+
+/// Returns a path anywhere in a guest without `.` and `..`; a relative one is below `/workspace`.
+pub(crate) fn guest_path(what: &str, path: &str) -> Result<String, Error> {
+    let outside = || Error::invalid(format!("{what} must be a path in the guest"));
+    Ok(format!("/{}", parts(what, path, outside)?.join("/")))
+}
+
+/// The names of which a path in a guest consists.
+fn parts<'a>(
+    what: &str,
+    path: &'a str,
+    outside: impl Fn() -> Error + Copy,
+) -> Result<Vec<&'a str>, Error> {
     if path.trim().is_empty() {
         return Err(Error::invalid(format!("{what} must not be empty")));
     }
-    let outside = || Error::invalid(format!("{what} must stay inside {WORKSPACE}"));
     let mut parts: Vec<&str> = Vec::new();
     if !path.starts_with('/') {
         parts.push(&WORKSPACE[1..]);
@@ -89,10 +108,7 @@ pub(crate) fn workspace_path(what: &str, path: &str) -> Result<String, Error> {
             part => parts.push(part),
         }
     }
-    if parts.first() != Some(&&WORKSPACE[1..]) {
-        return Err(outside());
-    }
-    Ok(format!("/{}", parts.join("/")))
+    Ok(parts)
 }
 
 /// Checks a name that is a word: that of a snapshot, or the key of a label. `what` is the beginning of
@@ -301,6 +317,19 @@ mod tests {
             let error = path(given).unwrap_err();
             let wanted = "workspace destination must stay inside /workspace";
             assert_eq!(error.message, wanted, "{given}");
+        }
+        let anywhere = |path| guest_path("path", path);
+        for (given, meant) in [
+            ("/", "/"),
+            ("a/../b", "/workspace/b"),
+            ("..", "/"),
+            ("/etc//./x/../hosts", "/etc/hosts"),
+        ] {
+            assert_eq!(anywhere(given).unwrap(), meant, "{given}");
+        }
+        for given in ["/..", "../..", "a\0b"] {
+            let message = anywhere(given).unwrap_err().message;
+            assert_eq!(message, "path must be a path in the guest", "{given}");
         }
         let empty = path(" ").unwrap_err().message;
         assert_eq!(empty, "workspace destination must not be empty");

@@ -119,14 +119,16 @@ impl Machine for Vm {
 
     fn prepare(&mut self, disk: Disk, seed: bool) -> Result<(), Error> {
         self.root = Some(root::assemble(disk, seed)?);
-        self.identity = Some(Identity::prepare()?);
+        if disk == Disk::Private {
+            self.identity = Some(Identity::prepare()?);
+        }
         Ok(())
     }
 
     fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error> {
         match &mut self.identity {
             Some(identity) => identity.adopt(adoption),
-            None => Err(Error::new("adopt it", io::ErrorKind::NotFound)),
+            None => identity::adopt_without_files(adoption),
         }
     }
 
@@ -150,7 +152,7 @@ impl Machine for Vm {
     }
 
     fn root(&self) -> &Path {
-        Path::new("/")
+        self.root.as_ref().map_or(Path::new("/"), |root| root.path)
     }
 
     fn prestart_library(&self) -> Option<BorrowedFd<'_>> {

@@ -35,7 +35,9 @@ const INOTIFY_INSTANCES: &str = "1024";
 /// The results of the assembly.
 #[derive(Debug)]
 pub(crate) struct Root {
-    /// The private disk's own root, which has no path any more.
+    /// Where it is.
+    pub(crate) path: &'static Path,
+    /// The private disk's own root, which has no path that commands could use.
     pub(crate) private: OwnedFd,
     /// What the root file system consists of.
     pub(crate) layers: Arc<Layers>,
@@ -51,12 +53,33 @@ pub(crate) fn mount_kernel_file_systems() -> Result<(), Error> {
     mount("sysfs", "/sys", "sysfs", quiet, None)
 }
 
-/// Assembles the root file system and makes it `/` for all processes.
+/// Assembles the root file system, and makes it `/` for all processes unless it is only read.
 ///
 /// The private disk may be that of an earlier machine: files may exist already, and its user may
 /// have changed them.
 pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
-    let Disk::Private = disk;
+    let (private, layers) = mount_layers(seed)?;
+    let (path, groups) = match disk {
+        Disk::Private => ("/", enter()?),
+        Disk::ReadOnly => {
+            recover(ROOT);
+            let flags = MountFlags::RDONLY | MountFlags::NOEXEC | MountFlags::NOSUID;
+            rustix::mount::mount_remount(ROOT, flags, "")
+                .step("make the root file system read-only")?;
+            (ROOT, None)
+        }
+    };
+    Ok(Root {
+        path: Path::new(path),
+        private,
+        layers: Arc::new(layers),
+        groups,
+    })
+}
+
+/// Mounts the root file system on its mount point. Returns the private disk's own root, and the
+/// layers.
+fn mount_layers(seed: bool) -> Result<(OwnedFd, Layers), Error> {
     let none = MountFlags::empty();
     let base = devices::disk("base")?;
     mount(&base, BASE, "erofs", MountFlags::RDONLY, None)?;
@@ -88,7 +111,12 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
         layers.below.push(open(SEED)?);
     }
     layers.below.push(open(BASE)?);
+    Ok((private, layers))
+}
 
+/// Makes the mounted root file system `/`, as commands need it. Returns the root of the control
+/// groups.
+fn enter() -> Result<Option<OwnedFd>, Error> {
     for name in ["dev", "proc", "sys"] {
         let target = Path::new(ROOT).join(name);
         make_directory(&target, 0o755)?;
@@ -102,15 +130,16 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
     rustix::process::chdir("/").step("enter the new root")?;
 
     let groups = furnish()?;
-    if let Err(error) = unpack::recover(Path::new("/")) {
+    recover("/");
+    Ok(groups)
+}
+
+/// Finishes unpackings that were interrupted.
+fn recover(root: &str) {
+    if let Err(error) = unpack::recover(Path::new(root)) {
         // The unpacking stays and is retried later; the user of a full disk wants to make room.
         console::log(&format!("an earlier unpacking is unfinished: {error}"));
     }
-    Ok(Root {
-        private,
-        layers: Arc::new(layers),
-        groups,
-    })
 }
 
 fn open(directory: &str) -> Result<OwnedFd, Error> {
@@ -182,7 +211,7 @@ fn optional(result: Result<(), Error>) {
 }
 
 /// Mounts `source` on `target`, which is made if it is missing.
-fn mount(
+pub(crate) fn mount(
     source: impl AsRef<Path>,
     target: &str,
     kind: &str,

@@ -39,7 +39,7 @@ pub use cell::{Isolation, Piece, PieceReport, confine_keeper, examine as examine
 pub use error::{Error, Tails};
 pub use guest::{Command, Guest, Outcome, Streams};
 pub use host_facts::HostFacts;
-pub use image::{KeptFiles, PRIVATE_DISK_MIB, SEED_DISK_BYTES, copy_disk};
+pub use image::{CopiedFiles, KeptFiles, PRIVATE_DISK_MIB, SEED_DISK_BYTES, copy_disk, make_image};
 pub use instance::{Machine, SupervisedMachine};
 pub use limits::{check_open_files, raise_limits};
 pub use machines::{DEFAULT_BOOT_LIMIT, LaunchEvent, Machines, Start};

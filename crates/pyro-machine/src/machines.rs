@@ -188,6 +188,15 @@ impl Machines {
         ParkedPool::new(self.base_dir.join("parked"))
     }
 
+    /// Makes a directory beside those of machines, for files of one of them. It is removed when it is
+    /// dropped, or swept like a machine's.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn directory_for_files(&self) -> Result<MachineDirectory, Error> {
+        Ok(MachineDirectory::create(&self.directory())?)
+    }
+
     pub(crate) fn new_directory(&self, listener: Listener<'_>) -> Result<MachineDirectory, Error> {
         let directory = MachineDirectory::create(&self.directory())?;
         listener(LaunchEvent::Starting(directory.id()));

@@ -74,6 +74,10 @@ pub enum Call {
         /// Which one. If its last part is a symbolic link, the link is sent.
         file: FilePath,
     },
+    /// Copies the whole root file system to the blank ext4 disk with the serial `output`: owners,
+    /// permissions, times, extended attributes, links, devices and holes. [`Answer::RootCopied`] is
+    /// the answer: then the disk is complete, and not mounted any more.
+    CopyRoot,
     /// Compares a directory with how it was before anything was written to the private disk. The
     /// output is one line of JSON for each difference, a [`FileChange`], each followed by the
     /// contents it names. [`Answer::Compared`] is the answer.
@@ -119,6 +123,7 @@ impl Call {
                 | (Self::ReadFile { .. }, Answer::FileRead { .. })
                 | (Self::WriteFile { .. }, Answer::FileWritten { .. })
                 | (Self::Pack { .. }, Answer::Packed { .. })
+                | (Self::CopyRoot, Answer::RootCopied { .. })
                 | (
                     Self::Compare { .. } | Self::ReadFiles { .. },
                     Answer::Compared { .. }
@@ -287,6 +292,13 @@ pub enum Answer {
     },
     /// All edits were made.
     Edited,
+    /// The disk holds a copy.
+    RootCopied {
+        /// Files, directories, links and others, without the root itself.
+        entries: u64,
+        /// Contents of its regular files.
+        bytes: u64,
+    },
     /// All differences were sent.
     Compared {
         /// How many.

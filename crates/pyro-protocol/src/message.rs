@@ -83,6 +83,9 @@ pub enum HostMessage {
 pub enum Disk {
     /// The ext4 disk with the serial `rw`, which holds the directories `upper` and `work`.
     Private,
+    /// A copy of such a disk, to be looked at: the root file system is read-only, and nothing of it
+    /// is ever started. There are only calls that read.
+    ReadOnly,
 }
 
 /// The network that a machine's card is connected to.

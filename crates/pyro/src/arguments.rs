@@ -40,6 +40,10 @@ const GROUPS: &[(&[&str], &str)] = &[
         "List, read and write files of a workspace",
     ),
     (
+        &["workspace", "disk"],
+        "Read or export the disk of a stopped workspace",
+    ),
+    (
         &["workspace", "snapshot"],
         "Save what was written in a workspace, to come back to it",
     ),
@@ -156,7 +160,7 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
     }
     let command = match entry.name {
         LOGS => command.arg(raw()),
-        FILE_READ => command.arg(content_only()),
+        FILE_READ | DISK_READ => command.arg(content_only()),
         DIFF => command.arg(stat()),
         EXPORT => command.mut_arg("output_path", to_stdout),
         CREATE => command.arg(id_only()),
@@ -198,8 +202,9 @@ fn raw() -> Arg {
         .help("Write control characters to a terminal as they are, instead of escaping them")
 }
 
-/// The operation that shows what a file of a guest holds.
+/// The operations that show what a file of a guest holds.
 pub(crate) const FILE_READ: &str = "workspace_file_read";
+pub(crate) const DISK_READ: &str = "workspace_disk_read";
 /// The option that shows only that, byte for byte.
 pub(crate) const CONTENT_ONLY: &str = "content-only";
 

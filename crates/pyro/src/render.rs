@@ -46,7 +46,7 @@ pub(crate) fn human(entry: &Entry, request: &Value, value: &Value, verbose: bool
     rendered.with_status((entry.exit_status)(value))
 }
 
-/// Returns what `workspace file read` has read, byte for byte.
+/// Returns what `workspace file read` or `workspace disk read` has read, byte for byte.
 pub(crate) fn content(value: &Value) -> Vec<u8> {
     let base64 = value["content_base64"].as_str().unwrap_or_default();
     STANDARD.decode(base64).expect("the engine encoded it")

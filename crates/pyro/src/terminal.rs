@@ -129,10 +129,11 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     // A log is read by somebody who did not run the command, and on purpose.
     let harmless = match entry.name {
         arguments::LOGS => !matches.get_flag(arguments::RAW),
-        arguments::FILE_READ => !matches.get_flag(arguments::CONTENT_ONLY),
+        arguments::FILE_READ | arguments::DISK_READ => !matches.get_flag(arguments::CONTENT_ONLY),
         _ => false,
     };
-    let exact = entry.name == arguments::FILE_READ && matches.get_flag(arguments::CONTENT_ONLY);
+    let reads = [arguments::FILE_READ, arguments::DISK_READ].contains(&entry.name);
+    let exact = reads && matches.get_flag(arguments::CONTENT_ONLY);
     let id_only = entry.name == arguments::CREATE && matches.get_flag(arguments::ID_ONLY);
 
     let only_counts = entry.name == arguments::DIFF && matches.get_flag(arguments::STAT);

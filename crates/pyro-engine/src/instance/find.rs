@@ -126,6 +126,19 @@ impl Instance {
         metadata
     }
 
+    /// Fails if the VM runs, or its disk is gone. One that seems to start may be held for a moment.
+    pub(crate) fn require_stopped(&self, purpose: &str) -> Result<(), Error> {
+        let (noun, id) = (self.kind.noun(), self.id());
+        match self.state {
+            State::Created | State::Starting | State::Stopped | State::Failed => Ok(()),
+            State::Expired => Err(Error::expired(noun, id, self.record.ttl_seconds)),
+            State::Started => {
+                let state = self.state.name();
+                Err(Error::not_stopped(noun, id, state, purpose))
+            }
+        }
+    }
+
     /// Fails unless the VM is running.
     pub(crate) fn require_started(&self, purpose: &str) -> Result<(), Error> {
         match self.state {

@@ -45,7 +45,7 @@ fn snapshots(object: &Object) -> NamedDirectories {
 }
 
 /// The disk of a snapshot, if there is one with this name.
-fn disk_of(object: &Object, name: &str) -> Option<PathBuf> {
+pub(super) fn disk_of(object: &Object, name: &str) -> Option<PathBuf> {
     Some(snapshots(object).find(name)?.join(DISK))
 }
 

@@ -133,9 +133,27 @@ pub(crate) async fn start(
     Err(Error::supervisor_died(instance.kind.noun(), instance.id()).said_last(words))
 }
 
-/// Looks the environment up again. Its kernel and agent may be newer than when the VM was made; its
-/// image must be the same, because the VM's disk is a layer above it.
+/// Looks the environment up again, and records it.
 async fn refresh(engine: &Engine, instance: &Instance, listener: &Listener) -> Result<(), Error> {
+    let ready = environment_of(engine, instance, listener).await?;
+    instance
+        .object
+        .update(|record: &mut VmRecord| {
+            record.spec.kernel = ready.kernel;
+            record.spec.initramfs = ready.initramfs;
+            record.spec.rootfs = ready.rootfs;
+        })
+        .map(|_| ())
+        .map_err(|error| Error::unreadable_record(instance.kind.noun(), instance.id(), &error))
+}
+
+/// Looks the environment of an instance up again. Its kernel and agent may be newer than when the VM
+/// was made; its image must be the same, because the VM's disk is a layer above it.
+pub(super) async fn environment_of(
+    engine: &Engine,
+    instance: &Instance,
+    listener: &Listener,
+) -> Result<Ready, Error> {
     let (noun, id, record) = (instance.kind.noun(), instance.id(), &instance.record);
     let changed = || Error::environment_changed(noun, id, &record.environment);
     if !engine.environments.status(&record.environment)?.installed() {
@@ -145,15 +163,7 @@ async fn refresh(engine: &Engine, instance: &Instance, listener: &Listener) -> R
     if ready.digest != record.environment_digest {
         return Err(changed());
     }
-    instance
-        .object
-        .update(|record: &mut VmRecord| {
-            record.spec.kernel = ready.kernel;
-            record.spec.initramfs = ready.initramfs;
-            record.spec.rootfs = ready.rootfs;
-        })
-        .map(|_| ())
-        .map_err(|error| Error::unreadable_record(noun, id, &error))
+    Ok(ready)
 }
 
 /// Starts the supervisor process, which outlives this one.

@@ -7,10 +7,11 @@ use std::path::Path;
 use pyro_protocol::{
     Answer, FileEntry, FilePath, FileState, FileType, Refusal, RefusalReason, octets,
 };
-use rustix::fs::{AtFlags, Dir, FileType as Type, OFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType as Type, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use super::{open, open_root, refusal, shown};
+use super::{bounds, open_root, open_within, refusal, shown};
+use crate::directories;
 use crate::streams::task::{Outcome, Pipes};
 
 /// Writes one line for each entry, in the order of their names, a directory before its contents.
@@ -18,13 +19,17 @@ pub(crate) fn list(root: &Path, file: &FilePath, recursive: bool, pipes: Pipes) 
     let base = open_root(root, file)?;
     let path = octets::decode(&file.path);
     let failed = |error| refusal(&shown(file), error);
-    let opened = open(&base, &path, OFlags::PATH).map_err(failed)?;
+    let bounds = bounds(file);
+    let opened = open_within(&base, &path, OFlags::PATH, bounds).map_err(failed)?;
     let stat = rustix::fs::fstat(&opened).map_err(failed)?;
     let mut output = BufWriter::new(pipes.output);
     let written = if Type::from_raw_mode(stat.st_mode) == Type::Directory {
-        list_directory(&base, &path, recursive, &mut output)
+        list_directory(&base, &path, recursive, bounds, &mut output)
     } else {
-        write_entry(&base, &path, &mut output)
+        let (parent, name) = directories::split(&path);
+        let directory = OFlags::RDONLY | OFlags::DIRECTORY;
+        let parent = open_within(&base, parent, directory, bounds).map_err(failed)?;
+        write_entry(&parent, name, &path, &mut output)
     };
     written.and_then(|()| output.flush()).map_err(|error| {
         Refusal::new(
@@ -39,12 +44,14 @@ fn list_directory(
     base: &OwnedFd,
     path: &[u8],
     recursive: bool,
+    bounds: ResolveFlags,
     output: &mut impl Write,
 ) -> io::Result<()> {
     // Paths and not open directories: a tree may be deeper than the limit on open files.
     let mut left = vec![path.to_vec()];
     while let Some(path) = left.pop() {
-        let directory = match open(base, &path, OFlags::RDONLY | OFlags::DIRECTORY) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let directory = match open_within(base, &path, flags, bounds) {
             Ok(directory) => directory,
             // A command has removed or replaced it meanwhile.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP) => continue,
@@ -79,8 +86,13 @@ pub(crate) fn names(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
     Ok(names)
 }
 
-fn write_entry(base: &OwnedFd, path: &[u8], output: &mut impl Write) -> io::Result<()> {
-    match entry(base, path, path)? {
+fn write_entry(
+    parent: &OwnedFd,
+    name: &[u8],
+    path: &[u8],
+    output: &mut impl Write,
+) -> io::Result<()> {
+    match entry(parent, name, path)? {
         Some(entry) => write_line(&entry, output),
         None => Ok(()),
     }

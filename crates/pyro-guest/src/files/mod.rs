@@ -4,6 +4,7 @@
 //! stays in the directory, even if the tree changes meanwhile: the kernel enforces that.
 
 mod compare;
+mod copy_root;
 mod list;
 mod pack;
 mod read;
@@ -17,6 +18,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 pub(crate) use compare::{Comparison, compare, read_all};
+pub(crate) use copy_root::copy_root;
 pub(crate) use list::{list, names, state};
 pub(crate) use pack::pack;
 pub(crate) use read::read;
@@ -24,6 +26,25 @@ pub(crate) use write::{New, digest, write};
 
 /// Opens the file at a path, without waiting for the other end of a pipe or terminal.
 fn open(base: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    open_within(base, path, flags, ResolveFlags::BENEATH)
+}
+
+/// What keeps the path of a file in its root. Links to absolute paths do not lead out of the whole
+/// file system.
+fn bounds(file: &FilePath) -> ResolveFlags {
+    if file.root == "/" {
+        ResolveFlags::IN_ROOT
+    } else {
+        ResolveFlags::BENEATH
+    }
+}
+
+fn open_within(
+    base: impl AsFd,
+    path: &[u8],
+    flags: OFlags,
+    bounds: ResolveFlags,
+) -> Result<OwnedFd, Errno> {
     let path = if path.is_empty() { b"." } else { path };
     // `PATH`, which does not open the file, excludes other flags.
     let careful = if flags.contains(OFlags::PATH) {
@@ -32,8 +53,8 @@ fn open(base: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC
     };
     let flags = flags | careful;
-    let within = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    rustix::fs::openat2(base, path, flags, Mode::empty(), within)
+    let bounds = bounds | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(base, path, flags, Mode::empty(), bounds)
 }
 
 /// Opens the root of a file's path, in the file system whose root is `root`.
@@ -50,7 +71,7 @@ fn shown(file: &FilePath) -> String {
     if file.path.is_empty() {
         file.root.clone()
     } else {
-        format!("{}/{}", file.root, file.path)
+        format!("{}/{}", file.root.trim_end_matches('/'), file.path)
     }
 }
 

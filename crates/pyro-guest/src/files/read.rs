@@ -7,7 +7,7 @@ use std::path::Path;
 use pyro_protocol::{Answer, FilePath, Refusal, RefusalReason, octets};
 use rustix::fs::{FileType, OFlags};
 
-use super::{open, open_root, refusal, shown};
+use super::{bounds, open_root, open_within, refusal, shown};
 use crate::streams::task::{Outcome, Pipes};
 
 /// Writes a part of a file to the output.
@@ -19,7 +19,8 @@ pub(crate) fn read(
     mut pipes: Pipes,
 ) -> Outcome {
     let base = open_root(root, file)?;
-    let opened = open(&base, &octets::decode(&file.path), OFlags::RDONLY)
+    let path = octets::decode(&file.path);
+    let opened = open_within(&base, &path, OFlags::RDONLY, bounds(file))
         .map_err(|error| refusal(&shown(file), error))?;
     let stat = rustix::fs::fstat(&opened).map_err(|error| refusal(&shown(file), error))?;
     match FileType::from_raw_mode(stat.st_mode) {

@@ -128,6 +128,7 @@ impl Streams {
                 };
                 files::write(&root, &file, &new, pipes)
             }),
+            Call::CopyRoot => simple(move |_| files::copy_root(&root)),
             Call::Pack { file } => simple(move |pipes| files::pack(&root, &file, pipes)),
             Call::ReadFiles { root: top, paths } => {
                 simple(move |pipes| files::read_all(&root, &top, &paths, pipes))

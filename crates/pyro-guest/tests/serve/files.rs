@@ -64,6 +64,47 @@ impl Host {
 }
 
 #[test]
+fn a_link_to_an_absolute_path_stays_in_the_whole_file_system() {
+    let mut host = Host::adopted();
+    let root = host.root.path().to_owned();
+    fs::create_dir_all(root.join("workspace/in")).unwrap();
+    fs::create_dir_all(root.join("etc")).unwrap();
+    fs::write(root.join("etc/name"), "guest").unwrap();
+    symlink("/etc/name", root.join("workspace/link")).unwrap();
+    symlink("/../../etc", root.join("workspace/in/up")).unwrap();
+    let read = |host: &mut Host, root: &str, path: &str| {
+        let file = FilePath {
+            root: root.to_owned(),
+            path: path.to_owned(),
+        };
+        let (offset, max_bytes) = (0, 100);
+        let call = Call::ReadFile {
+            file,
+            offset,
+            max_bytes,
+        };
+        host.call(call, b"")
+    };
+    for path in ["workspace/link", "workspace/in/up/name"] {
+        assert_eq!(read(&mut host, "/", path).0, b"guest", "{path}");
+    }
+    // Out of a part of it, it leads.
+    let refused = reason(read(&mut host, "/workspace", "link"));
+    assert_eq!(refused, RefusalReason::BadPath);
+    let file = FilePath {
+        root: "/".to_owned(),
+        path: "workspace/in/up/name".to_owned(),
+    };
+    let recursive = false;
+    let (output, _) = host.call(Call::ListFiles { file, recursive }, b"");
+    let listed: FileEntry = serde_json::from_slice(&output).unwrap();
+    assert_eq!(
+        (&*listed.path, listed.state.size),
+        ("workspace/in/up/name", 5)
+    );
+}
+
+#[test]
 fn what_was_written_is_read_and_listed() {
     let mut host = Host::adopted();
     let root = host.root.path().join("workspace");

@@ -113,6 +113,11 @@ impl Cell {
             add(path, Access::Run);
         }
         add(disks.private, Access::Write);
+        let mut disk_mib = PRIVATE_DISK_MIB;
+        if let Some(path) = disks.output {
+            add(path, Access::Write);
+            disk_mib = disk_mib.max(path.metadata()?.len().div_ceil(MIB));
+        }
         match memory {
             Memory::Anonymous => {}
             Memory::Kept(file) => add(file, Access::Write),
@@ -120,7 +125,7 @@ impl Cell {
         }
         let guest_mib = u64::from(spec.mem_mib);
         let threads = u64::from(spec.vcpu_count);
-        let file_mib = guest_mib.max(PRIVATE_DISK_MIB) + SLACK_MIB;
+        let file_mib = guest_mib.max(disk_mib) + SLACK_MIB;
         Self::new(
             Rules::only(&files, files::abi())?,
             Filter::vmm(),

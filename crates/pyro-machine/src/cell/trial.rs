@@ -29,6 +29,7 @@ pub fn examine(search_path: &OsStr) -> Result<Isolation, String> {
     let disks = Disks {
         private: nothing,
         seed: None,
+        output: None,
     };
     let failed = |error: std::io::Error| format!("a process cannot be confined: {error}");
     let cell = Cell::vmm(&program, &spec, Memory::Anonymous, disks, None).map_err(failed)?;

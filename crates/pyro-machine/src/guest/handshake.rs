@@ -10,6 +10,13 @@ use super::failure::Failure;
 use super::{Guest, unexpected};
 use crate::network::mac_address;
 
+/// What a root file system is assembled from, besides its environment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layers {
+    pub(crate) disk: Disk,
+    pub(crate) seed: bool,
+}
+
 impl Guest {
     /// Opens the connection.
     pub(crate) async fn say_hello(&self) -> Result<(), Failure> {
@@ -31,9 +38,9 @@ impl Guest {
         }
     }
 
-    /// Makes the agent assemble the root file system, with or without a seed.
-    pub(crate) async fn send_prepare(&self, seed: bool) -> Result<(), Failure> {
-        let disk = Disk::Private;
+    /// Makes the agent assemble the root file system.
+    pub(crate) async fn send_prepare(&self, layers: Layers) -> Result<(), Failure> {
+        let Layers { disk, seed } = layers;
         self.send(&HostMessage::Prepare { disk, seed }).await
     }
 

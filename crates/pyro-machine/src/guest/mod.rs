@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 pub use call::Streams;
 use connection::{Event, Link};
 pub(crate) use failure::{Failure, run_error};
+pub(crate) use handshake::Layers;
 pub use run::{Command, Outcome};
 pub(crate) use warm_up::WARM_UP_LIMIT;
 

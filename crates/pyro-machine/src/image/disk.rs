@@ -66,6 +66,20 @@ fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
+/// Makes a blank ext4 image at `path`, of the form of a private disk. It must not exist.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_image(path: &Path, mib: u64) -> Result<(), Error> {
+    let made = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    made.and_then(|_| make_file_system(path, mib))
+        .map_err(|error| failed(path, &error))
+}
+
 /// Formats an image that contains the two directories of an overlay's upper layer, and the staging
 /// directory of the agent. They are created in the image, not copied into it: copies would belong
 /// to the user who runs this, and the owner of the upper layer is the owner of the guest's root
@@ -73,6 +87,21 @@ fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
 fn format(scratch: &Path) -> io::Result<PathBuf> {
     fs::DirBuilder::new().mode(0o700).create(scratch)?;
     let image = scratch.join("image");
+    make_file_system(&image, PRIVATE_DISK_MIB)?;
+    for request in [
+        "mkdir upper",
+        "mkdir work",
+        "mkdir upper/.pyro",
+        "set_inode_field upper/.pyro mode 040700",
+    ] {
+        let mut debugfs = Command::new(system_program("debugfs"));
+        debugfs.args(["-w", "-R", request]).arg(&image);
+        run(debugfs)?;
+    }
+    Ok(image)
+}
+
+fn make_file_system(image: &Path, mib: u64) -> io::Result<()> {
     let mut mke2fs = Command::new(system_program("mke2fs"));
     mke2fs
         .args([
@@ -88,20 +117,9 @@ fn format(scratch: &Path) -> io::Result<PathBuf> {
         .args(["-b", "4096", "-I", "256", "-i", "16384"])
         // A small journal, because it is written when the disk is first mounted.
         .args(["-J", "size=8"])
-        .arg(&image)
-        .arg(format!("{PRIVATE_DISK_MIB}M"));
-    run(mke2fs)?;
-    for request in [
-        "mkdir upper",
-        "mkdir work",
-        "mkdir upper/.pyro",
-        "set_inode_field upper/.pyro mode 040700",
-    ] {
-        let mut debugfs = Command::new(system_program("debugfs"));
-        debugfs.args(["-w", "-R", request]).arg(&image);
-        run(debugfs)?;
-    }
-    Ok(image)
+        .arg(image)
+        .arg(format!("{mib}M"));
+    run(mke2fs)
 }
 
 fn run(mut command: Command) -> io::Result<()> {
@@ -135,7 +153,7 @@ fn system_program(name: &str) -> PathBuf {
         .unwrap_or_else(|| name.into())
 }
 
-/// Copies a file without its holes; shares the data where the file system can.
+/// Copies a file without its holes to a new one; shares the data where the file system can.
 fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
     let target = File::options()

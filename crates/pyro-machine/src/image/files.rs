@@ -4,10 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pyro_protocol::Disk;
 use pyro_store::{MachineDirectory, VmId, sync_directory};
 
 use super::{disk, seed};
 use crate::Error;
+use crate::guest::Layers;
 use crate::template::TemplateKind;
 use crate::vmm::Disks;
 
@@ -22,6 +24,17 @@ pub struct KeptFiles<'a> {
     pub seed: Option<&'a Path>,
 }
 
+/// Copies of an instance's files, for a machine that only reads them.
+#[derive(Clone, Copy, Debug)]
+pub struct CopiedFiles<'a> {
+    /// A copy of its private disk; made blank if it does not exist.
+    pub disk: &'a Path,
+    /// The seed's image, which is never written.
+    pub seed: Option<&'a Path>,
+    /// A blank image that is written, if there is one.
+    pub output: Option<&'a Path>,
+}
+
 /// The files of a machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Files<'a> {
@@ -29,6 +42,8 @@ pub(crate) enum Files<'a> {
     Own,
     /// Those of an instance.
     Kept(KeptFiles<'a>),
+    /// Copies of an instance's.
+    Copied(CopiedFiles<'a>),
 }
 
 /// The paths of the disks of a machine that is about to start.
@@ -36,6 +51,7 @@ pub(crate) enum Files<'a> {
 pub(crate) struct DiskPaths {
     private: PathBuf,
     seed: Option<PathBuf>,
+    output: Option<PathBuf>,
 }
 
 impl DiskPaths {
@@ -43,6 +59,7 @@ impl DiskPaths {
         Disks {
             private: &self.private,
             seed: self.seed.as_deref(),
+            output: self.output.as_deref(),
         }
     }
 }
@@ -55,20 +72,29 @@ impl Files<'_> {
             Files::Kept(kept) if kept.seed.is_none() && !kept.disk.exists() => {
                 TemplateKind::Assembled
             }
-            Files::Kept(_) => TemplateKind::Bare,
+            Files::Kept(_) | Files::Copied(_) => TemplateKind::Bare,
         }
     }
 
     /// The machine's name, if it has one besides its id.
     pub(crate) fn name(&self) -> Option<&VmId> {
         match self {
-            Files::Own => None,
+            Files::Own | Files::Copied(_) => None,
             Files::Kept(kept) => Some(kept.name),
         }
     }
 
-    pub(crate) fn has_seed(&self) -> bool {
-        matches!(self, Files::Kept(kept) if kept.seed.is_some())
+    /// What the agent assembles the root file system from.
+    pub(crate) fn layers(&self) -> Layers {
+        let (disk, seed) = match self {
+            Files::Own => (Disk::Private, None),
+            Files::Kept(kept) => (Disk::Private, kept.seed),
+            Files::Copied(copied) => (Disk::ReadOnly, copied.seed),
+        };
+        Layers {
+            disk,
+            seed: seed.is_some(),
+        }
     }
 
     /// Makes the missing files. A new private disk is a copy of `begin`, or blank.
@@ -88,6 +114,12 @@ impl Files<'_> {
             Files::Own => {
                 make(&own)?;
                 (own, None)
+            }
+            Files::Copied(copied) => {
+                if !copied.disk.exists() {
+                    make(copied.disk)?;
+                }
+                (copied.disk.to_owned(), copied.seed)
             }
             Files::Kept(kept) => {
                 if !kept.disk.exists() {
@@ -112,6 +144,14 @@ impl Files<'_> {
             (TemplateKind::Bare, Some(image)) => Some(seed::fit(image)?),
             (TemplateKind::Bare, None) => Some(seed::no_seed(directory.path())?),
         };
-        Ok(DiskPaths { private, seed })
+        let output = match self {
+            Files::Copied(copied) => copied.output.map(Path::to_owned),
+            Files::Own | Files::Kept(_) => None,
+        };
+        Ok(DiskPaths {
+            private,
+            seed,
+            output,
+        })
     }
 }

@@ -18,7 +18,7 @@ use crate::clocks;
 use crate::console::Console;
 use crate::deadline::{Deadline, Passed};
 use crate::error::Tails;
-use crate::guest::{Command, Failure, Guest, Outcome, Streams, WARM_UP_LIMIT, run_error};
+use crate::guest::{Command, Failure, Guest, Layers, Outcome, Streams, WARM_UP_LIMIT, run_error};
 use crate::network::{Access, Network};
 use crate::phases::{Phase, PhaseClock};
 use crate::platform::Platform;
@@ -219,12 +219,12 @@ impl OwnedMachine {
 
     /// Makes the agent of a booting machine set it up. Messages are sent at once, where possible,
     /// and the agent reads them when it runs. The time cannot be sent in advance.
-    pub(crate) async fn set_up(&mut self, seed: bool, limit: Duration) -> Result<(), Error> {
+    pub(crate) async fn set_up(&mut self, layers: Layers, limit: Duration) -> Result<(), Error> {
         let mut step = "the guest agent";
         let deadline = self.deadline(limit);
         let set_up = async {
             self.guest.say_hello().await?;
-            self.guest.send_prepare(seed).await?;
+            self.guest.send_prepare(layers).await?;
             self.expect_to_have_booted().await?;
             self.clock.end("kernel_and_agent");
             step = "its root file system";
@@ -240,11 +240,11 @@ impl OwnedMachine {
     }
 
     /// Restores the device state in `state` and gives the machine its identity. If it was saved
-    /// before its root file system was assembled, `seed` says whether it has a seed.
+    /// before its root file system was assembled, `layers` says of what it is.
     pub(crate) async fn restore(
         &mut self,
         state: &[u8],
-        seed: Option<bool>,
+        layers: Option<Layers>,
         limit: Duration,
     ) -> Result<(), Error> {
         let mut step = "the restored machine to resume";
@@ -253,8 +253,8 @@ impl OwnedMachine {
             // The agent reads all of these as soon as it runs; the time is sent again later.
             let told = Instant::now();
             self.guest.say_hello().await?;
-            if let Some(seed) = seed {
-                self.guest.send_prepare(seed).await?;
+            if let Some(layers) = layers {
+                self.guest.send_prepare(layers).await?;
             }
             self.guest.send_identity(&self.name).await?;
             self.feed_state(state).await?;
@@ -263,7 +263,7 @@ impl OwnedMachine {
             step = "the restored guest's agent";
             self.guest.expect_hello().await?;
             self.clock.end("agent");
-            if seed.is_some() {
+            if layers.is_some() {
                 step = "its root file system";
                 self.guest.expect_prepared().await?;
                 self.clock.end("root_file_system");

@@ -44,7 +44,7 @@ impl Machines {
         let disks = files.lay_out(kind, None, &directory, &self.base_dir)?;
         clock.end("disk");
         let mut machine = plan.spawn(Memory::Anonymous, &disks, directory, clock)?;
-        machine.set_up(files.has_seed(), self.boot_limit).await?;
+        machine.set_up(files.layers(), self.boot_limit).await?;
         Ok(machine)
     }
 }

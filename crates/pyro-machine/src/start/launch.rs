@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::plan::Plan;
 use crate::Error;
 use crate::accelerator::{Accelerator, AcceleratorChoice};
-use crate::image::{Files, KeptFiles};
+use crate::image::{CopiedFiles, Files, KeptFiles};
 use crate::instance::{Machine, OwnedMachine, SupervisedMachine};
 use crate::limits::check_file_size;
 use crate::machines::{LaunchEvent, Listener, Machines, Start};
@@ -61,6 +61,28 @@ impl Machines {
                 limit: self.active_limit,
             })??;
         let plan = self.plan(spec, start, Files::Kept(files), access)?;
+        let machine = self.start(plan, listener).await?;
+        SupervisedMachine::new(machine.into_parts(), slot)
+    }
+
+    /// Starts a machine that shows the files of an instance, and returns it once its guest is ready
+    /// for calls. Nothing of the instance runs in it, and it has no network.
+    ///
+    /// Must be called on a thread that lives as long as the machine: the VMM dies with it.
+    ///
+    /// # Errors
+    /// When the machine does not start; only the files are left of it then.
+    pub async fn launch_reader(
+        &self,
+        spec: &MachineSpec,
+        start: Start,
+        files: CopiedFiles<'_>,
+        listener: Listener<'_>,
+    ) -> Result<SupervisedMachine, Error> {
+        let slot = self.slot(listener).await?;
+        // A template has no disk for output.
+        let start = files.output.map_or(start, |_| Start::Boot);
+        let plan = self.plan(spec, start, Files::Copied(files), None)?;
         let machine = self.start(plan, listener).await?;
         SupervisedMachine::new(machine.into_parts(), slot)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::boot::{CLOCK_ATTEMPTS, booted_again};
 use super::warm_up::warm_up;
 use crate::Error;
-use crate::image;
+use crate::image::{self, Files};
 use crate::instance::OwnedMachine;
 use crate::machines::{Listener, Machines};
 use crate::phases::PhaseClock;
@@ -93,6 +93,7 @@ impl Machines {
         let disks = Disks {
             private: &disk,
             seed: seed.as_deref(),
+            output: None,
         };
         let memory = builder.memory()?;
         let kept = Memory::Kept(&memory);
@@ -100,7 +101,7 @@ impl Machines {
         let mut machine = OwnedMachine::spawn(platform, spec, kept, disks, None, directory, clock)?;
         match kind {
             TemplateKind::Assembled => {
-                machine.set_up(false, self.boot_limit).await?;
+                machine.set_up(Files::Own.layers(), self.boot_limit).await?;
                 warm_up(&mut machine)
                     .await
                     .map_err(|error| Error::Template {

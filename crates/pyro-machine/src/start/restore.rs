@@ -126,9 +126,9 @@ impl Machines {
         clock.end("disk");
         let memory = template.memory();
         let mut machine = plan.spawn(Memory::Copied(&memory), &disks, directory, clock)?;
-        let seed = (kind == TemplateKind::Bare).then_some(files.has_seed());
+        let layers = (kind == TemplateKind::Bare).then_some(files.layers());
         machine
-            .restore(&device_state, seed, self.boot_limit)
+            .restore(&device_state, layers, self.boot_limit)
             .await?;
         Ok(machine)
     }

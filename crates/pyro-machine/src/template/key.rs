@@ -43,6 +43,7 @@ impl TemplateKey {
         let disks = Disks {
             private: nowhere,
             seed: (kind == TemplateKind::Bare).then_some(nowhere),
+            output: None,
         };
         let line = command_line(&timeless, spec, Memory::Anonymous, disks, channels);
         let mut digest = Sha256::new();

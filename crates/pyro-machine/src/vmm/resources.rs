@@ -21,4 +21,6 @@ pub(crate) struct Disks<'a> {
     pub(crate) private: &'a Path,
     /// The seed's disk, or an empty one, if the machine has such a disk.
     pub(crate) seed: Option<&'a Path>,
+    /// One more, blank, to be written.
+    pub(crate) output: Option<&'a Path>,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use pyro_engine::operations::workspace::disk::DiskExport;
 use pyro_engine::operations::workspace::file::{FileContent, FileListing, WrittenFile};
 
 use super::parts::{Part, Rendered, View, shown, text};
@@ -9,8 +10,10 @@ use super::parts::{Part, Rendered, View, shown, text};
 /// Returns what renders the results of an operation on files.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
-        "workspace_file_list" => |view| text(listing(&view.typed())),
-        "workspace_file_read" => |view| content(view.typed()),
+        "workspace_file_list" | "workspace_disk_list" => |view| text(listing(&view.typed())),
+        "workspace_file_read" => |view| content("workspace-file-read", view.typed()),
+        "workspace_disk_read" => |view| content("workspace-disk-read", view.typed()),
+        "workspace_disk_export" => |view| text(exported(&view.typed())),
         "workspace_file_write" => |view| text(written(&view.typed())),
         _ => return None,
     })
@@ -46,7 +49,7 @@ fn listing(listing: &FileListing) -> String {
 }
 
 /// The content where results go, the rest elsewhere.
-fn content(file: FileContent) -> Rendered {
+fn content(word: &str, file: FileContent) -> Rendered {
     let lossy = if file.content_lossy {
         " content_lossy=true"
     } else {
@@ -58,7 +61,7 @@ fn content(file: FileContent) -> Rendered {
     };
     Rendered {
         footer: format!(
-            "[workspace-file-read] workspace_id={} path={} size_bytes={} truncated={}{next}{lossy}\n",
+            "[{word}] workspace_id={} path={} size_bytes={} truncated={}{next}{lossy}\n",
             file.workspace_id,
             shown(&file.path),
             file.size_bytes,
@@ -67,6 +70,19 @@ fn content(file: FileContent) -> Rendered {
         parts: vec![Part::Stdout(file.content)],
         ..Rendered::default()
     }
+}
+
+fn exported(image: &DiskExport) -> String {
+    format!(
+        "[workspace-disk-export] workspace_id={} output_path={} disk_format={} bytes_written={} \
+         size_bytes={} entry_count={}\n",
+        image.workspace_id,
+        shown(&image.output_path),
+        image.disk_format,
+        image.bytes_written,
+        image.size_bytes,
+        image.entry_count
+    )
 }
 
 fn written(file: &WrittenFile) -> String {

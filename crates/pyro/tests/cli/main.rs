@@ -24,6 +24,7 @@ mod demo;
 mod demo_failures;
 mod demo_model;
 mod diffs;
+mod disks;
 mod doctor;
 mod durability;
 mod endings;

@@ -11,7 +11,7 @@ use crate::context::TestContext;
 use crate::mcp_client::{Client, Era};
 
 /// A command, what it takes by position, and its options with their defaults; `-` for those that
-/// have none.
+/// have none, `!` for those that have to be given.
 const COMMANDS: &[(&str, &str, &str)] = &[
     ("env list", "", "--json"),
     ("env pull", "ENVIRONMENT", "--json"),
@@ -62,6 +62,18 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "workspace file write",
         "WORKSPACE_ID PATH",
         "--text=- --text-file=- --json",
+    ),
+    ("workspace export", "WORKSPACE_ID PATH", "--output=! --json"),
+    ("workspace disk export", "WORKSPACE_ID", "--output=! --json"),
+    (
+        "workspace disk list",
+        "WORKSPACE_ID PATH",
+        "--recursive --json",
+    ),
+    (
+        "workspace disk read",
+        "WORKSPACE_ID PATH",
+        "--max-bytes=65536 --content-only --json",
     ),
     (
         "workspace snapshot create",
@@ -158,6 +170,18 @@ const TOOLS: &[(&str, &str)] = &[
         "workspace_id:string! patch:string=null",
     ),
     (
+        "workspace_disk_export",
+        "workspace_id:string! output_path:string!",
+    ),
+    (
+        "workspace_disk_list",
+        "workspace_id:string! path:string=\"/workspace\" recursive:boolean=false",
+    ),
+    (
+        "workspace_disk_read",
+        "workspace_id:string! path:string! max_bytes:integer=65536",
+    ),
+    (
         "snapshot_create",
         "workspace_id:string! snapshot_name:string!",
     ),
@@ -201,7 +225,8 @@ fn every_command_exists_with_its_options() {
                         .is_some_and(|short| name == short.to_string())
             });
             let found = found.unwrap_or_else(|| panic!("{words} has no {option}"));
-            assert!(!found.is_required_set(), "{words} {option}");
+            let is_required = default == Some("!");
+            assert_eq!(found.is_required_set(), is_required, "{words} {option}");
             assert_eq!(
                 found.get_action().takes_values(),
                 default.is_some(),
@@ -210,7 +235,7 @@ fn every_command_exists_with_its_options() {
             let defaults: Vec<_> = found.get_default_values().iter().collect();
             match default {
                 None => {}
-                Some("-") => assert!(defaults.is_empty(), "{words} {option}"),
+                Some("-" | "!") => assert!(defaults.is_empty(), "{words} {option}"),
                 Some(default) => assert_eq!(defaults, [default], "{words} {option}"),
             }
         }

@@ -76,21 +76,13 @@ impl Operation for Export {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Exported, Error> {
         let (workspace_path, file) = place(&self.path)?;
-        if self.force && context.permissions.files.is_some() {
-            // A model may make files where the operator lets it, and remove none.
-            return Err(Error::not_allowed("force is not allowed on this server"));
-        }
+        let existing = Existing::for_caller(self.force, &context.permissions)?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_export")?;
         let (output_path, output) = match (&*self.output_path, &mut context.output) {
             ("-", Some(streams)) => ("-".to_owned(), Output::Stream(&mut streams.stdout)),
             ("-", None) => return Err(no_stream()),
             (path, _) => {
-                let existing = match (self.force, &context.permissions.files) {
-                    (true, _) => Existing::Replaced,
-                    (false, None) => Existing::Kept,
-                    (false, Some(_)) => Existing::Protected,
-                };
                 let destination = context.permissions.open_destination("output_path", path)?;
                 let path = path_text(&destination.path);
                 (path, Output::Path(destination, existing))

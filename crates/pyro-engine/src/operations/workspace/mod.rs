@@ -4,6 +4,7 @@
 mod create;
 mod delete;
 mod diff;
+pub mod disk;
 mod exec;
 mod export;
 pub mod file;

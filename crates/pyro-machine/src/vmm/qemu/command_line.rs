@@ -101,6 +101,9 @@ pub(crate) fn command_line(
     // By default QEMU pauses a machine whose disk file cannot grow, until an operator makes room
     // and resumes it. There is no operator here: let the guest have the error.
     line.drive("rw", disks.private, "discard=unmap,werror=report");
+    if let Some(output) = disks.output {
+        line.drive("output", output, "discard=unmap,werror=report");
+    }
     // Every machine has the card, so that machines with and without a network are clones of one
     // template. The agent sets the address of each.
     let mut card = format!("virtio-net-device,id=card,mac={TEMPLATE_MAC},{PLAIN_CARD}");
@@ -305,6 +308,7 @@ mod tests {
             Disks {
                 private: Path::new("/d"),
                 seed: None,
+                output: None,
             },
             channels,
         )

@@ -73,10 +73,11 @@ pub struct ListedFile {
     pub modified_at: i64,
 }
 
-impl From<FileEntry> for ListedFile {
-    fn from(FileEntry { path, state }: FileEntry) -> Self {
+impl ListedFile {
+    /// What is at a path below the directory `root`.
+    fn below(root: &str, FileEntry { path, state }: FileEntry) -> Self {
         Self {
-            path: format!("{WORKSPACE}/{path}"),
+            path: format!("{root}/{path}"),
             artifact_type: artifact_type(state.file_type).into(),
             size_bytes: state.size,
             link_target: state.target,
@@ -103,24 +104,33 @@ impl Operation for List {
         };
         let mut output = Capture::default();
         instance::call(&found, &call, &[], &mut output).await?;
-        let (lines, mut is_whole) = output.into_bytes();
-        let mut entries = Vec::new();
-        for line in lines.split_inclusive(|&byte| byte == b'\n') {
-            // The capture has cut the rest off.
-            if !line.ends_with(b"\n") || entries.len() == MOST_ENTRIES {
-                is_whole = false;
-                break;
-            }
-            let entry: FileEntry = serde_json::from_slice(line)
-                .map_err(|error| Error::guest_output("a list of files", &error))?;
-            entries.push(ListedFile::from(entry));
-        }
+        let (entries, truncated) = listed(WORKSPACE, output)?;
         Ok(FileListing {
             workspace_id: self.workspace_id,
             path,
             recursive: self.recursive,
             entries,
-            truncated: !is_whole,
+            truncated,
         })
     }
+}
+
+/// Reads a list that the guest has made, of files below `root`. Returns whether there are more, too.
+pub(in super::super) fn listed(
+    root: &str,
+    output: Capture,
+) -> Result<(Vec<ListedFile>, bool), Error> {
+    let (lines, mut is_whole) = output.into_bytes();
+    let mut entries = Vec::new();
+    for line in lines.split_inclusive(|&byte| byte == b'\n') {
+        // The capture has cut the rest off.
+        if !line.ends_with(b"\n") || entries.len() == MOST_ENTRIES {
+            is_whole = false;
+            break;
+        }
+        let entry: FileEntry = serde_json::from_slice(line)
+            .map_err(|error| Error::guest_output("a list of files", &error))?;
+        entries.push(ListedFile::below(root, entry));
+    }
+    Ok((entries, !is_whole))
 }

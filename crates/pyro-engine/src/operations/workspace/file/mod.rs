@@ -9,6 +9,9 @@ pub use read::{FileContent, Read};
 pub(crate) use write::read_content;
 pub use write::{Write, WrittenFile};
 
+pub(super) use list::listed;
+pub(super) use read::Part;
+
 use pyro_machine::{FilePath, FileType};
 
 use crate::Error;

@@ -112,9 +112,36 @@ impl Operation for Read {
         };
         let mut output = Capture::default();
         let answer = instance::call(&found, &call, &[], &mut output).await?;
-        let Answer::FileRead { size, mode } = answer else {
+        let part = Part {
+            path,
+            offset,
+            max_bytes,
+            base64: self.base64,
+        };
+        FileContent::of(self.workspace_id, part, &answer, output)
+    }
+}
+
+/// Which part of a file was to be read, and how it is returned.
+pub(in super::super) struct Part {
+    pub(in super::super) path: String,
+    pub(in super::super) offset: u64,
+    pub(in super::super) max_bytes: u64,
+    pub(in super::super) base64: bool,
+}
+
+impl FileContent {
+    /// What the guest has read.
+    pub(in super::super) fn of(
+        workspace_id: String,
+        part: Part,
+        answer: &Answer,
+        output: Capture,
+    ) -> Result<Self, Error> {
+        let &Answer::FileRead { size, mode } = answer else {
             return Err(Error::guest_output("a file", &format!("{answer:?}")));
         };
+        let offset = part.offset;
         let (mut bytes, _) = output.into_bytes();
         let is_cut = offset.saturating_add(bytes.len() as u64) < size;
         if is_cut {
@@ -127,18 +154,18 @@ impl Operation for Read {
         }
         let end = offset.saturating_add(bytes.len() as u64);
         let text = String::from_utf8_lossy(&bytes);
-        Ok(FileContent {
-            workspace_id: self.workspace_id,
-            path,
+        Ok(Self {
+            workspace_id,
+            path: part.path,
             size_bytes: size,
             offset,
-            max_bytes,
+            max_bytes: part.max_bytes,
             truncated: is_cut,
             next_offset: is_cut.then_some(end),
             mode: format!("{mode:04o}"),
             content_lossy: std::str::from_utf8(&bytes).is_err(),
             content: text.into_owned(),
-            content_base64: self.base64.then(|| STANDARD.encode(&bytes)),
+            content_base64: part.base64.then(|| STANDARD.encode(&bytes)),
             sha256: (offset == 0 && end >= size).then(|| hex(&Sha256::digest(&bytes))),
         })
     }
