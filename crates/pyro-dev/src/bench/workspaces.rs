@@ -22,6 +22,10 @@ const UNTIL_IDLE: Duration = Duration::from_secs(5);
 /// As large a project as many are.
 const SEED_FILES: u64 = 4191;
 const SEED_FILE_BYTES: u64 = 25 * 1024;
+const MANY_FILES: u64 = 40_000;
+const MANY_FILE_BYTES: u64 = 64;
+/// Three changes of a kind that most are.
+const CHANGES: &str = "echo changed >> d0/f0; rm d1/f41; echo new > new";
 const FEW_FILES: u64 = 20;
 const FEW_FILES_BYTES: u64 = 3 * 1024;
 const LARGE_FILE_BYTES: u64 = 100 * 1024 * 1024;
@@ -35,6 +39,8 @@ const AT_ONCE: &str = "the same push, as a workspace's first use";
 const LARGE: &str = "`workspace sync push`, one file of 100 MiB";
 const EXPORT: &str = "`workspace export` of that file";
 const EXPORT_SEED: &str = "`workspace export`, 4191 files of 25 KiB";
+const DIFF: &str = "`workspace diff` of 3 changes in 4191 files";
+const DIFF_MANY: &str = "`workspace diff` of 3 changes in 40000 files";
 const DELETE: &str = "`workspace delete`";
 
 /// Measures `count` rounds and returns a section in Markdown.
@@ -44,6 +50,7 @@ const DELETE: &str = "`workspace delete`";
 pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Result<String, Error> {
     let files = Files::make()?;
     let mut table = Table::default();
+    let many = changed(program, environment, &files.many)?;
     for round in 0..=count {
         // The first round warms up.
         let counts = round > 0;
@@ -74,11 +81,30 @@ pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Resul
         run(AT_ONCE, &push)?;
         run(DELETE, &["workspace", "delete", &unused])?;
         let seeded = self::id(&seeded)?;
+        change(program, &seeded)?;
+        for _ in 0..4 {
+            run(DIFF, &["workspace", "diff", &seeded, "-q"])?;
+            run(DIFF_MANY, &["workspace", "diff", &many, "-q"])?;
+        }
         run(EXPORT_SEED, &export(&seeded, ".", &files.out))?;
         run(DELETE, &["workspace", "delete", &seeded])?;
     }
 
+    Finished::success(&mut program.command(["workspace", "delete", &many]), LIMIT)?;
+
     let mut report = format!("{table}\n");
+    if let (Some(diff), Some(many), Some(exec)) = (
+        table.median(DIFF),
+        table.median(DIFF_MANY),
+        table.median(TRUE),
+    ) {
+        let times = diff.as_secs_f64() / exec.as_secs_f64();
+        let more = many.as_secs_f64() / diff.as_secs_f64();
+        writeln!(
+            report,
+            "* a diff takes {times:.2} times as long as `true`, and {more:.2} times that among 40000 files"
+        )?;
+    }
     for (step, what) in [(LARGE, "push"), (EXPORT, "export")] {
         if let Some(time) = table.median(step) {
             let rate = LARGE_FILE_BYTES as f64 / MIB / time.as_secs_f64();
@@ -103,6 +129,28 @@ fn export<'a>(id: &'a str, path: &'a str, output: &'a str) -> [&'a str; 7] {
         "--output",
         output,
     ]
+}
+
+/// Makes a workspace with a seed, and changes something in it. Returns its id.
+fn changed(program: &Program, environment: &str, seed: &str) -> Result<String, Error> {
+    let words = [
+        "workspace",
+        "create",
+        environment,
+        "--json",
+        "--seed-path",
+        seed,
+    ];
+    let made = Finished::success(&mut program.command(words), LIMIT)?;
+    let id = id(&made)?;
+    change(program, &id)?;
+    Ok(id)
+}
+
+fn change(program: &Program, id: &str) -> Result<(), Error> {
+    let words = ["workspace", "exec", id, "-q", "--", "sh", "-c", CHANGES];
+    Finished::success(&mut program.command(words), LIMIT)?;
+    Ok(())
 }
 
 /// What one costs that nobody uses.
@@ -149,6 +197,7 @@ pub(super) fn id(created: &Finished) -> Result<String, Error> {
 struct Files {
     _directory: TempDir,
     seed: String,
+    many: String,
     few: String,
     large: String,
     /// Where exports go.
@@ -163,6 +212,10 @@ impl Files {
             let path = below("seed").join(format!("d{}/f{number}", number / 40));
             random_file(&path, SEED_FILE_BYTES)?;
         }
+        for number in 0..MANY_FILES {
+            let path = below("many").join(format!("d{}/f{number}", number / 40));
+            random_file(&path, MANY_FILE_BYTES)?;
+        }
         for number in 0..FEW_FILES {
             random_file(&below("few").join(format!("f{number}")), FEW_FILES_BYTES)?;
         }
@@ -170,6 +223,7 @@ impl Files {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         Ok(Self {
             seed: text(below("seed")),
+            many: text(below("many")),
             few: text(below("few")),
             large: text(below("large")),
             out: text(below("out")),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::clones::count;
 use crate::context::TestContext;
 use crate::instances::Instance;
 use crate::mcp_client::{Client, Era};
-use crate::trees::{copy, tree};
+use crate::trees::{apply, copy, tree};
 
 const NONE: &[&str] = &[];
 
@@ -24,24 +24,6 @@ fn seeded<'a>(context: &'a TestContext, source: &Path) -> Instance<'a> {
 fn diff(workspace: &Instance<'_>, words: &[&str]) -> Value {
     let call = workspace.call(&["diff", "--json"]).args(words);
     call.run().expect(0).json()
-}
-
-/// Runs `git apply` in a directory that belongs to no repository.
-fn apply(directory: &Path, patch: &[u8]) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs::write(file.path(), patch).unwrap();
-    let output = Command::new("git")
-        .args(["apply", "--whitespace=nowarn"])
-        .arg(file.path())
-        .current_dir(directory)
-        .env("GIT_CEILING_DIRECTORIES", directory.parent().unwrap())
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{error}");
 }
 
 /// A directory with something for each change.

@@ -35,6 +35,7 @@ mod files;
 mod full;
 mod guest;
 mod guest_files;
+mod homecoming;
 mod host;
 mod host_compat;
 mod hostile;

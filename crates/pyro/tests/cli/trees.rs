@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// What git knows of a tree: the files and links in it, with their contents and whether they may be
 /// executed.
@@ -47,4 +47,22 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         .arg(to)
         .status();
     assert!(status.unwrap().success());
+}
+
+/// Runs `git apply` in a directory that belongs to no repository.
+pub(crate) fn apply(directory: &Path, patch: &[u8]) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), patch).unwrap();
+    let output = Command::new("git")
+        .args(["apply", "--whitespace=nowarn"])
+        .arg(file.path())
+        .current_dir(directory)
+        .env("GIT_CEILING_DIRECTORIES", directory.parent().unwrap())
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
 }
