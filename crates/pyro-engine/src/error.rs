@@ -478,7 +478,7 @@ impl Error {
     pub(crate) fn pull_conflicts(
         id: &str,
         target: &std::path::Path,
-        conflicts: Vec<(String, String)>,
+        conflicts: Vec<(String, &'static str)>,
     ) -> Self {
         const NAMED: usize = 20;
         let message = format!(

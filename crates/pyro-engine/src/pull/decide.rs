@@ -50,7 +50,7 @@ pub(crate) fn decide(base: &Node, workspace: &Node, host: &Node) -> Decision {
                 Some(content) if content == ours && mode == our_mode => Keep,
                 Some(content) if content == ours => SetMode(*mode),
                 Some(content) => Take(Node::File {
-                    sha256: content.clone(),
+                    sha256: *content,
                     mode: *mode,
                 }),
             }
@@ -87,14 +87,14 @@ fn one_of<'a, T: PartialEq>(base: Option<&T>, theirs: &'a T, ours: &'a T) -> Opt
 
 #[cfg(test)]
 mod tests {
+    use super::super::node::Sum;
     use super::Decision::{Conflict, Keep, Merge, SetMode, Take};
     use super::*;
 
     fn file(content: &str, mode: u32) -> Node {
-        Node::File {
-            sha256: content.into(),
-            mode,
-        }
+        let mut sha256 = Sum::default();
+        sha256.0[0] = content.as_bytes()[0];
+        Node::File { sha256, mode }
     }
 
     #[test]

@@ -27,10 +27,11 @@ use crate::off_thread::{off_thread, pipe};
 use crate::output::hex;
 use crate::request::{WORKSPACE, path_text};
 use crate::{Engine, Error, Listener};
-use node::Node;
-pub(crate) use plan::{Action, OnConflict, Planned};
+use node::{Node, Sum};
+use plan::Planned;
+pub(crate) use plan::{Action, OnConflict, Outcome};
 use protected::Named;
-use pulled::{Made, Pulled};
+use pulled::Pulled;
 use receive::Receiver;
 use transaction::{Journal, Step, Transaction};
 
@@ -50,13 +51,6 @@ pub(crate) struct Wanted {
     pub(crate) on_conflict: OnConflict,
     /// Whether only the plan is wanted.
     pub(crate) check: bool,
-}
-
-/// What a pull has done, or would do.
-pub(crate) struct Outcome {
-    pub(crate) plan: Vec<Planned>,
-    /// Files that grew or shrank while they were read.
-    pub(crate) changed: u64,
 }
 
 /// Pulls what a workspace has changed into a directory.
@@ -108,47 +102,25 @@ pub(crate) async fn pull(
         transaction.discard()?;
     }
     if wanted.check {
-        return Ok(Outcome { plan, changed });
+        return Ok(Outcome::of(&plan, changed));
     }
     if !conflicts.is_empty() {
-        let of = |planned: &&Planned| {
-            let reason = planned.reason.clone().unwrap_or_default();
-            (planned.path.clone(), reason)
-        };
-        let conflicts = conflicts.iter().map(of);
-        return Err(Error::pull_conflicts(
-            instance.id(),
-            &path,
-            conflicts.collect(),
-        ));
+        let of = |planned: &&Planned| (planned.path.clone(), planned.reason.unwrap_or_default());
+        let conflicts = conflicts.iter().map(of).collect();
+        return Err(Error::pull_conflicts(instance.id(), &path, conflicts));
     }
     let id = instance.id().to_owned();
     off_thread(move || {
+        let outcome = Outcome::of(&plan, changed);
         let steps = steps::of(&plan, open.as_fd()).map_err(|error| Error::transfer(&error))?;
         if steps.is_empty() {
             transaction.discard()?;
-            return Ok(Outcome { plan, changed });
+            return Ok(outcome);
         }
         transaction.commit(open.as_fd(), &path, &id, steps)?;
-        let made = plan.iter().filter_map(|planned| {
-            let made = Made {
-                base: planned.base.clone(),
-                node: planned.new.clone()?,
-                workspace: planned.workspace.clone(),
-                before: pulled.get(&planned.path).map(|earlier| {
-                    // Only the last pull can be taken back.
-                    Box::new(Made {
-                        before: None,
-                        ..earlier.clone()
-                    })
-                }),
-            };
-            Some((planned.path.clone(), made))
-        });
-        let made: Vec<_> = made.collect();
-        pulled.write(made)?;
+        pulled.write(&plan)?;
         transaction.keep_as(&place.last())?;
-        Ok(Outcome { plan, changed })
+        Ok(outcome)
     })
     .await
 }
@@ -184,7 +156,7 @@ async fn take_back(instance: &Instance, receiver: &mut Receiver) -> Result<(), E
                 Node::Absent => Action::Delete,
                 _ => Action::Modify,
             },
-            reason: Some("the workspace has what it began with again".to_owned()),
+            reason: Some("the workspace has what it began with again"),
             base: made.base.clone(),
             workspace: made.base.clone(),
             old: found,
@@ -196,7 +168,7 @@ async fn take_back(instance: &Instance, receiver: &mut Receiver) -> Result<(), E
 }
 
 /// Reads a file of the workspace into a new one; returns the SHA-256 of what it holds.
-async fn read_file(instance: &Instance, path: &str, to: &Path) -> Result<String, Error> {
+async fn read_file(instance: &Instance, path: &str, to: &Path) -> Result<Sum, Error> {
     let call = Call::ReadFile {
         file: FilePath {
             root: WORKSPACE.into(),
@@ -221,7 +193,7 @@ async fn read_file(instance: &Instance, path: &str, to: &Path) -> Result<String,
             }
         }
         file.sync_data()?;
-        Ok(hex(&hash.finalize()))
+        Ok(Sum::from(hash))
     });
     let calling = async {
         let answer = instance::call(instance, &call, &[], &mut output).await;
@@ -262,8 +234,7 @@ pub(crate) async fn undo(
                 continue;
             }
             if found != step.new {
-                let reason = "it was changed after the pull".to_owned();
-                conflicts.push((step.path.clone(), reason));
+                conflicts.push((step.path.clone(), "it was changed after the pull"));
                 continue;
             }
             undone.note(step);
@@ -297,7 +268,7 @@ pub(crate) async fn undo(
         if check || !conflicts.is_empty() {
             transaction.discard()?;
             if check {
-                return Ok(Outcome { plan, changed: 0 });
+                return Ok(Outcome::of(&plan, 0));
             }
             return Err(Error::pull_conflicts(&id, &target.path, conflicts));
         }
@@ -305,7 +276,7 @@ pub(crate) async fn undo(
         Pulled::read(&workspace, &path_text(&target.path)).step_back(&journal.steps)?;
         last.discard()?;
         transaction.discard()?;
-        Ok(Outcome { plan, changed: 0 })
+        Ok(Outcome::of(&plan, 0))
     })
     .await
 }

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use pyro_machine::{FileState, FileType, octets};
 use rustix::fs::{AtFlags, FileType as Type, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::output::hex;
@@ -22,7 +22,7 @@ pub(crate) enum Node {
     /// Nothing.
     Absent,
     /// A regular file, with the SHA-256 of what it holds.
-    File { sha256: String, mode: u32 },
+    File { sha256: Sum, mode: u32 },
     /// A symbolic link.
     Symlink { target: String },
     /// A directory.
@@ -31,9 +31,42 @@ pub(crate) enum Node {
     Other,
 }
 
+/// A SHA-256: there may be many, so it is not kept as text.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Sum(pub(crate) [u8; 32]);
+
+impl From<Sha256> for Sum {
+    fn from(hash: Sha256) -> Self {
+        Self(hash.finalize().into())
+    }
+}
+
+impl Serialize for Sum {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Sum {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut bytes = [0; 32];
+        let is_hex = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(digits).ok().filter(|_| is_hex);
+            let value = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            *byte = value.ok_or_else(|| serde::de::Error::custom("a SHA-256 was expected"))?;
+        }
+        if is_hex {
+            return Ok(Self(bytes));
+        }
+        Err(serde::de::Error::custom("a SHA-256 was expected"))
+    }
+}
+
 impl Node {
     /// What the guest says; `sha256` is that of its content, if it is a file.
-    pub(crate) fn of(state: Option<&FileState>, sha256: impl FnOnce() -> String) -> Self {
+    pub(crate) fn of(state: Option<&FileState>, sha256: impl FnOnce() -> Sum) -> Self {
         let Some(state) = state else {
             return Self::Absent;
         };
@@ -104,12 +137,12 @@ pub(crate) fn open_file(directory: impl AsFd, name: &[u8]) -> io::Result<File> {
     Ok(rustix::fs::openat(directory, name, flags, Mode::empty())?.into())
 }
 
-fn sha256(file: &mut File) -> io::Result<String> {
+fn sha256(file: &mut File) -> io::Result<Sum> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
+            0 => return Ok(hash.into()),
             length => hash.update(&buffer[..length]),
         }
     }

@@ -1,5 +1,7 @@
 //! A *plan* is what a pull does about each path.
 
+use std::collections::BTreeMap;
+
 use super::node::Node;
 
 /// What is done where both sides have changed a path.
@@ -16,7 +18,7 @@ pub(crate) enum OnConflict {
 }
 
 /// What is done about a path.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Action {
     Add,
     Modify,
@@ -38,7 +40,7 @@ pub(crate) struct Planned {
     pub(crate) path: String,
     pub(crate) action: Action,
     /// Why, if it is not obvious.
-    pub(crate) reason: Option<String>,
+    pub(crate) reason: Option<&'static str>,
     pub(super) base: Node,
     pub(super) workspace: Node,
     /// What is there on the host.
@@ -47,4 +49,43 @@ pub(crate) struct Planned {
     pub(super) new: Option<Node>,
     /// The number of the new content.
     pub(super) content: Option<usize>,
+}
+
+/// How many paths are listed of a pull; all are counted.
+const MOST_LISTED: usize = 10_000;
+
+/// What a pull has done, or would do.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Paths with what is done about them, but for those that stay as they are for no reason.
+    pub(crate) listed: Vec<(String, Action, Option<&'static str>)>,
+    /// Whether there are more than are listed.
+    pub(crate) is_cut: bool,
+    /// How many paths there are of each kind.
+    pub(crate) counts: BTreeMap<Action, u64>,
+    /// Files that grew or shrank while they were read.
+    pub(crate) changed: u64,
+}
+
+impl Outcome {
+    pub(super) fn of(plan: &[Planned], changed: u64) -> Self {
+        let mut outcome = Self {
+            changed,
+            ..Self::default()
+        };
+        for planned in plan {
+            *outcome.counts.entry(planned.action).or_default() += 1;
+            if planned.action == Action::Keep && planned.reason.is_none() {
+                continue;
+            }
+            if outcome.listed.len() == MOST_LISTED {
+                outcome.is_cut = true;
+                continue;
+            }
+            outcome
+                .listed
+                .push((planned.path.clone(), planned.action, planned.reason));
+        }
+        outcome
+    }
 }

@@ -80,12 +80,13 @@ fn git_part(path: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::node::Sum;
     use super::*;
 
     #[test]
     fn what_git_obeys_must_be_named() {
         let file = Node::File {
-            sha256: String::new(),
+            sha256: Sum::default(),
             mode: 0o644,
         };
         let link = Node::Symlink { target: "x".into() };

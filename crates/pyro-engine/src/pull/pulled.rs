@@ -1,14 +1,16 @@
 //! What earlier pulls of a workspace have made in directories of the host. It is in the directory
 //! of the workspace, and removed with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use pyro_store::{read_record, write_record};
-use serde::{Deserialize, Serialize};
+use pyro_store::read_record;
+use serde::ser::{SerializeMap, SerializeStruct};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::node::Node;
-use super::transaction::Step;
+use super::plan::Planned;
+use super::transaction::{Step, write_compact};
 use crate::Error;
 
 const FILE: &str = "pulled.json";
@@ -64,18 +66,9 @@ impl Pulled {
         self.record.targets.get(&self.target).into_iter().flatten()
     }
 
-    /// Notes what was made.
-    pub(super) fn write(
-        mut self,
-        made: impl IntoIterator<Item = (String, Made)>,
-    ) -> Result<(), Error> {
-        self.record.format = 1;
-        self.record
-            .targets
-            .entry(self.target)
-            .or_default()
-            .extend(made);
-        Ok(write_record(&self.file, &self.record)?)
+    /// Notes what a plan has made.
+    pub(super) fn write(&self, plan: &[Planned]) -> Result<(), Error> {
+        write_compact(&self.file, &Updated { pulled: self, plan })
     }
 
     /// Notes that these steps of the last pull were undone.
@@ -88,6 +81,75 @@ impl Pulled {
                 paths.insert(step.path.clone(), *before);
             }
         }
-        Ok(write_record(&self.file, &self.record)?)
+        write_compact(&self.file, &self.record)
+    }
+}
+
+/// The record with what a plan has made. It is written as it is made: there may be many paths.
+struct Updated<'a> {
+    pulled: &'a Pulled,
+    plan: &'a [Planned],
+}
+
+/// The paths of its target.
+struct Paths<'a>(&'a Updated<'a>);
+
+impl Serialize for Updated<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_struct("Record", 2)?;
+        record.serialize_field("format", &1)?;
+        record.serialize_field("targets", &Targets(self))?;
+        record.end()
+    }
+}
+
+struct Targets<'a>(&'a Updated<'a>);
+
+impl Serialize for Targets<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let pulled = self.0.pulled;
+        let mut targets = serializer.serialize_map(None)?;
+        for (target, paths) in &pulled.record.targets {
+            if *target != pulled.target {
+                targets.serialize_entry(target, paths)?;
+            }
+        }
+        targets.serialize_entry(&pulled.target, &Paths(self.0))?;
+        targets.end()
+    }
+}
+
+impl Serialize for Paths<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Updated { pulled, plan } = self.0;
+        let made = || {
+            plan.iter()
+                .filter_map(|planned| Some((planned, planned.new.as_ref()?)))
+        };
+        let new: HashSet<&str> = made().map(|(planned, _)| &*planned.path).collect();
+        let mut paths = serializer.serialize_map(None)?;
+        for (path, earlier) in pulled
+            .all()
+            .filter(|(path, _)| !new.contains(path.as_str()))
+        {
+            paths.serialize_entry(path, earlier)?;
+        }
+        for (planned, node) in made() {
+            let before = pulled.get(&planned.path).map(|earlier| {
+                // Only the last pull can be taken back.
+                Box::new(Made {
+                    before: None,
+                    ..earlier.clone()
+                })
+            });
+            let made = Made {
+                base: planned.base.clone(),
+                node: node.clone(),
+                workspace: planned.workspace.clone(),
+                before,
+            };
+            paths.serialize_entry(&planned.path, &made)?;
+        }
+        paths.end()
     }
 }

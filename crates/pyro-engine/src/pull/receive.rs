@@ -11,13 +11,12 @@ use pyro_machine::{FileChange, FileState, FileType, octets};
 use sha2::{Digest, Sha256};
 
 use super::decide::{Decision, decide};
-use super::node::{Node, open_file, open_parent};
+use super::node::{Node, Sum, open_file, open_parent};
 use super::plan::{Action, OnConflict, Planned};
 use super::protected::{self, Named};
 use super::pulled::Pulled;
 use super::transaction::Transaction;
 use crate::comparison::{Changes, Side};
-use crate::output::hex;
 use crate::{Error, Event, Listener};
 
 /// How many paths are planned at most: they are in memory.
@@ -113,20 +112,20 @@ impl Receiver {
             [(&change.old, &old), (&change.new, &new)].map(|(state, content)| {
                 Node::of(state.as_ref(), || {
                     if same {
-                        String::new()
+                        Sum::default()
                     } else {
-                        hex(&content.hash.clone().finalize())
+                        Sum::from(content.hash.clone())
                     }
                 })
             });
         let (base, workspace) = if same {
-            let content = match &host {
-                Node::File { sha256, .. } => sha256.clone(),
-                _ => String::new(),
+            let content = match host {
+                Node::File { sha256, .. } => sha256,
+                _ => Sum::default(),
             };
             (
-                with_content(base, &content),
-                with_content(workspace, &content),
+                with_content(base, content),
+                with_content(workspace, content),
             )
         } else {
             (base, workspace)
@@ -184,10 +183,10 @@ impl Receiver {
             host,
         } = sides;
         let text = octets::encode(path).into_owned();
-        let planned = |action, reason: Option<&str>| Planned {
+        let planned = |action, reason: Option<&'static str>| Planned {
             path: text.clone(),
             action,
-            reason: reason.map(str::to_owned),
+            reason,
             base: base.clone(),
             workspace: workspace.clone(),
             old: host.clone(),
@@ -262,7 +261,7 @@ impl Receiver {
         };
         Ok(match self.on_conflict {
             OnConflict::Workspace if *host != Node::Other => Planned {
-                reason: Some(conflict.to_owned()),
+                reason: Some(conflict),
                 ..take(workspace)
             },
             OnConflict::Host => planned(Action::Keep, Some(conflict)),
@@ -307,7 +306,7 @@ impl Receiver {
         };
         let number = self.number(Side::New);
         fs::write(self.transaction.new_content(number), &content)?;
-        let sha256 = hex(&Sha256::digest(&content));
+        let sha256 = Sum(Sha256::digest(&content).into());
         Ok(Some((Node::File { sha256, mode }, is_clean)))
     }
 
@@ -363,10 +362,10 @@ impl Changes for Receiver {
     }
 }
 
-fn with_content(node: Node, content: &str) -> Node {
+fn with_content(node: Node, content: Sum) -> Node {
     match node {
         Node::File { mode, .. } => Node::File {
-            sha256: content.to_owned(),
+            sha256: content,
             mode,
         },
         node => node,

@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use pyro_machine::octets;
-use pyro_store::{create_private_directory, read_record, sync_directory, write_record};
+use pyro_store::{create_private_directory, create_private_file, read_record, sync_directory};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,7 @@ impl Transaction {
         }
         let flushed = File::open(&self.directory).and_then(|open| Ok(rustix::fs::syncfs(open)?));
         flushed.map_err(|error| Error::transfer(&error))?;
-        write_record(&self.directory.join(JOURNAL), &journal)?;
+        write_compact(&self.directory.join(JOURNAL), &journal)?;
         for (number, step) in journal.steps.iter().enumerate() {
             if let Err(error) = self.apply(target, number, step, kept[number].as_ref()) {
                 self.roll_back(target, &journal);
@@ -127,7 +127,7 @@ impl Transaction {
         }
         rustix::fs::syncfs(target).map_err(|error| Error::transfer(&error))?;
         journal.is_done = true;
-        Ok(write_record(&self.directory.join(JOURNAL), &journal)?)
+        write_compact(&self.directory.join(JOURNAL), &journal)
     }
 
     /// Keeps what a file holds before it is replaced or removed.
@@ -353,4 +353,16 @@ fn remove(directory: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::transfer(&error)),
         _ => Ok(()),
     }
+}
+
+/// Writes a record at once, like any other, but never has all of its text in memory.
+pub(super) fn write_compact(path: &Path, record: &impl Serialize) -> Result<(), Error> {
+    let failed = |error: io::Error| Error::transfer(&error);
+    let new = path.with_extension("new");
+    let mut writer = io::BufWriter::new(create_private_file(&new).map_err(failed)?);
+    serde_json::to_writer(&mut writer, record).map_err(|error| failed(error.into()))?;
+    let file = writer.into_inner().map_err(|error| failed(error.into()))?;
+    file.sync_all().map_err(failed)?;
+    fs::rename(&new, path).map_err(failed)?;
+    Ok(sync_directory(path.parent().unwrap_or(path))?)
 }

@@ -353,6 +353,12 @@ fn git_makes_the_workspace_of_its_seed_whatever_was_done_in_it() {
 
     let patched = context.path("patched");
     copy(&seed, &patched);
+    // Git has no empty directories, and does not remove one to put a file in its place.
+    let find = Command::new("find")
+        .arg(&patched)
+        .args(["-mindepth", "2", "-type", "d", "-empty", "-delete"])
+        .status();
+    assert!(find.unwrap().success());
     for case in 0..cases {
         let name = format!("case-{case}");
         run_script(&seed.join(&name), &scripts.join(&name));

@@ -7,7 +7,7 @@ use super::file::places;
 use crate::instance::{Instance, InstanceKind};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::{is_false, is_zero};
-use crate::pull::{Action, OnConflict, Outcome, Planned, Target, Wanted, pull, undo};
+use crate::pull::{Action, OnConflict, Outcome, Target, Wanted, pull, undo};
 use crate::request::{octets_parser, path_text};
 use crate::{Context, Engine, Error};
 
@@ -77,6 +77,9 @@ pub struct PulledChanges {
     pub summary: PullSummary,
     /// What was done about which path. What is the same already is not listed.
     pub entries: Vec<PullEntry>,
+    /// Present if there are more: only 10,000 paths are listed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub truncated: bool,
     /// Present if files grew or shrank in the workspace while they were read: how many.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub changed_count: u64,
@@ -196,34 +199,24 @@ fn result(
     undo: bool,
     outcome: Outcome,
 ) -> PulledChanges {
-    let mut summary = PullSummary::default();
-    let mut entries = Vec::new();
-    for Planned {
-        path,
-        action,
-        reason,
-        ..
-    } in outcome.plan
-    {
-        let (name, count) = match action {
-            Action::Add => ("add", &mut summary.added),
-            Action::Modify => ("modify", &mut summary.modified),
-            Action::Delete => ("delete", &mut summary.deleted),
-            Action::Merge => ("merge", &mut summary.merged),
-            Action::Mark => ("mark", &mut summary.merged),
-            Action::Keep => ("keep", &mut summary.kept),
-            Action::Skip => ("skip", &mut summary.skipped),
-            Action::Conflict => ("conflict", &mut summary.conflicts),
-        };
-        *count += 1;
-        if action != Action::Keep || reason.is_some() {
-            entries.push(PullEntry {
-                path,
-                action: name.into(),
-                reason,
-            });
-        }
-    }
+    let count = |action| outcome.counts.get(&action).copied().unwrap_or_default();
+    let summary = PullSummary {
+        added: count(Action::Add),
+        modified: count(Action::Modify),
+        deleted: count(Action::Delete),
+        merged: count(Action::Merge) + count(Action::Mark),
+        kept: count(Action::Keep),
+        skipped: count(Action::Skip),
+        conflicts: count(Action::Conflict),
+    };
+    let listed = outcome.listed.into_iter();
+    let mut entries: Vec<_> = listed
+        .map(|(path, action, reason)| PullEntry {
+            path,
+            action: name(action).into(),
+            reason: reason.map(str::to_owned),
+        })
+        .collect();
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     PulledChanges {
         workspace_id,
@@ -234,6 +227,20 @@ fn result(
         has_conflicts: summary.conflicts > 0,
         summary,
         entries,
+        truncated: outcome.is_cut,
         changed_count: outcome.changed,
+    }
+}
+
+fn name(action: Action) -> &'static str {
+    match action {
+        Action::Add => "add",
+        Action::Modify => "modify",
+        Action::Delete => "delete",
+        Action::Merge => "merge",
+        Action::Mark => "mark",
+        Action::Keep => "keep",
+        Action::Skip => "skip",
+        Action::Conflict => "conflict",
     }
 }
