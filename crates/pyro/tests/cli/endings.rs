@@ -48,7 +48,8 @@ fn the_end_of_memory_is_told_from_a_kill() {
     let context = TestContext::with("debian:12");
     // Its own process, and one that its shell tells of.
     for (script, code) in [("exec tail /dev/zero", 137), ("tail /dev/zero; exit 3", 3)] {
-        let small = ["--mem-mib", "256", "--", "sh", "-c", script];
+        let long = ["--timeout-seconds", "300"];
+        let small = [&long[..], &["--mem-mib", "256", "--", "sh", "-c", script]].concat();
         context
             .debian(&small)
             .run()
@@ -67,7 +68,7 @@ fn the_end_of_memory_is_told_from_a_kill() {
 
     let workspace = Instance::workspace(&context, &["--mem-mib", "256"]);
     let exhaust = |run: Pyro| run.run().expect(137).err_has("memory was used up");
-    exhaust(workspace.shell("exec tail /dev/zero"));
+    exhaust(workspace.shell_with(&["--timeout-seconds", "300"], "exec tail /dev/zero"));
     workspace
         .shell("kill -9 $$")
         .run()

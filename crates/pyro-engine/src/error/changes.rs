@@ -1,0 +1,147 @@
+//! Errors about what is changed in a workspace: snapshots, differences, patches, pulls.
+
+use super::{Error, ErrorKind};
+use crate::code::ErrorCode;
+
+impl Error {
+    /// There is no snapshot with this name.
+    pub(crate) fn no_such_snapshot(id: &str, name: &str) -> Self {
+        let message = format!("workspace {id} has no snapshot {name:?}");
+        Self::new(ErrorKind::Failed, ErrorCode::NoSuchSnapshot, message).remedy(format!(
+            "`pyro workspace snapshot list {id}` shows which there are"
+        ))
+    }
+
+    /// The name of a new snapshot is taken.
+    pub(crate) fn snapshot_exists(id: &str, name: &str) -> Self {
+        let message = format!("workspace {id} has a snapshot {name:?} already");
+        Self::new(ErrorKind::Failed, ErrorCode::SnapshotExists, message).remedy(format!(
+            "choose another name, or delete the old one: `pyro workspace snapshot delete {id} {name}`"
+        ))
+    }
+
+    /// A reset to the snapshot was begun and is not finished.
+    pub(crate) fn snapshot_in_use(id: &str, name: &str) -> Self {
+        let message = format!("workspace {id} is being reset to snapshot {name:?}");
+        Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
+            "its next start finishes the reset: `pyro workspace start {id}`"
+        ))
+    }
+
+    /// The state of the workspace allows neither a snapshot nor a reset.
+    pub(crate) fn no_snapshot_now(id: &str, state: &str) -> Self {
+        let message = format!(
+            "workspace {id} is in state '{state}', or is being started or reset: it can neither be \
+             copied nor reset now"
+        );
+        Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
+            "`pyro workspace status {id}` shows what it is doing; `pyro workspace start {id}` starts it"
+        ))
+    }
+
+    /// A step of a reset failed.
+    pub(crate) fn not_reset(id: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let message = format!("workspace {id} was not reset: {}: {error}", path.display());
+        Self::new(ErrorKind::Failed, ErrorCode::StoreUnusable, message).remedy(format!(
+            "its next start tries again: `pyro workspace start {id}`"
+        ))
+    }
+
+    /// A patch is none, or says what no patch may.
+    pub(crate) fn unreadable_patch(error: &pyro_diff::ParseError) -> Self {
+        let message = format!("the patch cannot be read: {error}");
+        Self::new(ErrorKind::InvalidInput, ErrorCode::PatchUnreadable, message)
+            .remedy("make it with `git diff --binary`, or with `diff -ru`")
+    }
+
+    /// A patch does not fit the files.
+    pub(crate) fn misfitting_patch<E: std::error::Error>(error: &pyro_diff::ApplyError<E>) -> Self {
+        const NAMED: usize = 20;
+        let pyro_diff::ApplyError::Refused { refusals, more } = error else {
+            return Self::diff_too_large(0).with_message(error.to_string());
+        };
+        let count = refusals.len() + more;
+        let message = match count {
+            1 => "the patch does not fit in 1 place: nothing was changed".to_owned(),
+            count => format!("the patch does not fit in {count} places: nothing was changed"),
+        };
+        let mut lines: Vec<_> = refusals
+            .iter()
+            .take(NAMED)
+            .map(ToString::to_string)
+            .collect();
+        if count > NAMED {
+            lines.push(format!("and {} more", count - NAMED));
+        }
+        let mut error = Self::new(ErrorKind::Failed, ErrorCode::PatchMisfit, message)
+            .remedy("make the patch again from what the files hold now");
+        error.cause = Some(lines.join("\n"));
+        error
+    }
+
+    fn with_message(mut self, message: String) -> Self {
+        self.message = message;
+        self
+    }
+
+    /// What differs is more than a result can have.
+    pub(crate) fn diff_too_large(limit: usize) -> Self {
+        let message = format!(
+            "the files that differ have more than {} MiB together",
+            limit / (1024 * 1024)
+        );
+        Self::new(ErrorKind::Failed, ErrorCode::DiffTooLarge, message).remedy(
+            "name the paths that are wanted, or list only names with `--name-only`; \
+             `pyro workspace export` copies files of any size",
+        )
+    }
+
+    /// Both sides of a pull have changed the same. `conflicts` has paths and reasons.
+    pub(crate) fn pull_conflicts(
+        id: &str,
+        target: &std::path::Path,
+        conflicts: Vec<(String, &'static str)>,
+    ) -> Self {
+        const NAMED: usize = 20;
+        let message = format!(
+            "{} changed in workspace {id} and in {}: nothing was done",
+            match conflicts.len() {
+                1 => "1 path was".to_owned(),
+                count => format!("{count} paths were"),
+            },
+            pyro_text::line(&target.to_string_lossy())
+        );
+        let more = conflicts.len().saturating_sub(NAMED);
+        let named = conflicts.into_iter().take(NAMED);
+        let mut lines: Vec<_> = named
+            .map(|(path, reason)| format!("{}: {reason}", pyro_text::line(&path)))
+            .collect();
+        if more > 0 {
+            lines.push(format!("and {more} more"));
+        }
+        let mut error = Self::new(ErrorKind::Failed, ErrorCode::PullConflicts, message).remedy(
+            "`--check` shows the whole plan; choose with `--on-conflict markers`, `workspace` or \
+             `host`, or make the paths the same first",
+        );
+        error.cause = Some(lines.join("\n"));
+        error
+    }
+
+    /// No pull of this workspace into this directory can be taken back.
+    pub(crate) fn nothing_to_undo(id: &str, target: &std::path::Path) -> Self {
+        let target = target.to_string_lossy();
+        let message = format!(
+            "the last pull into {} was not one of workspace {id}, or was taken back",
+            pyro_text::line(&target)
+        );
+        Self::new(ErrorKind::Failed, ErrorCode::NothingToUndo, message)
+            .remedy("name the directory and the workspace of the last pull")
+    }
+
+    /// More paths differ than a pull takes.
+    pub(crate) fn pull_too_large(limit: usize) -> Self {
+        let message = format!("more than {limit} paths differ");
+        Self::new(ErrorKind::Failed, ErrorCode::DiffTooLarge, message)
+            .remedy("take over parts of them with `--path`")
+    }
+}
