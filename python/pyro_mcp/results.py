@@ -1034,6 +1034,9 @@ class PulledChanges(_PulledChangesAlways, total=False):
     has_conflicts: bool
     """Present if it cannot be done as it is: there are conflicts."""
 
+    truncated: bool
+    """Present if there are more: only 10,000 paths are listed."""
+
 
 class Pushed(TypedDict):
     """What was done."""
