@@ -28,8 +28,8 @@ use crate::output::hex;
 use crate::request::{WORKSPACE, path_text};
 use crate::{Engine, Error, Listener};
 use node::{Node, Sum};
-use plan::Planned;
 pub(crate) use plan::{Action, OnConflict, Outcome};
+use plan::{Change, Planned};
 use protected::Named;
 use pulled::Pulled;
 use receive::Receiver;
@@ -83,7 +83,7 @@ pub(crate) async fn pull(
     let (receiver, changed) = compare(instance, wanted.paths, true, receiver).await?;
     let mut receiver = off_thread(move || {
         let mut receiver = receiver;
-        receiver.finish().map(|()| receiver)
+        receiver.end().map(|()| receiver)
     })
     .await?;
     take_back(instance, &mut receiver).await?;
@@ -128,13 +128,13 @@ pub(crate) async fn pull(
 /// Plans what an earlier pull has made and the workspace has made undone since: it does not differ
 /// from how it began any more.
 async fn take_back(instance: &Instance, receiver: &mut Receiver) -> Result<(), Error> {
-    let (pulled, seen) = (receiver.pulled.clone(), &receiver.seen);
     let wants = |path: &str| receiver.named.wants(&octets::decode(path));
-    let left: Vec<_> = pulled
-        .all()
-        .filter(|(path, _)| !seen.contains(&*octets::decode(path)) && wants(path))
+    let left = receiver.pulled.all();
+    let left = left.filter(|(path, _)| !receiver.has(path) && wants(path));
+    let left: Vec<_> = left
+        .map(|(path, made)| (path.clone(), made.clone()))
         .collect();
-    for (path, made) in left {
+    for (path, made) in &left {
         let found = Node::at(receiver.target.as_fd(), &octets::decode(path));
         let found = found.map_err(|error| Error::transfer(&error))?;
         if found != made.node || found == made.base || made.node != made.workspace {
@@ -150,18 +150,21 @@ async fn take_back(instance: &Instance, receiver: &mut Receiver) -> Result<(), E
             }
             content = Some(number);
         }
+        let action = match made.base {
+            Node::Absent => Action::Delete,
+            _ => Action::Modify,
+        };
         receiver.plan.push(Planned {
             path: path.clone(),
-            action: match made.base {
-                Node::Absent => Action::Delete,
-                _ => Action::Modify,
-            },
+            action,
             reason: Some("the workspace has what it began with again"),
-            base: made.base.clone(),
-            workspace: made.base.clone(),
-            old: found,
-            new: Some(made.base.clone()),
-            content,
+            change: Some(Box::new(Change {
+                base: made.base.clone(),
+                workspace: made.base.clone(),
+                old: found,
+                new: made.base.clone(),
+                content,
+            })),
         });
     }
     Ok(())
@@ -223,60 +226,53 @@ pub(crate) async fn undo(
             return Err(none());
         }
         let open = target.open.as_fd();
-        let mut steps = Vec::new();
-        let (mut plan, mut conflicts) = (Vec::new(), Vec::new());
+        let mut steps = Vec::with_capacity(journal.steps.len());
+        let mut conflicts = Vec::new();
+        let mut outcome = Outcome::default();
         let transaction = Transaction::create(place.current())?;
-        let mut undone = Undone::default();
-        for (number, step) in journal.steps.iter().enumerate().rev() {
+        let mut undone = Undone::of(&journal.steps);
+        for (number, step) in journal.steps.into_iter().enumerate().rev() {
             let found = undone.at(open, &step.path);
             let found = found.map_err(|error| Error::transfer(&error))?;
             if found == step.old {
                 continue;
             }
             if found != step.new {
-                conflicts.push((step.path.clone(), "it was changed after the pull"));
+                conflicts.push((step.path, "it was changed after the pull"));
                 continue;
             }
-            undone.note(step);
+            undone.note(&step);
             let old = last.old_content(number);
             let content = old.exists().then_some(number);
             if let Some(number) = content {
                 let linked = fs::hard_link(old, transaction.new_content(number));
                 linked.map_err(|error| Error::transfer(&error))?;
             }
-            plan.push(Planned {
-                path: step.path.clone(),
-                action: match (&step.new, &step.old) {
-                    (_, Node::Absent) => Action::Delete,
-                    (Node::Absent, _) => Action::Add,
-                    _ => Action::Modify,
-                },
-                reason: None,
-                base: step.old.clone(),
-                workspace: step.old.clone(),
-                old: step.new.clone(),
-                new: Some(step.old.clone()),
-                content,
-            });
+            let action = match (&step.new, &step.old) {
+                (_, Node::Absent) => Action::Delete,
+                (Node::Absent, _) => Action::Add,
+                _ => Action::Modify,
+            };
+            outcome.add(&step.path, action, None);
             steps.push(Step {
-                path: step.path.clone(),
-                old: step.new.clone(),
-                new: step.old.clone(),
+                path: step.path,
+                old: step.new,
+                new: step.old,
                 content,
             });
         }
         if check || !conflicts.is_empty() {
             transaction.discard()?;
             if check {
-                return Ok(Outcome::of(&plan, 0));
+                return Ok(outcome);
             }
             return Err(Error::pull_conflicts(&id, &target.path, conflicts));
         }
-        transaction.commit(open, &target.path, &id, steps)?;
-        Pulled::read(&workspace, &path_text(&target.path)).step_back(&journal.steps)?;
+        let steps = transaction.commit(open, &target.path, &id, steps)?;
+        Pulled::read(&workspace, &path_text(&target.path)).step_back(&steps)?;
         last.discard()?;
         transaction.discard()?;
-        Ok(Outcome::of(&plan, 0))
+        Ok(outcome)
     })
     .await
 }
@@ -284,22 +280,37 @@ pub(crate) async fn undo(
 /// What paths are once steps are undone that are planned already.
 #[derive(Default)]
 struct Undone {
-    nodes: BTreeMap<String, Node>,
+    /// Of paths that have several steps.
+    nodes: BTreeMap<String, Option<Node>>,
     /// Directories that are not there now.
     made: BTreeSet<String>,
 }
 
 impl Undone {
+    /// Only where there are directories a path has several steps.
+    fn of(steps: &[Step]) -> Self {
+        let of_directories = steps
+            .iter()
+            .filter(|step| is_directory(&step.old) || is_directory(&step.new));
+        Self {
+            nodes: of_directories
+                .map(|step| (step.path.clone(), None))
+                .collect(),
+            made: BTreeSet::new(),
+        }
+    }
+
     fn note(&mut self, step: &Step) {
-        let is_directory = |node: &Node| matches!(node, Node::Directory { .. });
         if is_directory(&step.old) && !is_directory(&step.new) {
             self.made.insert(step.path.clone());
         }
-        self.nodes.insert(step.path.clone(), step.old.clone());
+        if let Some(node) = self.nodes.get_mut(&step.path) {
+            *node = Some(step.old.clone());
+        }
     }
 
     fn at(&self, open: BorrowedFd<'_>, path: &str) -> io::Result<Node> {
-        if let Some(node) = self.nodes.get(path) {
+        if let Some(Some(node)) = self.nodes.get(path) {
             return Ok(node.clone());
         }
         let mut parents = path.match_indices('/').map(|(end, _)| &path[..end]);
@@ -308,6 +319,10 @@ impl Undone {
         }
         Node::at(open, &octets::decode(path))
     }
+}
+
+fn is_directory(node: &Node) -> bool {
+    matches!(node, Node::Directory { .. })
 }
 
 /// Where pulls into one directory keep what they need. Held as long as a pull goes on.

@@ -41,12 +41,18 @@ pub(crate) struct Planned {
     pub(crate) action: Action,
     /// Why, if it is not obvious.
     pub(crate) reason: Option<&'static str>,
+    /// What becomes of it, if it is changed.
+    pub(super) change: Option<Box<Change>>,
+}
+
+/// What a path becomes.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
     pub(super) base: Node,
     pub(super) workspace: Node,
     /// What is there on the host.
     pub(super) old: Node,
-    /// What it becomes, if it is changed.
-    pub(super) new: Option<Node>,
+    pub(super) new: Node,
     /// The number of the new content.
     pub(super) content: Option<usize>,
 }
@@ -74,18 +80,20 @@ impl Outcome {
             ..Self::default()
         };
         for planned in plan {
-            *outcome.counts.entry(planned.action).or_default() += 1;
-            if planned.action == Action::Keep && planned.reason.is_none() {
-                continue;
-            }
-            if outcome.listed.len() == MOST_LISTED {
-                outcome.is_cut = true;
-                continue;
-            }
-            outcome
-                .listed
-                .push((planned.path.clone(), planned.action, planned.reason));
+            outcome.add(&planned.path, planned.action, planned.reason);
         }
         outcome
+    }
+
+    pub(super) fn add(&mut self, path: &str, action: Action, reason: Option<&'static str>) {
+        *self.counts.entry(action).or_default() += 1;
+        if action == Action::Keep && reason.is_none() {
+            return;
+        }
+        if self.listed.len() == MOST_LISTED {
+            self.is_cut = true;
+            return;
+        }
+        self.listed.push((path.to_owned(), action, reason));
     }
 }

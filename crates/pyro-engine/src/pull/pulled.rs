@@ -4,13 +4,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use pyro_store::read_record;
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::node::Node;
 use super::plan::Planned;
-use super::transaction::{Step, write_compact};
+use super::transaction::{Step, read_compact, write_compact};
 use crate::Error;
 
 const FILE: &str = "pulled.json";
@@ -50,7 +49,7 @@ impl Pulled {
     pub(super) fn read(workspace: &Path, target: &str) -> Self {
         let file = workspace.join(FILE);
         Self {
-            record: read_record(&file).unwrap_or_default(),
+            record: read_compact(&file).unwrap_or_default(),
             file,
             target: target.to_owned(),
         }
@@ -124,7 +123,7 @@ impl Serialize for Paths<'_> {
         let Updated { pulled, plan } = self.0;
         let made = || {
             plan.iter()
-                .filter_map(|planned| Some((planned, planned.new.as_ref()?)))
+                .filter_map(|planned| Some((planned, planned.change.as_ref()?)))
         };
         let new: HashSet<&str> = made().map(|(planned, _)| &*planned.path).collect();
         let mut paths = serializer.serialize_map(None)?;
@@ -134,7 +133,7 @@ impl Serialize for Paths<'_> {
         {
             paths.serialize_entry(path, earlier)?;
         }
-        for (planned, node) in made() {
+        for (planned, change) in made() {
             let before = pulled.get(&planned.path).map(|earlier| {
                 // Only the last pull can be taken back.
                 Box::new(Made {
@@ -143,9 +142,9 @@ impl Serialize for Paths<'_> {
                 })
             });
             let made = Made {
-                base: planned.base.clone(),
-                node: node.clone(),
-                workspace: planned.workspace.clone(),
+                base: change.base.clone(),
+                node: change.new.clone(),
+                workspace: change.workspace.clone(),
                 before,
             };
             paths.serialize_entry(&planned.path, &made)?;

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::decide::{Decision, decide};
 use super::node::{Node, Sum, open_file, open_parent};
-use super::plan::{Action, OnConflict, Planned};
+use super::plan::{Action, Change, OnConflict, Planned};
 use super::protected::{self, Named};
 use super::pulled::Pulled;
 use super::transaction::Transaction;
@@ -31,7 +31,6 @@ pub(super) struct Receiver {
     pub(super) on_conflict: OnConflict,
     pub(super) listener: Listener,
     pub(super) plan: Vec<Planned>,
-    pub(super) seen: BTreeSet<Vec<u8>>,
     pub(super) bytes: u64,
     /// Paths of files and links that become directories.
     replaced: BTreeSet<Vec<u8>>,
@@ -77,7 +76,6 @@ impl Receiver {
             on_conflict,
             listener,
             plan: Vec::new(),
-            seen: BTreeSet::new(),
             bytes: 0,
             replaced: BTreeSet::new(),
             current: None,
@@ -94,8 +92,27 @@ impl Receiver {
         2 * self.plan.len() + usize::from(side == Side::Old)
     }
 
-    /// Plans the last change. To be called once more after all have come.
-    pub(super) fn finish(&mut self) -> Result<(), Error> {
+    /// Plans the last change, and sorts the plan by path.
+    pub(super) fn end(&mut self) -> Result<(), Error> {
+        self.finish()?;
+        self.plan
+            .sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        if self.plan.windows(2).any(|two| two[0].path == two[1].path) {
+            return Err(Error::guest_output("a comparison", &"a path came twice"));
+        }
+        Ok(())
+    }
+
+    /// Whether a change of this path has come; not before the [end](Self::end).
+    pub(super) fn has(&self, path: &str) -> bool {
+        let found = self
+            .plan
+            .binary_search_by(|planned| (*planned.path).cmp(path));
+        found.is_ok()
+    }
+
+    /// Plans the last change.
+    fn finish(&mut self) -> Result<(), Error> {
         let Some(current) = self.current.take() else {
             return Ok(());
         };
@@ -157,8 +174,9 @@ impl Receiver {
             },
         )?;
         let _ = fs::remove_file(self.transaction.new_content(self.number(Side::Old)));
-        if let (Some(Node::Directory { .. }), Node::File { .. } | Node::Symlink { .. }) =
-            (&planned.new, &planned.old)
+        if let Some(change) = &planned.change
+            && matches!(change.old, Node::File { .. } | Node::Symlink { .. })
+            && matches!(change.new, Node::Directory { .. })
         {
             self.replaced.insert(path);
         }
@@ -187,11 +205,7 @@ impl Receiver {
             path: text.clone(),
             action,
             reason,
-            base: base.clone(),
-            workspace: workspace.clone(),
-            old: host.clone(),
-            new: None,
-            content: None,
+            change: None,
         };
         if *workspace == Node::Other {
             return Ok(planned(
@@ -218,8 +232,13 @@ impl Receiver {
         };
         let content = Some(self.number(Side::New));
         let changed = |action, new: Node, content| Planned {
-            new: Some(new),
-            content,
+            change: Some(Box::new(Change {
+                base: base.clone(),
+                workspace: workspace.clone(),
+                old: host.clone(),
+                new,
+                content,
+            })),
             ..planned(action, None)
         };
         let take = |workspace: &Node| {
@@ -318,10 +337,7 @@ impl Receiver {
 impl Changes for Receiver {
     fn change(&mut self, path: &[u8], change: FileChange) -> Result<(), Error> {
         self.finish()?;
-        if !self.seen.insert(path.to_vec()) {
-            return Err(Error::guest_output("a comparison", &"a path came twice"));
-        }
-        if self.seen.len() > MOST_PATHS {
+        if self.plan.len() == MOST_PATHS {
             return Err(Error::pull_too_large(MOST_PATHS));
         }
         self.current = Some(Current {

@@ -18,19 +18,20 @@ const USABLE: u32 = 0o700;
 /// Returns the steps that carry out a plan.
 pub(super) fn of(plan: &[Planned], target: BorrowedFd<'_>) -> io::Result<Vec<Step>> {
     let mut steps = Vec::new();
-    let mut directories = BTreeSet::new();
+    let mut parents = BTreeSet::new();
     for planned in plan {
-        let Some(new) = &planned.new else {
+        let Some(change) = &planned.change else {
             continue;
         };
+        let new = &change.new;
         let step = |old: &Node, new: &Node| Step {
             path: planned.path.clone(),
             old: old.clone(),
             new: new.clone(),
-            content: planned.content.filter(|_| matches!(new, Node::File { .. })),
+            content: change.content.filter(|_| matches!(new, Node::File { .. })),
         };
         let is_directory = |node: &Node| matches!(node, Node::Directory { .. });
-        let mut old = &planned.old;
+        let mut old = &change.old;
         if *old != Node::Absent && *new != Node::Absent && is_directory(old) != is_directory(new) {
             steps.push(step(old, &Node::Absent));
             old = &Node::Absent;
@@ -46,32 +47,33 @@ pub(super) fn of(plan: &[Planned], target: BorrowedFd<'_>) -> io::Result<Vec<Ste
             new => steps.push(step(old, new)),
         }
         if *new != Node::Absent {
-            directories.insert(octets::decode(&planned.path).into_owned());
-        }
-    }
-    // Directories that are gone on the host, and needed.
-    let made: BTreeSet<_> = steps
-        .iter()
-        .map(|step| octets::decode(&step.path).into_owned())
-        .collect();
-    let mut missing = BTreeSet::new();
-    for path in &directories {
-        for (end, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
-            let parent = &path[..end];
-            if !made.contains(parent) && Node::at(target, parent)? == Node::Absent {
-                missing.insert(parent.to_vec());
+            for (end, _) in planned.path.match_indices('/') {
+                let parent = &planned.path[..end];
+                if !parents.contains(parent) {
+                    parents.insert(parent.to_owned());
+                }
             }
         }
     }
-    steps.extend(missing.iter().map(|path| Step {
-        path: octets::encode(path).into_owned(),
-        old: Node::Absent,
-        new: Node::Directory {
-            mode: DIRECTORY_MODE,
-        },
-        content: None,
-    }));
-    steps.sort_by(|one, other| {
+    // Directories that are gone on the host, and needed.
+    for step in &steps {
+        if matches!(step.new, Node::Directory { .. }) {
+            parents.remove(&step.path);
+        }
+    }
+    for path in parents {
+        if Node::at(target, &octets::decode(&path))? == Node::Absent {
+            steps.push(Step {
+                path,
+                old: Node::Absent,
+                new: Node::Directory {
+                    mode: DIRECTORY_MODE,
+                },
+                content: None,
+            });
+        }
+    }
+    steps.sort_unstable_by(|one, other| {
         let key = |step: &Step| (class(step), octets::decode(&step.path).into_owned());
         let ((class, one), (other_class, other)) = (key(one), key(other));
         let by_path = match class {

@@ -13,9 +13,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use pyro_machine::octets;
-use pyro_store::{create_private_directory, create_private_file, read_record, sync_directory};
+use pyro_store::{create_private_directory, create_private_file, sync_directory};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::node::{Node, open_file, open_parent};
@@ -81,7 +82,7 @@ impl Transaction {
 
     /// Opens one whose journal was written.
     pub(super) fn open(directory: PathBuf) -> Option<(Self, Journal)> {
-        let journal = read_record(&directory.join(JOURNAL))?;
+        let journal = read_compact(&directory.join(JOURNAL))?;
         Some((Self { directory }, journal))
     }
 
@@ -95,14 +96,15 @@ impl Transaction {
         self.directory.join(OLD).join(step.to_string())
     }
 
-    /// Carries out all steps, in their order. If one fails, those before it are undone.
+    /// Carries out all steps, in their order, and returns them. If one fails, those before it are
+    /// undone.
     pub(super) fn commit(
         &self,
         target: BorrowedFd<'_>,
         path: &Path,
         workspace_id: &str,
         steps: Vec<Step>,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Step>, Error> {
         let mut journal = Journal {
             format: 1,
             target: octets::encode(path.as_os_str().as_encoded_bytes()).into_owned(),
@@ -127,7 +129,8 @@ impl Transaction {
         }
         rustix::fs::syncfs(target).map_err(|error| Error::transfer(&error))?;
         journal.is_done = true;
-        write_compact(&self.directory.join(JOURNAL), &journal)
+        write_compact(&self.directory.join(JOURNAL), &journal)?;
+        Ok(journal.steps)
     }
 
     /// Keeps what a file holds before it is replaced or removed.
@@ -353,6 +356,11 @@ fn remove(directory: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::transfer(&error)),
         _ => Ok(()),
     }
+}
+
+/// Reads a record without all of its text in memory; `None` if there is none, or it is not one.
+pub(super) fn read_compact<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_reader(io::BufReader::new(File::open(path).ok()?)).ok()
 }
 
 /// Writes a record at once, like any other, but never has all of its text in memory.
