@@ -90,6 +90,7 @@ pub(crate) async fn pull(
 
     let Receiver {
         plan,
+        kept,
         transaction,
         pulled,
         ..
@@ -102,7 +103,7 @@ pub(crate) async fn pull(
         transaction.discard()?;
     }
     if wanted.check {
-        return Ok(Outcome::of(&plan, changed));
+        return Ok(Outcome::of(&plan, kept.len(), changed));
     }
     if !conflicts.is_empty() {
         let of = |planned: &&Planned| (planned.path.clone(), planned.reason.unwrap_or_default());
@@ -111,7 +112,7 @@ pub(crate) async fn pull(
     }
     let id = instance.id().to_owned();
     off_thread(move || {
-        let outcome = Outcome::of(&plan, changed);
+        let outcome = Outcome::of(&plan, kept.len(), changed);
         let steps = steps::of(&plan, open.as_fd()).map_err(|error| Error::transfer(&error))?;
         if steps.is_empty() {
             transaction.discard()?;
@@ -158,13 +159,13 @@ async fn take_back(instance: &Instance, receiver: &mut Receiver) -> Result<(), E
             path: path.clone(),
             action,
             reason: Some("the workspace has what it began with again"),
-            change: Some(Box::new(Change {
+            change: Some(Change {
                 base: made.base.clone(),
                 workspace: made.base.clone(),
                 old: found,
                 new: made.base.clone(),
                 content,
-            })),
+            }),
         });
     }
     Ok(())
@@ -269,7 +270,8 @@ pub(crate) async fn undo(
             return Err(Error::pull_conflicts(&id, &target.path, conflicts));
         }
         let steps = transaction.commit(open, &target.path, &id, steps)?;
-        Pulled::read(&workspace, &path_text(&target.path)).step_back(&steps)?;
+        let paths = steps.into_iter().map(|step| step.path).collect();
+        Pulled::read(&workspace, &path_text(&target.path)).step_back(paths)?;
         last.discard()?;
         transaction.discard()?;
         Ok(outcome)

@@ -42,7 +42,7 @@ pub(crate) struct Planned {
     /// Why, if it is not obvious.
     pub(crate) reason: Option<&'static str>,
     /// What becomes of it, if it is changed.
-    pub(super) change: Option<Box<Change>>,
+    pub(super) change: Option<Change>,
 }
 
 /// What a path becomes.
@@ -74,11 +74,13 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn of(plan: &[Planned], changed: u64) -> Self {
+    /// `kept` is how many paths stay as they are and are not in the plan.
+    pub(super) fn of(plan: &[Planned], kept: usize, changed: u64) -> Self {
         let mut outcome = Self {
             changed,
             ..Self::default()
         };
+        outcome.counts.insert(Action::Keep, kept as u64);
         for planned in plan {
             outcome.add(&planned.path, planned.action, planned.reason);
         }
@@ -87,9 +89,6 @@ impl Outcome {
 
     pub(super) fn add(&mut self, path: &str, action: Action, reason: Option<&'static str>) {
         *self.counts.entry(action).or_default() += 1;
-        if action == Action::Keep && reason.is_none() {
-            return;
-        }
         if self.listed.len() == MOST_LISTED {
             self.is_cut = true;
             return;

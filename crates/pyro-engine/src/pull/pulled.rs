@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::node::Node;
 use super::plan::Planned;
-use super::transaction::{Step, read_compact, write_compact};
+use super::transaction::{read_compact, write_compact};
 use crate::Error;
 
 const FILE: &str = "pulled.json";
@@ -70,14 +70,14 @@ impl Pulled {
         write_compact(&self.file, &Updated { pulled: self, plan })
     }
 
-    /// Notes that these steps of the last pull were undone.
-    pub(super) fn step_back(mut self, steps: &[Step]) -> Result<(), Error> {
+    /// Notes that what the last pull has made of these paths was undone.
+    pub(super) fn step_back(mut self, undone: Vec<String>) -> Result<(), Error> {
         let paths = self.record.targets.entry(self.target).or_default();
-        for step in steps {
-            if let Some(made) = paths.remove(&step.path)
+        for path in undone {
+            if let Some(made) = paths.remove(&path)
                 && let Some(before) = made.before
             {
-                paths.insert(step.path.clone(), *before);
+                paths.insert(path, *before);
             }
         }
         write_compact(&self.file, &self.record)

@@ -31,6 +31,10 @@ pub(super) struct Receiver {
     pub(super) on_conflict: OnConflict,
     pub(super) listener: Listener,
     pub(super) plan: Vec<Planned>,
+    /// Paths that stay as they are.
+    pub(super) kept: Vec<String>,
+    /// How many changes have come, each with numbers for two contents.
+    count: usize,
     pub(super) bytes: u64,
     /// Paths of files and links that become directories.
     replaced: BTreeSet<Vec<u8>>,
@@ -76,6 +80,8 @@ impl Receiver {
             on_conflict,
             listener,
             plan: Vec::new(),
+            kept: Vec::new(),
+            count: 0,
             bytes: 0,
             replaced: BTreeSet::new(),
             current: None,
@@ -83,21 +89,29 @@ impl Receiver {
     }
 
     /// A number for a content that does not come with a change.
-    pub(super) fn next_number(&self) -> usize {
+    pub(super) fn next_number(&mut self) -> usize {
+        self.count += 1;
         self.number(Side::New)
     }
 
     /// The numbers of the contents of the change that comes next.
     fn number(&self, side: Side) -> usize {
-        2 * self.plan.len() + usize::from(side == Side::Old)
+        2 * self.count + usize::from(side == Side::Old)
     }
 
     /// Plans the last change, and sorts the plan by path.
     pub(super) fn end(&mut self) -> Result<(), Error> {
         self.finish()?;
+        self.kept.sort_unstable();
         self.plan
             .sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        if self.plan.windows(2).any(|two| two[0].path == two[1].path) {
+        let is_twice = self.plan.windows(2).any(|two| two[0].path == two[1].path)
+            || self.kept.windows(2).any(|two| two[0] == two[1])
+            || self
+                .plan
+                .iter()
+                .any(|planned| self.kept.binary_search(&planned.path).is_ok());
+        if is_twice {
             return Err(Error::guest_output("a comparison", &"a path came twice"));
         }
         Ok(())
@@ -105,10 +119,11 @@ impl Receiver {
 
     /// Whether a change of this path has come; not before the [end](Self::end).
     pub(super) fn has(&self, path: &str) -> bool {
-        let found = self
+        let planned = self
             .plan
             .binary_search_by(|planned| (*planned.path).cmp(path));
-        found.is_ok()
+        let kept = self.kept.binary_search_by(|kept| (**kept).cmp(path));
+        planned.is_ok() || kept.is_ok()
     }
 
     /// Plans the last change.
@@ -180,7 +195,12 @@ impl Receiver {
         {
             self.replaced.insert(path);
         }
-        self.plan.push(planned);
+        self.count += 1;
+        if planned.action == Action::Keep && planned.reason.is_none() {
+            self.kept.push(planned.path);
+        } else {
+            self.plan.push(planned);
+        }
         Ok(())
     }
 
@@ -232,13 +252,13 @@ impl Receiver {
         };
         let content = Some(self.number(Side::New));
         let changed = |action, new: Node, content| Planned {
-            change: Some(Box::new(Change {
+            change: Some(Change {
                 base: base.clone(),
                 workspace: workspace.clone(),
                 old: host.clone(),
                 new,
                 content,
-            })),
+            }),
             ..planned(action, None)
         };
         let take = |workspace: &Node| {
@@ -337,7 +357,7 @@ impl Receiver {
 impl Changes for Receiver {
     fn change(&mut self, path: &[u8], change: FileChange) -> Result<(), Error> {
         self.finish()?;
-        if self.plan.len() == MOST_PATHS {
+        if self.count == MOST_PATHS {
             return Err(Error::pull_too_large(MOST_PATHS));
         }
         self.current = Some(Current {
