@@ -9,7 +9,17 @@ use rustix::event::EventfdFlags;
 use rustix::io::Errno;
 
 use crate::process_tree;
+use crate::uncounted::Uncounted;
 use crate::workers::Workers;
+
+/// The number of processes that keep the machine from being paused.
+fn count(uncounted: &[Uncounted]) -> u32 {
+    let all = process_tree::count();
+    if all == 0 {
+        return 0;
+    }
+    all.saturating_sub(uncounted.iter().map(Uncounted::number).sum())
+}
 
 /// The requested flushes. One runs at a time, in the order of the requests, so each begins after
 /// its request.
@@ -31,7 +41,13 @@ impl Flushes {
     }
 
     /// Begins a flush of the file system of `disk`, now or after earlier ones.
-    pub(crate) fn ask(&mut self, workers: &Workers, disk: io::Result<OwnedFd>) -> io::Result<()> {
+    /// The processes that are `uncounted` are not in its result.
+    pub(crate) fn ask(
+        &mut self,
+        workers: &Workers,
+        disk: io::Result<OwnedFd>,
+        uncounted: Vec<Uncounted>,
+    ) -> io::Result<()> {
         if self.running.is_some() {
             self.waiting += 1;
             return Ok(());
@@ -41,7 +57,7 @@ impl Flushes {
         let (done, result) = mpsc::channel();
         let flush = move || {
             let flushed = rustix::fs::syncfs(&disk)
-                .map(|()| process_tree::count())
+                .map(|()| count(&uncounted))
                 .map_err(io::Error::from);
             // It fails if the server is gone.
             let _sent = done.send(flushed);

@@ -1,7 +1,8 @@
 //! The *control group* of a command contains every process that the command has started, even those
 //! that left its session or whose parent has ended.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -45,6 +46,11 @@ impl Group {
         Ok(write(&self.directory, "cgroup.kill", b"1")?)
     }
 
+    /// Returns its directory.
+    pub(crate) fn directory(&self) -> io::Result<OwnedFd> {
+        self.directory.try_clone()
+    }
+
     /// Whether a process is in it, by the content of its `/proc/*/cgroup`.
     pub(crate) fn has(&self, membership: &str) -> bool {
         let lines = membership.lines();
@@ -57,6 +63,18 @@ impl Group {
         let removed = rustix::fs::unlinkat(&self.root, &self.name, AtFlags::REMOVEDIR);
         matches!(removed, Ok(()) | Err(Errno::NOENT))
     }
+}
+
+/// Returns the processes in the group with this directory, without those in groups below it.
+pub(crate) fn members(directory: impl AsFd) -> Vec<i32> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(directory, "cgroup.procs", flags, Mode::empty());
+    let mut text = String::new();
+    let read = opened.map(|file| File::from(file).read_to_string(&mut text));
+    if !matches!(read, Ok(Ok(_))) {
+        return Vec::new();
+    }
+    text.lines().filter_map(|line| line.parse().ok()).collect()
 }
 
 fn write(directory: impl AsFd, name: &str, text: &[u8]) -> Result<(), Errno> {

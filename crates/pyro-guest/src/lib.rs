@@ -13,6 +13,7 @@
 //!
 //! `docs/glossary.md` defines the words.
 
+mod account;
 mod boot;
 mod clocks;
 mod console;
@@ -33,10 +34,13 @@ mod prestart;
 mod process_tree;
 mod reaper;
 mod root;
+mod secrets;
 mod server;
 mod spawn;
 mod streams;
 mod sys;
+mod terminal;
+mod uncounted;
 mod unpack;
 mod workers;
 

@@ -93,7 +93,7 @@ impl Prestarted {
             pid: self.shell.0.take()?,
             stdin: Some(self.stdin).filter(|_| exec.stdin),
             stdout: self.stdout,
-            stderr: self.stderr,
+            stderr: Some(self.stderr),
         })
     }
 }
@@ -117,11 +117,13 @@ fn message(exec: &Exec, login_shell: &str) -> Option<Vec<u8>> {
     };
     let is_shell = program.as_bytes() == PLACEHOLDER[0].to_bytes()
         && option.as_bytes() == PLACEHOLDER[1].to_bytes();
-    if !is_shell || line.contains('\0') {
+    // The shell has pipes, and is root's.
+    let is_plain = exec.terminal.is_none() && exec.user.is_none();
+    if !is_shell || !is_plain || line.contains('\0') {
         return None;
     }
     // The last value of a variable takes precedence.
-    let env = spawn::environment(&exec.env, login_shell);
+    let env = spawn::environment(exec, None, login_shell);
     let variables: BTreeMap<&str, &str> = env.into_iter().collect();
     let mut environment = Vec::new();
     for (name, value) in &variables {
@@ -202,6 +204,23 @@ mod tests {
         ] {
             assert!(message_for(&exec_of(other)).is_none());
         }
+    }
+
+    #[test]
+    fn commands_with_a_terminal_or_a_user_are_not_its() {
+        let plain = exec_of(["/bin/sh", "-c", "true"]);
+        let with_terminal = Exec {
+            terminal: Some(pyro_protocol::TerminalSize {
+                columns: 80,
+                rows: 24,
+            }),
+            ..plain.clone()
+        };
+        let with_user = Exec {
+            user: Some("root".to_owned()),
+            ..plain
+        };
+        assert!(message_for(&with_terminal).is_none() && message_for(&with_user).is_none());
     }
 
     #[test]

@@ -318,6 +318,11 @@ impl<'a> Server<'a> {
                     return Err(unexpected("signal", stream));
                 }
             }
+            HostMessage::Resize { size } if stream != CONNECTION => {
+                if !self.streams.resize(stream, size) {
+                    return Err(unexpected("size", stream));
+                }
+            }
             HostMessage::Hello { generation } if stream == CONNECTION => self.hello(generation),
             HostMessage::Prepare { disk, seed } if stream == CONNECTION => {
                 self.prepare(disk, seed);
@@ -415,7 +420,8 @@ impl<'a> Server<'a> {
     }
 
     fn flush_disk(&mut self) {
-        if let Err(error) = self.flushes.ask(&self.workers, self.machine.disk()) {
+        let (disk, uncounted) = (self.machine.disk(), self.streams.uncounted());
+        if let Err(error) = self.flushes.ask(&self.workers, disk, uncounted) {
             self.fail(&format!("cannot flush the private disk: {error}"));
         }
     }

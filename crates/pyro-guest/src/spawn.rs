@@ -18,8 +18,10 @@ use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Resource, Rlimit};
 
+use crate::account::{self, Account};
 use crate::group::Group;
 use crate::reaper::{self, Mailbox};
+use crate::{sys, terminal};
 
 /// The value that Debian's `login` sets for root.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -37,8 +39,12 @@ pub(crate) struct Spawned {
     pub(crate) pid: Pid,
     pub(crate) stdin: Option<OwnedFd>,
     pub(crate) stdout: OwnedFd,
-    pub(crate) stderr: OwnedFd,
+    /// Its own pipe, unless a terminal is both outputs.
+    pub(crate) stderr: Option<OwnedFd>,
 }
+
+/// The command's ends of its standard input, output and error.
+type ChildStreams = [Stdio; 3];
 
 /// Starts the command in a process group of its own, and in a control group if there is one; its
 /// end will be reported to `mailbox`.
@@ -47,17 +53,13 @@ pub(crate) fn spawn(
     mailbox: &Arc<Mailbox>,
     group: Option<&Group>,
 ) -> Result<Spawned, Refusal> {
-    let env = environment(&exec.env, login_shell());
-    let variable = |name| lookup(&env, name).unwrap_or_default();
-
-    let (stdout, child_stdout) = pipe_from_child().map_err(refused)?;
-    let (stderr, child_stderr) = pipe_from_child().map_err(refused)?;
-    let (stdin, child_stdin) = if exec.stdin {
-        let (read, write) = pipe_to_child().map_err(refused)?;
-        (Some(write), Stdio::from(read))
-    } else {
-        (None, Stdio::from(File::open("/dev/null").map_err(refused)?))
+    let account = match &exec.user {
+        Some(user) => Some(account::find(Path::new("/"), user)?),
+        None => None,
     };
+    let env = environment(exec, account.as_ref(), login_shell());
+    let variable = |name| lookup(&env, name).unwrap_or_default();
+    let (ours, [child_stdin, child_stdout, child_stderr]) = connect(exec).map_err(refused)?;
 
     // A session of its own would be better than a group, but `setsid` between fork and exec would
     // make the standard library use `fork` instead of `posix_spawn`. For the same reason the
@@ -80,20 +82,55 @@ pub(crate) fn spawn(
             .stdin(child_stdin)
             .stdout(child_stdout)
             .stderr(child_stderr);
-        start(&mut command, group).map_err(|error| start_failure(name, &error))
+        if exec.terminal.is_none() && account.is_none() {
+            return start(&mut command, group).map_err(|error| start_failure(name, &error));
+        }
+        sys::before_program(&mut command, exec.terminal.is_some(), account.clone());
+        let started = if exec.terminal.is_some() {
+            // The leader of a session leads a process group, too.
+            start_in(&mut command, group)
+        } else {
+            start(&mut command, group)
+        };
+        started.map_err(|error| start_failure(name, &error))
     })?;
+    let [stdin, stdout, stderr] = ours;
     Ok(Spawned {
         pid,
         stdin,
-        stdout,
+        stdout: stdout.expect("every command has one"),
         stderr,
     })
+}
+
+/// Returns the agent's ends of a command's standard streams, and the command's.
+fn connect(exec: &Exec) -> io::Result<([Option<OwnedFd>; 3], ChildStreams)> {
+    if let Some(size) = exec.terminal {
+        let (ours, theirs) = terminal::open(size)?;
+        let input = ours.try_clone()?;
+        let streams = [theirs.try_clone()?, theirs.try_clone()?, theirs];
+        return Ok(([Some(input), Some(ours), None], streams.map(Stdio::from)));
+    }
+    let (stdout, child_stdout) = pipe_from_child()?;
+    let (stderr, child_stderr) = pipe_from_child()?;
+    let (stdin, child_stdin) = if exec.stdin {
+        let (read, write) = pipe_to_child()?;
+        (Some(write), Stdio::from(read))
+    } else {
+        (None, Stdio::from(File::open("/dev/null")?))
+    };
+    let streams = [child_stdin, child_stdout.into(), child_stderr.into()];
+    Ok(([stdin, Some(stdout), Some(stderr)], streams))
 }
 
 /// Starts a command's main process, in a process group of its own, and in a control group if there
 /// is one.
 pub(crate) fn start(command: &mut Command, group: Option<&Group>) -> io::Result<Pid> {
     command.process_group(0);
+    start_in(command, group)
+}
+
+fn start_in(command: &mut Command, group: Option<&Group>) -> io::Result<Pid> {
     let child = match group {
         Some(group) => group.start(|| command.spawn())??,
         None => command.spawn()?,
@@ -101,27 +138,27 @@ pub(crate) fn start(command: &mut Command, group: Option<&Group>) -> io::Result<
     Pid::from_raw(child.id().cast_signed()).ok_or_else(|| io::Error::other("it has no pid"))
 }
 
-/// The defaults of a root login without a terminal, overridden by the request.
+/// The defaults of a login, overridden by the request.
 pub(crate) fn environment<'a>(
-    asked: &'a [(String, String)],
+    exec: &'a Exec,
+    account: Option<&'a Account>,
     login_shell: &'a str,
 ) -> Vec<(&'a str, &'a str)> {
+    let name = account.map_or("root", |account| account.name.as_str());
+    let shell = account.map_or("", |account| account.shell.as_str());
+    // Without a terminal, programs that check this variable learn so; those that require it find it.
+    let terminal = exec.terminal.map_or("dumb", |_| "xterm-256color");
     let mut env = vec![
         ("PATH", DEFAULT_PATH),
-        ("HOME", DEFAULT_HOME),
-        ("USER", "root"),
-        ("LOGNAME", "root"),
-        ("SHELL", login_shell),
-        // There is no terminal: programs that check this learn it, and programs that require the
-        // variable find it.
-        ("TERM", "dumb"),
+        ("HOME", account.map_or(DEFAULT_HOME, |account| &account.home)),
+        ("USER", name),
+        ("LOGNAME", name),
+        ("SHELL", if shell.is_empty() { login_shell } else { shell }),
+        ("TERM", terminal),
         ("LANG", "C.UTF-8"),
     ];
-    env.extend(
-        asked
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    );
+    let asked = exec.env.iter();
+    env.extend(asked.map(|(name, value)| (name.as_str(), value.as_str())));
     env
 }
 
@@ -283,11 +320,11 @@ mod tests {
 
     #[test]
     fn the_last_value_of_a_variable_counts() {
-        let asked = [
-            ("PATH".to_owned(), "/a".to_owned()),
-            ("PATH".to_owned(), "/b".to_owned()),
-        ];
-        let env = environment(&asked, "/bin/sh");
+        let exec = Exec {
+            env: ["/a", "/b"].map(|value| ("PATH".to_owned(), value.to_owned())).into(),
+            ..Exec::default()
+        };
+        let env = environment(&exec, None, "/bin/sh");
         assert_eq!(lookup(&env, "PATH"), Some("/b"));
         assert_eq!(lookup(&env, "HOME"), Some("/root"));
         assert_eq!(lookup(&env, "NOTHING"), None);

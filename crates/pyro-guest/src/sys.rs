@@ -2,18 +2,23 @@
 
 #![expect(
     unsafe_code,
-    reason = "ioctls of devices, real-time signals and mapped files have no safe form"
+    reason = "ioctls of devices, real-time signals, mapped files and what a new process does before \
+              its program have no safe form"
 )]
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::ptr;
 
 use rustix::io::Errno;
 use rustix::ioctl::{self, NoArg, Opcode, Setter, opcode};
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::Signal;
+
+use crate::account::Account;
 
 /// The most entropy for one call.
 pub(crate) const MAX_ENTROPY_BYTES: usize = 256;
@@ -121,6 +126,28 @@ pub(crate) fn set_hardware_address(
     room.copy_from_slice(name.as_bytes());
     // SAFETY: SIOCSIFHWADDR reads a `struct ifreq`, which this is; it writes nothing.
     unsafe { ioctl::ioctl(socket, Setter::<SIOCSIFHWADDR, _>::new(request)) }
+}
+
+/// Has the process of `command` become the leader of a session, whose terminal is its standard input,
+/// and change to an account, each if asked to, before it runs its program.
+pub(crate) fn before_program(command: &mut Command, terminal: bool, account: Option<Account>) {
+    let prepare = move || {
+        if terminal {
+            rustix::process::setsid()?;
+            rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+        }
+        if let Some(account) = &account {
+            // The groups first: only root may change them.
+            rustix::thread::set_thread_groups(&account.groups)?;
+            let (group, user) = (account.group, account.user);
+            rustix::thread::set_thread_res_gid(group, group, group)?;
+            rustix::thread::set_thread_res_uid(user, user, user)?;
+        }
+        Ok(())
+    };
+    // SAFETY: between `fork` and `exec` this only makes system calls, on the only thread of the new
+    // process; it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(prepare) };
 }
 
 /// Returns the signal with that number, real-time signals included.

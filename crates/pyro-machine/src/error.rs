@@ -253,6 +253,8 @@ impl Error {
                 RefusalReason::Changed => "file_changed",
                 RefusalReason::Cut => "content_cut",
                 RefusalReason::FileFailed => "file_failed",
+                RefusalReason::NothingListens => "nothing_listens",
+                RefusalReason::NoSuchUser => "no_such_user",
             },
             Self::Protocol { .. } => "guest_protocol_broken",
             Self::OutputClosed => "output_closed",
@@ -459,7 +461,9 @@ fn undone(reason: RefusalReason) -> &'static str {
         RefusalReason::BadStream
         | RefusalReason::NotReady
         | RefusalReason::NotFound
+        | RefusalReason::NoSuchUser
         | RefusalReason::Refused => "start the command",
+        RefusalReason::NothingListens => "connect",
         RefusalReason::NotUnpacked => "unpack it",
         RefusalReason::NoSuchFile
         | RefusalReason::NotAFile
@@ -492,6 +496,12 @@ fn after_refusal(reason: RefusalReason) -> &'static str {
         RefusalReason::Changed => {
             "read the file again, decide whether your change still fits, and write it with \
                      the new checksum"
+        }
+        RefusalReason::NothingListens => {
+            "start what listens there, on 127.0.0.1 or on all addresses of the guest"
+        }
+        RefusalReason::NoSuchUser => {
+            "name a user of the environment, or a number: `cat /etc/passwd` in the guest shows them"
         }
         RefusalReason::Cut => "nothing was changed; write the file again",
         RefusalReason::FileFailed => {

@@ -59,6 +59,7 @@ pub fn guest_says(turn: u8, bytes: &[u8]) {
                             stdin: Some(&mut &b"no archive"[..]),
                             stdout: &mut tokio::io::sink(),
                             stderr: &mut tokio::io::sink(),
+                            controls: None,
                         };
                         drop(guest.call(&call, streams).await);
                     }
@@ -73,6 +74,7 @@ pub fn guest_says(turn: u8, bytes: &[u8]) {
                             stdin: Some(&mut stdin),
                             stdout: &mut stdout,
                             stderr: &mut stderr,
+                            controls: None,
                         };
                         if let Ok(outcome) = guest.run(&command, streams).await {
                             assert!(outcome.code.is_none_or(|code| (0..=255).contains(&code)));

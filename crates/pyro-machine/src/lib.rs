@@ -37,7 +37,7 @@ mod vmm;
 pub use accelerator::{Accelerator, AcceleratorChoice, KvmDevice, Verdict};
 pub use cell::{Isolation, Piece, PieceReport, confine_keeper, examine as examine_isolation};
 pub use error::{Error, Tails};
-pub use guest::{Command, Guest, Outcome, Streams};
+pub use guest::{Command, Control, Guest, Outcome, Streams};
 pub use host_facts::HostFacts;
 pub use image::{CopiedFiles, KeptFiles, PRIVATE_DISK_MIB, SEED_DISK_BYTES, copy_disk, make_image};
 pub use instance::{Machine, SupervisedMachine};
@@ -49,7 +49,7 @@ pub use process::{inherit_nothing, pass_nothing_on};
 pub use pyro_protocol::octets;
 pub use pyro_protocol::{
     Answer, Call, FileChange, FileEdit, FileEntry, FilePath, FileState, FileType, PACKED_NAME,
-    Refusal, RefusalReason,
+    PauseRule, Refusal, RefusalReason, TerminalSize,
 };
 pub use spec::MachineSpec;
 pub use vmm::qemu::{

@@ -110,6 +110,24 @@ pub enum Call {
         /// How many edits there are: fewer are incomplete.
         edits: u64,
     },
+    /// Connects to a TCP port of the guest's own loopback: the input goes there, the output comes
+    /// from there. The end of each ends only its own direction. [`Answer::Closed`] is the answer,
+    /// when both have ended.
+    Connect {
+        /// The port.
+        port: u16,
+        /// Whether the connection is closed as soon as it is made.
+        #[serde(default, skip_serializing_if = "is_false")]
+        only_try: bool,
+    },
+    /// Keeps a secret in memory: the input becomes the file `/run/pyro-secrets/NAME`, which only
+    /// root can read. [`Answer::SecretKept`] is the answer.
+    KeepSecret {
+        /// Its name: letters, digits and underscores.
+        name: String,
+        /// How many bytes the input has: one that ends before was cut.
+        bytes: u64,
+    },
 }
 
 impl Call {
@@ -129,6 +147,8 @@ impl Call {
                     Answer::Compared { .. }
                 )
                 | (Self::EditFiles { .. }, Answer::Edited)
+                | (Self::Connect { .. }, Answer::Closed)
+                | (Self::KeepSecret { .. }, Answer::SecretKept)
         )
     }
 }
@@ -155,6 +175,48 @@ pub struct Exec {
     /// Whether it has input; if not, its standard input is `/dev/null`.
     #[serde(default)]
     pub stdin: bool,
+    /// Who runs it: `USER` or `USER:GROUP`, each a name or a number. The default is root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The size of the terminal that is its standard input, output and error, if it has one. All
+    /// that is printed there is standard output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<TerminalSize>,
+    /// How its processes count when the guest is asked whether any run.
+    #[serde(default, skip_serializing_if = "PauseRule::is_default")]
+    pub pause: PauseRule,
+}
+
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TerminalSize {
+    /// Its columns.
+    pub columns: u16,
+    /// Its rows.
+    pub rows: u16,
+}
+
+/// Whether a machine may be paused while a command runs.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PauseRule {
+    /// No: its processes count.
+    #[default]
+    Never,
+    /// If its first process is the only one and sleeps: a shell that waits for a line.
+    WhenIdle,
+    /// Yes: its processes do not count.
+    Always,
+}
+
+impl PauseRule {
+    /// Whether it is [`Never`](Self::Never).
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::Never
+    }
 }
 
 /// A file in the guest.
@@ -306,6 +368,10 @@ pub enum Answer {
         /// Files whose size changed while they were read: cut, or filled with zeros.
         changed: u64,
     },
+    /// The connection was closed.
+    Closed,
+    /// The file holds the secret.
+    SecretKept,
 }
 
 /// How a command ended.
@@ -375,6 +441,10 @@ pub enum RefusalReason {
     Cut,
     /// The guest's kernel does not read or write the file: its disk is full, say.
     FileFailed,
+    /// Nothing in the guest listens on the port.
+    NothingListens,
+    /// There is no such user or group in the guest.
+    NoSuchUser,
 }
 
 #[expect(

@@ -27,7 +27,7 @@ pub mod octets;
 
 pub use call::{
     Answer, Call, Exec, Exit, FileChange, FileEdit, FileEntry, FilePath, FileState, FileType,
-    PACKED_NAME, REFUSAL_CHARACTERS, Refusal, RefusalReason,
+    PACKED_NAME, PauseRule, REFUSAL_CHARACTERS, Refusal, RefusalReason, TerminalSize,
 };
 pub use frame::{Credit, Decoder, Error, Frame, FrameKind, HEADER_BYTES, MAX_PAYLOAD_BYTES};
 pub use message::{Clocks, Disk, GuestMessage, HostMessage, Network, Tick};

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Answer, Call, Refusal};
+use crate::call::{Answer, Call, Refusal, TerminalSize};
 
 /// What the host says.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -58,6 +58,11 @@ pub enum HostMessage {
     Signal {
         /// The signal's number.
         signal: i32,
+    },
+    /// Changes the size of the terminal of the stream's command, if it has one.
+    Resize {
+        /// The new size.
+        size: TerminalSize,
     },
     /// Sets the clock (stream 0), of a machine that was paused or that has set it late; answered by
     /// [`GuestMessage::ClockSet`].
@@ -147,7 +152,8 @@ pub enum GuestMessage {
     /// Answers [`HostMessage::Sync`].
     Synced {
         /// How many processes there are beside the agent and the kernel's, commands included;
-        /// those that have ended do not count.
+        /// those that have ended, and those
+        /// whose command has a [`PauseRule`](crate::PauseRule) that says so, do not count.
         processes: u32,
     },
     /// The command of a [`Call::Exec`] runs.

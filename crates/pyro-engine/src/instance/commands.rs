@@ -226,6 +226,7 @@ impl Commands {
                     .map(|input| input as &mut (dyn AsyncRead + Send + Unpin)),
                 stdout: &mut stdout,
                 stderr: &mut stderr,
+                controls: None,
             };
             let started = Instant::now();
             let outcome = tokio::select! {

@@ -103,6 +103,7 @@ impl Reader {
             stdin: None,
             stdout: output,
             stderr: &mut tokio::io::sink(),
+            controls: None,
         };
         let grown_too_big = self
             .limit

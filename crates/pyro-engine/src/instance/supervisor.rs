@@ -442,6 +442,7 @@ impl Supervisor {
                 stdin: Some(&mut input),
                 stdout: &mut to_output,
                 stderr: &mut tokio::io::sink(),
+                controls: None,
             };
             let answer = self.machine.call(call, streams).await;
             let _ = to_output.shutdown().await;

@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pyro_protocol::{Credit, DATA_CHUNK_BYTES, Frame, FrameKind, HEADER_BYTES, INITIAL_WINDOW};
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
+use rustix::net::Shutdown;
 
 use crate::outbox::Outbox;
+use crate::terminal;
 
 /// The most output bytes in one frame. With its header the frame is exactly two of the 32 KiB
 /// writes into which the kernel's virtio-serial driver splits data.
@@ -16,6 +18,9 @@ pub(crate) const OUTPUT_CHUNK_BYTES: usize = DATA_CHUNK_BYTES - HEADER_BYTES;
 
 /// Standard input is granted in steps of this size, so that a few bytes cost no credit frame.
 const GRANT_STEP_BYTES: u32 = INITIAL_WINDOW / 4;
+
+/// More than a terminal holds: the kernel's own limit for it is 64 KiB.
+const TERMINAL_BYTES: u64 = 128 * 1024;
 
 /// The channels of one stream.
 #[derive(Debug)]
@@ -70,6 +75,10 @@ pub(super) struct Output {
     credit: u64,
     /// After the command's end: how many bytes in the pipe still belong to the command.
     owed: Option<u64>,
+    /// Whether the pipe is the agent's side of a terminal.
+    is_terminal: bool,
+    /// Whether it ended because it could not be read.
+    failed: bool,
 }
 
 impl Output {
@@ -79,6 +88,15 @@ impl Output {
             pipe: Some(pipe),
             credit: u64::from(INITIAL_WINDOW),
             owed: None,
+            is_terminal: false,
+            failed: false,
+        }
+    }
+
+    pub(super) fn of_terminal(kind: FrameKind, terminal: OwnedFd) -> Self {
+        Self {
+            is_terminal: true,
+            ..Self::new(kind, terminal)
         }
     }
 
@@ -96,7 +114,17 @@ impl Output {
 
     pub(super) fn owe_what_is_there(&mut self) {
         let there = |pipe| rustix::io::ioctl_fionread(pipe).unwrap_or(0);
-        self.owed = Some(self.pipe.as_ref().map_or(0, there));
+        self.owed = Some(match &self.pipe {
+            // The kernel does not say how much a terminal holds.
+            Some(terminal) if self.is_terminal && has_data(terminal) => TERMINAL_BYTES,
+            Some(_) if self.is_terminal => 0,
+            pipe => pipe.as_ref().map_or(0, there),
+        });
+    }
+
+    /// Whether it ended because it could not be read.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     pub(super) fn owes(&self) -> bool {
@@ -117,8 +145,12 @@ impl Output {
                 outbox.push(&Frame::data(stream, self.kind, Vec::new()));
             }
             Ok(count) => {
+                let left = match self.owed {
+                    Some(_) if self.is_terminal && !has_data(pipe) => Some(0),
+                    owed => owed.map(|owed| owed - count as u64),
+                };
                 self.credit -= count as u64;
-                self.owed = self.owed.map(|owed| owed - count as u64);
+                self.owed = left;
                 outbox.push(&Frame::data(stream, self.kind, &scratch[..count]));
             }
             Err(Errno::INTR) => {}
@@ -127,11 +159,40 @@ impl Output {
                 self.owed = self.owed.map(|_| 0);
                 return false;
             }
-            // Reading a pipe does not fail; if it did, no more data would come.
-            Err(_) => self.pipe = None,
+            // Reading a pipe does not fail; a terminal that no process has open any more does, and so
+            // does a connection that was reset. No more data will come.
+            Err(_) => {
+                self.pipe = None;
+                self.failed = true;
+                outbox.push(&Frame::data(stream, self.kind, Vec::new()));
+            }
         }
         true
     }
+}
+
+/// Whether a descriptor can be read without waiting. For a terminal, this also makes the kernel pass
+/// on what was just written to it.
+fn has_data(descriptor: &OwnedFd) -> bool {
+    let mut descriptors = [PollFd::new(descriptor, PollFlags::IN)];
+    let none = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let ready = rustix::event::poll(&mut descriptors, Some(&none));
+    ready.is_ok() && descriptors[0].revents().contains(PollFlags::IN)
+}
+
+/// What happens to the descriptor at the end of the input.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum InputEnd {
+    /// It is closed.
+    #[default]
+    Close,
+    /// A socket: only this direction is closed.
+    ShutDown,
+    /// A terminal: the character that ends the input is typed.
+    Type,
 }
 
 /// The input channel.
@@ -148,11 +209,17 @@ pub(super) struct Input {
     allowance: u32,
     /// How many bytes were passed on but not granted again.
     ungranted: u32,
+    end: InputEnd,
 }
 
 impl Input {
     pub(super) fn new(pipe: Option<OwnedFd>) -> Self {
+        Self::with_end(pipe, InputEnd::Close)
+    }
+
+    pub(super) fn with_end(pipe: Option<OwnedFd>, end: InputEnd) -> Self {
         Self {
+            end,
             pipe,
             queue: VecDeque::new(),
             finished: false,
@@ -175,6 +242,9 @@ impl Input {
             self.pass_on(bytes.len());
         } else if bytes.is_empty() {
             self.finished = true;
+            if self.end == InputEnd::Type {
+                self.queue.push_back(terminal::END_OF_INPUT);
+            }
         } else {
             // Past the queue if there is none: under software emulation a copy less is worth much.
             let sent = if self.queue.is_empty() {
@@ -218,7 +288,9 @@ impl Input {
             match rustix::io::write(pipe, self.queue.as_slices().0) {
                 Ok(count) => {
                     self.queue.drain(..count);
-                    self.pass_on(count);
+                    // The character at the end did not come from the host.
+                    let typed = self.finished && self.end == InputEnd::Type && self.queue.is_empty();
+                    self.pass_on(count - usize::from(typed));
                 }
                 Err(Errno::AGAIN) => return,
                 Err(Errno::INTR) => {}
@@ -227,14 +299,24 @@ impl Input {
             }
         }
         if self.finished && self.queue.is_empty() {
+            if let Some(socket) = self.pipe.take_if(|_| self.end == InputEnd::ShutDown) {
+                // It fails if the other side has gone.
+                let _shut = rustix::net::shutdown(socket, Shutdown::Write);
+            }
             self.pipe = None;
         }
+    }
+
+    /// Whether more input may come, or has to be passed on.
+    pub(super) fn is_open(&self) -> bool {
+        self.pipe.is_some()
     }
 
     /// Closes the pipe and drops its queue.
     pub(super) fn close(&mut self) {
         self.pipe = None;
-        self.pass_on(self.queue.len());
+        let typed = self.finished && self.end == InputEnd::Type && !self.queue.is_empty();
+        self.pass_on(self.queue.len() - usize::from(typed));
         self.queue = VecDeque::new();
     }
 

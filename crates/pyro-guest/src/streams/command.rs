@@ -4,14 +4,18 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use pyro_protocol::{Answer, Exit, FrameKind, GuestMessage, milliseconds};
+use pyro_protocol::{
+    Answer, Exec, Exit, FrameKind, GuestMessage, PauseRule, TerminalSize, milliseconds,
+};
 use rustix::process::{Pid, Signal};
 
-use super::channels::{Channels, Input, Output};
+use super::channels::{Channels, Input, InputEnd, Output};
 use super::stream::Stream;
 use crate::group::Group;
 use crate::reaper::{self, Ended};
 use crate::spawn::Spawned;
+use crate::terminal;
+use crate::uncounted::Uncounted;
 
 /// A command whose end has not been reported to the host yet.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(super) struct Command {
     killed_for_memory: bool,
     ended: Option<Ended>,
     group: Option<Group>,
+    pause: PauseRule,
+    has_terminal: bool,
     channels: Channels,
 }
 
@@ -33,23 +39,31 @@ impl Command {
         spawned: Spawned,
         group: Option<Group>,
         started: Instant,
-        timeout_ms: Option<u64>,
+        exec: &Exec,
     ) -> Self {
-        let outputs = vec![
-            Output::new(FrameKind::Stdout, spawned.stdout),
-            Output::new(FrameKind::Stderr, spawned.stderr),
-        ];
+        let has_terminal = exec.terminal.is_some();
+        let (outputs, end) = if has_terminal {
+            let output = Output::of_terminal(FrameKind::Stdout, spawned.stdout);
+            (vec![output], InputEnd::Type)
+        } else {
+            let stderr = spawned.stderr.map(|pipe| Output::new(FrameKind::Stderr, pipe));
+            let stdout = Output::new(FrameKind::Stdout, spawned.stdout);
+            ([Some(stdout), stderr].into_iter().flatten().collect(), InputEnd::Close)
+        };
         Self {
             group,
+            pause: exec.pause,
+            has_terminal,
             killed_for_memory: false,
             pid: spawned.pid,
             started,
-            deadline: timeout_ms
+            deadline: exec
+                .timeout_ms
                 .and_then(|limit| started.checked_add(Duration::from_millis(limit))),
             timed_out: false,
             ended: None,
             channels: Channels {
-                input: Input::new(spawned.stdin),
+                input: Input::with_end(spawned.stdin, end),
                 outputs,
             },
         }
@@ -100,9 +114,22 @@ impl Stream for Command {
         }
     }
 
+    fn resize(&mut self, size: TerminalSize) {
+        let terminal = self.channels.outputs.first().filter(|_| self.has_terminal);
+        if let Some(terminal) = terminal.and_then(|output| output.pipe.as_ref()) {
+            // It fails if the terminal was closed.
+            let _resized = terminal::resize(terminal, size);
+        }
+    }
+
     fn abort(&mut self) {
         self.channels.input.close();
         self.kill();
+    }
+
+    fn uncounted(&self) -> Option<Uncounted> {
+        let group = self.group.as_ref()?;
+        Uncounted::of(self.pid, group, self.pause)
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -139,6 +166,10 @@ impl Stream for Command {
     }
 
     fn into_leftovers(self: Box<Self>) -> (Option<Group>, Vec<OwnedFd>) {
+        // A terminal is closed, as when a window is: what still runs there gets SIGHUP.
+        if self.has_terminal {
+            return (self.group, Vec::new());
+        }
         let outputs = self.channels.outputs.into_iter();
         let pipes = outputs.filter_map(|output| output.pipe).collect();
         (self.group, pipes)

@@ -3,6 +3,7 @@
 
 mod channels;
 mod command;
+mod connection;
 mod numbers;
 mod stream;
 pub(crate) mod task;
@@ -13,7 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pyro_protocol::{CONNECTION, Call, Credit, Exec, Frame, FrameKind, Refusal, RefusalReason};
+use pyro_protocol::{
+    CONNECTION, Call, Credit, Exec, Frame, FrameKind, Refusal, RefusalReason, TerminalSize,
+};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -26,10 +29,12 @@ use crate::poll::Source;
 use crate::prestart::Prestarted;
 use crate::reaper::Mailbox;
 use crate::spawn::{self, Spawned};
+use crate::uncounted::Uncounted;
 use crate::workers::Workers;
-use crate::{files, unpack};
+use crate::{files, secrets, unpack};
 pub(crate) use channels::OUTPUT_CHUNK_BYTES;
 use command::Command;
+use connection::Connection;
 use numbers::StreamSet;
 use stream::Stream;
 use task::{Task, simple};
@@ -101,6 +106,20 @@ impl Streams {
                 self.open.insert(number, Box::new(command));
                 return Ok(pid);
             }
+            Call::Connect {
+                port,
+                only_try: false,
+            } => {
+                self.open.insert(number, Box::new(Connection::open(port)?));
+                return Ok(None);
+            }
+            Call::Connect {
+                port,
+                only_try: true,
+            } => simple(move |_| connection::try_port(port)),
+            Call::KeepSecret { name, bytes } => {
+                simple(move |pipes| secrets::keep(&root, &name, bytes, pipes))
+            }
             Call::Unpack { destination } => {
                 // The archive may contain another shell, or files that the waiting shell would have
                 // read at its start.
@@ -168,7 +187,7 @@ impl Streams {
             self.groups_left.extend(group);
             self.spawn(exec, groups)?
         };
-        Ok(Command::new(spawned, group, started, exec.timeout_ms))
+        Ok(Command::new(spawned, group, started, exec))
     }
 
     fn spawn(
@@ -265,6 +284,21 @@ impl Streams {
             (None, _) => return self.knew(number),
         }
         true
+    }
+
+    /// Changes the size of a stream's terminal. Returns whether the stream was ever open.
+    pub(crate) fn resize(&mut self, number: u32, size: TerminalSize) -> bool {
+        match self.open.get_mut(&number) {
+            Some(stream) => stream.resize(size),
+            None => return self.knew(number),
+        }
+        true
+    }
+
+    /// Returns which processes do not keep the machine from being paused.
+    pub(crate) fn uncounted(&self) -> Vec<Uncounted> {
+        let streams = self.open.values();
+        streams.filter_map(|stream| stream.uncounted()).collect()
     }
 
     /// Returns the pipes to poll, in the order in which they are handled; output only if there is

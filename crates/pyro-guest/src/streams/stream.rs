@@ -4,12 +4,13 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use pyro_protocol::GuestMessage;
+use pyro_protocol::{GuestMessage, TerminalSize};
 use rustix::process::{Pid, Signal};
 
 use super::channels::Channels;
 use crate::group::Group;
 use crate::reaper::Ended;
+use crate::uncounted::Uncounted;
 
 /// A call on a stream. It ends with its [answer](Self::answer), and can be ended by a signal or, if
 /// the host violates the protocol, [aborted](Self::abort).
@@ -25,6 +26,14 @@ pub(super) trait Stream: fmt::Debug {
 
     /// Handles a signal.
     fn signal(&mut self, signal: Signal);
+
+    /// Changes the size of its terminal, if it has one.
+    fn resize(&mut self, _size: TerminalSize) {}
+
+    /// Returns which of its processes do not keep the machine from being paused.
+    fn uncounted(&self) -> Option<Uncounted> {
+        None
+    }
 
     /// Ends the call, because the host exceeded its credit for the input.
     fn abort(&mut self);

@@ -15,11 +15,13 @@ use pyro_protocol::{
     Refusal, RefusalReason,
 };
 
+mod connections;
 mod endings;
 mod files;
 mod host;
 mod packs;
 mod prestarts;
+mod terminals;
 mod unpackings;
 
 use host::{

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pyro_protocol::{
     Answer, Call, DATA_CHUNK_BYTES, Frame, FrameKind, GuestMessage, HostMessage, INITIAL_WINDOW,
+    TerminalSize,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc};
@@ -21,6 +22,17 @@ pub struct Streams<'a> {
     pub stdout: &'a mut (dyn AsyncWrite + Send + Unpin),
     /// Standard error.
     pub stderr: &'a mut (dyn AsyncWrite + Send + Unpin),
+    /// What is done to the command while it runs.
+    pub controls: Option<&'a mut mpsc::UnboundedReceiver<Control>>,
+}
+
+/// What can be done to a command while it runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Control {
+    /// Sends a signal to its process group; SIGKILL to all that it has started.
+    Signal(i32),
+    /// Changes the size of its terminal.
+    Resize(TerminalSize),
 }
 
 impl fmt::Debug for Streams<'_> {
@@ -45,6 +57,7 @@ impl Guest {
             stdin,
             stdout,
             stderr,
+            mut controls,
         } = streams;
         let output = pass_output(&self.link, number, &mut events, call, stdout, stderr);
         let input = pass_input(&self.link, number, &credit, stdin);
@@ -59,12 +72,21 @@ impl Guest {
                     ending.runs = result.as_ref().is_err_and(Failure::is_ours);
                     return result;
                 }
+                Some(control) = next(&mut controls) => self.control(number, control).await?,
                 result = &mut input, if !input_done => {
                     input_done = true;
                     result?;
                 }
             }
         }
+    }
+
+    async fn control(&self, number: u32, control: Control) -> Result<(), Failure> {
+        let message = match control {
+            Control::Signal(signal) => HostMessage::Signal { signal },
+            Control::Resize(size) => HostMessage::Resize { size },
+        };
+        self.link.send_control(number, &message).await
     }
 
     /// Opens a stream for `opening`.
@@ -88,6 +110,20 @@ impl Guest {
             credit,
             ending,
         })
+    }
+}
+
+/// The next control; never returns if there are none.
+async fn next(controls: &mut Option<&mut mpsc::UnboundedReceiver<Control>>) -> Option<Control> {
+    match controls {
+        Some(arrivals) => {
+            let next = arrivals.recv().await;
+            if next.is_none() {
+                std::future::pending::<()>().await;
+            }
+            next
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -126,12 +162,21 @@ async fn pass_output<'a>(
     stderr: &'a mut (dyn AsyncWrite + Send + Unpin),
 ) -> Result<Answer, Failure> {
     let is_command = matches!(call, Call::Exec(_));
+    let is_connection = matches!(call, Call::Connect { .. });
     let mut started = false;
     loop {
         let (channel, bytes) = match events.recv().await {
             Some(Event::Output { channel, bytes }) => {
                 started = true;
                 (channel, bytes)
+            }
+            Some(Event::OutputEnd { channel }) => {
+                // The other direction of a connection may go on.
+                if is_connection && channel == FrameKind::Stdout {
+                    let ended = stdout.shutdown().await;
+                    ended.map_err(|error| Failure::output(&error))?;
+                }
+                continue;
             }
             Some(Event::Message(GuestMessage::Started { .. })) if is_command && !started => {
                 started = true;

@@ -40,6 +40,11 @@ pub(crate) enum Event {
         /// The bytes.
         bytes: Vec<u8>,
     },
+    /// An output has ended.
+    OutputEnd {
+        /// [`FrameKind::Stdout`] or [`FrameKind::Stderr`].
+        channel: FrameKind,
+    },
 }
 
 /// The shared half of a connection.
@@ -65,6 +70,8 @@ struct Stream {
     /// The number of bytes that the guest may still send.
     stdout_window: u32,
     stderr_window: u32,
+    stdout_ended: bool,
+    stderr_ended: bool,
     messages_left: u32,
 }
 
@@ -101,6 +108,8 @@ impl Link {
                 stdin_credit: Arc::new(Semaphore::new(INITIAL_WINDOW as usize)),
                 stdout_window: window,
                 stderr_window: window,
+                stdout_ended: false,
+                stderr_ended: false,
                 messages_left: PENDING_MESSAGES,
             };
             streams.open.insert(number, stream);
@@ -242,6 +251,12 @@ impl Link {
             }
             channel @ (FrameKind::Stdout | FrameKind::Stderr) => {
                 if frame.payload.is_empty() {
+                    // Once: a guest must not fill the host's memory with ends.
+                    let told = std::mem::replace(stream.ended(channel), true);
+                    if !told {
+                        // It fails if the receiver is gone.
+                        let _ = stream.events.send(Event::OutputEnd { channel });
+                    }
                     return Ok(false);
                 }
                 let window = stream.window(channel);
@@ -281,6 +296,13 @@ impl Stream {
         match channel {
             FrameKind::Stderr => &mut self.stderr_window,
             _ => &mut self.stdout_window,
+        }
+    }
+
+    fn ended(&mut self, channel: FrameKind) -> &mut bool {
+        match channel {
+            FrameKind::Stderr => &mut self.stderr_ended,
+            _ => &mut self.stdout_ended,
         }
     }
 }

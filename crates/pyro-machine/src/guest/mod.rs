@@ -17,7 +17,7 @@ use pyro_protocol::{CONNECTION, GuestMessage, HostMessage, Network};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-pub use call::Streams;
+pub use call::{Control, Streams};
 use connection::{Event, Link};
 pub(crate) use failure::{Failure, run_error};
 pub(crate) use handshake::Layers;
@@ -128,7 +128,7 @@ async fn next_answer(link: &Link, answers: &mut Answers) -> Result<GuestMessage,
     match event {
         Some(Event::Message(GuestMessage::Failed { message })) => Err(Failure::Setup(message)),
         Some(Event::Message(message)) => Ok(message),
-        Some(Event::Output { .. }) => Err(Failure::Protocol("data on the connection".into())),
+        Some(Event::Output { .. } | Event::OutputEnd { .. }) => Err(Failure::Protocol("data on the connection".into())),
         None => Err(link.failure()),
     }
 }

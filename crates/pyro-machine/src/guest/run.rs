@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pyro_protocol::{Answer, Call, Exec, Exit, milliseconds};
+use pyro_protocol::{Answer, Call, Exec, Exit, PauseRule, TerminalSize, milliseconds};
 
 use super::Guest;
 use super::call::Streams;
@@ -26,6 +26,12 @@ pub struct Command {
     pub cwd_optional: bool,
     /// The time limit, after which the command is killed.
     pub timeout: Option<Duration>,
+    /// Who runs it: `USER` or `USER:GROUP`, names or numbers; root if not set.
+    pub user: Option<String>,
+    /// The size of its terminal, if it has one.
+    pub terminal: Option<TerminalSize>,
+    /// Whether the machine may be paused while it runs.
+    pub pause: PauseRule,
 }
 
 /// How a command ended.
@@ -69,6 +75,9 @@ impl Guest {
             cwd_optional: command.cwd_optional,
             timeout_ms: command.timeout.map(milliseconds),
             stdin: streams.stdin.is_some(),
+            user: command.user.clone(),
+            terminal: command.terminal,
+            pause: command.pause,
         });
         let started = Instant::now();
         let limit = async {

@@ -294,6 +294,7 @@ fn run_case(source: Source, sinks: [Sink; 2], input: usize, says: usize) {
             stdin: Some(&mut stdin),
             stdout: &mut to_stdout,
             stderr: &mut to_stderr,
+            controls: None,
         };
         let command = Command {
             argv: vec!["copy".into()],

@@ -101,6 +101,7 @@ async fn run_against(
         stdin: input.as_mut().map(|bytes| bytes as _),
         stdout: &mut stdout,
         stderr: &mut stderr,
+        controls: None,
     };
     let command = Command {
         argv: vec!["true".into()],
@@ -299,6 +300,7 @@ async fn an_agent_that_hangs_does_not_hang_the_host() {
         stdin: None,
         stdout: &mut stdout,
         stderr: &mut stderr,
+        controls: None,
     };
     let outcome = guest.run(&command, streams).await.unwrap();
     assert!(outcome.timed_out);
@@ -318,6 +320,7 @@ async fn a_command_nobody_waits_for_is_ended() {
         stdin: None,
         stdout: &mut stdout,
         stderr: &mut stderr,
+        controls: None,
     };
     let moment = std::time::Duration::from_millis(50);
     let run = tokio::time::timeout(moment, guest.run(&command, streams));
@@ -527,6 +530,7 @@ async fn unpack_against(answer: GuestMessage) -> Result<Answer, Failure> {
         stdin: Some(&mut archive),
         stdout: &mut tokio::io::sink(),
         stderr: &mut tokio::io::sink(),
+        controls: None,
     };
     let result = guest.call(&call, streams).await;
     drop(guest);

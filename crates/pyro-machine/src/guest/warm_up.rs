@@ -31,6 +31,7 @@ impl Guest {
             stdin: Some(&mut &archive[..]),
             stdout: &mut tokio::io::sink(),
             stderr: &mut tokio::io::sink(),
+            controls: None,
         };
         let unpacked = self.call(&call, streams).await?;
         tracing::debug!(?unpacked, "warmed up");
@@ -49,6 +50,7 @@ impl Guest {
             stdin: None,
             stdout: &mut tokio::io::sink(),
             stderr: &mut stderr,
+            controls: None,
         };
         let outcome = self.run(&remove, streams).await?;
         let stderr = String::from_utf8_lossy(&stderr);

@@ -22,6 +22,7 @@ pub(super) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
         stdin: None,
         stdout: &mut stdout,
         stderr: &mut stderr,
+        controls: None,
     };
     let deadline = machine.deadline(WARM_UP_LIMIT);
     if let Ok(ran) = deadline.bound(machine.run(&command, streams)).await {

@@ -349,6 +349,7 @@ async fn in_guest(
                 stdin,
                 stdout,
                 stderr,
+                controls: None,
             },
         );
         tokio::select! {
