@@ -164,6 +164,13 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
         DIFF => command.arg(stat()),
         EXPORT => command.mut_arg("output_path", to_stdout),
         CREATE => command.arg(id_only()),
+        name if EXEC.contains(&name) => {
+            let no_terminal: &[&str] = match name {
+                "workspace_exec" => &["json", "detach"],
+                _ => &["json"],
+            };
+            command.arg(interactive()).arg(tty(no_terminal))
+        }
         CONVERSATION => command.arg(verbose()),
         _ => command,
     };
@@ -238,6 +245,30 @@ fn stat() -> Arg {
         .action(ArgAction::SetTrue)
         .conflicts_with_all(["json", "name_only"])
         .help("Show how many lines of each file differ, instead of the patch")
+}
+
+/// The operations that run a command, which may have a terminal.
+pub(crate) const EXEC: [&str; 3] = ["vm_run", "vm_exec", "workspace_exec"];
+/// The option that passes standard input on even if it is a terminal.
+pub(crate) const INTERACTIVE: &str = "interactive";
+/// The option that gives a command a terminal.
+pub(crate) const TTY: &str = "tty";
+
+fn interactive() -> Arg {
+    Arg::new(INTERACTIVE)
+        .long(INTERACTIVE)
+        .short('i')
+        .action(ArgAction::SetTrue)
+        .help("Pass standard input to the command even if it is a terminal")
+}
+
+fn tty(conflicts: &'static [&'static str]) -> Arg {
+    Arg::new(TTY)
+        .long(TTY)
+        .short('t')
+        .action(ArgAction::SetTrue)
+        .conflicts_with_all(conflicts)
+        .help("Give the command a terminal of the size of this one: `-it` for a shell, an editor")
 }
 
 /// The operation whose result is used by its id.

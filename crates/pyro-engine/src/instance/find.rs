@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pyro_machine::NetworkInfo;
-use pyro_store::{History, Object, Objects, RecordError};
+use pyro_store::{History, HistoryEntry, Object, Objects, RecordError};
 
 use super::activity::Activity;
 use super::files;
@@ -82,6 +82,18 @@ impl Instance {
 
     pub(crate) fn history(&self) -> History {
         files::history(&self.object)
+    }
+
+    /// The record of the command with this number.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn command(&self, sequence: u64) -> Result<HistoryEntry, Error> {
+        let history = self.history();
+        if !history.sequences().contains(&sequence) {
+            return Err(Error::no_such_command(self.id(), sequence));
+        }
+        Ok(history.entry(sequence)?)
     }
 
     pub(crate) fn activity(&self) -> Activity {

@@ -23,7 +23,9 @@ mod time;
 mod warm_up;
 mod wire;
 
-pub(crate) use client::{Outputs, Push, call, exec, follow};
+pub(crate) use client::{
+    NewCommand, Outputs, Push, call, exec, exec_detached, follow, send_signal,
+};
 pub(crate) use end::{DeleteOnDrop, delete};
 pub(crate) use files::seed_in;
 pub(crate) use find::Instance;

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pyro_machine::{Accelerator, Call, KeptFiles, LaunchEvent, Streams, SupervisedMachine};
+use pyro_machine::{
+    Accelerator, Call, Control, KeptFiles, LaunchEvent, Streams, SupervisedMachine,
+};
 use pyro_store::Object;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -31,6 +33,7 @@ use super::wire::{
     PIECE_BYTES, Reply, Request, StartEvent, VERSION, line, read_request, relay_pieces,
     send_output, write_line,
 };
+use crate::command_options::CommandOptions;
 use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
 use crate::off_thread::off_thread;
 use crate::{Engine, Error};
@@ -387,12 +390,43 @@ impl Supervisor {
                 let going_on = under_way.clone();
                 let asked = CommandRequest {
                     command,
-                    timeout_ms,
+                    timeout_ms: Some(timeout_ms),
                     token,
+                    options: CommandOptions::default(),
+                    terminal: None,
                 };
                 self.commands
                     .exec(asked, input, &mut writer, going_on)
                     .await
+            }
+            Request::ExecWith {
+                command,
+                timeout_ms,
+                stdin,
+                token,
+                options,
+                terminal,
+            } => {
+                let input = stdin.then_some(reader);
+                let going_on = under_way.clone();
+                let asked = CommandRequest {
+                    command,
+                    timeout_ms,
+                    token,
+                    options,
+                    terminal,
+                };
+                self.commands
+                    .exec(asked, input, &mut writer, going_on)
+                    .await
+            }
+            Request::Signal { sequence, signal } => {
+                let running = self.commands.control(sequence, Control::Signal(signal));
+                Ok(Reply::Sent { running })
+            }
+            Request::Resize { sequence, size } => {
+                self.commands.control(sequence, Control::Resize(size));
+                Ok(Reply::Done)
             }
             Request::Follow { sequence } => self.commands.follow(sequence, &mut writer).await,
             Request::Kill { sequence } => {

@@ -15,7 +15,7 @@
 
 use std::io;
 
-use pyro_machine::{Answer, Call};
+use pyro_machine::{Answer, Call, TerminalSize};
 use pyro_store::HistoryEntry;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use tokio::net::unix::OwnedReadHalf;
 
 use super::record::Content;
 use crate::Error;
+use crate::command_options::CommandOptions;
 use crate::error::WireError;
 
 /// The version that this program speaks.
@@ -47,10 +48,27 @@ pub(super) enum Request {
         #[serde(default)]
         token: Option<String>,
     },
+    /// Run a command that is more than a line: supervisors that do not know this request refuse it,
+    /// where they would overlook fields that they do not know.
+    ExecWith {
+        command: String,
+        /// The time limit, if there is one.
+        timeout_ms: Option<u64>,
+        stdin: bool,
+        token: Option<String>,
+        #[serde(default)]
+        options: CommandOptions,
+        #[serde(default)]
+        terminal: Option<TerminalSize>,
+    },
     /// Report when a command's output grows, and when it ends.
     Follow { sequence: u64 },
     /// Kill a command.
     Kill { sequence: u64 },
+    /// Send a signal to a command. The answer is `Sent`.
+    Signal { sequence: u64, signal: i32 },
+    /// Change the size of a command's terminal.
+    Resize { sequence: u64, size: TerminalSize },
     /// Kill the command with this token, or do not begin it.
     Abandon { token: String },
     /// Carry out a call in the guest.
@@ -79,6 +97,8 @@ pub(super) enum Reply {
     Output { bytes: u32 },
     /// The call was carried out.
     Answered(Answer),
+    /// Whether the command ran, so that the signal was sent.
+    Sent { running: bool },
     /// The request was carried out, or will be.
     Done,
     /// The request failed.

@@ -30,6 +30,8 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<workspace::List>(),
     Entry::of::<workspace::Update>(),
     Entry::of::<workspace::Exec>(),
+    Entry::of::<workspace::Wait>(),
+    Entry::of::<workspace::Kill>(),
     Entry::of::<workspace::SyncPush>(),
     Entry::of::<workspace::SyncPull>(),
     Entry::of::<workspace::Status>(),

@@ -289,7 +289,8 @@ impl Input {
                 Ok(count) => {
                     self.queue.drain(..count);
                     // The character at the end did not come from the host.
-                    let typed = self.finished && self.end == InputEnd::Type && self.queue.is_empty();
+                    let typed =
+                        self.finished && self.end == InputEnd::Type && self.queue.is_empty();
                     self.pass_on(count - usize::from(typed));
                 }
                 Err(Errno::AGAIN) => return,

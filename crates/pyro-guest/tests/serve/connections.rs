@@ -70,7 +70,12 @@ fn a_server_that_ends_first_can_still_be_sent_to() {
     let mut host = Host::adopted();
     host.streams += 1;
     let stream = host.streams;
-    host.say(stream, &HostMessage::Call { call: connect(port) });
+    host.say(
+        stream,
+        &HostMessage::Call {
+            call: connect(port),
+        },
+    );
     let end = host.next(stream);
     assert_eq!((end.kind, end.payload.len()), (FrameKind::Stdout, 0));
     host.send(&Frame::data(stream, FrameKind::Stdin, b"late".to_vec()));
@@ -91,7 +96,10 @@ fn a_port_where_nothing_listens_is_refused() {
     let port = listener.local_addr().unwrap().port();
     let only_try = true;
     let (_, answer) = host.call(Call::Connect { port, only_try }, b"");
-    assert!(matches!(answer, GuestMessage::Answered { .. }), "{answer:?}");
+    assert!(
+        matches!(answer, GuestMessage::Answered { .. }),
+        "{answer:?}"
+    );
 }
 
 #[test]
@@ -107,7 +115,12 @@ fn a_connection_that_the_server_resets_ends() {
     let mut host = Host::adopted();
     host.streams += 1;
     let stream = host.streams;
-    host.say(stream, &HostMessage::Call { call: connect(port) });
+    host.say(
+        stream,
+        &HostMessage::Call {
+            call: connect(port),
+        },
+    );
     host.send(&Frame::data(stream, FrameKind::Stdin, b"x".to_vec()));
     server.join().unwrap();
     assert!(matches!(host.answer(stream), GuestMessage::Answered { .. }));

@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 pub(crate) use call::{Push, call};
-pub(crate) use exec::{Outputs, exec, follow};
+pub(crate) use exec::{NewCommand, Outputs, exec, exec_detached, follow, send_signal};
 
 use super::diagnostics;
 use super::find::Instance;
