@@ -23,6 +23,8 @@ METHODS = {
     "workspace_list": "list_workspaces",
     "workspace_update": "update_workspace",
     "workspace_exec": "exec_workspace",
+    "workspace_wait": "wait_workspace",
+    "workspace_kill": "kill_workspace",
     "workspace_sync_push": "push_workspace_sync",
     "workspace_sync_pull": "pull_workspace_sync",
     "workspace_status": "status_workspace",
@@ -59,7 +61,7 @@ class Operations:
     def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
+    def run_in_vm(self, *, environment: str, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -71,10 +73,16 @@ class Operations:
         Args:
             environment: Environment to boot, for example `debian:12`
             command: Shell command to run, for example `git --version`
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path; /root is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
-            timeout_seconds: Seconds after which the command is ended
-            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
+terminal, which have no limit then
+            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600; with a terminal,
+the default of 600 is 3600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if no guest can be had
 
@@ -105,7 +113,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
         return response
 
     def list_environments(self) -> list[results.Environment]:
@@ -210,7 +218,7 @@ class Operations:
         response: results.Vm = self._call("vm_start", {"vm_id": vm_id})
         return response
 
-    def exec_vm(self, vm_id: str, *, command: str, timeout_seconds: int = 30) -> results.RunResult:
+    def exec_vm(self, vm_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, timeout_seconds: int = 30) -> results.RunResult:
         """Run one command in a started VM, then delete the VM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -219,7 +227,12 @@ class Operations:
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
             command: Shell command to run, for example `git --version`
-            timeout_seconds: Seconds after which the command is ended
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path; /root is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
+terminal, which have no limit then
 
         Returns:
             What came of a command.
@@ -248,7 +261,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = self._call("vm_exec", {"vm_id": vm_id, "command": command, "timeout_seconds": timeout_seconds})
+        response: results.RunResult = self._call("vm_exec", {"vm_id": vm_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "timeout_seconds": timeout_seconds})
         return response
 
     def stop_vm(self, vm_id: str) -> results.Vm:
@@ -499,27 +512,39 @@ the last that matches decides
         response: results.Workspace = self._call("workspace_update", {"workspace_id": workspace_id, "name": name, "clear_name": clear_name, "labels": labels, "clear_labels": clear_labels})
         return response
 
-    def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+    def exec_workspace(self, workspace_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
         Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
         time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
         goes on; the workspace's log shows it.
 
+        With `detach`, the number of the command is returned at once, and it goes on:
+        `workspace logs --follow` shows its output, `wait_workspace` waits for its end,
+        `kill_workspace` ends it.
+
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             command: Shell command to run, for example `make test`
-            timeout_seconds: Seconds after which the command is ended
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path, or one below /workspace, which is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            detach: Return the command's number at once, and let it go on
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with `detach`
+or a terminal, which have no limit then
 
         Returns:
             What came of a command.
                 command: The command.
                 cwd: Its working directory.
+                detached: Present if the command goes on.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
-                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+            runs on.
                 oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
             because the memory was used up.
                 sequence: Its number in the workspace's log.
@@ -539,7 +564,76 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "timeout_seconds": timeout_seconds})
+        response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "detach": detach, "timeout_seconds": timeout_seconds})
+        return response
+
+    def wait_workspace(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
+        """Wait for the end of a command in a workspace, and return its exit code
+
+        Its output is not shown: `read_workspace_logs` does that. If the wait takes longer than its limit, the
+        command goes on, and there is no exit code.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            sequence: Number of the command, as `workspace exec --detach` returned it
+            timeout_seconds: Seconds to wait at most; without a limit if not given
+
+        Returns:
+            What came of a command.
+                command: The command.
+                cwd: Its working directory.
+                detached: Present if the command goes on.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+            runs on.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
+                sequence: Its number in the workspace's log.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                workspace_id: The workspace it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ExecResult = self._call("workspace_wait", {"workspace_id": workspace_id, "sequence": sequence, "timeout_seconds": timeout_seconds})
+        return response
+
+    def kill_workspace(self, workspace_id: str, sequence: int, *, signal: str = "KILL") -> results.Killed:
+        """Send a signal to a command in a workspace
+
+        KILL ends the command with all that it has started; any other signal goes to the command's process
+        group. One that has ended already is left as it is.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            sequence: Number of the command, as `workspace exec --detach` returned it, or `read_workspace_logs` shows it
+            signal: Signal, by its name or number
+
+        Returns:
+            What became of a signal.
+                sent: Whether the command ran, so that the signal was sent.
+                sequence: The number of the command.
+                signal: The name of the signal.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Killed = self._call("workspace_kill", {"workspace_id": workspace_id, "sequence": sequence, "signal": signal})
         return response
 
     def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
@@ -1442,7 +1536,7 @@ class AsyncOperations:
     async def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    async def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
+    async def run_in_vm(self, *, environment: str, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -1454,10 +1548,16 @@ class AsyncOperations:
         Args:
             environment: Environment to boot, for example `debian:12`
             command: Shell command to run, for example `git --version`
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path; /root is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
-            timeout_seconds: Seconds after which the command is ended
-            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
+terminal, which have no limit then
+            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600; with a terminal,
+the default of 600 is 3600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if no guest can be had
 
@@ -1488,7 +1588,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
         return response
 
     async def list_environments(self) -> list[results.Environment]:
@@ -1593,7 +1693,7 @@ class AsyncOperations:
         response: results.Vm = await self._call("vm_start", {"vm_id": vm_id})
         return response
 
-    async def exec_vm(self, vm_id: str, *, command: str, timeout_seconds: int = 30) -> results.RunResult:
+    async def exec_vm(self, vm_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, timeout_seconds: int = 30) -> results.RunResult:
         """Run one command in a started VM, then delete the VM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -1602,7 +1702,12 @@ class AsyncOperations:
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
             command: Shell command to run, for example `git --version`
-            timeout_seconds: Seconds after which the command is ended
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path; /root is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
+terminal, which have no limit then
 
         Returns:
             What came of a command.
@@ -1631,7 +1736,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = await self._call("vm_exec", {"vm_id": vm_id, "command": command, "timeout_seconds": timeout_seconds})
+        response: results.RunResult = await self._call("vm_exec", {"vm_id": vm_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "timeout_seconds": timeout_seconds})
         return response
 
     async def stop_vm(self, vm_id: str) -> results.Vm:
@@ -1882,27 +1987,39 @@ the last that matches decides
         response: results.Workspace = await self._call("workspace_update", {"workspace_id": workspace_id, "name": name, "clear_name": clear_name, "labels": labels, "clear_labels": clear_labels})
         return response
 
-    async def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+    async def exec_workspace(self, workspace_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
         Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
         time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
         goes on; the workspace's log shows it.
 
+        With `detach`, the number of the command is returned at once, and it goes on:
+        `workspace logs --follow` shows its output, `wait_workspace` waits for its end,
+        `kill_workspace` ends it.
+
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             command: Shell command to run, for example `make test`
-            timeout_seconds: Seconds after which the command is ended
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path, or one below /workspace, which is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            detach: Return the command's number at once, and let it go on
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with `detach`
+or a terminal, which have no limit then
 
         Returns:
             What came of a command.
                 command: The command.
                 cwd: Its working directory.
+                detached: Present if the command goes on.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
-                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+            runs on.
                 oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
             because the memory was used up.
                 sequence: Its number in the workspace's log.
@@ -1922,7 +2039,76 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "timeout_seconds": timeout_seconds})
+        response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "detach": detach, "timeout_seconds": timeout_seconds})
+        return response
+
+    async def wait_workspace(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
+        """Wait for the end of a command in a workspace, and return its exit code
+
+        Its output is not shown: `read_workspace_logs` does that. If the wait takes longer than its limit, the
+        command goes on, and there is no exit code.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            sequence: Number of the command, as `workspace exec --detach` returned it
+            timeout_seconds: Seconds to wait at most; without a limit if not given
+
+        Returns:
+            What came of a command.
+                command: The command.
+                cwd: Its working directory.
+                detached: Present if the command goes on.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+            runs on.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
+                sequence: Its number in the workspace's log.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                workspace_id: The workspace it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ExecResult = await self._call("workspace_wait", {"workspace_id": workspace_id, "sequence": sequence, "timeout_seconds": timeout_seconds})
+        return response
+
+    async def kill_workspace(self, workspace_id: str, sequence: int, *, signal: str = "KILL") -> results.Killed:
+        """Send a signal to a command in a workspace
+
+        KILL ends the command with all that it has started; any other signal goes to the command's process
+        group. One that has ended already is left as it is.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            sequence: Number of the command, as `workspace exec --detach` returned it, or `read_workspace_logs` shows it
+            signal: Signal, by its name or number
+
+        Returns:
+            What became of a signal.
+                sent: Whether the command ran, so that the signal was sent.
+                sequence: The number of the command.
+                signal: The name of the signal.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Killed = await self._call("workspace_kill", {"workspace_id": workspace_id, "sequence": sequence, "signal": signal})
         return response
 
     async def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
@@ -2829,9 +3015,17 @@ class WorkspaceOperations:
         """Change the name and the labels of a workspace: see `Pyro.update_workspace`."""
         return self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
-    def exec(self, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+    def exec(self, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
-        return self._pyro.exec_workspace(self.id, command=command, timeout_seconds=timeout_seconds)
+        return self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, detach=detach, timeout_seconds=timeout_seconds)
+
+    def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
+        """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_workspace`."""
+        return self._pyro.wait_workspace(self.id, sequence, timeout_seconds=timeout_seconds)
+
+    def kill(self, sequence: int, *, signal: str = "KILL") -> results.Killed:
+        """Send a signal to a command in a workspace: see `Pyro.kill_workspace`."""
+        return self._pyro.kill_workspace(self.id, sequence, signal=signal)
 
     def push_sync(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace: see `Pyro.push_workspace_sync`."""
@@ -2912,9 +3106,17 @@ class AsyncWorkspaceOperations:
         """Change the name and the labels of a workspace: see `Pyro.update_workspace`."""
         return await self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
-    async def exec(self, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+    async def exec(self, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
-        return await self._pyro.exec_workspace(self.id, command=command, timeout_seconds=timeout_seconds)
+        return await self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, detach=detach, timeout_seconds=timeout_seconds)
+
+    async def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
+        """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_workspace`."""
+        return await self._pyro.wait_workspace(self.id, sequence, timeout_seconds=timeout_seconds)
+
+    async def kill(self, sequence: int, *, signal: str = "KILL") -> results.Killed:
+        """Send a signal to a command in a workspace: see `Pyro.kill_workspace`."""
+        return await self._pyro.kill_workspace(self.id, sequence, signal=signal)
 
     async def push_sync(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace: see `Pyro.push_workspace_sync`."""

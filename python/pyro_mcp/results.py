@@ -384,8 +384,9 @@ class _ExecResultAlways(TypedDict):
     execution_mode: str
     """Where it ran."""
 
-    exit_code: int
-    """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it."""
+    exit_code: int | None
+    """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+runs on."""
 
     sequence: int
     """Its number in the workspace's log."""
@@ -402,6 +403,9 @@ class _ExecResultAlways(TypedDict):
 
 class ExecResult(_ExecResultAlways, total=False):
     """What came of a command."""
+
+    detached: bool
+    """Present if the command goes on."""
 
     oom_killed: bool
     """Present if the command did not end well, and the guest's kernel killed a process of it
@@ -546,6 +550,22 @@ class IsolationReport(TypedDict):
 
     piece: str
     """Its name, as for `--require-isolation`."""
+
+
+class Killed(TypedDict):
+    """What became of a signal."""
+
+    sent: bool
+    """Whether the command ran, so that the signal was sent."""
+
+    sequence: int
+    """The number of the command."""
+
+    signal: str
+    """The name of the signal."""
+
+    workspace_id: str
+    """The workspace."""
 
 
 class Kvm(TypedDict):
