@@ -42,6 +42,7 @@ mod request;
 mod signal;
 mod talk;
 pub mod tool;
+mod transcript;
 mod transfer;
 pub mod variables;
 

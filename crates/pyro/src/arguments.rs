@@ -47,6 +47,10 @@ const GROUPS: &[(&[&str], &str)] = &[
         &["workspace", "snapshot"],
         "Save what was written in a workspace, to come back to it",
     ),
+    (
+        &["workspace", "shell"],
+        "Use shells that stay open in a workspace",
+    ),
     (&["vm"], "Manage microVMs that outlive a command"),
 ];
 
@@ -163,7 +167,8 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
         FILE_READ | DISK_READ => command.arg(content_only()),
         DIFF => command.arg(stat()),
         EXPORT => command.mut_arg("output_path", to_stdout),
-        CREATE => command.arg(id_only()),
+        CREATE => command.arg(id_only("workspace")),
+        SHELL_OPEN => command.arg(id_only("shell")),
         name if EXEC.contains(&name) => {
             let no_terminal: &[&str] = match name {
                 "workspace_exec" => &["json", "detach"],
@@ -276,12 +281,17 @@ pub(crate) const CREATE: &str = "workspace_create";
 /// The option that shows only that.
 pub(crate) const ID_ONLY: &str = "id-only";
 
-fn id_only() -> Arg {
+/// The other operation whose result is used by its id.
+pub(crate) const SHELL_OPEN: &str = "shell_open";
+/// The operation that connects a terminal with a shell.
+pub(crate) const ATTACH: &str = "shell_attach";
+
+fn id_only(noun: &str) -> Arg {
     Arg::new(ID_ONLY)
         .long(ID_ONLY)
         .action(ArgAction::SetTrue)
         .conflicts_with("json")
-        .help("Print the id of the new workspace, and nothing else")
+        .help(format!("Print the id of the new {noun}, and nothing else"))
 }
 
 fn json() -> Arg {

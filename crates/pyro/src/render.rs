@@ -24,6 +24,7 @@ mod files;
 mod instances;
 mod parts;
 mod pull;
+mod shells;
 mod snapshots;
 mod tour;
 
@@ -52,9 +53,11 @@ pub(crate) fn content(value: &Value) -> Vec<u8> {
     STANDARD.decode(base64).expect("the engine encoded it")
 }
 
-/// Returns the id of a workspace, as a line.
+/// Returns the id of what was made, a shell or a workspace, as a line.
 pub(crate) fn id(value: &Value) -> String {
-    let id = value["workspace_id"].as_str().unwrap_or_default();
+    let id = value["shell_id"].as_str();
+    let id = id.or_else(|| value["workspace_id"].as_str());
+    let id = id.unwrap_or_default();
     format!("{id}\n")
 }
 
@@ -81,6 +84,7 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
                 snapshots::renderer,
                 diff::renderer,
                 pull::renderer,
+                shells::renderer,
             ];
             return further.iter().find_map(|renderer| renderer(name));
         }

@@ -135,11 +135,13 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     };
     let reads = [arguments::FILE_READ, arguments::DISK_READ].contains(&entry.name);
     let exact = reads && matches.get_flag(arguments::CONTENT_ONLY);
-    let id_only = entry.name == arguments::CREATE && matches.get_flag(arguments::ID_ONLY);
+    let has_id = [arguments::CREATE, arguments::SHELL_OPEN].contains(&entry.name);
+    let id_only = has_id && matches.get_flag(arguments::ID_ONLY);
 
     let executes = arguments::EXEC.contains(&entry.name);
-    let interactive = executes && matches.get_flag(arguments::INTERACTIVE);
-    let with_terminal = executes && matches.get_flag(arguments::TTY);
+    let attaches = entry.name == arguments::ATTACH;
+    let interactive = attaches || (executes && matches.get_flag(arguments::INTERACTIVE));
+    let with_terminal = attaches || (executes && matches.get_flag(arguments::TTY));
     // What was started to go on has no use for an input that may never end.
     let detached = entry.name == "workspace_exec" && matches.get_flag("detach");
 

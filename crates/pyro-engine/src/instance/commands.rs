@@ -246,6 +246,7 @@ impl Commands {
                 stdout: &mut stdout,
                 stderr: &mut stderr,
                 controls: controls.as_mut(),
+                started: None,
             };
             let started = Instant::now();
             let outcome = tokio::select! {

@@ -9,6 +9,7 @@ use super::activity::Activity;
 use super::files;
 use super::kind::InstanceKind;
 use super::record::{State, VmRecord};
+use super::shells::ShellFiles;
 use super::time::now;
 use crate::request::{WORKSPACE, path_text};
 use crate::{Engine, Error};
@@ -94,6 +95,11 @@ impl Instance {
             return Err(Error::no_such_command(self.id(), sequence));
         }
         Ok(history.entry(sequence)?)
+    }
+
+    /// The files of its shells.
+    pub(crate) fn shells(&self) -> ShellFiles {
+        ShellFiles::of(self.object.path())
     }
 
     pub(crate) fn activity(&self) -> Activity {

@@ -13,18 +13,22 @@ mod flushes;
 mod kind;
 mod log;
 mod power;
+mod process;
 mod reader;
 mod record;
+mod shells;
 mod snapshots;
 mod socket;
 mod start;
 mod supervisor;
+mod text_log;
 mod time;
 mod warm_up;
 mod wire;
 
 pub(crate) use client::{
-    NewCommand, Outputs, Push, call, exec, exec_detached, follow, send_signal,
+    NewCommand, Outputs, Push, Watch, call, close_shell, exec, exec_detached, follow, open_shell,
+    resize_shell, send_signal, signal_shell, write_to_shell,
 };
 pub(crate) use end::{DeleteOnDrop, delete};
 pub(crate) use files::seed_in;
@@ -32,9 +36,11 @@ pub(crate) use find::Instance;
 pub(crate) use kind::InstanceKind;
 pub(crate) use reader::Reader;
 pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State, VmRecord};
+pub(crate) use shells::{NewShell, ShellRecord};
 pub(crate) use snapshots::{BASELINE, Snapshot};
 pub(crate) use start::{Description, NewInstance, create, start};
 pub(crate) use supervisor::supervise;
+pub(crate) use text_log::{Part, TextLog};
 pub(crate) use time::now;
 
 /// Parses a line as a supervisor does, and as its client does.

@@ -24,6 +24,7 @@ use super::files::{discard, disk, history, seed_in};
 use super::kind::InstanceKind;
 use super::power::Power;
 use super::record::{Content, INTERRUPTED, State, VmRecord};
+use super::shells::{ShellFiles, Shells};
 use super::snapshots::{self, finish_reset};
 use super::socket::{SOCKET, SocketDirectory};
 use super::start::Description;
@@ -52,6 +53,7 @@ struct Supervisor {
     power: Arc<Power>,
     activity: Activity,
     commands: Arc<Commands>,
+    shells: Arc<Shells>,
     ends: mpsc::Sender<End>,
     /// The end of the lifetime, in seconds since the Unix epoch.
     expires_at: Option<f64>,
@@ -241,6 +243,14 @@ async fn launch(
         history,
         activity.clone(),
     );
+    let shell_files = ShellFiles::of(object.path());
+    shell_files.close()?;
+    let shells = Shells::new(
+        Arc::clone(&machine),
+        Arc::clone(&power),
+        activity.clone(),
+        shell_files,
+    );
     let supervisor = Supervisor {
         kind,
         object: object.clone(),
@@ -248,6 +258,7 @@ async fn launch(
         power,
         activity,
         commands: Arc::new(commands),
+        shells: Arc::new(shells),
         ends: ends_sender,
         expires_at: record.expires_at,
         under_way: watch::Sender::new(()),
@@ -438,6 +449,17 @@ impl Supervisor {
                 Ok(Reply::Done)
             }
             Request::Call { call } => self.relay(&call, reader, &mut writer).await,
+            Request::OpenShell(new) => {
+                let directory = self.kind.working_directory().unwrap_or("/root");
+                self.shells.open(new, directory).await
+            }
+            Request::ShellInput { shell_id } => self.shells.input(&shell_id, &mut reader).await,
+            Request::ShellSignal { shell_id, signal } => {
+                self.shells.signal(&shell_id, signal).await
+            }
+            Request::ResizeShell { shell_id, size } => self.shells.resize(&shell_id, size).await,
+            Request::FollowShell { shell_id } => self.shells.follow(&shell_id, &mut writer).await,
+            Request::CloseShell { shell_id } => self.shells.close(&shell_id).await,
             Request::Snapshot { name, content } => self.snapshot(name, content).await,
             Request::Stop { discard } => {
                 // The connection closes when this process exits: that is the answer.
@@ -477,6 +499,7 @@ impl Supervisor {
                 stdout: &mut to_output,
                 stderr: &mut tokio::io::sink(),
                 controls: None,
+                started: None,
             };
             let answer = self.machine.call(call, streams).await;
             let _ = to_output.shutdown().await;

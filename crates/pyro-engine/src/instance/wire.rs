@@ -23,6 +23,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::unix::OwnedReadHalf;
 
 use super::record::Content;
+use super::shells::NewShell;
 use crate::Error;
 use crate::command_options::CommandOptions;
 use crate::error::WireError;
@@ -73,6 +74,21 @@ pub(super) enum Request {
     Abandon { token: String },
     /// Carry out a call in the guest.
     Call { call: Call },
+    /// Open a shell.
+    OpenShell(NewShell),
+    /// Give a shell the input that follows, in pieces.
+    ShellInput { shell_id: String },
+    /// Send a signal to what runs in the foreground of a shell.
+    ShellSignal { shell_id: String, signal: i32 },
+    /// Change the size of a shell's terminal.
+    ResizeShell {
+        shell_id: String,
+        size: TerminalSize,
+    },
+    /// Report when a shell's output grows, and when it ends.
+    FollowShell { shell_id: String },
+    /// End a shell.
+    CloseShell { shell_id: String },
     /// Copy the disk into a new snapshot.
     Snapshot {
         name: String,
@@ -224,6 +240,17 @@ pub(super) async fn relay_pieces(
         }
     }
     false
+}
+
+/// Reads one piece, which is empty at the end of the input; `None` if the client went away.
+pub(super) async fn read_piece(reader: &mut BufReader<OwnedReadHalf>) -> Option<Vec<u8>> {
+    let length = usize::try_from(reader.read_u32_le().await.ok()?).ok()?;
+    if length > PIECE_BYTES {
+        return None;
+    }
+    let mut piece = vec![0; length];
+    reader.read_exact(&mut piece).await.ok()?;
+    Some(piece)
 }
 
 /// Passes the pieces of a command's input on, and returns at its end. If the client goes away

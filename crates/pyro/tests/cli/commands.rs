@@ -158,9 +158,7 @@ fn one_that_was_interrupted_says_so_to_those_who_wait() {
     waiting.finish().expect(1);
     wait_until("it is over", || workspace.state() == "stopped");
     let wait = workspace.call(&["wait", "--json"]).args(&["1"]);
-    wait.run()
-        .expect(1)
-        .json_error("command_interrupted", true);
+    wait.run().expect(1).json_error("command_interrupted", true);
 }
 
 #[test]
@@ -168,10 +166,7 @@ fn tools_have_variables_directories_users_and_input() {
     let context = TestContext::with("debian:12");
     let mut client = Client::start(&context, Era::Modern, &[]);
     let made = client.tool("workspace_create", &json!({"environment": "debian:12"}));
-    let id = made["workspace_id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let id = made["workspace_id"].as_str().unwrap().to_owned();
     let ran = client.tool(
         "workspace_exec",
         &json!({

@@ -73,6 +73,7 @@ mod records;
 mod run;
 mod second_user;
 mod seeds;
+mod shells;
 mod signals;
 mod snapshots;
 mod stand_in;

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const NONE: &[&str] = &[];
 
 /// A run of pyro in a terminal.
-struct Session {
+pub(crate) struct Session {
     child: Child,
     ours: File,
     /// Kept open, so that the terminal's settings can be looked at after the end.
@@ -33,7 +33,7 @@ struct Session {
 }
 
 impl Session {
-    fn start(pyro: Pyro, columns: u16, rows: u16) -> Self {
+    pub(crate) fn start(pyro: Pyro, columns: u16, rows: u16) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let ours = rustix::pty::openpt(flags).unwrap();
         rustix::pty::unlockpt(&ours).unwrap();
@@ -72,17 +72,17 @@ impl Session {
         }
     }
 
-    fn say(&mut self, text: &str) {
+    pub(crate) fn say(&mut self, text: &str) {
         self.ours.write_all(text.as_bytes()).unwrap();
     }
 
-    fn seen(&self) -> String {
+    pub(crate) fn seen(&self) -> String {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
     }
 
     /// Waits until `text` was shown, and forgets everything up to it.
     #[track_caller]
-    fn wait_for(&self, text: &str) {
+    pub(crate) fn wait_for(&self, text: &str) {
         let begun = Instant::now();
         loop {
             {
@@ -104,7 +104,7 @@ impl Session {
 
     /// Waits for its end; the terminal must be as it was.
     #[track_caller]
-    fn end(&mut self) -> i32 {
+    pub(crate) fn end(&mut self) -> i32 {
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -2,6 +2,7 @@
 
 mod call;
 mod exec;
+mod shell;
 
 use std::io::Write;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -13,6 +14,10 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 pub(crate) use call::{Push, call};
 pub(crate) use exec::{NewCommand, Outputs, exec, exec_detached, follow, send_signal};
+
+pub(crate) use shell::{
+    Watch, close_shell, open_shell, resize_shell, signal_shell, write_to_shell,
+};
 
 use super::diagnostics;
 use super::find::Instance;

@@ -413,6 +413,7 @@ async fn in_guest(
                 stdout,
                 stderr,
                 controls: Some(&mut arrivals),
+                started: None,
             },
         );
         tokio::select! {
