@@ -48,6 +48,10 @@ const GROUPS: &[(&[&str], &str)] = &[
         "Save what was written in a workspace, to come back to it",
     ),
     (
+        &["workspace", "service"],
+        "Run programs in a workspace that stay: servers, databases",
+    ),
+    (
         &["workspace", "shell"],
         "Use shells that stay open in a workspace",
     ),

@@ -24,6 +24,7 @@ mod files;
 mod instances;
 mod parts;
 mod pull;
+mod services;
 mod shells;
 mod snapshots;
 mod tour;
@@ -84,6 +85,7 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
                 snapshots::renderer,
                 diff::renderer,
                 pull::renderer,
+                services::renderer,
                 shells::renderer,
             ];
             return further.iter().find_map(|renderer| renderer(name));

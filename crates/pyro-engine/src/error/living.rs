@@ -42,6 +42,30 @@ impl Error {
             .remedy("close those that are not needed: `pyro workspace shell list`, `… shell close`")
     }
 
+    /// There is no service with this name.
+    pub(crate) fn no_such_service(id: &str, name: &str) -> Self {
+        let name = pyro_text::line(name);
+        let message = format!("workspace {id} has no service '{name}'");
+        Self::new(ErrorKind::InvalidInput, ErrorCode::NoSuchService, message).remedy(format!(
+            "`pyro workspace service list {id}` shows its services"
+        ))
+    }
+
+    /// A service with this name runs already.
+    pub(crate) fn service_runs(name: &str) -> Self {
+        let name = pyro_text::line(name);
+        let message = format!("the workspace has a running service '{name}' already");
+        Self::new(ErrorKind::Failed, ErrorCode::ServiceExists, message)
+            .remedy("stop it first with `pyro workspace service stop`, or choose another name")
+    }
+
+    /// There are as many services as there may be.
+    pub(crate) fn too_many_services(limit: usize) -> Self {
+        let message = format!("the workspace has {limit} running services, which is the most");
+        Self::new(ErrorKind::Failed, ErrorCode::TooManyServices, message)
+            .remedy("stop those that are not needed: `pyro workspace service stop`")
+    }
+
     /// A machine ended before it started a process.
     pub(crate) fn not_begun() -> Self {
         let message = "the machine ended before the process began";

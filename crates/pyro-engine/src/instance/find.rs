@@ -9,6 +9,7 @@ use super::activity::Activity;
 use super::files;
 use super::kind::InstanceKind;
 use super::record::{State, VmRecord};
+use super::services::ServiceFiles;
 use super::shells::ShellFiles;
 use super::time::now;
 use crate::request::{WORKSPACE, path_text};
@@ -95,6 +96,11 @@ impl Instance {
             return Err(Error::no_such_command(self.id(), sequence));
         }
         Ok(history.entry(sequence)?)
+    }
+
+    /// The files of its services.
+    pub(crate) fn services(&self) -> ServiceFiles {
+        ServiceFiles::of(self.object.path())
     }
 
     /// The files of its shells.

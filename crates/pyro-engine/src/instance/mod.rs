@@ -16,6 +16,7 @@ mod power;
 mod process;
 mod reader;
 mod record;
+mod services;
 mod shells;
 mod snapshots;
 mod socket;
@@ -28,7 +29,7 @@ mod wire;
 
 pub(crate) use client::{
     NewCommand, Outputs, Push, Watch, call, close_shell, exec, exec_detached, follow, open_shell,
-    resize_shell, send_signal, signal_shell, write_to_shell,
+    resize_shell, send_signal, signal_shell, start_service, stop_service, write_to_shell,
 };
 pub(crate) use end::{DeleteOnDrop, delete};
 pub(crate) use files::seed_in;
@@ -36,6 +37,9 @@ pub(crate) use find::Instance;
 pub(crate) use kind::InstanceKind;
 pub(crate) use reader::Reader;
 pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State, VmRecord};
+pub(crate) use services::{
+    Readiness, Restart, ServiceDefinition, ServiceRecord, ServiceState, WORKSPACE_STOPPED,
+};
 pub(crate) use shells::{NewShell, ShellRecord};
 pub(crate) use snapshots::{BASELINE, Snapshot};
 pub(crate) use start::{Description, NewInstance, create, start};

@@ -15,6 +15,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
 
 use super::activity::Activity;
+use super::files::SHELLS;
 use super::power::Power;
 use super::process::{NewProcess, Process};
 use super::text_log::{TextLog, TextLogWriter};
@@ -25,8 +26,6 @@ use crate::command::exit_code;
 use crate::command_options::CommandOptions;
 use crate::off_thread::off_thread;
 
-/// The directory of the shells, in that of the VM.
-pub(super) const SHELLS: &str = "shells";
 const RECORD: &str = "shell.json";
 const OUTPUT: &str = "output";
 /// A record is shorter.

@@ -24,6 +24,7 @@ use super::files::{discard, disk, history, seed_in};
 use super::kind::InstanceKind;
 use super::power::Power;
 use super::record::{Content, INTERRUPTED, State, VmRecord};
+use super::services::{ServiceFiles, Services};
 use super::shells::{ShellFiles, Shells};
 use super::snapshots::{self, finish_reset};
 use super::socket::{SOCKET, SocketDirectory};
@@ -54,6 +55,7 @@ struct Supervisor {
     activity: Activity,
     commands: Arc<Commands>,
     shells: Arc<Shells>,
+    services: Arc<Services>,
     ends: mpsc::Sender<End>,
     /// The end of the lifetime, in seconds since the Unix epoch.
     expires_at: Option<f64>,
@@ -251,6 +253,16 @@ async fn launch(
         activity.clone(),
         shell_files,
     );
+    let service_files = ServiceFiles::of(object.path());
+    let autostart = service_files.close()?;
+    let services = Arc::new(Services::new(
+        Arc::clone(&machine),
+        Arc::clone(&power),
+        activity.clone(),
+        service_files,
+        kind.working_directory().unwrap_or("/root"),
+    ));
+    services.autostart(autostart);
     let supervisor = Supervisor {
         kind,
         object: object.clone(),
@@ -259,6 +271,7 @@ async fn launch(
         activity,
         commands: Arc::new(commands),
         shells: Arc::new(shells),
+        services,
         ends: ends_sender,
         expires_at: record.expires_at,
         under_way: watch::Sender::new(()),
@@ -316,6 +329,7 @@ async fn serve(
 /// Ends the VM as `end` requires, and records the end.
 async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
+    supervisor.services.workspace_ends();
     // Clients of unfinished commands receive this error, and not one that follows from it.
     match &end {
         End::Stop { .. } | End::Terminated => {
@@ -460,6 +474,9 @@ impl Supervisor {
             Request::ResizeShell { shell_id, size } => self.shells.resize(&shell_id, size).await,
             Request::FollowShell { shell_id } => self.shells.follow(&shell_id, &mut writer).await,
             Request::CloseShell { shell_id } => self.shells.close(&shell_id).await,
+            Request::StartService(definition) => self.services.start(definition).await,
+            Request::StopService { name } => self.services.stop(&name).await,
+            Request::FollowService { name } => self.services.follow(&name, &mut writer).await,
             Request::Snapshot { name, content } => self.snapshot(name, content).await,
             Request::Stop { discard } => {
                 // The connection closes when this process exits: that is the answer.

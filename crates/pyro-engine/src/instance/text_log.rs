@@ -62,19 +62,18 @@ impl TextLog {
         Err(io::Error::other("it is written faster than it is read"))
     }
 
-    /// Returns the last lines, and whether there are more.
-    pub(crate) fn tail(&self, lines: usize) -> io::Result<(String, bool)> {
-        let all = self.read(0, u64::MAX)?;
+    /// Returns the last lines; `more` says whether there are others before them.
+    pub(crate) fn tail(&self, lines: usize) -> io::Result<Part> {
+        let mut all = self.read(0, u64::MAX)?;
         // The end of the last line does not begin another one.
         let text = all.text.strip_suffix('\n').unwrap_or(&all.text);
         let mut ends = text.rmatch_indices('\n').map(|(place, _)| place + 1);
-        Ok(
-            match lines.checked_sub(1).and_then(|others| ends.nth(others)) {
-                Some(start) => (all.text[start..].to_owned(), true),
-                None if lines == 0 => (String::new(), !all.text.is_empty()),
-                None => (all.text, all.start > 0),
-            },
-        )
+        let start = lines.checked_sub(1).and_then(|others| ends.nth(others));
+        all.more = start.is_some() || all.start > 0;
+        let before = start.unwrap_or(0);
+        all.start += all.text[..before].chars().count() as u64;
+        all.text.drain(..before);
+        Ok(all)
     }
 
     fn read_files(&self, cursor: u64, max_chars: u64) -> io::Result<Part> {
@@ -174,6 +173,18 @@ impl TextLogWriter {
             partial: Vec::new(),
             grown,
         }
+    }
+
+    /// Goes on with a log, which may be empty.
+    pub(super) fn append_to(log: TextLog, grown: watch::Sender<()>) -> Result<Self, crate::Error> {
+        let end = log.read(u64::MAX, 0);
+        let end = end
+            .map_err(|error| crate::Error::unreadable_output(&error))?
+            .end;
+        Ok(Self {
+            total: end,
+            ..Self::new(log, grown)
+        })
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -321,11 +332,10 @@ mod tests {
         let (_directory, log, mut writer) = log();
         writer.keep(b"one\ntwo\nthree\n");
         let tail = |lines| log.tail(lines).unwrap();
-        assert_eq!(tail(2), ("two\nthree\n".into(), true));
-        assert_eq!(tail(3), ("one\ntwo\nthree\n".into(), false));
-        assert_eq!(tail(9), ("one\ntwo\nthree\n".into(), false));
-        assert_eq!(tail(0), (String::new(), true));
+        assert_eq!(tail(2), part(4, "two\nthree\n", true));
+        assert_eq!(tail(3), part(0, "one\ntwo\nthree\n", false));
+        assert_eq!(tail(9), part(0, "one\ntwo\nthree\n", false));
         writer.keep(b"half");
-        assert_eq!(tail(2), ("three\nhalf".into(), true));
+        assert_eq!(tail(2), part(8, "three\nhalf", true));
     }
 }

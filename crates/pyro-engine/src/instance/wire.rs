@@ -23,6 +23,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::unix::OwnedReadHalf;
 
 use super::record::Content;
+use super::services::ServiceDefinition;
 use super::shells::NewShell;
 use crate::Error;
 use crate::command_options::CommandOptions;
@@ -89,6 +90,12 @@ pub(super) enum Request {
     FollowShell { shell_id: String },
     /// End a shell.
     CloseShell { shell_id: String },
+    /// Start a service, and answer when it is ready or has failed.
+    StartService(ServiceDefinition),
+    /// End a service, if it runs.
+    StopService { name: String },
+    /// Report when a service's output grows, until it is over.
+    FollowService { name: String },
     /// Copy the disk into a new snapshot.
     Snapshot {
         name: String,

@@ -73,6 +73,7 @@ mod records;
 mod run;
 mod second_user;
 mod seeds;
+mod services;
 mod shells;
 mod signals;
 mod snapshots;

@@ -100,7 +100,9 @@ fn a_shell_keeps_its_state_from_one_client_to_the_next() {
     shell.write("echo li''ne; cat; echo ov''er");
     shell.read("line\r\n");
     std::thread::sleep(std::time::Duration::from_millis(500));
-    let end = shell.call("write").args(&["--input", "\u{4}", "--no-newline"]);
+    let end = shell
+        .call("write")
+        .args(&["--input", "\u{4}", "--no-newline"]);
     end.run().expect(0);
     shell.read("over\r\n");
 

@@ -90,6 +90,12 @@ impl<'a> Watch<'a> {
         Self::begin(instance, &Request::FollowShell { shell_id }).await
     }
 
+    /// Watches a service.
+    pub(crate) async fn service(instance: &'a Instance, name: &str) -> Result<Self, Error> {
+        let name = name.to_owned();
+        Self::begin(instance, &Request::FollowService { name }).await
+    }
+
     async fn begin(instance: &'a Instance, request: &Request) -> Result<Self, Error> {
         let (reader, mut writer) = connect(instance).await?;
         tell(instance, &mut writer, request).await?;

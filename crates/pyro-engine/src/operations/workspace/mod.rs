@@ -15,6 +15,7 @@ mod logs;
 mod patch_apply;
 mod reset;
 mod selection;
+pub mod service;
 pub mod shell;
 pub mod snapshot;
 mod start;
