@@ -44,6 +44,19 @@ METHODS = {
     "snapshot_list": "list_snapshots",
     "snapshot_delete": "delete_snapshot",
     "workspace_reset": "reset_workspace",
+    "shell_open": "open_shell",
+    "shell_list": "list_shells",
+    "shell_read": "read_shell",
+    "shell_write": "write_shell",
+    "shell_signal": "signal_shell",
+    "shell_resize": "resize_shell",
+    "shell_close": "close_shell",
+    "shell_attach": "attach_shell",
+    "service_start": "start_service",
+    "service_list": "list_services",
+    "service_status": "status_service",
+    "service_logs": "logs_service",
+    "service_stop": "stop_service",
     "workspace_delete": "delete_workspace",
     "env_pull": "pull_environment",
     "env_inspect": "inspect_environment",
@@ -434,6 +447,8 @@ the last that matches decides
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -496,6 +511,8 @@ the last that matches decides
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -730,6 +747,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -770,6 +789,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -810,6 +831,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -1256,6 +1279,8 @@ is no such file
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -1271,6 +1296,454 @@ is no such file
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.ResetWorkspace = self._call("workspace_reset", {"workspace_id": workspace_id, "snapshot": snapshot})
+        return response
+
+    def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, user: str | None = None) -> results.Shell:
+        """Open a shell in a workspace: a terminal that stays, with what runs in it
+
+        It keeps its directory, its variables and its running programs from one write to the next, and
+        belongs to no client: read it, write to it, attach to it from anywhere. The prompt is `pyro$ `.
+        A workspace whose shells only wait is paused like any other; the next write wakes it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            env_file: 
+            cwd: Directory to begin in: an absolute path, or one below /workspace
+            cols: Columns of the terminal, 1 to 1000
+            rows: Rows of the terminal, 1 to 1000
+            env: Environment variables of the shell, by name
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = self._call("shell_open", {"workspace_id": workspace_id, "env_file": env_file, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "user": user})
+        return response
+
+    def list_shells(self, workspace_id: str) -> results.Shells:
+        """List the shells of a workspace, those that have ended among them
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The shells of a workspace.
+                count: How many there are.
+                running_count: How many of them run.
+                shells: The shells, the oldest first.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shells = self._call("shell_list", {"workspace_id": workspace_id})
+        return response
+
+    def read_shell(self, workspace_id: str, shell_id: str, *, cursor: int = 0, max_chars: int = 65536, plain: bool = False, wait_for_idle_ms: int | None = None, wait_for: str | None = None, wait_seconds: int = 30) -> results.ShellOutput:
+        """Read what a shell has printed
+
+        A cursor is a place in the output, in characters: pass the `next_cursor` of one read to the next,
+        which goes on there. With `plain`, the text is what a person would see, without control sequences.
+        To see what came of a command, wait until the shell has printed nothing for a while, or until a
+        pattern was printed.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            cursor: Place to read from, in characters; 0 is the beginning
+            max_chars: Most characters to read, 1 to 1048576
+            plain: Show what a person would see: the lines of the terminal, without control sequences
+            wait_for_idle_ms: Wait until nothing was printed for so many milliseconds, 1 to 10000
+            wait_for: Wait until what was printed since the cursor matches this regular expression
+            wait_seconds: Seconds after which a wait ends, whatever was printed
+
+        Returns:
+            What a shell has printed.
+                cols: The columns of its terminal.
+                cursor: The place that was asked for.
+                cwd: The directory it began in.
+                dropped_chars: Present if old output was dropped: how many characters after the cursor are missing.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                matched: Present if a pattern was waited for: whether it was printed.
+                next_cursor: The place where the next read goes on.
+                output: What was printed from there on.
+                plain: Whether `output` is what a person would see.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                truncated: Whether there was more than `max_chars`.
+                wait_for_idle_ms: How long nothing was to be printed.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellOutput = self._call("shell_read", {"workspace_id": workspace_id, "shell_id": shell_id, "cursor": cursor, "max_chars": max_chars, "plain": plain, "wait_for_idle_ms": wait_for_idle_ms, "wait_for": wait_for, "wait_seconds": wait_seconds})
+        return response
+
+    def write_shell(self, workspace_id: str, shell_id: str, *, input: str, append_newline: bool = True) -> results.ShellWritten:
+        """Type something into a shell, and Enter
+
+        Control characters are keys: `\\u0003` in JSON is Ctrl-C, `\\u0004` is Ctrl-D, `\\u001b` is Escape.
+        Wakes the workspace if it is paused.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            input: Text to type
+            append_newline: Whether Enter is typed at the end
+
+        Returns:
+            What was typed.
+                append_newline: Whether Enter was typed at the end.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                input_length: How many characters were typed, Enter included.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellWritten = self._call("shell_write", {"workspace_id": workspace_id, "shell_id": shell_id, "input": input, "append_newline": append_newline})
+        return response
+
+    def signal_shell(self, workspace_id: str, shell_id: str, *, signal_name: str = "INT") -> results.ShellSignalled:
+        """Send a signal to what runs in a shell
+
+        It goes to the program in the foreground, as Ctrl-C does; KILL ends the shell with all that it has
+        started.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            signal_name: Signal to send
+
+        Returns:
+            What was signalled.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                signal: The signal.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellSignalled = self._call("shell_signal", {"workspace_id": workspace_id, "shell_id": shell_id, "signal_name": signal_name})
+        return response
+
+    def resize_shell(self, workspace_id: str, shell_id: str, *, cols: int, rows: int) -> results.Shell:
+        """Change the size of a shell's terminal
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            cols: Columns of the terminal, 1 to 1000
+            rows: Rows of the terminal, 1 to 1000
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = self._call("shell_resize", {"workspace_id": workspace_id, "shell_id": shell_id, "cols": cols, "rows": rows})
+        return response
+
+    def close_shell(self, workspace_id: str, shell_id: str) -> results.ClosedShell:
+        """End a shell with all that runs in it
+
+        What runs there gets SIGHUP, as when a window is closed, and is killed if it does not end then. The
+        output can still be read. One that has ended already is left as it is.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+
+        Returns:
+            A shell that is closed.
+                closed: Always true.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ClosedShell = self._call("shell_close", {"workspace_id": workspace_id, "shell_id": shell_id})
+        return response
+
+    def attach_shell(self, workspace_id: str, shell_id: str) -> results.Shell:
+        """Connect this terminal to a shell, until the shell ends or Ctrl-] is typed
+
+        Others may be attached to the same shell: all see the same.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = self._call("shell_attach", {"workspace_id": workspace_id, "shell_id": shell_id})
+        return response
+
+    def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
+        """Start a service in a workspace: a program that runs until it is stopped
+
+        Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
+        ready. Its output is kept, the newest 2 million characters of each stream. It outlives whoever
+        started it; while it runs, the workspace is not paused, unless it is `pausable`.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service: letters, digits, `.`, `_` and `-`
+            command: Shell command to run, for example `python3 -m http.server 8000`
+            env_file: 
+            cwd: Working directory: an absolute path, or one below /workspace
+            env: Environment variables of the service, by name; they are kept on the host's disk with it
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            ready_file: Ready when this file exists: an absolute path, or one below /workspace
+            ready_tcp: Ready when this TCP port of the guest accepts connections: `8000` or `127.0.0.1:8000`
+            ready_http: Ready when this URL in the guest is answered with a status below 400:
+`http://127.0.0.1:8000/health`
+            ready_command: Ready when this shell command exits with 0
+            ready_timeout_seconds: Seconds after which it is ended if it is not ready
+            ready_interval_ms: Milliseconds between two checks, 10 to 60000
+            restart: When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
+with 0; after 1 second, and twice as long before each further time
+            max_restarts: How often in a row it is started again at most
+            pausable: Let the workspace be paused while the service runs, when nothing else is done in it
+            autostart: Start it again whenever the workspace is started after a stop
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
+        return response
+
+    def list_services(self, workspace_id: str) -> results.Services:
+        """List the services of a workspace, those that have ended among them
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The services of a workspace.
+                count: How many there are.
+                running_count: How many of them run.
+                services: The services, by name.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Services = self._call("service_list", {"workspace_id": workspace_id})
+        return response
+
+    def status_service(self, workspace_id: str, service_name: str) -> results.Service:
+        """Show a service of a workspace: its state, and why it ended if it has
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = self._call("service_status", {"workspace_id": workspace_id, "service_name": service_name})
+        return response
+
+    def logs_service(self, workspace_id: str, service_name: str, *, tail_lines: int = 200, all: bool = False, follow: bool = False) -> results.ServiceLogs:
+        """Show what a service has printed
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+            tail_lines: Show only so many of the last lines of each output
+            all: Show all that is kept
+            follow: Pass further output on as it comes, until the service is over
+
+        Returns:
+            What a service has printed.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stderr: Its standard error, unless that was streamed.
+                stdout: Its standard output, unless that was streamed.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                tail_lines: How many lines of each were asked for; null for all.
+                truncated: Whether there was more.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ServiceLogs = self._call("service_logs", {"workspace_id": workspace_id, "service_name": service_name, "tail_lines": tail_lines, "all": all, "follow": follow})
+        return response
+
+    def stop_service(self, workspace_id: str, service_name: str) -> results.Service:
+        """Stop a service of a workspace
+
+        It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
+        One that does not run is left as it is; its output can still be read.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = self._call("service_stop", {"workspace_id": workspace_id, "service_name": service_name})
         return response
 
     def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
@@ -1909,6 +2382,8 @@ the last that matches decides
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -1971,6 +2446,8 @@ the last that matches decides
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -2205,6 +2682,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -2245,6 +2724,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -2285,6 +2766,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -2731,6 +3214,8 @@ is no such file
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -2746,6 +3231,454 @@ is no such file
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.ResetWorkspace = await self._call("workspace_reset", {"workspace_id": workspace_id, "snapshot": snapshot})
+        return response
+
+    async def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, user: str | None = None) -> results.Shell:
+        """Open a shell in a workspace: a terminal that stays, with what runs in it
+
+        It keeps its directory, its variables and its running programs from one write to the next, and
+        belongs to no client: read it, write to it, attach to it from anywhere. The prompt is `pyro$ `.
+        A workspace whose shells only wait is paused like any other; the next write wakes it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            env_file: 
+            cwd: Directory to begin in: an absolute path, or one below /workspace
+            cols: Columns of the terminal, 1 to 1000
+            rows: Rows of the terminal, 1 to 1000
+            env: Environment variables of the shell, by name
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = await self._call("shell_open", {"workspace_id": workspace_id, "env_file": env_file, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "user": user})
+        return response
+
+    async def list_shells(self, workspace_id: str) -> results.Shells:
+        """List the shells of a workspace, those that have ended among them
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The shells of a workspace.
+                count: How many there are.
+                running_count: How many of them run.
+                shells: The shells, the oldest first.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shells = await self._call("shell_list", {"workspace_id": workspace_id})
+        return response
+
+    async def read_shell(self, workspace_id: str, shell_id: str, *, cursor: int = 0, max_chars: int = 65536, plain: bool = False, wait_for_idle_ms: int | None = None, wait_for: str | None = None, wait_seconds: int = 30) -> results.ShellOutput:
+        """Read what a shell has printed
+
+        A cursor is a place in the output, in characters: pass the `next_cursor` of one read to the next,
+        which goes on there. With `plain`, the text is what a person would see, without control sequences.
+        To see what came of a command, wait until the shell has printed nothing for a while, or until a
+        pattern was printed.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            cursor: Place to read from, in characters; 0 is the beginning
+            max_chars: Most characters to read, 1 to 1048576
+            plain: Show what a person would see: the lines of the terminal, without control sequences
+            wait_for_idle_ms: Wait until nothing was printed for so many milliseconds, 1 to 10000
+            wait_for: Wait until what was printed since the cursor matches this regular expression
+            wait_seconds: Seconds after which a wait ends, whatever was printed
+
+        Returns:
+            What a shell has printed.
+                cols: The columns of its terminal.
+                cursor: The place that was asked for.
+                cwd: The directory it began in.
+                dropped_chars: Present if old output was dropped: how many characters after the cursor are missing.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                matched: Present if a pattern was waited for: whether it was printed.
+                next_cursor: The place where the next read goes on.
+                output: What was printed from there on.
+                plain: Whether `output` is what a person would see.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                truncated: Whether there was more than `max_chars`.
+                wait_for_idle_ms: How long nothing was to be printed.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellOutput = await self._call("shell_read", {"workspace_id": workspace_id, "shell_id": shell_id, "cursor": cursor, "max_chars": max_chars, "plain": plain, "wait_for_idle_ms": wait_for_idle_ms, "wait_for": wait_for, "wait_seconds": wait_seconds})
+        return response
+
+    async def write_shell(self, workspace_id: str, shell_id: str, *, input: str, append_newline: bool = True) -> results.ShellWritten:
+        """Type something into a shell, and Enter
+
+        Control characters are keys: `\\u0003` in JSON is Ctrl-C, `\\u0004` is Ctrl-D, `\\u001b` is Escape.
+        Wakes the workspace if it is paused.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            input: Text to type
+            append_newline: Whether Enter is typed at the end
+
+        Returns:
+            What was typed.
+                append_newline: Whether Enter was typed at the end.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                input_length: How many characters were typed, Enter included.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellWritten = await self._call("shell_write", {"workspace_id": workspace_id, "shell_id": shell_id, "input": input, "append_newline": append_newline})
+        return response
+
+    async def signal_shell(self, workspace_id: str, shell_id: str, *, signal_name: str = "INT") -> results.ShellSignalled:
+        """Send a signal to what runs in a shell
+
+        It goes to the program in the foreground, as Ctrl-C does; KILL ends the shell with all that it has
+        started.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            signal_name: Signal to send
+
+        Returns:
+            What was signalled.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                signal: The signal.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellSignalled = await self._call("shell_signal", {"workspace_id": workspace_id, "shell_id": shell_id, "signal_name": signal_name})
+        return response
+
+    async def resize_shell(self, workspace_id: str, shell_id: str, *, cols: int, rows: int) -> results.Shell:
+        """Change the size of a shell's terminal
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            cols: Columns of the terminal, 1 to 1000
+            rows: Rows of the terminal, 1 to 1000
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = await self._call("shell_resize", {"workspace_id": workspace_id, "shell_id": shell_id, "cols": cols, "rows": rows})
+        return response
+
+    async def close_shell(self, workspace_id: str, shell_id: str) -> results.ClosedShell:
+        """End a shell with all that runs in it
+
+        What runs there gets SIGHUP, as when a window is closed, and is killed if it does not end then. The
+        output can still be read. One that has ended already is left as it is.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+
+        Returns:
+            A shell that is closed.
+                closed: Always true.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ClosedShell = await self._call("shell_close", {"workspace_id": workspace_id, "shell_id": shell_id})
+        return response
+
+    async def attach_shell(self, workspace_id: str, shell_id: str) -> results.Shell:
+        """Connect this terminal to a shell, until the shell ends or Ctrl-] is typed
+
+        Others may be attached to the same shell: all see the same.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = await self._call("shell_attach", {"workspace_id": workspace_id, "shell_id": shell_id})
+        return response
+
+    async def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
+        """Start a service in a workspace: a program that runs until it is stopped
+
+        Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
+        ready. Its output is kept, the newest 2 million characters of each stream. It outlives whoever
+        started it; while it runs, the workspace is not paused, unless it is `pausable`.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service: letters, digits, `.`, `_` and `-`
+            command: Shell command to run, for example `python3 -m http.server 8000`
+            env_file: 
+            cwd: Working directory: an absolute path, or one below /workspace
+            env: Environment variables of the service, by name; they are kept on the host's disk with it
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            ready_file: Ready when this file exists: an absolute path, or one below /workspace
+            ready_tcp: Ready when this TCP port of the guest accepts connections: `8000` or `127.0.0.1:8000`
+            ready_http: Ready when this URL in the guest is answered with a status below 400:
+`http://127.0.0.1:8000/health`
+            ready_command: Ready when this shell command exits with 0
+            ready_timeout_seconds: Seconds after which it is ended if it is not ready
+            ready_interval_ms: Milliseconds between two checks, 10 to 60000
+            restart: When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
+with 0; after 1 second, and twice as long before each further time
+            max_restarts: How often in a row it is started again at most
+            pausable: Let the workspace be paused while the service runs, when nothing else is done in it
+            autostart: Start it again whenever the workspace is started after a stop
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = await self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
+        return response
+
+    async def list_services(self, workspace_id: str) -> results.Services:
+        """List the services of a workspace, those that have ended among them
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The services of a workspace.
+                count: How many there are.
+                running_count: How many of them run.
+                services: The services, by name.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Services = await self._call("service_list", {"workspace_id": workspace_id})
+        return response
+
+    async def status_service(self, workspace_id: str, service_name: str) -> results.Service:
+        """Show a service of a workspace: its state, and why it ended if it has
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = await self._call("service_status", {"workspace_id": workspace_id, "service_name": service_name})
+        return response
+
+    async def logs_service(self, workspace_id: str, service_name: str, *, tail_lines: int = 200, all: bool = False, follow: bool = False) -> results.ServiceLogs:
+        """Show what a service has printed
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+            tail_lines: Show only so many of the last lines of each output
+            all: Show all that is kept
+            follow: Pass further output on as it comes, until the service is over
+
+        Returns:
+            What a service has printed.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stderr: Its standard error, unless that was streamed.
+                stdout: Its standard output, unless that was streamed.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                tail_lines: How many lines of each were asked for; null for all.
+                truncated: Whether there was more.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ServiceLogs = await self._call("service_logs", {"workspace_id": workspace_id, "service_name": service_name, "tail_lines": tail_lines, "all": all, "follow": follow})
+        return response
+
+    async def stop_service(self, workspace_id: str, service_name: str) -> results.Service:
+        """Stop a service of a workspace
+
+        It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
+        One that does not run is left as it is; its output can still be read.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = await self._call("service_stop", {"workspace_id": workspace_id, "service_name": service_name})
         return response
 
     async def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
