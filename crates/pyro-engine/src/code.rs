@@ -93,6 +93,7 @@ codes! {
     NoSpace "no_space" "there is not enough free space on the host"
     NoSuchCommand "no_such_command" "a workspace has no command with this number"
     NoSuchFile "no_such_file" "there is no such file in the workspace"
+    NoSuchSecret "no_such_secret" "a workspace has no secret of this name now"
     NoSuchService "no_such_service" "a workspace has no service of this name"
     NoSuchShell "no_such_shell" "a workspace has no shell with this id"
     NoSuchSnapshot "no_such_snapshot" "a workspace has no snapshot of this name"

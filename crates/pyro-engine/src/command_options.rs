@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::request::{guest_path, octets_parser};
+use crate::secrets::SecretVariables;
 
 const ENV: &str = "env";
 const ENV_FILE: &str = "env_file";
@@ -33,6 +34,9 @@ pub(crate) struct CommandOptions {
     /// `USER` or `USER:GROUP`, names or numbers.
     #[serde(default)]
     pub(crate) user: Option<String>,
+    /// The secrets that become variables, and the names of these.
+    #[serde(default)]
+    pub(crate) secret_env: BTreeMap<String, String>,
 }
 
 impl CommandOptions {
@@ -52,6 +56,15 @@ impl CommandOptions {
             env: env.0,
             cwd: cwd.map(|path| guest_path("cwd", path)).transpose()?,
             user,
+            secret_env: BTreeMap::new(),
+        })
+    }
+
+    /// Has secrets become variables.
+    pub(crate) fn with_secrets(self, variables: SecretVariables) -> Result<Self, Error> {
+        Ok(Self {
+            secret_env: variables.checked()?,
+            ..self
         })
     }
 

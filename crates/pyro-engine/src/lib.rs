@@ -38,7 +38,9 @@ mod output;
 mod parking;
 mod permissions;
 mod pull;
+mod redactor;
 mod request;
+mod secrets;
 mod signal;
 mod talk;
 pub mod tool;
@@ -61,6 +63,7 @@ pub use pyro_machine::{
     AcceleratorChoice, AllowList, Piece, Start, check_open_files, descriptor, octets,
     pass_nothing_on, raise_limits,
 };
+pub use secrets::{SecretGiven, SecretKind, SecretVariables, SecretsGiven};
 pub use talk::Talk;
 
 use operation::Entry;

@@ -66,6 +66,20 @@ impl Error {
             .remedy("stop those that are not needed: `pyro workspace service stop`")
     }
 
+    /// The workspace has no secret with this name now.
+    pub(crate) fn no_such_secret(name: &str, known: &[&str]) -> Self {
+        let known = match known {
+            [] => "it has none".to_owned(),
+            known => format!("it has {}", known.join(", ")),
+        };
+        let name = pyro_text::line(name);
+        let message = format!("the workspace has no secret {name} now; {known}");
+        Self::new(ErrorKind::InvalidInput, ErrorCode::NoSuchSecret, message).remedy(
+            "secrets are kept in memory only: give them with `pyro workspace create --secret NAME=VALUE`, \
+             and again with `pyro workspace start --secret NAME=VALUE` after a stop",
+        )
+    }
+
     /// A machine ended before it started a process.
     pub(crate) fn not_begun() -> Self {
         let message = "the machine ended before the process began";

@@ -16,6 +16,7 @@ use super::kind::InstanceKind;
 use super::log::{LogRoom, LogWriter};
 use super::power::Power;
 use super::time::now;
+use super::vault::Vault;
 use super::wire::{Reply, relay_input, write_line};
 use crate::Error;
 use crate::command::{exit_code, milliseconds};
@@ -37,6 +38,7 @@ pub(super) struct Commands {
     power: Arc<Power>,
     history: History,
     activity: Activity,
+    vault: Arc<Vault>,
     log_room: LogRoom,
     known: Mutex<CommandTable>,
     /// The error that clients of unfinished commands receive.
@@ -112,6 +114,7 @@ impl Commands {
         power: Arc<Power>,
         history: History,
         activity: Activity,
+        vault: Arc<Vault>,
     ) -> Self {
         let known = CommandTable {
             last: history.last(),
@@ -125,6 +128,7 @@ impl Commands {
             log_room: LogRoom::of(history.clone()),
             history,
             activity,
+            vault,
             known: Mutex::new(known),
             last_words: OnceLock::new(),
         }
@@ -154,6 +158,7 @@ impl Commands {
         writer: &mut OwnedWriteHalf,
         under_way: watch::Receiver<()>,
     ) -> Result<Reply, Error> {
+        let env = self.vault.env(&options)?;
         let on = self.power.on(&self.machine).await?;
         let Some(sequence) = self.known().add(token) else {
             return Ok(Reply::Done);
@@ -162,7 +167,7 @@ impl Commands {
         let directory = options.cwd.as_deref().or(default_directory);
         let entry = HistoryEntry {
             sequence,
-            command: command.clone(),
+            command: self.vault.redact(&command),
             cwd: directory.unwrap_or("/root").into(),
             execution_mode: "guest_vsock".into(),
             recorded_at: now(),
@@ -190,7 +195,7 @@ impl Commands {
             cwd_optional: options.cwd.is_none(),
             timeout: timeout_ms.map(Duration::from_millis),
             terminal,
-            env: options.env.into_iter().collect(),
+            env,
             user: options.user,
             ..Command::default()
         };
@@ -222,8 +227,10 @@ impl Commands {
             return;
         };
         let (outcome, dropped_bytes) = {
-            let mut stdout = LogWriter::new(&log.stdout, &running.grown, &self.log_room);
-            let mut stderr = LogWriter::new(&log.stderr, &running.grown, &self.log_room);
+            let writer =
+                |file| LogWriter::new(file, &running.grown, &self.log_room, self.vault.redactor());
+            let mut stdout = writer(&log.stdout);
+            let mut stderr = writer(&log.stderr);
             let (mut stdin, passing) = match input {
                 Some(input) => {
                     let (reader, writer) = tokio::io::simplex(INPUT_BUFFER_BYTES);
@@ -261,6 +268,8 @@ impl Commands {
                     duration: started.elapsed(),
                 }),
             };
+            stdout.finish();
+            stderr.finish();
             (outcome, stdout.dropped_bytes() + stderr.dropped_bytes())
         };
         let (exit, error) = match outcome {

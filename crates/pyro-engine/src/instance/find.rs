@@ -13,6 +13,7 @@ use super::services::ServiceFiles;
 use super::shells::ShellFiles;
 use super::time::now;
 use crate::request::{WORKSPACE, path_text};
+use crate::secrets::SecretKind;
 use crate::{Engine, Error};
 
 /// An instance, and its state when it was found.
@@ -96,6 +97,21 @@ impl Instance {
             return Err(Error::no_such_command(self.id(), sequence));
         }
         Ok(history.entry(sequence)?)
+    }
+
+    /// Records the names of further secrets.
+    pub(crate) fn add_secrets(&self, kinds: Vec<SecretKind>) -> Result<VmRecord, Error> {
+        let add = |record: &mut VmRecord| {
+            for kind in kinds {
+                record.secrets.retain(|known| known.name != kind.name);
+                record.secrets.push(kind);
+            }
+            record
+                .secrets
+                .sort_by(|one, other| one.name.cmp(&other.name));
+        };
+        let unreadable = |error| Error::unreadable_record(self.kind.noun(), self.id(), &error);
+        self.object.update(add).map_err(unreadable)
     }
 
     /// The files of its services.

@@ -11,6 +11,8 @@ use pyro_store::History;
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
+use crate::redactor::Redactor;
+
 /// The most that is kept of one output of one command. Further output is counted and dropped: a
 /// guest decides how much it prints, the host how much disk space that takes.
 const LIMIT_BYTES: u64 = 1024 * 1024 * 1024;
@@ -98,18 +100,33 @@ pub(super) struct LogWriter<'a> {
     file: &'a File,
     grown: &'a watch::Sender<()>,
     all: &'a LogRoom,
+    redactor: Redactor,
     room: u64,
     dropped: u64,
 }
 
 impl<'a> LogWriter<'a> {
-    pub(super) fn new(file: &'a File, grown: &'a watch::Sender<()>, all: &'a LogRoom) -> Self {
+    pub(super) fn new(
+        file: &'a File,
+        grown: &'a watch::Sender<()>,
+        all: &'a LogRoom,
+        redactor: Redactor,
+    ) -> Self {
         Self {
+            redactor,
             file,
             grown,
             all,
             room: LIMIT_BYTES,
             dropped: 0,
+        }
+    }
+
+    /// Writes what was kept back because it could have been the beginning of a secret.
+    pub(super) fn finish(&mut self) {
+        let rest = self.redactor.finish();
+        if !rest.is_empty() {
+            self.keep(&rest);
         }
     }
 
@@ -143,7 +160,10 @@ impl AsyncWrite for LogWriter<'_> {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.keep(bytes);
+        let safe = self.redactor.pass(bytes);
+        if !safe.is_empty() {
+            self.keep(&safe);
+        }
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -162,6 +182,7 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     use super::*;
+    use crate::instance::vault::Vault;
 
     fn begin(history: &History, sequence: u64) -> Log {
         let entry = HistoryEntry {
@@ -182,7 +203,8 @@ mod tests {
         let room = LogRoom::with_limit(history.clone(), 1000);
         let grown = watch::Sender::new(());
         let print = async |log: &Log, bytes: usize| {
-            let mut writer = LogWriter::new(&log.stdout, &grown, &room);
+            let mut writer =
+                LogWriter::new(&log.stdout, &grown, &room, Vault::default().redactor());
             writer.write_all(&vec![b'x'; bytes]).await.unwrap();
             writer.dropped_bytes()
         };

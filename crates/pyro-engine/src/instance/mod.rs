@@ -24,6 +24,7 @@ mod start;
 mod supervisor;
 mod text_log;
 mod time;
+mod vault;
 mod warm_up;
 mod wire;
 

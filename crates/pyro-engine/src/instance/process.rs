@@ -77,6 +77,10 @@ impl Process {
                 // Dropping the call makes the guest kill it.
                 () = killed.notified() => Ok(KILLED),
             };
+            stdout.finish();
+            if let Some(stderr) = &mut stderr {
+                stderr.finish();
+            }
             match outcome {
                 Err(error) if matches!(error, pyro_machine::Error::Refused(_)) => Some(error),
                 outcome => {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::left_out::{LeftOut, TransferWarning};
 use crate::output::is_false;
+use crate::secrets::SecretKind;
 
 /// The record of an instance.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -30,6 +31,9 @@ pub(crate) struct VmRecord {
     pub(crate) name: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) labels: BTreeMap<String, String>,
+    /// The secrets that it was made with; their values are not recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) secrets: Vec<SecretKind>,
     pub(crate) state: State,
     /// The reason of the state, if the VM did not end normally.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,6 +169,7 @@ impl VmRecord {
             allow_host_compat: false,
             name: None,
             labels: BTreeMap::new(),
+            secrets: Vec::new(),
             state: State::Created,
             reason: None,
             seed: None,

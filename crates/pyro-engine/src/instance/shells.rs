@@ -20,6 +20,7 @@ use super::power::Power;
 use super::process::{NewProcess, Process};
 use super::text_log::{TextLog, TextLogWriter};
 use super::time::now;
+use super::vault::Vault;
 use super::wire::{Reply, read_piece, write_line};
 use crate::Error;
 use crate::command::exit_code;
@@ -162,6 +163,7 @@ pub(super) struct Shells {
     power: Arc<Power>,
     activity: Activity,
     files: ShellFiles,
+    vault: Arc<Vault>,
     running: Mutex<HashMap<String, Arc<Process>>>,
     /// Held while a record is changed.
     changes: tokio::sync::Mutex<()>,
@@ -173,12 +175,14 @@ impl Shells {
         power: Arc<Power>,
         activity: Activity,
         files: ShellFiles,
+        vault: Arc<Vault>,
     ) -> Self {
         Self {
             machine,
             power,
             activity,
             files,
+            vault,
             running: Mutex::default(),
             changes: tokio::sync::Mutex::default(),
         }
@@ -191,6 +195,7 @@ impl Shells {
         working_directory: &str,
     ) -> Result<Reply, Error> {
         let id = new.shell_id.clone();
+        let mut env = self.vault.env(&new.options)?;
         if self.known().len() >= RUNNING {
             return Err(Error::too_many_shells(RUNNING));
         }
@@ -215,7 +220,6 @@ impl Shells {
             files.begin(&begun)
         })
         .await?;
-        let mut env: Vec<_> = new.options.env.into_iter().collect();
         env.insert(0, ("PS1".into(), PROMPT.into()));
         let command = Command {
             argv: vec!["/bin/sh".into(), "-c".into(), SHELL.into()],
@@ -231,7 +235,11 @@ impl Shells {
         let process = NewProcess {
             command,
             has_input: true,
-            stdout: TextLogWriter::new(self.files.output(&id), grown.clone()),
+            stdout: TextLogWriter::new(
+                self.files.output(&id),
+                self.vault.redactor(),
+                grown.clone(),
+            ),
             stderr: None,
             grown,
         };

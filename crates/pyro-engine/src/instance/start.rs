@@ -20,6 +20,7 @@ use super::wire::StartEvent;
 use crate::config::SUPERVISE_COMMAND;
 use crate::detached::{reap, run_detached};
 use crate::environment;
+use crate::secrets::{SecretKind, Secrets};
 use crate::{Config, Engine, Error, Event, Listener};
 
 /// The parameters of a new instance.
@@ -34,6 +35,7 @@ pub(crate) struct NewInstance<'a> {
     pub(crate) allow_host_compat: bool,
     pub(crate) name: Option<String>,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) secrets: Vec<SecretKind>,
 }
 
 /// The input of a supervisor process.
@@ -42,6 +44,8 @@ pub(crate) struct Description {
     pub(super) kind: InstanceKind,
     pub(super) id: String,
     pub(crate) config: Config,
+    #[serde(default)]
+    pub(super) secrets: Secrets,
 }
 
 impl Description {
@@ -78,6 +82,7 @@ pub(crate) fn create(
         allow_host_compat: new.allow_host_compat,
         name: new.name.clone(),
         labels: new.labels.clone(),
+        secrets: new.secrets.clone(),
         state: State::Created,
         reason: None,
         seed,
@@ -99,6 +104,7 @@ pub(crate) fn create(
 pub(crate) async fn start(
     engine: &Engine,
     instance: &Instance,
+    secrets: Secrets,
     listener: &Listener,
 ) -> Result<(), Error> {
     engine.check_disk_limit()?;
@@ -107,6 +113,7 @@ pub(crate) async fn start(
         kind: instance.kind,
         id: instance.id().to_owned(),
         config: engine.config.clone(),
+        secrets,
     };
     let news = spawn(engine, instance, &description)?;
     let listener = listener.clone();

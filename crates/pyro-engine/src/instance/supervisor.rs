@@ -30,6 +30,7 @@ use super::snapshots::{self, finish_reset};
 use super::socket::{SOCKET, SocketDirectory};
 use super::start::Description;
 use super::time::until;
+use super::vault::Vault;
 use super::warm_up::warm_up;
 use super::wire::{
     PIECE_BYTES, Reply, Request, StartEvent, VERSION, line, read_request, relay_pieces,
@@ -154,7 +155,7 @@ async fn begin(
     let confined = pyro_machine::confine_keeper(record.spec.network)
         .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")));
     let result = match confined {
-        Ok(()) => reset_and_launch(engine, record, kind, &object, tell).await,
+        Ok(()) => reset_and_launch(engine, record, description, &object, tell).await,
         Err(error) => Err(error),
     };
     let (supervisor, listener, ends) = match result {
@@ -182,22 +183,23 @@ async fn begin(
 async fn reset_and_launch(
     engine: &Engine,
     record: VmRecord,
-    kind: InstanceKind,
+    description: &Description,
     object: &Object,
     tell: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<(Arc<Supervisor>, UnixListener, mpsc::Receiver<End>), Error> {
     let reset = object.clone();
     let record = off_thread(move || finish_reset(&reset, &record)).await?;
-    launch(engine, &record, kind, object, tell).await
+    launch(engine, &record, description, object, tell).await
 }
 
 async fn launch(
     engine: &Engine,
     record: &VmRecord,
-    kind: InstanceKind,
+    description: &Description,
     object: &Object,
     tell: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<(Arc<Supervisor>, UnixListener, mpsc::Receiver<End>), Error> {
+    let kind = description.kind;
     let (disk, seed) = (disk(object), seed_in(object.path()));
     let missing = [(record.has_disk, &disk), (record.seed.is_some(), &seed)]
         .into_iter()
@@ -232,6 +234,8 @@ async fn launch(
             seconds: phase.duration.as_secs_f64(),
         });
     }
+    let vault = Arc::new(Vault::new(description.secrets.clone()));
+    vault.bring_to(&machine).await?;
     let history = history(object);
     history.close(INTERRUPTED)?;
     let (ends_sender, ends) = mpsc::channel(4);
@@ -244,6 +248,7 @@ async fn launch(
         Arc::clone(&power),
         history,
         activity.clone(),
+        Arc::clone(&vault),
     );
     let shell_files = ShellFiles::of(object.path());
     shell_files.close()?;
@@ -252,6 +257,7 @@ async fn launch(
         Arc::clone(&power),
         activity.clone(),
         shell_files,
+        Arc::clone(&vault),
     );
     let service_files = ServiceFiles::of(object.path());
     let autostart = service_files.close()?;
@@ -261,6 +267,7 @@ async fn launch(
         activity.clone(),
         service_files,
         kind.working_directory().unwrap_or("/root"),
+        vault,
     ));
     services.autostart(autostart);
     let supervisor = Supervisor {

@@ -15,6 +15,8 @@ use pyro_store::create_private_file;
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
+use crate::redactor::Redactor;
+
 /// How many characters a file has at least before the next one begins.
 const FILE_CHARS: u64 = 512 * 1024;
 /// How many files are kept.
@@ -159,13 +161,15 @@ pub(super) struct TextLogWriter {
     in_file: u64,
     /// The beginning of a character whose end has not come yet.
     partial: Vec<u8>,
+    redactor: Redactor,
     grown: watch::Sender<()>,
 }
 
 impl TextLogWriter {
     /// Begins an empty log. `grown` is told of all new output.
-    pub(super) fn new(log: TextLog, grown: watch::Sender<()>) -> Self {
+    pub(super) fn new(log: TextLog, redactor: Redactor, grown: watch::Sender<()>) -> Self {
         Self {
+            redactor,
             log,
             file: None,
             total: 0,
@@ -176,15 +180,27 @@ impl TextLogWriter {
     }
 
     /// Goes on with a log, which may be empty.
-    pub(super) fn append_to(log: TextLog, grown: watch::Sender<()>) -> Result<Self, crate::Error> {
+    pub(super) fn append_to(
+        log: TextLog,
+        redactor: Redactor,
+        grown: watch::Sender<()>,
+    ) -> Result<Self, crate::Error> {
         let end = log.read(u64::MAX, 0);
         let end = end
             .map_err(|error| crate::Error::unreadable_output(&error))?
             .end;
         Ok(Self {
             total: end,
-            ..Self::new(log, grown)
+            ..Self::new(log, redactor, grown)
         })
+    }
+
+    /// Writes what was kept back because it could have been the beginning of a secret.
+    pub(super) fn finish(&mut self) {
+        let rest = self.redactor.finish();
+        if !rest.is_empty() {
+            self.keep(&rest);
+        }
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -248,7 +264,10 @@ impl AsyncWrite for TextLogWriter {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.keep(bytes);
+        let safe = self.redactor.pass(bytes);
+        if !safe.is_empty() {
+            self.keep(&safe);
+        }
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -264,11 +283,16 @@ impl AsyncWrite for TextLogWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instance::vault::Vault;
 
     fn log() -> (tempfile::TempDir, TextLog, TextLogWriter) {
         let directory = tempfile::tempdir().unwrap();
         let log = TextLog::new(directory.path(), "output");
-        let writer = TextLogWriter::new(log.clone(), watch::Sender::new(()));
+        let writer = TextLogWriter::new(
+            log.clone(),
+            Vault::default().redactor(),
+            watch::Sender::new(()),
+        );
         (directory, log, writer)
     }
 

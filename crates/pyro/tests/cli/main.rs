@@ -72,6 +72,7 @@ mod races;
 mod records;
 mod run;
 mod second_user;
+mod secrets;
 mod seeds;
 mod services;
 mod shells;

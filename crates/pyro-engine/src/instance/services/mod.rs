@@ -24,6 +24,7 @@ use super::power::{KeepAwake, Power};
 use super::process::{NewProcess, Process};
 use super::text_log::TextLogWriter;
 use super::time::now;
+use super::vault::Vault;
 use super::wire::{Reply, write_line};
 use crate::Error;
 use crate::command::exit_code;
@@ -49,6 +50,7 @@ pub(super) struct Services {
     activity: Activity,
     files: ServiceFiles,
     working_directory: &'static str,
+    vault: Arc<Vault>,
     known: Mutex<HashMap<String, Arc<Service>>>,
 }
 
@@ -98,6 +100,7 @@ impl Services {
         activity: Activity,
         files: ServiceFiles,
         working_directory: &'static str,
+        vault: Arc<Vault>,
     ) -> Self {
         Self {
             machine,
@@ -105,6 +108,7 @@ impl Services {
             activity,
             files,
             working_directory,
+            vault,
             known: Mutex::default(),
         }
     }
@@ -202,11 +206,12 @@ impl Services {
     async fn spawn(self: &Arc<Self>, service: &Arc<Service>) -> Result<(), Error> {
         let definition = service.status().record.definition.clone();
         let options = definition.options;
+        let env = self.vault.env(&options)?;
         let command = Command {
             argv: vec!["/bin/sh".into(), "-c".into(), definition.command],
             cwd_optional: options.cwd.is_none(),
             cwd: Some(options.cwd.unwrap_or_else(|| self.working_directory.into())),
-            env: options.env.into_iter().collect(),
+            env,
             user: options.user,
             pause: if definition.pausable {
                 PauseRule::Always
@@ -216,7 +221,7 @@ impl Services {
             ..Command::default()
         };
         let grown = service.grown.clone();
-        let log = |log| TextLogWriter::append_to(log, grown.clone());
+        let log = |log| TextLogWriter::append_to(log, self.vault.redactor(), grown.clone());
         let process = NewProcess {
             command,
             has_input: false,
@@ -246,7 +251,7 @@ impl Services {
         let limit = Duration::from_secs(definition.ready_timeout_seconds);
         let interval = Duration::from_millis(definition.ready_interval_ms);
         let ready = async {
-            while !readiness::is_ready(&self.machine, &definition).await {
+            while !readiness::is_ready(&self.machine, &self.vault, &definition).await {
                 tokio::time::sleep(interval).await;
             }
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pyro_machine::{Answer, Call, Command, FilePath, RefusalReason, Streams, SupervisedMachine};
 
 use super::record::{Readiness, ServiceDefinition};
+use crate::instance::vault::Vault;
 use crate::output::Capture;
 
 /// How much of an answer to an HTTP request is looked at.
@@ -13,11 +14,15 @@ const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 const CHECK_LIMIT: Duration = Duration::from_secs(5);
 
 /// Checks once whether a service is ready.
-pub(super) async fn is_ready(machine: &SupervisedMachine, definition: &ServiceDefinition) -> bool {
+pub(super) async fn is_ready(
+    machine: &SupervisedMachine,
+    vault: &Vault,
+    definition: &ServiceDefinition,
+) -> bool {
     let Some(readiness) = &definition.readiness else {
         return true;
     };
-    let check = check(machine, definition, readiness);
+    let check = check(machine, vault, definition, readiness);
     tokio::time::timeout(CHECK_LIMIT, check)
         .await
         .unwrap_or(false)
@@ -25,6 +30,7 @@ pub(super) async fn is_ready(machine: &SupervisedMachine, definition: &ServiceDe
 
 async fn check(
     machine: &SupervisedMachine,
+    vault: &Vault,
     definition: &ServiceDefinition,
     readiness: &Readiness,
 ) -> bool {
@@ -65,7 +71,7 @@ async fn check(
         Readiness::Command { command } => {
             let command = Command {
                 argv: vec!["/bin/sh".into(), "-c".into(), command.clone()],
-                env: definition.options.env.clone().into_iter().collect(),
+                env: vault.env(&definition.options).unwrap_or_default(),
                 cwd: definition.options.cwd.clone(),
                 cwd_optional: true,
                 user: definition.options.user.clone(),

@@ -74,6 +74,7 @@ impl Operation for Create {
             allow_host_compat: self.allow_host_compat,
             name: None,
             labels: BTreeMap::new(),
+            secrets: Vec::new(),
         };
         let object = engine.objects(InstanceKind::Vm).create()?;
         Ok(Vm::from(&instance::create(object, &new, None)?))

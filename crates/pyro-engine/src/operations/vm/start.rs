@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Vm, status};
 use crate::instance::{self, InstanceKind, State};
 use crate::operation::{Effect, Operation};
+use crate::secrets::Secrets;
 use crate::{Context, Engine, Error};
 
 /// Start a VM
@@ -29,7 +30,7 @@ impl Operation for Start {
         if matches!(found.state, State::Started | State::Starting) {
             return Err(Error::cannot_start("vm", &self.vm_id, found.state.name()));
         }
-        instance::start(engine, &found, &context.listener).await?;
+        instance::start(engine, &found, Secrets::default(), &context.listener).await?;
         Ok(Vm::from(&engine.instance(InstanceKind::Vm, &self.vm_id)?))
     }
 }

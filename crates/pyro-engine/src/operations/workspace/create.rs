@@ -13,7 +13,7 @@ use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, VCPU_COUNT, octets_parser, one_gibibyte,
     one_vcpu, ten_minutes, within, workspace_ttl,
 };
-use crate::{Context, Engine, Error, transfer};
+use crate::{Context, Engine, Error, SecretsGiven, transfer};
 
 /// Make a workspace and start it: a microVM to run many commands in
 ///
@@ -27,6 +27,7 @@ use crate::{Context, Engine, Error, transfer};
     pyro workspace create debian:12 --seed-path . --git-ignored exclude --exclude '*.log'\n  \
     pyro workspace create debian:12 --from-snapshot 0123456789ab:built\n  \
     pyro workspace create debian:12 --name 'fix the parser' --label issue=123 --id-only\n  \
+    pyro workspace create debian:12 --secret-file API_KEY=key.txt\n  \
     pyro workspace create debian:12-build --seed-path src.tar.gz --ttl-seconds 0 --json")]
 pub struct Create {
     /// Environment to boot, for example `debian:12`
@@ -72,6 +73,10 @@ pub struct Create {
     #[serde(default, with = "labels")]
     #[schemars(with = "labels::Schema")]
     pub labels: Option<Vec<(String, String)>>,
+    /// Secrets of the workspace: files of root's in /run/pyro-secrets, in the guest's memory only
+    #[command(flatten)]
+    #[serde(default)]
+    pub secrets: SecretsGiven,
     /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
     /// the last that matches decides
     #[arg(long, value_name = "PATTERN")]
@@ -146,6 +151,7 @@ impl Operation for Create {
             labels::check_name(name)?;
         }
         let labels = labels::checked(self.labels.clone())?;
+        let (secrets, kinds) = self.secrets.read(context)?;
         engine.environments.status(&self.environment)?;
         // Before the seed takes more space.
         engine.check_disk_limit()?;
@@ -184,6 +190,7 @@ impl Operation for Create {
             allow_host_compat: self.allow_host_compat,
             name: self.name,
             labels,
+            secrets: kinds,
         };
         let object = engine.objects(InstanceKind::Workspace).create()?;
         let seed = match (source, copied) {
@@ -204,7 +211,7 @@ impl Operation for Create {
         let made = instance::create(object, &new, seed)?;
         // The caller learns the id only when the workspace runs, so a failed one must not remain.
         let unfinished = DeleteOnDrop::new(engine, made.object.clone());
-        instance::start(engine, &made, listener).await?;
+        instance::start(engine, &made, secrets, listener).await?;
         unfinished.disarm();
         Ok(Workspace::from(
             &engine.instance(InstanceKind::Workspace, made.id())?,

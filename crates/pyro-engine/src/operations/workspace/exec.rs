@@ -11,7 +11,7 @@ use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::CommandOutput;
 use crate::output::is_false;
 use crate::request::{ShellCommand, half_a_minute, octets_parser};
-use crate::{Context, Engine, Error, Variables};
+use crate::{Context, Engine, Error, SecretVariables, Variables};
 
 /// Run a command in a workspace, in /workspace
 ///
@@ -51,6 +51,11 @@ pub struct Exec {
     #[arg(long, value_name = "USER")]
     #[serde(default)]
     pub user: Option<String>,
+    /// Secrets of the workspace that become environment variables: names of secrets with names of
+    /// variables
+    #[command(flatten)]
+    #[serde(default)]
+    pub secret_env: SecretVariables,
     /// Text that the command reads from its standard input
     #[arg(skip)]
     #[serde(default)]
@@ -124,7 +129,8 @@ impl Operation for Exec {
         let command = NewCommand {
             timeout: time_limit(self.timeout_seconds, unbounded)?,
             line: self.command.line()?,
-            options: CommandOptions::checked(self.env, self.cwd.as_deref(), self.user)?,
+            options: CommandOptions::checked(self.env, self.cwd.as_deref(), self.user)?
+                .with_secrets(self.secret_env)?,
         };
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_exec")?;

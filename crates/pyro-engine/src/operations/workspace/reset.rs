@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Workspace;
 use super::snapshot::{baseline, check_any_name, named};
+use super::start::again;
 use crate::instance::{self, BASELINE, InstanceKind};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::request::WORKSPACE;
-use crate::{Context, Engine, Error};
+use crate::{Context, Engine, Error, SecretsGiven};
 
 /// Throw away what was done in a workspace, back to how it began or to a snapshot
 ///
@@ -26,6 +27,11 @@ pub struct Reset {
     #[arg(long, default_value_t = baseline_name(), value_name = "NAME")]
     #[serde(default = "baseline_name")]
     pub snapshot: String,
+    /// Secrets of the workspace: they are not kept on the host's disk, so a reset loses those that it
+    /// has
+    #[command(flatten)]
+    #[serde(default)]
+    pub secrets: SecretsGiven,
 }
 
 fn baseline_name() -> String {
@@ -77,7 +83,8 @@ impl Operation for Reset {
         engine.check_room(snapshot.disk_bytes)?;
         found.begin_reset(name).await?;
         let found = engine.instance(InstanceKind::Workspace, id)?;
-        instance::start(engine, &found, &context.listener).await?;
+        let secrets = again(&found, &self.secrets, context)?;
+        instance::start(engine, &found, secrets, &context.listener).await?;
         Ok(ResetWorkspace {
             workspace: Workspace::from(&engine.instance(InstanceKind::Workspace, id)?),
             workspace_reset: Restored {

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Workspace;
-use crate::instance::{self, InstanceKind, State};
+use crate::instance::{self, Instance, InstanceKind, State};
 use crate::operation::{Effect, Operation};
-use crate::{Context, Engine, Error};
+use crate::secrets::Secrets;
+use crate::{Context, Engine, Error, Event, SecretsGiven};
 
 /// Start a stopped workspace again, with its files
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
@@ -15,6 +16,32 @@ use crate::{Context, Engine, Error};
 pub struct Start {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
+    /// Secrets of the workspace: they are not kept on the host's disk, so a stop has lost those that it
+    /// had
+    #[command(flatten)]
+    #[serde(default)]
+    pub secrets: SecretsGiven,
+}
+
+/// Returns the secrets for another start, records their names, and warns of those that are missing.
+pub(super) fn again(
+    found: &Instance,
+    given: &SecretsGiven,
+    context: &Context,
+) -> Result<Secrets, Error> {
+    let (secrets, kinds) = given.read(context)?;
+    let record = found.add_secrets(kinds)?;
+    let names = record.secrets.iter().map(|kind| kind.name.as_str());
+    let missing: Vec<_> = names
+        .filter(|name| !secrets.0.contains_key(*name))
+        .collect();
+    if !missing.is_empty() {
+        context.listener.tell(Event::Warning(format!(
+            "the workspace has lost the secrets {}: their values are kept in memory only, while it runs",
+            missing.join(", ")
+        )));
+    }
+    Ok(secrets)
 }
 
 impl Operation for Start {
@@ -38,7 +65,8 @@ impl Operation for Start {
                 return Err(Error::expired("workspace", id, ttl_seconds));
             }
             State::Created | State::Stopped | State::Failed => {
-                instance::start(engine, &found, &context.listener).await?;
+                let secrets = again(&found, &self.secrets, context)?;
+                instance::start(engine, &found, secrets, &context.listener).await?;
             }
         }
         Ok(Workspace::from(

@@ -11,7 +11,7 @@ use crate::left_out::{LeftOut, TransferWarning};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::operations::Machine;
 use crate::request::WORKSPACE;
-use crate::{Context, Engine, Error};
+use crate::{Context, Engine, Error, SecretKind};
 
 /// Show what a workspace is doing
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
@@ -44,6 +44,9 @@ pub struct Workspace {
     pub command_count: usize,
     /// The last one that has ended.
     pub last_command: Option<LastCommand>,
+    /// Its secrets, without their values.
+    #[serde(default)]
+    pub secrets: Vec<SecretKind>,
     /// How many services it has.
     #[serde(default)]
     pub service_count: usize,
@@ -107,6 +110,7 @@ impl From<&Instance> for Workspace {
             workspace_path: WORKSPACE.into(),
             workspace_seed: seed(instance),
             command_count: instance.history().sequences().len(),
+            secrets: instance.record.secrets.clone(),
             service_count,
             running_service_count,
             last_command: last_command(instance),

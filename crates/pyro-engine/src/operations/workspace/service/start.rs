@@ -10,7 +10,7 @@ use crate::operation::{Effect, Operation};
 use crate::request::{
     ShellCommand, WORKSPACE, guest_path, half_a_minute, octets_parser, positive_seconds, within,
 };
-use crate::{Context, Engine, Error, Variables};
+use crate::{Context, Engine, Error, SecretVariables, Variables};
 
 const INTERVAL_MS: std::ops::RangeInclusive<i64> = 10..=60_000;
 const RESTARTS: std::ops::RangeInclusive<i64> = 0..=1_000_000;
@@ -45,6 +45,11 @@ pub struct Start {
     #[command(flatten)]
     #[serde(default)]
     pub env: Variables,
+    /// Secrets of the workspace that become environment variables: names of secrets with names of
+    /// variables
+    #[command(flatten)]
+    #[serde(default)]
+    pub secret_env: SecretVariables,
     /// Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
     #[arg(long, value_name = "USER")]
     #[serde(default)]
@@ -122,7 +127,8 @@ impl Start {
         let timeout = positive_seconds("ready_timeout_seconds", self.ready_timeout_seconds)?;
         Ok(ServiceDefinition {
             command: self.command.line()?,
-            options: CommandOptions::checked(self.env, cwd, self.user)?,
+            options: CommandOptions::checked(self.env, cwd, self.user)?
+                .with_secrets(self.secret_env)?,
             readiness,
             ready_timeout_seconds: timeout.as_secs(),
             ready_interval_ms: within("ready_interval_ms", self.ready_interval_ms, &INTERVAL_MS)?,

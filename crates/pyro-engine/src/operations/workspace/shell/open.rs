@@ -10,7 +10,7 @@ use crate::command_options::CommandOptions;
 use crate::instance::{self, InstanceKind, NewShell};
 use crate::operation::{Effect, Operation};
 use crate::request::{WORKSPACE, octets_parser};
-use crate::{Context, Engine, Error, Variables};
+use crate::{Context, Engine, Error, SecretVariables, Variables};
 
 /// As long as the ids of workspaces: 12 characters.
 const ID_BYTES: usize = 6;
@@ -48,6 +48,11 @@ pub struct Open {
     #[command(flatten)]
     #[serde(default)]
     pub env: Variables,
+    /// Secrets of the workspace that become environment variables: names of secrets with names of
+    /// variables
+    #[command(flatten)]
+    #[serde(default)]
+    pub secret_env: SecretVariables,
     /// Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
     #[arg(long, value_name = "USER")]
     #[serde(default)]
@@ -80,7 +85,8 @@ impl Operation for Open {
         };
         // The default directory is made anew if a command has removed it.
         let cwd = Some(self.cwd.as_str()).filter(|path| *path != WORKSPACE);
-        let options = CommandOptions::checked(self.env, cwd, self.user)?;
+        let options =
+            CommandOptions::checked(self.env, cwd, self.user)?.with_secrets(self.secret_env)?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("shell_open")?;
         let shell_id = random_hex(ID_BYTES);
