@@ -149,13 +149,28 @@ mod tests {
         assert_eq!(found("www-data:adm"), www(4, vec![]));
         assert_eq!(found("33:12345"), www(12345, vec![]));
         // A name that looks like a number.
-        assert_eq!(found("77"), Some((500, 501, vec![], "77".into(), "/home/n".into())));
-        assert_eq!(found("1000"), Some((1000, 0, vec![], "1000".into(), "/".into())));
+        assert_eq!(
+            found("77"),
+            Some((500, 501, vec![], "77".into(), "/home/n".into()))
+        );
+        assert_eq!(
+            found("1000"),
+            Some((1000, 0, vec![], "1000".into(), "/".into()))
+        );
     }
 
     #[test]
     fn unknown_names_are_refused() {
-        for wanted in ["nobody-here", "", "root:none", "root:", ":", "-1", "4294967295", "broken"] {
+        for wanted in [
+            "nobody-here",
+            "",
+            "root:none",
+            "root:",
+            ":",
+            "-1",
+            "4294967295",
+            "broken",
+        ] {
             assert_eq!(found(wanted), None, "{wanted:?}");
         }
     }

@@ -150,7 +150,10 @@ pub(crate) fn environment<'a>(
     let terminal = exec.terminal.map_or("dumb", |_| "xterm-256color");
     let mut env = vec![
         ("PATH", DEFAULT_PATH),
-        ("HOME", account.map_or(DEFAULT_HOME, |account| &account.home)),
+        (
+            "HOME",
+            account.map_or(DEFAULT_HOME, |account| &account.home),
+        ),
         ("USER", name),
         ("LOGNAME", name),
         ("SHELL", if shell.is_empty() { login_shell } else { shell }),
@@ -321,7 +324,9 @@ mod tests {
     #[test]
     fn the_last_value_of_a_variable_counts() {
         let exec = Exec {
-            env: ["/a", "/b"].map(|value| ("PATH".to_owned(), value.to_owned())).into(),
+            env: ["/a", "/b"]
+                .map(|value| ("PATH".to_owned(), value.to_owned()))
+                .into(),
             ..Exec::default()
         };
         let env = environment(&exec, None, "/bin/sh");

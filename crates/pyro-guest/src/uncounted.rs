@@ -47,6 +47,8 @@ impl Uncounted {
 fn sleeps(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name of the program is in parentheses, and may contain others.
-    let state = stat.rsplit_once(") ").map(|(_, rest)| rest.starts_with('S'));
+    let state = stat
+        .rsplit_once(") ")
+        .map(|(_, rest)| rest.starts_with('S'));
     state.unwrap_or(false)
 }

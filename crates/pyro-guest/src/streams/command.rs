@@ -46,9 +46,14 @@ impl Command {
             let output = Output::of_terminal(FrameKind::Stdout, spawned.stdout);
             (vec![output], InputEnd::Type)
         } else {
-            let stderr = spawned.stderr.map(|pipe| Output::new(FrameKind::Stderr, pipe));
+            let stderr = spawned
+                .stderr
+                .map(|pipe| Output::new(FrameKind::Stderr, pipe));
             let stdout = Output::new(FrameKind::Stdout, spawned.stdout);
-            ([Some(stdout), stderr].into_iter().flatten().collect(), InputEnd::Close)
+            (
+                [Some(stdout), stderr].into_iter().flatten().collect(),
+                InputEnd::Close,
+            )
         };
         Self {
             group,

@@ -34,7 +34,8 @@ fn input(host: &mut Host, stream: u32, bytes: &[u8]) {
 #[test]
 fn a_terminal_is_all_three_streams_and_has_a_size() {
     let mut host = Host::adopted();
-    let script = "test -t 0 && test -t 1 && test -t 2 && stty size && echo to-stderr >&2; echo $TERM";
+    let script =
+        "test -t 0 && test -t 1 && test -t 2 && stty size && echo to-stderr >&2; echo $TERM";
     let ran = host.run(in_terminal(script));
     assert_eq!(ran.text(), "31 97\r\nto-stderr\r\nxterm-256color\r\n");
     assert!(ran.stderr.is_empty());
@@ -68,7 +69,11 @@ fn control_c_ends_the_command_in_the_foreground_only() {
         ..argv(["bash", "--norc", "-i"])
     });
     host.started(stream);
-    input(&mut host, stream, b"PS1='$'; echo rea''dy; sleep 1000; echo status=$?\n");
+    input(
+        &mut host,
+        stream,
+        b"PS1='$'; echo rea''dy; sleep 1000; echo status=$?\n",
+    );
     read_until(&mut host, stream, "ready\r\n");
     std::thread::sleep(std::time::Duration::from_millis(300));
     input(&mut host, stream, b"\x03");
