@@ -213,7 +213,10 @@ pub enum PauseRule {
 
 impl PauseRule {
     /// Whether it is [`Never`](Self::Never).
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks for a reference"
+    )]
     fn is_default(&self) -> bool {
         *self == Self::Never
     }

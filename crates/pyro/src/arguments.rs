@@ -47,6 +47,10 @@ const GROUPS: &[(&[&str], &str)] = &[
         &["workspace", "snapshot"],
         "Save what was written in a workspace, to come back to it",
     ),
+    (
+        &["workspace", "port"],
+        "Publish ports of a workspace on this host",
+    ),
     (&["vm"], "Manage microVMs that outlive a command"),
 ];
 

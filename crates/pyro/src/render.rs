@@ -23,6 +23,7 @@ mod diff;
 mod files;
 mod instances;
 mod parts;
+mod ports;
 mod pull;
 mod snapshots;
 mod tour;
@@ -79,6 +80,7 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
                 instances::renderer,
                 files::renderer,
                 snapshots::renderer,
+                ports::renderer,
                 diff::renderer,
                 pull::renderer,
             ];

@@ -20,6 +20,7 @@ use super::commands::{CommandRequest, Commands};
 use super::diagnostics;
 use super::files::{discard, disk, history, seed_in};
 use super::kind::InstanceKind;
+use super::ports::{self, Ports};
 use super::power::Power;
 use super::record::{Content, INTERRUPTED, State, VmRecord};
 use super::snapshots::{self, finish_reset};
@@ -49,6 +50,7 @@ struct Supervisor {
     power: Arc<Power>,
     activity: Activity,
     commands: Arc<Commands>,
+    ports: Ports,
     ends: mpsc::Sender<End>,
     /// The end of the lifetime, in seconds since the Unix epoch.
     expires_at: Option<f64>,
@@ -136,6 +138,11 @@ async fn begin(
     };
     diagnostics::begin(object.path());
     let unreadable = |error| Error::unreadable_record(kind.noun(), &description.id, &error);
+    // Before the confinement, which forbids it, and before anything has changed.
+    let record = object.record().map_err(unreadable)?;
+    let listeners = ports::open_all(&description.id, &record, |text| {
+        tell(&StartEvent::Notice(text));
+    })?;
     let record: VmRecord = object
         .update(|record: &mut VmRecord| {
             record.state = State::Starting;
@@ -167,8 +174,12 @@ async fn begin(
         .update(|record: &mut VmRecord| {
             record.state = State::Started;
             record.has_disk = true;
+            record.ports = listeners.iter().map(|(_, port)| *port).collect();
         })
         .map_err(unreadable)?;
+    for listener in listeners {
+        supervisor.ports.serve(listener)?;
+    }
     Ok((object, supervisor, listener, ends, owner))
 }
 
@@ -238,6 +249,12 @@ async fn launch(
         history,
         activity.clone(),
     );
+    let ports = Ports::new(
+        object.clone(),
+        Arc::clone(&machine),
+        Arc::clone(&power),
+        activity.clone(),
+    );
     let supervisor = Supervisor {
         kind,
         object: object.clone(),
@@ -245,6 +262,7 @@ async fn launch(
         power,
         activity,
         commands: Arc::new(commands),
+        ports,
         ends: ends_sender,
         expires_at: record.expires_at,
         under_way: watch::Sender::new(()),
@@ -302,6 +320,7 @@ async fn serve(
 /// Ends the VM as `end` requires, and records the end.
 async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
+    supervisor.ports.close();
     // Clients of unfinished commands receive this error, and not one that follows from it.
     match &end {
         End::Stop { .. } | End::Terminated => {
@@ -405,6 +424,8 @@ impl Supervisor {
             }
             Request::Call { call } => self.relay(&call, reader, &mut writer).await,
             Request::Snapshot { name, content } => self.snapshot(name, content).await,
+            Request::Publish { port } => self.ports.publish(port, &reader, &mut writer).await,
+            Request::TakeBack { host_port } => self.ports.take_back(host_port).await,
             Request::Stop { discard } => {
                 // The connection closes when this process exits: that is the answer.
                 drop(under_way);

@@ -128,7 +128,9 @@ async fn next_answer(link: &Link, answers: &mut Answers) -> Result<GuestMessage,
     match event {
         Some(Event::Message(GuestMessage::Failed { message })) => Err(Failure::Setup(message)),
         Some(Event::Message(message)) => Ok(message),
-        Some(Event::Output { .. } | Event::OutputEnd { .. }) => Err(Failure::Protocol("data on the connection".into())),
+        Some(Event::Output { .. } | Event::OutputEnd { .. }) => {
+            Err(Failure::Protocol("data on the connection".into()))
+        }
         None => Err(link.failure()),
     }
 }

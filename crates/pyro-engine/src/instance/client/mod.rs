@@ -2,6 +2,7 @@
 
 mod call;
 mod exec;
+mod ports;
 
 use std::io::Write;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -13,6 +14,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 pub(crate) use call::{Push, call};
 pub(crate) use exec::{Outputs, exec, follow};
+pub(crate) use ports::{publish, take_back};
 
 use super::diagnostics;
 use super::find::Instance;

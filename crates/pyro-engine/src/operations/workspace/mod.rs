@@ -12,6 +12,7 @@ mod labels;
 mod list;
 mod logs;
 mod patch_apply;
+pub mod port;
 mod reset;
 mod selection;
 pub mod snapshot;
