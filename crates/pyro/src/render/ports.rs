@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use pyro_engine::operations::workspace::port::{Added, Ports, PublishedPort, Removed};
+use pyro_engine::operations::workspace::port::{
+    AddedPort, PublishedPort, PublishedPorts, RemovedPort,
+};
 
 use super::parts::{Rendered, View, text};
 
@@ -10,11 +12,11 @@ use super::parts::{Rendered, View, text};
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
         "workspace_port_add" => |view| {
-            let added: Added = view.typed();
+            let added: AddedPort = view.typed();
             text(format!("Published port: {}\n", port(&added.published_port)))
         },
         "workspace_port_list" => |view| {
-            let list: Ports = view.typed();
+            let list: PublishedPorts = view.typed();
             if list.published_ports.is_empty() {
                 return text("No published ports found.\n".into());
             }
@@ -22,7 +24,7 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
             text(lines.map(|line| line + "\n").collect())
         },
         "workspace_port_remove" => |view| {
-            let removed: Removed = view.typed();
+            let removed: RemovedPort = view.typed();
             text(format!("Removed port: {}\n", removed.host_port))
         },
         _ => return None,

@@ -31,7 +31,7 @@ pub struct Add {
 
 /// A port that was published.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Added {
+pub struct AddedPort {
     /// The workspace.
     pub workspace_id: String,
     /// Where it is published.
@@ -42,14 +42,14 @@ impl Operation for Add {
     const NAME: &'static str = "workspace_port_add";
     const COMMAND: &'static [&'static str] = &["workspace", "port", "add"];
     const EFFECT: Effect = Effect::Mutating;
-    type Output = Added;
+    type Output = AddedPort;
 
-    async fn run(self, engine: &Engine, context: &mut Context) -> Result<Added, Error> {
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<AddedPort, Error> {
         context.permissions.check_ports(&[self.port])?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_port_add")?;
         let port = instance::publish(&found, self.port).await?;
-        Ok(Added {
+        Ok(AddedPort {
             workspace_id: self.workspace_id,
             published_port: (&port).into(),
         })

@@ -21,7 +21,7 @@ pub struct List {
 
 /// The ports of a workspace that are published.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Ports {
+pub struct PublishedPorts {
     /// The workspace.
     pub workspace_id: String,
     /// How many there are.
@@ -34,12 +34,12 @@ impl Operation for List {
     const NAME: &'static str = "workspace_port_list";
     const COMMAND: &'static [&'static str] = &["workspace", "port", "list"];
     const EFFECT: Effect = Effect::ReadOnly;
-    type Output = Ports;
+    type Output = PublishedPorts;
 
-    async fn run(self, engine: &Engine, _context: &mut Context) -> Result<Ports, Error> {
+    async fn run(self, engine: &Engine, _context: &mut Context) -> Result<PublishedPorts, Error> {
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         let published_ports = published(&found);
-        Ok(Ports {
+        Ok(PublishedPorts {
             workspace_id: self.workspace_id,
             count: published_ports.len(),
             published_ports,

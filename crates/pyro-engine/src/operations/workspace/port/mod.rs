@@ -7,9 +7,9 @@ mod remove;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use add::{Add, Added};
-pub use list::{List, Ports};
-pub use remove::{Remove, Removed};
+pub use add::{Add, AddedPort};
+pub use list::{List, PublishedPorts};
+pub use remove::{Remove, RemovedPort};
 
 use crate::instance::{Instance, Published};
 

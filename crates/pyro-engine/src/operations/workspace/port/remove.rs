@@ -25,7 +25,7 @@ pub struct Remove {
 
 /// A port that is published no more.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub struct Removed {
+pub struct RemovedPort {
     /// The workspace.
     pub workspace_id: String,
     /// The port of the host.
@@ -38,13 +38,13 @@ impl Operation for Remove {
     const NAME: &'static str = "workspace_port_remove";
     const COMMAND: &'static [&'static str] = &["workspace", "port", "remove"];
     const EFFECT: Effect = Effect::Mutating;
-    type Output = Removed;
+    type Output = RemovedPort;
 
-    async fn run(self, engine: &Engine, _context: &mut Context) -> Result<Removed, Error> {
+    async fn run(self, engine: &Engine, _context: &mut Context) -> Result<RemovedPort, Error> {
         let host_port = within("host_port", self.host_port, &(1..=65535))?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         instance::take_back(&found, host_port).await?;
-        Ok(Removed {
+        Ok(RemovedPort {
             workspace_id: self.workspace_id,
             host_port,
             removed: true,
