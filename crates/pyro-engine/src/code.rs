@@ -102,6 +102,7 @@ codes! {
     NotShutDown "not_shut_down" "the guest did not power off in time"
     NotStarted "not_started" "the instance is not started"
     NotUnpacked "not_unpacked" "the guest did not unpack an archive"
+    NothingListens "nothing_listens" "nothing in the guest listens on a port"
     NothingToChange "nothing_to_change" "an update would change nothing"
     NothingToUndo "nothing_to_undo" "there is no pull that can be taken back"
     OtherVersion "other_version" "the supervisor of an instance is of another version of pyro"

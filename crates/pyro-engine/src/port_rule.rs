@@ -49,8 +49,7 @@ impl FromStr for PortRule {
     fn from_str(text: &str) -> Result<Self, String> {
         let (host, ports) = address(text.trim())?;
         let mut ports = ports.split(':');
-        let parts = (ports.next(), ports.next(), ports.next());
-        let (host_port, guest_port) = match parts {
+        let (host_port, guest_port) = match (ports.next(), ports.next(), ports.next()) {
             (Some(guest), None, None) => (None, guest),
             // `ADDRESS::GUEST_PORT` is how other programs have it.
             (Some(""), Some(guest), None) if host.is_some() => (None, guest),
@@ -184,12 +183,7 @@ impl JsonSchema for PortRule {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "anyOf": [
-                {"type": "string"},
-                {"type": "integer", "minimum": 1, "maximum": u16::MAX},
-            ]
-        })
+        json_schema!({"type": ["string", "integer"], "minimum": 1, "maximum": u16::MAX})
     }
 }
 

@@ -223,7 +223,7 @@ fn beyond_the_bound_connections_wait_or_skip() {
     let workspace = Instance::known(&context, Kind::Workspace, id);
     let port = host_port(&made, 0);
     let clients: Vec<TcpStream> = (0..60).map(|_| connect(port)).collect();
-    let mut served: Vec<TcpStream> = (0..44).map(|_| server.accept().unwrap().0).collect();
+    let mut accepted: Vec<TcpStream> = (0..44).map(|_| server.accept().unwrap().0).collect();
     // No more come, although others of this workspace are answered.
     workspace.ask("true");
     server.set_nonblocking(true).unwrap();
@@ -233,8 +233,8 @@ fn beyond_the_bound_connections_wait_or_skip() {
     // For each that ends, another one comes, until all were there.
     drop(clients.into_iter().collect::<Vec<_>>());
     for _ in 44..60 {
-        drop(served.remove(0));
-        served.push(server.accept().unwrap().0);
+        drop(accepted.remove(0));
+        accepted.push(server.accept().unwrap().0);
     }
 }
 
@@ -251,8 +251,8 @@ fn the_end_of_a_workspace_is_no_proper_end_of_its_connections_or_skip() {
     for end in ["port remove", "stop", "supervisor", "vmm", "delete"] {
         let (mut client, mut server) = forwarded.pair();
         server.write_all(b"part").unwrap();
-        let mut part = [0; 4];
-        client.read_exact(&mut part).unwrap();
+        let mut four = [0; 4];
+        client.read_exact(&mut four).unwrap();
         assert!(!is_free());
         match end {
             "port remove" => {
@@ -264,7 +264,7 @@ fn the_end_of_a_workspace_is_no_proper_end_of_its_connections_or_skip() {
             "vmm" => crate::instances::kill(workspace.vmm().unwrap()),
             verb => drop(workspace.call(&[verb]).run().expect(0)),
         }
-        assert!(is_reset(client.read(&mut part)), "{end}");
+        assert!(is_reset(client.read(&mut four)), "{end}");
         wait_until("the port is free", is_free);
         let guest_port = forwarded.server.local_addr().unwrap().port();
         match end {

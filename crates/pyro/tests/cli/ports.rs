@@ -41,7 +41,7 @@ while (my $client = $listener->accept) {
 /// Bytes that are all over the place.
 pub(crate) fn pattern(length: usize) -> Vec<u8> {
     (0..length)
-        .map(|at| (at.wrapping_mul(31) >> 3) as u8)
+        .map(|at| (at.wrapping_mul(31) >> 3).to_le_bytes()[0])
         .collect()
 }
 
@@ -354,7 +354,7 @@ fn policies_are_shown_and_ports_go_with_each() {
     match crate::network::missing() {
         None => policies.extend([("egress", true), ("egress+published-ports", true)]),
         Some(why) => {
-            eprintln!("SKIPPED policies_are_shown_and_ports_go_with_each (networks): {why}")
+            eprintln!("SKIPPED policies_are_shown_and_ports_go_with_each (networks): {why}");
         }
     }
     for (policy, network) in policies {
