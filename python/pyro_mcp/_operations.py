@@ -23,6 +23,8 @@ METHODS = {
     "workspace_list": "list_workspaces",
     "workspace_update": "update_workspace",
     "workspace_exec": "exec_workspace",
+    "workspace_wait": "wait_workspace",
+    "workspace_kill": "kill_workspace",
     "workspace_sync_push": "push_workspace_sync",
     "workspace_sync_pull": "pull_workspace_sync",
     "workspace_status": "status_workspace",
@@ -45,6 +47,19 @@ METHODS = {
     "workspace_port_add": "add_workspace_port",
     "workspace_port_list": "list_workspace_ports",
     "workspace_port_remove": "remove_workspace_port",
+    "shell_open": "open_shell",
+    "shell_list": "list_shells",
+    "shell_read": "read_shell",
+    "shell_write": "write_shell",
+    "shell_signal": "signal_shell",
+    "shell_resize": "resize_shell",
+    "shell_close": "close_shell",
+    "shell_attach": "attach_shell",
+    "service_start": "start_service",
+    "service_list": "list_services",
+    "service_status": "status_service",
+    "service_logs": "logs_service",
+    "service_stop": "stop_service",
     "workspace_delete": "delete_workspace",
     "env_pull": "pull_environment",
     "env_inspect": "inspect_environment",
@@ -62,7 +77,7 @@ class Operations:
     def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
+    def run_in_vm(self, *, environment: str, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -74,10 +89,16 @@ class Operations:
         Args:
             environment: Environment to boot, for example `debian:12`
             command: Shell command to run, for example `git --version`
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path; /root is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
-            timeout_seconds: Seconds after which the command is ended
-            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
+terminal, which have no limit then
+            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600; with a terminal,
+the default of 600 is 3600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if no guest can be had
 
@@ -108,7 +129,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
         return response
 
     def list_environments(self) -> list[results.Environment]:
@@ -213,7 +234,7 @@ class Operations:
         response: results.Vm = self._call("vm_start", {"vm_id": vm_id})
         return response
 
-    def exec_vm(self, vm_id: str, *, command: str, timeout_seconds: int = 30) -> results.RunResult:
+    def exec_vm(self, vm_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, timeout_seconds: int = 30) -> results.RunResult:
         """Run one command in a started VM, then delete the VM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -222,7 +243,12 @@ class Operations:
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
             command: Shell command to run, for example `git --version`
-            timeout_seconds: Seconds after which the command is ended
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path; /root is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
+terminal, which have no limit then
 
         Returns:
             What came of a command.
@@ -251,7 +277,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = self._call("vm_exec", {"vm_id": vm_id, "command": command, "timeout_seconds": timeout_seconds})
+        response: results.RunResult = self._call("vm_exec", {"vm_id": vm_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "timeout_seconds": timeout_seconds})
         return response
 
     def stop_vm(self, vm_id: str) -> results.Vm:
@@ -430,6 +456,8 @@ the last that matches decides
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -494,6 +522,8 @@ the last that matches decides
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -510,27 +540,39 @@ the last that matches decides
         response: results.Workspace = self._call("workspace_update", {"workspace_id": workspace_id, "name": name, "clear_name": clear_name, "labels": labels, "clear_labels": clear_labels})
         return response
 
-    def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+    def exec_workspace(self, workspace_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
         Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
         time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
         goes on; the workspace's log shows it.
 
+        With `detach`, the number of the command is returned at once, and it goes on:
+        `workspace logs --follow` shows its output, `wait_workspace` waits for its end,
+        `kill_workspace` ends it.
+
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             command: Shell command to run, for example `make test`
-            timeout_seconds: Seconds after which the command is ended
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path, or one below /workspace, which is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            detach: Return the command's number at once, and let it go on
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with `detach`
+or a terminal, which have no limit then
 
         Returns:
             What came of a command.
                 command: The command.
                 cwd: Its working directory.
+                detached: Present if the command goes on.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
-                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+            runs on.
                 oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
             because the memory was used up.
                 sequence: Its number in the workspace's log.
@@ -550,7 +592,76 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "timeout_seconds": timeout_seconds})
+        response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "detach": detach, "timeout_seconds": timeout_seconds})
+        return response
+
+    def wait_workspace(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
+        """Wait for the end of a command in a workspace, and return its exit code
+
+        Its output is not shown: `read_workspace_logs` does that. If the wait takes longer than its limit, the
+        command goes on, and there is no exit code.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            sequence: Number of the command, as `workspace exec --detach` returned it
+            timeout_seconds: Seconds to wait at most; without a limit if not given
+
+        Returns:
+            What came of a command.
+                command: The command.
+                cwd: Its working directory.
+                detached: Present if the command goes on.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+            runs on.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
+                sequence: Its number in the workspace's log.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                workspace_id: The workspace it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ExecResult = self._call("workspace_wait", {"workspace_id": workspace_id, "sequence": sequence, "timeout_seconds": timeout_seconds})
+        return response
+
+    def kill_workspace(self, workspace_id: str, sequence: int, *, signal: str = "KILL") -> results.Killed:
+        """Send a signal to a command in a workspace
+
+        KILL ends the command with all that it has started; any other signal goes to the command's process
+        group. One that has ended already is left as it is.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            sequence: Number of the command, as `workspace exec --detach` returned it, or `read_workspace_logs` shows it
+            signal: Signal, by its name or number
+
+        Returns:
+            What became of a signal.
+                sent: Whether the command ran, so that the signal was sent.
+                sequence: The number of the command.
+                signal: The name of the signal.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Killed = self._call("workspace_kill", {"workspace_id": workspace_id, "sequence": sequence, "signal": signal})
         return response
 
     def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
@@ -649,6 +760,8 @@ changed since
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -691,6 +804,8 @@ changed since
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -733,6 +848,8 @@ changed since
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -1181,6 +1298,8 @@ is no such file
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -1263,6 +1382,454 @@ is no such file
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.RemovedPort = self._call("workspace_port_remove", {"workspace_id": workspace_id, "host_port": host_port})
+        return response
+
+    def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, user: str | None = None) -> results.Shell:
+        """Open a shell in a workspace: a terminal that stays, with what runs in it
+
+        It keeps its directory, its variables and its running programs from one write to the next, and
+        belongs to no client: read it, write to it, attach to it from anywhere. The prompt is `pyro$ `.
+        A workspace whose shells only wait is paused like any other; the next write wakes it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            env_file: 
+            cwd: Directory to begin in: an absolute path, or one below /workspace
+            cols: Columns of the terminal, 1 to 1000
+            rows: Rows of the terminal, 1 to 1000
+            env: Environment variables of the shell, by name
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = self._call("shell_open", {"workspace_id": workspace_id, "env_file": env_file, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "user": user})
+        return response
+
+    def list_shells(self, workspace_id: str) -> results.Shells:
+        """List the shells of a workspace, those that have ended among them
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The shells of a workspace.
+                count: How many there are.
+                running_count: How many of them run.
+                shells: The shells, the oldest first.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shells = self._call("shell_list", {"workspace_id": workspace_id})
+        return response
+
+    def read_shell(self, workspace_id: str, shell_id: str, *, cursor: int = 0, max_chars: int = 65536, plain: bool = False, wait_for_idle_ms: int | None = None, wait_for: str | None = None, wait_seconds: int = 30) -> results.ShellOutput:
+        """Read what a shell has printed
+
+        A cursor is a place in the output, in characters: pass the `next_cursor` of one read to the next,
+        which goes on there. With `plain`, the text is what a person would see, without control sequences.
+        To see what came of a command, wait until the shell has printed nothing for a while, or until a
+        pattern was printed.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            cursor: Place to read from, in characters; 0 is the beginning
+            max_chars: Most characters to read, 1 to 1048576
+            plain: Show what a person would see: the lines of the terminal, without control sequences
+            wait_for_idle_ms: Wait until nothing was printed for so many milliseconds, 1 to 10000
+            wait_for: Wait until what was printed since the cursor matches this regular expression
+            wait_seconds: Seconds after which a wait ends, whatever was printed
+
+        Returns:
+            What a shell has printed.
+                cols: The columns of its terminal.
+                cursor: The place that was asked for.
+                cwd: The directory it began in.
+                dropped_chars: Present if old output was dropped: how many characters after the cursor are missing.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                matched: Present if a pattern was waited for: whether it was printed.
+                next_cursor: The place where the next read goes on.
+                output: What was printed from there on.
+                plain: Whether `output` is what a person would see.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                truncated: Whether there was more than `max_chars`.
+                wait_for_idle_ms: How long nothing was to be printed.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellOutput = self._call("shell_read", {"workspace_id": workspace_id, "shell_id": shell_id, "cursor": cursor, "max_chars": max_chars, "plain": plain, "wait_for_idle_ms": wait_for_idle_ms, "wait_for": wait_for, "wait_seconds": wait_seconds})
+        return response
+
+    def write_shell(self, workspace_id: str, shell_id: str, *, input: str, append_newline: bool = True) -> results.ShellWritten:
+        """Type something into a shell, and Enter
+
+        Control characters are keys: `\\u0003` in JSON is Ctrl-C, `\\u0004` is Ctrl-D, `\\u001b` is Escape.
+        Wakes the workspace if it is paused.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            input: Text to type
+            append_newline: Whether Enter is typed at the end
+
+        Returns:
+            What was typed.
+                append_newline: Whether Enter was typed at the end.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                input_length: How many characters were typed, Enter included.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellWritten = self._call("shell_write", {"workspace_id": workspace_id, "shell_id": shell_id, "input": input, "append_newline": append_newline})
+        return response
+
+    def signal_shell(self, workspace_id: str, shell_id: str, *, signal_name: str = "INT") -> results.ShellSignalled:
+        """Send a signal to what runs in a shell
+
+        It goes to the program in the foreground, as Ctrl-C does; KILL ends the shell with all that it has
+        started.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            signal_name: Signal to send
+
+        Returns:
+            What was signalled.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                signal: The signal.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellSignalled = self._call("shell_signal", {"workspace_id": workspace_id, "shell_id": shell_id, "signal_name": signal_name})
+        return response
+
+    def resize_shell(self, workspace_id: str, shell_id: str, *, cols: int, rows: int) -> results.Shell:
+        """Change the size of a shell's terminal
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            cols: Columns of the terminal, 1 to 1000
+            rows: Rows of the terminal, 1 to 1000
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = self._call("shell_resize", {"workspace_id": workspace_id, "shell_id": shell_id, "cols": cols, "rows": rows})
+        return response
+
+    def close_shell(self, workspace_id: str, shell_id: str) -> results.ClosedShell:
+        """End a shell with all that runs in it
+
+        What runs there gets SIGHUP, as when a window is closed, and is killed if it does not end then. The
+        output can still be read. One that has ended already is left as it is.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+
+        Returns:
+            A shell that is closed.
+                closed: Always true.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ClosedShell = self._call("shell_close", {"workspace_id": workspace_id, "shell_id": shell_id})
+        return response
+
+    def attach_shell(self, workspace_id: str, shell_id: str) -> results.Shell:
+        """Connect this terminal to a shell, until the shell ends or Ctrl-] is typed
+
+        Others may be attached to the same shell: all see the same.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = self._call("shell_attach", {"workspace_id": workspace_id, "shell_id": shell_id})
+        return response
+
+    def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
+        """Start a service in a workspace: a program that runs until it is stopped
+
+        Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
+        ready. Its output is kept, the newest 2 million characters of each stream. It outlives whoever
+        started it; while it runs, the workspace is not paused, unless it is `pausable`.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service: letters, digits, `.`, `_` and `-`
+            command: Shell command to run, for example `python3 -m http.server 8000`
+            env_file: 
+            cwd: Working directory: an absolute path, or one below /workspace
+            env: Environment variables of the service, by name; they are kept on the host's disk with it
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            ready_file: Ready when this file exists: an absolute path, or one below /workspace
+            ready_tcp: Ready when this TCP port of the guest accepts connections: `8000` or `127.0.0.1:8000`
+            ready_http: Ready when this URL in the guest is answered with a status below 400:
+`http://127.0.0.1:8000/health`
+            ready_command: Ready when this shell command exits with 0
+            ready_timeout_seconds: Seconds after which it is ended if it is not ready
+            ready_interval_ms: Milliseconds between two checks, 10 to 60000
+            restart: When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
+with 0; after 1 second, and twice as long before each further time
+            max_restarts: How often in a row it is started again at most
+            pausable: Let the workspace be paused while the service runs, when nothing else is done in it
+            autostart: Start it again whenever the workspace is started after a stop
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
+        return response
+
+    def list_services(self, workspace_id: str) -> results.Services:
+        """List the services of a workspace, those that have ended among them
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The services of a workspace.
+                count: How many there are.
+                running_count: How many of them run.
+                services: The services, by name.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Services = self._call("service_list", {"workspace_id": workspace_id})
+        return response
+
+    def status_service(self, workspace_id: str, service_name: str) -> results.Service:
+        """Show a service of a workspace: its state, and why it ended if it has
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = self._call("service_status", {"workspace_id": workspace_id, "service_name": service_name})
+        return response
+
+    def logs_service(self, workspace_id: str, service_name: str, *, tail_lines: int = 200, all: bool = False, follow: bool = False) -> results.ServiceLogs:
+        """Show what a service has printed
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+            tail_lines: Show only so many of the last lines of each output
+            all: Show all that is kept
+            follow: Pass further output on as it comes, until the service is over
+
+        Returns:
+            What a service has printed.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stderr: Its standard error, unless that was streamed.
+                stdout: Its standard output, unless that was streamed.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                tail_lines: How many lines of each were asked for; null for all.
+                truncated: Whether there was more.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ServiceLogs = self._call("service_logs", {"workspace_id": workspace_id, "service_name": service_name, "tail_lines": tail_lines, "all": all, "follow": follow})
+        return response
+
+    def stop_service(self, workspace_id: str, service_name: str) -> results.Service:
+        """Stop a service of a workspace
+
+        It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
+        One that does not run is left as it is; its output can still be read.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = self._call("service_stop", {"workspace_id": workspace_id, "service_name": service_name})
         return response
 
     def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
@@ -1528,7 +2095,7 @@ class AsyncOperations:
     async def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    async def run_in_vm(self, *, environment: str, command: str, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
+    async def run_in_vm(self, *, environment: str, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -1540,10 +2107,16 @@ class AsyncOperations:
         Args:
             environment: Environment to boot, for example `debian:12`
             command: Shell command to run, for example `git --version`
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path; /root is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
-            timeout_seconds: Seconds after which the command is ended
-            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
+terminal, which have no limit then
+            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600; with a terminal,
+the default of 600 is 3600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if no guest can be had
 
@@ -1574,7 +2147,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
         return response
 
     async def list_environments(self) -> list[results.Environment]:
@@ -1679,7 +2252,7 @@ class AsyncOperations:
         response: results.Vm = await self._call("vm_start", {"vm_id": vm_id})
         return response
 
-    async def exec_vm(self, vm_id: str, *, command: str, timeout_seconds: int = 30) -> results.RunResult:
+    async def exec_vm(self, vm_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, timeout_seconds: int = 30) -> results.RunResult:
         """Run one command in a started VM, then delete the VM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -1688,7 +2261,12 @@ class AsyncOperations:
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
             command: Shell command to run, for example `git --version`
-            timeout_seconds: Seconds after which the command is ended
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path; /root is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
+terminal, which have no limit then
 
         Returns:
             What came of a command.
@@ -1717,7 +2295,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = await self._call("vm_exec", {"vm_id": vm_id, "command": command, "timeout_seconds": timeout_seconds})
+        response: results.RunResult = await self._call("vm_exec", {"vm_id": vm_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "timeout_seconds": timeout_seconds})
         return response
 
     async def stop_vm(self, vm_id: str) -> results.Vm:
@@ -1896,6 +2474,8 @@ the last that matches decides
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -1960,6 +2540,8 @@ the last that matches decides
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -1976,27 +2558,39 @@ the last that matches decides
         response: results.Workspace = await self._call("workspace_update", {"workspace_id": workspace_id, "name": name, "clear_name": clear_name, "labels": labels, "clear_labels": clear_labels})
         return response
 
-    async def exec_workspace(self, workspace_id: str, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+    async def exec_workspace(self, workspace_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
         Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
         time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
         goes on; the workspace's log shows it.
 
+        With `detach`, the number of the command is returned at once, and it goes on:
+        `workspace logs --follow` shows its output, `wait_workspace` waits for its end,
+        `kill_workspace` ends it.
+
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             command: Shell command to run, for example `make test`
-            timeout_seconds: Seconds after which the command is ended
+            env_file: 
+            env: Environment variables of the command, by name
+            cwd: Working directory: an absolute path, or one below /workspace, which is the default
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            detach: Return the command's number at once, and let it go on
+            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with `detach`
+or a terminal, which have no limit then
 
         Returns:
             What came of a command.
                 command: The command.
                 cwd: Its working directory.
+                detached: Present if the command goes on.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
-                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+            runs on.
                 oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
             because the memory was used up.
                 sequence: Its number in the workspace's log.
@@ -2016,7 +2610,76 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "timeout_seconds": timeout_seconds})
+        response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "detach": detach, "timeout_seconds": timeout_seconds})
+        return response
+
+    async def wait_workspace(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
+        """Wait for the end of a command in a workspace, and return its exit code
+
+        Its output is not shown: `read_workspace_logs` does that. If the wait takes longer than its limit, the
+        command goes on, and there is no exit code.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            sequence: Number of the command, as `workspace exec --detach` returned it
+            timeout_seconds: Seconds to wait at most; without a limit if not given
+
+        Returns:
+            What came of a command.
+                command: The command.
+                cwd: Its working directory.
+                detached: Present if the command goes on.
+                duration_ms: How long it ran, in milliseconds.
+                environment: The environment.
+                environment_version: The environment's version.
+                execution_mode: Where it ran.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+            runs on.
+                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
+            because the memory was used up.
+                sequence: Its number in the workspace's log.
+                signal: Present if a signal ended the command: its number.
+                stderr: Its standard error, unless that was streamed.
+                stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
+                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stdout: Its standard output, unless that was streamed.
+                stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
+                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                timed_out: Present if the command was ended at its time limit.
+                workspace_id: The workspace it ran in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ExecResult = await self._call("workspace_wait", {"workspace_id": workspace_id, "sequence": sequence, "timeout_seconds": timeout_seconds})
+        return response
+
+    async def kill_workspace(self, workspace_id: str, sequence: int, *, signal: str = "KILL") -> results.Killed:
+        """Send a signal to a command in a workspace
+
+        KILL ends the command with all that it has started; any other signal goes to the command's process
+        group. One that has ended already is left as it is.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            sequence: Number of the command, as `workspace exec --detach` returned it, or `read_workspace_logs` shows it
+            signal: Signal, by its name or number
+
+        Returns:
+            What became of a signal.
+                sent: Whether the command ran, so that the signal was sent.
+                sequence: The number of the command.
+                signal: The name of the signal.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Killed = await self._call("workspace_kill", {"workspace_id": workspace_id, "sequence": sequence, "signal": signal})
         return response
 
     async def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
@@ -2115,6 +2778,8 @@ changed since
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -2157,6 +2822,8 @@ changed since
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -2199,6 +2866,8 @@ changed since
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -2647,6 +3316,8 @@ is no such file
                 network_enabled: Whether it has access to the network.
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
+                running_service_count: How many of them run.
+                service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
                 tap_name: Always null: no device of the host is needed.
@@ -2729,6 +3400,454 @@ is no such file
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.RemovedPort = await self._call("workspace_port_remove", {"workspace_id": workspace_id, "host_port": host_port})
+        return response
+
+    async def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, user: str | None = None) -> results.Shell:
+        """Open a shell in a workspace: a terminal that stays, with what runs in it
+
+        It keeps its directory, its variables and its running programs from one write to the next, and
+        belongs to no client: read it, write to it, attach to it from anywhere. The prompt is `pyro$ `.
+        A workspace whose shells only wait is paused like any other; the next write wakes it.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            env_file: 
+            cwd: Directory to begin in: an absolute path, or one below /workspace
+            cols: Columns of the terminal, 1 to 1000
+            rows: Rows of the terminal, 1 to 1000
+            env: Environment variables of the shell, by name
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = await self._call("shell_open", {"workspace_id": workspace_id, "env_file": env_file, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "user": user})
+        return response
+
+    async def list_shells(self, workspace_id: str) -> results.Shells:
+        """List the shells of a workspace, those that have ended among them
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The shells of a workspace.
+                count: How many there are.
+                running_count: How many of them run.
+                shells: The shells, the oldest first.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shells = await self._call("shell_list", {"workspace_id": workspace_id})
+        return response
+
+    async def read_shell(self, workspace_id: str, shell_id: str, *, cursor: int = 0, max_chars: int = 65536, plain: bool = False, wait_for_idle_ms: int | None = None, wait_for: str | None = None, wait_seconds: int = 30) -> results.ShellOutput:
+        """Read what a shell has printed
+
+        A cursor is a place in the output, in characters: pass the `next_cursor` of one read to the next,
+        which goes on there. With `plain`, the text is what a person would see, without control sequences.
+        To see what came of a command, wait until the shell has printed nothing for a while, or until a
+        pattern was printed.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            cursor: Place to read from, in characters; 0 is the beginning
+            max_chars: Most characters to read, 1 to 1048576
+            plain: Show what a person would see: the lines of the terminal, without control sequences
+            wait_for_idle_ms: Wait until nothing was printed for so many milliseconds, 1 to 10000
+            wait_for: Wait until what was printed since the cursor matches this regular expression
+            wait_seconds: Seconds after which a wait ends, whatever was printed
+
+        Returns:
+            What a shell has printed.
+                cols: The columns of its terminal.
+                cursor: The place that was asked for.
+                cwd: The directory it began in.
+                dropped_chars: Present if old output was dropped: how many characters after the cursor are missing.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                matched: Present if a pattern was waited for: whether it was printed.
+                next_cursor: The place where the next read goes on.
+                output: What was printed from there on.
+                plain: Whether `output` is what a person would see.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                truncated: Whether there was more than `max_chars`.
+                wait_for_idle_ms: How long nothing was to be printed.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellOutput = await self._call("shell_read", {"workspace_id": workspace_id, "shell_id": shell_id, "cursor": cursor, "max_chars": max_chars, "plain": plain, "wait_for_idle_ms": wait_for_idle_ms, "wait_for": wait_for, "wait_seconds": wait_seconds})
+        return response
+
+    async def write_shell(self, workspace_id: str, shell_id: str, *, input: str, append_newline: bool = True) -> results.ShellWritten:
+        """Type something into a shell, and Enter
+
+        Control characters are keys: `\\u0003` in JSON is Ctrl-C, `\\u0004` is Ctrl-D, `\\u001b` is Escape.
+        Wakes the workspace if it is paused.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            input: Text to type
+            append_newline: Whether Enter is typed at the end
+
+        Returns:
+            What was typed.
+                append_newline: Whether Enter was typed at the end.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                input_length: How many characters were typed, Enter included.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellWritten = await self._call("shell_write", {"workspace_id": workspace_id, "shell_id": shell_id, "input": input, "append_newline": append_newline})
+        return response
+
+    async def signal_shell(self, workspace_id: str, shell_id: str, *, signal_name: str = "INT") -> results.ShellSignalled:
+        """Send a signal to what runs in a shell
+
+        It goes to the program in the foreground, as Ctrl-C does; KILL ends the shell with all that it has
+        started.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            signal_name: Signal to send
+
+        Returns:
+            What was signalled.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                signal: The signal.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ShellSignalled = await self._call("shell_signal", {"workspace_id": workspace_id, "shell_id": shell_id, "signal_name": signal_name})
+        return response
+
+    async def resize_shell(self, workspace_id: str, shell_id: str, *, cols: int, rows: int) -> results.Shell:
+        """Change the size of a shell's terminal
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+            cols: Columns of the terminal, 1 to 1000
+            rows: Rows of the terminal, 1 to 1000
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = await self._call("shell_resize", {"workspace_id": workspace_id, "shell_id": shell_id, "cols": cols, "rows": rows})
+        return response
+
+    async def close_shell(self, workspace_id: str, shell_id: str) -> results.ClosedShell:
+        """End a shell with all that runs in it
+
+        What runs there gets SIGHUP, as when a window is closed, and is killed if it does not end then. The
+        output can still be read. One that has ended already is left as it is.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+
+        Returns:
+            A shell that is closed.
+                closed: Always true.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ClosedShell = await self._call("shell_close", {"workspace_id": workspace_id, "shell_id": shell_id})
+        return response
+
+    async def attach_shell(self, workspace_id: str, shell_id: str) -> results.Shell:
+        """Connect this terminal to a shell, until the shell ends or Ctrl-] is typed
+
+        Others may be attached to the same shell: all see the same.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            shell_id: Id of the shell, as `open_shell` returned it
+
+        Returns:
+            A shell.
+                cols: The columns of its terminal.
+                cwd: The directory it began in.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                rows: The rows of its terminal.
+                shell_id: Its id.
+                started_at: When it was opened, in seconds since the Unix epoch.
+                state: `running`, or `stopped` once it has ended.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Shell = await self._call("shell_attach", {"workspace_id": workspace_id, "shell_id": shell_id})
+        return response
+
+    async def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
+        """Start a service in a workspace: a program that runs until it is stopped
+
+        Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
+        ready. Its output is kept, the newest 2 million characters of each stream. It outlives whoever
+        started it; while it runs, the workspace is not paused, unless it is `pausable`.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service: letters, digits, `.`, `_` and `-`
+            command: Shell command to run, for example `python3 -m http.server 8000`
+            env_file: 
+            cwd: Working directory: an absolute path, or one below /workspace
+            env: Environment variables of the service, by name; they are kept on the host's disk with it
+            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            ready_file: Ready when this file exists: an absolute path, or one below /workspace
+            ready_tcp: Ready when this TCP port of the guest accepts connections: `8000` or `127.0.0.1:8000`
+            ready_http: Ready when this URL in the guest is answered with a status below 400:
+`http://127.0.0.1:8000/health`
+            ready_command: Ready when this shell command exits with 0
+            ready_timeout_seconds: Seconds after which it is ended if it is not ready
+            ready_interval_ms: Milliseconds between two checks, 10 to 60000
+            restart: When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
+with 0; after 1 second, and twice as long before each further time
+            max_restarts: How often in a row it is started again at most
+            pausable: Let the workspace be paused while the service runs, when nothing else is done in it
+            autostart: Start it again whenever the workspace is started after a stop
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = await self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
+        return response
+
+    async def list_services(self, workspace_id: str) -> results.Services:
+        """List the services of a workspace, those that have ended among them
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The services of a workspace.
+                count: How many there are.
+                running_count: How many of them run.
+                services: The services, by name.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Services = await self._call("service_list", {"workspace_id": workspace_id})
+        return response
+
+    async def status_service(self, workspace_id: str, service_name: str) -> results.Service:
+        """Show a service of a workspace: its state, and why it ended if it has
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = await self._call("service_status", {"workspace_id": workspace_id, "service_name": service_name})
+        return response
+
+    async def logs_service(self, workspace_id: str, service_name: str, *, tail_lines: int = 200, all: bool = False, follow: bool = False) -> results.ServiceLogs:
+        """Show what a service has printed
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+            tail_lines: Show only so many of the last lines of each output
+            all: Show all that is kept
+            follow: Pass further output on as it comes, until the service is over
+
+        Returns:
+            What a service has printed.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stderr: Its standard error, unless that was streamed.
+                stdout: Its standard output, unless that was streamed.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                tail_lines: How many lines of each were asked for; null for all.
+                truncated: Whether there was more.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ServiceLogs = await self._call("service_logs", {"workspace_id": workspace_id, "service_name": service_name, "tail_lines": tail_lines, "all": all, "follow": follow})
+        return response
+
+    async def stop_service(self, workspace_id: str, service_name: str) -> results.Service:
+        """Stop a service of a workspace
+
+        It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
+        One that does not run is left as it is; its output can still be read.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            service_name: Name of the service
+
+        Returns:
+            A service.
+                autostart: Whether it is started with its workspace.
+                command: The command.
+                cwd: Its working directory.
+                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                execution_mode: Where it runs.
+                exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
+                pausable: Whether the workspace may be paused while it runs.
+                pid: Its process id in the guest.
+                readiness: What it has to do to be ready; null if it is ready at once.
+                ready_at: When it was ready; null if it never was.
+                restart: Whether it is started again when it fails: `no` or `on-failure`.
+                restart_count: How often it was started again in a row.
+                service_name: Its name.
+                started_at: When it was started last, in seconds since the Unix epoch.
+                state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
+                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                workspace_id: The workspace it is in.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Service = await self._call("service_stop", {"workspace_id": workspace_id, "service_name": service_name})
         return response
 
     async def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
@@ -2998,9 +4117,17 @@ class WorkspaceOperations:
         """Change the name and the labels of a workspace: see `Pyro.update_workspace`."""
         return self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
-    def exec(self, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+    def exec(self, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
-        return self._pyro.exec_workspace(self.id, command=command, timeout_seconds=timeout_seconds)
+        return self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, detach=detach, timeout_seconds=timeout_seconds)
+
+    def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
+        """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_workspace`."""
+        return self._pyro.wait_workspace(self.id, sequence, timeout_seconds=timeout_seconds)
+
+    def kill(self, sequence: int, *, signal: str = "KILL") -> results.Killed:
+        """Send a signal to a command in a workspace: see `Pyro.kill_workspace`."""
+        return self._pyro.kill_workspace(self.id, sequence, signal=signal)
 
     def push_sync(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace: see `Pyro.push_workspace_sync`."""
@@ -3093,9 +4220,17 @@ class AsyncWorkspaceOperations:
         """Change the name and the labels of a workspace: see `Pyro.update_workspace`."""
         return await self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
-    async def exec(self, *, command: str, timeout_seconds: int = 30) -> results.ExecResult:
+    async def exec(self, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
-        return await self._pyro.exec_workspace(self.id, command=command, timeout_seconds=timeout_seconds)
+        return await self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, detach=detach, timeout_seconds=timeout_seconds)
+
+    async def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
+        """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_workspace`."""
+        return await self._pyro.wait_workspace(self.id, sequence, timeout_seconds=timeout_seconds)
+
+    async def kill(self, sequence: int, *, signal: str = "KILL") -> results.Killed:
+        """Send a signal to a command in a workspace: see `Pyro.kill_workspace`."""
+        return await self._pyro.kill_workspace(self.id, sequence, signal=signal)
 
     async def push_sync(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace: see `Pyro.push_workspace_sync`."""

@@ -115,6 +115,43 @@ class Cleanup(TypedDict):
     """The microVM."""
 
 
+class ClosedShell(TypedDict):
+    """A shell that is closed."""
+
+    closed: bool
+    """Always true."""
+
+    cols: int
+    """The columns of its terminal."""
+
+    cwd: str
+    """The directory it began in."""
+
+    ended_at: float | None
+    """When it ended; null if it runs, or if it ended with its workspace."""
+
+    execution_mode: str
+    """Where it runs."""
+
+    exit_code: int | None
+    """Its exit code; 128 + N if signal N ended it; null if it has none."""
+
+    rows: int
+    """The rows of its terminal."""
+
+    shell_id: str
+    """Its id."""
+
+    started_at: float
+    """When it was opened, in seconds since the Unix epoch."""
+
+    state: str
+    """`running`, or `stopped` once it has ended."""
+
+    workspace_id: str
+    """The workspace it is in."""
+
+
 class Created(TypedDict):
     """A snapshot that was made."""
 
@@ -394,8 +431,9 @@ class _ExecResultAlways(TypedDict):
     execution_mode: str
     """Where it ran."""
 
-    exit_code: int
-    """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it."""
+    exit_code: int | None
+    """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+runs on."""
 
     sequence: int
     """Its number in the workspace's log."""
@@ -412,6 +450,9 @@ class _ExecResultAlways(TypedDict):
 
 class ExecResult(_ExecResultAlways, total=False):
     """What came of a command."""
+
+    detached: bool
+    """Present if the command goes on."""
 
     oom_killed: bool
     """Present if the command did not end well, and the guest's kernel killed a process of it
@@ -558,6 +599,22 @@ class IsolationReport(TypedDict):
     """Its name, as for `--require-isolation`."""
 
 
+class Killed(TypedDict):
+    """What became of a signal."""
+
+    sent: bool
+    """Whether the command ran, so that the signal was sent."""
+
+    sequence: int
+    """The number of the command."""
+
+    signal: str
+    """The name of the signal."""
+
+    workspace_id: str
+    """The workspace."""
+
+
 class Kvm(TypedDict):
     """The KVM device."""
 
@@ -642,10 +699,10 @@ class Listed(TypedDict):
     """Its name, if it has one."""
 
     running_service_count: int
-    """Always 0: there are no services yet."""
+    """How many of them run."""
 
     service_count: int
-    """Always 0: there are no services yet."""
+    """How many services it has."""
 
     state: str
     """`starting`, `started`, `stopped`, `failed` or `expired`."""
@@ -1239,6 +1296,12 @@ class _ResetWorkspaceAlways(TypedDict):
     published_ports: list[PublishedPort]
     """Its ports that are published on the host whenever it runs."""
 
+    running_service_count: int
+    """How many of them run."""
+
+    service_count: int
+    """How many services it has."""
+
     state: str
     """`created`, `starting`, `started`, `stopped`, `failed` or `expired`."""
 
@@ -1429,6 +1492,358 @@ class Seed(_SeedAlways, total=False):
 
     warnings: list[TransferWarning]
     """What should be known of it."""
+
+
+class Service(TypedDict):
+    """A service."""
+
+    autostart: bool
+    """Whether it is started with its workspace."""
+
+    command: str
+    """The command."""
+
+    cwd: str
+    """Its working directory."""
+
+    ended_at: float | None
+    """When it ended; null if it runs, or if it ended with its workspace."""
+
+    execution_mode: str
+    """Where it runs."""
+
+    exit_code: int | None
+    """Its exit code; 128 + N if signal N ended it; null if it has none."""
+
+    pausable: bool
+    """Whether the workspace may be paused while it runs."""
+
+    pid: int | None
+    """Its process id in the guest."""
+
+    readiness: ServiceReadiness | None
+    """What it has to do to be ready; null if it is ready at once."""
+
+    ready_at: float | None
+    """When it was ready; null if it never was."""
+
+    restart: str
+    """Whether it is started again when it fails: `no` or `on-failure`."""
+
+    restart_count: int
+    """How often it was started again in a row."""
+
+    service_name: str
+    """Its name."""
+
+    started_at: float
+    """When it was started last, in seconds since the Unix epoch."""
+
+    state: str
+    """`running`, `exited` by itself, `stopped`, or `failed` to become ready."""
+
+    stop_reason: str | None
+    """Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+`process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself."""
+
+    workspace_id: str
+    """The workspace it is in."""
+
+
+class ServiceLogs(TypedDict):
+    """What a service has printed."""
+
+    autostart: bool
+    """Whether it is started with its workspace."""
+
+    command: str
+    """The command."""
+
+    cwd: str
+    """Its working directory."""
+
+    ended_at: float | None
+    """When it ended; null if it runs, or if it ended with its workspace."""
+
+    execution_mode: str
+    """Where it runs."""
+
+    exit_code: int | None
+    """Its exit code; 128 + N if signal N ended it; null if it has none."""
+
+    pausable: bool
+    """Whether the workspace may be paused while it runs."""
+
+    pid: int | None
+    """Its process id in the guest."""
+
+    readiness: ServiceReadiness | None
+    """What it has to do to be ready; null if it is ready at once."""
+
+    ready_at: float | None
+    """When it was ready; null if it never was."""
+
+    restart: str
+    """Whether it is started again when it fails: `no` or `on-failure`."""
+
+    restart_count: int
+    """How often it was started again in a row."""
+
+    service_name: str
+    """Its name."""
+
+    started_at: float
+    """When it was started last, in seconds since the Unix epoch."""
+
+    state: str
+    """`running`, `exited` by itself, `stopped`, or `failed` to become ready."""
+
+    stderr: str
+    """Its standard error, unless that was streamed."""
+
+    stdout: str
+    """Its standard output, unless that was streamed."""
+
+    stop_reason: str | None
+    """Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
+`process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself."""
+
+    tail_lines: int | None
+    """How many lines of each were asked for; null for all."""
+
+    truncated: bool
+    """Whether there was more."""
+
+    workspace_id: str
+    """The workspace it is in."""
+
+
+class _ServiceReadinessAlways(TypedDict):
+    """What a service has to do to be ready. These keys are always there."""
+
+    type: str
+    """`file`, `tcp`, `http` or `command`."""
+
+
+class ServiceReadiness(_ServiceReadinessAlways, total=False):
+    """What a service has to do to be ready."""
+
+    address: str | None
+    """With `tcp`: where connections are accepted then."""
+
+    command: str | None
+    """With `command`: the command that exits with 0 then."""
+
+    path: str | None
+    """With `file`: the file that exists then."""
+
+    url: str | None
+    """With `http`: what is answered then, with a status below 400."""
+
+
+class Services(TypedDict):
+    """The services of a workspace."""
+
+    count: int
+    """How many there are."""
+
+    running_count: int
+    """How many of them run."""
+
+    services: list[Service]
+    """The services, by name."""
+
+    workspace_id: str
+    """The workspace."""
+
+
+class Shell(TypedDict):
+    """A shell."""
+
+    cols: int
+    """The columns of its terminal."""
+
+    cwd: str
+    """The directory it began in."""
+
+    ended_at: float | None
+    """When it ended; null if it runs, or if it ended with its workspace."""
+
+    execution_mode: str
+    """Where it runs."""
+
+    exit_code: int | None
+    """Its exit code; 128 + N if signal N ended it; null if it has none."""
+
+    rows: int
+    """The rows of its terminal."""
+
+    shell_id: str
+    """Its id."""
+
+    started_at: float
+    """When it was opened, in seconds since the Unix epoch."""
+
+    state: str
+    """`running`, or `stopped` once it has ended."""
+
+    workspace_id: str
+    """The workspace it is in."""
+
+
+class _ShellOutputAlways(TypedDict):
+    """What a shell has printed. These keys are always there."""
+
+    cols: int
+    """The columns of its terminal."""
+
+    cursor: int
+    """The place that was asked for."""
+
+    cwd: str
+    """The directory it began in."""
+
+    ended_at: float | None
+    """When it ended; null if it runs, or if it ended with its workspace."""
+
+    execution_mode: str
+    """Where it runs."""
+
+    exit_code: int | None
+    """Its exit code; 128 + N if signal N ended it; null if it has none."""
+
+    next_cursor: int
+    """The place where the next read goes on."""
+
+    output: str
+    """What was printed from there on."""
+
+    plain: bool
+    """Whether `output` is what a person would see."""
+
+    rows: int
+    """The rows of its terminal."""
+
+    shell_id: str
+    """Its id."""
+
+    started_at: float
+    """When it was opened, in seconds since the Unix epoch."""
+
+    state: str
+    """`running`, or `stopped` once it has ended."""
+
+    truncated: bool
+    """Whether there was more than `max_chars`."""
+
+    wait_for_idle_ms: int | None
+    """How long nothing was to be printed."""
+
+    workspace_id: str
+    """The workspace it is in."""
+
+
+class ShellOutput(_ShellOutputAlways, total=False):
+    """What a shell has printed."""
+
+    dropped_chars: int | None
+    """Present if old output was dropped: how many characters after the cursor are missing."""
+
+    matched: bool | None
+    """Present if a pattern was waited for: whether it was printed."""
+
+
+class ShellSignalled(TypedDict):
+    """What was signalled."""
+
+    cols: int
+    """The columns of its terminal."""
+
+    cwd: str
+    """The directory it began in."""
+
+    ended_at: float | None
+    """When it ended; null if it runs, or if it ended with its workspace."""
+
+    execution_mode: str
+    """Where it runs."""
+
+    exit_code: int | None
+    """Its exit code; 128 + N if signal N ended it; null if it has none."""
+
+    rows: int
+    """The rows of its terminal."""
+
+    shell_id: str
+    """Its id."""
+
+    signal: str
+    """The signal."""
+
+    started_at: float
+    """When it was opened, in seconds since the Unix epoch."""
+
+    state: str
+    """`running`, or `stopped` once it has ended."""
+
+    workspace_id: str
+    """The workspace it is in."""
+
+
+class ShellWritten(TypedDict):
+    """What was typed."""
+
+    append_newline: bool
+    """Whether Enter was typed at the end."""
+
+    cols: int
+    """The columns of its terminal."""
+
+    cwd: str
+    """The directory it began in."""
+
+    ended_at: float | None
+    """When it ended; null if it runs, or if it ended with its workspace."""
+
+    execution_mode: str
+    """Where it runs."""
+
+    exit_code: int | None
+    """Its exit code; 128 + N if signal N ended it; null if it has none."""
+
+    input_length: int
+    """How many characters were typed, Enter included."""
+
+    rows: int
+    """The rows of its terminal."""
+
+    shell_id: str
+    """Its id."""
+
+    started_at: float
+    """When it was opened, in seconds since the Unix epoch."""
+
+    state: str
+    """`running`, or `stopped` once it has ended."""
+
+    workspace_id: str
+    """The workspace it is in."""
+
+
+class Shells(TypedDict):
+    """The shells of a workspace."""
+
+    count: int
+    """How many there are."""
+
+    running_count: int
+    """How many of them run."""
+
+    shells: list[Shell]
+    """The shells, the oldest first."""
+
+    workspace_id: str
+    """The workspace."""
 
 
 class Snapshot(TypedDict):
@@ -1688,6 +2103,12 @@ class _WorkspaceAlways(TypedDict):
 
     published_ports: list[PublishedPort]
     """Its ports that are published on the host whenever it runs."""
+
+    running_service_count: int
+    """How many of them run."""
+
+    service_count: int
+    """How many services it has."""
 
     state: str
     """`created`, `starting`, `started`, `stopped`, `failed` or `expired`."""

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use pyro_machine::Outcome;
+use pyro_machine::{Outcome, octets};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::output::Capture;
-use crate::{Context, Event};
+use crate::request::{half_a_minute, positive_seconds};
+use crate::{Context, Error, Event};
 
 /// The `exit_code` of a command that exceeded its time limit, as in coreutils' `timeout`.
 const TIMED_OUT: i32 = 124;
@@ -15,6 +16,21 @@ const SIGNALLED: i32 = 128;
 
 type Input<'a> = Option<&'a mut (dyn AsyncRead + Send + Unpin)>;
 type Output<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
+
+/// The limit of a command's time. The default one is for those who wait for its end without seeing
+/// what it does; `unbounded` commands have none.
+pub(crate) fn time_limit(seconds: i64, unbounded: bool) -> Result<Option<Duration>, Error> {
+    let limit = positive_seconds("timeout_seconds", seconds)?;
+    Ok(Some(limit).filter(|_| !unbounded || seconds != half_a_minute()))
+}
+
+/// Makes `text`, if there is one, the command's standard input.
+pub(crate) fn give_input(context: &mut Context, text: Option<&str>) {
+    if let Some(text) = text {
+        let bytes = octets::decode(text).into_owned();
+        context.stdin = Some(Box::new(std::io::Cursor::new(bytes)));
+    }
+}
 
 /// The caller's streams, or the captures where there are none.
 pub(crate) fn streams<'a>(

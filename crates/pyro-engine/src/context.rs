@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pyro_environment::Progress;
+use pyro_machine::TerminalSize;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Permissions, Talk};
@@ -81,6 +83,15 @@ pub struct OutputStreams {
     pub stderr: Box<dyn AsyncWrite + Send + Unpin>,
 }
 
+/// The caller's terminal, which becomes the command's.
+#[derive(Debug)]
+pub struct Terminal {
+    /// Its size when the call begins.
+    pub size: TerminalSize,
+    /// Receives each new size.
+    pub sizes: mpsc::UnboundedReceiver<TerminalSize>,
+}
+
 /// The receiver of a call's events.
 #[derive(Clone)]
 pub struct Listener(Arc<dyn Fn(Event) + Send + Sync>);
@@ -136,6 +147,8 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// A command's standard input; `/dev/null` if not set.
     pub stdin: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    /// Gives the command a terminal. All its output is standard output then.
+    pub terminal: Option<Terminal>,
     /// What the caller may use of the host.
     pub permissions: Permissions,
     /// Takes a command's output as it comes. If not set, it is collected into the result.
@@ -154,6 +167,7 @@ impl fmt::Debug for Context {
             .debug_struct("Context")
             .field("stdin", &self.stdin.is_some())
             .field("output", &self.output.is_some())
+            .field("terminal", &self.terminal.is_some())
             .finish_non_exhaustive()
     }
 }

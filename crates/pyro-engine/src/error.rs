@@ -2,6 +2,7 @@
 //! whether the same call may be repeated without doing anything twice.
 
 mod changes;
+mod living;
 mod ports;
 
 use std::borrow::Cow;

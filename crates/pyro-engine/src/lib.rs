@@ -17,6 +17,7 @@
 
 mod code;
 mod command;
+mod command_options;
 mod comparison;
 mod config;
 mod context;
@@ -40,14 +41,17 @@ mod permissions;
 mod port_rule;
 mod pull;
 mod request;
+mod signal;
 mod talk;
 pub mod tool;
+mod transcript;
 mod transfer;
 pub mod variables;
 
 pub use code::ErrorCode;
+pub use command_options::Variables;
 pub use config::{Config, PARK_COMMAND, SUPERVISE_COMMAND};
-pub use context::{Context, Event, Listener, OutputStreams};
+pub use context::{Context, Event, Listener, OutputStreams, Terminal};
 pub use engine::{Engine, VERSION};
 pub use error::{Error, ErrorKind};
 pub use output::CommandOutput;
@@ -55,6 +59,7 @@ pub use permissions::{HOST_COMPAT, HostDirectories, Permissions};
 pub use port_rule::PortRule;
 pub use pyro_chat::Key;
 pub use pyro_environment::Progress;
+pub use pyro_machine::TerminalSize;
 pub use pyro_machine::{
     AcceleratorChoice, AllowList, Piece, Start, check_open_files, descriptor, octets,
     pass_nothing_on, raise_limits,

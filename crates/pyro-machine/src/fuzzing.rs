@@ -60,6 +60,7 @@ pub fn guest_says(turn: u8, bytes: &[u8]) {
                             stdout: &mut tokio::io::sink(),
                             stderr: &mut tokio::io::sink(),
                             controls: None,
+                            started: None,
                         };
                         drop(guest.call(&call, streams).await);
                     }
@@ -75,6 +76,7 @@ pub fn guest_says(turn: u8, bytes: &[u8]) {
                             stdout: &mut stdout,
                             stderr: &mut stderr,
                             controls: None,
+                            started: None,
                         };
                         if let Ok(outcome) = guest.run(&command, streams).await {
                             assert!(outcome.code.is_none_or(|code| (0..=255).contains(&code)));

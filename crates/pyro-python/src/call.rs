@@ -70,6 +70,7 @@ fn context(callbacks: &Arc<Callbacks>) -> Context {
         listener: Listener::new(listen),
         cancel: callbacks.cancel.clone(),
         stdin: None,
+        terminal: None,
         // Python's caller is the user.
         permissions: Permissions::default(),
         output: callbacks.wants_output().then(|| OutputStreams {

@@ -51,6 +51,14 @@ const GROUPS: &[(&[&str], &str)] = &[
         &["workspace", "port"],
         "Publish ports of a workspace on this host",
     ),
+    (
+        &["workspace", "service"],
+        "Run programs in a workspace that stay: servers, databases",
+    ),
+    (
+        &["workspace", "shell"],
+        "Use shells that stay open in a workspace",
+    ),
     (&["vm"], "Manage microVMs that outlive a command"),
 ];
 
@@ -167,7 +175,15 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
         FILE_READ | DISK_READ => command.arg(content_only()),
         DIFF => command.arg(stat()),
         EXPORT => command.mut_arg("output_path", to_stdout),
-        CREATE => command.arg(id_only()),
+        CREATE => command.arg(id_only("workspace")),
+        SHELL_OPEN => command.arg(id_only("shell")),
+        name if EXEC.contains(&name) => {
+            let no_terminal: &[&str] = match name {
+                "workspace_exec" => &["json", "detach"],
+                _ => &["json"],
+            };
+            command.arg(interactive()).arg(tty(no_terminal))
+        }
         CONVERSATION => command.arg(verbose()),
         _ => command,
     };
@@ -244,17 +260,46 @@ fn stat() -> Arg {
         .help("Show how many lines of each file differ, instead of the patch")
 }
 
+/// The operations that run a command, which may have a terminal.
+pub(crate) const EXEC: [&str; 3] = ["vm_run", "vm_exec", "workspace_exec"];
+/// The option that passes standard input on even if it is a terminal.
+pub(crate) const INTERACTIVE: &str = "interactive";
+/// The option that gives a command a terminal.
+pub(crate) const TTY: &str = "tty";
+
+fn interactive() -> Arg {
+    Arg::new(INTERACTIVE)
+        .long(INTERACTIVE)
+        .short('i')
+        .action(ArgAction::SetTrue)
+        .help("Pass standard input to the command even if it is a terminal")
+}
+
+fn tty(conflicts: &'static [&'static str]) -> Arg {
+    Arg::new(TTY)
+        .long(TTY)
+        .short('t')
+        .action(ArgAction::SetTrue)
+        .conflicts_with_all(conflicts)
+        .help("Give the command a terminal of the size of this one: `-it` for a shell, an editor")
+}
+
 /// The operation whose result is used by its id.
 pub(crate) const CREATE: &str = "workspace_create";
 /// The option that shows only that.
 pub(crate) const ID_ONLY: &str = "id-only";
 
-fn id_only() -> Arg {
+/// The other operation whose result is used by its id.
+pub(crate) const SHELL_OPEN: &str = "shell_open";
+/// The operation that connects a terminal with a shell.
+pub(crate) const ATTACH: &str = "shell_attach";
+
+fn id_only(noun: &str) -> Arg {
     Arg::new(ID_ONLY)
         .long(ID_ONLY)
         .action(ArgAction::SetTrue)
         .conflicts_with("json")
-        .help("Print the id of the new workspace, and nothing else")
+        .help(format!("Print the id of the new {noun}, and nothing else"))
 }
 
 fn json() -> Arg {

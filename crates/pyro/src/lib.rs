@@ -10,6 +10,7 @@ mod json;
 mod mcp;
 mod plain;
 mod progress;
+mod raw;
 mod render;
 mod setup;
 mod signals;

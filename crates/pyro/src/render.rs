@@ -25,6 +25,8 @@ mod instances;
 mod parts;
 mod ports;
 mod pull;
+mod services;
+mod shells;
 mod snapshots;
 mod tour;
 
@@ -53,9 +55,11 @@ pub(crate) fn content(value: &Value) -> Vec<u8> {
     STANDARD.decode(base64).expect("the engine encoded it")
 }
 
-/// Returns the id of a workspace, as a line.
+/// Returns the id of what was made, a shell or a workspace, as a line.
 pub(crate) fn id(value: &Value) -> String {
-    let id = value["workspace_id"].as_str().unwrap_or_default();
+    let id = value["shell_id"].as_str();
+    let id = id.or_else(|| value["workspace_id"].as_str());
+    let id = id.unwrap_or_default();
     format!("{id}\n")
 }
 
@@ -83,6 +87,8 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
                 ports::renderer,
                 diff::renderer,
                 pull::renderer,
+                services::renderer,
+                shells::renderer,
             ];
             return further.iter().find_map(|renderer| renderer(name));
         }

@@ -6,15 +6,17 @@ use std::os::fd::AsFd;
 
 use pyro_engine::descriptor::{self, DescriptorReader, DescriptorWriter};
 
+use crate::raw;
 use crate::styles::ERROR;
 
 /// Exit status of a program that lost the reader of its output: 128 + SIGPIPE.
 pub(crate) const READER_GONE: u8 = 128 + 13;
 
-/// Standard input for a command, unless that is a terminal, or nothing that could be read.
-pub(crate) fn input() -> Option<DescriptorReader> {
+/// Standard input for a command, unless that is nothing that could be read, or a terminal and those
+/// are not wanted.
+pub(crate) fn input(terminals: bool) -> Option<DescriptorReader> {
     let stdin = io::stdin();
-    if stdin.is_terminal() || !descriptor::is_readable(&stdin) {
+    if (stdin.is_terminal() && !terminals) || !descriptor::is_readable(&stdin) {
         return None;
     }
     duplicate(stdin).ok().map(DescriptorReader::from)
@@ -58,7 +60,11 @@ pub(crate) fn status(printed: io::Result<()>, status: u8) -> u8 {
 pub(crate) fn say(text: &str) {
     let choice = anstream::AutoStream::choice(&io::stderr());
     let mut styled = anstream::AutoStream::new(Vec::new(), choice);
-    let _ = write!(styled, "{text}");
+    if raw::is_on() {
+        let _ = write!(styled, "{}", text.replace('\n', "\r\n"));
+    } else {
+        let _ = write!(styled, "{text}");
+    }
     let _ = descriptor::write_all(io::stderr(), &styled.into_inner());
 }
 

@@ -26,6 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::plain::Plain;
 use crate::progress::{ProgressDisplay, Verbosity};
+use crate::raw::{self, RawMode};
 use crate::render::{self, Part, Rendered};
 use crate::setup::{configuration, runtime};
 use crate::standard::{self, READER_GONE, Stderr, say};
@@ -134,7 +135,15 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     };
     let reads = [arguments::FILE_READ, arguments::DISK_READ].contains(&entry.name);
     let exact = reads && matches.get_flag(arguments::CONTENT_ONLY);
-    let id_only = entry.name == arguments::CREATE && matches.get_flag(arguments::ID_ONLY);
+    let has_id = [arguments::CREATE, arguments::SHELL_OPEN].contains(&entry.name);
+    let id_only = has_id && matches.get_flag(arguments::ID_ONLY);
+
+    let executes = arguments::EXEC.contains(&entry.name);
+    let attaches = entry.name == arguments::ATTACH;
+    let interactive = attaches || (executes && matches.get_flag(arguments::INTERACTIVE));
+    let with_terminal = attaches || (executes && matches.get_flag(arguments::TTY));
+    // What was started to go on has no use for an input that may never end.
+    let detached = entry.name == "workspace_exec" && matches.get_flag("detach");
 
     let only_counts = entry.name == arguments::DIFF && matches.get_flag(arguments::STAT);
 
@@ -156,9 +165,16 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
             ..Context::default()
         };
         let result = runtime.block_on(async {
-            if !matches.get_flag(arguments::NO_STDIN) {
-                context.stdin = standard::input().map(|input| Box::new(input) as _);
+            if !matches.get_flag(arguments::NO_STDIN) && (interactive || !detached) {
+                context.stdin = standard::input(interactive).map(|input| Box::new(input) as _);
             }
+            let _raw_mode = if with_terminal {
+                context.terminal = Some(raw::terminal());
+                let entered = interactive.then(RawMode::enter).transpose();
+                entered.map_err(|error| Error::resource(&error))?
+            } else {
+                None
+            };
             if !as_json {
                 context.output = Some(output.streams(harmless)?);
             }

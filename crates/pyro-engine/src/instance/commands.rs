@@ -5,11 +5,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use pyro_machine::{Command, Outcome, Streams, SupervisedMachine};
+use pyro_machine::{Command, Control, Outcome, Streams, SupervisedMachine, TerminalSize};
 use pyro_store::{Exit, History, HistoryEntry};
 use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::activity::Activity;
 use super::kind::InstanceKind;
@@ -19,6 +19,7 @@ use super::time::now;
 use super::wire::{Reply, relay_input, write_line};
 use crate::Error;
 use crate::command::{exit_code, milliseconds};
+use crate::command_options::CommandOptions;
 use crate::off_thread::off_thread;
 
 const SIGKILL: i32 = 9;
@@ -59,14 +60,21 @@ struct Running {
     grown: watch::Sender<()>,
     ended: watch::Sender<Option<Reply>>,
     kill: Notify,
+    controls: mpsc::UnboundedSender<Control>,
+    /// For the task that runs it, which takes it.
+    arrivals: Mutex<Option<mpsc::UnboundedReceiver<Control>>>,
 }
 
 /// A client's request to run a command.
 #[derive(Debug)]
 pub(super) struct CommandRequest {
     pub(super) command: String,
-    pub(super) timeout_ms: u64,
+    /// The time limit, if there is one.
+    pub(super) timeout_ms: Option<u64>,
     pub(super) token: Option<String>,
+    pub(super) options: CommandOptions,
+    /// The size of its terminal, if it has one.
+    pub(super) terminal: Option<TerminalSize>,
 }
 
 impl CommandTable {
@@ -76,11 +84,14 @@ impl CommandTable {
             return None;
         }
         self.last += 1;
+        let (controls, arrivals) = mpsc::unbounded_channel();
         let running = Running {
             token,
             grown: watch::Sender::new(()),
             ended: watch::Sender::new(None),
             kill: Notify::new(),
+            controls,
+            arrivals: Mutex::new(Some(arrivals)),
         };
         self.running.insert(self.last, Arc::new(running));
         Some(self.last)
@@ -136,6 +147,8 @@ impl Commands {
             command,
             timeout_ms,
             token,
+            options,
+            terminal,
         }: CommandRequest,
         input: Option<BufReader<OwnedReadHalf>>,
         writer: &mut OwnedWriteHalf,
@@ -145,10 +158,12 @@ impl Commands {
         let Some(sequence) = self.known().add(token) else {
             return Ok(Reply::Done);
         };
+        let default_directory = self.kind.working_directory();
+        let directory = options.cwd.as_deref().or(default_directory);
         let entry = HistoryEntry {
             sequence,
             command: command.clone(),
-            cwd: self.kind.working_directory().unwrap_or("/root").into(),
+            cwd: directory.unwrap_or("/root").into(),
             execution_mode: "guest_vsock".into(),
             recorded_at: now(),
             exit: None,
@@ -168,15 +183,18 @@ impl Commands {
         };
         let (grown, ended) = self.subscribe(sequence).expect("it was just inserted");
         let this = Arc::clone(self);
+        let command = Command {
+            argv: vec!["/bin/sh".into(), "-c".into(), command],
+            cwd: directory.map(str::to_owned),
+            // If a command removed the default directory, later commands still run.
+            cwd_optional: options.cwd.is_none(),
+            timeout: timeout_ms.map(Duration::from_millis),
+            terminal,
+            env: options.env.into_iter().collect(),
+            user: options.user,
+            ..Command::default()
+        };
         tokio::spawn(async move {
-            let command = Command {
-                argv: vec!["/bin/sh".into(), "-c".into(), command],
-                cwd: this.kind.working_directory().map(str::to_owned),
-                // If a command removed the directory, later commands still run.
-                cwd_optional: true,
-                timeout: Some(Duration::from_millis(timeout_ms)),
-                ..Command::default()
-            };
             this.run(log, &command, input).await;
             drop(under_way);
             // After the client has its answer, and before the machine may be paused.
@@ -220,13 +238,15 @@ impl Commands {
                 }
                 std::future::pending::<()>().await;
             };
+            let mut controls = lock(&running.arrivals).take();
             let streams = Streams {
                 stdin: stdin
                     .as_mut()
                     .map(|input| input as &mut (dyn AsyncRead + Send + Unpin)),
                 stdout: &mut stdout,
                 stderr: &mut stderr,
-                controls: None,
+                controls: controls.as_mut(),
+                started: None,
             };
             let started = Instant::now();
             let outcome = tokio::select! {
@@ -315,6 +335,13 @@ impl Commands {
         }
     }
 
+    /// Does something to a command. Returns whether it runs.
+    pub(super) fn control(&self, sequence: u64, control: Control) -> bool {
+        let known = self.known();
+        let running = known.running.get(&sequence);
+        running.is_some_and(|running| running.controls.send(control).is_ok())
+    }
+
     /// Kills a command by its token, or keeps it from beginning.
     pub(super) fn abandon(&self, token: String) {
         let mut known = self.known();
@@ -338,8 +365,12 @@ impl Commands {
     }
 
     fn known(&self) -> MutexGuard<'_, CommandTable> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn exit(outcome: &Outcome, dropped_bytes: u64, not_flushed: Option<String>) -> Exit {

@@ -25,6 +25,22 @@ pub(crate) fn seed_in(path: &Path) -> PathBuf {
 /// The directory of its snapshots.
 pub(super) const SNAPSHOTS: &str = "snapshots";
 
+/// The directory of its shells.
+pub(super) const SHELLS: &str = "shells";
+/// The directory of its services.
+pub(super) const SERVICES: &str = "services";
+
+/// Removes the records and outputs of its shells and services, none of which may run.
+pub(super) fn forget_processes(object: &Object) -> std::io::Result<()> {
+    for directory in [SHELLS, SERVICES] {
+        match std::fs::remove_dir_all(object.path().join(directory)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Removes the files of an expired VM; its record and history stay.
 pub(super) fn discard(object: &Object) {
     for path in [disk(object), seed_in(object.path())] {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use pyro_machine::NetworkInfo;
-use pyro_store::{History, Object, Objects, RecordError};
+use pyro_store::{History, HistoryEntry, Object, Objects, RecordError};
 
 use super::activity::Activity;
 use super::files;
 use super::kind::InstanceKind;
 use super::record::{State, VmRecord};
+use super::services::ServiceFiles;
+use super::shells::ShellFiles;
 use super::time::now;
 use crate::request::{WORKSPACE, path_text};
 use crate::{Engine, Error};
@@ -82,6 +84,28 @@ impl Instance {
 
     pub(crate) fn history(&self) -> History {
         files::history(&self.object)
+    }
+
+    /// The record of the command with this number.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn command(&self, sequence: u64) -> Result<HistoryEntry, Error> {
+        let history = self.history();
+        if !history.sequences().contains(&sequence) {
+            return Err(Error::no_such_command(self.id(), sequence));
+        }
+        Ok(history.entry(sequence)?)
+    }
+
+    /// The files of its services.
+    pub(crate) fn services(&self) -> ServiceFiles {
+        ServiceFiles::of(self.object.path())
+    }
+
+    /// The files of its shells.
+    pub(crate) fn shells(&self) -> ShellFiles {
+        ShellFiles::of(self.object.path())
     }
 
     pub(crate) fn activity(&self) -> Activity {

@@ -15,18 +15,26 @@ mod kind;
 mod log;
 mod ports;
 mod power;
+mod process;
 mod published;
 mod reader;
 mod record;
+mod services;
+mod shells;
 mod snapshots;
 mod socket;
 mod start;
 mod supervisor;
+mod text_log;
 mod time;
 mod warm_up;
 mod wire;
 
-pub(crate) use client::{Outputs, Push, call, exec, follow, publish, take_back};
+pub(crate) use client::{
+    NewCommand, Outputs, Push, Watch, call, close_shell, exec, exec_detached, follow, open_shell,
+    publish, resize_shell, send_signal, signal_shell, start_service, stop_service, take_back,
+    write_to_shell,
+};
 pub(crate) use end::{DeleteOnDrop, delete};
 pub(crate) use files::seed_in;
 pub(crate) use find::Instance;
@@ -34,9 +42,14 @@ pub(crate) use kind::InstanceKind;
 pub(crate) use published::{Published, checked as checked_ports};
 pub(crate) use reader::Reader;
 pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State, VmRecord};
+pub(crate) use services::{
+    Readiness, Restart, ServiceDefinition, ServiceRecord, ServiceState, WORKSPACE_STOPPED,
+};
+pub(crate) use shells::{NewShell, ShellRecord};
 pub(crate) use snapshots::{BASELINE, Snapshot};
 pub(crate) use start::{Description, NewInstance, create, start};
 pub(crate) use supervisor::supervise;
+pub(crate) use text_log::{Part, TextLog};
 pub(crate) use time::now;
 
 /// Parses a line as a supervisor does, and as its client does.

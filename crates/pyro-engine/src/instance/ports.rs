@@ -257,6 +257,7 @@ impl Forwarder {
             stdout: &mut to_client,
             stderr: &mut tokio::io::sink(),
             controls: None,
+            started: None,
         };
         self.machine.call(&call, streams).await?;
         Ok(())

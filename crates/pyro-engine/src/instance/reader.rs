@@ -104,6 +104,7 @@ impl Reader {
             stdout: output,
             stderr: &mut tokio::io::sink(),
             controls: None,
+            started: None,
         };
         let grown_too_big = self
             .limit

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pyro_machine::{Accelerator, Call, KeptFiles, LaunchEvent, Streams, SupervisedMachine};
+use pyro_machine::{
+    Accelerator, Call, Control, KeptFiles, LaunchEvent, Streams, SupervisedMachine,
+};
 use pyro_store::Object;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -23,6 +25,8 @@ use super::kind::InstanceKind;
 use super::ports::{self, Ports};
 use super::power::Power;
 use super::record::{Content, INTERRUPTED, State, VmRecord};
+use super::services::{ServiceFiles, Services};
+use super::shells::{ShellFiles, Shells};
 use super::snapshots::{self, finish_reset};
 use super::socket::{SOCKET, SocketDirectory};
 use super::start::Description;
@@ -32,6 +36,7 @@ use super::wire::{
     PIECE_BYTES, Reply, Request, StartEvent, VERSION, line, read_request, relay_pieces,
     send_output, write_line,
 };
+use crate::command_options::CommandOptions;
 use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
 use crate::off_thread::off_thread;
 use crate::{Engine, Error};
@@ -51,6 +56,8 @@ struct Supervisor {
     activity: Activity,
     commands: Arc<Commands>,
     ports: Ports,
+    shells: Arc<Shells>,
+    services: Arc<Services>,
     ends: mpsc::Sender<End>,
     /// The end of the lifetime, in seconds since the Unix epoch.
     expires_at: Option<f64>,
@@ -255,6 +262,24 @@ async fn launch(
         Arc::clone(&power),
         activity.clone(),
     );
+    let shell_files = ShellFiles::of(object.path());
+    shell_files.close()?;
+    let shells = Shells::new(
+        Arc::clone(&machine),
+        Arc::clone(&power),
+        activity.clone(),
+        shell_files,
+    );
+    let service_files = ServiceFiles::of(object.path());
+    let autostart = service_files.close()?;
+    let services = Arc::new(Services::new(
+        Arc::clone(&machine),
+        Arc::clone(&power),
+        activity.clone(),
+        service_files,
+        kind.working_directory().unwrap_or("/root"),
+    ));
+    services.autostart(autostart);
     let supervisor = Supervisor {
         kind,
         object: object.clone(),
@@ -263,6 +288,8 @@ async fn launch(
         activity,
         commands: Arc::new(commands),
         ports,
+        shells: Arc::new(shells),
+        services,
         ends: ends_sender,
         expires_at: record.expires_at,
         under_way: watch::Sender::new(()),
@@ -321,6 +348,7 @@ async fn serve(
 async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
     supervisor.ports.close();
+    supervisor.services.workspace_ends();
     // Clients of unfinished commands receive this error, and not one that follows from it.
     match &end {
         End::Stop { .. } | End::Terminated => {
@@ -406,12 +434,43 @@ impl Supervisor {
                 let going_on = under_way.clone();
                 let asked = CommandRequest {
                     command,
-                    timeout_ms,
+                    timeout_ms: Some(timeout_ms),
                     token,
+                    options: CommandOptions::default(),
+                    terminal: None,
                 };
                 self.commands
                     .exec(asked, input, &mut writer, going_on)
                     .await
+            }
+            Request::ExecWith {
+                command,
+                timeout_ms,
+                stdin,
+                token,
+                options,
+                terminal,
+            } => {
+                let input = stdin.then_some(reader);
+                let going_on = under_way.clone();
+                let asked = CommandRequest {
+                    command,
+                    timeout_ms,
+                    token,
+                    options,
+                    terminal,
+                };
+                self.commands
+                    .exec(asked, input, &mut writer, going_on)
+                    .await
+            }
+            Request::Signal { sequence, signal } => {
+                let running = self.commands.control(sequence, Control::Signal(signal));
+                Ok(Reply::Sent { running })
+            }
+            Request::Resize { sequence, size } => {
+                self.commands.control(sequence, Control::Resize(size));
+                Ok(Reply::Done)
             }
             Request::Follow { sequence } => self.commands.follow(sequence, &mut writer).await,
             Request::Kill { sequence } => {
@@ -423,6 +482,20 @@ impl Supervisor {
                 Ok(Reply::Done)
             }
             Request::Call { call } => self.relay(&call, reader, &mut writer).await,
+            Request::OpenShell(new) => {
+                let directory = self.kind.working_directory().unwrap_or("/root");
+                self.shells.open(new, directory).await
+            }
+            Request::ShellInput { shell_id } => self.shells.input(&shell_id, &mut reader).await,
+            Request::ShellSignal { shell_id, signal } => {
+                self.shells.signal(&shell_id, signal).await
+            }
+            Request::ResizeShell { shell_id, size } => self.shells.resize(&shell_id, size).await,
+            Request::FollowShell { shell_id } => self.shells.follow(&shell_id, &mut writer).await,
+            Request::CloseShell { shell_id } => self.shells.close(&shell_id).await,
+            Request::StartService(definition) => self.services.start(definition).await,
+            Request::StopService { name } => self.services.stop(&name).await,
+            Request::FollowService { name } => self.services.follow(&name, &mut writer).await,
             Request::Snapshot { name, content } => self.snapshot(name, content).await,
             Request::Publish { port } => self.ports.publish(port, &reader, &mut writer).await,
             Request::TakeBack { host_port } => self.ports.take_back(host_port).await,
@@ -464,6 +537,7 @@ impl Supervisor {
                 stdout: &mut to_output,
                 stderr: &mut tokio::io::sink(),
                 controls: None,
+                started: None,
             };
             let answer = self.machine.call(call, streams).await;
             let _ = to_output.shutdown().await;

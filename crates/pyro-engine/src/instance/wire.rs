@@ -15,7 +15,7 @@
 
 use std::io;
 
-use pyro_machine::{Answer, Call};
+use pyro_machine::{Answer, Call, TerminalSize};
 use pyro_store::HistoryEntry;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,10 @@ use tokio::net::unix::OwnedReadHalf;
 
 use super::published::Published;
 use super::record::Content;
+use super::services::ServiceDefinition;
+use super::shells::NewShell;
 use crate::Error;
+use crate::command_options::CommandOptions;
 use crate::error::WireError;
 
 /// The version that this program speaks.
@@ -48,14 +51,52 @@ pub(super) enum Request {
         #[serde(default)]
         token: Option<String>,
     },
+    /// Run a command that is more than a line: supervisors that do not know this request refuse it,
+    /// where they would overlook fields that they do not know.
+    ExecWith {
+        command: String,
+        /// The time limit, if there is one.
+        timeout_ms: Option<u64>,
+        stdin: bool,
+        token: Option<String>,
+        #[serde(default)]
+        options: CommandOptions,
+        #[serde(default)]
+        terminal: Option<TerminalSize>,
+    },
     /// Report when a command's output grows, and when it ends.
     Follow { sequence: u64 },
     /// Kill a command.
     Kill { sequence: u64 },
+    /// Send a signal to a command. The answer is `Sent`.
+    Signal { sequence: u64, signal: i32 },
+    /// Change the size of a command's terminal.
+    Resize { sequence: u64, size: TerminalSize },
     /// Kill the command with this token, or do not begin it.
     Abandon { token: String },
     /// Carry out a call in the guest.
     Call { call: Call },
+    /// Open a shell.
+    OpenShell(NewShell),
+    /// Give a shell the input that follows, in pieces.
+    ShellInput { shell_id: String },
+    /// Send a signal to what runs in the foreground of a shell.
+    ShellSignal { shell_id: String, signal: i32 },
+    /// Change the size of a shell's terminal.
+    ResizeShell {
+        shell_id: String,
+        size: TerminalSize,
+    },
+    /// Report when a shell's output grows, and when it ends.
+    FollowShell { shell_id: String },
+    /// End a shell.
+    CloseShell { shell_id: String },
+    /// Start a service, and answer when it is ready or has failed.
+    StartService(ServiceDefinition),
+    /// End a service, if it runs.
+    StopService { name: String },
+    /// Report when a service's output grows, until it is over.
+    FollowService { name: String },
     /// Copy the disk into a new snapshot.
     Snapshot {
         name: String,
@@ -84,6 +125,8 @@ pub(super) enum Reply {
     Output { bytes: u32 },
     /// The call was carried out.
     Answered(Answer),
+    /// Whether the command ran, so that the signal was sent.
+    Sent { running: bool },
     /// The request was carried out, or will be.
     Done,
     /// The request failed.
@@ -209,6 +252,17 @@ pub(super) async fn relay_pieces(
         }
     }
     false
+}
+
+/// Reads one piece, which is empty at the end of the input; `None` if the client went away.
+pub(super) async fn read_piece(reader: &mut BufReader<OwnedReadHalf>) -> Option<Vec<u8>> {
+    let length = usize::try_from(reader.read_u32_le().await.ok()?).ok()?;
+    if length > PIECE_BYTES {
+        return None;
+    }
+    let mut piece = vec![0; length];
+    reader.read_exact(&mut piece).await.ok()?;
+    Some(piece)
 }
 
 /// Passes the pieces of a command's input on, and returns at its end. If the client goes away

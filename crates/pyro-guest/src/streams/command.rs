@@ -74,6 +74,17 @@ impl Command {
         }
     }
 
+    /// The process group in the foreground of its terminal, if it has one and that is not its own.
+    fn foreground(&self) -> Option<Pid> {
+        let terminal = self
+            .channels
+            .outputs
+            .first()
+            .filter(|_| self.has_terminal)?;
+        let group = rustix::termios::tcgetpgrp(terminal.pipe.as_ref()?).ok()?;
+        Some(group).filter(|group| *group != self.pid)
+    }
+
     /// Kills the command and all processes that it started.
     fn kill(&self) {
         match self.group.as_ref().map(Group::kill) {
@@ -113,9 +124,16 @@ impl Stream for Command {
 
     fn signal(&mut self, signal: Signal) {
         if signal == Signal::KILL {
-            self.kill();
-        } else {
+            return self.kill();
+        }
+        // As from the terminal's keys. The end of a terminal concerns the session's leader, too.
+        let foreground = self.foreground();
+        if foreground.is_none() || signal == Signal::HUP {
             reaper::signal_group(self.pid, signal);
+        }
+        if let Some(group) = foreground {
+            // It may have ended by itself.
+            let _sent = rustix::process::kill_process_group(group, signal);
         }
     }
 

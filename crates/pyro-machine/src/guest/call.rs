@@ -8,7 +8,7 @@ use pyro_protocol::{
     TerminalSize,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::Guest;
 use super::connection::{Event, Link};
@@ -24,6 +24,8 @@ pub struct Streams<'a> {
     pub stderr: &'a mut (dyn AsyncWrite + Send + Unpin),
     /// What is done to the command while it runs.
     pub controls: Option<&'a mut mpsc::UnboundedReceiver<Control>>,
+    /// Is sent the command's process id in the guest when it runs.
+    pub started: Option<oneshot::Sender<i32>>,
 }
 
 /// What can be done to a command while it runs.
@@ -58,8 +60,14 @@ impl Guest {
             stdout,
             stderr,
             mut controls,
+            started,
         } = streams;
-        let output = pass_output(&self.link, number, &mut events, call, stdout, stderr);
+        let outputs = Outputs {
+            stdout,
+            stderr,
+            started,
+        };
+        let output = pass_output(&self.link, number, &mut events, call, outputs);
         let input = pass_input(&self.link, number, &credit, stdin);
         tokio::pin!(output, input);
         let mut input_done = false;
@@ -152,15 +160,26 @@ impl Drop for Ending<'_> {
     }
 }
 
+/// Where what the guest sends goes.
+struct Outputs<'a> {
+    stdout: &'a mut (dyn AsyncWrite + Send + Unpin),
+    stderr: &'a mut (dyn AsyncWrite + Send + Unpin),
+    started: Option<oneshot::Sender<i32>>,
+}
+
 /// Passes output on until the call ends. Grants credit only for output that was written.
 async fn pass_output<'a>(
     link: &Link,
     number: u32,
     events: &mut mpsc::UnboundedReceiver<Event>,
     call: &Call,
-    stdout: &'a mut (dyn AsyncWrite + Send + Unpin),
-    stderr: &'a mut (dyn AsyncWrite + Send + Unpin),
+    outputs: Outputs<'a>,
 ) -> Result<Answer, Failure> {
+    let Outputs {
+        stdout,
+        stderr,
+        started: mut report,
+    } = outputs;
     let is_command = matches!(call, Call::Exec(_));
     let is_connection = matches!(call, Call::Connect { .. });
     let mut started = false;
@@ -178,8 +197,10 @@ async fn pass_output<'a>(
                 }
                 continue;
             }
-            Some(Event::Message(GuestMessage::Started { .. })) if is_command && !started => {
+            Some(Event::Message(GuestMessage::Started { pid })) if is_command && !started => {
                 started = true;
+                // It fails if nobody waits for it any more.
+                let _ = report.take().map(|report| report.send(pid));
                 continue;
             }
             Some(Event::Message(GuestMessage::Answered { answer }))

@@ -295,6 +295,7 @@ fn run_case(source: Source, sinks: [Sink; 2], input: usize, says: usize) {
             stdout: &mut to_stdout,
             stderr: &mut to_stderr,
             controls: None,
+            started: None,
         };
         let command = Command {
             argv: vec!["copy".into()],

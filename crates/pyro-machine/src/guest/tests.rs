@@ -102,6 +102,7 @@ async fn run_against(
         stdout: &mut stdout,
         stderr: &mut stderr,
         controls: None,
+        started: None,
     };
     let command = Command {
         argv: vec!["true".into()],
@@ -301,6 +302,7 @@ async fn an_agent_that_hangs_does_not_hang_the_host() {
         stdout: &mut stdout,
         stderr: &mut stderr,
         controls: None,
+        started: None,
     };
     let outcome = guest.run(&command, streams).await.unwrap();
     assert!(outcome.timed_out);
@@ -321,6 +323,7 @@ async fn a_command_nobody_waits_for_is_ended() {
         stdout: &mut stdout,
         stderr: &mut stderr,
         controls: None,
+        started: None,
     };
     let moment = std::time::Duration::from_millis(50);
     let run = tokio::time::timeout(moment, guest.run(&command, streams));
@@ -531,6 +534,7 @@ async fn unpack_against(answer: GuestMessage) -> Result<Answer, Failure> {
         stdout: &mut tokio::io::sink(),
         stderr: &mut tokio::io::sink(),
         controls: None,
+        started: None,
     };
     let result = guest.call(&call, streams).await;
     drop(guest);

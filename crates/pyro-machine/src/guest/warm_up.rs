@@ -32,6 +32,7 @@ impl Guest {
             stdout: &mut tokio::io::sink(),
             stderr: &mut tokio::io::sink(),
             controls: None,
+            started: None,
         };
         let unpacked = self.call(&call, streams).await?;
         tracing::debug!(?unpacked, "warmed up");
@@ -51,6 +52,7 @@ impl Guest {
             stdout: &mut tokio::io::sink(),
             stderr: &mut stderr,
             controls: None,
+            started: None,
         };
         let outcome = self.run(&remove, streams).await?;
         let stderr = String::from_utf8_lossy(&stderr);

@@ -23,6 +23,7 @@ pub(super) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
         stdout: &mut stdout,
         stderr: &mut stderr,
         controls: None,
+        started: None,
     };
     let deadline = machine.deadline(WARM_UP_LIMIT);
     if let Ok(ran) = deadline.bound(machine.run(&command, streams)).await {

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use pyro_engine::operations::vm::{Deleted as DeletedVm, Vm, VmNetwork, Vms};
 use pyro_engine::operations::workspace::{
-    Deleted, ExecResult, Exported, LogEntry, Pushed, ResetWorkspace, Workspace, WorkspaceLogs,
-    Workspaces,
+    Deleted, ExecResult, Exported, Killed, LogEntry, Pushed, ResetWorkspace, Workspace,
+    WorkspaceLogs, Workspaces,
 };
 
 use super::parts::{Part, Rendered, View, footer, shown, table, text};
@@ -31,7 +31,25 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
             text(format!("Reset to: {name}\n{}", workspace(&reset.workspace)))
         },
         "workspace_list" => |view| text(workspaces(&view.typed())),
-        "workspace_exec" => |view| footer(exec_footer(&view.typed())),
+        "workspace_exec" => |view| {
+            let result: ExecResult = view.typed();
+            let number = format!("{}\n", result.sequence);
+            let begun = result.detached.then_some(number);
+            Rendered {
+                parts: begun.into_iter().map(Part::Stdout).collect(),
+                ..footer(exec_footer("exec", &result))
+            }
+        },
+        "workspace_wait" => |view| footer(exec_footer("wait", &view.typed())),
+        "workspace_kill" => |view| {
+            let killed: Killed = view.typed();
+            let (signal, sequence) = (killed.signal, killed.sequence);
+            text(if killed.sent {
+                format!("Sent {signal} to command {sequence}\n")
+            } else {
+                format!("Command {sequence} has ended already\n")
+            })
+        },
         "workspace_sync_push" => |view| text(pushed(&view.typed())),
         "workspace_export" => |view| {
             let line = exported(&view.typed());
@@ -151,21 +169,19 @@ fn ago(seconds: f64) -> String {
     format!("{:.0} {name} ago", (seconds / unit).max(0.0).floor())
 }
 
-fn exec_footer(result: &ExecResult) -> String {
+fn exec_footer(verb: &str, result: &ExecResult) -> String {
     let timed_out = if result.timed_out {
-        "[workspace-exec] command timed out and was ended\n"
+        format!("[workspace-{verb}] command timed out and was ended\n")
     } else {
-        ""
+        String::new()
+    };
+    let end = match result.exit_code {
+        Some(code) => format!("exit_code={code} duration_ms={}", result.duration_ms),
+        None => "state=running".to_owned(),
     };
     format!(
-        "{timed_out}[workspace-exec] workspace_id={} sequence={} cwd={} execution_mode={} exit_code={} \
-         duration_ms={}\n",
-        result.workspace_id,
-        result.sequence,
-        result.cwd,
-        result.execution_mode,
-        result.exit_code,
-        result.duration_ms
+        "{timed_out}[workspace-{verb}] workspace_id={} sequence={} cwd={} execution_mode={} {end}\n",
+        result.workspace_id, result.sequence, result.cwd, result.execution_mode,
     )
 }
 

@@ -92,6 +92,11 @@ impl Pyro {
         self
     }
 
+    /// The command, for those who start it otherwise.
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
     pub(crate) fn directory(mut self, path: &std::path::Path) -> Self {
         self.command.current_dir(path);
         self

@@ -1,20 +1,23 @@
 //! Commands in a running instance, and their output.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pyro_machine::TerminalSize;
 use pyro_store::{History, HistoryEntry, random_hex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::{ask_now, connect, reply, tell, unexpected};
+use super::{ask, ask_now, connect, reply, tell, unexpected};
 use crate::command::{out_of_memory, streams};
+use crate::command_options::CommandOptions;
 use crate::instance::find::Instance;
 use crate::instance::wire::{PIECE_BYTES, Reply, Request, write_input};
 use crate::output::{Capture, CapturedOutput};
-use crate::{Context, Error, Event};
+use crate::{Context, Error, Event, Terminal};
 
 const TOKEN_BYTES: usize = 16;
 const OUTPUT_CHUNK_BYTES: usize = 64 * 1024;
@@ -27,20 +30,56 @@ pub(crate) struct Outputs<'a> {
     pub(crate) stderr: Output<'a>,
 }
 
+/// A command for a running instance.
+#[derive(Debug)]
+pub(crate) struct NewCommand {
+    /// The line for the shell.
+    pub(crate) line: String,
+    /// The time limit, if there is one.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) options: CommandOptions,
+}
+
+impl NewCommand {
+    fn request(self, stdin: bool, token: &str, terminal: Option<TerminalSize>) -> Request {
+        let timeout_ms = self
+            .timeout
+            .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        let token = Some(token.to_owned());
+        match timeout_ms {
+            // Every supervisor of this version knows it.
+            Some(timeout_ms) if self.options.are_none() && terminal.is_none() => Request::Exec {
+                command: self.line,
+                timeout_ms,
+                stdin,
+                token,
+            },
+            timeout_ms => Request::ExecWith {
+                command: self.line,
+                timeout_ms,
+                stdin,
+                token,
+                options: self.options,
+                terminal,
+            },
+        }
+    }
+}
+
 /// Runs a command to its end, with the caller's streams; returns the output if the caller gave no
 /// streams for it. The command keeps running if this process dies, and is killed if the caller
 /// drops the call.
 pub(crate) async fn exec(
     instance: &Instance,
-    command: &str,
-    timeout: Duration,
+    command: NewCommand,
     context: &mut Context,
 ) -> Result<(HistoryEntry, [CapturedOutput; 2]), Error> {
     let mut captures = [Capture::default(), Capture::default()];
+    let mut terminal = context.terminal.take();
     let entry = {
         let (stdin, stdout, stderr) = streams(context, &mut captures);
         let outputs = Outputs { stdout, stderr };
-        exec_with(instance, command, timeout, stdin, outputs).await?
+        exec_with(instance, command, stdin, outputs, terminal.as_mut()).await?
     };
     let printed = captures.map(Capture::finish);
     if entry.exit.as_ref().is_some_and(|exit| exit.oom_killed) {
@@ -71,19 +110,57 @@ fn not_flushed(reason: &str) -> Event {
 
 async fn exec_with(
     instance: &Instance,
-    command: &str,
-    timeout: Duration,
+    command: NewCommand,
     stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,
     outputs: Outputs<'_>,
+    terminal: Option<&mut Terminal>,
 ) -> Result<HistoryEntry, Error> {
+    let size = terminal.as_ref().map(|terminal| terminal.size);
+    let Begun {
+        sequence,
+        mut reader,
+        mut writer,
+        unwanted,
+    } = begin(instance, command, stdin.is_some(), size).await?;
+    let resizes = pass_sizes_on(instance, sequence, terminal);
+    let input = async {
+        match send_input(stdin, &mut writer).await {
+            Ok(()) => std::future::pending().await,
+            Err(error) => pyro_machine::Error::input(&error),
+        }
+    };
+    let output = pass_on(instance, sequence, &mut reader, outputs);
+    let result = tokio::select! {
+        biased;
+        result = output => result,
+        error = input => return Err(error.into()),
+        never = resizes => match never {},
+    };
+    // A command whose output cannot be delivered is killed, like one whose caller is gone.
+    if !result.as_ref().is_err_and(Error::is_of_output) {
+        unwanted.disarm();
+    }
+    result
+}
+
+/// A command that has begun.
+struct Begun<'a> {
+    sequence: u64,
+    reader: BufReader<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+    /// Kills it, unless it is disarmed.
+    unwanted: KillOnDrop<'a>,
+}
+
+async fn begin(
+    instance: &Instance,
+    command: NewCommand,
+    stdin: bool,
+    terminal: Option<TerminalSize>,
+) -> Result<Begun<'_>, Error> {
     let (mut reader, mut writer) = connect(instance).await?;
     let token = random_hex(TOKEN_BYTES);
-    let request = Request::Exec {
-        command: command.to_owned(),
-        timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
-        stdin: stdin.is_some(),
-        token: Some(token.clone()),
-    };
+    let request = command.request(stdin, &token, terminal);
     // From now on the command may run, even if no reply arrives.
     let mut unwanted = KillOnDrop {
         instance,
@@ -99,23 +176,57 @@ async fn exec_with(
         other => return Err(unexpected(&other)),
     };
     unwanted.end = Some(Request::Kill { sequence });
-    let input = async {
-        match send_input(stdin, &mut writer).await {
-            Ok(()) => std::future::pending().await,
-            Err(error) => pyro_machine::Error::input(&error),
-        }
-    };
-    let output = pass_on(instance, sequence, &mut reader, outputs);
-    let result = tokio::select! {
-        biased;
-        result = output => result,
-        error = input => return Err(error.into()),
-    };
-    // A command whose output cannot be delivered is killed, like one whose caller is gone.
-    if !result.as_ref().is_err_and(Error::is_of_output) {
-        unwanted.disarm();
+    Ok(Begun {
+        sequence,
+        reader,
+        writer,
+        unwanted,
+    })
+}
+
+/// Begins a command that goes on without a caller, once it has all its input. Returns its number.
+pub(crate) async fn exec_detached(
+    instance: &Instance,
+    command: NewCommand,
+    context: &mut Context,
+) -> Result<u64, Error> {
+    let stdin = context.stdin.as_mut().map(|stdin| stdin.as_mut() as _);
+    let mut begun = begin(instance, command, stdin.is_some(), None).await?;
+    let sent = send_input(stdin, &mut begun.writer).await;
+    sent.map_err(|error| pyro_machine::Error::input(&error))?;
+    begun.unwanted.disarm();
+    Ok(begun.sequence)
+}
+
+/// Sends a command a signal. Returns whether it ran.
+pub(crate) async fn send_signal(
+    instance: &Instance,
+    sequence: u64,
+    signal: i32,
+) -> Result<bool, Error> {
+    let (mut reader, mut writer) = connect(instance).await?;
+    tell(instance, &mut writer, &Request::Signal { sequence, signal }).await?;
+    match reply(instance, &mut reader).await? {
+        Reply::Sent { running } => Ok(running),
+        Reply::Failed(error) => Err(error.into()),
+        other => Err(unexpected(&other)),
     }
-    result
+}
+
+/// Passes the new sizes of the caller's terminal on.
+async fn pass_sizes_on(
+    instance: &Instance,
+    sequence: u64,
+    terminal: Option<&mut Terminal>,
+) -> Infallible {
+    if let Some(terminal) = terminal {
+        while let Some(size) = terminal.sizes.recv().await {
+            if let Err(error) = ask(instance, &Request::Resize { sequence, size }).await {
+                tracing::debug!(%error, "a terminal keeps its size");
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 /// Sends a command its input, to the end of it. Fails only if reading the input fails: a command

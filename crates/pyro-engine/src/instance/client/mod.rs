@@ -3,6 +3,8 @@
 mod call;
 mod exec;
 mod ports;
+mod service;
+mod shell;
 
 use std::io::Write;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -13,8 +15,12 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 pub(crate) use call::{Push, call};
-pub(crate) use exec::{Outputs, exec, follow};
+pub(crate) use exec::{NewCommand, Outputs, exec, exec_detached, follow, send_signal};
 pub(crate) use ports::{publish, take_back};
+pub(crate) use service::{start_service, stop_service};
+pub(crate) use shell::{
+    Watch, close_shell, open_shell, resize_shell, signal_shell, write_to_shell,
+};
 
 use super::diagnostics;
 use super::find::Instance;

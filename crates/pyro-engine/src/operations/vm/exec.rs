@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Cleanup, RunResult, status};
-use crate::command::exit_status;
-use crate::instance::{self, DeleteOnDrop, Instance};
+use crate::command::{exit_status, give_input, time_limit};
+use crate::command_options::CommandOptions;
+use crate::instance::{self, DeleteOnDrop, Instance, NewCommand};
 use crate::operation::{Effect, Operation};
-use crate::request::{ShellCommand, half_a_minute, positive_seconds};
-use crate::{Context, Engine, Error};
+use crate::request::{ShellCommand, half_a_minute, octets_parser};
+use crate::{Context, Engine, Error, Variables};
 
 /// Run one command in a started VM, then delete the VM
 ///
@@ -24,7 +25,24 @@ pub struct Exec {
     #[command(flatten)]
     #[serde(default)]
     pub command: ShellCommand,
-    /// Seconds after which the command is ended
+    /// Environment variables of the command, by name
+    #[command(flatten)]
+    #[serde(default)]
+    pub env: Variables,
+    /// Working directory: an absolute path; /root is the default
+    #[arg(long, value_name = "PATH", value_parser = octets_parser())]
+    #[serde(default)]
+    pub cwd: Option<String>,
+    /// Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+    #[arg(long, value_name = "USER")]
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Text that the command reads from its standard input
+    #[arg(skip)]
+    #[serde(default)]
+    pub stdin: Option<String>,
+    /// Seconds after which the command is ended; the default of 30 is not for commands with a
+    /// terminal, which have no limit then
     #[arg(long, default_value_t = half_a_minute(), value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(default = "half_a_minute")]
     #[schemars(range(min = 1))]
@@ -43,13 +61,18 @@ impl Operation for Exec {
     }
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
-        let timeout = positive_seconds("timeout_seconds", self.timeout_seconds)?;
-        let line = self.command.line()?;
+        let command = NewCommand {
+            timeout: time_limit(self.timeout_seconds, context.terminal.is_some())?,
+            line: self.command.line()?,
+            options: CommandOptions::checked(self.env, self.cwd.as_deref(), self.user)?,
+        };
+        let line = command.line.clone();
+        give_input(context, self.stdin.as_deref());
         let found: Instance = status::find(engine, &self.vm_id).await?;
         found.require_started("execution")?;
         // From here on the VM counts as used, however the command ends, and is deleted.
         let used = DeleteOnDrop::new(engine, found.object.clone());
-        let (entry, printed) = instance::exec(&found, &line, timeout, context).await?;
+        let (entry, printed) = instance::exec(&found, command, context).await?;
         let record = found.record.clone();
         found.delete().await?;
         used.disarm();

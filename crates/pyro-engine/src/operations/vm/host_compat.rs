@@ -1,7 +1,8 @@
 //! *Host compatibility*: the command runs on the host, without a sandbox, only if the caller asked
 //! for it and no guest can be had.
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
@@ -27,7 +28,8 @@ const REST_LIMIT: Duration = Duration::from_millis(100);
 /// and without standard input.
 pub(super) async fn run(
     line: &str,
-    limit: Duration,
+    env: &BTreeMap<String, String>,
+    limit: Option<Duration>,
     why: &Error,
     context: &mut Context,
 ) -> Result<Finished, Error> {
@@ -46,11 +48,12 @@ pub(super) async fn run(
     let begun = Instant::now();
     let mut child = Command::new("bash")
         .arg("-lc")
-        .arg(OsStr::from_bytes(&octets::decode(line)))
+        .arg(os_text(line))
         .current_dir(directory.path())
         .env_clear()
         .env("PATH", SEARCH_PATH)
         .env("HOME", directory.path())
+        .envs(env.iter().map(|(name, value)| (name, os_text(value))))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -85,7 +88,7 @@ pub(super) async fn run(
             };
             status.map_err(|error| Error::host_compat("wait for the command", &error))
         };
-        let status = match tokio::time::timeout(limit, finish).await {
+        let status = match tokio::time::timeout(limit.unwrap_or(Duration::MAX), finish).await {
             Ok(status) => Some(status?),
             Err(_) => None,
         };
@@ -104,6 +107,10 @@ pub(super) async fn run(
         printed: captures.map(Capture::finish),
         execution_mode: "host_compat",
     })
+}
+
+fn os_text(text: &str) -> OsString {
+    OsStr::from_bytes(&octets::decode(text)).to_owned()
 }
 
 /// The command's processes, ended when dropped.

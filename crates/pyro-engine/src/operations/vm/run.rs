@@ -1,24 +1,29 @@
 //! `run`
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use pyro_environment::Ready;
-use pyro_machine::{Command, LaunchEvent, Machine, MachineSpec, Start, Streams};
+use pyro_machine::{Command, Control, LaunchEvent, Machine, MachineSpec, Start, Streams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
 use super::finished::Finished;
 use super::host_compat;
-use crate::command::{exit_code, exit_status, milliseconds, out_of_memory, streams};
+use crate::command::{
+    exit_code, exit_status, give_input, milliseconds, out_of_memory, streams, time_limit,
+};
+use crate::command_options::CommandOptions;
 use crate::disk_limit::{DiskLimit, allocated_bytes};
 use crate::environment;
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::{Capture, CommandOutput, is_false};
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, ShellCommand, TTL_SECONDS, VCPU_COUNT,
-    half_a_minute, one_gibibyte, one_vcpu, positive_seconds, ten_minutes, within,
+    half_a_minute, octets_parser, one_gibibyte, one_vcpu, ten_minutes, within,
 };
-use crate::{Context, Engine, Error, Event, Listener};
+use crate::{Context, Engine, Error, Event, Listener, Terminal, Variables};
 
 /// Run one command in a fresh microVM, then throw the microVM away
 ///
@@ -33,6 +38,8 @@ use crate::{Context, Engine, Error, Event, Listener};
     pyro run debian:12 -- git --version\n  \
     pyro run debian:12-build --mem-mib 2048 -- sh -c 'gcc --version; nproc'\n  \
     tar c . | pyro run debian:12 -- sh -c 'tar x && ls'\n  \
+    pyro run -it debian:12 -- bash\n  \
+    pyro run debian:12 -e LANG=C --user www-data --cwd /tmp -- sh -c 'id; pwd'\n  \
     pyro run debian:12 --json --timeout-seconds 5 -- uname -r\n\n\
     Output is passed on as it comes. Standard input is passed to the command unless it is a \
     terminal.")]
@@ -43,6 +50,22 @@ pub struct Run {
     #[command(flatten)]
     #[serde(default)]
     pub command: ShellCommand,
+    /// Environment variables of the command, by name
+    #[command(flatten)]
+    #[serde(default)]
+    pub env: Variables,
+    /// Working directory: an absolute path; /root is the default
+    #[arg(long, value_name = "PATH", value_parser = octets_parser())]
+    #[serde(default)]
+    pub cwd: Option<String>,
+    /// Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+    #[arg(long, value_name = "USER")]
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Text that the command reads from its standard input
+    #[arg(skip)]
+    #[serde(default)]
+    pub stdin: Option<String>,
     /// Virtual processors, 1 to 8
     #[arg(
         long,
@@ -63,7 +86,8 @@ pub struct Run {
     #[serde(default = "one_gibibyte")]
     #[schemars(range(min = 256, max = 32768))]
     pub mem_mib: i64,
-    /// Seconds after which the command is ended
+    /// Seconds after which the command is ended; the default of 30 is not for commands with a
+    /// terminal, which have no limit then
     #[arg(
         long,
         default_value_t = 30,
@@ -73,7 +97,8 @@ pub struct Run {
     #[serde(default = "half_a_minute")]
     #[schemars(range(min = 1))]
     pub timeout_seconds: i64,
-    /// Seconds after which the microVM is ended, whatever happens in it; 60 to 3600
+    /// Seconds after which the microVM is ended, whatever happens in it; 60 to 3600; with a terminal,
+    /// the default of 600 is 3600
     #[arg(
         long,
         default_value_t = 600,
@@ -142,8 +167,9 @@ pub struct Cleanup {
 struct Checked {
     environment: String,
     line: String,
-    timeout: Duration,
+    timeout: Option<Duration>,
     ttl: Duration,
+    options: CommandOptions,
     vcpu_count: u32,
     mem_mib: u32,
     network: bool,
@@ -155,6 +181,10 @@ impl Run {
         Self {
             environment: environment.to_owned(),
             command: command.into(),
+            env: Variables::default(),
+            cwd: None,
+            user: None,
+            stdin: None,
             vcpu_count: one_vcpu(),
             mem_mib: one_gibibyte(),
             timeout_seconds: half_a_minute(),
@@ -164,13 +194,24 @@ impl Run {
         }
     }
 
-    fn check(self) -> Result<Checked, Error> {
-        let ttl_seconds = within("ttl_seconds", self.ttl_seconds, &TTL_SECONDS)?;
+    fn check(self, terminal: bool) -> Result<Checked, Error> {
+        let wanted = match self.ttl_seconds {
+            seconds if terminal && seconds == ten_minutes() => *TTL_SECONDS.end(),
+            seconds => seconds,
+        };
+        let ttl_seconds = within("ttl_seconds", wanted, &TTL_SECONDS)?;
+        let needs_guest = terminal || self.cwd.is_some() || self.user.is_some();
+        if self.allow_host_compat && needs_guest {
+            let message = "a terminal, cwd and user are those of a guest; with allow_host_compat there \
+                           may be none";
+            return Err(Error::invalid(message));
+        }
         Ok(Checked {
             vcpu_count: within("vcpu_count", self.vcpu_count, &VCPU_COUNT)?,
             mem_mib: within("mem_mib", self.mem_mib, &MEM_MIB)?,
             ttl: Duration::from_secs(ttl_seconds),
-            timeout: positive_seconds("timeout_seconds", self.timeout_seconds)?,
+            timeout: time_limit(self.timeout_seconds, terminal)?,
+            options: CommandOptions::checked(self.env, self.cwd.as_deref(), self.user)?,
             network: self.network,
             line: self.command.line()?,
             environment: self.environment,
@@ -193,7 +234,8 @@ impl Operation for Run {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
         let allow_host_compat = self.allow_host_compat;
-        let request = self.check()?;
+        give_input(context, self.stdin.as_deref());
+        let request = self.check(context.terminal.is_some())?;
         let environment = engine.environments.status(&request.environment)?.entry;
         if request.network {
             engine.machines.check_network()?;
@@ -209,7 +251,8 @@ impl Operation for Run {
                 finished
             }
             Err(error) if error.means_no_guest() && allow_host_compat => {
-                host_compat::run(&request.line, request.timeout, &error, context).await?
+                let (env, timeout) = (&request.options.env, request.timeout);
+                host_compat::run(&request.line, env, timeout, &error, context).await?
             }
             // A caller without this permission gets no hint about it.
             Err(error) if error.means_no_guest() && context.permissions.host_compat => {
@@ -321,6 +364,20 @@ pub(in crate::operations) async fn prepare_template(engine: &Engine, ready: &Rea
     }
 }
 
+/// Passes the new sizes of the caller's terminal on.
+async fn pass_sizes_on(
+    terminal: Option<Terminal>,
+    controls: mpsc::UnboundedSender<Control>,
+) -> Infallible {
+    if let Some(mut terminal) = terminal {
+        while let Some(size) = terminal.sizes.recv().await {
+            // It fails if the command has ended.
+            let _ = controls.send(Control::Resize(size));
+        }
+    }
+    std::future::pending().await
+}
+
 /// Runs the command; the machine is gone when this returns.
 async fn in_guest(
     engine: &Engine,
@@ -332,9 +389,15 @@ async fn in_guest(
     context.listener.phase("run", "execute", ("vm_id", &vm_id));
     let command = Command {
         argv: vec!["/bin/sh".into(), "-c".into(), request.line.clone()],
-        timeout: Some(request.timeout),
+        timeout: request.timeout,
+        env: request.options.env.clone().into_iter().collect(),
+        cwd: request.options.cwd.clone(),
+        user: request.options.user.clone(),
+        terminal: context.terminal.as_ref().map(|terminal| terminal.size),
         ..Command::default()
     };
+    let (controls, mut arrivals) = mpsc::unbounded_channel();
+    let sizes = pass_sizes_on(context.terminal.take(), controls);
     let mut captures = [Capture::default(), Capture::default()];
     let files = engine.machines.directory_of(machine.id());
     let limit = DiskLimit::of(&engine.config);
@@ -349,13 +412,15 @@ async fn in_guest(
                 stdin,
                 stdout,
                 stderr,
-                controls: None,
+                controls: Some(&mut arrivals),
+                started: None,
             },
         );
         tokio::select! {
             ended = tokio::time::timeout(request.ttl, run) => {
                 ended.map_err(|_| Error::expired("vm", &vm_id, request.ttl.as_secs()))??
             }
+            never = sizes => match never {},
             exceeded = grown_too_big => return Err(exceeded.ended("the machine")),
         }
     };

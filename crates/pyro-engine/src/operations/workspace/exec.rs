@@ -1,26 +1,35 @@
 //! `workspace exec`
 
+use pyro_store::HistoryEntry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::exit_status;
-use crate::instance::{self, InstanceKind};
+use crate::command::{exit_status, give_input, time_limit};
+use crate::command_options::CommandOptions;
+use crate::instance::{self, Instance, InstanceKind, NewCommand};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::CommandOutput;
 use crate::output::is_false;
-use crate::request::{ShellCommand, half_a_minute, positive_seconds};
-use crate::{Context, Engine, Error};
+use crate::request::{ShellCommand, half_a_minute, octets_parser};
+use crate::{Context, Engine, Error, Variables};
 
 /// Run a command in a workspace, in /workspace
 ///
 /// Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
 /// time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
 /// goes on; the workspace's log shows it.
+///
+/// With `detach`, the number of the command is returned at once, and it goes on:
+/// `workspace logs --follow` shows its output, `workspace wait` waits for its end,
+/// `workspace kill` ends it.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
     pyro workspace exec 0123456789ab -- make test\n  \
-    pyro workspace exec 0123456789ab --timeout-seconds 600 --json -- sh -c 'make 2>&1 | tail'\n\n\
+    pyro workspace exec 0123456789ab --timeout-seconds 600 --json -- sh -c 'make 2>&1 | tail'\n  \
+    pyro workspace exec 0123456789ab -e CI=1 --cwd src --user www-data -- ./test.sh\n  \
+    pyro workspace exec 0123456789ab --detach -- npm run build\n  \
+    pyro workspace exec -it 0123456789ab -- bash\n\n\
     Output is passed on as it comes. Standard input is passed to the command unless it is a \
     terminal.")]
 pub struct Exec {
@@ -30,7 +39,28 @@ pub struct Exec {
     #[command(flatten)]
     #[serde(default)]
     pub command: ShellCommand,
-    /// Seconds after which the command is ended
+    /// Environment variables of the command, by name
+    #[command(flatten)]
+    #[serde(default)]
+    pub env: Variables,
+    /// Working directory: an absolute path, or one below /workspace, which is the default
+    #[arg(long, value_name = "PATH", value_parser = octets_parser())]
+    #[serde(default)]
+    pub cwd: Option<String>,
+    /// Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+    #[arg(long, value_name = "USER")]
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Text that the command reads from its standard input
+    #[arg(skip)]
+    #[serde(default)]
+    pub stdin: Option<String>,
+    /// Return the command's number at once, and let it go on
+    #[arg(long)]
+    #[serde(default)]
+    pub detach: bool,
+    /// Seconds after which the command is ended; the default of 30 is not for commands with `detach`
+    /// or a terminal, which have no limit then
     #[arg(long, default_value_t = half_a_minute(), value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(default = "half_a_minute")]
     #[schemars(range(min = 1))]
@@ -51,8 +81,9 @@ pub struct ExecResult {
     /// What it printed.
     #[serde(flatten)]
     pub printed: CommandOutput,
-    /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
-    pub exit_code: i32,
+    /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
+    /// runs on.
+    pub exit_code: Option<i32>,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
     /// Where it ran.
@@ -61,6 +92,9 @@ pub struct ExecResult {
     pub sequence: u64,
     /// Its working directory.
     pub cwd: String,
+    /// Present if the command goes on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub detached: bool,
     /// Present if the command was ended at its time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub timed_out: bool,
@@ -82,30 +116,50 @@ impl Operation for Exec {
     type Output = ExecResult;
 
     fn exit_status(output: &Self::Output) -> u8 {
-        exit_status(output.exit_code)
+        output.exit_code.map_or(0, exit_status)
     }
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<ExecResult, Error> {
-        let timeout = positive_seconds("timeout_seconds", self.timeout_seconds)?;
-        let line = self.command.line()?;
+        let unbounded = self.detach || context.terminal.is_some();
+        let command = NewCommand {
+            timeout: time_limit(self.timeout_seconds, unbounded)?,
+            line: self.command.line()?,
+            options: CommandOptions::checked(self.env, self.cwd.as_deref(), self.user)?,
+        };
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_exec")?;
-        let (entry, printed) = instance::exec(&found, &line, timeout, context).await?;
+        give_input(context, self.stdin.as_deref());
+        if self.detach {
+            let sequence = instance::exec_detached(&found, command, context).await?;
+            let entry = found.history().entry(sequence)?;
+            return Ok(ExecResult::of(&found, entry, CommandOutput::default()));
+        }
+        let (entry, printed) = instance::exec(&found, command, context).await?;
+        Ok(ExecResult::of(&found, entry, printed.into()))
+    }
+}
+
+impl ExecResult {
+    /// What came of a command, or of its beginning if it has not ended.
+    pub(super) fn of(found: &Instance, entry: HistoryEntry, printed: CommandOutput) -> Self {
+        let detached = entry.exit.is_none();
         let exit = entry.exit.unwrap_or_default();
-        Ok(ExecResult {
-            workspace_id: self.workspace_id,
-            environment: found.record.environment,
-            environment_version: Some(found.record.environment_version),
-            command: line,
-            printed: printed.into(),
-            exit_code: exit.exit_code.unwrap_or(1),
+        Self {
+            workspace_id: found.id().to_owned(),
+            environment: found.record.environment.clone(),
+            environment_version: Some(found.record.environment_version.clone()),
+            command: entry.command,
+            printed,
+            // One that was interrupted has no exit code.
+            exit_code: exit.exit_code.or((!detached).then_some(1)),
             duration_ms: exit.duration_ms,
             execution_mode: entry.execution_mode,
             sequence: entry.sequence,
             cwd: entry.cwd,
+            detached,
             timed_out: exit.timed_out,
             oom_killed: exit.oom_killed,
             signal: exit.signal,
-        })
+        }
     }
 }

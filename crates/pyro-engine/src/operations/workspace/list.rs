@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::service;
 use crate::instance::{Instance, InstanceKind};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::{Context, Engine, Error, Event};
@@ -45,15 +46,16 @@ pub struct Listed {
     pub expires_at: Option<f64>,
     /// How many commands were run in it.
     pub command_count: usize,
-    /// Always 0: there are no services yet.
+    /// How many services it has.
     pub service_count: usize,
-    /// Always 0: there are no services yet.
+    /// How many of them run.
     pub running_service_count: usize,
 }
 
 impl From<&Instance> for Listed {
     fn from(instance: &Instance) -> Self {
         let record = &instance.record;
+        let (service_count, running_service_count) = service::counts(instance);
         Self {
             workspace_id: instance.id().to_owned(),
             name: record.name.clone(),
@@ -64,8 +66,8 @@ impl From<&Instance> for Listed {
             last_activity_at: instance.last_activity_at(),
             expires_at: record.expires_at,
             command_count: instance.history().sequences().len(),
-            service_count: 0,
-            running_service_count: 0,
+            service_count,
+            running_service_count,
         }
     }
 }

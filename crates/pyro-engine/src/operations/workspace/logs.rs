@@ -145,10 +145,7 @@ impl Logs {
         if let Some(wanted) = self.sequence {
             sequences.retain(|sequence| *sequence == wanted);
             if sequences.is_empty() {
-                let id = &self.workspace_id;
-                return Err(Error::invalid(format!(
-                    "workspace {id} has no command with the number {wanted}"
-                )));
+                return Err(Error::no_such_command(&self.workspace_id, wanted));
             }
         }
         if let Some(tail) = self.tail {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::port::{PublishedPort, published};
+use super::service;
 use crate::instance::{Instance, InstanceKind};
 use crate::left_out::{LeftOut, TransferWarning};
 use crate::operation::{Effect, Operation, ToolSet};
@@ -50,6 +51,12 @@ pub struct Workspace {
     pub command_count: usize,
     /// The last one that has ended.
     pub last_command: Option<LastCommand>,
+    /// How many services it has.
+    #[serde(default)]
+    pub service_count: usize,
+    /// How many of them run.
+    #[serde(default)]
+    pub running_service_count: usize,
     /// When it was made or last used, in seconds since the Unix epoch.
     #[serde(default)]
     pub last_activity_at: f64,
@@ -98,6 +105,7 @@ pub struct LastCommand {
 
 impl From<&Instance> for Workspace {
     fn from(instance: &Instance) -> Self {
+        let (service_count, running_service_count) = service::counts(instance);
         Self {
             workspace_id: instance.id().to_owned(),
             name: instance.record.name.clone(),
@@ -108,6 +116,8 @@ impl From<&Instance> for Workspace {
             network_policy: instance.record.network_policy().name().into(),
             published_ports: published(instance),
             command_count: instance.history().sequences().len(),
+            service_count,
+            running_service_count,
             last_command: last_command(instance),
             last_activity_at: instance.last_activity_at(),
             disk_bytes: instance.disk_use(),

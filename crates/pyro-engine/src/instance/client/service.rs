@@ -1,0 +1,21 @@
+//! Services of a running instance.
+
+use super::ask;
+use crate::Error;
+use crate::instance::find::Instance;
+use crate::instance::services::ServiceDefinition;
+use crate::instance::wire::Request;
+
+/// Starts a service, and returns when it is ready or has failed: its record says which.
+pub(crate) async fn start_service(
+    instance: &Instance,
+    definition: ServiceDefinition,
+) -> Result<(), Error> {
+    ask(instance, &Request::StartService(definition)).await
+}
+
+/// Ends a service, if it runs.
+pub(crate) async fn stop_service(instance: &Instance, name: &str) -> Result<(), Error> {
+    let name = name.to_owned();
+    ask(instance, &Request::StopService { name }).await
+}

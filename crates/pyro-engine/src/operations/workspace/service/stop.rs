@@ -1,0 +1,42 @@
+//! `workspace service stop`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Service, find};
+use crate::instance;
+use crate::operation::{Effect, Operation};
+use crate::{Context, Engine, Error};
+
+/// Stop a service of a workspace
+///
+/// It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
+/// One that does not run is left as it is; its output can still be read.
+#[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+#[command(after_help = "Examples:\n  pyro workspace service stop 0123456789ab web")]
+pub struct Stop {
+    /// Id of the workspace, as `workspace create` returned it
+    pub workspace_id: String,
+    /// Name of the service
+    pub service_name: String,
+}
+
+impl Operation for Stop {
+    const NAME: &'static str = "service_stop";
+    const COMMAND: &'static [&'static str] = &["workspace", "service", "stop"];
+    const EFFECT: Effect = Effect::Destructive;
+    const IDEMPOTENT: bool = true;
+    type Output = Service;
+
+    async fn run(self, engine: &Engine, _context: &mut Context) -> Result<Service, Error> {
+        let (found, service) = find(engine, &self.workspace_id, &self.service_name)?;
+        // One that has exited may be about to be started again.
+        if service.runs() || service.state == "exited" {
+            if found.require_started("service_stop").is_ok() {
+                instance::stop_service(&found, &self.service_name).await?;
+            }
+        }
+        Ok(find(engine, &self.workspace_id, &self.service_name)?.1)
+    }
+}
