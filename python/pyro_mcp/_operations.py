@@ -44,6 +44,9 @@ METHODS = {
     "snapshot_list": "list_snapshots",
     "snapshot_delete": "delete_snapshot",
     "workspace_reset": "reset_workspace",
+    "workspace_port_add": "add_workspace_port",
+    "workspace_port_list": "list_workspace_ports",
+    "workspace_port_remove": "remove_workspace_port",
     "shell_open": "open_shell",
     "shell_list": "list_shells",
     "shell_read": "read_shell",
@@ -403,7 +406,7 @@ terminal, which have no limit then
         response: results.Reaped = self._call("vm_reap_expired", {})
         return response
 
-    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what seed_path names. It lives until
@@ -416,6 +419,10 @@ terminal, which have no limit then
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
             network: Let the guest reach the Internet, but neither this host nor private networks
+            network_policy: The network by name: `off`; `egress`, which is what network means; or
+`egress+published-ports`. Ports can be published with each
+            published_ports: Publish a TCP port of the guest on this host, on its loopback unless an address is named; the
+host's port (1025 to 65535) is any that is free unless it is named
             allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
             from_snapshot: Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
@@ -447,6 +454,8 @@ the last that matches decides
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -462,7 +471,7 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     def list_workspaces(self) -> results.Workspaces:
@@ -511,6 +520,8 @@ the last that matches decides
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -747,6 +758,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -789,6 +802,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -831,6 +846,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -1279,6 +1296,8 @@ is no such file
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -1296,6 +1315,73 @@ is no such file
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.ResetWorkspace = self._call("workspace_reset", {"workspace_id": workspace_id, "snapshot": snapshot})
+        return response
+
+    def add_workspace_port(self, workspace_id: str, port: str | int) -> results.AddedPort:
+        """Publish a TCP port of a running workspace on this host
+
+        Connections to the host's port reach what listens on the guest's port, be it there already or
+        later; the guest needs no network for that. The host listens on its loopback unless an address is
+        named. The port is published again whenever the workspace starts.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            port: Port in the guest, after the host's port (1025 to 65535) if that matters: `8000`, `8080:80`,
+`ADDRESS:8080:80`
+
+        Returns:
+            A port that was published.
+                published_port: Where it is published.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.AddedPort = self._call("workspace_port_add", {"workspace_id": workspace_id, "port": port})
+        return response
+
+    def list_workspace_ports(self, workspace_id: str) -> results.PublishedPorts:
+        """List the ports of a workspace that are published on this host
+
+        Those of a workspace that does not run are published again when it starts.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The ports of a workspace that are published.
+                count: How many there are.
+                published_ports: In the order in which they were published.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.PublishedPorts = self._call("workspace_port_list", {"workspace_id": workspace_id})
+        return response
+
+    def remove_workspace_port(self, workspace_id: str, host_port: int) -> results.RemovedPort:
+        """Publish a port of a workspace no more
+
+        The host's port is free then, and its connections are cut. The workspace may be stopped.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            host_port: Port of the host, as `list_workspace_ports` shows it
+
+        Returns:
+            A port that is published no more.
+                host_port: The port of the host.
+                removed: Always true.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.RemovedPort = self._call("workspace_port_remove", {"workspace_id": workspace_id, "host_port": host_port})
         return response
 
     def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, user: str | None = None) -> results.Shell:
@@ -2338,7 +2424,7 @@ terminal, which have no limit then
         response: results.Reaped = await self._call("vm_reap_expired", {})
         return response
 
-    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what seed_path names. It lives until
@@ -2351,6 +2437,10 @@ terminal, which have no limit then
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
             network: Let the guest reach the Internet, but neither this host nor private networks
+            network_policy: The network by name: `off`; `egress`, which is what network means; or
+`egress+published-ports`. Ports can be published with each
+            published_ports: Publish a TCP port of the guest on this host, on its loopback unless an address is named; the
+host's port (1025 to 65535) is any that is free unless it is named
             allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
             from_snapshot: Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
@@ -2382,6 +2472,8 @@ the last that matches decides
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -2397,7 +2489,7 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     async def list_workspaces(self) -> results.Workspaces:
@@ -2446,6 +2538,8 @@ the last that matches decides
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -2682,6 +2776,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -2724,6 +2820,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -2766,6 +2864,8 @@ changed since
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -3214,6 +3314,8 @@ is no such file
                 metadata: More about it.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
+                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
+                published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
@@ -3231,6 +3333,73 @@ is no such file
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.ResetWorkspace = await self._call("workspace_reset", {"workspace_id": workspace_id, "snapshot": snapshot})
+        return response
+
+    async def add_workspace_port(self, workspace_id: str, port: str | int) -> results.AddedPort:
+        """Publish a TCP port of a running workspace on this host
+
+        Connections to the host's port reach what listens on the guest's port, be it there already or
+        later; the guest needs no network for that. The host listens on its loopback unless an address is
+        named. The port is published again whenever the workspace starts.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            port: Port in the guest, after the host's port (1025 to 65535) if that matters: `8000`, `8080:80`,
+`ADDRESS:8080:80`
+
+        Returns:
+            A port that was published.
+                published_port: Where it is published.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.AddedPort = await self._call("workspace_port_add", {"workspace_id": workspace_id, "port": port})
+        return response
+
+    async def list_workspace_ports(self, workspace_id: str) -> results.PublishedPorts:
+        """List the ports of a workspace that are published on this host
+
+        Those of a workspace that does not run are published again when it starts.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+
+        Returns:
+            The ports of a workspace that are published.
+                count: How many there are.
+                published_ports: In the order in which they were published.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.PublishedPorts = await self._call("workspace_port_list", {"workspace_id": workspace_id})
+        return response
+
+    async def remove_workspace_port(self, workspace_id: str, host_port: int) -> results.RemovedPort:
+        """Publish a port of a workspace no more
+
+        The host's port is free then, and its connections are cut. The workspace may be stopped.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            host_port: Port of the host, as `list_workspace_ports` shows it
+
+        Returns:
+            A port that is published no more.
+                host_port: The port of the host.
+                removed: Always true.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.RemovedPort = await self._call("workspace_port_remove", {"workspace_id": workspace_id, "host_port": host_port})
         return response
 
     async def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, user: str | None = None) -> results.Shell:
@@ -4024,6 +4193,18 @@ class WorkspaceOperations:
         """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
         return self._pyro.reset_workspace(self.id, snapshot=snapshot)
 
+    def add_port(self, port: str | int) -> results.AddedPort:
+        """Publish a TCP port of a running workspace on this host: see `Pyro.add_workspace_port`."""
+        return self._pyro.add_workspace_port(self.id, port)
+
+    def list_ports(self) -> results.PublishedPorts:
+        """List the ports of a workspace that are published on this host: see `Pyro.list_workspace_ports`."""
+        return self._pyro.list_workspace_ports(self.id)
+
+    def remove_port(self, host_port: int) -> results.RemovedPort:
+        """Publish a port of a workspace no more: see `Pyro.remove_workspace_port`."""
+        return self._pyro.remove_workspace_port(self.id, host_port)
+
     def delete(self) -> results.WorkspaceDeleted:
         """Delete a workspace with its files and logs, whatever it is doing: see `Pyro.delete_workspace`."""
         return self._pyro.delete_workspace(self.id)
@@ -4114,6 +4295,18 @@ class AsyncWorkspaceOperations:
     async def reset(self, *, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
         return await self._pyro.reset_workspace(self.id, snapshot=snapshot)
+
+    async def add_port(self, port: str | int) -> results.AddedPort:
+        """Publish a TCP port of a running workspace on this host: see `Pyro.add_workspace_port`."""
+        return await self._pyro.add_workspace_port(self.id, port)
+
+    async def list_ports(self) -> results.PublishedPorts:
+        """List the ports of a workspace that are published on this host: see `Pyro.list_workspace_ports`."""
+        return await self._pyro.list_workspace_ports(self.id)
+
+    async def remove_port(self, host_port: int) -> results.RemovedPort:
+        """Publish a port of a workspace no more: see `Pyro.remove_workspace_port`."""
+        return await self._pyro.remove_workspace_port(self.id, host_port)
 
     async def delete(self) -> results.WorkspaceDeleted:
         """Delete a workspace with its files and logs, whatever it is doing: see `Pyro.delete_workspace`."""

@@ -16,6 +16,16 @@ class AcceleratorReport(TypedDict):
     """`kvm` or `tcg`; null if what was asked for cannot be had."""
 
 
+class AddedPort(TypedDict):
+    """A port that was published."""
+
+    published_port: PublishedPort
+    """Where it is published."""
+
+    workspace_id: str
+    """The workspace."""
+
+
 class AppliedPatch(TypedDict):
     """A patch that was applied."""
 
@@ -951,6 +961,35 @@ class Pruned(TypedDict):
     """Names of the removed directories, sorted."""
 
 
+class PublishedPort(TypedDict):
+    """A port of a guest that is published on the host."""
+
+    guest_port: int
+    """The port in the guest."""
+
+    host: str
+    """The address on which the host listens."""
+
+    host_port: int
+    """The host's port."""
+
+    protocol: str
+    """Always `tcp`."""
+
+
+class PublishedPorts(TypedDict):
+    """The ports of a workspace that are published."""
+
+    count: int
+    """How many there are."""
+
+    published_ports: list[PublishedPort]
+    """In the order in which they were published."""
+
+    workspace_id: str
+    """The workspace."""
+
+
 class PullEntry(TypedDict):
     """What is done about a path."""
 
@@ -1134,6 +1173,19 @@ class Reaped(TypedDict):
     """Their ids."""
 
 
+class RemovedPort(TypedDict):
+    """A port that is published no more."""
+
+    host_port: int
+    """The port of the host."""
+
+    removed: bool
+    """Always true."""
+
+    workspace_id: str
+    """The workspace."""
+
+
 class _ReportAlways(TypedDict):
     """What was found. These keys are always there."""
 
@@ -1237,6 +1289,12 @@ class _ResetWorkspaceAlways(TypedDict):
 
     network_enabled: bool
     """Whether it has access to the network."""
+
+    network_policy: str
+    """What its network is: `off`, `egress` or `egress+published-ports`."""
+
+    published_ports: list[PublishedPort]
+    """Its ports that are published on the host whenever it runs."""
 
     running_service_count: int
     """How many of them run."""
@@ -2039,6 +2097,12 @@ class _WorkspaceAlways(TypedDict):
 
     network_enabled: bool
     """Whether it has access to the network."""
+
+    network_policy: str
+    """What its network is: `off`, `egress` or `egress+published-ports`."""
+
+    published_ports: list[PublishedPort]
+    """Its ports that are published on the host whenever it runs."""
 
     running_service_count: int
     """How many of them run."""

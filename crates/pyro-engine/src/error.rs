@@ -3,6 +3,7 @@
 
 mod changes;
 mod living;
+mod ports;
 
 use std::borrow::Cow;
 use std::ffi::OsStr;

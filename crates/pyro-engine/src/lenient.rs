@@ -106,6 +106,9 @@ fn fit_value(name: &str, property: &Value, value: Value) -> Result<Value, Error>
             return Ok(value);
         }
         Value::Number(number) if has_type(property, "integer") => whole(number.as_f64()),
+        Value::String(_) if has_type(property, "string") && has_type(property, "integer") => {
+            return Ok(value);
+        }
         Value::String(text) if has_type(property, "integer") => whole(text.trim().parse().ok()),
         Value::Number(number) if has_type(property, "boolean") => match number.as_f64() {
             Some(0.0) => Some(false.into()),
@@ -216,6 +219,8 @@ fn wanted(name: &str, property: &Value) -> String {
     let mut wanted = String::new();
     if name == COMMAND {
         wanted.push_str(COMMAND_WANTED);
+    } else if has_type(property, "integer") && has_type(property, "string") {
+        wanted.push_str("text, or a whole number");
     } else if has_type(property, "integer") {
         wanted.push_str("a whole number");
         let limit = |name: &str| property.get(name).and_then(Value::as_i64);

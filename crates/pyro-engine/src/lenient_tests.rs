@@ -197,3 +197,25 @@ fn every_operation_can_be_fitted() {
         }
     }
 }
+
+#[test]
+fn a_port_is_a_text_or_a_number() {
+    let entry = crate::operations::find("workspace_port_add").unwrap();
+    let port = |port: Value| {
+        let fitted = fit(entry, json!({"workspace_id": "0123456789ab", "port": port}));
+        fitted.map(|fitted| fitted["port"].clone())
+    };
+    for (given, meant) in [
+        (json!("8080:80"), json!("8080:80")),
+        (json!("80"), json!("80")),
+        (json!(80), json!(80)),
+        (json!(80.0), json!(80)),
+    ] {
+        assert_eq!(port(given.clone()), Ok(meant), "{given}");
+    }
+    let error = port(json!([80])).unwrap_err();
+    assert_eq!(
+        error.message,
+        "port is [80]; it must be text, or a whole number"
+    );
+}

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::Error;
+use crate::port_rule::PortRule;
 use crate::request::{host_path, path_text};
 
 /// The flags for opening files: a FIFO does not wait for its other end.
@@ -34,6 +35,8 @@ pub struct Permissions {
     pub files: Option<HostDirectories>,
     /// Whether files there may be replaced and removed, by a pull.
     pub pull: bool,
+    /// Whether ports of guests may be published to other machines, and not to this host alone.
+    pub public_ports: bool,
 }
 
 impl Default for Permissions {
@@ -42,6 +45,7 @@ impl Default for Permissions {
             host_compat: true,
             files: None,
             pull: true,
+            public_ports: true,
         }
     }
 }
@@ -55,6 +59,14 @@ impl Permissions {
         Err(Error::not_allowed(format!(
             "{HOST_COMPAT} is not allowed by the operator of this server"
         )))
+    }
+
+    /// Refuses to publish ports that its caller may not publish.
+    pub(crate) fn check_ports(&self, rules: &[PortRule]) -> Result<(), Error> {
+        if self.public_ports || !rules.iter().any(PortRule::is_public) {
+            return Ok(());
+        }
+        Err(Error::public_port())
     }
 
     /// Opens a directory or an archive of the host that a request names.
@@ -480,6 +492,22 @@ mod tests {
         }
         exchanging.join().unwrap();
         assert!(opened > 0, "it was never opened");
+    }
+
+    #[test]
+    fn who_may_publish_to_nobody_else_has_the_loopback() {
+        let permissions = Permissions {
+            public_ports: false,
+            ..Permissions::default()
+        };
+        let check = |permissions: &Permissions, texts: &[&str]| {
+            let rules: Vec<PortRule> = texts.iter().map(|text| text.parse().unwrap()).collect();
+            permissions.check_ports(&rules).map_err(|error| error.code)
+        };
+        assert_eq!(check(&permissions, &["80", "8080:80", "[::1]:80"]), Ok(()));
+        let refused = check(&permissions, &["80", "0.0.0.0:8080:80"]);
+        assert_eq!(refused.unwrap_err(), "not_allowed_by_operator");
+        assert_eq!(check(&Permissions::default(), &["0.0.0.0:8080:80"]), Ok(()));
     }
 
     #[test]

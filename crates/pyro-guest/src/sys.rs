@@ -2,13 +2,13 @@
 
 #![expect(
     unsafe_code,
-    reason = "ioctls of devices, real-time signals, mapped files and what a new process does before \
+    reason = "ioctls of devices, an option of sockets, real-time signals, mapped files and what a new process does before \
               its program have no safe form"
 )]
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::ptr;
@@ -148,6 +148,29 @@ pub(crate) fn before_program(command: &mut Command, terminal: bool, account: Opt
     // SAFETY: between `fork` and `exec` this only makes system calls, on the only thread of the new
     // process; it neither allocates nor takes a lock.
     unsafe { command.pre_exec(prepare) };
+}
+
+/// Limits the segments of a connection that is not made yet, in both directions.
+///
+/// # Errors
+/// When the kernel refuses.
+pub(crate) fn limit_segments(socket: impl AsFd, bytes: i32) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(size_of::<i32>()).map_err(io::Error::other)?;
+    // SAFETY: TCP_MAXSEG reads one `int`, which lives until the call returns.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_MAXSEG,
+            (&raw const bytes).cast(),
+            length,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Returns the signal with that number, real-time signals included.

@@ -48,6 +48,10 @@ const GROUPS: &[(&[&str], &str)] = &[
         "Save what was written in a workspace, to come back to it",
     ),
     (
+        &["workspace", "port"],
+        "Publish ports of a workspace on this host",
+    ),
+    (
         &["workspace", "service"],
         "Run programs in a workspace that stay: servers, databases",
     ),

@@ -79,6 +79,15 @@ fn serve() -> Command {
                 ),
         )
         .arg(
+            Arg::new("allow-public-ports")
+                .long("allow-public-ports")
+                .action(ArgAction::SetTrue)
+                .help(
+                    "Let agents publish ports of guests on addresses that other machines reach; \
+                     without it they have the loopback of this host",
+                ),
+        )
+        .arg(
             Arg::new("transport")
                 .long("transport")
                 .value_name("TRANSPORT")
@@ -214,6 +223,7 @@ fn permissions(matches: &ArgMatches) -> Result<Permissions, Failure> {
         host_compat: matches.get_flag("allow-host-compat"),
         files: Some(HostDirectories::open_all(directories)?.with_home(home)),
         pull: matches.get_flag("allow-pull"),
+        public_ports: matches.get_flag("allow-public-ports"),
     })
 }
 

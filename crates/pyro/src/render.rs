@@ -23,6 +23,7 @@ mod diff;
 mod files;
 mod instances;
 mod parts;
+mod ports;
 mod pull;
 mod services;
 mod shells;
@@ -83,6 +84,7 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
                 instances::renderer,
                 files::renderer,
                 snapshots::renderer,
+                ports::renderer,
                 diff::renderer,
                 pull::renderer,
                 services::renderer,

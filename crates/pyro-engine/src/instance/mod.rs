@@ -10,10 +10,13 @@ mod end;
 mod files;
 mod find;
 mod flushes;
+mod hand_over;
 mod kind;
 mod log;
+mod ports;
 mod power;
 mod process;
+mod published;
 mod reader;
 mod record;
 mod services;
@@ -30,12 +33,14 @@ mod wire;
 
 pub(crate) use client::{
     NewCommand, Outputs, Push, Watch, call, close_shell, exec, exec_detached, follow, open_shell,
-    resize_shell, send_signal, signal_shell, start_service, stop_service, write_to_shell,
+    publish, resize_shell, send_signal, signal_shell, start_service, stop_service, take_back,
+    write_to_shell,
 };
 pub(crate) use end::{DeleteOnDrop, delete};
 pub(crate) use files::seed_in;
 pub(crate) use find::Instance;
 pub(crate) use kind::InstanceKind;
+pub(crate) use published::{Published, checked as checked_ports};
 pub(crate) use reader::Reader;
 pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State, VmRecord};
 pub(crate) use services::{

@@ -6,7 +6,9 @@ use pyro_machine::MachineSpec;
 use pyro_store::Record;
 use serde::{Deserialize, Serialize};
 
+use super::published::Published;
 use crate::left_out::{LeftOut, TransferWarning};
+use crate::network_policy::NetworkPolicy;
 use crate::output::is_false;
 use crate::secrets::SecretKind;
 
@@ -46,6 +48,12 @@ pub(crate) struct VmRecord {
     /// The snapshot to which the next start resets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reset_to: Option<String>,
+    /// What the network was asked to be, if it was asked for by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) network_policy: Option<NetworkPolicy>,
+    /// The ports that are published whenever it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ports: Vec<Published>,
     /// The version of the wire that its supervisor speaks, or spoke last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) wire: Option<u32>,
@@ -138,6 +146,15 @@ impl VmRecord {
         }
     }
 
+    /// What its network is.
+    pub(crate) fn network_policy(&self) -> NetworkPolicy {
+        self.network_policy.unwrap_or(if self.spec.network {
+            NetworkPolicy::Egress
+        } else {
+            NetworkPolicy::Off
+        })
+    }
+
     /// Whether its lifetime is over.
     pub(crate) fn is_over(&self, now: f64) -> bool {
         self.state == State::Expired || self.expires_at.is_some_and(|end| end <= now)
@@ -175,6 +192,8 @@ impl VmRecord {
             seed: None,
             has_disk: false,
             reset_to: None,
+            network_policy: None,
+            ports: Vec::new(),
             wire: None,
         }
     }

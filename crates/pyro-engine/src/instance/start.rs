@@ -14,12 +14,14 @@ use super::diagnostics;
 use super::files::disk_in;
 use super::find::Instance;
 use super::kind::InstanceKind;
+use super::published::Published;
 use super::record::{SeedRecord, State, VmRecord};
 use super::time::now;
 use super::wire::StartEvent;
 use crate::config::SUPERVISE_COMMAND;
 use crate::detached::{reap, run_detached};
 use crate::environment;
+use crate::network_policy::NetworkPolicy;
 use crate::secrets::{SecretKind, Secrets};
 use crate::{Config, Engine, Error, Event, Listener};
 
@@ -32,6 +34,9 @@ pub(crate) struct NewInstance<'a> {
     /// The lifetime; 0 if it is unlimited.
     pub(crate) ttl_seconds: u64,
     pub(crate) network: bool,
+    /// The name by which the network was asked for, if it was.
+    pub(crate) network_policy: Option<NetworkPolicy>,
+    pub(crate) ports: Vec<Published>,
     pub(crate) allow_host_compat: bool,
     pub(crate) name: Option<String>,
     pub(crate) labels: BTreeMap<String, String>,
@@ -88,6 +93,8 @@ pub(crate) fn create(
         seed,
         has_disk: disk_in(object.path()).exists(),
         reset_to: None,
+        network_policy: new.network_policy,
+        ports: new.ports.clone(),
         wire: None,
     };
     let object = object.commit(&record)?;

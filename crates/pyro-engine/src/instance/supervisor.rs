@@ -22,6 +22,7 @@ use super::commands::{CommandRequest, Commands};
 use super::diagnostics;
 use super::files::{discard, disk, history, seed_in};
 use super::kind::InstanceKind;
+use super::ports::{self, Ports};
 use super::power::Power;
 use super::record::{Content, INTERRUPTED, State, VmRecord};
 use super::services::{ServiceFiles, Services};
@@ -55,6 +56,7 @@ struct Supervisor {
     power: Arc<Power>,
     activity: Activity,
     commands: Arc<Commands>,
+    ports: Ports,
     shells: Arc<Shells>,
     services: Arc<Services>,
     ends: mpsc::Sender<End>,
@@ -144,6 +146,11 @@ async fn begin(
     };
     diagnostics::begin(object.path());
     let unreadable = |error| Error::unreadable_record(kind.noun(), &description.id, &error);
+    // Before the confinement, which forbids it, and before anything has changed.
+    let record = object.record().map_err(unreadable)?;
+    let listeners = ports::open_all(&description.id, &record, |text| {
+        tell(&StartEvent::Notice(text));
+    })?;
     let record: VmRecord = object
         .update(|record: &mut VmRecord| {
             record.state = State::Starting;
@@ -175,8 +182,12 @@ async fn begin(
         .update(|record: &mut VmRecord| {
             record.state = State::Started;
             record.has_disk = true;
+            record.ports = listeners.iter().map(|(_, port)| *port).collect();
         })
         .map_err(unreadable)?;
+    for listener in listeners {
+        supervisor.ports.serve(listener)?;
+    }
     Ok((object, supervisor, listener, ends, owner))
 }
 
@@ -250,6 +261,12 @@ async fn launch(
         activity.clone(),
         Arc::clone(&vault),
     );
+    let ports = Ports::new(
+        object.clone(),
+        Arc::clone(&machine),
+        Arc::clone(&power),
+        activity.clone(),
+    );
     let shell_files = ShellFiles::of(object.path());
     shell_files.close()?;
     let shells = Shells::new(
@@ -277,6 +294,7 @@ async fn launch(
         power,
         activity,
         commands: Arc::new(commands),
+        ports,
         shells: Arc::new(shells),
         services,
         ends: ends_sender,
@@ -336,6 +354,7 @@ async fn serve(
 /// Ends the VM as `end` requires, and records the end.
 async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
+    supervisor.ports.close();
     supervisor.services.workspace_ends();
     // Clients of unfinished commands receive this error, and not one that follows from it.
     match &end {
@@ -485,6 +504,8 @@ impl Supervisor {
             Request::StopService { name } => self.services.stop(&name).await,
             Request::FollowService { name } => self.services.follow(&name, &mut writer).await,
             Request::Snapshot { name, content } => self.snapshot(name, content).await,
+            Request::Publish { port } => self.ports.publish(port, &reader, &mut writer).await,
+            Request::TakeBack { host_port } => self.ports.take_back(host_port).await,
             Request::Stop { discard } => {
                 // The connection closes when this process exits: that is the answer.
                 drop(under_way);

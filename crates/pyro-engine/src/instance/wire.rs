@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedReadHalf;
 
+use super::published::Published;
 use super::record::Content;
 use super::services::ServiceDefinition;
 use super::shells::NewShell;
@@ -102,6 +103,10 @@ pub(super) enum Request {
         #[serde(default)]
         content: Option<Content>,
     },
+    /// Publish a port: the client hands over the descriptor that listens, once it has read `done`.
+    Publish { port: Published },
+    /// Publish a port no more.
+    TakeBack { host_port: u16 },
     /// End the VM: by a shutdown, or at once because its disk is to be discarded.
     Stop { discard: bool },
 }

@@ -160,11 +160,14 @@ impl Output {
                 return false;
             }
             // Reading a pipe does not fail; a terminal that no process has open any more does, and so
-            // does a connection that was reset. No more data will come.
+            // does a connection that was reset. No more data will come. What a connection was reset
+            // before must not look as if it had ended.
             Err(_) => {
                 self.pipe = None;
                 self.failed = true;
-                outbox.push(&Frame::data(stream, self.kind, Vec::new()));
+                if self.is_terminal {
+                    outbox.push(&Frame::data(stream, self.kind, Vec::new()));
+                }
             }
         }
         true
@@ -306,6 +309,11 @@ impl Input {
             }
             self.pipe = None;
         }
+    }
+
+    /// Returns the pipe, if it is open.
+    pub(super) fn pipe(&self) -> Option<&OwnedFd> {
+        self.pipe.as_ref()
     }
 
     /// Whether more input may come, or has to be passed on.

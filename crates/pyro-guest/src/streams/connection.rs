@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use pyro_protocol::{Answer, FrameKind, GuestMessage, Refusal, RefusalReason};
 use rustix::io::Errno;
@@ -12,6 +13,12 @@ use rustix::process::Signal;
 use super::channels::{Channels, Input, InputEnd, Output};
 use super::stream::Stream;
 use crate::group::Group;
+use crate::sys;
+
+/// What the kernel may keep for the agent of what a server has sent; the kernel doubles it.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// As over Ethernet.
+const SEGMENT_BYTES: i32 = 1460;
 
 /// A connection that has not ended.
 #[derive(Debug)]
@@ -78,6 +85,7 @@ fn connect_to(address: &SocketAddr) -> Result<OwnedFd, Errno> {
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
     // Small messages are worth more than full packets: nothing is saved on a loopback.
     rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
+    limit_memory(&socket)?;
     match rustix::net::connect(&socket, address) {
         Ok(()) => Ok(socket),
         // The other side's answer is there, but the kernel looks at it only after the call.
@@ -87,6 +95,16 @@ fn connect_to(address: &SocketAddr) -> Result<OwnedFd, Errno> {
         },
         Err(error) => Err(error),
     }
+}
+
+/// Limits what the kernel keeps of a connection. It gives both sides room for several segments, which
+/// on a loopback are of 64 KiB: a few hundred downloads would take all memory that the kernel has for
+/// TCP, and it resets connections then.
+fn limit_memory(socket: &OwnedFd) -> Result<(), Errno> {
+    rustix::net::sockopt::set_socket_recv_buffer_size(socket, BUFFER_BYTES)?;
+    // Without this it works, with fewer connections.
+    let _ = sys::limit_segments(socket, SEGMENT_BYTES);
+    Ok(())
 }
 
 impl Stream for Connection {
@@ -99,9 +117,12 @@ impl Stream for Connection {
     }
 
     fn answer(&mut self) -> Option<GuestMessage> {
-        // After a reset, nothing can be sent either.
+        // After a reset, nothing can be sent either, and what came before may be a part only.
         if self.channels.outputs.iter().any(Output::has_failed) {
-            self.channels.input.close();
+            self.channels.close();
+            let message = "the connection was reset";
+            let refusal = Refusal::new(RefusalReason::Refused, message);
+            return Some(GuestMessage::Refused(refusal));
         }
         if !self.channels.are_drained() || self.channels.input.is_open() {
             return None;
@@ -116,6 +137,15 @@ impl Stream for Connection {
     }
 
     fn abort(&mut self) {
+        let output = self
+            .channels
+            .outputs
+            .iter()
+            .find_map(|output| output.pipe.as_ref());
+        if let Some(socket) = output.or(self.channels.input.pipe()) {
+            // A server must not take what came before for all of it: it sees a reset.
+            let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
+        }
         self.channels.close();
     }
 

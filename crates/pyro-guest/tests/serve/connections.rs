@@ -103,7 +103,7 @@ fn a_port_where_nothing_listens_is_refused() {
 }
 
 #[test]
-fn a_connection_that_the_server_resets_ends() {
+fn a_connection_that_the_server_resets_has_no_proper_end() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = thread::spawn(move || {
@@ -123,7 +123,33 @@ fn a_connection_that_the_server_resets_ends() {
     );
     host.send(&Frame::data(stream, FrameKind::Stdin, b"x".to_vec()));
     server.join().unwrap();
-    assert!(matches!(host.answer(stream), GuestMessage::Answered { .. }));
+    // No end of the output comes before it.
+    let next = host.next(stream);
+    assert_eq!(next.kind, FrameKind::Control);
+    let answer = next.message().unwrap();
+    assert_eq!(refused(&answer), RefusalReason::Refused);
+}
+
+#[test]
+fn a_server_sees_a_reset_where_the_host_breaks_off() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut host = Host::adopted();
+    host.streams += 1;
+    let stream = host.streams;
+    host.say(
+        stream,
+        &HostMessage::Call {
+            call: connect(port),
+        },
+    );
+    host.send(&Frame::data(stream, FrameKind::Stdin, b"half".to_vec()));
+    let (mut connection, _) = listener.accept().unwrap();
+    let mut half = [0; 4];
+    connection.read_exact(&mut half).unwrap();
+    host.say(stream, &HostMessage::Signal { signal: 9 });
+    let error = connection.read(&mut half).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use pyro_engine::operations::workspace::{
 };
 
 use super::parts::{Part, Rendered, View, footer, shown, table, text};
+use super::ports::port;
 
 /// Returns what renders the results of an operation on VMs and workspaces.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
@@ -103,6 +104,12 @@ fn workspace(workspace: &Workspace) -> String {
         workspace.machine.vcpu_count,
         workspace.machine.mem_mib
     );
+    if workspace.network_policy != "off" {
+        line!(text, "Network policy: {}", workspace.network_policy);
+    }
+    for published in &workspace.published_ports {
+        line!(text, "Published port: {}", port(published));
+    }
     line!(text, "Command count: {}", workspace.command_count);
     if let Some(last) = &workspace.last_command {
         let exit_code = code(last.exit_code);

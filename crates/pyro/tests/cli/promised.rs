@@ -28,8 +28,15 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "workspace create",
         "ENVIRONMENT",
         "--vcpu-count=1 --mem-mib=1024 --ttl-seconds=600 --network --allow-host-compat \
-         --seed-path=- --name=- --label=- --json --id-only",
+         --seed-path=- --network-policy=- --name=- --label=- --json --id-only",
     ),
+    (
+        "workspace port add",
+        "WORKSPACE_ID [[ADDRESS:]HOST_PORT:]GUEST_PORT",
+        "--json",
+    ),
+    ("workspace port list", "WORKSPACE_ID", "--json"),
+    ("workspace port remove", "WORKSPACE_ID HOST_PORT", "--json"),
     ("workspace list", "", "--json"),
     (
         "workspace update",
@@ -130,7 +137,7 @@ const TOOLS: &[(&str, &str)] = &[
         "workspace_create",
         "environment:string! vcpu_count:integer=1 mem_mib:integer=1024 ttl_seconds:integer=600 \
          network:boolean=false allow_host_compat:boolean=false seed_path:string=null \
-         name:string=null labels:object=null",
+         network_policy:string=null published_ports:array=null name:string=null labels:object=null",
     ),
     ("workspace_list", ""),
     (
@@ -193,6 +200,12 @@ const TOOLS: &[(&str, &str)] = &[
     (
         "workspace_reset",
         "workspace_id:string! snapshot:string=\"baseline\"",
+    ),
+    ("workspace_port_add", "workspace_id:string! port:string!"),
+    ("workspace_port_list", "workspace_id:string!"),
+    (
+        "workspace_port_remove",
+        "workspace_id:string! host_port:integer!",
     ),
     ("workspace_delete", "workspace_id:string!"),
 ];

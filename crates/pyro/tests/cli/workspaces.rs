@@ -27,6 +27,8 @@ const KEYS: &[&str] = &[
     "metadata",
     "name",
     "network_enabled",
+    "network_policy",
+    "published_ports",
     "state",
     "tap_name",
     "ttl_seconds",

@@ -2,6 +2,7 @@
 
 mod call;
 mod exec;
+mod ports;
 mod service;
 mod shell;
 
@@ -15,7 +16,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 pub(crate) use call::{Push, call};
 pub(crate) use exec::{NewCommand, Outputs, exec, exec_detached, follow, send_signal};
-
+pub(crate) use ports::{publish, take_back};
 pub(crate) use service::{start_service, stop_service};
 pub(crate) use shell::{
     Watch, close_shell, open_shell, resize_shell, signal_shell, write_to_shell,

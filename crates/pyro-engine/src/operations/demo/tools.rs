@@ -245,6 +245,7 @@ impl<'a> Tools<'a> {
                 host_compat: false,
                 files: Some(HostDirectories::default()),
                 pull: false,
+                public_ports: false,
             },
             ..Context::default()
         };

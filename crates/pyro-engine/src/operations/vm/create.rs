@@ -71,6 +71,8 @@ impl Operation for Create {
             mem_mib,
             ttl_seconds,
             network: self.network,
+            network_policy: None,
+            ports: Vec::new(),
             allow_host_compat: self.allow_host_compat,
             name: None,
             labels: BTreeMap::new(),

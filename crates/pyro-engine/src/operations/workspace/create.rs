@@ -8,7 +8,9 @@ use super::snapshot::check_any_name;
 use super::{Workspace, labels};
 use crate::environment;
 use crate::instance::{self, BASELINE, DeleteOnDrop, Instance, InstanceKind, NewInstance};
+use crate::network_policy::{self, NetworkPolicy};
 use crate::operation::{Effect, Operation, ToolSet};
+use crate::port_rule::PortRule;
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, VCPU_COUNT, octets_parser, one_gibibyte,
     one_vcpu, ten_minutes, within, workspace_ttl,
@@ -25,6 +27,7 @@ use crate::{Context, Engine, Error, SecretsGiven, transfer};
 #[command(after_help = "Examples:\n  \
     pyro workspace create debian:12 --seed-path .\n  \
     pyro workspace create debian:12 --seed-path . --git-ignored exclude --exclude '*.log'\n  \
+    pyro workspace create debian:12 --seed-path . --publish 8080:80\n  \
     pyro workspace create debian:12 --from-snapshot 0123456789ab:built\n  \
     pyro workspace create debian:12 --name 'fix the parser' --label issue=123 --id-only\n  \
     pyro workspace create debian:12 --secret-file API_KEY=key.txt\n  \
@@ -51,6 +54,17 @@ pub struct Create {
     #[arg(long)]
     #[serde(default)]
     pub network: bool,
+    /// The network by name: `off`; `egress`, which is what --network means; or
+    /// `egress+published-ports`. Ports can be published with each
+    #[arg(long, value_name = "POLICY", value_parser = network_policy::NAMES)]
+    #[serde(default)]
+    #[schemars(extend("enum" = network_policy::CHOICES))]
+    pub network_policy: Option<String>,
+    /// Publish a TCP port of the guest on this host, on its loopback unless an address is named; the
+    /// host's port (1025 to 65535) is any that is free unless it is named
+    #[arg(long = "publish", value_name = "[[ADDRESS:]HOST_PORT:]GUEST_PORT")]
+    #[serde(default)]
+    pub published_ports: Option<Vec<PortRule>>,
     /// Accepted for compatibility; what outlives a call never runs on the host
     #[arg(long)]
     #[serde(default)]
@@ -152,6 +166,15 @@ impl Operation for Create {
         }
         let labels = labels::checked(self.labels.clone())?;
         let (secrets, kinds) = self.secrets.read(context)?;
+        let policy = NetworkPolicy::of(self.network_policy.as_deref(), self.network)?;
+        let network = self.network || policy.is_some_and(|policy| policy != NetworkPolicy::Off);
+        let rules = self.published_ports.as_deref();
+        context.permissions.check_ports(rules.unwrap_or_default())?;
+        let ports = instance::checked_ports(rules)?;
+        for port in &ports {
+            // A port that is taken is told before a seed is copied; the supervisor tries again.
+            port.listen()?;
+        }
         engine.environments.status(&self.environment)?;
         // Before the seed takes more space.
         engine.check_disk_limit()?;
@@ -175,7 +198,7 @@ impl Operation for Create {
             Some(text) => Some(self.snapshot(engine, text)?),
             None => None,
         };
-        if self.network {
+        if network {
             engine.machines.check_network()?;
         }
         let listener = &context.listener;
@@ -186,7 +209,9 @@ impl Operation for Create {
             vcpu_count,
             mem_mib,
             ttl_seconds,
-            network: self.network,
+            network,
+            network_policy: policy,
+            ports,
             allow_host_compat: self.allow_host_compat,
             name: self.name,
             labels,

@@ -13,6 +13,7 @@ mod labels;
 mod list;
 mod logs;
 mod patch_apply;
+pub mod port;
 mod reset;
 mod selection;
 pub mod service;

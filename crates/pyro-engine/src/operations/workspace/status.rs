@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::port::{PublishedPort, published};
 use super::service;
 use crate::instance::{Instance, InstanceKind};
 use crate::left_out::{LeftOut, TransferWarning};
@@ -40,6 +41,12 @@ pub struct Workspace {
     pub workspace_path: String,
     /// What it began with.
     pub workspace_seed: Seed,
+    /// What its network is: `off`, `egress` or `egress+published-ports`.
+    #[serde(default)]
+    pub network_policy: String,
+    /// Its ports that are published on the host whenever it runs.
+    #[serde(default)]
+    pub published_ports: Vec<PublishedPort>,
     /// How many commands were run in it.
     pub command_count: usize,
     /// The last one that has ended.
@@ -109,6 +116,8 @@ impl From<&Instance> for Workspace {
             machine: instance.into(),
             workspace_path: WORKSPACE.into(),
             workspace_seed: seed(instance),
+            network_policy: instance.record.network_policy().name().into(),
+            published_ports: published(instance),
             command_count: instance.history().sequences().len(),
             secrets: instance.record.secrets.clone(),
             service_count,

@@ -8,7 +8,7 @@ mod cell;
 mod events;
 mod moments;
 mod refusals;
-mod stage;
+pub(crate) mod stage;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;

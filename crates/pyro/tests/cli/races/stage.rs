@@ -12,15 +12,15 @@ use crate::environments::copy_cache;
 /// The fake VMM, if this was built with it.
 const FAKE_VMM: Option<&str> = option_env!("CARGO_BIN_EXE_pyro-fake-vmm");
 
-pub(super) struct Stage {
-    pub(super) director: Director,
+pub(crate) struct Stage {
+    pub(crate) director: Director,
     programs: PathBuf,
     context: TestContext,
 }
 
 impl Stage {
     /// Makes one, with templates; says so where there can be none.
-    pub(super) fn set(test: &str) -> Option<Self> {
+    pub(crate) fn set(test: &str) -> Option<Self> {
         let (Some(vmm), true) = (FAKE_VMM, cfg!(feature = "weaker-cell")) else {
             eprintln!("SKIPPED {test}: built without the features test-programs and weaker-cell");
             return None;
@@ -59,7 +59,7 @@ impl Stage {
     }
 
     /// A context in which the fake VMM is the only one.
-    pub(super) fn context(&self) -> TestContext {
+    pub(crate) fn context(&self) -> TestContext {
         TestContext::new()
             .with_cache(self.context.cache())
             .with_variable("PATH", path_with(&self.programs))

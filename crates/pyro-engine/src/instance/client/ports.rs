@@ -1,0 +1,48 @@
+//! Publishing ports of an instance, and taking them back.
+
+use std::os::fd::AsFd as _;
+
+use super::{ask, connect, gone, reply, tell, unexpected};
+use crate::Error;
+use crate::instance::find::Instance;
+use crate::instance::hand_over;
+use crate::instance::ports::change;
+use crate::instance::published::{Published, remove};
+use crate::instance::wire::{Reply, Request};
+use crate::off_thread::off_thread;
+use crate::port_rule::PortRule;
+
+/// Publishes a port of a running instance. Returns where.
+pub(crate) async fn publish(instance: &Instance, rule: PortRule) -> Result<Published, Error> {
+    let (listener, port) = Published::from(rule).listen()?;
+    let (mut reader, mut writer) = connect(instance).await?;
+    tell(instance, &mut writer, &Request::Publish { port }).await?;
+    match reply(instance, &mut reader).await? {
+        Reply::Done => {}
+        Reply::Failed(error) => return Err(error.into()),
+        other => return Err(unexpected(&other)),
+    }
+    let handed = hand_over::send(writer.as_ref(), listener.as_fd()).await;
+    handed.map_err(|_| gone(instance))?;
+    match reply(instance, &mut reader).await? {
+        Reply::Done => Ok(port),
+        Reply::Failed(error) => Err(error.into()),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Publishes a port no more, whether or not the instance runs.
+pub(crate) async fn take_back(instance: &Instance, host_port: u16) -> Result<(), Error> {
+    let object = instance.object.clone();
+    let id = instance.id().to_owned();
+    // Holding it keeps others from starting it meanwhile.
+    let changed = off_thread(move || {
+        let held = object.hold()?;
+        let change = || change(&object, |ports| remove(ports, &id, host_port));
+        Ok::<_, Error>(held.map(|_held| change()))
+    });
+    match changed.await? {
+        Some(changed) => changed,
+        None => ask(instance, &Request::TakeBack { host_port }).await,
+    }
+}
