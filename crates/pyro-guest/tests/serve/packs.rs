@@ -199,8 +199,14 @@ fn one_file_or_link_is_sent_under_the_same_name_and_none_is_followed() {
     let before = |duration| SystemTime::UNIX_EPOCH - duration;
     for (time, attribute) in [
         (time, "30 mtime=1000000000.500000000\n"),
-        (before(Duration::from_millis(250)), "22 mtime=-0.250000000\n"),
-        (before(Duration::from_millis(2500)), "22 mtime=-2.500000000\n"),
+        (
+            before(Duration::from_millis(250)),
+            "22 mtime=-0.250000000\n",
+        ),
+        (
+            before(Duration::from_millis(2500)),
+            "22 mtime=-2.500000000\n",
+        ),
         (before(Duration::from_secs(3)), "22 mtime=-3.000000000\n"),
         // One second more than a header can have.
         (
@@ -211,7 +217,10 @@ fn one_file_or_link_is_sent_under_the_same_name_and_none_is_followed() {
         file.set_modified(time).unwrap();
         let (stream, _) = host.pack("file");
         let mut found = stream.windows(attribute.len());
-        assert!(found.any(|bytes| bytes == attribute.as_bytes()), "{attribute}");
+        assert!(
+            found.any(|bytes| bytes == attribute.as_bytes()),
+            "{attribute}"
+        );
     }
     let (members, answer) = host.packed("link");
     assert_eq!(answer, counts(1, 0, 0));
@@ -253,7 +262,12 @@ fn a_file_that_changes_while_it_is_read_keeps_the_size_it_had_and_is_counted() {
     for (change, last) in changes {
         fs::write(&path, vec![b'x'; size]).unwrap();
         let (stream, answer) = host.pack_while("t", change);
-        assert_eq!(answer, GuestMessage::Answered { answer: sent.clone() });
+        assert_eq!(
+            answer,
+            GuestMessage::Answered {
+                answer: sent.clone()
+            }
+        );
         let members = members(&stream);
         assert_eq!(members.len(), 2);
         let content = &members[1].content;
