@@ -253,6 +253,17 @@ impl Error {
         self.kind == ErrorKind::OutputClosed || self.code == ErrorCode::OutputFailed.name()
     }
 
+    /// Whether the VM was started or stopped while this was going on.
+    pub(crate) fn is_of_the_state(&self) -> bool {
+        [
+            ErrorCode::StoppedMeanwhile,
+            ErrorCode::SupervisorGone,
+            ErrorCode::WrongState,
+        ]
+        .iter()
+        .any(|code| self.code == code.name())
+    }
+
     /// The operation needs a VM in another state.
     pub(crate) fn not_started(
         noun: &str,

@@ -5,8 +5,18 @@ use crate::code::ErrorCode;
 
 impl Error {
     /// There is no snapshot with this name.
-    pub(crate) fn no_such_snapshot(id: &str, name: &str) -> Self {
-        let message = format!("workspace {id} has no snapshot {name:?}");
+    pub(crate) fn no_such_snapshot(id: &str, name: &str, existing: &[String]) -> Self {
+        const NAMED: usize = 20;
+        let mut names = vec!["baseline"];
+        names.extend(existing.iter().map(String::as_str).take(NAMED));
+        let more = match existing.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "workspace {id} has no snapshot {name:?}; it has {}{more}",
+            names.join(", ")
+        );
         Self::new(ErrorKind::Failed, ErrorCode::NoSuchSnapshot, message).remedy(format!(
             "`pyro workspace snapshot list {id}` shows which there are"
         ))

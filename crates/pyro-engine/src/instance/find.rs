@@ -139,6 +139,18 @@ impl Instance {
         }
     }
 
+    /// Fails if its lifetime is over: then its files are gone.
+    pub(crate) fn require_not_expired(&self) -> Result<(), Error> {
+        match self.state {
+            State::Expired => Err(Error::expired(
+                self.kind.noun(),
+                self.id(),
+                self.record.ttl_seconds,
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Fails unless the VM is running.
     pub(crate) fn require_started(&self, purpose: &str) -> Result<(), Error> {
         match self.state {

@@ -28,7 +28,7 @@ pub(crate) use end::{DeleteOnDrop, delete};
 pub(crate) use files::seed_in;
 pub(crate) use find::Instance;
 pub(crate) use kind::InstanceKind;
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Beside, Reader};
 pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State, VmRecord};
 pub(crate) use snapshots::{BASELINE, Snapshot};
 pub(crate) use start::{Description, NewInstance, create, start};

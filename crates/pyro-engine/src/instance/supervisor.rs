@@ -3,11 +3,13 @@
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pyro_machine::{Accelerator, Call, KeptFiles, LaunchEvent, Streams, SupervisedMachine};
+use pyro_machine::{
+    Accelerator, Call, KeptFiles, LaunchEvent, Streams, SupervisedMachine, copy_disk,
+};
 use pyro_store::Object;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -33,6 +35,7 @@ use super::wire::{
 };
 use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
 use crate::off_thread::off_thread;
+use crate::request::host_path;
 use crate::{Engine, Error};
 
 /// How long to wait for a free slot. Short runs free theirs within this time; instances do not.
@@ -405,6 +408,7 @@ impl Supervisor {
             }
             Request::Call { call } => self.relay(&call, reader, &mut writer).await,
             Request::Snapshot { name, content } => self.snapshot(name, content).await,
+            Request::CopyDisk { to } => self.copy_disk(host_path(&to)).await,
             Request::Stop { discard } => {
                 // The connection closes when this process exits: that is the answer.
                 drop(under_way);
@@ -464,6 +468,15 @@ impl Supervisor {
     async fn snapshot(&self, name: String, content: Option<Content>) -> Result<Reply, Error> {
         let object = self.object.clone();
         let copied = off_thread(move || snapshots::make(&object, &name, content));
+        self.power.while_paused(&self.machine, copied).await??;
+        Ok(Reply::Done)
+    }
+
+    /// Copies the disk while the machine is paused. The copy is the client's, who removes it; if the
+    /// client is gone with its directory, so is the copy.
+    async fn copy_disk(&self, to: PathBuf) -> Result<Reply, Error> {
+        let source = disk(&self.object);
+        let copied = off_thread(move || copy_disk(&source, &to));
         self.power.while_paused(&self.machine, copied).await??;
         Ok(Reply::Done)
     }

@@ -21,7 +21,7 @@ use pyro_machine::{Call, FilePath, octets};
 use pyro_store::{create_private_directory, create_private_file};
 use sha2::{Digest, Sha256};
 
-use crate::comparison::compare;
+use crate::comparison::{Machine, compare};
 use crate::instance::{self, Instance};
 use crate::off_thread::{off_thread, pipe};
 use crate::output::hex;
@@ -80,7 +80,8 @@ pub(crate) async fn pull(
         wanted.on_conflict,
         listener.clone(),
     );
-    let (receiver, changed) = compare(instance, wanted.paths, true, receiver).await?;
+    let (receiver, changed) =
+        compare(Machine::Itself(instance), wanted.paths, true, receiver).await?;
     let mut receiver = off_thread(move || {
         let mut receiver = receiver;
         receiver.end().map(|()| receiver)

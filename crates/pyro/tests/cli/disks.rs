@@ -61,7 +61,11 @@ fn debugfs(image: &Path, request: &str) -> String {
 
 /// The digest of a workspace's own disk.
 fn digest(workspace: &Instance<'_>) -> Vec<u8> {
-    let disk = workspace.directory().join("disk.ext4");
+    digest_of(&workspace.directory().join("disk.ext4"))
+}
+
+/// The digest of a disk.
+pub(crate) fn digest_of(disk: &Path) -> Vec<u8> {
     // The journal is at the beginning; to read all 8 GiB takes long.
     let command = "head -c 300000000 \"$1\" | sha256sum";
     let mut shell = Command::new("sh");
@@ -70,7 +74,7 @@ fn digest(workspace: &Instance<'_>) -> Vec<u8> {
 }
 
 /// Whether there is a machine, or a directory for one.
-fn machines(context: &TestContext) -> usize {
+pub(crate) fn machines(context: &TestContext) -> usize {
     let entries = fs::read_dir(context.base().join("vms")).into_iter();
     let names = entries.flatten().flatten().map(|entry| entry.file_name());
     names.filter(|name| name != ".gate").count()
