@@ -301,6 +301,16 @@ impl Error {
             .remedy(format!("`pyro {noun} status {id}` shows what it is doing"))
     }
 
+    /// A process holds the VM's disk, which it copies.
+    pub(crate) fn disk_is_copied(noun: &str, id: &str) -> Self {
+        let message = format!(
+            "{noun} {id} was not started: its disk is being copied, for a snapshot, `disk` or `diff`"
+        );
+        Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
+            "nothing was changed; start it again when the copy is made: `pyro {noun} start {id}`"
+        ))
+    }
+
     pub(crate) fn already_started(noun: &str, id: &str) -> Self {
         Self::cannot_start(noun, id, "started")
     }

@@ -66,6 +66,8 @@ impl Instance {
         let owned = object.is_owned();
         let record: VmRecord = object.record()?;
         let owned = owned || object.is_owned();
+        // One that has started has noted that it owns it: somebody holds what a killed one has left.
+        let owned = owned && !(record.state == State::Started && object.is_only_held());
         let (state, reason) = record.state_now(owned, now());
         Ok(Self {
             kind,

@@ -49,6 +49,8 @@ pub(crate) struct Reader {
     machine: SupervisedMachine,
     files: MachineDirectory,
     limit: DiskLimit,
+    /// The instance's.
+    id: String,
 }
 
 impl Reader {
@@ -116,6 +118,7 @@ impl Reader {
             machine,
             files,
             limit: DiskLimit::of(&engine.config),
+            id: instance.id().to_owned(),
         })
     }
 
@@ -134,7 +137,9 @@ impl Reader {
             .limit
             .watch(|| allocated_bytes(self.files.path()), async || {});
         tokio::select! {
-            answer = self.machine.call(call, streams) => Ok(answer?),
+            answer = self.machine.call(call, streams) => {
+                answer.map_err(|error| Error::on_disk(error, &self.id))
+            }
             exceeded = grown_too_big => Err(exceeded.ended("the machine that reads the disk")),
         }
     }
