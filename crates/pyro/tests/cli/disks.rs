@@ -422,13 +422,13 @@ fn a_start_waits_for_those_who_copy_the_disk_and_says_so() {
     wait_until("its death was noticed", || workspace.state() == "stopped");
     // As a reader does while it copies.
     let path = workspace.directory().join("owner.lock");
-    let hold = || {
+    let take = || {
         let lock = fs::File::options().write(true).open(&path).unwrap();
         lock.try_lock().unwrap();
         lock.set_len(0).unwrap();
         lock
     };
-    let held = hold();
+    let held = take();
     assert_eq!(workspace.state(), "stopped", "nobody runs it");
     let start = workspace.call(&["start", "--json"]).limit(60).start();
     let refused = start.finish().expect(1);
