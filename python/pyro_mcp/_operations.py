@@ -951,21 +951,25 @@ of that with sequence, or of the newest
         response: results.Exported = self._call("workspace_export", {"workspace_id": workspace_id, "path": path, "output_path": output_path, "force": force})
         return response
 
-    def diff_workspace(self, workspace_id: str, *, paths: list[str] = [], name_only: bool = False) -> results.WorkspaceDiff:
-        """Show what was changed in a started workspace since it began
+    def diff_workspace(self, workspace_id: str, *, paths: list[str] = [], name_only: bool = False, against: str = "baseline") -> results.WorkspaceDiff:
+        """Show what was changed in a workspace since it began, or since a snapshot
 
-        It is compared with its seed, or with an empty directory. The patch is complete, binary files and
-        symbolic links included: `git apply` makes a copy of the seed the same as the workspace. What git
-        cannot have in a patch is only listed: directories, devices, permissions other than `x`. What is
-        in a directory `.git` is left out.
+        It is compared with its seed, or with an empty directory; or with a snapshot. The patch is
+        complete, binary files and symbolic links included: `git apply` makes a copy of what it is
+        compared with the same as the workspace. What git cannot have in a patch is only listed:
+        directories, devices, permissions other than `x`. What is in a directory `.git` is left out. The
+        workspace may be stopped: then, and for a snapshot, a throw-away microVM without a network
+        compares copies of the disks, and nothing of the workspace runs there.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             paths: What to compare, absolute or relative to /workspace; nothing means all of it
             name_only: Only list which paths differ; no contents are read, and there is no patch
+            against: Snapshot to compare with; `baseline` is what the workspace began with
 
         Returns:
             What was changed in a workspace.
+                against: The snapshot that it was compared with; `baseline` is what it began with.
                 changed: Whether anything was.
                 changed_count: Present if files grew or shrank while they were read: how many. The patch may not have what
             they hold now.
@@ -980,7 +984,7 @@ of that with sequence, or of the newest
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.WorkspaceDiff = self._call("workspace_diff", {"workspace_id": workspace_id, "paths": paths, "name_only": name_only})
+        response: results.WorkspaceDiff = self._call("workspace_diff", {"workspace_id": workspace_id, "paths": paths, "name_only": name_only, "against": against})
         return response
 
     def list_workspace_files(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
@@ -2969,21 +2973,25 @@ of that with sequence, or of the newest
         response: results.Exported = await self._call("workspace_export", {"workspace_id": workspace_id, "path": path, "output_path": output_path, "force": force})
         return response
 
-    async def diff_workspace(self, workspace_id: str, *, paths: list[str] = [], name_only: bool = False) -> results.WorkspaceDiff:
-        """Show what was changed in a started workspace since it began
+    async def diff_workspace(self, workspace_id: str, *, paths: list[str] = [], name_only: bool = False, against: str = "baseline") -> results.WorkspaceDiff:
+        """Show what was changed in a workspace since it began, or since a snapshot
 
-        It is compared with its seed, or with an empty directory. The patch is complete, binary files and
-        symbolic links included: `git apply` makes a copy of the seed the same as the workspace. What git
-        cannot have in a patch is only listed: directories, devices, permissions other than `x`. What is
-        in a directory `.git` is left out.
+        It is compared with its seed, or with an empty directory; or with a snapshot. The patch is
+        complete, binary files and symbolic links included: `git apply` makes a copy of what it is
+        compared with the same as the workspace. What git cannot have in a patch is only listed:
+        directories, devices, permissions other than `x`. What is in a directory `.git` is left out. The
+        workspace may be stopped: then, and for a snapshot, a throw-away microVM without a network
+        compares copies of the disks, and nothing of the workspace runs there.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             paths: What to compare, absolute or relative to /workspace; nothing means all of it
             name_only: Only list which paths differ; no contents are read, and there is no patch
+            against: Snapshot to compare with; `baseline` is what the workspace began with
 
         Returns:
             What was changed in a workspace.
+                against: The snapshot that it was compared with; `baseline` is what it began with.
                 changed: Whether anything was.
                 changed_count: Present if files grew or shrank while they were read: how many. The patch may not have what
             they hold now.
@@ -2998,7 +3006,7 @@ of that with sequence, or of the newest
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.WorkspaceDiff = await self._call("workspace_diff", {"workspace_id": workspace_id, "paths": paths, "name_only": name_only})
+        response: results.WorkspaceDiff = await self._call("workspace_diff", {"workspace_id": workspace_id, "paths": paths, "name_only": name_only, "against": against})
         return response
 
     async def list_workspace_files(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
@@ -4157,9 +4165,9 @@ class WorkspaceOperations:
         """Copy a file, a directory or a symbolic link out of a started workspace: see `Pyro.export_workspace`."""
         return self._pyro.export_workspace(self.id, path, output_path=output_path, force=force)
 
-    def diff(self, *, paths: list[str] = [], name_only: bool = False) -> results.WorkspaceDiff:
-        """Show what was changed in a started workspace since it began: see `Pyro.diff_workspace`."""
-        return self._pyro.diff_workspace(self.id, paths=paths, name_only=name_only)
+    def diff(self, *, paths: list[str] = [], name_only: bool = False, against: str = "baseline") -> results.WorkspaceDiff:
+        """Show what was changed in a workspace since it began, or since a snapshot: see `Pyro.diff_workspace`."""
+        return self._pyro.diff_workspace(self.id, paths=paths, name_only=name_only, against=against)
 
     def list_files(self, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files of a started workspace: see `Pyro.list_workspace_files`."""
@@ -4260,9 +4268,9 @@ class AsyncWorkspaceOperations:
         """Copy a file, a directory or a symbolic link out of a started workspace: see `Pyro.export_workspace`."""
         return await self._pyro.export_workspace(self.id, path, output_path=output_path, force=force)
 
-    async def diff(self, *, paths: list[str] = [], name_only: bool = False) -> results.WorkspaceDiff:
-        """Show what was changed in a started workspace since it began: see `Pyro.diff_workspace`."""
-        return await self._pyro.diff_workspace(self.id, paths=paths, name_only=name_only)
+    async def diff(self, *, paths: list[str] = [], name_only: bool = False, against: str = "baseline") -> results.WorkspaceDiff:
+        """Show what was changed in a workspace since it began, or since a snapshot: see `Pyro.diff_workspace`."""
+        return await self._pyro.diff_workspace(self.id, paths=paths, name_only=name_only, against=against)
 
     async def list_files(self, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files of a started workspace: see `Pyro.list_workspace_files`."""

@@ -2155,6 +2155,9 @@ class WorkspaceDeleted(TypedDict):
 class _WorkspaceDiffAlways(TypedDict):
     """What was changed in a workspace. These keys are always there."""
 
+    against: str
+    """The snapshot that it was compared with; `baseline` is what it began with."""
+
     changed: bool
     """Whether anything was."""
 

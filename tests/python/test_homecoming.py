@@ -46,6 +46,16 @@ def test_work_comes_home(pyro: Pyro, tmp_path: Path) -> None:
 
     pyro.create_snapshot(workspace, "good")
     pyro.exec_workspace(workspace, command="rm -rf *")
+    since = pyro.diff_workspace(workspace, against="good")
+    assert since["against"] == "good" and since["summary"]["added"] == 0
+    subprocess.run(["git", "apply", "-"], cwd=patched, input=since["patch"], text=True, check=True)
+    assert tree(patched) == {}
+    pyro.stop_workspace(workspace)
+    assert pyro.diff_workspace(workspace, against="good")["patch"] == since["patch"]
+    assert pyro.diff_workspace(workspace)["summary"]["deleted"] == 3
+    with pytest.raises(PyroRuntimeError) as raised:
+        pyro.diff_workspace(workspace, against="nothing")
+    assert raised.value.code == "no_such_snapshot" and "baseline, good" in str(raised.value)
     pyro.reset_workspace(workspace, snapshot="good")
     pyro.export_workspace(workspace, ".", output_path=out)
     assert tree(out) == wanted

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use proptest::prelude::*;
-use pyro_diff::{ApplyError, Mode, ParseOptions, Present, Side, append, apply, parse};
+use pyro_diff::{ApplyError, Mode, ParseOptions, Present, Reason, Side, append, apply, parse};
 use trees::{Tree, git, patch, read, tree, write};
 
 const OPTIONS: ParseOptions = ParseOptions {
@@ -71,6 +71,45 @@ proptest! {
             let by_git = applied_by_git(directory.path(), &tree, &patch);
             prop_assert_eq!(ours, by_git, "{}", patch.escape_ascii());
         }
+    }
+}
+
+/// Only the ids say which content a binary patch is for: without them the result would be a third one.
+#[test]
+fn a_binary_patch_is_refused_where_the_content_is_another_one() {
+    let (old, mut new, mut other) = (noise(9000), noise(9000), noise(9000));
+    new.splice(4000..4000, *b"inserted");
+    other[8999] ^= 1;
+    let trees = [&old, &new].map(|content| Tree::from([(b"f".to_vec(), file(content.clone()))]));
+    let delta = patch_of_git(&trees[0], &trees[1]);
+    assert!(String::from_utf8_lossy(&delta).contains("\ndelta "));
+    let literal = patch(&trees[0], &trees[1]);
+    assert!(String::from_utf8_lossy(&literal).contains("\nliteral "));
+    for patch in [delta, literal] {
+        let right = outcome(&patch, &old).unwrap();
+        assert_eq!(right, Some(file(new.clone())));
+        // As long as the right one, so that only the id tells them apart; shorter; and empty.
+        for wrong in [&other[..], &old[1..], b""] {
+            let refused = outcome(&patch, wrong).unwrap_err();
+            assert_eq!(refused, [Reason::OtherContent], "{}", wrong.len());
+            let tree = Tree::from([(b"f".to_vec(), file(wrong.to_vec()))]);
+            let directory = tempfile::tempdir().unwrap();
+            let by_git = applied_by_git(directory.path(), &tree, &patch);
+            assert_eq!(by_git, None, "git refuses it, too");
+        }
+    }
+}
+
+/// What becomes of the file `f` with this content, or why nothing does.
+fn outcome(patch: &[u8], content: &[u8]) -> Result<Option<Side>, Vec<Reason>> {
+    let patch = parse(patch, OPTIONS).unwrap();
+    let read = |_: &[u8]| Ok::<_, std::io::Error>(Present::Side(file(content.to_vec())));
+    match apply(&patch, OPTIONS.limit, read) {
+        Ok(mut applied) => Ok(applied.changes.remove(&b"f"[..]).unwrap()),
+        Err(ApplyError::Refused { refusals, .. }) => {
+            Err(refusals.into_iter().map(|refusal| refusal.reason).collect())
+        }
+        Err(error) => panic!("{error}"),
     }
 }
 

@@ -1,11 +1,12 @@
-//! A *comparison* of a workspace with how it began, as it comes from the guest.
+//! A *comparison* of a workspace with how it began, or with a snapshot, as it comes from a guest.
 
 use std::io::{self, Read};
 
 use pyro_machine::{Answer, Call, FileChange, FileState, FileType, octets};
+use tokio::io::AsyncWrite;
 
 use crate::Error;
-use crate::instance::{self, Instance};
+use crate::instance::{self, Instance, Reader};
 use crate::off_thread::{off_thread, pipe};
 use crate::request::WORKSPACE;
 
@@ -34,11 +35,33 @@ pub(crate) trait Changes: Send {
     fn content(&mut self, side: Side, bytes: &[u8]) -> Result<(), Error>;
 }
 
+/// The machine that compares.
+#[derive(Clone, Copy)]
+pub(crate) enum Machine<'a> {
+    /// The instance itself, with how it began.
+    Itself(&'a Instance),
+    /// One that shows a copy of its disk, with how it began, or with the disk of a snapshot.
+    Reader { reader: &'a Reader, snapshot: bool },
+}
+
+impl Machine<'_> {
+    async fn call(
+        self,
+        call: &Call,
+        output: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<Answer, Error> {
+        match self {
+            Self::Itself(instance) => instance::call(instance, call, &[], output).await,
+            Self::Reader { reader, .. } => reader.call(call, output).await,
+        }
+    }
+}
+
 /// Compares what is at these paths below `/workspace`, or all of it. `changes` takes what comes on a
 /// thread where it may wait for the host's disk. Returns it, and how many files changed while they
 /// were read.
 pub(crate) async fn compare<C: Changes + 'static>(
-    instance: &Instance,
+    machine: Machine<'_>,
     paths: Vec<String>,
     contents: bool,
     changes: C,
@@ -47,8 +70,9 @@ pub(crate) async fn compare<C: Changes + 'static>(
         root: WORKSPACE.into(),
         paths,
         contents,
+        snapshot: matches!(machine, Machine::Reader { snapshot: true, .. }),
     };
-    receive(instance, &call, contents, changes).await
+    receive(machine, &call, contents, changes).await
 }
 
 /// Reads what is at these paths below `/workspace`; each is a change with nothing old.
@@ -61,19 +85,19 @@ pub(crate) async fn read_files<C: Changes + 'static>(
         root: WORKSPACE.into(),
         paths,
     };
-    let (changes, _) = receive(instance, &call, true, changes).await?;
+    let (changes, _) = receive(Machine::Itself(instance), &call, true, changes).await?;
     Ok(changes)
 }
 
 async fn receive<C: Changes + 'static>(
-    instance: &Instance,
+    machine: Machine<'_>,
     call: &Call,
     contents: bool,
     changes: C,
 ) -> Result<(C, u64), Error> {
     let (mut output, mut input) = pipe().map_err(|error| Error::transfer(&error))?;
     let reading = off_thread(move || {
-        let mut reader = Reader::new(contents, changes);
+        let mut reader = Incoming::new(contents, changes);
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             match input.read(&mut buffer) {
@@ -85,7 +109,7 @@ async fn receive<C: Changes + 'static>(
         }
     });
     let calling = async {
-        let answer = instance::call(instance, call, &[], &mut output).await;
+        let answer = machine.call(call, &mut output).await;
         drop(output);
         answer
     };
@@ -109,7 +133,7 @@ fn unreadable(detail: &dyn std::fmt::Display) -> Error {
 }
 
 /// Reads what the guest sends, which may be anything.
-struct Reader<C> {
+struct Incoming<C> {
     contents: bool,
     changes: C,
     count: u64,
@@ -118,7 +142,7 @@ struct Reader<C> {
     left: Vec<(Side, u64)>,
 }
 
-impl<C: Changes> Reader<C> {
+impl<C: Changes> Incoming<C> {
     fn new(contents: bool, changes: C) -> Self {
         Self {
             contents,
@@ -230,7 +254,7 @@ mod tests {
     fn read(stream: &str, count: u64) -> Result<(String, bool), Error> {
         let mut results = Vec::new();
         for size in [1, 2, 7, stream.len().max(1)] {
-            let mut reader = Reader::new(true, Seen::default());
+            let mut reader = Incoming::new(true, Seen::default());
             for piece in stream.as_bytes().chunks(size) {
                 reader.take(piece)?;
             }

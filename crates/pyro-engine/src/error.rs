@@ -255,6 +255,17 @@ impl Error {
         self.kind == ErrorKind::OutputClosed || self.code == ErrorCode::OutputFailed.name()
     }
 
+    /// Whether the VM was started or stopped while this was going on.
+    pub(crate) fn is_of_the_state(&self) -> bool {
+        [
+            ErrorCode::StoppedMeanwhile,
+            ErrorCode::SupervisorGone,
+            ErrorCode::WrongState,
+        ]
+        .iter()
+        .any(|code| self.code == code.name())
+    }
+
     /// The operation needs a VM in another state.
     pub(crate) fn not_started(
         noun: &str,
@@ -290,6 +301,16 @@ impl Error {
         let message = format!("{noun} {id} cannot be started from state '{state}'");
         Self::new(ErrorKind::Failed, ErrorCode::WrongState, message)
             .remedy(format!("`pyro {noun} status {id}` shows what it is doing"))
+    }
+
+    /// A process holds the VM's disk, which it copies.
+    pub(crate) fn disk_is_copied(noun: &str, id: &str) -> Self {
+        let message = format!(
+            "{noun} {id} was not started: its disk is being copied, for a snapshot, `disk` or `diff`"
+        );
+        Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
+            "nothing was changed; start it again when the copy is made: `pyro {noun} start {id}`"
+        ))
     }
 
     pub(crate) fn already_started(noun: &str, id: &str) -> Self {

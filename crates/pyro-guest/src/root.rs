@@ -1,6 +1,7 @@
 //! The *root* file system of a machine: the environment's read-only image, and over it the
 //! machine's private disk.
 
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -23,9 +24,14 @@ use crate::unpack;
 const BASE: &str = "/base";
 const SEED: &str = "/seed";
 const PRIVATE: &str = "/private";
-const UPPER: &str = "/private/upper";
 const ROOT: &str = "/root";
+const SNAPSHOT: &str = "/snapshot";
+const SNAPSHOT_ROOT: &str = "/snapshot-root";
 const GROUPS: &str = "/sys/fs/cgroup";
+
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
 
 /// The number that bundlers and editors need; the kernel's default is a few thousand in a small
 /// machine. Only a used watch costs memory, about a kilobyte.
@@ -62,10 +68,7 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
     let (path, groups) = match disk {
         Disk::Private => ("/", enter()?),
         Disk::ReadOnly => {
-            recover(ROOT);
-            let flags = MountFlags::RDONLY | MountFlags::NOEXEC | MountFlags::NOSUID;
-            rustix::mount::mount_remount(ROOT, flags, "")
-                .step("make the root file system read-only")?;
+            make_read_only(ROOT)?;
             (ROOT, None)
         }
     };
@@ -80,31 +83,15 @@ pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
 /// Mounts the root file system on its mount point. Returns the private disk's own root, and the
 /// layers.
 fn mount_layers(seed: bool) -> Result<(OwnedFd, Layers), Error> {
-    let none = MountFlags::empty();
     let base = devices::disk("base")?;
     mount(&base, BASE, "erofs", MountFlags::RDONLY, None)?;
     if seed {
         let seed = devices::disk("seed")?;
         mount(&seed, SEED, "erofs", MountFlags::RDONLY, None)?;
     }
-    let private = devices::disk("rw")?;
-    // A new disk's inode tables are zero already, so the kernel need not write them again. Data are
-    // written to extents that are valid at once: otherwise the kernel marks them valid after the
-    // write, in a second transaction, for readers with O_DIRECT. And deleted blocks are returned to
-    // the host, whose file cannot shrink otherwise.
-    let options = Some(c"noinit_itable,dioread_lock,discard");
-    mount(&private, PRIVATE, "ext4", MountFlags::NOATIME, options)?;
-    let private = open(PRIVATE)?;
-    // Directories of the lower layers can be renamed, and a file keeps its inode number when it is
-    // first written.
-    let options = if seed {
-        c"lowerdir=/seed:/base,upperdir=/private/upper,workdir=/private/work,redirect_dir=on,xino=on"
-    } else {
-        c"lowerdir=/base,upperdir=/private/upper,workdir=/private/work,redirect_dir=on,xino=on"
-    };
-    mount("overlay", ROOT, "overlay", none, Some(options))?;
+    let private = mount_private("rw", PRIVATE, ROOT, seed)?;
     let mut layers = Layers {
-        written: vec![open(UPPER)?],
+        written: vec![open_in(&private, c"upper")?],
         below: Vec::new(),
     };
     if seed {
@@ -112,6 +99,60 @@ fn mount_layers(seed: bool) -> Result<(OwnedFd, Layers), Error> {
     }
     layers.below.push(open(BASE)?);
     Ok((private, layers))
+}
+
+/// Mounts the private disk with this serial, and a root file system of which it is the written layer.
+/// Returns the disk's own root.
+fn mount_private(serial: &str, target: &str, root: &str, seed: bool) -> Result<OwnedFd, Error> {
+    let disk = devices::disk(serial)?;
+    // A new disk's inode tables are zero already, so the kernel need not write them again. Data are
+    // written to extents that are valid at once: otherwise the kernel marks them valid after the
+    // write, in a second transaction, for readers with O_DIRECT. And deleted blocks are returned to
+    // the host, whose file cannot shrink otherwise.
+    let options = Some(c"noinit_itable,dioread_lock,discard");
+    mount(&disk, target, "ext4", MountFlags::NOATIME, options)?;
+    // Directories of the lower layers can be renamed, and a file keeps its inode number when it is
+    // first written.
+    let lower = if seed { "/seed:/base" } else { BASE };
+    let options = format!(
+        "lowerdir={lower},upperdir={target}/upper,workdir={target}/work,redirect_dir=on,xino=on"
+    );
+    let options = CString::new(options)
+        .map_err(io::Error::from)
+        .step("mount the root")?;
+    let none = MountFlags::empty();
+    mount("overlay", root, "overlay", none, Some(&options))?;
+    open(target)
+}
+
+/// The root file system with the private disk of a snapshot, beside the one that is shown.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// Its root. Nothing can be changed there.
+    pub(crate) root: OwnedFd,
+    /// The layer that holds only what was written.
+    pub(crate) written: OwnedFd,
+}
+
+impl Snapshot {
+    /// Mounts it over the layers that the shown one has. Only where the agent stays in the
+    /// initramfs the mount points exist.
+    pub(crate) fn mount(layers: &Layers) -> Result<Self, Error> {
+        let seed = layers.below.len() > 1;
+        let private = mount_private("snapshot", SNAPSHOT, SNAPSHOT_ROOT, seed)?;
+        make_read_only(SNAPSHOT_ROOT)?;
+        Ok(Self {
+            root: open(SNAPSHOT_ROOT)?,
+            written: open_in(&private, c"upper")?,
+        })
+    }
+}
+
+/// Makes a root file system as a start would find it, and then read-only.
+fn make_read_only(root: &str) -> Result<(), Error> {
+    recover(root);
+    let flags = MountFlags::RDONLY | MountFlags::NOEXEC | MountFlags::NOSUID | MountFlags::NODEV;
+    rustix::mount::mount_remount(root, flags, "").step("make the root file system read-only")
 }
 
 /// Makes the mounted root file system `/`, as commands need it. Returns the root of the control
@@ -143,9 +184,13 @@ fn recover(root: &str) {
 }
 
 fn open(directory: &str) -> Result<OwnedFd, Error> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(directory, flags, Mode::empty())
+    rustix::fs::open(directory, DIRECTORY, Mode::empty())
         .map_err(|cause| Error::new(format!("open {directory}"), cause))
+}
+
+fn open_in(parent: &OwnedFd, name: &CStr) -> Result<OwnedFd, Error> {
+    rustix::fs::openat(parent, name, DIRECTORY, Mode::empty())
+        .map_err(|cause| Error::new(format!("open {}", name.to_string_lossy()), cause))
 }
 
 /// Frees the memory of the initramfs. The pages of the running agent stay.
@@ -216,7 +261,7 @@ pub(crate) fn mount(
     target: &str,
     kind: &str,
     flags: MountFlags,
-    options: Option<&std::ffi::CStr>,
+    options: Option<&CStr>,
 ) -> Result<(), Error> {
     make_directory(Path::new(target), 0o755)?;
     rustix::mount::mount(source.as_ref(), target, kind, flags, options)

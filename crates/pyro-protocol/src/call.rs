@@ -91,6 +91,12 @@ pub enum Call {
         paths: Vec<String>,
         /// Whether the contents of files are sent that differ.
         contents: bool,
+        /// Whether it is compared with how it is on the ext4 disk with the serial `snapshot`, which
+        /// is an earlier copy of the private disk. Only a machine of [`Disk::ReadOnly`] can do that.
+        ///
+        /// [`Disk::ReadOnly`]: crate::Disk::ReadOnly
+        #[serde(default, skip_serializing_if = "is_false")]
+        snapshot: bool,
     },
     /// Reads what is at some paths: the output is one [`FileChange`] for each, with nothing old,
     /// and the contents of the files. [`Answer::Compared`] is the answer. No symbolic link is

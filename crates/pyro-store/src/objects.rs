@@ -337,6 +337,13 @@ impl Object {
         !is_free(&self.path.join(OWNER_LOCK))
     }
 
+    /// Whether its lock is held by a process that is not its owner, which needs it for a while.
+    pub fn is_only_held(&self) -> bool {
+        let path = self.path.join(OWNER_LOCK);
+        // Empty: an owner has its id there, but for the moment in which it becomes the owner.
+        self.is_owned() && fs::metadata(path).is_ok_and(|lock| lock.len() == 0)
+    }
+
     /// Kills its owner, if it has one, and waits. Returns whether there is no owner now.
     pub fn end_owner(&self, limit: Duration) -> bool {
         !matches!(end_holder(&self.path.join(OWNER_LOCK), limit), End::Alive)
@@ -510,11 +517,15 @@ mod tests {
         let objects = Objects::new(base.path().to_owned());
         let object = objects.create().unwrap().commit(&note("")).unwrap();
         // The id stays in the file until the lock is taken again.
-        drop(object.own().unwrap());
+        let owned = object.own().unwrap();
+        assert!(object.is_owned() && !object.is_only_held());
+        drop(owned);
         let held = object.hold().unwrap().unwrap();
+        assert!(object.is_only_held());
         assert!(!object.end_owner(Duration::from_millis(10)), "and it lives");
         assert!(object.clone().delete(Duration::from_millis(10)).is_err());
         drop(held);
+        assert!(!object.is_only_held());
         object.delete(Duration::from_millis(10)).unwrap();
         assert!(objects.all().is_empty());
     }

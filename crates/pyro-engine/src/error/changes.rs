@@ -1,15 +1,51 @@
 //! Errors about what is changed in a workspace: snapshots, differences, patches, pulls.
 
+use pyro_machine::RefusalReason;
+
 use super::{Error, ErrorKind};
 use crate::code::ErrorCode;
 
 impl Error {
     /// There is no snapshot with this name.
-    pub(crate) fn no_such_snapshot(id: &str, name: &str) -> Self {
-        let message = format!("workspace {id} has no snapshot {name:?}");
+    pub(crate) fn no_such_snapshot(id: &str, name: &str, existing: &[String]) -> Self {
+        const NAMED: usize = 20;
+        let mut names = vec!["baseline"];
+        names.extend(existing.iter().map(String::as_str).take(NAMED));
+        let more = match existing.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "workspace {id} has no snapshot {name:?}; it has {}{more}",
+            names.join(", ")
+        );
         Self::new(ErrorKind::Failed, ErrorCode::NoSuchSnapshot, message).remedy(format!(
             "`pyro workspace snapshot list {id}` shows which there are"
         ))
+    }
+
+    /// A call in a machine that shows the disk of a workspace failed: what helps in the workspace itself
+    /// does not help here.
+    pub(crate) fn on_disk(error: pyro_machine::Error, id: &str) -> Self {
+        let pyro_machine::Error::Refused(refusal) = &error else {
+            return error.into();
+        };
+        let list = format!("`pyro workspace disk list {id}` shows what is on the disk");
+        let remedy = match refusal.reason {
+            RefusalReason::NoSuchFile => format!("check the path: {list}"),
+            RefusalReason::NotAFile => format!("name a regular file: {list}"),
+            RefusalReason::BadPath => {
+                format!(
+                    "name a path without parts that are files, or links that lead nowhere: {list}"
+                )
+            }
+            RefusalReason::FileFailed => format!(
+                "neither the workspace nor its disk was changed; `pyro workspace start {id}` starts it, \
+                 and its files can be read there"
+            ),
+            _ => return error.into(),
+        };
+        Self::from(error).remedy(remedy)
     }
 
     /// The name of a new snapshot is taken.
@@ -31,8 +67,8 @@ impl Error {
     /// The state of the workspace allows neither a snapshot nor a reset.
     pub(crate) fn no_snapshot_now(id: &str, state: &str) -> Self {
         let message = format!(
-            "workspace {id} is in state '{state}', or is being started or reset: it can neither be \
-             copied nor reset now"
+            "workspace {id} is in state '{state}', or is being started, copied or reset: it can \
+             neither be copied nor reset now"
         );
         Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
             "`pyro workspace status {id}` shows what it is doing; `pyro workspace start {id}` starts it"

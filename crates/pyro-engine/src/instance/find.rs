@@ -69,6 +69,8 @@ impl Instance {
         let owned = object.is_owned();
         let record: VmRecord = object.record()?;
         let owned = owned || object.is_owned();
+        // One that has started has noted that it owns it: somebody holds what a killed one has left.
+        let owned = owned && !(record.state == State::Started && object.is_only_held());
         let (state, reason) = record.state_now(owned, now());
         Ok(Self {
             kind,
@@ -176,6 +178,18 @@ impl Instance {
                 let state = self.state.name();
                 Err(Error::not_stopped(noun, id, state, purpose))
             }
+        }
+    }
+
+    /// Fails if its lifetime is over: then its files are gone.
+    pub(crate) fn require_not_expired(&self) -> Result<(), Error> {
+        match self.state {
+            State::Expired => Err(Error::expired(
+                self.kind.noun(),
+                self.id(),
+                self.record.ttl_seconds,
+            )),
+            _ => Ok(()),
         }
     }
 

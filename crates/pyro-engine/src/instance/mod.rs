@@ -41,7 +41,7 @@ pub(crate) use files::seed_in;
 pub(crate) use find::Instance;
 pub(crate) use kind::InstanceKind;
 pub(crate) use published::{Published, checked as checked_ports};
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Beside, Reader};
 pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State, VmRecord};
 pub(crate) use services::{
     Readiness, Restart, ServiceDefinition, ServiceRecord, ServiceState, WORKSPACE_STOPPED,

@@ -12,21 +12,36 @@ use pyro_machine::{
 use pyro_store::{MachineDirectory, Object, Ownership, RecordError};
 use tokio::io::AsyncWrite;
 
+use super::client;
 use super::files::{disk, disk_in, seed_in};
 use super::find::Instance;
 use super::kind::InstanceKind;
 use super::record::{State, VmRecord};
-use super::snapshots::{BASELINE, disk_of};
+use super::snapshots::{BASELINE, disk_of, missing};
 use super::start::environment_of;
 use super::time::now;
+use super::wire::Request;
 use crate::disk_limit::{DiskLimit, allocated_bytes};
 use crate::off_thread::off_thread;
-use crate::request::{DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT};
+use crate::request::{DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, path_text};
 use crate::{Engine, Error, Event, Listener};
 
 /// How long to wait for others that copy the same disk.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What a reader has besides the disk of the instance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Beside<'a> {
+    Nothing,
+    /// A blank image of this size.
+    Output {
+        mib: u64,
+    },
+    /// The disk of the snapshot with this name. Then the instance may run: what is shown is a copy of
+    /// its disk, as a snapshot would have it.
+    Snapshot(&'a str),
+}
 
 /// A machine with a copy of the disk; both are gone when it is dropped.
 pub(crate) struct Reader {
@@ -34,29 +49,41 @@ pub(crate) struct Reader {
     machine: SupervisedMachine,
     files: MachineDirectory,
     limit: DiskLimit,
+    /// The instance's.
+    id: String,
 }
 
 impl Reader {
     /// Starts a machine that shows the disk of an instance. `purpose` is the operation, for its
-    /// error. If there is an `output_mib`, it has a blank image of this size, too.
+    /// error.
     pub(crate) async fn start(
         engine: &Engine,
         instance: &Instance,
         purpose: &'static str,
-        output_mib: Option<u64>,
+        beside: Beside<'_>,
         listener: &Listener,
     ) -> Result<Self, Error> {
-        instance.require_stopped(purpose)?;
-        engine.check_room(instance.disk_bytes(None))?;
+        let mut bytes = instance.disk_bytes(None);
+        match beside {
+            Beside::Snapshot(name) => bytes += instance.disk_bytes(Some(name)),
+            Beside::Nothing | Beside::Output { .. } => instance.require_stopped(purpose)?,
+        }
+        engine.check_room(bytes)?;
         let ready = environment_of(engine, instance, listener).await?;
         let files = engine.machines.directory_for_files()?;
         instance.activity().note();
         let begun = Instant::now();
-        instance.copy_files(purpose, files.path()).await?;
-        if let Some(mib) = output_mib {
-            let image = output_in(files.path());
-            off_thread(move || make_image(&image, mib)).await?;
+        let (output, snapshot) = (output_in(files.path()), snapshot_in(files.path()));
+        match beside {
+            Beside::Nothing => {}
+            Beside::Output { mib } => {
+                let image = output.clone();
+                off_thread(move || make_image(&image, mib)).await?;
+            }
+            // First, so that what comes then may take its time: the snapshot may be deleted.
+            Beside::Snapshot(name) => instance.copy_snapshot_disk(name, &snapshot).await?,
         }
+        instance.copy_files(purpose, files.path()).await?;
         listener.took("copy", begun);
         let spec = MachineSpec {
             vcpu_count: DEFAULT_VCPU_COUNT,
@@ -66,11 +93,12 @@ impl Reader {
             rootfs: ready.rootfs,
             network: false,
         };
-        let (seed, output) = (seed_in(files.path()), output_in(files.path()));
+        let seed = seed_in(files.path());
         let copied = CopiedFiles {
             disk: &disk_in(files.path()),
             seed: instance.record.seed.as_ref().map(|_| &*seed),
-            output: output_mib.map(|_| &*output),
+            output: matches!(beside, Beside::Output { .. }).then_some(&*output),
+            snapshot: matches!(beside, Beside::Snapshot(_)).then_some(&*snapshot),
         };
         let launch_listener = |event: LaunchEvent<'_>| match event {
             LaunchEvent::Starting(_) => {}
@@ -90,6 +118,7 @@ impl Reader {
             machine,
             files,
             limit: DiskLimit::of(&engine.config),
+            id: instance.id().to_owned(),
         })
     }
 
@@ -110,7 +139,9 @@ impl Reader {
             .limit
             .watch(|| allocated_bytes(self.files.path()), async || {});
         tokio::select! {
-            answer = self.machine.call(call, streams) => Ok(answer?),
+            answer = self.machine.call(call, streams) => {
+                answer.map_err(|error| Error::on_disk(error, &self.id))
+            }
             exceeded = grown_too_big => Err(exceeded.ended("the machine that reads the disk")),
         }
     }
@@ -130,26 +161,37 @@ fn output_in(directory: &Path) -> PathBuf {
     directory.join("output.ext4")
 }
 
+fn snapshot_in(directory: &Path) -> PathBuf {
+    directory.join("snapshot.ext4")
+}
+
 impl Instance {
     /// Copies the disk to a directory, and links the seed there. Nobody starts the instance
-    /// meanwhile.
+    /// meanwhile; if it runs, its supervisor copies the disk as it does for a snapshot.
     async fn copy_files(&self, purpose: &'static str, directory: &Path) -> Result<(), Error> {
+        let runs = self.state == State::Started;
+        if runs {
+            let to = path_text(&disk_in(directory));
+            client::ask(self, &Request::CopyDisk { to }).await?;
+        }
         let (kind, object, directory) = (self.kind, self.object.clone(), directory.to_owned());
+        let has_seed = self.record.seed.is_some();
         off_thread(move || {
-            let missing =
-                |path: &Path| Error::file_missing(kind.noun(), object.id().as_str(), path);
-            let (_held, record) = hold(kind, &object, purpose)?;
-            if let Some(source) = current_disk(&object, &record)? {
-                if !source.exists() {
-                    return Err(missing(&source));
+            let gone = |path: &Path| Error::file_missing(kind.noun(), object.id().as_str(), path);
+            if !runs {
+                let (_held, record) = hold(kind, &object, purpose)?;
+                if let Some(source) = current_disk(&object, &record)? {
+                    if !source.exists() {
+                        return Err(gone(&source));
+                    }
+                    copy_disk(&source, &disk_in(&directory))?;
                 }
-                copy_disk(&source, &disk_in(&directory))?;
             }
-            if record.seed.is_some() {
-                // A seed is never written.
+            if has_seed {
+                // A seed is never written, and never another one.
                 let source = seed_in(object.path());
                 let linked = fs::hard_link(&source, seed_in(&directory));
-                linked.map_err(|_| missing(&source))?;
+                linked.map_err(|_| gone(&source))?;
             }
             Ok(())
         })
@@ -188,8 +230,8 @@ fn current_disk(object: &Object, record: &VmRecord) -> Result<Option<PathBuf>, E
     match record.reset_to.as_deref() {
         Some(BASELINE) => Ok(None),
         Some(name) => {
-            let missing = || Error::no_such_snapshot(object.id().as_str(), name);
-            disk_of(object, name).ok_or_else(missing).map(Some)
+            let found = disk_of(object, name);
+            found.ok_or_else(|| missing(object, name)).map(Some)
         }
         None => {
             let disk = disk(object);

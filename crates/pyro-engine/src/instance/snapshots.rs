@@ -49,6 +49,20 @@ pub(super) fn disk_of(object: &Object, name: &str) -> Option<PathBuf> {
     Some(snapshots(object).find(name)?.join(DISK))
 }
 
+/// The error for a snapshot that is not there; it names those that are.
+pub(super) fn missing(object: &Object, name: &str) -> Error {
+    let all: Vec<(String, Snapshot)> = snapshots(object).all();
+    let names: Vec<_> = all.into_iter().map(|(name, _)| name).collect();
+    Error::no_such_snapshot(object.id().as_str(), name, &names)
+}
+
+fn copy_snapshot_disk(object: &Object, name: &str, to: &Path) -> Result<(), Error> {
+    // Held, so that the snapshot is not deleted meanwhile.
+    let _locked = snapshots(object).lock()?;
+    let source = disk_of(object, name).ok_or_else(|| missing(object, name))?;
+    Ok(copy_disk(&source, to)?)
+}
+
 /// Copies the disk into a new snapshot. The disk must not be written meanwhile.
 pub(super) fn make(object: &Object, name: &str, content: Option<Content>) -> Result<(), Error> {
     let snapshots = snapshots(object);
@@ -94,7 +108,7 @@ pub(super) fn finish_reset(object: &Object, record: &VmRecord) -> Result<VmRecor
             _ => {}
         }
     } else {
-        let source = disk_of(object, name).ok_or_else(|| Error::no_such_snapshot(id, name))?;
+        let source = disk_of(object, name).ok_or_else(|| missing(object, name))?;
         let copy = disk.with_extension("partial");
         let _ = fs::remove_file(&copy);
         copy_disk(&source, &copy).inspect_err(|_| {
@@ -130,8 +144,8 @@ impl Instance {
             .snapshots()
             .into_iter()
             .find(|(other, _)| other == name);
-        let missing = || Error::no_such_snapshot(self.id(), name);
-        found.map(|(_, snapshot)| snapshot).ok_or_else(missing)
+        let snapshot = found.map(|(_, snapshot)| snapshot);
+        snapshot.ok_or_else(|| missing(&self.object, name))
     }
 
     /// The space that a copy of the disk takes on the host, in bytes: of the instance's own, or of a
@@ -155,6 +169,12 @@ impl Instance {
         parts.iter().map(|part| allocated_bytes(part)).sum()
     }
 
+    /// Copies the disk of a snapshot to a new file.
+    pub(super) async fn copy_snapshot_disk(&self, name: &str, to: &Path) -> Result<(), Error> {
+        let (object, name, to) = (self.object.clone(), name.to_owned(), to.to_owned());
+        off_thread(move || copy_snapshot_disk(&object, &name, &to)).await
+    }
+
     /// Copies what a snapshot holds into the directory of a new instance. Returns the record of the
     /// seed, which both have.
     pub(crate) async fn copy_snapshot(
@@ -166,12 +186,8 @@ impl Instance {
         let (directory, seed) = (directory.to_owned(), self.record.seed.clone());
         off_thread(move || {
             let id = object.id().as_str();
-            // Held, so that the snapshot is not deleted meanwhile.
-            let _locked = snapshots(&object).lock()?;
             if name != BASELINE {
-                let source =
-                    disk_of(&object, &name).ok_or_else(|| Error::no_such_snapshot(id, &name))?;
-                copy_disk(&source, &disk_in(&directory))?;
+                copy_snapshot_disk(&object, &name, &disk_in(&directory))?;
             }
             if seed.is_some() {
                 // A seed is never written.
@@ -233,7 +249,7 @@ impl Instance {
             if locked.remove(&name)? {
                 return Ok(());
             }
-            Err(Error::no_such_snapshot(id, &name))
+            Err(missing(&object, &name))
         })
         .await
     }
@@ -259,7 +275,7 @@ impl Instance {
                 // Locked, so that the snapshot is not deleted meanwhile.
                 let _locked = snapshots(&object).lock()?;
                 if name != BASELINE && disk_of(&object, &name).is_none() {
-                    return Err(Error::no_such_snapshot(object.id().as_str(), &name));
+                    return Err(missing(&object, &name));
                 }
                 update(&object, |record| record.reset_to = Some(name))?;
                 Ok(true)

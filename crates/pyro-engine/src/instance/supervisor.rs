@@ -3,14 +3,14 @@
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyro_machine::{
-    Accelerator, Call, Control, KeptFiles, LaunchEvent, Streams, SupervisedMachine,
+    Accelerator, Call, Control, KeptFiles, LaunchEvent, Streams, SupervisedMachine, copy_disk,
 };
-use pyro_store::Object;
+use pyro_store::{Object, Ownership};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -40,10 +40,15 @@ use super::wire::{
 use crate::command_options::CommandOptions;
 use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
 use crate::off_thread::off_thread;
+use crate::request::host_path;
 use crate::{Engine, Error};
 
 /// How long to wait for a free slot. Short runs free theirs within this time; instances do not.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for those who hold the disk to copy it, and when to say so.
+const HOLD_PATIENCE: Duration = Duration::from_secs(30);
+const HOLD_UNTOLD: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long it may take to record the ends of commands and to answer their clients.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
@@ -126,7 +131,7 @@ type Started = (
     Arc<Supervisor>,
     UnixListener,
     mpsc::Receiver<End>,
-    pyro_store::Ownership,
+    Ownership,
 );
 
 /// Becomes the owner and starts the VM.
@@ -141,9 +146,7 @@ async fn begin(
         .objects(kind)
         .find(&description.id)
         .ok_or_else(missing)?;
-    let Some(owner) = object.own()? else {
-        return Err(Error::already_started(kind.noun(), &description.id));
-    };
+    let owner = own(kind, &object, tell).await?;
     diagnostics::begin(object.path());
     let unreadable = |error| Error::unreadable_record(kind.noun(), &description.id, &error);
     // Before the confinement, which forbids it, and before anything has changed.
@@ -189,6 +192,40 @@ async fn begin(
         supervisor.ports.serve(listener)?;
     }
     Ok((object, supervisor, listener, ends, owner))
+}
+
+/// Becomes the owner. Waits for others who copy the disk.
+async fn own(
+    kind: InstanceKind,
+    object: &Object,
+    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+) -> Result<Ownership, Error> {
+    let (noun, id) = (kind.noun(), object.id().as_str());
+    let begun = Instant::now();
+    let mut told = false;
+    loop {
+        if let Some(owner) = object.own()? {
+            return Ok(owner);
+        }
+        if !object.is_only_held() {
+            // The holder may have gone in this moment.
+            match object.own()? {
+                Some(owner) => return Ok(owner),
+                None if object.is_only_held() => {}
+                None => return Err(Error::already_started(noun, id)),
+            }
+        }
+        if begun.elapsed() > HOLD_PATIENCE {
+            return Err(Error::disk_is_copied(noun, id));
+        }
+        if !told && begun.elapsed() > HOLD_UNTOLD {
+            told = true;
+            tell(&StartEvent::Notice(
+                "waiting for a process that copies the disk".into(),
+            ));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 async fn reset_and_launch(
@@ -506,6 +543,7 @@ impl Supervisor {
             Request::Snapshot { name, content } => self.snapshot(name, content).await,
             Request::Publish { port } => self.ports.publish(port, &reader, &mut writer).await,
             Request::TakeBack { host_port } => self.ports.take_back(host_port).await,
+            Request::CopyDisk { to } => self.copy_disk(host_path(&to)).await,
             Request::Stop { discard } => {
                 // The connection closes when this process exits: that is the answer.
                 drop(under_way);
@@ -567,6 +605,15 @@ impl Supervisor {
     async fn snapshot(&self, name: String, content: Option<Content>) -> Result<Reply, Error> {
         let object = self.object.clone();
         let copied = off_thread(move || snapshots::make(&object, &name, content));
+        self.power.while_paused(&self.machine, copied).await??;
+        Ok(Reply::Done)
+    }
+
+    /// Copies the disk while the machine is paused. The copy is the client's, who removes it; if the
+    /// client is gone with its directory, so is the copy.
+    async fn copy_disk(&self, to: PathBuf) -> Result<Reply, Error> {
+        let source = disk(&self.object);
+        let copied = off_thread(move || copy_disk(&source, &to));
         self.power.while_paused(&self.machine, copied).await??;
         Ok(Reply::Done)
     }

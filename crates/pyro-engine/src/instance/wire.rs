@@ -107,6 +107,8 @@ pub(super) enum Request {
     Publish { port: Published },
     /// Publish a port no more.
     TakeBack { host_port: u16 },
+    /// Copy the disk to a file of the host that does not exist yet, for a client that compares it.
+    CopyDisk { to: String },
     /// End the VM: by a shutdown, or at once because its disk is to be discarded.
     Stop { discard: bool },
 }

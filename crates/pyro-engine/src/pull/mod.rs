@@ -7,6 +7,7 @@ mod plan;
 mod protected;
 mod pulled;
 mod receive;
+mod step_back;
 mod steps;
 mod transaction;
 
@@ -21,7 +22,7 @@ use pyro_machine::{Call, FilePath, octets};
 use pyro_store::{create_private_directory, create_private_file};
 use sha2::{Digest, Sha256};
 
-use crate::comparison::compare;
+use crate::comparison::{Machine, compare};
 use crate::instance::{self, Instance};
 use crate::off_thread::{off_thread, pipe};
 use crate::output::hex;
@@ -33,6 +34,7 @@ use plan::{Change, Planned};
 use protected::Named;
 use pulled::Pulled;
 use receive::Receiver;
+use step_back::step_back;
 use transaction::{Journal, Step, Transaction};
 
 /// The directory of what pulls keep.
@@ -80,7 +82,8 @@ pub(crate) async fn pull(
         wanted.on_conflict,
         listener.clone(),
     );
-    let (receiver, changed) = compare(instance, wanted.paths, true, receiver).await?;
+    let (receiver, changed) =
+        compare(Machine::Itself(instance), wanted.paths, true, receiver).await?;
     let mut receiver = off_thread(move || {
         let mut receiver = receiver;
         receiver.end().map(|()| receiver)
@@ -227,27 +230,30 @@ pub(crate) async fn undo(
             return Err(none());
         }
         let open = target.open.as_fd();
-        let mut steps = Vec::with_capacity(journal.steps.len());
+        // There may be many, so they are changed where they are.
+        let mut steps = journal.steps;
+        let mut number = steps.len();
         let mut conflicts = Vec::new();
         let mut outcome = Outcome::default();
         let transaction = Transaction::create(place.current())?;
-        let mut undone = Undone::of(&journal.steps);
-        for (number, step) in journal.steps.into_iter().enumerate().rev() {
-            let found = undone.at(open, &step.path);
-            let found = found.map_err(|error| Error::transfer(&error))?;
+        let mut undone = Undone::of(&steps);
+        steps.reverse();
+        let mut exchange = |step: &mut Step| {
+            number -= 1;
+            let found = undone.at(open, &step.path)?;
             if found == step.old {
-                continue;
+                return Ok(false);
             }
             if found != step.new {
-                conflicts.push((step.path, "it was changed after the pull"));
-                continue;
+                let path = std::mem::take(&mut step.path);
+                conflicts.push((path, "it was changed after the pull"));
+                return Ok(false);
             }
-            undone.note(&step);
+            undone.note(step);
             let old = last.old_content(number);
-            let content = old.exists().then_some(number);
-            if let Some(number) = content {
-                let linked = fs::hard_link(old, transaction.new_content(number));
-                linked.map_err(|error| Error::transfer(&error))?;
+            step.content = old.exists().then_some(number);
+            if let Some(number) = step.content {
+                fs::hard_link(old, transaction.new_content(number))?;
             }
             let action = match (&step.new, &step.old) {
                 (_, Node::Absent) => Action::Delete,
@@ -255,12 +261,20 @@ pub(crate) async fn undo(
                 _ => Action::Modify,
             };
             outcome.add(&step.path, action, None);
-            steps.push(Step {
-                path: step.path,
-                old: step.new,
-                new: step.old,
-                content,
-            });
+            std::mem::swap(&mut step.old, &mut step.new);
+            Ok(true)
+        };
+        let mut failed = None;
+        steps.retain_mut(|step| {
+            // Nothing more once one has failed.
+            failed.is_none()
+                && exchange(step).unwrap_or_else(|error: io::Error| {
+                    failed = Some(error);
+                    false
+                })
+        });
+        if let Some(error) = failed {
+            return Err(Error::transfer(&error));
         }
         if check || !conflicts.is_empty() {
             transaction.discard()?;
@@ -270,8 +284,8 @@ pub(crate) async fn undo(
             return Err(Error::pull_conflicts(&id, &target.path, conflicts));
         }
         let steps = transaction.commit(open, &target.path, &id, steps)?;
-        let paths = steps.into_iter().map(|step| step.path).collect();
-        Pulled::read(&workspace, &path_text(&target.path)).step_back(paths)?;
+        let paths = steps.iter().map(|step| &*step.path).collect();
+        step_back(&workspace, &path_text(&target.path), &paths)?;
         last.discard()?;
         transaction.discard()?;
         Ok(outcome)

@@ -12,7 +12,8 @@ use super::plan::Planned;
 use super::transaction::{read_compact, write_compact};
 use crate::Error;
 
-const FILE: &str = "pulled.json";
+/// The name of the record in the directory of a workspace.
+pub(super) const FILE: &str = "pulled.json";
 
 /// What was made in one target.
 #[derive(Clone, Debug)]
@@ -68,19 +69,6 @@ impl Pulled {
     /// Notes what a plan has made.
     pub(super) fn write(&self, plan: &[Planned]) -> Result<(), Error> {
         write_compact(&self.file, &Updated { pulled: self, plan })
-    }
-
-    /// Notes that what the last pull has made of these paths was undone.
-    pub(super) fn step_back(mut self, undone: Vec<String>) -> Result<(), Error> {
-        let paths = self.record.targets.entry(self.target).or_default();
-        for path in undone {
-            if let Some(made) = paths.remove(&path)
-                && let Some(before) = made.before
-            {
-                paths.insert(path, *before);
-            }
-        }
-        write_compact(&self.file, &self.record)
     }
 }
 

@@ -113,7 +113,7 @@ impl Transaction {
             steps,
             is_done: false,
         };
-        let mut kept = Vec::new();
+        let mut kept = Vec::with_capacity(journal.steps.len());
         for (number, step) in journal.steps.iter().enumerate() {
             let identity = self.keep(target, number, step);
             kept.push(identity.map_err(|error| failed(step, &error))?);

@@ -19,6 +19,7 @@ use super::list::{joined, names, state};
 use super::{open, open_root};
 use crate::directories;
 use crate::layers::Layers;
+use crate::root::Snapshot;
 use crate::streams::task::{Outcome, Pipes};
 
 const BUFFER: usize = 256 * 1024;
@@ -38,6 +39,8 @@ pub(crate) struct Comparison {
     pub(crate) paths: Vec<String>,
     /// Whether the contents of files are sent that differ.
     pub(crate) contents: bool,
+    /// Whether it is compared with a snapshot, and not with what there was at first.
+    pub(crate) snapshot: bool,
 }
 
 /// Writes a line for each difference, and the contents that belong to it.
@@ -56,27 +59,42 @@ pub(crate) fn compare(
         root: wanted.root.clone(),
         path: String::new(),
     };
-    let before = layers.before().map_err(failed)?;
+    // What can differ from a snapshot was written in either.
+    let mut layers_written: Vec<_> = layers.written.iter().collect();
+    let snapshot = wanted.snapshot.then(|| Snapshot::mount(layers));
+    let snapshot = snapshot.transpose().map_err(io::Error::other);
+    let snapshot = snapshot.map_err(failed)?;
+    let before = match &snapshot {
+        Some(snapshot) => snapshot.root.try_clone(),
+        None => layers.before(),
+    };
+    layers_written.extend(snapshot.as_ref().map(|snapshot| &snapshot.written));
     let path = octets::decode(&wanted.root);
     let path = path.strip_prefix(b"/").unwrap_or(&path);
     let below = |layer: &OwnedFd| match open(layer, path, DIRECTORY) {
-        Ok(directory) => Ok(Some(directory)),
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Ok(directory) => Ok((Some(directory), true)),
+        Err(Errno::NOENT) => Ok((None, true)),
+        Err(Errno::NOTDIR | Errno::LOOP) => Ok((None, false)),
         Err(error) => Err(failed(error.into())),
     };
+    let (old, mut is_merged) = below(&before.map_err(failed)?)?;
+    // What is not there has no layers, so everything on the other side differs.
+    is_merged &= old.is_some();
     let mut written = Vec::new();
-    let mut is_merged = true;
     // Down to the directory, none of its parents may hide what is below it.
-    for layer in &layers.written {
+    for layer in layers_written {
         let steps = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
         for (end, _) in steps {
             let parent = open(layer, &path[..end], DIRECTORY);
             is_merged &= parent.is_ok_and(|parent| merges(&parent));
         }
-        written.extend(below(layer)?);
+        // Something else in its place, such as the mark of a removal, hides it, too.
+        let (directory, hides_nothing) = below(layer)?;
+        is_merged &= hides_nothing;
+        written.extend(directory);
     }
     let mut walk = Walk {
-        old: below(&before)?,
+        old,
         new: open_root(root, &top)?,
         written,
         paths: wanted

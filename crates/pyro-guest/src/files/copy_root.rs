@@ -17,6 +17,7 @@ use rustix::mount::{MountFlags, UnmountFlags};
 use super::list::{joined, names};
 use super::open;
 use crate::devices;
+use crate::directories;
 use crate::root::mount;
 use crate::streams::task::Outcome;
 
@@ -31,6 +32,10 @@ const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW);
 const BUFFER: usize = 256 * 1024;
 const BLOCK: usize = 4096;
+/// The longest path that the kernel takes at once; see `PATH_MAX`.
+const PIECE: usize = 4095;
+/// The longest path that is copied. Those of all directories above are in memory.
+const LONGEST: usize = 16 * 1024;
 /// The kernel's limit on the names of a file's extended attributes, and on each value.
 const ATTRIBUTE_BYTES: usize = 64 * 1024;
 
@@ -106,14 +111,18 @@ impl Copy {
     /// Copies a directory's entries. Returns its directories, which are empty in the copy.
     fn fill(&mut self, path: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         let failed = |error: io::Error| named(path, &error);
-        let from = open(&self.source, path, DIRECTORY).map_err(|error| failed(error.into()))?;
-        let to = open(&self.target, path, DIRECTORY).map_err(|error| failed(error.into()))?;
+        let from = directory(&self.source, path).map_err(failed)?;
+        let to = directory(&self.target, path).map_err(failed)?;
         let mut below = Vec::new();
         for name in names(&from).map_err(failed)? {
             if path.is_empty() && name == OURS {
                 continue;
             }
             let path = joined(path, &name);
+            if path.len() > LONGEST {
+                let path = octets::encode(&path);
+                return Err(format!("a path has more than {LONGEST} bytes: /{path}"));
+            }
             let copied = self.entry(&from, &to, &name, &path);
             if copied.map_err(|error| named(&path, &error))? {
                 below.push(path);
@@ -143,7 +152,9 @@ impl Copy {
         if stat.st_nlink > 1 {
             let inode = (stat.st_dev, stat.st_ino);
             if let Some(first) = self.linked.get(&inode) {
-                rustix::fs::linkat(&self.target, &**first, to, name, AtFlags::empty())?;
+                let (parent, first) = directories::split(first);
+                let parent = directory(&self.target, parent)?;
+                rustix::fs::linkat(parent, first, to, name, AtFlags::empty())?;
                 return Ok(false);
             }
             self.linked.insert(inode, path.to_vec());
@@ -187,11 +198,26 @@ impl Copy {
     }
 
     fn finish(&mut self, path: &[u8]) -> io::Result<()> {
-        let from = open(&self.source, path, DIRECTORY)?;
-        let to = open(&self.target, path, DIRECTORY)?;
+        let from = directory(&self.source, path)?;
+        let to = directory(&self.target, path)?;
         let stat = rustix::fs::fstat(&from)?;
         self.attributes.copy(&from, &to, b".", &stat)
     }
+}
+
+/// Opens a directory by a path that may be longer than the kernel takes.
+fn directory(base: &OwnedFd, path: &[u8]) -> io::Result<OwnedFd> {
+    let mut opened = None;
+    let mut rest = path;
+    while rest.len() > PIECE {
+        // No name is as long as a piece.
+        let end = rest[..PIECE].iter().rposition(|byte| *byte == b'/');
+        let end = end.ok_or(Errno::NAMETOOLONG)?;
+        let base = opened.as_ref().unwrap_or(base);
+        opened = Some(open(base, &rest[..end], DIRECTORY)?);
+        rest = &rest[end + 1..];
+    }
+    Ok(open(opened.as_ref().unwrap_or(base), rest, DIRECTORY)?)
 }
 
 /// Writes the blocks that are not all zeros, those next to each other at once.

@@ -188,9 +188,8 @@ impl<W: Write> Stream<W> {
         size: u64,
     ) -> io::Result<()> {
         self.packed.entries += 1;
-        let nanoseconds = stat.st_mtime_nsec;
-        if nanoseconds > 0 && (0..=LATEST).contains(&stat.st_mtime) {
-            let time = format!("{}.{nanoseconds:09}", stat.st_mtime);
+        if stat.st_mtime_nsec > 0 || !(0..=LATEST).contains(&stat.st_mtime) {
+            let time = decimal(stat.st_mtime, stat.st_mtime_nsec);
             let attributes = [("mtime", time.as_bytes())];
             self.archive.append_pax_extensions(attributes)?;
         }
@@ -218,6 +217,14 @@ impl<W: Write> Stream<W> {
     fn end(&mut self) -> io::Result<()> {
         self.archive.finish()?;
         self.archive.get_mut().flush()
+    }
+}
+
+/// Writes a time as pax has it. Half a second before 1970 is -1 and 500,000,000 in a file system.
+fn decimal(seconds: i64, nanoseconds: u64) -> String {
+    match (seconds < 0, nanoseconds) {
+        (true, 1..) => format!("-{}.{:09}", -(seconds + 1), 1_000_000_000 - nanoseconds),
+        _ => format!("{seconds}.{nanoseconds:09}"),
     }
 }
 

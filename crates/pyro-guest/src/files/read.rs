@@ -6,6 +6,7 @@ use std::path::Path;
 
 use pyro_protocol::{Answer, FilePath, Refusal, RefusalReason, octets};
 use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
 
 use super::{bounds, open_root, open_within, refusal, shown};
 use crate::streams::task::{Outcome, Pipes};
@@ -20,13 +21,17 @@ pub(crate) fn read(
 ) -> Outcome {
     let base = open_root(root, file)?;
     let path = octets::decode(&file.path);
-    let opened = open_within(&base, &path, OFlags::RDONLY, bounds(file))
-        .map_err(|error| refusal(&shown(file), error))?;
+    let opened = match open_within(&base, &path, OFlags::RDONLY, bounds(file)) {
+        // A device, where none can be opened: root may open every file.
+        Err(Errno::ACCESS) => open_within(&base, &path, OFlags::PATH, bounds(file)),
+        opened => opened,
+    };
+    let opened = opened.map_err(|error| refusal(&shown(file), error))?;
     let stat = rustix::fs::fstat(&opened).map_err(|error| refusal(&shown(file), error))?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => {}
-        FileType::Directory => return Err(refusal(&shown(file), rustix::io::Errno::ISDIR)),
-        _ => return Err(refusal(&shown(file), rustix::io::Errno::NXIO)),
+        FileType::Directory => return Err(refusal(&shown(file), Errno::ISDIR)),
+        _ => return Err(refusal(&shown(file), Errno::NXIO)),
     }
     let mut opened = File::from(opened);
     opened

@@ -161,12 +161,14 @@ impl Streams {
                 root: top,
                 paths,
                 contents,
+                snapshot,
             } => {
                 let layers = around.layers.clone();
                 let wanted = files::Comparison {
                     root: top,
                     paths,
                     contents,
+                    snapshot,
                 };
                 simple(move |pipes| files::compare(&root, layers.as_deref(), &wanted, pipes))
             }

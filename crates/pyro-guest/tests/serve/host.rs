@@ -236,11 +236,22 @@ impl Host {
 
     /// Carries out a call that is no command, with this input. Returns its output and its answer.
     pub(crate) fn call(&mut self, call: Call, input: &[u8]) -> (Vec<u8>, GuestMessage) {
+        let stream = self.begin_call(call, input);
+        self.end_call(stream)
+    }
+
+    /// Sends a call with its input; returns its stream.
+    pub(crate) fn begin_call(&mut self, call: Call, input: &[u8]) -> u32 {
         self.streams += 1;
         let stream = self.streams;
         self.say(stream, &HostMessage::Call { call });
         self.send(&Frame::data(stream, FrameKind::Stdin, input));
         self.send(&Frame::data(stream, FrameKind::Stdin, Vec::new()));
+        stream
+    }
+
+    /// Returns the output of a call and its answer.
+    pub(crate) fn end_call(&mut self, stream: u32) -> (Vec<u8>, GuestMessage) {
         let mut output = Vec::new();
         loop {
             let frame = self.next(stream);

@@ -1,16 +1,16 @@
 //! Files are sent as a tar stream.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use pyro_protocol::{Answer, Call, FilePath, GuestMessage, RefusalReason};
+use pyro_protocol::{Answer, Call, FilePath, FrameKind, GuestMessage, RefusalReason};
 use tar::EntryType;
 
-use super::Host;
+use super::{Host, WINDOW};
 
 /// A member, as a reader that knows nothing of pyro sees it.
 #[derive(Debug, Eq, PartialEq)]
@@ -22,13 +22,32 @@ struct Member {
     content: Vec<u8>,
 }
 
+fn pack(path: &str) -> Call {
+    let file = FilePath {
+        root: "/workspace".to_owned(),
+        path: path.to_owned(),
+    };
+    Call::Pack { file }
+}
+
 impl Host {
     fn pack(&mut self, path: &str) -> (Vec<u8>, GuestMessage) {
-        let file = FilePath {
-            root: "/workspace".to_owned(),
-            path: path.to_owned(),
+        self.call(pack(path), b"")
+    }
+
+    /// The same, with a change when the first bytes have come. More than a window does not come
+    /// before somebody reads them.
+    fn pack_while(&mut self, path: &str, change: impl FnOnce()) -> (Vec<u8>, GuestMessage) {
+        let stream = self.begin_call(pack(path), b"");
+        let first = loop {
+            let frame = self.next(stream);
+            if frame.kind == FrameKind::Stdout {
+                break frame;
+            }
         };
-        self.call(Call::Pack { file }, b"")
+        change();
+        self.waiting.push_front(first);
+        self.end_call(stream)
     }
 
     fn packed(&mut self, path: &str) -> (Vec<Member>, Answer) {
@@ -177,12 +196,32 @@ fn one_file_or_link_is_sent_under_the_same_name_and_none_is_followed() {
         (&members[0].path[..], &members[0].content[..]),
         (&b"packed"[..], &b"text"[..])
     );
-    let (stream, _) = host.pack("file");
-    assert!(
-        stream
-            .windows(30)
-            .any(|bytes| bytes == b"30 mtime=1000000000.500000000\n")
-    );
+    let before = |duration| SystemTime::UNIX_EPOCH - duration;
+    for (time, attribute) in [
+        (time, "30 mtime=1000000000.500000000\n"),
+        (
+            before(Duration::from_millis(250)),
+            "22 mtime=-0.250000000\n",
+        ),
+        (
+            before(Duration::from_millis(2500)),
+            "22 mtime=-2.500000000\n",
+        ),
+        (before(Duration::from_secs(3)), "22 mtime=-3.000000000\n"),
+        // One second more than a header can have.
+        (
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 33),
+            "30 mtime=8589934592.000000000\n",
+        ),
+    ] {
+        file.set_modified(time).unwrap();
+        let (stream, _) = host.pack("file");
+        let mut found = stream.windows(attribute.len());
+        assert!(
+            found.any(|bytes| bytes == attribute.as_bytes()),
+            "{attribute}"
+        );
+    }
     let (members, answer) = host.packed("link");
     assert_eq!(answer, counts(1, 0, 0));
     assert_eq!(
@@ -200,4 +239,79 @@ fn one_file_or_link_is_sent_under_the_same_name_and_none_is_followed() {
         assert_eq!(refusal.reason, reason, "{path}");
         assert!(stream.is_empty());
     }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_keeps_the_size_it_had_and_is_counted() {
+    let mut host = Host::adopted();
+    let path = host.root.path().join("workspace/t/large");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let size = 8 * WINDOW.max(1 << 20);
+    let sent = Answer::Packed {
+        entries: 2,
+        bytes: size as u64,
+        left_out: 0,
+        changed: 1,
+    };
+    let grow = || {
+        let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"more").unwrap();
+    };
+    let shrink = || fs::File::create(&path).map(drop).unwrap();
+    let changes: [(&dyn Fn(), u8); 2] = [(&grow, b'x'), (&shrink, 0)];
+    for (change, last) in changes {
+        fs::write(&path, vec![b'x'; size]).unwrap();
+        let (stream, answer) = host.pack_while("t", change);
+        assert_eq!(
+            answer,
+            GuestMessage::Answered {
+                answer: sent.clone()
+            }
+        );
+        let members = members(&stream);
+        assert_eq!(members.len(), 2);
+        let content = &members[1].content;
+        assert_eq!(content.len(), size);
+        assert_eq!((content[0], content[size - 1]), (b'x', last));
+    }
+}
+
+#[test]
+fn what_goes_while_it_is_packed_is_not_sent_and_what_leads_elsewhere_is_not_followed() {
+    let mut host = Host::adopted();
+    let root = host.root.path().join("workspace/t");
+    for directory in ["a", "b", "c", "d", "e"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+        fs::write(root.join(directory).join("file"), "x").unwrap();
+    }
+    let size = 8 * WINDOW.max(1 << 20);
+    // When this is sent, it is known already that those beside it are directories.
+    fs::write(root.join("a/large"), vec![b'x'; size]).unwrap();
+    let outside = host.root.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("file"), "secret").unwrap();
+    let (stream, answer) = host.pack_while("t", || {
+        for directory in ["b", "c", "d"] {
+            fs::remove_dir_all(root.join(directory)).unwrap();
+        }
+        symlink(&outside, root.join("c")).unwrap();
+        fs::write(root.join("d"), "a file").unwrap();
+    });
+    let GuestMessage::Answered { answer } = answer else {
+        panic!("not answered: {answer:?}");
+    };
+    let members = members(&stream);
+    let names = |name: &str| members.iter().any(|member| member.path == name.as_bytes());
+    assert!(names("packed/a/large") && names("packed/e/file"));
+    for gone in ["b", "c", "d"] {
+        let path = format!("packed/{gone}");
+        assert!(!names(&path) && !names(&format!("{path}/")), "{gone}");
+        assert!(!names(&format!("{path}/file")), "{gone}");
+    }
+    assert!(!stream.windows(6).any(|bytes| bytes == b"secret"));
+    let Answer::Packed { entries, bytes, .. } = answer else {
+        panic!("{answer:?}");
+    };
+    let sent: usize = members.iter().map(|member| member.content.len()).sum();
+    assert_eq!((entries, bytes), (members.len() as u64, sent as u64));
 }

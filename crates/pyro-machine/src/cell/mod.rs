@@ -114,6 +114,9 @@ impl Cell {
         }
         add(disks.private, Access::Write);
         let mut disk_mib = PRIVATE_DISK_MIB;
+        if let Some(path) = disks.snapshot {
+            add(path, Access::Write);
+        }
         if let Some(path) = disks.output {
             add(path, Access::Write);
             disk_mib = disk_mib.max(path.metadata()?.len().div_ceil(MIB));

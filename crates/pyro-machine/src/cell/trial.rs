@@ -30,6 +30,7 @@ pub fn examine(search_path: &OsStr) -> Result<Isolation, String> {
         private: nothing,
         seed: None,
         output: None,
+        snapshot: None,
     };
     let failed = |error: std::io::Error| format!("a process cannot be confined: {error}");
     let cell = Cell::vmm(&program, &spec, Memory::Anonymous, disks, None).map_err(failed)?;

@@ -33,6 +33,8 @@ pub struct CopiedFiles<'a> {
     pub seed: Option<&'a Path>,
     /// A blank image that is written, if there is one.
     pub output: Option<&'a Path>,
+    /// A copy of a snapshot's private disk, if the instance is compared with it.
+    pub snapshot: Option<&'a Path>,
 }
 
 /// The files of a machine.
@@ -52,6 +54,7 @@ pub(crate) struct DiskPaths {
     private: PathBuf,
     seed: Option<PathBuf>,
     output: Option<PathBuf>,
+    snapshot: Option<PathBuf>,
 }
 
 impl DiskPaths {
@@ -60,6 +63,7 @@ impl DiskPaths {
             private: &self.private,
             seed: self.seed.as_deref(),
             output: self.output.as_deref(),
+            snapshot: self.snapshot.as_deref(),
         }
     }
 }
@@ -144,14 +148,15 @@ impl Files<'_> {
             (TemplateKind::Bare, Some(image)) => Some(seed::fit(image)?),
             (TemplateKind::Bare, None) => Some(seed::no_seed(directory.path())?),
         };
-        let output = match self {
-            Files::Copied(copied) => copied.output.map(Path::to_owned),
-            Files::Own | Files::Kept(_) => None,
+        let (output, snapshot) = match self {
+            Files::Copied(copied) => (copied.output, copied.snapshot),
+            Files::Own | Files::Kept(_) => (None, None),
         };
         Ok(DiskPaths {
             private,
             seed,
-            output,
+            output: output.map(Path::to_owned),
+            snapshot: snapshot.map(Path::to_owned),
         })
     }
 }

@@ -80,8 +80,11 @@ impl Machines {
         listener: Listener<'_>,
     ) -> Result<SupervisedMachine, Error> {
         let slot = self.slot(listener).await?;
-        // A template has no disk for output.
-        let start = files.output.map_or(start, |_| Start::Boot);
+        // A template has no further disk.
+        let start = files
+            .output
+            .or(files.snapshot)
+            .map_or(start, |_| Start::Boot);
         let plan = self.plan(spec, start, Files::Copied(files), None)?;
         let machine = self.start(plan, listener).await?;
         SupervisedMachine::new(machine.into_parts(), slot)

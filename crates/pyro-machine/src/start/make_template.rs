@@ -94,6 +94,7 @@ impl Machines {
             private: &disk,
             seed: seed.as_deref(),
             output: None,
+            snapshot: None,
         };
         let memory = builder.memory()?;
         let kept = Memory::Kept(&memory);

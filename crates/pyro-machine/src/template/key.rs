@@ -44,6 +44,7 @@ impl TemplateKey {
             private: nowhere,
             seed: (kind == TemplateKind::Bare).then_some(nowhere),
             output: None,
+            snapshot: None,
         };
         let line = command_line(&timeless, spec, Memory::Anonymous, disks, channels);
         let mut digest = Sha256::new();

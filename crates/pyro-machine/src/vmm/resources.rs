@@ -23,4 +23,6 @@ pub(crate) struct Disks<'a> {
     pub(crate) seed: Option<&'a Path>,
     /// One more, blank, to be written.
     pub(crate) output: Option<&'a Path>,
+    /// A second private disk, of a snapshot, if it is compared with one.
+    pub(crate) snapshot: Option<&'a Path>,
 }

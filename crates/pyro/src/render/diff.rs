@@ -78,9 +78,10 @@ fn diff(diff: WorkspaceDiff, name_only: bool) -> Rendered {
 fn summary(diff: &WorkspaceDiff) -> String {
     let counts = &diff.summary;
     let mut text = format!(
-        "[workspace-diff] workspace_id={} total={} added={} modified={} deleted={} type_changed={} \
+        "[workspace-diff] workspace_id={} against={} total={} added={} modified={} deleted={} type_changed={} \
          text_patched={} non_text={}\n",
         diff.workspace_id,
+        diff.against,
         counts.total,
         counts.added,
         counts.modified,

@@ -13,6 +13,7 @@ use crate::clones::count;
 use crate::context::TestContext;
 use crate::instances::Instance;
 use crate::mcp_client::{Client, Era};
+use crate::scripts::{Script, run_script};
 use crate::trees::{apply, copy, tree};
 
 const NONE: &[&str] = &[];
@@ -182,11 +183,6 @@ fn a_part_is_shown_and_names_and_counts() {
         .out_is(" binary     | Bin\n src/deep   |   - directory\n src/edited |   4 ++--\n");
     let outside = workspace.call(&["diff", "--json"]).args(&["/etc"]).run();
     outside.expect(1).json_error("invalid_input", true);
-
-    // A workspace that sleeps is woken; one that is stopped cannot be looked into.
-    workspace.call(&["stop"]).run().expect(0);
-    let stopped = workspace.call(&["diff", "--json"]).run();
-    stopped.expect(1).json_error("not_started", true);
 }
 
 #[test]
@@ -213,116 +209,11 @@ fn a_workspace_without_a_seed_began_empty() {
     assert_eq!(diff(&workspace, &["dir"])["summary"]["text_patched"], 1);
 }
 
-/// Shell commands that change a tree at random. They do the same in a guest and on the host.
-struct Script {
-    random: u64,
-    text: Vec<u8>,
-}
-
-const NAMES: [&[u8]; 9] = [
-    b"a",
-    b"b c",
-    b"d\te",
-    b"f\"g",
-    b"h\ni",
-    b"\xff\xc3",
-    b"'quote",
-    b"-n",
-    b"z",
-];
-
-impl Script {
-    fn number(&mut self, below: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        usize::try_from(self.random >> 16).unwrap() % below
-    }
-
-    /// A path of one to three names, quoted for the shell.
-    fn path(&mut self) -> Vec<u8> {
-        let mut path = b"./".to_vec();
-        for depth in 0..=self.number(3) {
-            if depth > 0 {
-                path.push(b'/');
-            }
-            // Few directories, so that much happens in them.
-            let name = NAMES[self.number(if depth == 0 { 4 } else { NAMES.len() })];
-            path.extend(name);
-        }
-        let mut quoted = b"'".to_vec();
-        for byte in path {
-            match byte {
-                b'\'' => quoted.extend(b"'\\''"),
-                byte => quoted.push(byte),
-            }
-        }
-        quoted.push(b'\'');
-        quoted
-    }
-
-    fn add(&mut self, words: &[&[u8]]) {
-        self.text.extend(words.concat());
-        self.text.extend(b" 2> /dev/null\n");
-    }
-
-    /// A command that makes something.
-    fn make(&mut self) {
-        let path = self.path();
-        let number = self.number(1000).to_string();
-        let number = number.as_bytes();
-        match self.number(8) {
-            0 => self.add(&[b"mkdir -p ", &path]),
-            1 => self.add(&[b"ln -s target", number, b" ", &path]),
-            2 => self.add(&[b"printf 'x\\0", number, b"' > ", &path]),
-            3 => self.add(&[b"printf 'no newline ", number, b"' > ", &path]),
-            4 => self.add(&[b"printf 'crlf\\r\\n", number, b"\\r\\n' > ", &path]),
-            _ => self.add(&[b"seq 1 ", number, b" > ", &path]),
-        }
-    }
-
-    /// A command that changes something, or makes it.
-    fn change(&mut self) {
-        let (path, other) = (self.path(), self.path());
-        match self.number(9) {
-            0 => self.add(&[b"rm -rf ", &path]),
-            1 | 2 => self.add(&[b"mv -T ", &path, b" ", &other]),
-            3 => self.add(&[
-                b"rm -rf ",
-                &path,
-                b" && mkdir ",
-                &path,
-                b" && echo again > ",
-                &path,
-                b"/again",
-            ]),
-            4 => self.add(&[b"test -L ", &path, b" || chmod u+x,g-w ", &path]),
-            5 => self.add(&[b"test -f ", &path, b" && sed -i '2d;5s/$/x/' ", &path]),
-            6 => self.add(&[b"test -f ", &path, b" && cat ", &path, b" > ", &other]),
-            7 => self.add(&[b"test -e ", &path, b" && touch ", &path]),
-            _ => self.make(),
-        }
-    }
-}
-
-/// Runs a script in a directory of the host.
-fn run_script(directory: &Path, script: &Path) {
-    let status = Command::new("sh")
-        .arg(script)
-        .current_dir(directory)
-        .status();
-    assert!(status.unwrap().code().is_some());
-}
-
 #[test]
 fn git_makes_the_workspace_of_its_seed_whatever_was_done_in_it() {
     let cases = count(500, 5000);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let mut script = Script {
-        random: u64::from(now.subsec_nanos()) | 1,
-        text: Vec::new(),
-    };
-    eprintln!("seed {}", script.random);
+    let mut script = Script::new(u64::from(now.subsec_nanos()) | 1);
     let context = TestContext::with("debian:12");
     let (seed, scripts) = (context.path("seed"), context.path("scripts"));
     fs::create_dir(&scripts).unwrap();
@@ -334,13 +225,13 @@ fn git_makes_the_workspace_of_its_seed_whatever_was_done_in_it() {
             script.make();
         }
         let path = scripts.join("make");
-        fs::write(&path, std::mem::take(&mut script.text)).unwrap();
+        fs::write(&path, script.take()).unwrap();
         run_script(&directory, &path);
         for _ in 0..=script.number(9) {
             script.change();
         }
         let path = scripts.join(format!("case-{case}"));
-        fs::write(path, std::mem::take(&mut script.text)).unwrap();
+        fs::write(path, script.take()).unwrap();
     }
     let workspace = seeded(&context, &seed);
     let push = workspace.call(&["sync", "push"]).args(&[&scripts]);

@@ -61,7 +61,11 @@ fn debugfs(image: &Path, request: &str) -> String {
 
 /// The digest of a workspace's own disk.
 fn digest(workspace: &Instance<'_>) -> Vec<u8> {
-    let disk = workspace.directory().join("disk.ext4");
+    digest_of(&workspace.directory().join("disk.ext4"))
+}
+
+/// The digest of a disk.
+pub(crate) fn digest_of(disk: &Path) -> Vec<u8> {
     // The journal is at the beginning; to read all 8 GiB takes long.
     let command = "head -c 300000000 \"$1\" | sha256sum";
     let mut shell = Command::new("sh");
@@ -70,7 +74,7 @@ fn digest(workspace: &Instance<'_>) -> Vec<u8> {
 }
 
 /// Whether there is a machine, or a directory for one.
-fn machines(context: &TestContext) -> usize {
+pub(crate) fn machines(context: &TestContext) -> usize {
     let entries = fs::read_dir(context.base().join("vms")).into_iter();
     let names = entries.flatten().flatten().map(|entry| entry.file_name());
     names.filter(|name| name != ".gate").count()
@@ -149,7 +153,11 @@ fn the_disk_of_a_stopped_workspace_is_listed_and_read() {
         ("", "invalid_input"),
     ] {
         let run = workspace.call(&["disk", "read", "--json"]).args(&[path]);
-        run.run().expect(1).json_error(code, true);
+        let error = run.run().expect(1).json_error(code, true);
+        // Not that of a workspace that runs.
+        let hint = error["remedy"].as_str().unwrap_or_default();
+        let list = format!("`pyro workspace disk list {}`", workspace.id);
+        assert!(code == "invalid_input" || hint.contains(&list), "{hint}");
     }
     assert_eq!(digest(&workspace), before, "it was not written");
     let after = workspace.status();
@@ -228,7 +236,9 @@ fn an_image_has_all_of_the_root_file_system() {
          echo end >> hole; echo x > file; ln file again; chown 12:34 file; chmod 6751 file; \
          perl -e '($f, $k, $v) = qw(file user.word value); syscall(188, $f, $k, $v, 5, 0)'; \
          ln -s /etc/hostname link; chown -h 56:78 link; mknod null c 1 3; mkfifo pipe; \
-         mkdir -p deep/er; touch -d @1000000000.5 deep; echo package > /opt/installed",
+         mkdir -p deep/er; touch -d @1000000000.5 deep; echo package > /opt/installed; \
+         mkdir far; cd far; perl -e '$n = \"n\" x 200; for (1 .. 30) { mkdir $n; chdir $n } \
+         open(F, q(>end)); print F qq(far\\n); close F; link(q(end), q(other))'",
     );
     let out = context.path("out");
     fs::create_dir(&out).unwrap();
@@ -266,6 +276,10 @@ fn an_image_has_all_of_the_root_file_system() {
     has("null", &["character special", "01:03"]);
     has("pipe", &["FIFO"]);
     has("hole", &["Size: 4294967300", "Blockcount: 8"]);
+    // Its path is longer than the kernel takes.
+    let far = format!("far/{}end", format!("{}/", "n".repeat(200)).repeat(30));
+    has(&far, &["Size: 4", "Links: 2"]);
+    assert_eq!(debugfs(&image, &format!("cat /workspace/{far}")), "far\n");
     has("deep", &["mtime: 0x3b9aca00:77359400"]);
     has("seed", &["Mode:  0644"]);
     assert_eq!(stat("gone"), "");
@@ -397,4 +411,40 @@ fn models_look_at_disks_too() {
     assert_eq!(done["disk_format"], "ext4", "{done}");
     assert_eq!(debugfs(&image, "cat /workspace/file"), "text\n");
     client.finish().expect(0);
+}
+
+#[test]
+fn a_start_waits_for_those_who_copy_the_disk_and_says_so() {
+    let context = TestContext::with("debian:12");
+    let workspace = Instance::workspace(&context, NONE);
+    workspace.ask("echo text > file; sync");
+    kill(workspace.supervisor().unwrap());
+    wait_until("its death was noticed", || workspace.state() == "stopped");
+    // As a reader does while it copies.
+    let path = workspace.directory().join("owner.lock");
+    let take = || {
+        let lock = fs::File::options().write(true).open(&path).unwrap();
+        lock.try_lock().unwrap();
+        lock.set_len(0).unwrap();
+        lock
+    };
+    let held = take();
+    assert_eq!(workspace.state(), "stopped", "nobody runs it");
+    let start = workspace.call(&["start", "--json"]).limit(60).start();
+    let refused = start.finish().expect(1);
+    let error = refused.json_error("wrong_state", true);
+    let (message, remedy) = (&error["error"], &error["remedy"]);
+    assert!(
+        message.as_str().unwrap().contains("is being copied"),
+        "{message}"
+    );
+    let again = format!("`pyro workspace start {}`", workspace.id);
+    assert!(remedy.as_str().unwrap().ends_with(&again), "{remedy}");
+
+    let start = workspace.call(&["start"]).start();
+    thread::sleep(Duration::from_secs(3));
+    drop(held);
+    let started = start.finish().expect(0);
+    assert!(started.err().contains("waiting for"), "{}", started.err());
+    assert_eq!(workspace.ask("cat file"), "text\n");
 }

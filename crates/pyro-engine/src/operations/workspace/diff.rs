@@ -10,28 +10,35 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::file::{artifact_type, places};
-use crate::comparison::{Changes, Side, compare};
-use crate::instance::InstanceKind;
+use super::snapshot::check_any_name;
+use crate::comparison::{Changes, Machine, Side, compare};
+use crate::instance::{BASELINE, Beside, Instance, InstanceKind, Reader, State};
 use crate::off_thread::off_thread;
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::is_zero;
 use crate::request::octets_parser;
-use crate::{Context, Engine, Error};
+use crate::{Context, Engine, Error, Listener};
 
 /// The most bytes of paths and contents of a diff: they are in memory, and so is the result.
 const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
-/// Show what was changed in a started workspace since it began
+/// How often others may start or stop the workspace before its disk is copied.
+const ATTEMPTS: usize = 3;
+
+/// Show what was changed in a workspace since it began, or since a snapshot
 ///
-/// It is compared with its seed, or with an empty directory. The patch is complete, binary files and
-/// symbolic links included: `git apply` makes a copy of the seed the same as the workspace. What git
-/// cannot have in a patch is only listed: directories, devices, permissions other than `x`. What is
-/// in a directory `.git` is left out.
+/// It is compared with its seed, or with an empty directory; or with a snapshot. The patch is
+/// complete, binary files and symbolic links included: `git apply` makes a copy of what it is
+/// compared with the same as the workspace. What git cannot have in a patch is only listed:
+/// directories, devices, permissions other than `x`. What is in a directory `.git` is left out. The
+/// workspace may be stopped: then, and for a snapshot, a throw-away microVM without a network
+/// compares copies of the disks, and nothing of the workspace runs there.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
     pyro workspace diff 0123456789ab\n  \
     pyro workspace diff 0123456789ab src --stat\n  \
+    pyro workspace diff 0123456789ab --against before-upgrade\n  \
     pyro workspace diff 0123456789ab --quiet | git apply")]
 pub struct Diff {
     /// Id of the workspace, as `workspace create` returned it
@@ -44,6 +51,14 @@ pub struct Diff {
     #[arg(long)]
     #[serde(default)]
     pub name_only: bool,
+    /// Snapshot to compare with; `baseline` is what the workspace began with
+    #[arg(long, default_value_t = baseline_name(), value_name = "NAME")]
+    #[serde(default = "baseline_name")]
+    pub against: String,
+}
+
+fn baseline_name() -> String {
+    BASELINE.into()
 }
 
 /// What was changed in a workspace.
@@ -51,6 +66,8 @@ pub struct Diff {
 pub struct WorkspaceDiff {
     /// The workspace.
     pub workspace_id: String,
+    /// The snapshot that it was compared with; `baseline` is what it began with.
+    pub against: String,
     /// Whether anything was.
     pub changed: bool,
     /// How many entries there are of each kind.
@@ -120,15 +137,49 @@ impl Operation for Diff {
     const TOOL_SET: ToolSet = ToolSet::Core;
     type Output = WorkspaceDiff;
 
-    async fn run(self, engine: &Engine, _context: &mut Context) -> Result<WorkspaceDiff, Error> {
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<WorkspaceDiff, Error> {
         let paths = places(&self.paths)?;
-        let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
-        found.require_started("workspace_diff")?;
+        check_any_name(&self.against)?;
+        let snapshot = self.against != BASELINE;
+        let (found, reader) = self.machine(engine, &context.listener).await?;
+        let machine = match &reader {
+            Some(reader) => Machine::Reader { reader, snapshot },
+            None => Machine::Itself(&found),
+        };
         let with_patch = !self.name_only;
         let collected = Collected::default();
-        let (collected, changed_count) = compare(&found, paths, with_patch, collected).await?;
-        off_thread(move || Ok(collected.into_diff(self.workspace_id, with_patch, changed_count)))
-            .await
+        let (collected, changed_count) = compare(machine, paths, with_patch, collected).await?;
+        drop(reader);
+        off_thread(move || Ok(collected.into_diff(self, changed_count))).await
+    }
+}
+
+impl Diff {
+    /// Returns the workspace, and the machine that reads its disk unless it compares itself.
+    async fn machine(
+        &self,
+        engine: &Engine,
+        listener: &Listener,
+    ) -> Result<(Instance, Option<Reader>), Error> {
+        let mut attempts = 0..ATTEMPTS;
+        loop {
+            let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
+            found.require_not_expired()?;
+            let beside = if self.against != BASELINE {
+                found.snapshot(&self.against)?;
+                Beside::Snapshot(&self.against)
+            } else if found.state == State::Started {
+                return Ok((found, None));
+            } else {
+                Beside::Nothing
+            };
+            match Reader::start(engine, &found, Self::NAME, beside, listener).await {
+                Ok(reader) => return Ok((found, Some(reader))),
+                // It was started or stopped meanwhile.
+                Err(error) if error.is_of_the_state() && attempts.next().is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -199,19 +250,14 @@ fn is_in_git(path: &[u8]) -> bool {
 }
 
 impl Collected {
-    fn into_diff(
-        self,
-        workspace_id: String,
-        with_patch: bool,
-        changed_count: u64,
-    ) -> WorkspaceDiff {
+    fn into_diff(self, wanted: Diff, changed_count: u64) -> WorkspaceDiff {
         let mut patch = Vec::new();
         let mut summary = DiffSummary::default();
         let mut entries = Vec::new();
         for (path, change) in self.changes {
             let mut part = Vec::new();
             let mut is_text = true;
-            if with_patch {
+            if !wanted.name_only {
                 let (what, old, new) = (change.what.clone(), change.old, change.new);
                 // Permissions alone need no content; it only has to be the same on both sides.
                 let [old, new] = [(&what.old, old), (&what.new, new)].map(|(state, content)| {
@@ -231,7 +277,8 @@ impl Collected {
         let text = String::from_utf8_lossy(&patch);
         let is_lossy = matches!(text, std::borrow::Cow::Owned(_));
         WorkspaceDiff {
-            workspace_id,
+            workspace_id: wanted.workspace_id,
+            against: wanted.against,
             changed: !entries.is_empty(),
             summary,
             entries,

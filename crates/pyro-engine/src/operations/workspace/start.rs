@@ -57,6 +57,10 @@ impl Operation for Start {
         match found.state {
             // It runs already.
             State::Started => {}
+            // Its disk is copied: the start waits.
+            State::Starting if found.object.is_only_held() => {
+                instance::start(engine, &found, &context.listener).await?;
+            }
             State::Starting => {
                 return Err(Error::cannot_start("workspace", id, found.state.name()));
             }

@@ -104,6 +104,9 @@ pub(crate) fn command_line(
     if let Some(output) = disks.output {
         line.drive("output", output, "discard=unmap,werror=report");
     }
+    if let Some(snapshot) = disks.snapshot {
+        line.drive("snapshot", snapshot, "discard=unmap,werror=report");
+    }
     // Every machine has the card, so that machines with and without a network are clones of one
     // template. The agent sets the address of each.
     let mut card = format!("virtio-net-device,id=card,mac={TEMPLATE_MAC},{PLAIN_CARD}");
@@ -309,6 +312,7 @@ mod tests {
                 private: Path::new("/d"),
                 seed: None,
                 output: None,
+                snapshot: None,
             },
             channels,
         )

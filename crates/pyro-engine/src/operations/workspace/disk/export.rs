@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk_limit::allocated_bytes;
 use crate::export::{Existing, check_free, place_file};
-use crate::instance::{Instance, InstanceKind, Reader};
+use crate::instance::{Beside, Instance, InstanceKind, Reader};
 use crate::off_thread::off_thread;
 use crate::operation::{Effect, Operation};
 use crate::request::{octets_parser, path_text};
@@ -78,7 +78,8 @@ impl Operation for Export {
         check_free(&destination, existing)?;
         let mib = image_mib(&found);
         let listener = &context.listener;
-        let reader = Reader::start(engine, &found, Self::NAME, Some(mib), listener).await?;
+        let beside = Beside::Output { mib };
+        let reader = Reader::start(engine, &found, Self::NAME, beside, listener).await?;
         let image = reader.output();
         let mut nothing = tokio::io::sink();
         let answer = tokio::select! {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::place;
-use crate::instance::{InstanceKind, Reader};
+use crate::instance::{Beside, InstanceKind, Reader};
 use crate::operation::{Effect, Operation};
 use crate::operations::workspace::file::{FileListing, listed};
 use crate::output::Capture;
@@ -48,7 +48,14 @@ impl Operation for List {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<FileListing, Error> {
         let (path, file) = place(&self.path)?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
-        let reader = Reader::start(engine, &found, Self::NAME, None, &context.listener).await?;
+        let reader = Reader::start(
+            engine,
+            &found,
+            Self::NAME,
+            Beside::Nothing,
+            &context.listener,
+        )
+        .await?;
         let call = Call::ListFiles {
             file,
             recursive: self.recursive,

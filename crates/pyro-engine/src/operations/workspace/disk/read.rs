@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::place;
-use crate::instance::{InstanceKind, Reader};
+use crate::instance::{Beside, InstanceKind, Reader};
 use crate::operation::{Effect, Operation};
 use crate::operations::workspace::file::{FileContent, Part};
 use crate::output::{CAPTURE_LIMIT_BYTES, Capture};
@@ -67,7 +67,14 @@ impl Operation for Read {
         let offset: u64 = within("offset", self.offset, &OFFSETS)?;
         let max_bytes: u64 = within("max_bytes", self.max_bytes, &MAX_BYTES)?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
-        let reader = Reader::start(engine, &found, Self::NAME, None, &context.listener).await?;
+        let reader = Reader::start(
+            engine,
+            &found,
+            Self::NAME,
+            Beside::Nothing,
+            &context.listener,
+        )
+        .await?;
         let call = Call::ReadFile {
             file,
             offset,
