@@ -16,7 +16,6 @@ mod power;
 mod reader;
 mod record;
 mod snapshots;
-mod socket;
 mod start;
 mod supervisor;
 mod time;

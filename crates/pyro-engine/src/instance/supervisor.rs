@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pyro_machine::{Accelerator, Call, KeptFiles, LaunchEvent, Streams, SupervisedMachine};
-use pyro_store::Object;
+use pyro_store::{Object, SocketDirectory};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -23,12 +23,11 @@ use super::kind::InstanceKind;
 use super::power::Power;
 use super::record::{Content, INTERRUPTED, State, VmRecord};
 use super::snapshots::{self, finish_reset};
-use super::socket::{SOCKET, SocketDirectory};
 use super::start::Description;
 use super::time::until;
 use super::warm_up::warm_up;
 use super::wire::{
-    PIECE_BYTES, Reply, Request, StartEvent, VERSION, line, read_request, relay_pieces,
+    PIECE_BYTES, Reply, Request, SOCKET, StartEvent, VERSION, line, read_request, relay_pieces,
     send_output, write_line,
 };
 use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
@@ -256,7 +255,7 @@ async fn launch(
 fn listen(directory: &Path) -> std::io::Result<UnixListener> {
     let path = directory.join(SOCKET);
     let _ = std::fs::remove_file(&path);
-    let short = SocketDirectory::new(directory)?;
+    let short = SocketDirectory::open(directory)?;
     let listener = UnixListener::bind(short.path(SOCKET))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)

@@ -26,6 +26,8 @@ use super::record::Content;
 use crate::Error;
 use crate::error::WireError;
 
+/// The socket's name in the instance's directory.
+pub(super) const SOCKET: &str = "supervisor.sock";
 /// The version that this program speaks.
 pub(super) const VERSION: u32 = 1;
 /// The most bytes in one piece of input or output.

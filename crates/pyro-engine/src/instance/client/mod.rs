@@ -7,6 +7,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::time::Duration;
 
+use pyro_store::SocketDirectory;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -16,8 +17,7 @@ pub(crate) use exec::{Outputs, exec, follow};
 
 use super::diagnostics;
 use super::find::Instance;
-use super::socket::{SOCKET, SocketDirectory};
-use super::wire::{Reply, Request, VERSION, read_line, request_line};
+use super::wire::{Reply, Request, SOCKET, VERSION, read_line, request_line};
 use crate::Error;
 use crate::off_thread::off_thread;
 
@@ -70,7 +70,7 @@ fn ask_now(instance: &Instance, request: &Request) -> std::io::Result<()> {
 
 async fn connect(instance: &Instance) -> Result<(BufReader<OwnedReadHalf>, OwnedWriteHalf), Error> {
     let connect = async {
-        let short = SocketDirectory::new(instance.object.path())?;
+        let short = SocketDirectory::open(instance.object.path())?;
         UnixStream::connect(short.path(SOCKET)).await
     };
     let stream = connect.await.map_err(|error| {
@@ -82,7 +82,7 @@ async fn connect(instance: &Instance) -> Result<(BufReader<OwnedReadHalf>, Owned
 }
 
 fn connect_now(instance: &Instance) -> std::io::Result<StdUnixStream> {
-    let short = SocketDirectory::new(instance.object.path())?;
+    let short = SocketDirectory::open(instance.object.path())?;
     StdUnixStream::connect(short.path(SOCKET))
 }
 
