@@ -136,6 +136,10 @@ impl Source {
         &self.path
     }
 
+    pub(crate) fn open_file(&self) -> &OwnedFd {
+        &self.open
+    }
+
     /// Returns what it is.
     pub fn kind(&self) -> SourceKind {
         self.kind

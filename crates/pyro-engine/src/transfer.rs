@@ -5,10 +5,12 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use pyro_archive::{Report, Source, SourceKind, write_image, write_tar};
+use pyro_archive::{PathLimits, Report, Source, SourceKind, write_image, write_tar};
+use pyro_machine::{UNPACKED_LIST_BYTES, UNPACKED_PATH_BYTES};
 
 use crate::instance::{Instance, Push, SeedRecord, seed_in};
 use crate::left_out::{LeftOut, TransferWarning};
+use crate::off_thread::off_thread;
 use crate::request::WORKSPACE;
 use crate::request::path_text;
 use crate::{Error, Event, Listener};
@@ -67,15 +69,27 @@ pub(crate) async fn push(
     destination: &str,
     listener: &Listener,
 ) -> Result<Report, Error> {
+    let limits = path_limits(destination);
+    let checked = off_thread(move || source.check_paths(limits).map(|()| source));
+    let source = checked.await?;
     let push = Push::begin(&instance, destination)?;
     let hang_up = push.hang_up().map_err(|error| Error::transfer(&error))?;
     let to_sender = listener.clone();
-    let sent = tokio::task::spawn_blocking(move || send(&source, push, &instance, &to_sender));
+    let sent =
+        tokio::task::spawn_blocking(move || send(&source, push, &instance, limits, &to_sender));
     let report = sent.await.map_err(|error| Error::transfer(&error))?;
     drop(hang_up);
     let report = report?;
     tell_report(&report, listener);
     Ok(report)
+}
+
+/// What the guest takes. It keeps the destination with the paths.
+fn path_limits(destination: &str) -> PathLimits {
+    PathLimits {
+        path_bytes: UNPACKED_PATH_BYTES,
+        list_bytes: UNPACKED_LIST_BYTES - destination.len() as u64 - 1,
+    }
 }
 
 /// Reports to people what programs find in the response.
@@ -93,9 +107,10 @@ fn send(
     source: &Source,
     mut push: Push,
     instance: &Instance,
+    limits: PathLimits,
     listener: &Listener,
 ) -> Result<Report, Error> {
-    match write_tar(source, &mut push, &tell("push", listener)) {
+    match write_tar(source, &mut push, limits, &tell("push", listener)) {
         Ok(report) => push.end(instance).map(|()| report),
         // The supervisor hung up; its reply gives the reason.
         Err(error @ pyro_archive::Error::Write { .. }) => {
