@@ -224,6 +224,14 @@ async fn launch(
             seconds: phase.duration.as_secs_f64(),
         });
     }
+    if let Some(reason) = machine.unfinished_push() {
+        let text = format!(
+            "an earlier push was interrupted, and not all of its files are in their places: {reason}; \
+             push them again"
+        );
+        tracing::warn!("{text}");
+        tell(&StartEvent::Warning(text));
+    }
     let history = history(object);
     history.close(INTERRUPTED)?;
     let (ends_sender, ends) = mpsc::channel(4);

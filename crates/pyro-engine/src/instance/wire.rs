@@ -93,6 +93,8 @@ pub(super) enum Reply {
 pub(super) enum StartEvent {
     /// Something the user should know.
     Notice(String),
+    /// Something the user must not overlook.
+    Warning(String),
     /// How long a step took.
     Timing { name: String, seconds: f64 },
     /// The VM runs.

@@ -128,6 +128,31 @@ fn a_push_of_too_many_paths_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn an_interrupted_push_that_cannot_be_finished_is_told_at_the_next_start() {
+    let context = TestContext::with("debian:12");
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
+    // What an agent leaves that had committed two files when it was killed; something is in the way
+    // of one of them by now.
+    workspace.ask(
+        "staging=/.pyro/staging-0; mkdir -p $staging/drawer-0 taken && \
+         echo first > $staging/drawer-0/0 && echo second > $staging/drawer-0/1 && \
+         printf 'workspace\\0- taken\\0- free\\0' > $staging/commit",
+    );
+    workspace.call(&["stop"]).run().expect(0);
+    workspace
+        .call(&["start", "--quiet"])
+        .run()
+        .expect(0)
+        .err_has("an earlier push was interrupted, and not all of its files are in their places")
+        .err_has("taken");
+    assert_eq!(workspace.ask("cat free; ls -d taken/"), "second\ntaken/\n");
+    // It is told once.
+    workspace.call(&["stop"]).run().expect(0);
+    let start = workspace.call(&["start"]).run().expect(0);
+    start.err_lacks("push");
+}
+
+#[test]
 fn what_may_not_be_is_refused_by_name_and_changes_nothing() {
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, NO_OPTIONS);
