@@ -101,7 +101,7 @@ pub(crate) async fn start(
     instance: &Instance,
     listener: &Listener,
 ) -> Result<(), Error> {
-    engine.check_disk_limit()?;
+    engine.check_disk_limit().await?;
     refresh(engine, instance, listener).await?;
     let description = Description {
         kind: instance.kind,

@@ -249,7 +249,7 @@ async fn start(
 ) -> Result<(Machine, MachineSpec), Error> {
     let begun = Instant::now();
     listener.phase("run", "create", ("environment", &request.environment));
-    engine.check_disk_limit()?;
+    engine.check_disk_limit().await?;
     let ready = environment::ready(engine, listener, &request.environment).await?;
     listener.took("lookup", begun);
     let spec = MachineSpec {

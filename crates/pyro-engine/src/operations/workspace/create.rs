@@ -148,7 +148,7 @@ impl Operation for Create {
         let labels = labels::checked(self.labels.clone())?;
         engine.environments.status(&self.environment)?;
         // Before the seed takes more space.
-        engine.check_disk_limit()?;
+        engine.check_disk_limit().await?;
         let source = match &self.seed_path {
             Some(path) => {
                 let source = context.permissions.open("seed_path", path)?;
