@@ -131,7 +131,7 @@ pub(crate) async fn start(
         return outcome;
     }
     let words = diagnostics::last_words(instance.object.path());
-    Err(Error::supervisor_died(instance.kind.noun(), instance.id()).said_last(words))
+    Err(Error::supervisor_died(instance.kind.noun(), instance.id()).with_log_end(words))
 }
 
 /// Looks the environment up again, and records it.

@@ -312,17 +312,19 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     // Clients of unfinished commands receive this error, and not one that follows from it.
     match &end {
         End::Stop { .. } | End::Terminated => {
-            supervisor.commands.say_last(Error::stopped(noun, id));
+            supervisor.commands.set_last_error(Error::stopped(noun, id));
         }
         End::Expired => {
             let ttl = object
                 .record()
                 .map_or(0, |record: VmRecord| record.ttl_seconds);
-            supervisor.commands.say_last(Error::expired(noun, id, ttl));
+            supervisor
+                .commands
+                .set_last_error(Error::expired(noun, id, ttl));
         }
         End::TooBig(exceeded) => {
             let error = exceeded.clone().ended(&format!("{noun} {id}"));
-            supervisor.commands.say_last(error);
+            supervisor.commands.set_last_error(error);
         }
         End::Died => {}
     }

@@ -116,7 +116,7 @@ async fn reply(instance: &Instance, reader: &mut BufReader<OwnedReadHalf>) -> Re
 /// The error of a call in which the supervisor went away.
 fn gone(instance: &Instance) -> Error {
     let words = diagnostics::last_words(instance.object.path());
-    Error::supervisor_gone(instance.kind.noun(), instance.id()).said_last(words)
+    Error::supervisor_gone(instance.kind.noun(), instance.id()).with_log_end(words)
 }
 
 fn unexpected(reply: &Reply) -> Error {
