@@ -40,8 +40,8 @@ pub struct Logs {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub tail: Option<u64>,
-    /// Pass the output of one command on as it comes, from its beginning until the command ends:
-    /// of that with --sequence, or of the newest
+    /// Show the output of one command as it comes, from its beginning until the command ends: of
+    /// the command with the number --sequence, or of the newest
     #[arg(long)]
     #[serde(default)]
     pub follow: bool,
@@ -49,7 +49,7 @@ pub struct Logs {
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     #[serde(default)]
     pub offset: u64,
-    /// Show at most so many bytes of each output, and 32 MiB of all together: the newest first
+    /// Show at most this many bytes of each output, and 32 MiB of all outputs: the newest first
     #[arg(long, value_name = "BYTES", default_value_t = most())]
     #[serde(default = "most")]
     #[schemars(range(min = 1, max = 16_777_216))]
