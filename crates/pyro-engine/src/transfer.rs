@@ -36,7 +36,7 @@ pub(crate) async fn seed(
     let to_writer = listener.clone();
     let written = tokio::task::spawn_blocking(move || write_seed(&source, &image, &to_writer));
     let report = written.await.map_err(|error| Error::transfer(&error))??;
-    tell_report(&report, listener);
+    announce(&report, listener);
     Ok(SeedRecord {
         mode,
         path,
@@ -55,7 +55,7 @@ fn write_seed(source: &Source, image: &PathBuf, listener: &Listener) -> Result<R
         .mode(0o600)
         .open(image)
         .map_err(|error| Error::transfer(&error))?;
-    let progress = tell("seed", listener);
+    let progress = progress_to("seed", listener);
     let report = write_image(source, &file, &WORKSPACE[1..], &progress)?;
     file.sync_all().map_err(|error| Error::transfer(&error))?;
     Ok(report)
@@ -80,7 +80,7 @@ pub(crate) async fn push(
     let report = sent.await.map_err(|error| Error::transfer(&error))?;
     drop(hang_up);
     let report = report?;
-    tell_report(&report, listener);
+    announce(&report, listener);
     Ok(report)
 }
 
@@ -93,7 +93,7 @@ fn path_limits(destination: &str) -> PathLimits {
 }
 
 /// Reports to people what programs find in the response.
-fn tell_report(report: &Report, listener: &Listener) {
+fn announce(report: &Report, listener: &Listener) {
     if let Some(left_out) = LeftOut::of(report) {
         listener.tell(Event::Notice(left_out.line()));
     }
@@ -110,7 +110,7 @@ fn send(
     limits: PathLimits,
     listener: &Listener,
 ) -> Result<Report, Error> {
-    match write_tar(source, &mut push, limits, &tell("push", listener)) {
+    match write_tar(source, &mut push, limits, &progress_to("push", listener)) {
         Ok(report) => push.end(instance).map(|()| report),
         // The supervisor hung up; its reply gives the reason.
         Err(error @ pyro_archive::Error::Write { .. }) => {
@@ -121,7 +121,10 @@ fn send(
     }
 }
 
-pub(crate) fn tell(what: &'static str, listener: &Listener) -> impl Fn(pyro_archive::Progress) {
+pub(crate) fn progress_to(
+    what: &'static str,
+    listener: &Listener,
+) -> impl Fn(pyro_archive::Progress) {
     let listener = listener.clone();
     move |progress: pyro_archive::Progress| {
         listener.tell(Event::Transfer {

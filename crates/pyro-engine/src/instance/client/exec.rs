@@ -9,7 +9,7 @@ use pyro_store::{History, HistoryEntry, random_hex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::{ask_now, connect, reply, tell, unexpected};
+use super::{ask_now, connect, reply, send_request, unexpected};
 use crate::command::{out_of_memory, streams};
 use crate::instance::find::Instance;
 use crate::instance::wire::{PIECE_BYTES, Reply, Request, write_input};
@@ -89,7 +89,7 @@ async fn exec_with(
         instance,
         end: Some(Request::Abandon { token }),
     };
-    tell(instance, &mut writer, &request).await?;
+    send_request(instance, &mut writer, &request).await?;
     let sequence = match reply(instance, &mut reader).await? {
         Reply::Started { sequence } => sequence,
         Reply::Failed(error) => {
@@ -142,7 +142,7 @@ pub(crate) async fn follow(
     outputs: Outputs<'_>,
 ) -> Result<HistoryEntry, Error> {
     let (mut reader, mut writer) = connect(instance).await?;
-    tell(instance, &mut writer, &Request::Follow { sequence }).await?;
+    send_request(instance, &mut writer, &Request::Follow { sequence }).await?;
     pass_on(instance, sequence, &mut reader, outputs).await
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error
     let limit = if discard { DISCARD_LIMIT } else { STOP_LIMIT };
     let asked = async {
         let (mut reader, mut writer) = connect(instance).await?;
-        tell(instance, &mut writer, &Request::Stop { discard }).await?;
+        send_request(instance, &mut writer, &Request::Stop { discard }).await?;
         // The supervisor answers by closing the connection when it exits.
         let _: Result<Option<Reply>, _> = read_line(&mut reader).await;
         Ok::<_, Error>(())
@@ -53,7 +53,7 @@ pub(super) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error
 /// Sends a request and waits until it was carried out.
 pub(super) async fn ask(instance: &Instance, request: &Request) -> Result<(), Error> {
     let (mut reader, mut writer) = connect(instance).await?;
-    tell(instance, &mut writer, request).await?;
+    send_request(instance, &mut writer, request).await?;
     match reply(instance, &mut reader).await? {
         Reply::Done => Ok(()),
         Reply::Failed(error) => Err(error.into()),
@@ -86,7 +86,7 @@ fn connect_now(instance: &Instance) -> std::io::Result<StdUnixStream> {
     StdUnixStream::connect(short.path(SOCKET))
 }
 
-async fn tell(
+async fn send_request(
     instance: &Instance,
     writer: &mut OwnedWriteHalf,
     request: &Request,
