@@ -104,6 +104,7 @@ fn it_is_not_used_when_there_is_a_guest_or_the_request_is_wrong() {
         .err_has("unknown environment");
     // A full disk is no reason: guests run here otherwise.
     let outside = context.path("outside");
+    std::fs::write(context.base().join("ballast"), vec![1; 2 << 20]).unwrap();
     context
         .debian(&[
             "--allow-host-compat",
