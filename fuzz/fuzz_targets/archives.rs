@@ -8,10 +8,15 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use pyro_archive::{Source, write_image, write_tar};
+use pyro_archive::{PathLimits, Source, write_image, write_tar};
 
 #[path = "../src/sums.rs"]
 mod sums;
+
+const LIMITS: PathLimits = PathLimits {
+    path_bytes: usize::MAX,
+    list_bytes: u64::MAX,
+};
 
 static PLACE: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
     let directory = tempfile::tempdir().expect("there is a place for temporary files");
@@ -35,7 +40,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     let mut image = Output::default();
     let mut stream = Vec::new();
     let image = write_image(&source, &mut image, "workspace", &|_| ());
-    let counts = write_tar(&source, &mut stream, &|_| ());
+    let counts = write_tar(&source, &mut stream, LIMITS, &|_| ());
     if let (Ok(image), Ok(counts)) = (image, counts) {
         assert_eq!(image, counts);
         // What was made is an archive itself, but for its last member.
@@ -45,7 +50,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         std::fs::write(&PLACE.1, &stream).expect("it can be written");
         let source = Source::open("seed_path", &PLACE.1).expect("it is there");
         let mut again = Vec::new();
-        let again = write_tar(&source, &mut again, &|_| ()).expect("what was sent is well-formed");
+        let again = write_tar(&source, &mut again, LIMITS, &|_| ()).expect("what was sent is well-formed");
         assert_eq!(again.bytes_written, counts.bytes_written);
     }
     Corpus::Keep

@@ -136,7 +136,7 @@ fn guest_streams() -> Vec<Vec<u8>> {
         bytes: 5,
     };
     vec![
-        stream(&[says(0, &hello), says(0, &GuestMessage::Prepared)]),
+        stream(&[says(0, &hello), says(0, &GuestMessage::Prepared { unfinished: None })]),
         stream(&[says(0, &hello), says(0, &GuestMessage::Adopted)]),
         stream(&[says(0, &GuestMessage::Adopted)]),
         stream(&[

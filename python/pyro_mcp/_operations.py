@@ -83,7 +83,7 @@ class Operations:
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
         ended it.
 
-        With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
+        With `allow_host_compat`, on a host that cannot run guests, the command runs on the host itself,
         WITHOUT ISOLATION, and may destroy what is there.
 
         Args:
@@ -100,7 +100,7 @@ terminal, which have no limit then
             ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600; with a terminal,
 the default of 600 is 3600
             network: Let the guest reach the Internet, but neither this host nor private networks
-            allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if no guest can be had
+            allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
 
         Returns:
             What came of a command.
@@ -174,7 +174,7 @@ the default of 600 is 3600
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Seconds after which the VM is deleted, whatever happens in it; 60 to 3600
             network: Give the guest access to the network
-            allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
+            allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
 
         Returns:
             A VM that outlives the call that made it.
@@ -390,7 +390,7 @@ terminal, which have no limit then
         return response
 
     def reap_expired(self) -> results.Reaped:
-        """Delete what is left of the VMs whose time is over
+        """Delete the records of the VMs whose time to live is over
 
         They have ended by themselves, and their disks are gone; this removes their records.
 
@@ -492,15 +492,15 @@ the last that matches decides
     def update_workspace(self, workspace_id: str, *, name: str | None = None, clear_name: bool = False, labels: dict[str, str] | None = None, clear_labels: list[str] | None = None) -> results.Workspace:
         """Change the name and the labels of a workspace
 
-        All of it is changed, or nothing; a change that changes nothing is refused. Labels that are not
-        given stay. What runs in the workspace is not touched.
+        Name and labels are changed together or not at all; a request that would change nothing is
+        refused. Labels that it does not name stay. Commands in the workspace run on.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             name: New name, of up to 120 characters
-            clear_name: Take the name away
+            clear_name: Remove the name
             labels: Labels to add or to change, each a key with a value
-            clear_labels: Keys of labels to remove; those that the workspace does not have are no fault
+            clear_labels: Keys of labels to remove; keys that the workspace does not have are ignored
 
         Returns:
             A workspace.
@@ -699,7 +699,7 @@ the last that matches decides
 
         Each path is compared three ways: how the workspace began, what it is there now, and what it is
         here. What only the workspace has changed is taken over, what only the host has changed stays,
-        and texts that both have changed are merged line by line. Where that does not go, nothing at all
+        and texts that both have changed are merged line by line. If they cannot be merged, nothing at all
         is changed and the conflicts are named. All of it is done or nothing, also if this is killed: then
         the next pull into the directory undoes it. What git runs or obeys (`.git/hooks`, `.git/config`
         and the like) is left alone unless it is named.
@@ -708,10 +708,10 @@ the last that matches decides
             workspace_id: Id of the workspace, as `create_workspace` returned it
             target_path: Directory of this host; without it, the one that the workspace was seeded from
             paths: Take over only what is at or below this path, absolute or relative to /workspace
-            on_conflict: What to do where both have changed the same: `fail`, take what the `workspace` or the `host`
-has, or put both into the file between `markers`
-            check: Only show what would be done
-            undo: Take back the last pull of this workspace into the directory, if nothing that it made was
+            on_conflict: What to do where workspace and host have changed the same lines or file: `fail`, take the
+version of the `workspace` or of the `host`, or write both into the file between `markers`
+            check: Only show what would be changed
+            undo: Undo the last pull of this workspace into the directory, if no file that it wrote was
 changed since
 
         Returns:
@@ -898,10 +898,10 @@ changed since
             workspace_id: Id of the workspace, as `create_workspace` returned it
             sequence: Show only the command with this number
             tail: Show only the last N commands
-            follow: Pass the output of one command on as it comes, from its beginning until the command ends:
-of that with sequence, or of the newest
+            follow: Show the output of one command as it comes, from its beginning until the command ends: of
+the command with the number sequence, or of the newest
             offset: Skip so many bytes of each output
-            limit: Show at most so many bytes of each output, and 32 MiB of all together: the newest first
+            limit: Show at most this many bytes of each output, and 32 MiB of all outputs: the newest first
 
         Returns:
             What was run in a workspace.
@@ -928,7 +928,7 @@ of that with sequence, or of the newest
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: What to copy, absolute or relative to /workspace; a symbolic link is copied as a link
-            output_path: Path on this host that it gets; its directory must exist
+            output_path: Path of the copy on this host; its directory must exist
             force: Replace what is at the output path, even a directory with all that is in it
 
         Returns:
@@ -1058,12 +1058,12 @@ of that with sequence, or of the newest
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: The file, absolute or relative to /workspace
-            text: What it will hold, as text
-            text_file: File of this host with what it will hold; `-` is standard input
-            base64: What it will hold, in Base64
-            mode: Permissions that it will have, in octal digits; the default for a new file is 0644
-            if_match: Write only if the file holds what has this SHA-256, in hexadecimal; `missing`: only if there
-is no such file
+            text: New content of the file, as text
+            text_file: File of this host with the new content; `-` is standard input
+            base64: New content of the file, in Base64
+            mode: Permissions of the file, in octal digits; a new file gets 0644 by default
+            if_match: Write only if the present content of the file has this SHA-256, in hexadecimal; with
+`missing`, only if the file does not exist
 
         Returns:
             A file that was written.
@@ -1095,8 +1095,8 @@ is no such file
             workspace_id: Id of the workspace, as `create_workspace` returned it
             patch: The patch, with paths relative to /workspace
             patch_file: File of this host with the patch; `-` is standard input
-            strip: How many leading parts of each path to take away; without it, what git adds
-            check: Only see whether it fits
+            strip: How many leading parts of each path to remove; by default, the prefixes that git adds
+            check: Only check whether the patch applies
 
         Returns:
             A patch that was applied.
@@ -1970,7 +1970,7 @@ with 0; after 1 second, and twice as long before each further time
 
         Returns:
             What was found.
-                accelerator: What runs the guests.
+                accelerator: The accelerator for guests.
                 boot: The guest that was booted, if one was asked for.
                 build_requirements: Programs that environments are built with.
                 disk: Directories and their free space.
@@ -2105,7 +2105,7 @@ class AsyncOperations:
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
         ended it.
 
-        With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
+        With `allow_host_compat`, on a host that cannot run guests, the command runs on the host itself,
         WITHOUT ISOLATION, and may destroy what is there.
 
         Args:
@@ -2122,7 +2122,7 @@ terminal, which have no limit then
             ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600; with a terminal,
 the default of 600 is 3600
             network: Let the guest reach the Internet, but neither this host nor private networks
-            allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if no guest can be had
+            allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
 
         Returns:
             What came of a command.
@@ -2196,7 +2196,7 @@ the default of 600 is 3600
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Seconds after which the VM is deleted, whatever happens in it; 60 to 3600
             network: Give the guest access to the network
-            allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
+            allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
 
         Returns:
             A VM that outlives the call that made it.
@@ -2412,7 +2412,7 @@ terminal, which have no limit then
         return response
 
     async def reap_expired(self) -> results.Reaped:
-        """Delete what is left of the VMs whose time is over
+        """Delete the records of the VMs whose time to live is over
 
         They have ended by themselves, and their disks are gone; this removes their records.
 
@@ -2514,15 +2514,15 @@ the last that matches decides
     async def update_workspace(self, workspace_id: str, *, name: str | None = None, clear_name: bool = False, labels: dict[str, str] | None = None, clear_labels: list[str] | None = None) -> results.Workspace:
         """Change the name and the labels of a workspace
 
-        All of it is changed, or nothing; a change that changes nothing is refused. Labels that are not
-        given stay. What runs in the workspace is not touched.
+        Name and labels are changed together or not at all; a request that would change nothing is
+        refused. Labels that it does not name stay. Commands in the workspace run on.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             name: New name, of up to 120 characters
-            clear_name: Take the name away
+            clear_name: Remove the name
             labels: Labels to add or to change, each a key with a value
-            clear_labels: Keys of labels to remove; those that the workspace does not have are no fault
+            clear_labels: Keys of labels to remove; keys that the workspace does not have are ignored
 
         Returns:
             A workspace.
@@ -2721,7 +2721,7 @@ the last that matches decides
 
         Each path is compared three ways: how the workspace began, what it is there now, and what it is
         here. What only the workspace has changed is taken over, what only the host has changed stays,
-        and texts that both have changed are merged line by line. Where that does not go, nothing at all
+        and texts that both have changed are merged line by line. If they cannot be merged, nothing at all
         is changed and the conflicts are named. All of it is done or nothing, also if this is killed: then
         the next pull into the directory undoes it. What git runs or obeys (`.git/hooks`, `.git/config`
         and the like) is left alone unless it is named.
@@ -2730,10 +2730,10 @@ the last that matches decides
             workspace_id: Id of the workspace, as `create_workspace` returned it
             target_path: Directory of this host; without it, the one that the workspace was seeded from
             paths: Take over only what is at or below this path, absolute or relative to /workspace
-            on_conflict: What to do where both have changed the same: `fail`, take what the `workspace` or the `host`
-has, or put both into the file between `markers`
-            check: Only show what would be done
-            undo: Take back the last pull of this workspace into the directory, if nothing that it made was
+            on_conflict: What to do where workspace and host have changed the same lines or file: `fail`, take the
+version of the `workspace` or of the `host`, or write both into the file between `markers`
+            check: Only show what would be changed
+            undo: Undo the last pull of this workspace into the directory, if no file that it wrote was
 changed since
 
         Returns:
@@ -2920,10 +2920,10 @@ changed since
             workspace_id: Id of the workspace, as `create_workspace` returned it
             sequence: Show only the command with this number
             tail: Show only the last N commands
-            follow: Pass the output of one command on as it comes, from its beginning until the command ends:
-of that with sequence, or of the newest
+            follow: Show the output of one command as it comes, from its beginning until the command ends: of
+the command with the number sequence, or of the newest
             offset: Skip so many bytes of each output
-            limit: Show at most so many bytes of each output, and 32 MiB of all together: the newest first
+            limit: Show at most this many bytes of each output, and 32 MiB of all outputs: the newest first
 
         Returns:
             What was run in a workspace.
@@ -2950,7 +2950,7 @@ of that with sequence, or of the newest
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: What to copy, absolute or relative to /workspace; a symbolic link is copied as a link
-            output_path: Path on this host that it gets; its directory must exist
+            output_path: Path of the copy on this host; its directory must exist
             force: Replace what is at the output path, even a directory with all that is in it
 
         Returns:
@@ -3080,12 +3080,12 @@ of that with sequence, or of the newest
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: The file, absolute or relative to /workspace
-            text: What it will hold, as text
-            text_file: File of this host with what it will hold; `-` is standard input
-            base64: What it will hold, in Base64
-            mode: Permissions that it will have, in octal digits; the default for a new file is 0644
-            if_match: Write only if the file holds what has this SHA-256, in hexadecimal; `missing`: only if there
-is no such file
+            text: New content of the file, as text
+            text_file: File of this host with the new content; `-` is standard input
+            base64: New content of the file, in Base64
+            mode: Permissions of the file, in octal digits; a new file gets 0644 by default
+            if_match: Write only if the present content of the file has this SHA-256, in hexadecimal; with
+`missing`, only if the file does not exist
 
         Returns:
             A file that was written.
@@ -3117,8 +3117,8 @@ is no such file
             workspace_id: Id of the workspace, as `create_workspace` returned it
             patch: The patch, with paths relative to /workspace
             patch_file: File of this host with the patch; `-` is standard input
-            strip: How many leading parts of each path to take away; without it, what git adds
-            check: Only see whether it fits
+            strip: How many leading parts of each path to remove; by default, the prefixes that git adds
+            check: Only check whether the patch applies
 
         Returns:
             A patch that was applied.
@@ -3992,7 +3992,7 @@ with 0; after 1 second, and twice as long before each further time
 
         Returns:
             What was found.
-                accelerator: What runs the guests.
+                accelerator: The accelerator for guests.
                 boot: The guest that was booted, if one was asked for.
                 build_requirements: Programs that environments are built with.
                 disk: Directories and their free space.

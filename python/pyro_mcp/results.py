@@ -7,7 +7,7 @@ from typing import TypedDict
 
 
 class AcceleratorReport(TypedDict):
-    """What runs the guests."""
+    """The accelerator for guests."""
 
     reason: str
     """Why."""
@@ -1190,7 +1190,7 @@ class _ReportAlways(TypedDict):
     """What was found. These keys are always there."""
 
     accelerator: AcceleratorReport
-    """What runs the guests."""
+    """The accelerator for guests."""
 
     build_requirements: list[BuildRequirement]
     """Programs that environments are built with."""

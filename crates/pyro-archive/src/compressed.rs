@@ -94,7 +94,7 @@ impl Read for Raw<'_> {
         self.position += read as u64;
         self.meter.add(read);
         if read == 0 {
-            self.meter.tell();
+            self.meter.report();
         }
         Ok(read)
     }

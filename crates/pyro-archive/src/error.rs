@@ -91,6 +91,13 @@ pub enum Error {
         limit: u64,
     },
 
+    /// The paths of all entries together are more than the receiver of a stream takes.
+    #[error("the paths of all entries together have more than {} MiB", limit.div_ceil(1024 * 1024))]
+    PathListTooLong {
+        /// How many bytes they may have, with a few for each of them.
+        limit: u64,
+    },
+
     /// The image would be larger than its format allows, which is 16 TiB.
     #[error("the archive does not fit into an image of 16 TiB")]
     TooLarge,
@@ -160,7 +167,9 @@ impl Error {
             Self::Pattern { .. } => "invalid_pattern",
             Self::Changed { .. } => "archive_changed",
             Self::Refused { .. } => "archive_entry_refused",
-            Self::TooManyEntries { .. } | Self::TooLarge => "archive_too_large",
+            Self::TooManyEntries { .. } | Self::TooLarge | Self::PathListTooLong { .. } => {
+                "archive_too_large"
+            }
             Self::Write { .. } => "archive_write_failed",
         }
     }
@@ -175,8 +184,8 @@ impl Error {
             ),
             Self::Unreadable { path, .. } => {
                 format!(
-                    "Make {} readable for this user, or leave it out: `exclude` names what is not \
-                     wanted, `unreadable` set to `skip` leaves out all that cannot be read.",
+                    "Make {} readable for this user, or leave it out: `--exclude` names what is not \
+                     wanted, `--unreadable` set to `skip` leaves out all that cannot be read.",
                     path.display()
                 )
             }
@@ -195,7 +204,7 @@ impl Error {
                     .into()
             }
             Self::NoGitRules { .. } => {
-                "Unpack it and give the directory, or name what to leave out (`exclude`).".into()
+                "Unpack it and give the directory, or name what to leave out (`--exclude`).".into()
             }
             Self::Pattern { .. } => {
                 "Patterns are those of .gitignore, for example: '*.o', 'target/', '/build'.".into()
@@ -204,6 +213,11 @@ impl Error {
             Self::Refused { refusal, .. } => refusal.remedy().into(),
             Self::TooManyEntries { .. } | Self::TooLarge => {
                 "Leave out what the workspace does not need.".into()
+            }
+            Self::PathListTooLong { .. } => {
+                "Push its directories one after the other, or leave out what the workspace does not \
+                 need (`--exclude`). The seed of a new workspace may have more."
+                    .into()
             }
             Self::NotWanted => "Name an output of another kind.".into(),
             Self::Write { .. } => "Is the disk full? Free some space, then try again.".into(),
@@ -265,9 +279,9 @@ impl Refusal {
             Self::Method => "Unpack it with unzip or 7z and give the directory.",
             Self::UnsupportedType => {
                 "Only directories, files, links and FIFOs can be in a workspace; leave it out \
-                 (`exclude`)."
+                 (`--exclude`)."
             }
-            _ => "Leave the entry out (`exclude`) or rename it, then try again.",
+            _ => "Leave the entry out (`--exclude`) or rename it, then try again.",
         }
     }
 }

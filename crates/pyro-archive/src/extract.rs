@@ -112,7 +112,7 @@ pub fn extract<'a>(
         return Err(damaged("it has no members"));
     };
     let directory = sink.finish()?;
-    extraction.meter.tell();
+    extraction.meter.report();
     Ok(Extracted {
         entry_count: report.entry_count,
         bytes_written: report.bytes_written,

@@ -21,6 +21,12 @@ pub(crate) struct Member {
     pub(crate) what: What,
 }
 
+impl Member {
+    pub(crate) fn is_directory(&self) -> bool {
+        matches!(self.what, What::Directory)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum What {
     Directory,

@@ -18,7 +18,7 @@ pub(crate) struct Meter<'a> {
     progress: &'a dyn Fn(Progress),
     total: Option<u64>,
     bytes: u64,
-    told: Option<u64>,
+    reported: Option<u64>,
 }
 
 impl<'a> Meter<'a> {
@@ -27,19 +27,22 @@ impl<'a> Meter<'a> {
             progress,
             total,
             bytes: 0,
-            told: None,
+            reported: None,
         }
     }
 
     pub(crate) fn add(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
-        if self.told.is_none_or(|told| self.bytes >= told + STEP) {
-            self.tell();
+        if self
+            .reported
+            .is_none_or(|reported| self.bytes >= reported + STEP)
+        {
+            self.report();
         }
     }
 
-    pub(crate) fn tell(&mut self) {
-        self.told = Some(self.bytes);
+    pub(crate) fn report(&mut self) {
+        self.reported = Some(self.bytes);
         (self.progress)(Progress {
             bytes: self.bytes,
             total: self.total,

@@ -136,6 +136,10 @@ impl Source {
         &self.path
     }
 
+    pub(crate) fn open_file(&self) -> &OwnedFd {
+        &self.open
+    }
+
     /// Returns what it is.
     pub fn kind(&self) -> SourceKind {
         self.kind
@@ -157,7 +161,7 @@ impl Source {
                 may_look_up: self.may_look_up,
             };
             directory::each(&root, &mut meter, &mut reading)?;
-            meter.tell();
+            meter.report();
             return Ok(reading.into_report());
         }
         let file = self.open.try_clone().map(File::from);

@@ -9,6 +9,7 @@ use crate::Report;
 use crate::content::{Content, Piece};
 use crate::error::{Error, Refusal};
 use crate::member::{MODE_BITS, Member, What};
+use crate::path_list::{PathLimits, PathList};
 use crate::progress::Progress;
 use crate::source::Source;
 use crate::sparse::{Extent, Extents};
@@ -35,13 +36,18 @@ const LATEST: i64 = 0o777_7777_7777;
 /// tar does it. The root itself is not in it; parents that a tar file does not mention are, and so is each of
 /// several members with one name.
 ///
+/// Fails as soon as the receiver would not take the paths; [`Source::check_paths`] may find that out
+/// before.
+///
 /// Writes in pieces of up to 256 KiB, and keeps to the pace of the output. After an error the
 /// stream has no [`END_MEMBER`], and whoever receives it must not use what came.
 pub fn write_tar(
     source: &Source,
     output: impl Write,
+    limits: PathLimits,
     progress: &dyn Fn(Progress),
 ) -> Result<Report, Error> {
+    let mut list = PathList::new(limits);
     let now = Time::now();
     let mut tree = Tree::new(now);
     let mut stream = Stream::new(output, (0, 0));
@@ -49,10 +55,12 @@ pub fn write_tar(
         if member.path.as_bytes() == END_MEMBER.as_bytes() {
             return Err(Error::refused(member.path.as_bytes(), Refusal::Reserved));
         }
+        list.add(member.path.as_bytes(), member.is_directory())?;
         let added = tree.add(&member)?;
         if added.is_known {
             return Ok(());
         }
+        list.add_parents(member.path.as_bytes(), added.implied)?;
         stream.parents(member.path.as_bytes(), added.implied, now)?;
         stream.member(&member, content)
     })?;

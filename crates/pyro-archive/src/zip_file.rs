@@ -71,7 +71,7 @@ pub(crate) fn each(
         let described = Described::new(&entry);
         member(&zip, archive, &described, reading)?;
     }
-    input.meter.borrow_mut().tell();
+    input.meter.borrow_mut().report();
     Ok(())
 }
 

@@ -155,7 +155,8 @@ fn run(command: Command) -> Result<Report, Error> {
                     program,
                 }),
             ..
-        } => bench::cold::measure(count, &environment, &program.path()?, tell).map(Report::good),
+        } => bench::cold::measure(count, &environment, &program.path()?, print_line)
+            .map(Report::good),
         Command::Bench {
             one:
                 Some(Bench::Steady {
@@ -174,7 +175,7 @@ fn run(command: Command) -> Result<Report, Error> {
             program,
         } => {
             let path = program.path()?;
-            let report = bench::all::measure(count, &path, tell)?;
+            let report = bench::all::measure(count, &path, print_line)?;
             if write {
                 std::fs::write(root().join("docs/benchmarks.md"), &report)?;
             }
@@ -198,7 +199,7 @@ fn run(command: Command) -> Result<Report, Error> {
                 limit: Duration::from_secs(limit),
                 templates: &config.cache_dir.join("templates"),
             };
-            soak.run(&program.path()?, tell)
+            soak.run(&program.path()?, print_line)
         }
     }
 }
@@ -210,7 +211,7 @@ fn steady(count: u32, other_qemus: &[PathBuf], write: bool, pyro: &Path) -> Resu
         pyro,
         other_qemus,
     };
-    let found = steady.measure(tell)?;
+    let found = steady.measure(print_line)?;
     if write {
         let (report, readme) = (root().join("docs/benchmarks.md"), root().join("README.md"));
         let text = std::fs::read_to_string(&report)?;
@@ -221,7 +222,7 @@ fn steady(count: u32, other_qemus: &[PathBuf], write: bool, pyro: &Path) -> Resu
     Ok(Report::good(found.section))
 }
 
-fn tell(line: &str) {
+fn print_line(line: &str) {
     // Whoever closed it does not want to know.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

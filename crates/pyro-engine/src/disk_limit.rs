@@ -50,6 +50,11 @@ impl DiskLimit {
         }
     }
 
+    /// Whether a check looks at all files of all machines, which takes some time.
+    pub(crate) fn counts_files(&self) -> bool {
+        self.mib.is_some()
+    }
+
     /// Checks whether a machine may grow.
     pub(crate) fn check(&self) -> Result<(), Exceeded> {
         self.check_room(0)

@@ -4,6 +4,7 @@ use pyro_environment::Environments;
 use pyro_machine::Machines;
 
 use crate::disk_limit::{DiskLimit, Exceeded};
+use crate::off_thread::off_thread;
 use crate::{Config, Error};
 
 /// The version that every frontend reports.
@@ -19,10 +20,14 @@ pub struct Engine {
 
 impl Engine {
     /// Fails if all machines exceed the disk limit; called before space is taken.
-    pub(crate) fn check_disk_limit(&self) -> Result<(), Error> {
-        DiskLimit::of(&self.config)
-            .check()
-            .map_err(Exceeded::refused)
+    pub(crate) async fn check_disk_limit(&self) -> Result<(), Error> {
+        let limit = DiskLimit::of(&self.config);
+        let checked = if limit.counts_files() {
+            off_thread(move || limit.check()).await
+        } else {
+            limit.check()
+        };
+        checked.map_err(Exceeded::refused)
     }
 
     /// Fails if a copy of a disk, of this many bytes, would exceed the disk limit.

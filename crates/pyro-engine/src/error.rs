@@ -142,7 +142,7 @@ impl Error {
         error: &std::io::Error,
     ) -> Self {
         let message = format!(
-            "{variable} is '{}', which cannot be told from here: {error}",
+            "{variable} is '{}', a relative path, and the current directory cannot be read: {error}",
             path.display()
         );
         Self::new(ErrorKind::InvalidInput, ErrorCode::InvalidVariable, message)
@@ -356,13 +356,13 @@ impl Error {
     }
 
     /// Adds the last output of the supervisor that died.
-    pub(crate) fn said_last(self, words: Option<String>) -> Self {
+    pub(crate) fn with_log_end(self, words: Option<String>) -> Self {
         let cause = words.map(|words| format!("its log ends with:\n{words}"));
         Self { cause, ..self }
     }
 
     pub(crate) fn no_supervisor(detail: &str) -> Self {
-        let message = format!("a supervisor cannot be used: {detail}");
+        let message = format!("the supervisor process of a VM does not work: {detail}");
         Self::new(ErrorKind::Failed, ErrorCode::NoSupervisor, message)
             .remedy("check that the program `pyro` is installed and can be run")
     }
@@ -414,7 +414,7 @@ impl Error {
             .remedy("check the free space and the owner of the directory")
     }
 
-    /// No guest can be had, and running on the host was not allowed.
+    /// This host cannot run guests, and running on the host was not allowed.
     pub(crate) fn guest_unavailable(self) -> Self {
         let message = format!(
             "guest boot is unavailable and host compatibility mode is disabled: {}. \
@@ -431,7 +431,7 @@ impl Error {
             ErrorCode::HostCompatFailed,
             format!("cannot {action} on the host: {error}"),
         )
-        .remedy("run `pyro doctor` to find out why there is no guest")
+        .remedy("run `pyro doctor` to find out why this host cannot run guests")
     }
 
     /// Whether this host can never have a guest. Sizes, time, disk space, slots and a guest that
@@ -552,4 +552,26 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = Stri
 pub(crate) fn join(parts: impl Iterator<Item = String>) -> Option<String> {
     let parts: Vec<String> = parts.collect();
     (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_no_request_can_bring_about_means_that_there_can_be_no_guest() {
+        let means = |code: &&ErrorCode| Error::new(ErrorKind::Failed, **code, "").means_no_guest();
+        let found: Vec<_> = ErrorCode::ALL
+            .iter()
+            .filter(means)
+            .map(|code| code.name())
+            .collect();
+        let expected = [
+            "platform_unsupported",
+            "qemu_missing",
+            "qemu_too_old",
+            "qemu_unusable",
+        ];
+        assert_eq!(found, expected);
+    }
 }

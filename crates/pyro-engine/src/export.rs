@@ -25,7 +25,7 @@ use crate::instance::{self, Instance};
 use crate::off_thread::pipe;
 use crate::permissions::{Destination, Permissions};
 use crate::request::WORKSPACE;
-use crate::transfer::tell;
+use crate::transfer::progress_to;
 use crate::{Error, Listener};
 
 /// Where an export goes.
@@ -317,7 +317,7 @@ impl Extraction {
         let listener = listener.clone();
         let (sender, result) = oneshot::channel();
         let work = move || {
-            let extracted = make(&mut input, &tell("export", &listener));
+            let extracted = make(&mut input, &progress_to("export", &listener));
             // It fails if nobody waits any more.
             let _ = sender.send(extracted);
         };

@@ -29,7 +29,7 @@ impl Engine {
         // Before other threads exist. A parked machine has no network.
         pyro_machine::confine_keeper(false)
             .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")))?;
-        if self.check_disk_limit().is_err() {
+        if self.check_disk_limit().await.is_err() {
             // A caller that wants a machine reports the error itself.
             return Ok(());
         }

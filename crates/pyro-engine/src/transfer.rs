@@ -5,10 +5,12 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use pyro_archive::{Report, Source, SourceKind, write_image, write_tar};
+use pyro_archive::{PathLimits, Report, Source, SourceKind, write_image, write_tar};
+use pyro_machine::{UNPACKED_LIST_BYTES, UNPACKED_PATH_BYTES};
 
 use crate::instance::{Instance, Push, SeedRecord, seed_in};
 use crate::left_out::{LeftOut, TransferWarning};
+use crate::off_thread::off_thread;
 use crate::request::WORKSPACE;
 use crate::request::path_text;
 use crate::{Error, Event, Listener};
@@ -34,7 +36,7 @@ pub(crate) async fn seed(
     let to_writer = listener.clone();
     let written = tokio::task::spawn_blocking(move || write_seed(&source, &image, &to_writer));
     let report = written.await.map_err(|error| Error::transfer(&error))??;
-    tell_report(&report, listener);
+    announce(&report, listener);
     Ok(SeedRecord {
         mode,
         path,
@@ -53,7 +55,7 @@ fn write_seed(source: &Source, image: &PathBuf, listener: &Listener) -> Result<R
         .mode(0o600)
         .open(image)
         .map_err(|error| Error::transfer(&error))?;
-    let progress = tell("seed", listener);
+    let progress = progress_to("seed", listener);
     let report = write_image(source, &file, &WORKSPACE[1..], &progress)?;
     file.sync_all().map_err(|error| Error::transfer(&error))?;
     Ok(report)
@@ -67,19 +69,31 @@ pub(crate) async fn push(
     destination: &str,
     listener: &Listener,
 ) -> Result<Report, Error> {
+    let limits = path_limits(destination);
+    let checked = off_thread(move || source.check_paths(limits).map(|()| source));
+    let source = checked.await?;
     let push = Push::begin(&instance, destination)?;
     let hang_up = push.hang_up().map_err(|error| Error::transfer(&error))?;
     let to_sender = listener.clone();
-    let sent = tokio::task::spawn_blocking(move || send(&source, push, &instance, &to_sender));
+    let sent =
+        tokio::task::spawn_blocking(move || send(&source, push, &instance, limits, &to_sender));
     let report = sent.await.map_err(|error| Error::transfer(&error))?;
     drop(hang_up);
     let report = report?;
-    tell_report(&report, listener);
+    announce(&report, listener);
     Ok(report)
 }
 
+/// What the guest takes. It keeps the destination with the paths.
+fn path_limits(destination: &str) -> PathLimits {
+    PathLimits {
+        path_bytes: UNPACKED_PATH_BYTES,
+        list_bytes: UNPACKED_LIST_BYTES - destination.len() as u64 - 1,
+    }
+}
+
 /// Reports to people what programs find in the response.
-fn tell_report(report: &Report, listener: &Listener) {
+fn announce(report: &Report, listener: &Listener) {
     if let Some(left_out) = LeftOut::of(report) {
         listener.tell(Event::Notice(left_out.line()));
     }
@@ -93,9 +107,10 @@ fn send(
     source: &Source,
     mut push: Push,
     instance: &Instance,
+    limits: PathLimits,
     listener: &Listener,
 ) -> Result<Report, Error> {
-    match write_tar(source, &mut push, &tell("push", listener)) {
+    match write_tar(source, &mut push, limits, &progress_to("push", listener)) {
         Ok(report) => push.end(instance).map(|()| report),
         // The supervisor hung up; its reply gives the reason.
         Err(error @ pyro_archive::Error::Write { .. }) => {
@@ -106,7 +121,10 @@ fn send(
     }
 }
 
-pub(crate) fn tell(what: &'static str, listener: &Listener) -> impl Fn(pyro_archive::Progress) {
+pub(crate) fn progress_to(
+    what: &'static str,
+    listener: &Listener,
+) -> impl Fn(pyro_archive::Progress) {
     let listener = listener.clone();
     move |progress: pyro_archive::Progress| {
         listener.tell(Event::Transfer {

@@ -33,7 +33,7 @@ variables! {
     PATH = "PATH", "none",
         "Where QEMU and the programs that build environments are searched.";
     ACCELERATOR = "PYRO_ACCEL", "auto",
-        "What runs the guests: `auto` (KVM once it is proved to work on this host, software \
+        "The accelerator for guests: `auto` (KVM once it is proved to work on this host, software \
          emulation otherwise), `kvm` or `tcg`. The option `--accel` wins over it.";
     BASE_DIR = "PYRO_BASE_DIR", "$XDG_STATE_HOME/pyro-mcp",
         "Directory for what machines need while they run, and for what was found out about this \

@@ -117,12 +117,13 @@ impl Machine for Vm {
         self.clocks.clone()
     }
 
-    fn prepare(&mut self, disk: Disk, seed: bool) -> Result<(), Error> {
-        self.root = Some(root::assemble(disk, seed)?);
+    fn prepare(&mut self, disk: Disk, seed: bool) -> Result<Option<String>, Error> {
+        let (root, unfinished) = root::assemble(disk, seed)?;
+        self.root = Some(root);
         if disk == Disk::Private {
             self.identity = Some(Identity::prepare()?);
         }
-        Ok(())
+        Ok(unfinished)
     }
 
     fn adopt(&mut self, adoption: &Adoption) -> Result<(), Error> {

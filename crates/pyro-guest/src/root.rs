@@ -62,22 +62,26 @@ pub(crate) fn mount_kernel_file_systems() -> Result<(), Error> {
 /// Assembles the root file system, and makes it `/` for all processes unless it is only read.
 ///
 /// The private disk may be that of an earlier machine: files may exist already, and its user may
-/// have changed them.
-pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<Root, Error> {
+/// have changed them. Returns also why an unpacking that was interrupted could not be finished.
+pub(crate) fn assemble(disk: Disk, seed: bool) -> Result<(Root, Option<String>), Error> {
     let (private, layers) = mount_layers(seed)?;
-    let (path, groups) = match disk {
-        Disk::Private => ("/", enter()?),
+    let (path, groups, unfinished) = match disk {
+        Disk::Private => {
+            let groups = enter()?;
+            ("/", groups, recover("/"))
+        }
         Disk::ReadOnly => {
-            make_read_only(ROOT)?;
-            (ROOT, None)
+            let unfinished = make_read_only(ROOT)?;
+            (ROOT, None, unfinished)
         }
     };
-    Ok(Root {
+    let root = Root {
         path: Path::new(path),
         private,
         layers: Arc::new(layers),
         groups,
-    })
+    };
+    Ok((root, unfinished))
 }
 
 /// Mounts the root file system on its mount point. Returns the private disk's own root, and the
@@ -149,10 +153,11 @@ impl Snapshot {
 }
 
 /// Makes a root file system as a start would find it, and then read-only.
-fn make_read_only(root: &str) -> Result<(), Error> {
-    recover(root);
+fn make_read_only(root: &str) -> Result<Option<String>, Error> {
+    let unfinished = recover(root);
     let flags = MountFlags::RDONLY | MountFlags::NOEXEC | MountFlags::NOSUID | MountFlags::NODEV;
-    rustix::mount::mount_remount(root, flags, "").step("make the root file system read-only")
+    rustix::mount::mount_remount(root, flags, "").step("make the root file system read-only")?;
+    Ok(unfinished)
 }
 
 /// Makes the mounted root file system `/`, as commands need it. Returns the root of the control
@@ -170,17 +175,15 @@ fn enter() -> Result<Option<OwnedFd>, Error> {
     rustix::process::chroot(".").step("change into the new root")?;
     rustix::process::chdir("/").step("enter the new root")?;
 
-    let groups = furnish()?;
-    recover("/");
-    Ok(groups)
+    furnish()
 }
 
-/// Finishes unpackings that were interrupted.
-fn recover(root: &str) {
-    if let Err(error) = unpack::recover(Path::new(root)) {
-        // The unpacking stays and is retried later; the user of a full disk wants to make room.
-        console::log(&format!("an earlier unpacking is unfinished: {error}"));
-    }
+/// Finishes unpackings that were interrupted; returns why one could not be. If that may change, it
+/// stays and is tried again later: the user of a full disk wants to make room.
+fn recover(root: &str) -> Option<String> {
+    let error = unpack::recover(Path::new(root)).err()?;
+    console::log(&format!("an earlier unpacking is unfinished: {error}"));
+    Some(error.to_string())
 }
 
 fn open(directory: &str) -> Result<OwnedFd, Error> {

@@ -33,11 +33,12 @@ pub trait Machine {
     /// Returns the clocks that the kernel has chosen, if they are known.
     fn clocks(&self) -> Option<Clocks>;
 
-    /// Assembles the root file system.
+    /// Assembles the root file system. Returns why an unpacking that was interrupted could not be
+    /// finished, if one could not.
     ///
     /// # Errors
     /// When a step fails; the machine is unusable then.
-    fn prepare(&mut self, disk: Disk, seed: bool) -> Result<(), Error>;
+    fn prepare(&mut self, disk: Disk, seed: bool) -> Result<Option<String>, Error>;
 
     /// Gives the machine an identity. It can happen several times in a machine's life.
     ///
@@ -377,9 +378,10 @@ impl<'a> Server<'a> {
             return self.fail("the machine was prepared before");
         }
         match self.machine.prepare(disk, seed) {
-            Ok(()) => {
+            Ok(unfinished) => {
                 self.stage = Stage::Prepared;
-                self.outbox.say(CONNECTION, &GuestMessage::Prepared);
+                let answer = GuestMessage::Prepared { unfinished };
+                self.outbox.say(CONNECTION, &answer);
             }
             Err(error) => self.fail(&error.to_string()),
         }

@@ -277,8 +277,8 @@ impl Error {
                 "reinstall it: sudo apt-get install --reinstall qemu-system-x86".into()
             }
             Self::Spawn { .. } => {
-                "check the limits of this process (`ulimit -a`) and what `pyro doctor` says of \
-                 isolation"
+                "check the limits of this process (`ulimit -a`) and what `pyro doctor` says \
+                 about isolation"
                     .into()
             }
             Self::KvmUnavailable { .. } => {
@@ -291,7 +291,8 @@ impl Error {
                     .into()
             }
             Self::IsolationMissing { .. } => {
-                "`pyro doctor` shows what is in force; require less, or use a host that has it"
+                "`pyro doctor` shows which pieces of isolation are in force; require fewer, or use a \
+                 host that has this one"
                     .into()
             }
             Self::Disk { .. } => {
@@ -312,8 +313,8 @@ impl Error {
                     .into()
             }
             Self::BootFailed { .. } | Self::GuestSetup { .. } => {
-                "the machine's last words are above; `pyro doctor --boot` tests the set-up, and if \
-                 guests run under KVM here, `--accel tcg` avoids it"
+                "the cause shows what the machine printed last; `pyro doctor --boot` tests the set-up, \
+                 and if guests run under KVM here, `--accel tcg` avoids it"
                     .into()
             }
             Self::GuestClocks { .. } => {
@@ -342,15 +343,15 @@ impl Error {
             Self::NotControlled { .. } => {
                 "try again when the host is less busy; if it stays so, stop and start it".into()
             }
-            Self::NotShutDown { .. } => "it was ended; what it had not written is lost".into(),
+            Self::NotShutDown { .. } => "the machine was killed; what the guest had not written to its disk is lost".into(),
             Self::Refused(refusal) => after_refusal(refusal.reason).into(),
             Self::Protocol { .. } => {
                 "the machine was ended; run the command again in a new one".into()
             }
             Self::OutputClosed => "keep reading until the command ends".into(),
             Self::OutputFailed { .. } => {
-                "the command was ended and has lost output; make room where it goes, or send it \
-                 elsewhere"
+                "the command was ended and has lost output; free space where its output is written, or \
+                 have it written elsewhere"
                     .into()
             }
             Self::InputFailed { .. } => {
@@ -358,8 +359,8 @@ impl Error {
                     .into()
             }
             Self::Store(error) if error.is_not_private() => format!(
-                "take the right to write away from others (chmod go-w {}), if what is there is \
-                 yours, or choose another place with PYRO_BASE_DIR or PYRO_ENVIRONMENT_CACHE_DIR",
+                "if its files are yours, forbid others to write there (chmod go-w {}); or choose another \
+                 directory with PYRO_BASE_DIR or PYRO_ENVIRONMENT_CACHE_DIR",
                 error.path().display()
             ),
             Self::Store(_) => "check the directory's owner and mode, or set PYRO_BASE_DIR".into(),

@@ -49,7 +49,7 @@ pub use process::{inherit_nothing, pass_nothing_on};
 pub use pyro_protocol::octets;
 pub use pyro_protocol::{
     Answer, Call, FileChange, FileEdit, FileEntry, FilePath, FileState, FileType, PACKED_NAME,
-    PauseRule, Refusal, RefusalReason, TerminalSize,
+    PauseRule, Refusal, RefusalReason, TerminalSize, UNPACKED_LIST_BYTES, UNPACKED_PATH_BYTES,
 };
 pub use spec::MachineSpec;
 pub use vmm::qemu::{

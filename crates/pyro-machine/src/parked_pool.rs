@@ -15,7 +15,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pyro_store::{MachineDirectory, VmId, create_private_directory};
+use pyro_store::{MachineDirectory, SocketDirectory, VmId, create_private_directory};
 use rustix::fs::OFlags;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
@@ -29,6 +29,8 @@ const COUNT_LIMIT: usize = 2;
 /// The memory of one machine, generously, in KiB; at most an eighth of the free memory may be used.
 const ESTIMATED_KIB: u64 = 160 * 1024;
 const FREE_SHARE: u64 = 8;
+/// The socket's name in the machine's directory, before it is offered.
+const OFFER: &str = "offer.sock";
 /// A keeper that listens answers at once.
 const CLAIM_LIMIT: Duration = Duration::from_secs(2);
 
@@ -69,7 +71,11 @@ impl ParkedPool {
     /// Claims the parked machine of this kind, if there is one.
     pub(crate) fn claim(&self, key: &str) -> Option<Claim> {
         let path = self.socket(key);
-        let lease = match UnixStream::connect(&path) {
+        let connect = || {
+            let short = SocketDirectory::open(&self.directory)?;
+            UnixStream::connect(short.path(&socket_name(key)))
+        };
+        let lease = match connect() {
             Ok(lease) if is_ours(&lease) => lease,
             Ok(_) => {
                 tracing::warn!(path = %path.display(), "somebody else offers a machine here");
@@ -129,8 +135,12 @@ impl ParkedPool {
     }
 
     fn socket(&self, key: &str) -> PathBuf {
-        self.directory.join(format!("{key}.sock"))
+        self.directory.join(socket_name(key))
     }
+}
+
+fn socket_name(key: &str) -> String {
+    format!("{key}.sock")
 }
 
 impl Drop for ParkingSlot {
@@ -152,8 +162,9 @@ impl ParkingSlot {
         resume: impl AsyncFnOnce() -> io::Result<()>,
     ) -> io::Result<Option<UnixStream>> {
         // The socket is moved into place only once it listens.
-        let hidden = directory.path().join("offer.sock");
-        let listener = UnixListener::bind(&hidden)?;
+        let hidden = directory.path().join(OFFER);
+        let short = SocketDirectory::open(directory.path())?;
+        let listener = UnixListener::bind(short.path(OFFER))?;
         fs::set_permissions(&hidden, fs::Permissions::from_mode(0o600))?;
         fs::rename(&hidden, &self.socket)?;
         listener.set_nonblocking(true)?;

@@ -50,6 +50,13 @@ pub const DATA_CHUNK_BYTES: usize = 64 * 1024;
 /// An archive without it is incomplete.
 pub const ARCHIVE_END: &str = ".pyro-end";
 
+/// The longest path that an unpacking takes, below its destination.
+pub const UNPACKED_PATH_BYTES: usize = 4000;
+
+/// How long the list of all paths of an unpacking may be: half a million of them. The guest keeps it
+/// in one file, the destination first, each path with a few numbers.
+pub const UNPACKED_LIST_BYTES: u64 = 32 * 1024 * 1024;
+
 /// The name of the virtio-serial port on which the agent listens.
 pub const PORT_NAME: &str = "pyro.agent";
 

@@ -134,7 +134,11 @@ pub enum GuestMessage {
         clocks: Option<Clocks>,
     },
     /// Answers [`HostMessage::Prepare`].
-    Prepared,
+    Prepared {
+        /// Why an unpacking that was committed on the disk is not finished.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unfinished: Option<String>,
+    },
     /// Answers [`HostMessage::Adopt`]: entropy was credited and the generator reseeded, the
     /// clock and the identity are set.
     Adopted,

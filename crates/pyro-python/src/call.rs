@@ -55,8 +55,8 @@ pub(crate) fn run(
 fn context(callbacks: &Arc<Callbacks>) -> Context {
     let listener = Arc::clone(callbacks);
     let listen = move |event| match event {
-        Event::Warning(text) => listener.tell("warning", &text),
-        Event::Notice(text) => listener.tell("info", &text),
+        Event::Warning(text) => listener.report("warning", &text),
+        Event::Notice(text) => listener.report("info", &text),
         Event::Phase { .. }
         | Event::Building { .. }
         | Event::Transfer { .. }

@@ -69,7 +69,7 @@ impl Callbacks {
         });
     }
 
-    pub(crate) fn tell(&self, level: &str, text: &str) {
+    pub(crate) fn report(&self, level: &str, text: &str) {
         if let Some(on_news) = &self.on_news {
             self.with_python(|py| on_news.call1(py, (level, text)).map(drop));
         }

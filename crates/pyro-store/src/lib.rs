@@ -16,6 +16,7 @@ mod objects;
 mod private;
 mod record;
 mod slots;
+mod socket;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,7 @@ pub use objects::{NewObject, Object, Objects, Ownership, Record, RecordError};
 pub use private::{check_private_directory, create_private_directory, create_private_file};
 pub use record::{read_record, sync_directory, write_atomically, write_record};
 pub use slots::{Slot, Slots};
+pub use socket::SocketDirectory;
 
 /// A file operation of the store failed.
 #[derive(Debug, thiserror::Error)]

@@ -207,7 +207,7 @@ fn verbose() -> Arg {
         .long(VERBOSE)
         .short('v')
         .action(ArgAction::SetTrue)
-        .help("Print what is said, too: contents, arguments, results")
+        .help("Print the whole conversation: contents, arguments, results")
 }
 
 /// The operation that shows what a command printed to somebody else than who ran it.
@@ -337,8 +337,8 @@ fn accelerator() -> Arg {
         .value_parser(["auto", "kvm", "tcg"])
         .global(true)
         .help(format!(
-            "What runs the guests: hardware if it is proved to work, or software [environment \
-             variable: {}]",
+            "Accelerator for guests: `kvm` (hardware), `tcg` (software), or `auto`: KVM once it is \
+             proved to work on this host [environment variable: {}]",
             variables::ACCELERATOR
         ))
         .hide_possible_values(false)

@@ -38,9 +38,9 @@ fn serve() -> Command {
         .about("Serve one client on standard input and output, or many over HTTP")
         .long_about(
             "Serve one client on standard input and output, or many over HTTP\n\n\
-             When its client says no more (the end of standard input), what was asked before is done \
-             and answered, for ten minutes at most; then the server ends, and with it every command \
-             that is left. At a signal, or when nobody reads its answers any more, it ends at once.",
+             When the client closes standard input, the server completes and answers the requests \
+             that came before, for ten minutes at most; then it ends, and every command that still \
+             runs. On a signal, or when nobody reads its answers any more, it ends at once.",
         )
         .after_help(
             "Examples:\n  pyro mcp serve\n  pyro mcp serve --profile vm-run\n  \
@@ -128,7 +128,7 @@ fn serve() -> Command {
 fn config() -> Command {
     let hosts = Host::ALL.iter().map(|host| host.name());
     Command::new("config")
-        .about("Print what makes a host start the server, or put it where that host reads it")
+        .about("Print the configuration with which a host starts the server, or write it to the host's file")
         .after_help(
             "Examples:\n  pyro mcp config claude-code\n  pyro mcp config codex --write\n  \
              pyro mcp config vscode --project --write --profile workspace-core",
@@ -145,13 +145,13 @@ fn config() -> Command {
             Arg::new("project")
                 .long("project")
                 .action(ArgAction::SetTrue)
-                .help("For work in the current directory only, instead of all the user does"),
+                .help("Configure the host for the current directory only, not for all that the user does"),
         )
         .arg(
             Arg::new("write")
                 .long("write")
                 .action(ArgAction::SetTrue)
-                .help("Put it into the host's own file, where everything else stays as it is"),
+                .help("Write it to the host's own configuration file, and change nothing else there"),
         )
 }
 

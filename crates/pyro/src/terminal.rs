@@ -29,17 +29,16 @@ use crate::progress::{ProgressDisplay, Verbosity};
 use crate::raw::{self, RawMode};
 use crate::render::{self, Part, Rendered};
 use crate::setup::{configuration, runtime};
+use crate::signals::{self, Ending, SIGNALLED};
 use crate::standard::{self, READER_GONE, Stderr, say};
 use crate::styles::ERROR;
 use crate::trace::Trace;
-use crate::{arguments, json, mcp, signals};
+use crate::{arguments, json, mcp};
 
 /// What a process of ours is told is shorter: paths, numbers, a search path.
 const DESCRIPTION_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
 /// How much a supervisor logs at most.
 const DIAGNOSTICS_LIMIT_BYTES: usize = 1024 * 1024;
-/// Added to a signal's number, as shells do.
-const SIGNALLED: i32 = 128;
 
 pub(crate) fn main() -> ExitCode {
     let begun = Instant::now();
@@ -126,6 +125,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let begun = Instant::now();
     let output = LineEnds::default();
     let signalled = Arc::new(AtomicI32::new(0));
+    let mut ending = None;
 
     // A log is read by somebody who did not run the command, and on purpose.
     let harmless = match entry.name {
@@ -178,7 +178,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
             if !as_json {
                 context.output = Some(output.streams(harmless)?);
             }
-            cancel_on_signals(&context, &signalled);
+            ending = Some(cancel_on_signals(&context, &signalled));
             let engine = Engine::open(config)?;
             took("setup", begun);
             let result = engine.call(entry, request, context).await;
@@ -189,6 +189,9 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         runtime.shutdown_background();
         result
     });
+    if let Some(ending) = ending {
+        ending.call_is_over();
+    }
     news.clear();
     let status = match (&result, news.lost()) {
         // What comes after it would be lost, too.
@@ -233,12 +236,12 @@ fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error
 }
 
 /// Cancels the call when the user or the system wants it to end, and notes the signal.
-fn cancel_on_signals(context: &Context, signalled: &Arc<AtomicI32>) {
+fn cancel_on_signals(context: &Context, signalled: &Arc<AtomicI32>) -> Ending {
     let (cancel, signalled) = (context.cancel.clone(), Arc::clone(signalled));
     signals::on_end(move |number| {
         signalled.store(number, Ordering::Relaxed);
         cancel.cancel();
-    });
+    })
 }
 
 /// Shows what came of it; returns the exit status.

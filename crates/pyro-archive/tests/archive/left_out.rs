@@ -10,7 +10,7 @@ use std::process::Command;
 
 use pyro_archive::{Error, Reason, Report, Selection, Source, Warning, write_tar};
 
-use crate::{Tar, look, to_image, to_tar, unpack_image, unpack_tar};
+use crate::{LIMITS, Tar, look, to_image, to_tar, unpack_image, unpack_tar};
 
 fn write(root: &Path, names: &[&str]) {
     for name in names {
@@ -266,7 +266,7 @@ fn what_goes_away_is_left_out() {
     let source = Source::open("seed_path", root).unwrap();
     let done = Cell::new(false);
     let mut stream = Vec::new();
-    let report = write_tar(&source, &mut stream, &|_| {
+    let report = write_tar(&source, &mut stream, LIMITS, &|_| {
         if !done.replace(true) {
             fs::remove_file(root.join("b")).unwrap();
             fs::remove_dir_all(root.join("c")).unwrap();
@@ -312,10 +312,13 @@ fn what_cannot_be_read_fails_unless_it_may_be_left_out() {
     let (error, report) = as_nobody(|| {
         let source = Source::open("seed_path", root).unwrap();
         let mut sink = std::io::sink();
-        let error = write_tar(&source, &mut sink, &|_| ()).unwrap_err();
+        let error = write_tar(&source, &mut sink, LIMITS, &|_| ()).unwrap_err();
         let selection = Selection::default().skip_unreadable(true);
         let source = source.select(selection).unwrap();
-        (error, write_tar(&source, &mut sink, &|_| ()).unwrap())
+        (
+            error,
+            write_tar(&source, &mut sink, LIMITS, &|_| ()).unwrap(),
+        )
     });
     set("closed", 0o700);
     assert_eq!(error.code(), "archive_unreadable");

@@ -21,8 +21,14 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pyro_archive::{Error, Report, Source};
+use pyro_archive::{Error, PathLimits, Report, Source};
 use tar::{EntryType, Header};
+
+/// Of a receiver that takes everything.
+const LIMITS: PathLimits = PathLimits {
+    path_bytes: usize::MAX,
+    list_bytes: u64::MAX,
+};
 
 /// A tar file that is written by hand, so that it can be wrong.
 #[derive(Default)]
@@ -141,7 +147,7 @@ fn to_image(source: &Source) -> Result<(Vec<u8>, Report), Error> {
 
 fn to_tar(source: &Source) -> Result<(Vec<u8>, Report), Error> {
     let mut stream = Vec::new();
-    let counts = pyro_archive::write_tar(source, &mut stream, &|_| ())?;
+    let counts = pyro_archive::write_tar(source, &mut stream, LIMITS, &|_| ())?;
     Ok((stream, counts))
 }
 

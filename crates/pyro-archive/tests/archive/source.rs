@@ -7,9 +7,11 @@ use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use pyro_archive::{Error, Progress, Refusal, Source, SourceKind, write_image, write_tar};
+use pyro_archive::{
+    Error, PathLimits, Progress, Refusal, Selection, Source, SourceKind, write_image, write_tar,
+};
 
-use crate::{Tar, to_image, to_tar};
+use crate::{LIMITS, Tar, to_image, to_tar};
 
 #[test]
 fn a_source_is_a_directory_or_named_like_an_archive() {
@@ -173,7 +175,7 @@ fn progress_goes_up_to_the_total() {
         told.set(progress);
         steps.set(steps.get() + 1);
     };
-    write_tar(&source, std::io::sink(), &tell).unwrap();
+    write_tar(&source, std::io::sink(), LIMITS, &tell).unwrap();
     assert_eq!((told.get().bytes, told.get().total), (size, Some(size)));
     assert!((4..10).contains(&steps.get()), "{}", steps.get());
 }
@@ -198,6 +200,44 @@ fn a_full_disk_is_said_and_leaves_no_superblock() {
     assert_eq!(error.code(), "archive_write_failed");
     assert!(bytes[..4096].iter().all(|byte| *byte == 0));
     let mut bytes = vec![0; 5 << 20];
-    let error = write_tar(&source, &mut bytes[..], &|_| ()).unwrap_err();
+    let error = write_tar(&source, &mut bytes[..], LIMITS, &|_| ()).unwrap_err();
     assert_eq!(error.to_string(), "cannot write the stream");
+}
+
+#[test]
+fn paths_that_a_receiver_would_not_take_are_refused_before_anything_is_sent() {
+    let names = ["directory/", "directory/one", "directory/two", "three"];
+    let list_bytes = names.join("").len() as u64 - 1 + 37 + 3 * 3;
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir(place.path().join("directory")).unwrap();
+    for name in &names[1..] {
+        fs::write(place.path().join(name), "content").unwrap();
+    }
+    let limits = |path_bytes, list_bytes| PathLimits {
+        path_bytes,
+        list_bytes,
+    };
+    let source = Source::open("source_path", place.path()).unwrap();
+    let check = |path_bytes, list_bytes| source.check_paths(limits(path_bytes, list_bytes));
+    check(13, list_bytes).unwrap();
+    let error = check(13, list_bytes - 1).unwrap_err();
+    assert!(matches!(error, Error::PathListTooLong { .. }), "{error}");
+    assert_eq!(error.code(), "archive_too_large");
+    let error = check(12, list_bytes).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "archive member path is too long: directory/one"
+    );
+    // What is left out does not count.
+    let selection = Selection::without(["three"]).unwrap();
+    let selected = Source::open("source_path", place.path()).unwrap();
+    let selected = selected.select(selection).unwrap();
+    selected.check_paths(limits(13, list_bytes - 1)).unwrap();
+    // A tar file is read once. Its parents count, whether it mentions them or not.
+    let (_directory, tar) = Tar::default().file("directory/one", "content").source();
+    let wanted = 9 + 37 + 13 + 3;
+    tar.check_paths(limits(0, 0)).unwrap();
+    let written = |limit| write_tar(&tar, std::io::sink(), limits(13, limit), &|_| ());
+    written(wanted).unwrap();
+    assert_eq!(written(wanted - 1).unwrap_err().code(), "archive_too_large");
 }

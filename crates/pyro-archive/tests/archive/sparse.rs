@@ -9,7 +9,7 @@ use std::process::Command;
 use proptest::prelude::*;
 use pyro_archive::{Progress, Source, write_image, write_tar};
 
-use crate::{run, to_image, to_tar, unpack_tar};
+use crate::{LIMITS, run, to_image, to_tar, unpack_tar};
 
 const GIB: u64 = 1 << 30;
 
@@ -117,7 +117,7 @@ fn a_file_of_20_gib_of_holes_is_quickly_read_and_sent() {
     }
 
     let mut stream = Vec::new();
-    write_tar(&source, &mut stream, &tell).unwrap();
+    write_tar(&source, &mut stream, LIMITS, &tell).unwrap();
     assert!(stream.len() < 1 << 20, "{} bytes were sent", stream.len());
     let into = tempfile::tempdir().unwrap();
     let unpacked = unpack_tar(&stream, into.path()).join("disk");

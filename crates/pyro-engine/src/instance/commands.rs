@@ -135,7 +135,7 @@ impl Commands {
     }
 
     /// Sets the error that clients of unfinished commands receive.
-    pub(super) fn say_last(&self, error: Error) {
+    pub(super) fn set_last_error(&self, error: Error) {
         let _ = self.last_words.set(error);
     }
 

@@ -22,7 +22,6 @@ mod record;
 mod services;
 mod shells;
 mod snapshots;
-mod socket;
 mod start;
 mod supervisor;
 mod text_log;

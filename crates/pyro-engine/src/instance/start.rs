@@ -114,7 +114,7 @@ pub(crate) async fn start(
     secrets: Secrets,
     listener: &Listener,
 ) -> Result<(), Error> {
-    engine.check_disk_limit()?;
+    engine.check_disk_limit().await?;
     refresh(engine, instance, listener).await?;
     let description = Description {
         kind: instance.kind,
@@ -129,6 +129,7 @@ pub(crate) async fn start(
         for line in BufReader::new(news).lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
                 Ok(StartEvent::Notice(text)) => listener.tell(Event::Notice(text)),
+                Ok(StartEvent::Warning(text)) => listener.tell(Event::Warning(text)),
                 Ok(StartEvent::Timing { name, seconds }) => listener.tell(Event::Timing {
                     name: Cow::Owned(name),
                     duration: std::time::Duration::from_secs_f64(seconds),
@@ -144,7 +145,7 @@ pub(crate) async fn start(
         return outcome;
     }
     let words = diagnostics::last_words(instance.object.path());
-    Err(Error::supervisor_died(instance.kind.noun(), instance.id()).said_last(words))
+    Err(Error::supervisor_died(instance.kind.noun(), instance.id()).with_log_end(words))
 }
 
 /// Looks the environment up again, and records it.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pyro_machine::{
     Accelerator, Call, Control, KeptFiles, LaunchEvent, Streams, SupervisedMachine, copy_disk,
 };
-use pyro_store::{Object, Ownership};
+use pyro_store::{Object, Ownership, SocketDirectory};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -28,13 +28,12 @@ use super::record::{Content, INTERRUPTED, State, VmRecord};
 use super::services::{ServiceFiles, Services};
 use super::shells::{ShellFiles, Shells};
 use super::snapshots::{self, finish_reset};
-use super::socket::{SOCKET, SocketDirectory};
 use super::start::Description;
 use super::time::until;
 use super::vault::Vault;
 use super::warm_up::warm_up;
 use super::wire::{
-    PIECE_BYTES, Reply, Request, StartEvent, VERSION, line, read_request, relay_pieces,
+    PIECE_BYTES, Reply, Request, SOCKET, StartEvent, VERSION, line, read_request, relay_pieces,
     send_output, write_line,
 };
 use crate::command_options::CommandOptions;
@@ -284,6 +283,14 @@ async fn launch(
     }
     let vault = Arc::new(Vault::new(description.secrets.clone()));
     vault.bring_to(&machine).await?;
+    if let Some(reason) = machine.unfinished_push() {
+        let text = format!(
+            "an earlier push was interrupted, and not all of its files are in their places: {reason}; \
+             push them again"
+        );
+        tracing::warn!("{text}");
+        tell(&StartEvent::Warning(text));
+    }
     let history = history(object);
     history.close(INTERRUPTED)?;
     let (ends_sender, ends) = mpsc::channel(4);
@@ -345,7 +352,7 @@ async fn launch(
 fn listen(directory: &Path) -> std::io::Result<UnixListener> {
     let path = directory.join(SOCKET);
     let _ = std::fs::remove_file(&path);
-    let short = SocketDirectory::new(directory)?;
+    let short = SocketDirectory::open(directory)?;
     let listener = UnixListener::bind(short.path(SOCKET))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
@@ -396,17 +403,19 @@ async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     // Clients of unfinished commands receive this error, and not one that follows from it.
     match &end {
         End::Stop { .. } | End::Terminated => {
-            supervisor.commands.say_last(Error::stopped(noun, id));
+            supervisor.commands.set_last_error(Error::stopped(noun, id));
         }
         End::Expired => {
             let ttl = object
                 .record()
                 .map_or(0, |record: VmRecord| record.ttl_seconds);
-            supervisor.commands.say_last(Error::expired(noun, id, ttl));
+            supervisor
+                .commands
+                .set_last_error(Error::expired(noun, id, ttl));
         }
         End::TooBig(exceeded) => {
             let error = exceeded.clone().ended(&format!("{noun} {id}"));
-            supervisor.commands.say_last(error);
+            supervisor.commands.set_last_error(error);
         }
         End::Died => {}
     }

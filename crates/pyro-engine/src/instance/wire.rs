@@ -30,6 +30,8 @@ use crate::Error;
 use crate::command_options::CommandOptions;
 use crate::error::WireError;
 
+/// The socket's name in the instance's directory.
+pub(super) const SOCKET: &str = "supervisor.sock";
 /// The version that this program speaks.
 pub(super) const VERSION: u32 = 1;
 /// The most bytes in one piece of input or output.
@@ -141,6 +143,8 @@ pub(super) enum Reply {
 pub(super) enum StartEvent {
     /// Something the user should know.
     Notice(String),
+    /// Something the user must not overlook.
+    Warning(String),
     /// How long a step took.
     Timing { name: String, seconds: f64 },
     /// The VM runs.

@@ -112,7 +112,8 @@ impl Output {
             .filter(|_| self.credit > 0 && self.owed != Some(0))
     }
 
-    pub(super) fn owe_what_is_there(&mut self) {
+    /// Has no more sent than what is in the pipe now.
+    pub(super) fn limit_to_buffered(&mut self) {
         let there = |pipe| rustix::io::ioctl_fionread(pipe).unwrap_or(0);
         self.owed = Some(match &self.pipe {
             // The kernel does not say how much a terminal holds.
@@ -127,7 +128,8 @@ impl Output {
         self.failed
     }
 
-    pub(super) fn owes(&self) -> bool {
+    /// Whether some of that is still in the pipe.
+    pub(super) fn has_buffered(&self) -> bool {
         self.pipe.is_some() && self.owed.is_some_and(|bytes| bytes > 0)
     }
 

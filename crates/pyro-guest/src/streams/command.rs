@@ -105,7 +105,7 @@ impl Stream for Command {
 
     fn answer(&mut self) -> Option<GuestMessage> {
         let ended = self.ended?;
-        if self.channels.outputs.iter().any(Output::owes) {
+        if self.channels.outputs.iter().any(Output::has_buffered) {
             return None;
         }
         let signal = ended.status.terminating_signal();
@@ -180,7 +180,7 @@ impl Stream for Command {
         self.deadline = None;
         self.channels.input.close();
         for output in &mut self.channels.outputs {
-            output.owe_what_is_there();
+            output.limit_to_buffered();
         }
     }
 

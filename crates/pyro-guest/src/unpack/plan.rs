@@ -1,6 +1,6 @@
 //! A *plan* lists the changes of an unpacking to its destination. On disk, it is the commit.
 
-use pyro_protocol::octets;
+use pyro_protocol::{UNPACKED_PATH_BYTES, octets};
 use rustix::fs::Timespec;
 
 use crate::directories;
@@ -8,7 +8,6 @@ use crate::error::Error;
 
 /// The limit of Linux.
 const MAX_NAME_BYTES: usize = 255;
-const MAX_PATH_BYTES: usize = 4000;
 
 /// The entries and their destination.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -140,5 +139,5 @@ pub(super) fn clean(path: &[u8]) -> Option<&[u8]> {
         !matches!(name, b"" | b"." | b"..") && name.len() <= MAX_NAME_BYTES && !name.contains(&0)
     };
     let mut names = path.split(|&byte| byte == b'/');
-    (path.len() <= MAX_PATH_BYTES && names.all(is_name)).then_some(path)
+    (path.len() <= UNPACKED_PATH_BYTES && names.all(is_name)).then_some(path)
 }

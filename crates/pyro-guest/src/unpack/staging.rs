@@ -11,6 +11,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use pyro_protocol::UNPACKED_LIST_BYTES;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::rand::GetRandomFlags;
@@ -28,9 +29,9 @@ const DRAWER: &str = "drawer-";
 const COMMIT: &str = "commit";
 const COMMIT_DRAFT: &str = "commit.new";
 
-/// The largest commit: half a million paths. A command may have replaced the file by anything, and
-/// a file that is read at boot must fit into memory.
-const MAX_COMMIT_BYTES: u64 = 32 * 1024 * 1024;
+/// The largest commit. A command may have replaced the file by anything, and a file that is read at
+/// boot must fit into memory.
+const MAX_COMMIT_BYTES: u64 = UNPACKED_LIST_BYTES;
 
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)

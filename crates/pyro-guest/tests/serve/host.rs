@@ -40,9 +40,9 @@ impl Machine for NoMachine {
         None
     }
 
-    fn prepare(&mut self, _disk: Disk, _seed: bool) -> Result<(), Error> {
+    fn prepare(&mut self, _disk: Disk, _seed: bool) -> Result<Option<String>, Error> {
         self.disk = Some(File::open(&self.root).unwrap().into());
-        Ok(())
+        Ok(None)
     }
 
     fn adopt(&mut self, _adoption: &Adoption) -> Result<(), Error> {
@@ -169,7 +169,8 @@ impl Host {
             },
         );
         self.say(CONNECTION, &adopt());
-        assert_eq!(self.answer(CONNECTION), GuestMessage::Prepared);
+        let prepared = GuestMessage::Prepared { unfinished: None };
+        assert_eq!(self.answer(CONNECTION), prepared);
         assert_eq!(self.answer(CONNECTION), GuestMessage::Adopted);
     }
 

@@ -44,9 +44,13 @@ impl Guest {
         self.send(&HostMessage::Prepare { disk, seed }).await
     }
 
+    /// Waits until it is assembled.
     pub(crate) async fn expect_prepared(&mut self) -> Result<(), Failure> {
         match self.receive().await? {
-            GuestMessage::Prepared => Ok(()),
+            GuestMessage::Prepared { unfinished } => {
+                self.unfinished = unfinished;
+                Ok(())
+            }
             other => Err(unexpected(&other)),
         }
     }

@@ -33,6 +33,8 @@ pub struct Guest {
     network: Option<Network>,
     /// The process id of the VMM, if it is known.
     vmm: Option<u32>,
+    /// Why an unpacking that was interrupted in an earlier machine is not finished.
+    unfinished: Option<String>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -58,6 +60,7 @@ impl Guest {
             answers: Mutex::new(Answers { events, flushes: 0 }),
             network: None,
             vmm: None,
+            unfinished: None,
             tasks,
         })
     }
@@ -71,6 +74,11 @@ impl Guest {
     /// Sets the network that the machine is sent together with its identity.
     pub(crate) fn give_network(&mut self, network: Network) {
         self.network = Some(network);
+    }
+
+    /// Why not all is in its place that was pushed to the machine's disk before, if that is so.
+    pub(crate) fn unfinished(&self) -> Option<&str> {
+        self.unfinished.as_deref()
     }
 
     /// Sends a message about the machine as a whole.

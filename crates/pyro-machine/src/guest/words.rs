@@ -41,8 +41,10 @@ pub(super) fn checked(message: GuestMessage) -> Result<GuestMessage, Failure> {
         GuestMessage::Failed { message } => GuestMessage::Failed {
             message: pyro_text::line(&message),
         },
-        plain @ (GuestMessage::Prepared
-        | GuestMessage::Adopted
+        GuestMessage::Prepared { unfinished } => GuestMessage::Prepared {
+            unfinished: unfinished.map(|reason| pyro_text::line(&reason)),
+        },
+        plain @ (GuestMessage::Adopted
         | GuestMessage::ClockSet { .. }
         | GuestMessage::Prestarted { .. }
         | GuestMessage::Synced { .. }

@@ -84,6 +84,12 @@ impl SupervisedMachine {
         &self.phases
     }
 
+    /// Why not all files of an earlier push are in their places, if one was interrupted and could
+    /// not be finished.
+    pub fn unfinished_push(&self) -> Option<&str> {
+        self.guest.unfinished()
+    }
+
     /// Runs a command in the guest to its end.
     ///
     /// # Errors

@@ -76,7 +76,7 @@ impl Plan<'_> {
     /// The kind of parked machine that fits: its template, and the pieces of isolation that its
     /// user requires.
     pub(super) fn parked_kind(&self) -> Option<String> {
-        // One digit for each piece, in a fixed order, because the path of a socket must be short.
+        // One digit for each piece, in a fixed order, because a socket's address must be short.
         let required = Piece::ALL
             .into_iter()
             .filter(|piece| self.platform.required.contains(piece))

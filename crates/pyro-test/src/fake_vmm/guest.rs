@@ -189,9 +189,9 @@ impl Machine for Fake {
         })
     }
 
-    fn prepare(&mut self, _disk: Disk, _seed: bool) -> Result<(), Error> {
+    fn prepare(&mut self, _disk: Disk, _seed: bool) -> Result<Option<String>, Error> {
         self.disk = File::open("/workspace").ok();
-        Ok(())
+        Ok(None)
     }
 
     fn adopt(&mut self, _adoption: &Adoption) -> Result<(), Error> {

@@ -70,7 +70,7 @@ impl Monitor {
 
     /// Answers commands from now on.
     pub(super) fn start(self) {
-        self.tell(json!({"QMP": {"version": {}, "capabilities": []}}));
+        self.send(json!({"QMP": {"version": {}, "capabilities": []}}));
         std::thread::spawn(move || self.serve());
     }
 
@@ -81,7 +81,7 @@ impl Monitor {
                 let line: Vec<u8> = pending.drain(..=end).collect();
                 match serde_json::from_slice::<Value>(&line) {
                     Ok(command) => self.obey(&command),
-                    Err(error) => self.tell(refusal(&Value::Null, &error.to_string())),
+                    Err(error) => self.send(refusal(&Value::Null, &error.to_string())),
                 }
             }
         }
@@ -110,7 +110,7 @@ impl Monitor {
         let id = &command["id"];
         match self.director.ask(&format!("qmp:{name}")) {
             Action::Ignore => return,
-            Action::Refuse(words) => return self.tell(refusal(id, &words)),
+            Action::Refuse(words) => return self.send(refusal(id, &words)),
             Action::Flood(count) => self.flood(count),
             Action::Go | Action::Exit(_) => {}
         }
@@ -128,14 +128,14 @@ impl Monitor {
             "migrate-incoming" => self.restore(),
             unknown => {
                 let words = format!("The command {unknown} has not been found");
-                return self.tell(refusal(id, &words));
+                return self.send(refusal(id, &words));
             }
         }
         let mut answer = json!({"return": result});
         if !id.is_null() {
             answer["id"] = id.clone();
         }
-        self.tell(answer);
+        self.send(answer);
         if let Action::Flood(count) = self.director.ask(&format!("qmp:{name}:said")) {
             self.flood(count);
         }
@@ -196,12 +196,12 @@ impl Monitor {
     }
 
     fn event(&self, name: &str, data: &Value) {
-        self.tell(
+        self.send(
             json!({"event": name, "data": data, "timestamp": {"seconds": 0, "microseconds": 0}}),
         );
     }
 
-    fn tell(&self, message: Value) {
+    fn send(&self, message: Value) {
         let _ = self.say.send(message);
     }
 }

@@ -248,3 +248,22 @@ fn signals_that_were_ignored_at_the_start_stay_ignored() {
         run.finish().expect(0).out_is("ready\nend\n");
     }
 }
+
+#[test]
+fn a_log_that_cannot_be_read_is_no_end_of_output() {
+    let context = TestContext::with("debian:12");
+    let workspace = Instance::workspace(&context, &NONE);
+    let mut run = workspace.shell("echo begun; sleep 1000").start();
+    run.wait_for_stdout("begun\n");
+    // What reads a directory gets an error from the kernel, as from a disk that is damaged.
+    let log = workspace.directory().join("history/000001/stdout");
+    std::fs::rename(&log, log.with_extension("away")).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    for options in [["logs", "--follow"].as_slice(), &["logs"]] {
+        let logs = workspace.call(options).run().expect(1);
+        logs.err_has("cannot read the log")
+            .err_has("code: store_unusable");
+    }
+    run.signal(Signal::INT);
+    run.finish().expect(130);
+}

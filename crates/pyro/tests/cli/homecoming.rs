@@ -17,7 +17,7 @@ type Face<'a> = &'a mut dyn FnMut(&str, Value) -> Result<Value, Value>;
 #[test]
 fn work_comes_home_by_the_command_line() {
     let context = TestContext::with("debian:12");
-    tell(&context, &mut |name, arguments| {
+    run_story(&context, &mut |name, arguments| {
         let (words, positional) = command(name);
         let mut call = context.pyro(&words).args(&["--json"]);
         let mut last = Vec::new();
@@ -68,7 +68,7 @@ fn work_comes_home_by_the_tools_of_a_server() {
     let context = TestContext::with("debian:12");
     let files = context.path("").to_str().unwrap().to_owned();
     let mut client = Client::start(&context, Era::Legacy, &["--files", &files, "--allow-pull"]);
-    tell(&context, &mut |name, arguments| {
+    run_story(&context, &mut |name, arguments| {
         let id = client.call(name, &arguments);
         let result = client.response(id)["result"].clone();
         if result["isError"] == false {
@@ -80,7 +80,7 @@ fn work_comes_home_by_the_tools_of_a_server() {
     client.finish().expect(0);
 }
 
-fn tell(context: &TestContext, face: Face<'_>) {
+fn run_story(context: &TestContext, face: Face<'_>) {
     let (home, patched, out) = (
         context.path("home"),
         context.path("patched"),

@@ -102,6 +102,22 @@ fn it_is_not_used_when_there_is_a_guest_or_the_request_is_wrong() {
         .run()
         .expect(1)
         .err_has("unknown environment");
+    // A full disk is no reason: guests run here otherwise.
+    let outside = context.path("outside");
+    std::fs::write(context.base().join("ballast"), vec![1; 2 << 20]).unwrap();
+    context
+        .debian(&[
+            "--allow-host-compat",
+            "--",
+            "touch",
+            outside.to_str().unwrap(),
+        ])
+        .env("PYRO_MAX_DISK_MIB", "1")
+        .run()
+        .expect(1)
+        .err_has("PYRO_MAX_DISK_MIB is 1")
+        .err_lacks("WITHOUT ISOLATION");
+    assert!(!outside.exists());
     // A command that was handed to a guest is never run again elsewhere.
     let script = "echo once; read go; echo b > /proc/sysrq-trigger; sleep 60";
     let mut stopped = context

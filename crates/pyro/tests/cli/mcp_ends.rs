@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::context::TestContext;
+use crate::instances::Instance;
 use crate::mcp_client::{Client, Era, on_debian};
 
 #[test]
@@ -171,4 +172,28 @@ fn everything_wrong_is_answered() {
     stdout.read_to_string(&mut answers).unwrap();
     assert_eq!(answers.lines().count(), count);
     server.finish().expect(0);
+}
+
+#[test]
+fn a_call_that_waits_for_the_hosts_disk_holds_up_no_other() {
+    let context = TestContext::with("debian:12");
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
+    workspace.ask("echo printed");
+    // A disk that does not answer, until somebody opens the pipe to write.
+    let log = workspace.directory().join("history/000001/stdout");
+    std::fs::remove_file(&log).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &log, 0o600.into()).unwrap();
+    let mut client = Client::start(&context, Era::Modern, &[]);
+    let waiting = client.call("workspace_logs", &json!({"workspace_id": workspace.id}));
+    let listed = client.tool("workspace_list", &json!({}));
+    assert_eq!(listed["count"], 1);
+    let early = client.rest();
+    assert!(
+        early.iter().all(|message| message["id"] != waiting),
+        "{early:?}"
+    );
+    let both_ends = std::fs::File::options().read(true).write(true).open(&log);
+    drop(both_ends.unwrap());
+    client.response(waiting);
+    client.finish().expect(0);
 }

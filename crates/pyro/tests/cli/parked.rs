@@ -39,6 +39,25 @@ fn one_is_kept_ahead_shown_and_claimed() {
 }
 
 #[test]
+fn one_is_kept_ahead_below_a_long_path() {
+    let context = with_shared_template();
+    // A socket's address has room for 107 bytes.
+    let base = context.path(&"long-".repeat(40));
+    let run = |seconds| {
+        let run = name_of(&context).env("PYRO_BASE_DIR", &base);
+        leaving_one(run, seconds).run().expect(0)
+    };
+    run(LONG);
+    wait_until("one is parked", || {
+        let entries = fs::read_dir(base.join("parked")).into_iter().flatten();
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        paths.any(|path| path.extension().is_some_and(|kind| kind == "sock"))
+    });
+    assert_claimed(&run(0));
+    assert_gone(&context);
+}
+
+#[test]
 fn what_is_parked_is_for_those_who_want_the_same() {
     let context = with_shared_template();
     park(&context, LONG);

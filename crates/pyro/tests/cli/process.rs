@@ -229,6 +229,12 @@ impl Running {
         kill_process(pid, signal).unwrap();
     }
 
+    /// Whether the run has ended. It must do so in time.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.check_limit("its end");
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Writes to a standard input that is silent otherwise.
     pub(crate) fn say(&mut self, text: &str) {
         self.say_bytes(text.as_bytes());

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::context::TestContext;
 use crate::idle::peak_kib;
-use crate::instances::{Instance, is_alive, kill};
+use crate::instances::{Instance, is_alive, kill, signal};
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];
@@ -95,6 +95,61 @@ fn a_big_push_takes_no_memory() {
     );
     let out = workspace.ask("head -c 5 big; stat -c ' %s' big");
     assert_eq!(out, format!("begin {}\n", BIG_MIB << 20));
+}
+
+#[test]
+fn a_push_of_too_many_paths_is_refused_before_anything_is_sent() {
+    let context = TestContext::with("debian:12");
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
+    // Where the path to each is long, not so many files are too many.
+    let source = context.path("source");
+    let deep: PathBuf = std::iter::repeat_n("d".repeat(250), 15).collect();
+    let files = (32 << 20) / deep.as_os_str().len();
+    fs::create_dir_all(source.join(&deep)).unwrap();
+    for number in 0..files {
+        fs::write(source.join(&deep).join(number.to_string()), "").unwrap();
+    }
+    let supervisor = workspace.supervisor().unwrap();
+    // It takes nothing.
+    signal(supervisor, Signal::STOP);
+    let push = workspace.push(&source).limit(60).run();
+    signal(supervisor, Signal::CONT);
+    push.expect(1)
+        .err_has("the paths of all entries together have more than 32 MiB")
+        .err_has("code: archive_too_large (safe to retry: yes")
+        .err_has("--exclude");
+    let push = workspace.push(&source).args(&["--exclude", "*[0-4]"]);
+    push.run().expect(0);
+    let expected = (0..files).filter(|number| number % 10 > 4).count();
+    assert_eq!(
+        workspace.ask("find . -type f | wc -l"),
+        format!("{expected}\n")
+    );
+}
+
+#[test]
+fn an_interrupted_push_that_cannot_be_finished_is_told_at_the_next_start() {
+    let context = TestContext::with("debian:12");
+    let workspace = Instance::workspace(&context, NO_OPTIONS);
+    // What an agent leaves that had committed two files when it was killed; something is in the way
+    // of one of them by now.
+    workspace.ask(
+        "staging=/.pyro/staging-0; mkdir -p $staging/drawer-0 taken && \
+         echo first > $staging/drawer-0/0 && echo second > $staging/drawer-0/1 && \
+         printf 'workspace\\0- taken\\0- free\\0' > $staging/commit",
+    );
+    workspace.call(&["stop"]).run().expect(0);
+    workspace
+        .call(&["start", "--quiet"])
+        .run()
+        .expect(0)
+        .err_has("an earlier push was interrupted, and not all of its files are in their places")
+        .err_has("taken");
+    assert_eq!(workspace.ask("cat free; ls -d taken/"), "second\ntaken/\n");
+    // It is told once.
+    workspace.call(&["stop"]).run().expect(0);
+    let start = workspace.call(&["start"]).run().expect(0);
+    start.err_lacks("push");
 }
 
 #[test]

@@ -1,11 +1,18 @@
 //! Signals, and sudden death.
 
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::fs::OFlags;
 use rustix::process::Signal;
 
 use crate::context::TestContext;
+use crate::instances::Instance;
+use crate::process::Running;
+use crate::templates::wait_until;
 
 const SIGNALS: &[(Signal, i32)] = &[(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
 
@@ -54,6 +61,80 @@ fn a_signal_while_the_command_runs_ends_the_run() {
     run.signal(Signal::TERM);
     let finished = run.finish().expect(143);
     assert_eq!(finished.json()["code"], "cancelled");
+}
+
+#[test]
+fn a_second_interrupt_waits_for_nothing() {
+    let context = TestContext::with("debian:12");
+    // Nobody reads its standard error, where it says that it was cancelled.
+    let (path, _pipe) = full_pipe(&context);
+    let interrupt = |words: &[&str]| {
+        let words = [words, &["--", "sh", "-c", "echo ready; sleep 100"]].concat();
+        let run = context.scripted(&format!("exec \"$@\" 2>{path}"), &words);
+        let mut run = run.silent_stdin().limit(60).start();
+        run.wait_for_stdout("ready");
+        interrupt_until_it_ends(run, "ready\n");
+    };
+    interrupt(&["-q", "run", "debian:12"]);
+    context.assert_nothing_is_left();
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
+    interrupt(&["-q", "workspace", "exec", &workspace.id]);
+    wait_until("the first interrupt has ended the command", || {
+        workspace.logs()[0]["interrupted"] != "running"
+    });
+}
+
+#[test]
+fn an_interrupt_ends_a_program_whose_result_nobody_reads() {
+    let context = TestContext::with("debian:12");
+    let (path, _pipe) = full_pipe(&context);
+    let script = format!("exec \"$@\" >{path}");
+    for words in [
+        ["env", "list"].as_slice(),
+        &["env", "list", "--json"],
+        &["workspace", "list", "--json"],
+    ] {
+        let run = context.scripted(&script, words).limit(60).start();
+        wait_until("it has its own way to end", || {
+            catches_interrupts(run.pid())
+        });
+        interrupt_until_it_ends(run, "");
+    }
+}
+
+/// Interrupts again and again, as somebody does who waits.
+#[track_caller]
+fn interrupt_until_it_ends(mut run: Running, output: &str) {
+    while !run.has_ended() {
+        run.signal(Signal::INT);
+        thread::sleep(Duration::from_millis(250));
+    }
+    run.finish().expect(130).out_is(output);
+}
+
+/// A named pipe that takes no more, and its reader, who does not read.
+fn full_pipe(context: &TestContext) -> (String, File) {
+    let path = context.path("full");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+    let mut options = File::options();
+    options.read(true).write(true);
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let mut pipe = options.open(&path).unwrap();
+    let full = loop {
+        if let Err(error) = pipe.write(&[0]) {
+            break error;
+        }
+    };
+    assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    (path.to_str().unwrap().to_owned(), pipe)
+}
+
+/// Whether a process is past its beginning: SIGINT has a handler.
+fn catches_interrupts(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+    caught & 1 << (Signal::INT.as_raw() - 1) != 0
 }
 
 #[test]

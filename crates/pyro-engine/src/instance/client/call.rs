@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use pyro_machine::{Answer, Call};
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::{check_version, connect, connect_now, gone, reply, tell, unexpected};
+use super::{check_version, connect, connect_now, gone, reply, send_request, unexpected};
 use crate::Error;
 use crate::instance::find::Instance;
 use crate::instance::wire::{PIECE_BYTES, Reply, Request, request_line, write_input};
@@ -21,7 +21,7 @@ pub(crate) async fn call(
 ) -> Result<Answer, Error> {
     let (mut reader, mut writer) = connect(instance).await?;
     let request = Request::Call { call: call.clone() };
-    tell(instance, &mut writer, &request).await?;
+    send_request(instance, &mut writer, &request).await?;
     let sent = async {
         for piece in input.chunks(PIECE_BYTES) {
             write_input(&mut writer, piece).await?;

@@ -11,7 +11,7 @@ use pyro_store::{History, HistoryEntry, random_hex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::{ask, ask_now, connect, reply, tell, unexpected};
+use super::{ask, ask_now, connect, reply, send_request, unexpected};
 use crate::command::{out_of_memory, streams};
 use crate::command_options::CommandOptions;
 use crate::instance::find::Instance;
@@ -166,7 +166,7 @@ async fn begin(
         instance,
         end: Some(Request::Abandon { token }),
     };
-    tell(instance, &mut writer, &request).await?;
+    send_request(instance, &mut writer, &request).await?;
     let sequence = match reply(instance, &mut reader).await? {
         Reply::Started { sequence } => sequence,
         Reply::Failed(error) => {
@@ -205,7 +205,7 @@ pub(crate) async fn send_signal(
     signal: i32,
 ) -> Result<bool, Error> {
     let (mut reader, mut writer) = connect(instance).await?;
-    tell(instance, &mut writer, &Request::Signal { sequence, signal }).await?;
+    send_request(instance, &mut writer, &Request::Signal { sequence, signal }).await?;
     match reply(instance, &mut reader).await? {
         Reply::Sent { running } => Ok(running),
         Reply::Failed(error) => Err(error.into()),
@@ -253,7 +253,7 @@ pub(crate) async fn follow(
     outputs: Outputs<'_>,
 ) -> Result<HistoryEntry, Error> {
     let (mut reader, mut writer) = connect(instance).await?;
-    tell(instance, &mut writer, &Request::Follow { sequence }).await?;
+    send_request(instance, &mut writer, &Request::Follow { sequence }).await?;
     pass_on(instance, sequence, &mut reader, outputs).await
 }
 

@@ -10,6 +10,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::time::Duration;
 
+use pyro_store::SocketDirectory;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -24,8 +25,7 @@ pub(crate) use shell::{
 
 use super::diagnostics;
 use super::find::Instance;
-use super::socket::{SOCKET, SocketDirectory};
-use super::wire::{Reply, Request, VERSION, read_line, request_line};
+use super::wire::{Reply, Request, SOCKET, VERSION, read_line, request_line};
 use crate::Error;
 use crate::off_thread::off_thread;
 
@@ -41,7 +41,7 @@ pub(super) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error
     let limit = if discard { DISCARD_LIMIT } else { STOP_LIMIT };
     let asked = async {
         let (mut reader, mut writer) = connect(instance).await?;
-        tell(instance, &mut writer, &Request::Stop { discard }).await?;
+        send_request(instance, &mut writer, &Request::Stop { discard }).await?;
         // The supervisor answers by closing the connection when it exits.
         let _: Result<Option<Reply>, _> = read_line(&mut reader).await;
         Ok::<_, Error>(())
@@ -61,7 +61,7 @@ pub(super) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error
 /// Sends a request and waits until it was carried out.
 pub(super) async fn ask(instance: &Instance, request: &Request) -> Result<(), Error> {
     let (mut reader, mut writer) = connect(instance).await?;
-    tell(instance, &mut writer, request).await?;
+    send_request(instance, &mut writer, request).await?;
     match reply(instance, &mut reader).await? {
         Reply::Done => Ok(()),
         Reply::Failed(error) => Err(error.into()),
@@ -78,7 +78,7 @@ fn ask_now(instance: &Instance, request: &Request) -> std::io::Result<()> {
 
 async fn connect(instance: &Instance) -> Result<(BufReader<OwnedReadHalf>, OwnedWriteHalf), Error> {
     let connect = async {
-        let short = SocketDirectory::new(instance.object.path())?;
+        let short = SocketDirectory::open(instance.object.path())?;
         UnixStream::connect(short.path(SOCKET)).await
     };
     let stream = connect.await.map_err(|error| {
@@ -90,11 +90,11 @@ async fn connect(instance: &Instance) -> Result<(BufReader<OwnedReadHalf>, Owned
 }
 
 fn connect_now(instance: &Instance) -> std::io::Result<StdUnixStream> {
-    let short = SocketDirectory::new(instance.object.path())?;
+    let short = SocketDirectory::open(instance.object.path())?;
     StdUnixStream::connect(short.path(SOCKET))
 }
 
-async fn tell(
+async fn send_request(
     instance: &Instance,
     writer: &mut OwnedWriteHalf,
     request: &Request,
@@ -124,7 +124,7 @@ async fn reply(instance: &Instance, reader: &mut BufReader<OwnedReadHalf>) -> Re
 /// The error of a call in which the supervisor went away.
 fn gone(instance: &Instance) -> Error {
     let words = diagnostics::last_words(instance.object.path());
-    Error::supervisor_gone(instance.kind.noun(), instance.id()).said_last(words)
+    Error::supervisor_gone(instance.kind.noun(), instance.id()).with_log_end(words)
 }
 
 fn unexpected(reply: &Reply) -> Error {

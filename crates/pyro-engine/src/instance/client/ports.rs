@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd as _;
 
-use super::{ask, connect, gone, reply, tell, unexpected};
+use super::{ask, connect, gone, reply, send_request, unexpected};
 use crate::Error;
 use crate::instance::find::Instance;
 use crate::instance::hand_over;
@@ -16,7 +16,7 @@ use crate::port_rule::PortRule;
 pub(crate) async fn publish(instance: &Instance, rule: PortRule) -> Result<Published, Error> {
     let (listener, port) = Published::from(rule).listen()?;
     let (mut reader, mut writer) = connect(instance).await?;
-    tell(instance, &mut writer, &Request::Publish { port }).await?;
+    send_request(instance, &mut writer, &Request::Publish { port }).await?;
     match reply(instance, &mut reader).await? {
         Reply::Done => {}
         Reply::Failed(error) => return Err(error.into()),

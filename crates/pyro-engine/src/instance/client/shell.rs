@@ -4,7 +4,7 @@ use pyro_machine::TerminalSize;
 use tokio::io::{AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::{ask, connect, reply, tell, unexpected};
+use super::{ask, connect, reply, send_request, unexpected};
 use crate::Error;
 use crate::instance::find::Instance;
 use crate::instance::shells::NewShell;
@@ -45,7 +45,7 @@ pub(crate) async fn write_to_shell(
 ) -> Result<(), Error> {
     let (mut reader, mut writer) = connect(instance).await?;
     let shell_id = id.to_owned();
-    tell(instance, &mut writer, &Request::ShellInput { shell_id }).await?;
+    send_request(instance, &mut writer, &Request::ShellInput { shell_id }).await?;
     let sent = async {
         let mut piece = vec![0; PIECE_BYTES];
         loop {
@@ -98,7 +98,7 @@ impl<'a> Watch<'a> {
 
     async fn begin(instance: &'a Instance, request: &Request) -> Result<Self, Error> {
         let (reader, mut writer) = connect(instance).await?;
-        tell(instance, &mut writer, request).await?;
+        send_request(instance, &mut writer, request).await?;
         Ok(Self {
             instance,
             reader,

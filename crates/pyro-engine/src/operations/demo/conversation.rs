@@ -52,10 +52,10 @@ impl<'a> Conversation<'a> {
     /// Asks the model, carries out its calls, and asks again, until it calls no tool.
     pub(super) async fn hold(&mut self) -> Result<ModelRun, Error> {
         let model = self.model.to_owned();
-        self.tell(Talk::Begun { model });
+        self.report(Talk::Begun { model });
         let task = task();
         self.messages.push(json!({"role": "user", "content": task}));
-        self.tell(Talk::Input {
+        self.report(Talk::Input {
             role: "user",
             content: task,
         });
@@ -63,11 +63,11 @@ impl<'a> Conversation<'a> {
             let asked = self.server.ask(&self.body()).await;
             let mut reply = asked.map_err(|error| failure::no_reply(error, self.base_url))?;
             self.said = reply.content.clone().unwrap_or_default();
-            self.tell(Talk::Output {
+            self.report(Talk::Output {
                 content: self.said.clone(),
             });
             if reply.calls.is_empty() {
-                self.tell(Talk::NoCalls);
+                self.report(Talk::NoCalls);
                 return self.judge(round);
             }
             self.answer(&mut reply).await;
@@ -104,7 +104,7 @@ impl<'a> Conversation<'a> {
         }
         self.messages.push(reply.message());
         for (number, call) in reply.calls.iter().enumerate() {
-            self.tell(Talk::Asked {
+            self.report(Talk::Asked {
                 tool: call.name.clone(),
                 arguments: call.arguments.clone(),
             });
@@ -119,7 +119,7 @@ impl<'a> Conversation<'a> {
                 "name": call.name,
                 "content": result.to_string(),
             }));
-            self.tell(Talk::Answered {
+            self.report(Talk::Answered {
                 tool: call.name.clone(),
                 result,
             });
@@ -141,7 +141,7 @@ impl<'a> Conversation<'a> {
         if result.printed.stdout.trim() != EXPECTED {
             return Err(failure::not_confirmed(result));
         }
-        self.tell(Talk::Done);
+        self.report(Talk::Done);
         Ok(ModelRun {
             model: self.model.to_owned(),
             rounds,
@@ -152,7 +152,7 @@ impl<'a> Conversation<'a> {
         })
     }
 
-    fn tell(&self, talk: Talk) {
+    fn report(&self, talk: Talk) {
         self.listener.tell(Event::Talk(talk));
     }
 }

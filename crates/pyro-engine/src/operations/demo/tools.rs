@@ -118,7 +118,7 @@ impl<'a> Tools<'a> {
         let tool = call.name.clone();
         match self.try_call(&call.name, read).await {
             Ok(result) => {
-                self.tell(Talk::Succeeded { tool });
+                self.report(Talk::Succeeded { tool });
                 bounded(result)
             }
             Err(failure) => self.failed(tool, shown, failure),
@@ -148,7 +148,7 @@ impl<'a> Tools<'a> {
         if let Some(hint) = failure.hint {
             answer["hint"] = hint.into();
         }
-        self.tell(Talk::Failed {
+        self.report(Talk::Failed {
             tool,
             error: failure.message,
             arguments,
@@ -173,7 +173,7 @@ impl<'a> Tools<'a> {
             unreachable!("a request is an object");
         };
         self.resolve(&mut arguments);
-        self.tell(Talk::Calling {
+        self.report(Talk::Calling {
             tool: name.to_owned(),
             arguments: Value::Object(arguments.clone()),
         });
@@ -195,7 +195,7 @@ impl<'a> Tools<'a> {
             && let Some((last, _)) = self.created.last()
         {
             id.clone_from(last);
-            self.tell(Talk::Resolved);
+            self.report(Talk::Resolved);
         }
     }
 
@@ -262,7 +262,7 @@ impl<'a> Tools<'a> {
         self.ran
     }
 
-    fn tell(&self, talk: Talk) {
+    fn report(&self, talk: Talk) {
         self.listener.tell(Event::Talk(talk));
     }
 }

@@ -20,7 +20,7 @@ pub struct Report {
     pub remedies: Vec<String>,
     /// The KVM device.
     pub kvm: Kvm,
-    /// What runs the guests.
+    /// The accelerator for guests.
     pub accelerator: AcceleratorReport,
     /// The VMM.
     pub qemu: QemuReport,
@@ -54,7 +54,7 @@ pub struct Kvm {
     pub writable: bool,
 }
 
-/// What runs the guests.
+/// The accelerator for guests.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct AcceleratorReport {
     /// `kvm` or `tcg`; null if what was asked for cannot be had.

@@ -46,7 +46,7 @@ pub struct Create {
     #[arg(long)]
     #[serde(default)]
     pub network: bool,
-    /// Accepted for compatibility; what outlives a call never runs on the host
+    /// Accepted for compatibility, without effect: VMs and workspaces never run on the host
     #[arg(long)]
     #[serde(default)]
     pub allow_host_compat: bool,

@@ -7,7 +7,7 @@ use crate::instance::{InstanceKind, State};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
-/// Delete what is left of the VMs whose time is over
+/// Delete the records of the VMs whose time to live is over
 ///
 /// They have ended by themselves, and their disks are gone; this removes their records.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]

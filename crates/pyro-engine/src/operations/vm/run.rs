@@ -30,7 +30,7 @@ use crate::{Context, Engine, Error, Event, Listener, Terminal, Variables};
 /// The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
 /// ended it.
 ///
-/// With `allow_host_compat`, where no guest can be had, the command runs on the host itself,
+/// With `allow_host_compat`, on a host that cannot run guests, the command runs on the host itself,
 /// WITHOUT ISOLATION, and may destroy what is there.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -112,7 +112,7 @@ pub struct Run {
     #[arg(long)]
     #[serde(default)]
     pub network: bool,
-    /// Run the command on the host, WITHOUT ISOLATION, if no guest can be had
+    /// Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
     #[arg(long)]
     #[serde(default)]
     pub allow_host_compat: bool,
@@ -292,7 +292,7 @@ async fn start(
 ) -> Result<(Machine, MachineSpec), Error> {
     let begun = Instant::now();
     listener.phase("run", "create", ("environment", &request.environment));
-    engine.check_disk_limit()?;
+    engine.check_disk_limit().await?;
     let ready = environment::ready(engine, listener, &request.environment).await?;
     listener.took("lookup", begun);
     let spec = MachineSpec {

@@ -65,7 +65,7 @@ pub struct Create {
     #[arg(long = "publish", value_name = "[[ADDRESS:]HOST_PORT:]GUEST_PORT")]
     #[serde(default)]
     pub published_ports: Option<Vec<PortRule>>,
-    /// Accepted for compatibility; what outlives a call never runs on the host
+    /// Accepted for compatibility, without effect: VMs and workspaces never run on the host
     #[arg(long)]
     #[serde(default)]
     pub allow_host_compat: bool,
@@ -177,7 +177,7 @@ impl Operation for Create {
         }
         engine.environments.status(&self.environment)?;
         // Before the seed takes more space.
-        engine.check_disk_limit()?;
+        engine.check_disk_limit().await?;
         let source = match &self.seed_path {
             Some(path) => {
                 let source = context.permissions.open("seed_path", path)?;

@@ -31,7 +31,7 @@ pub struct Export {
     /// What to copy, absolute or relative to /workspace; a symbolic link is copied as a link
     #[arg(value_parser = octets_parser())]
     pub path: String,
-    /// Path on this host that it gets; its directory must exist
+    /// Path of the copy on this host; its directory must exist
     #[arg(long = "output", value_name = "PATH", value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
     pub output_path: String,
     /// Replace what is at the output path, even a directory with all that is in it

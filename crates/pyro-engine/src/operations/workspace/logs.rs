@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::streams;
 use crate::instance::{self, Instance, InstanceKind, Outputs, State};
+use crate::off_thread::off_thread;
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::is_false;
 use crate::output::{CAPTURE_LIMIT_BYTES, Capture, CapturedOutput, CommandOutput};
@@ -39,8 +40,8 @@ pub struct Logs {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub tail: Option<u64>,
-    /// Pass the output of one command on as it comes, from its beginning until the command ends:
-    /// of that with --sequence, or of the newest
+    /// Show the output of one command as it comes, from its beginning until the command ends: of
+    /// the command with the number --sequence, or of the newest
     #[arg(long)]
     #[serde(default)]
     pub follow: bool,
@@ -48,7 +49,7 @@ pub struct Logs {
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     #[serde(default)]
     pub offset: u64,
-    /// Show at most so many bytes of each output, and 32 MiB of all together: the newest first
+    /// Show at most this many bytes of each output, and 32 MiB of all outputs: the newest first
     #[arg(long, value_name = "BYTES", default_value_t = most())]
     #[serde(default = "most")]
     #[schemars(range(min = 1, max = 16_777_216))]
@@ -122,24 +123,40 @@ impl Operation for Logs {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<WorkspaceLogs, Error> {
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
-        let history = found.history();
-        let sequences = self.select(history.sequences())?;
-        let entries = match (self.follow, sequences.as_slice()) {
-            (true, [.., sequence]) if found.state == State::Started => {
-                vec![follow(&found, *sequence, context).await?]
+        if self.follow && found.state == State::Started {
+            let sequences = self.select(found.history().sequences())?;
+            if let Some(sequence) = sequences.last() {
+                let entry = follow(&found, *sequence, context).await?;
+                return Ok(self.answer(vec![entry]));
             }
-            (true, [.., sequence]) => self.read(&found, &[*sequence], &context.listener)?,
-            _ => self.read(&found, &sequences, &context.listener)?,
-        };
-        Ok(WorkspaceLogs {
-            workspace_id: self.workspace_id,
-            count: entries.len(),
-            entries,
+        }
+        let listener = context.listener.clone();
+        // Whoever serves many callers serves the others while this waits for the host's disk.
+        off_thread(move || {
+            let entries = self.read_selected(&found, &listener)?;
+            Ok(self.answer(entries))
         })
+        .await
     }
 }
 
 impl Logs {
+    fn answer(self, entries: Vec<LogEntry>) -> WorkspaceLogs {
+        WorkspaceLogs {
+            workspace_id: self.workspace_id,
+            count: entries.len(),
+            entries,
+        }
+    }
+
+    fn read_selected(&self, found: &Instance, listener: &Listener) -> Result<Vec<LogEntry>, Error> {
+        let sequences = self.select(found.history().sequences())?;
+        match (self.follow, sequences.as_slice()) {
+            (true, [.., sequence]) => self.read(found, &[*sequence], listener),
+            _ => self.read(found, &sequences, listener),
+        }
+    }
+
     /// Selects the requested commands.
     fn select(&self, mut sequences: Vec<u64>) -> Result<Vec<u64>, Error> {
         if let Some(wanted) = self.sequence {

@@ -49,12 +49,12 @@ pub struct PatchApply {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, value_parser = octets_parser(), allow_hyphen_values = true, group = "content")]
     #[serde(default)]
     pub patch_file: Option<String>,
-    /// How many leading parts of each path to take away; without it, what git adds
+    /// How many leading parts of each path to remove; by default, the prefixes that git adds
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
     #[serde(default)]
     #[schemars(range(min = 0, max = 64))]
     pub strip: Option<i64>,
-    /// Only see whether it fits
+    /// Only check whether the patch applies
     #[arg(long)]
     #[serde(default)]
     pub check: bool,

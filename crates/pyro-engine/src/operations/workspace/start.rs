@@ -59,7 +59,8 @@ impl Operation for Start {
             State::Started => {}
             // Its disk is copied: the start waits.
             State::Starting if found.object.is_only_held() => {
-                instance::start(engine, &found, &context.listener).await?;
+                let secrets = again(&found, &self.secrets, context)?;
+                instance::start(engine, &found, secrets, &context.listener).await?;
             }
             State::Starting => {
                 return Err(Error::cannot_start("workspace", id, found.state.name()));

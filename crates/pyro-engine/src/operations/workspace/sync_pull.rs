@@ -17,7 +17,7 @@ const POLICIES: [&str; 4] = ["fail", "workspace", "host", "markers"];
 ///
 /// Each path is compared three ways: how the workspace began, what it is there now, and what it is
 /// here. What only the workspace has changed is taken over, what only the host has changed stays,
-/// and texts that both have changed are merged line by line. Where that does not go, nothing at all
+/// and texts that both have changed are merged line by line. If they cannot be merged, nothing at all
 /// is changed and the conflicts are named. All of it is done or nothing, also if this is killed: then
 /// the next pull into the directory undoes it. What git runs or obeys (`.git/hooks`, `.git/config`
 /// and the like) is left alone unless it is named.
@@ -39,17 +39,17 @@ pub struct SyncPull {
     #[arg(long = "path", value_name = "PATH", value_parser = octets_parser())]
     #[serde(default)]
     pub paths: Vec<String>,
-    /// What to do where both have changed the same: `fail`, take what the `workspace` or the `host`
-    /// has, or put both into the file between `markers`
+    /// What to do where workspace and host have changed the same lines or file: `fail`, take the
+    /// version of the `workspace` or of the `host`, or write both into the file between `markers`
     #[arg(long, default_value_t = fail(), value_name = "WHAT", value_parser = POLICIES)]
     #[serde(default = "fail")]
     #[schemars(extend("enum" = POLICIES))]
     pub on_conflict: String,
-    /// Only show what would be done
+    /// Only show what would be changed
     #[arg(long)]
     #[serde(default)]
     pub check: bool,
-    /// Take back the last pull of this workspace into the directory, if nothing that it made was
+    /// Undo the last pull of this workspace into the directory, if no file that it wrote was
     /// changed since
     #[arg(long, conflicts_with_all = ["paths", "on_conflict"])]
     #[serde(default)]

@@ -13,8 +13,8 @@ use crate::{Context, Engine, Error};
 
 /// Change the name and the labels of a workspace
 ///
-/// All of it is changed, or nothing; a change that changes nothing is refused. Labels that are not
-/// given stay. What runs in the workspace is not touched.
+/// Name and labels are changed together or not at all; a request that would change nothing is
+/// refused. Labels that it does not name stay. Commands in the workspace run on.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -27,7 +27,7 @@ pub struct Update {
     #[arg(long, value_name = "NAME")]
     #[serde(default)]
     pub name: Option<String>,
-    /// Take the name away
+    /// Remove the name
     #[arg(long)]
     #[serde(default)]
     pub clear_name: bool,
@@ -36,7 +36,7 @@ pub struct Update {
     #[serde(default, with = "labels")]
     #[schemars(with = "labels::Schema")]
     pub labels: Option<Vec<(String, String)>>,
-    /// Keys of labels to remove; those that the workspace does not have are no fault
+    /// Keys of labels to remove; keys that the workspace does not have are ignored
     #[arg(long = "clear-label", value_name = "KEY")]
     #[serde(default)]
     pub clear_labels: Option<Vec<String>>,

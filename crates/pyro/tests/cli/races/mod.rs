@@ -33,25 +33,27 @@ fn whatever_happens_at_whatever_moment_or_skip() {
         .filter(|(what, when)| what.is_possible(*when))
         .collect();
     assert!(cells.len() >= 60, "{} cells", cells.len());
-    // PYRO_TEST_CELLS=stop/in_flush,… runs these alone.
+    // PYRO_TEST_CELLS=Stop/InFlush,… runs these alone.
     let chosen = std::env::var("PYRO_TEST_CELLS").ok();
-    let is_chosen = |name: &str| {
-        chosen
-            .as_deref()
-            .is_none_or(|chosen| chosen.split(',').any(|one| name.contains(one)))
+    let is_chosen = |(what, when): &(What, When)| {
+        let name = name(*what, *when);
+        let words = chosen.as_deref().map(|chosen| chosen.split(','));
+        words.is_none_or(|mut words| words.any(|word| name.contains(word)))
     };
+    let cells: Vec<(What, When)> = cells.into_iter().filter(is_chosen).collect();
+    assert!(
+        !cells.is_empty(),
+        "no cell has one of {chosen:?} in its name"
+    );
     let failures = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..LANES {
             scope.spawn(|| {
                 while let Some((what, when)) = cells.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let name = format!("{what:?}/{when:?}");
-                    if !is_chosen(&name) {
-                        continue;
-                    }
                     let run = || cell::run(&stage, *what, *when);
                     if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+                        let name = name(*what, *when);
                         failures.lock().unwrap().push((name, words(&*panic)));
                     }
                 }
@@ -70,6 +72,10 @@ fn whatever_happens_at_whatever_moment_or_skip() {
         cells.len(),
         told.join("\n")
     );
+}
+
+fn name(what: What, when: When) -> String {
+    format!("{what:?}/{when:?}")
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

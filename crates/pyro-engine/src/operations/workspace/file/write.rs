@@ -42,24 +42,24 @@ pub struct Write {
     /// The file, absolute or relative to /workspace
     #[arg(value_parser = octets_parser())]
     pub path: String,
-    /// What it will hold, as text
+    /// New content of the file, as text
     #[arg(long, value_name = "TEXT", value_parser = octets_parser(), allow_hyphen_values = true, group = "content")]
     #[serde(default)]
     pub text: Option<String>,
-    /// File of this host with what it will hold; `-` is standard input
+    /// File of this host with the new content; `-` is standard input
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, value_parser = octets_parser(), allow_hyphen_values = true, group = "content")]
     #[serde(default)]
     pub text_file: Option<String>,
-    /// What it will hold, in Base64
+    /// New content of the file, in Base64
     #[arg(long, value_name = "BASE64", group = "content")]
     #[serde(default)]
     pub base64: Option<String>,
-    /// Permissions that it will have, in octal digits; the default for a new file is 0644
+    /// Permissions of the file, in octal digits; a new file gets 0644 by default
     #[arg(long, value_name = "MODE")]
     #[serde(default)]
     pub mode: Option<String>,
-    /// Write only if the file holds what has this SHA-256, in hexadecimal; `missing`: only if there
-    /// is no such file
+    /// Write only if the present content of the file has this SHA-256, in hexadecimal; with
+    /// `missing`, only if the file does not exist
     #[arg(long, value_name = "SHA256")]
     #[serde(default)]
     pub if_match: Option<String>,
