@@ -406,7 +406,7 @@ terminal, which have no limit then
         response: results.Reaped = self._call("vm_reap_expired", {})
         return response
 
-    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    def create_workspace(self, *, environment: str, secret: object, secret_file: object, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what seed_path names. It lives until
@@ -415,6 +415,8 @@ terminal, which have no limit then
 
         Args:
             environment: Environment to boot, for example `debian:12`
+            secret: 
+            secret_file: 
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
@@ -423,7 +425,7 @@ terminal, which have no limit then
 `egress+published-ports`. Ports can be published with each
             published_ports: Publish a TCP port of the guest on this host, on its loopback unless an address is named; the
 host's port (1025 to 65535) is any that is free unless it is named
-            allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
+            allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
             from_snapshot: Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
 with its seed
@@ -457,6 +459,7 @@ the last that matches decides
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -471,7 +474,7 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = self._call("workspace_create", {"environment": environment, "secret": secret, "secret_file": secret_file, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     def list_workspaces(self) -> results.Workspaces:
@@ -523,6 +526,7 @@ the last that matches decides
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -540,7 +544,7 @@ the last that matches decides
         response: results.Workspace = self._call("workspace_update", {"workspace_id": workspace_id, "name": name, "clear_name": clear_name, "labels": labels, "clear_labels": clear_labels})
         return response
 
-    def exec_workspace(self, workspace_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
+    def exec_workspace(self, workspace_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
         Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
@@ -548,8 +552,7 @@ the last that matches decides
         goes on; the workspace's log shows it.
 
         With `detach`, the number of the command is returned at once, and it goes on:
-        `workspace logs --follow` shows its output, `wait_workspace` waits for its end,
-        `kill_workspace` ends it.
+        `read_workspace_logs` shows its output, `wait_workspace` waits for its end, `kill_workspace` ends it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -558,6 +561,8 @@ the last that matches decides
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path, or one below /workspace, which is the default
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
+variables
             detach: Return the command's number at once, and let it go on
             timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with `detach`
 or a terminal, which have no limit then
@@ -592,7 +597,7 @@ or a terminal, which have no limit then
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "detach": detach, "timeout_seconds": timeout_seconds})
+        response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "secret_env": secret_env, "detach": detach, "timeout_seconds": timeout_seconds})
         return response
 
     def wait_workspace(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
@@ -603,7 +608,7 @@ or a terminal, which have no limit then
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            sequence: Number of the command, as `workspace exec --detach` returned it
+            sequence: Number of the command, as `exec_workspace` returned it
             timeout_seconds: Seconds to wait at most; without a limit if not given
 
         Returns:
@@ -647,7 +652,7 @@ or a terminal, which have no limit then
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            sequence: Number of the command, as `workspace exec --detach` returned it, or `read_workspace_logs` shows it
+            sequence: Number of the command, as `exec_workspace` returned it, or `read_workspace_logs` shows it
             signal: Signal, by its name or number
 
         Returns:
@@ -761,6 +766,7 @@ changed since
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -805,6 +811,7 @@ changed since
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -822,11 +829,13 @@ changed since
         response: results.Workspace = self._call("workspace_stop", {"workspace_id": workspace_id})
         return response
 
-    def start_workspace(self, workspace_id: str) -> results.Workspace:
+    def start_workspace(self, workspace_id: str, *, secret: object, secret_file: object) -> results.Workspace:
         """Start a stopped workspace again, with its files
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
+            secret: 
+            secret_file: 
 
         Returns:
             A workspace.
@@ -849,6 +858,7 @@ changed since
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -863,7 +873,7 @@ changed since
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = self._call("workspace_start", {"workspace_id": workspace_id})
+        response: results.Workspace = self._call("workspace_start", {"workspace_id": workspace_id, "secret": secret, "secret_file": secret_file})
         return response
 
     def logs_workspace(self, workspace_id: str) -> results.WorkspaceLogs:
@@ -1272,7 +1282,7 @@ the command with the number sequence, or of the newest
         response: results.SnapshotDeleted = self._call("snapshot_delete", {"workspace_id": workspace_id, "snapshot_name": snapshot_name})
         return response
 
-    def reset_workspace(self, workspace_id: str, *, snapshot: str = "baseline") -> results.ResetWorkspace:
+    def reset_workspace(self, workspace_id: str, *, secret: object, secret_file: object, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot
 
         Its machine is stopped, and a new one starts with the snapshot's disk. Its commands with their
@@ -1280,6 +1290,8 @@ the command with the number sequence, or of the newest
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
+            secret: 
+            secret_file: 
             snapshot: Snapshot to go back to; `baseline` is what the workspace began with
 
         Returns:
@@ -1303,6 +1315,7 @@ the command with the number sequence, or of the newest
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -1318,7 +1331,7 @@ the command with the number sequence, or of the newest
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ResetWorkspace = self._call("workspace_reset", {"workspace_id": workspace_id, "snapshot": snapshot})
+        response: results.ResetWorkspace = self._call("workspace_reset", {"workspace_id": workspace_id, "secret": secret, "secret_file": secret_file, "snapshot": snapshot})
         return response
 
     def add_workspace_port(self, workspace_id: str, port: str | int) -> results.AddedPort:
@@ -1388,7 +1401,7 @@ the command with the number sequence, or of the newest
         response: results.RemovedPort = self._call("workspace_port_remove", {"workspace_id": workspace_id, "host_port": host_port})
         return response
 
-    def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, user: str | None = None) -> results.Shell:
+    def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
         """Open a shell in a workspace: a terminal that stays, with what runs in it
 
         It keeps its directory, its variables and its running programs from one write to the next, and
@@ -1402,6 +1415,8 @@ the command with the number sequence, or of the newest
             cols: Columns of the terminal, 1 to 1000
             rows: Rows of the terminal, 1 to 1000
             env: Environment variables of the shell, by name
+            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
+variables
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
 
         Returns:
@@ -1421,7 +1436,7 @@ the command with the number sequence, or of the newest
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Shell = self._call("shell_open", {"workspace_id": workspace_id, "env_file": env_file, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "user": user})
+        response: results.Shell = self._call("shell_open", {"workspace_id": workspace_id, "env_file": env_file, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "secret_env": secret_env, "user": user})
         return response
 
     def list_shells(self, workspace_id: str) -> results.Shells:
@@ -1645,7 +1660,7 @@ the command with the number sequence, or of the newest
         response: results.Shell = self._call("shell_attach", {"workspace_id": workspace_id, "shell_id": shell_id})
         return response
 
-    def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
+    def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
         """Start a service in a workspace: a program that runs until it is stopped
 
         Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
@@ -1659,6 +1674,8 @@ the command with the number sequence, or of the newest
             env_file: 
             cwd: Working directory: an absolute path, or one below /workspace
             env: Environment variables of the service, by name; they are kept on the host's disk with it
+            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
+variables
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
             ready_file: Ready when this file exists: an absolute path, or one below /workspace
             ready_tcp: Ready when this TCP port of the guest accepts connections: `8000` or `127.0.0.1:8000`
@@ -1698,7 +1715,7 @@ with 0; after 1 second, and twice as long before each further time
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Service = self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
+        response: results.Service = self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "secret_env": secret_env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
         return response
 
     def list_services(self, workspace_id: str) -> results.Services:
@@ -2428,7 +2445,7 @@ terminal, which have no limit then
         response: results.Reaped = await self._call("vm_reap_expired", {})
         return response
 
-    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    async def create_workspace(self, *, environment: str, secret: object, secret_file: object, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what seed_path names. It lives until
@@ -2437,6 +2454,8 @@ terminal, which have no limit then
 
         Args:
             environment: Environment to boot, for example `debian:12`
+            secret: 
+            secret_file: 
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
@@ -2445,7 +2464,7 @@ terminal, which have no limit then
 `egress+published-ports`. Ports can be published with each
             published_ports: Publish a TCP port of the guest on this host, on its loopback unless an address is named; the
 host's port (1025 to 65535) is any that is free unless it is named
-            allow_host_compat: Accepted for compatibility; what outlives a call never runs on the host
+            allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
             from_snapshot: Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
 with its seed
@@ -2479,6 +2498,7 @@ the last that matches decides
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -2493,7 +2513,7 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "secret": secret, "secret_file": secret_file, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     async def list_workspaces(self) -> results.Workspaces:
@@ -2545,6 +2565,7 @@ the last that matches decides
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -2562,7 +2583,7 @@ the last that matches decides
         response: results.Workspace = await self._call("workspace_update", {"workspace_id": workspace_id, "name": name, "clear_name": clear_name, "labels": labels, "clear_labels": clear_labels})
         return response
 
-    async def exec_workspace(self, workspace_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
+    async def exec_workspace(self, workspace_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
         Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
@@ -2570,8 +2591,7 @@ the last that matches decides
         goes on; the workspace's log shows it.
 
         With `detach`, the number of the command is returned at once, and it goes on:
-        `workspace logs --follow` shows its output, `wait_workspace` waits for its end,
-        `kill_workspace` ends it.
+        `read_workspace_logs` shows its output, `wait_workspace` waits for its end, `kill_workspace` ends it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -2580,6 +2600,8 @@ the last that matches decides
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path, or one below /workspace, which is the default
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
+variables
             detach: Return the command's number at once, and let it go on
             timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with `detach`
 or a terminal, which have no limit then
@@ -2614,7 +2636,7 @@ or a terminal, which have no limit then
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "detach": detach, "timeout_seconds": timeout_seconds})
+        response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "secret_env": secret_env, "detach": detach, "timeout_seconds": timeout_seconds})
         return response
 
     async def wait_workspace(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
@@ -2625,7 +2647,7 @@ or a terminal, which have no limit then
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            sequence: Number of the command, as `workspace exec --detach` returned it
+            sequence: Number of the command, as `exec_workspace` returned it
             timeout_seconds: Seconds to wait at most; without a limit if not given
 
         Returns:
@@ -2669,7 +2691,7 @@ or a terminal, which have no limit then
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            sequence: Number of the command, as `workspace exec --detach` returned it, or `read_workspace_logs` shows it
+            sequence: Number of the command, as `exec_workspace` returned it, or `read_workspace_logs` shows it
             signal: Signal, by its name or number
 
         Returns:
@@ -2783,6 +2805,7 @@ changed since
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -2827,6 +2850,7 @@ changed since
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -2844,11 +2868,13 @@ changed since
         response: results.Workspace = await self._call("workspace_stop", {"workspace_id": workspace_id})
         return response
 
-    async def start_workspace(self, workspace_id: str) -> results.Workspace:
+    async def start_workspace(self, workspace_id: str, *, secret: object, secret_file: object) -> results.Workspace:
         """Start a stopped workspace again, with its files
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
+            secret: 
+            secret_file: 
 
         Returns:
             A workspace.
@@ -2871,6 +2897,7 @@ changed since
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -2885,7 +2912,7 @@ changed since
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = await self._call("workspace_start", {"workspace_id": workspace_id})
+        response: results.Workspace = await self._call("workspace_start", {"workspace_id": workspace_id, "secret": secret, "secret_file": secret_file})
         return response
 
     async def logs_workspace(self, workspace_id: str) -> results.WorkspaceLogs:
@@ -3294,7 +3321,7 @@ the command with the number sequence, or of the newest
         response: results.SnapshotDeleted = await self._call("snapshot_delete", {"workspace_id": workspace_id, "snapshot_name": snapshot_name})
         return response
 
-    async def reset_workspace(self, workspace_id: str, *, snapshot: str = "baseline") -> results.ResetWorkspace:
+    async def reset_workspace(self, workspace_id: str, *, secret: object, secret_file: object, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot
 
         Its machine is stopped, and a new one starts with the snapshot's disk. Its commands with their
@@ -3302,6 +3329,8 @@ the command with the number sequence, or of the newest
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
+            secret: 
+            secret_file: 
             snapshot: Snapshot to go back to; `baseline` is what the workspace began with
 
         Returns:
@@ -3325,6 +3354,7 @@ the command with the number sequence, or of the newest
                 network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
                 published_ports: Its ports that are published on the host whenever it runs.
                 running_service_count: How many of them run.
+                secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
                 state_reason: Present if it did not end in order: why.
@@ -3340,7 +3370,7 @@ the command with the number sequence, or of the newest
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ResetWorkspace = await self._call("workspace_reset", {"workspace_id": workspace_id, "snapshot": snapshot})
+        response: results.ResetWorkspace = await self._call("workspace_reset", {"workspace_id": workspace_id, "secret": secret, "secret_file": secret_file, "snapshot": snapshot})
         return response
 
     async def add_workspace_port(self, workspace_id: str, port: str | int) -> results.AddedPort:
@@ -3410,7 +3440,7 @@ the command with the number sequence, or of the newest
         response: results.RemovedPort = await self._call("workspace_port_remove", {"workspace_id": workspace_id, "host_port": host_port})
         return response
 
-    async def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, user: str | None = None) -> results.Shell:
+    async def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
         """Open a shell in a workspace: a terminal that stays, with what runs in it
 
         It keeps its directory, its variables and its running programs from one write to the next, and
@@ -3424,6 +3454,8 @@ the command with the number sequence, or of the newest
             cols: Columns of the terminal, 1 to 1000
             rows: Rows of the terminal, 1 to 1000
             env: Environment variables of the shell, by name
+            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
+variables
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
 
         Returns:
@@ -3443,7 +3475,7 @@ the command with the number sequence, or of the newest
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Shell = await self._call("shell_open", {"workspace_id": workspace_id, "env_file": env_file, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "user": user})
+        response: results.Shell = await self._call("shell_open", {"workspace_id": workspace_id, "env_file": env_file, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "secret_env": secret_env, "user": user})
         return response
 
     async def list_shells(self, workspace_id: str) -> results.Shells:
@@ -3667,7 +3699,7 @@ the command with the number sequence, or of the newest
         response: results.Shell = await self._call("shell_attach", {"workspace_id": workspace_id, "shell_id": shell_id})
         return response
 
-    async def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
+    async def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
         """Start a service in a workspace: a program that runs until it is stopped
 
         Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
@@ -3681,6 +3713,8 @@ the command with the number sequence, or of the newest
             env_file: 
             cwd: Working directory: an absolute path, or one below /workspace
             env: Environment variables of the service, by name; they are kept on the host's disk with it
+            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
+variables
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
             ready_file: Ready when this file exists: an absolute path, or one below /workspace
             ready_tcp: Ready when this TCP port of the guest accepts connections: `8000` or `127.0.0.1:8000`
@@ -3720,7 +3754,7 @@ with 0; after 1 second, and twice as long before each further time
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Service = await self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
+        response: results.Service = await self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "secret_env": secret_env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
         return response
 
     async def list_services(self, workspace_id: str) -> results.Services:
@@ -4125,9 +4159,9 @@ class WorkspaceOperations:
         """Change the name and the labels of a workspace: see `Pyro.update_workspace`."""
         return self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
-    def exec(self, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
+    def exec(self, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
-        return self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, detach=detach, timeout_seconds=timeout_seconds)
+        return self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, secret_env=secret_env, detach=detach, timeout_seconds=timeout_seconds)
 
     def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
         """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_workspace`."""
@@ -4153,9 +4187,9 @@ class WorkspaceOperations:
         """Stop a workspace in order; its files and logs are kept: see `Pyro.stop_workspace`."""
         return self._pyro.stop_workspace(self.id)
 
-    def start(self) -> results.Workspace:
+    def start(self, *, secret: object, secret_file: object) -> results.Workspace:
         """Start a stopped workspace again, with its files: see `Pyro.start_workspace`."""
-        return self._pyro.start_workspace(self.id)
+        return self._pyro.start_workspace(self.id, secret=secret, secret_file=secret_file)
 
     def logs(self, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
         """Show what was run in a workspace, with its output: see `Pyro.read_workspace_logs`."""
@@ -4197,9 +4231,9 @@ class WorkspaceOperations:
         """Read a file on the disk of a stopped workspace: see `Pyro.read_workspace_disk`."""
         return self._pyro.read_workspace_disk(self.id, path, offset=offset, max_bytes=max_bytes, base64=base64)
 
-    def reset(self, *, snapshot: str = "baseline") -> results.ResetWorkspace:
+    def reset(self, *, secret: object, secret_file: object, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
-        return self._pyro.reset_workspace(self.id, snapshot=snapshot)
+        return self._pyro.reset_workspace(self.id, secret=secret, secret_file=secret_file, snapshot=snapshot)
 
     def add_port(self, port: str | int) -> results.AddedPort:
         """Publish a TCP port of a running workspace on this host: see `Pyro.add_workspace_port`."""
@@ -4228,9 +4262,9 @@ class AsyncWorkspaceOperations:
         """Change the name and the labels of a workspace: see `Pyro.update_workspace`."""
         return await self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
-    async def exec(self, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
+    async def exec(self, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
         """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
-        return await self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, detach=detach, timeout_seconds=timeout_seconds)
+        return await self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, secret_env=secret_env, detach=detach, timeout_seconds=timeout_seconds)
 
     async def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
         """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_workspace`."""
@@ -4256,9 +4290,9 @@ class AsyncWorkspaceOperations:
         """Stop a workspace in order; its files and logs are kept: see `Pyro.stop_workspace`."""
         return await self._pyro.stop_workspace(self.id)
 
-    async def start(self) -> results.Workspace:
+    async def start(self, *, secret: object, secret_file: object) -> results.Workspace:
         """Start a stopped workspace again, with its files: see `Pyro.start_workspace`."""
-        return await self._pyro.start_workspace(self.id)
+        return await self._pyro.start_workspace(self.id, secret=secret, secret_file=secret_file)
 
     async def logs(self, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
         """Show what was run in a workspace, with its output: see `Pyro.read_workspace_logs`."""
@@ -4300,9 +4334,9 @@ class AsyncWorkspaceOperations:
         """Read a file on the disk of a stopped workspace: see `Pyro.read_workspace_disk`."""
         return await self._pyro.read_workspace_disk(self.id, path, offset=offset, max_bytes=max_bytes, base64=base64)
 
-    async def reset(self, *, snapshot: str = "baseline") -> results.ResetWorkspace:
+    async def reset(self, *, secret: object, secret_file: object, snapshot: str = "baseline") -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
-        return await self._pyro.reset_workspace(self.id, snapshot=snapshot)
+        return await self._pyro.reset_workspace(self.id, secret=secret, secret_file=secret_file, snapshot=snapshot)
 
     async def add_port(self, port: str | int) -> results.AddedPort:
         """Publish a TCP port of a running workspace on this host: see `Pyro.add_workspace_port`."""

@@ -1299,6 +1299,9 @@ class _ResetWorkspaceAlways(TypedDict):
     running_service_count: int
     """How many of them run."""
 
+    secrets: list[SecretKind]
+    """Its secrets, without their values."""
+
     service_count: int
     """How many services it has."""
 
@@ -1463,6 +1466,16 @@ class Runtime(TypedDict):
 
     notice_path: str | None
     """Notices of a runtime bundle."""
+
+
+class SecretKind(TypedDict):
+    """What is recorded of a secret, and shown of it."""
+
+    name: str
+    """Its name."""
+
+    source_kind: str
+    """`literal` if its value was given, `file` if it was read from a file."""
 
 
 class _SeedAlways(TypedDict):
@@ -2106,6 +2119,9 @@ class _WorkspaceAlways(TypedDict):
 
     running_service_count: int
     """How many of them run."""
+
+    secrets: list[SecretKind]
+    """Its secrets, without their values."""
 
     service_count: int
     """How many services it has."""

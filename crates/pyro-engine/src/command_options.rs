@@ -127,7 +127,7 @@ impl Args for Variables {
                     .long("env-file")
                     .value_name("FILE")
                     .value_hint(ValueHint::FilePath)
-                    .help("Set variables from a file with one NAME=VALUE, or NAME, on each line; `#` begins a comment line")
+                    .help("Set variables from a file with one NAME=VALUE on each line; `#` begins a comment line")
                     .action(ArgAction::Append)
                     .value_parser(octets_parser()),
             )
@@ -160,30 +160,24 @@ impl FromArgMatches for Variables {
         }
         // What is on the command line itself takes precedence.
         for word in words(ENV) {
-            self.set(word)?;
+            // The command line has put the value of its own variable there, if that is set.
+            if word.contains('=') {
+                self.set(word)?;
+            }
         }
         Ok(())
     }
 }
 
 impl Variables {
-    /// Sets one variable, `NAME=VALUE`; or `NAME` alone, which is taken from this process.
+    /// Sets one variable, `NAME=VALUE`.
     fn set(&mut self, word: &str) -> Result<(), clap::Error> {
-        let (name, value) = match word.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
-            None => {
-                let name = octets::decode(word);
-                let own = std::env::var_os(OsStr::from_bytes(&name));
-                (
-                    word,
-                    own.map(|own| octets::encode(own.as_bytes()).into_owned()),
-                )
-            }
+        let Some((name, value)) = word.split_once('=') else {
+            let word = pyro_text::line(word);
+            return Err(usage(&format!("'{word}' must be NAME=VALUE")));
         };
-        if let Some(value) = value {
-            check_variable(name, &value).map_err(|error| usage(&error.message))?;
-            self.0.insert(name.to_owned(), value);
-        }
+        check_variable(name, value).map_err(|error| usage(&error.message))?;
+        self.0.insert(name.to_owned(), value.to_owned());
         Ok(())
     }
 }
@@ -234,20 +228,14 @@ mod tests {
     #[test]
     fn variables_come_from_files_and_words_and_words_take_precedence() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(
-            &file,
-            "# comment\n\nA=1\r\nB=two words=x\nNOT_SET_ANYWHERE\nC=\n",
-        )
-        .unwrap();
+        std::fs::write(&file, "# comment\n\nA=1\r\nB=two words=x\nC=\n").unwrap();
         let path = file.path().to_str().unwrap();
-        let parsed = parse(&["-e", "A=9", "--env-file", path, "--env", "NOT_SET_EITHER"]);
-        assert_eq!(
-            parsed,
-            Ok(map(&[("A", "9"), ("B", "two words=x"), ("C", "")]))
-        );
-        // cargo sets it for every test.
-        let own = parse(&["-e", "CARGO_PKG_NAME"]);
-        assert_eq!(own, Ok(map(&[("CARGO_PKG_NAME", "pyro-engine")])));
+        let parsed = parse(&["-e", "A=9", "--env-file", path, "--env", "NOT_SET"]);
+        let expected = map(&[("A", "9"), ("B", "two words=x"), ("C", "")]);
+        assert_eq!(parsed, Ok(expected));
+        std::fs::write(&file, "A\n").unwrap();
+        let refused = parse(&["--env-file", path]).unwrap_err();
+        assert!(refused.contains("'A' must be NAME=VALUE"), "{refused}");
     }
 
     #[test]

@@ -100,8 +100,14 @@ impl Hints {
 }
 
 /// The property that an argument of a command is.
-fn property(argument: &clap::Arg) -> String {
-    argument.get_id().as_str().replace('-', "_")
+pub(crate) fn property(argument: &clap::Arg) -> String {
+    let id = argument.get_id().as_str().replace('-', "_");
+    // Some options say in other words what one property says.
+    match id.as_str() {
+        "env_file" => "env".into(),
+        "secret" | "secret_file" => "secrets".into(),
+        _ => id,
+    }
 }
 
 /// Returns the arguments of a command as properties, without placeholders (ID); `None` if one of

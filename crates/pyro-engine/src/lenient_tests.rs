@@ -171,7 +171,7 @@ fn what_cannot_is_told_with_what_came_and_what_is_wanted() {
     }
     let error = run(json!({"cmd": "x"})).unwrap_err();
     assert!(
-        error.starts_with("vm_run takes no 'cmd'; it takes command, environment, "),
+        error.starts_with("vm_run takes no 'cmd'; it takes command, cwd, env, environment, "),
         "{error}"
     );
     let run = find("vm_run").unwrap();

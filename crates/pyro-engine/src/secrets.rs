@@ -2,13 +2,10 @@
 //! supervisor has them, and of whoever gives them to it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::OsStrExt as _;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint};
-use pyro_machine::octets;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -179,13 +176,16 @@ impl FromArgMatches for SecretsGiven {
         let words = |name: &str| matches.get_many::<String>(name).into_iter().flatten();
         let mut all = Vec::new();
         for word in words(SECRET) {
-            let (name, value) = match word.split_once('=') {
-                Some((name, value)) => (name, value.to_owned()),
-                None => (word.as_str(), own_variable(word)?),
+            // The command line has put the value of its own variable there.
+            let Some((name, value)) = word.split_once('=') else {
+                let name = pyro_text::line(word);
+                return Err(usage(&format!(
+                    "--secret {name}: there is no environment variable of this name"
+                )));
             };
             all.push(SecretGiven {
                 name: name.to_owned(),
-                value: Some(value),
+                value: Some(value.to_owned()),
                 file_path: None,
             });
         }
@@ -202,18 +202,6 @@ impl FromArgMatches for SecretsGiven {
         self.0 = (!all.is_empty()).then_some(all);
         Ok(())
     }
-}
-
-fn own_variable(name: &str) -> Result<String, clap::Error> {
-    let bytes = octets::decode(name);
-    let value = std::env::var_os(OsStr::from_bytes(&bytes)).ok_or_else(|| {
-        let name = pyro_text::line(name);
-        usage(&format!(
-            "--secret {name}: there is no environment variable of this name"
-        ))
-    })?;
-    let text = value.into_string();
-    text.map_err(|_| usage("the value of a secret must be text in UTF-8"))
 }
 
 fn usage(message: &str) -> clap::Error {

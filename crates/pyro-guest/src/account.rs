@@ -6,15 +6,15 @@ use std::path::Path;
 use pyro_protocol::{Refusal, RefusalReason, octets};
 use rustix::process::{Gid, Uid};
 
-use crate::spawn::DEFAULT_HOME;
+use crate::sys::Ids;
+
+/// The home directory of root.
+pub(crate) const DEFAULT_HOME: &str = "/root";
 
 /// A user with its groups.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Account {
-    pub(crate) user: Uid,
-    pub(crate) group: Gid,
-    /// The supplementary groups.
-    pub(crate) groups: Vec<Gid>,
+    pub(crate) ids: Ids,
     pub(crate) name: String,
     pub(crate) home: String,
     /// The login shell; empty if none is known.
@@ -42,10 +42,10 @@ fn find_in(passwd: &str, group: &str, wanted: &str) -> Result<Account, Refusal> 
     match asked_group {
         // As other programs do, groups that were not asked for are not taken.
         Some(asked) => {
-            account.group = find_group(group, asked)
+            account.ids.group = find_group(group, asked)
                 .ok_or_else(|| unknown(&format!("the guest has no group {asked:?}")))?;
         }
-        None => account.groups = groups_of(group, &account.name),
+        None => account.ids.groups = groups_of(group, &account.name),
     }
     Ok(account)
 }
@@ -76,9 +76,11 @@ fn find_user(passwd: &str, wanted: &str) -> Option<Account> {
         .or_else(|| lines(passwd).find(by_number));
     let account = entry.and_then(|fields| match &fields[..] {
         [name, _, user, group, _, home, rest @ ..] => Some(Account {
-            user: Uid::from_raw(number(user)?),
-            group: Gid::from_raw(number(group)?),
-            groups: Vec::new(),
+            ids: Ids {
+                user: Uid::from_raw(number(user)?),
+                group: Gid::from_raw(number(group)?),
+                groups: Vec::new(),
+            },
             name: (*name).to_owned(),
             home: if home.is_empty() { "/" } else { *home }.to_owned(),
             shell: rest.first().copied().unwrap_or_default().to_owned(),
@@ -89,9 +91,11 @@ fn find_user(passwd: &str, wanted: &str) -> Option<Account> {
         let user = number(wanted)?;
         let home = if user == 0 { DEFAULT_HOME } else { "/" };
         Some(Account {
-            user: Uid::from_raw(user),
-            group: Gid::from_raw(0),
-            groups: Vec::new(),
+            ids: Ids {
+                user: Uid::from_raw(user),
+                group: Gid::from_raw(0),
+                groups: Vec::new(),
+            },
             name: wanted.to_owned(),
             home: home.to_owned(),
             shell: String::new(),
@@ -131,10 +135,15 @@ mod tests {
 
     fn found(wanted: &str) -> Option<(u32, u32, Vec<u32>, String, String)> {
         let account = find_in(PASSWD, GROUP, wanted).ok()?;
-        let groups = account.groups.iter().map(|group| group.as_raw()).collect();
+        let groups = account
+            .ids
+            .groups
+            .iter()
+            .map(|group| group.as_raw())
+            .collect();
         Some((
-            account.user.as_raw(),
-            account.group.as_raw(),
+            account.ids.user.as_raw(),
+            account.ids.group.as_raw(),
             groups,
             account.name,
             account.home,

@@ -16,9 +16,10 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
+use crate::account::DEFAULT_HOME;
 use crate::group::Group;
 use crate::reaper::{self, Mailbox};
-use crate::spawn::{self, DEFAULT_HOME, LoweredLimit, Spawned};
+use crate::spawn::{self, LoweredLimit, Spawned};
 
 /// How long a shell may take until it is waiting.
 const START_LIMIT: Timespec = Timespec {

@@ -18,16 +18,13 @@ use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Resource, Rlimit};
 
-use crate::account::{self, Account};
+use crate::account::{self, Account, DEFAULT_HOME};
 use crate::group::Group;
 use crate::reaper::{self, Mailbox};
 use crate::{sys, terminal};
 
 /// The value that Debian's `login` sets for root.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// The default working directory of a command.
-pub(crate) const DEFAULT_HOME: &str = "/root";
 
 /// The most open files a command starts with, as on every Debian system. The agent's own limit is
 /// higher, for its pipes.
@@ -85,7 +82,11 @@ pub(crate) fn spawn(
         if exec.terminal.is_none() && account.is_none() {
             return start(&mut command, group).map_err(|error| start_failure(name, &error));
         }
-        sys::before_program(&mut command, exec.terminal.is_some(), account.clone());
+        sys::before_program(
+            &mut command,
+            exec.terminal.is_some(),
+            account.as_ref().map(|account| account.ids.clone()),
+        );
         let started = if exec.terminal.is_some() {
             // The leader of a session leads a process group, too.
             start_in(&mut command, group)

@@ -16,9 +16,7 @@ use std::ptr;
 use rustix::io::Errno;
 use rustix::ioctl::{self, NoArg, Opcode, Setter, opcode};
 use rustix::mm::{MapFlags, ProtFlags};
-use rustix::process::Signal;
-
-use crate::account::Account;
+use rustix::process::{Gid, Signal, Uid};
 
 /// The most entropy for one call.
 pub(crate) const MAX_ENTROPY_BYTES: usize = 256;
@@ -128,18 +126,27 @@ pub(crate) fn set_hardware_address(
     unsafe { ioctl::ioctl(socket, Setter::<SIOCSIFHWADDR, _>::new(request)) }
 }
 
+/// The user and the groups of a process.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Ids {
+    pub(crate) user: Uid,
+    pub(crate) group: Gid,
+    /// The supplementary groups.
+    pub(crate) groups: Vec<Gid>,
+}
+
 /// Has the process of `command` become the leader of a session, whose terminal is its standard input,
 /// and change to an account, each if asked to, before it runs its program.
-pub(crate) fn before_program(command: &mut Command, terminal: bool, account: Option<Account>) {
+pub(crate) fn before_program(command: &mut Command, terminal: bool, ids: Option<Ids>) {
     let prepare = move || {
         if terminal {
             rustix::process::setsid()?;
             rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
         }
-        if let Some(account) = &account {
+        if let Some(ids) = &ids {
             // The groups first: only root may change them.
-            rustix::thread::set_thread_groups(&account.groups)?;
-            let (group, user) = (account.group, account.user);
+            rustix::thread::set_thread_groups(&ids.groups)?;
+            let (group, user) = (ids.group, ids.user);
             rustix::thread::set_thread_res_gid(group, group, group)?;
             rustix::thread::set_thread_res_uid(user, user, user)?;
         }

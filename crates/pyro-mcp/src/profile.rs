@@ -103,7 +103,8 @@ mod tests {
         );
         assert_eq!(full[..2], ["vm_run", "vm_list_environments"]);
         for entry in OPERATIONS {
-            let is_no_tool = ["demo", "demo_ollama", "doctor", "env_prune"].contains(&entry.name);
+            let is_no_tool = ["demo", "demo_ollama", "doctor", "env_prune", "shell_attach"]
+                .contains(&entry.name);
             assert_eq!(full.contains(&entry.name), !is_no_tool, "{}", entry.name);
         }
     }

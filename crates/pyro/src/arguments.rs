@@ -5,14 +5,15 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use pyro_engine::operation::Entry;
 use pyro_engine::operations::OPERATIONS;
-use pyro_engine::{PARK_COMMAND, Piece, SUPERVISE_COMMAND, VERSION, variables};
+use pyro_engine::{PARK_COMMAND, Piece, SUPERVISE_COMMAND, VERSION, octets, variables};
 
 use crate::mcp;
-use crate::setup::ALL_PIECES;
+use crate::setup::{ALL_PIECES, variable};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -170,6 +171,14 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
     if !below_another {
         command = command.arg(json().global(is_group));
     }
+    for name in OWN_VARIABLES {
+        if command
+            .get_arguments()
+            .any(|argument| argument.get_id() == name)
+        {
+            command = command.mut_arg(name, |argument| argument.value_parser(with_own_variable()));
+        }
+    }
     let command = match entry.name {
         LOGS => command.arg(raw()),
         FILE_READ | DISK_READ => command.arg(content_only()),
@@ -188,6 +197,22 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
         _ => command,
     };
     command.disable_help_subcommand(true).subcommands(further)
+}
+
+/// The options whose value may be the name of a variable of this process, whose value is meant then.
+const OWN_VARIABLES: [&str; 2] = ["env", "secret"];
+
+/// Parses `NAME=VALUE`, or `NAME`, to which the value is added if there is one.
+fn with_own_variable() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().map(|mut word| {
+        if !word.as_bytes().contains(&b'=')
+            && let Some(value) = variable(&word)
+        {
+            word.push("=");
+            word.push(value);
+        }
+        octets::encode(word.as_bytes()).into_owned()
+    })
 }
 
 /// Whether an operation's command begins with all of another's.

@@ -1,5 +1,7 @@
 //! The *set-up* of this process for calls: what the engine is to be, and what runs it.
 
+use std::ffi::{OsStr, OsString};
+
 use clap::ArgMatches;
 use pyro_engine::{Config, Error, Piece, Start};
 
@@ -7,6 +9,11 @@ use crate::signals;
 
 /// Stands for all pieces of isolation.
 pub(crate) const ALL_PIECES: &str = "all";
+
+/// The value of a variable of this process.
+pub(crate) fn variable(name: &OsStr) -> Option<OsString> {
+    std::env::var_os(name)
+}
 
 /// What the engine is to be, from variables and global options.
 pub(crate) fn configuration(matches: &ArgMatches) -> Result<Config, Error> {

@@ -10,7 +10,7 @@ use super::files;
 use super::kind::InstanceKind;
 use super::record::{State, VmRecord};
 use super::services::ServiceFiles;
-use super::shells::ShellFiles;
+use super::shell_record::ShellFiles;
 use super::time::now;
 use crate::request::{WORKSPACE, path_text};
 use crate::secrets::SecretKind;

@@ -19,7 +19,9 @@ mod process;
 mod published;
 mod reader;
 mod record;
+mod requests;
 mod services;
+mod shell_record;
 mod shells;
 mod snapshots;
 mod start;
@@ -45,7 +47,7 @@ pub(crate) use record::{Content, INTERRUPTED, SeedRecord, State, VmRecord};
 pub(crate) use services::{
     Readiness, Restart, ServiceDefinition, ServiceRecord, ServiceState, WORKSPACE_STOPPED,
 };
-pub(crate) use shells::{NewShell, ShellRecord};
+pub(crate) use shell_record::{NewShell, ShellRecord};
 pub(crate) use snapshots::{BASELINE, Snapshot};
 pub(crate) use start::{Description, NewInstance, create, start};
 pub(crate) use supervisor::supervise;

@@ -3,43 +3,36 @@
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use pyro_machine::{
-    Accelerator, Call, Control, KeptFiles, LaunchEvent, Streams, SupervisedMachine, copy_disk,
-};
+use pyro_machine::{Accelerator, KeptFiles, LaunchEvent, SupervisedMachine};
 use pyro_store::{Object, Ownership, SocketDirectory};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::activity::Activity;
-use super::commands::{CommandRequest, Commands};
+use super::commands::Commands;
 use super::diagnostics;
 use super::files::{discard, disk, history, seed_in};
 use super::kind::InstanceKind;
 use super::ports::{self, Ports};
 use super::power::Power;
-use super::record::{Content, INTERRUPTED, State, VmRecord};
+use super::record::{INTERRUPTED, State, VmRecord};
 use super::services::{ServiceFiles, Services};
-use super::shells::{ShellFiles, Shells};
-use super::snapshots::{self, finish_reset};
+use super::shell_record::ShellFiles;
+use super::shells::Shells;
+use super::snapshots::finish_reset;
 use super::start::Description;
 use super::time::until;
 use super::vault::Vault;
 use super::warm_up::warm_up;
-use super::wire::{
-    PIECE_BYTES, Reply, Request, SOCKET, StartEvent, VERSION, line, read_request, relay_pieces,
-    send_output, write_line,
-};
-use crate::command_options::CommandOptions;
+use super::wire::{SOCKET, StartEvent, VERSION, line};
 use crate::disk_limit::{DiskLimit, Exceeded, allocated_bytes};
 use crate::off_thread::off_thread;
-use crate::request::host_path;
 use crate::{Engine, Error};
 
 /// How long to wait for a free slot. Short runs free theirs within this time; instances do not.
@@ -53,26 +46,26 @@ const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// The state that all connections share.
 #[derive(Debug)]
-struct Supervisor {
-    kind: InstanceKind,
-    object: Object,
-    machine: Arc<SupervisedMachine>,
-    power: Arc<Power>,
-    activity: Activity,
-    commands: Arc<Commands>,
-    ports: Ports,
-    shells: Arc<Shells>,
-    services: Arc<Services>,
-    ends: mpsc::Sender<End>,
+pub(super) struct Supervisor {
+    pub(super) kind: InstanceKind,
+    pub(super) object: Object,
+    pub(super) machine: Arc<SupervisedMachine>,
+    pub(super) power: Arc<Power>,
+    pub(super) activity: Activity,
+    pub(super) commands: Arc<Commands>,
+    pub(super) ports: Ports,
+    pub(super) shells: Arc<Shells>,
+    pub(super) services: Arc<Services>,
+    pub(super) ends: mpsc::Sender<End>,
     /// The end of the lifetime, in seconds since the Unix epoch.
-    expires_at: Option<f64>,
+    pub(super) expires_at: Option<f64>,
     /// Every command and every answer in progress holds a receiver.
-    under_way: watch::Sender<()>,
+    pub(super) under_way: watch::Sender<()>,
 }
 
 /// Why the VM ends.
 #[derive(Debug)]
-enum End {
+pub(super) enum End {
     /// A client asked for it.
     Stop { discard: bool },
     /// Its lifetime is over.
@@ -464,167 +457,11 @@ fn not_in_order(error: &Error) -> String {
 }
 
 impl Supervisor {
-    /// Answers one connection.
-    async fn answer(self: Arc<Self>, connection: UnixStream, under_way: watch::Receiver<()>) {
-        let (reader, mut writer) = connection.into_split();
-        let mut reader = BufReader::new(reader);
-        let request = match read_request(&mut reader).await {
-            Ok(Some(request)) => request,
-            Ok(None) => return,
-            Err(error) => {
-                let _ = write_line(&mut writer, &Reply::Failed(error.into())).await;
-                return;
-            }
-        };
-        let answered = match request {
-            Request::Exec {
-                command,
-                timeout_ms,
-                stdin,
-                token,
-            } => {
-                let input = stdin.then_some(reader);
-                let going_on = under_way.clone();
-                let asked = CommandRequest {
-                    command,
-                    timeout_ms: Some(timeout_ms),
-                    token,
-                    options: CommandOptions::default(),
-                    terminal: None,
-                };
-                self.commands
-                    .exec(asked, input, &mut writer, going_on)
-                    .await
-            }
-            Request::ExecWith {
-                command,
-                timeout_ms,
-                stdin,
-                token,
-                options,
-                terminal,
-            } => {
-                let input = stdin.then_some(reader);
-                let going_on = under_way.clone();
-                let asked = CommandRequest {
-                    command,
-                    timeout_ms,
-                    token,
-                    options,
-                    terminal,
-                };
-                self.commands
-                    .exec(asked, input, &mut writer, going_on)
-                    .await
-            }
-            Request::Signal { sequence, signal } => {
-                let running = self.commands.control(sequence, Control::Signal(signal));
-                Ok(Reply::Sent { running })
-            }
-            Request::Resize { sequence, size } => {
-                self.commands.control(sequence, Control::Resize(size));
-                Ok(Reply::Done)
-            }
-            Request::Follow { sequence } => self.commands.follow(sequence, &mut writer).await,
-            Request::Kill { sequence } => {
-                self.commands.end(sequence);
-                Ok(Reply::Done)
-            }
-            Request::Abandon { token } => {
-                self.commands.abandon(token);
-                Ok(Reply::Done)
-            }
-            Request::Call { call } => self.relay(&call, reader, &mut writer).await,
-            Request::OpenShell(new) => {
-                let directory = self.kind.working_directory().unwrap_or("/root");
-                self.shells.open(new, directory).await
-            }
-            Request::ShellInput { shell_id } => self.shells.input(&shell_id, &mut reader).await,
-            Request::ShellSignal { shell_id, signal } => {
-                self.shells.signal(&shell_id, signal).await
-            }
-            Request::ResizeShell { shell_id, size } => self.shells.resize(&shell_id, size).await,
-            Request::FollowShell { shell_id } => self.shells.follow(&shell_id, &mut writer).await,
-            Request::CloseShell { shell_id } => self.shells.close(&shell_id).await,
-            Request::StartService(definition) => self.services.start(definition).await,
-            Request::StopService { name } => self.services.stop(&name).await,
-            Request::FollowService { name } => self.services.follow(&name, &mut writer).await,
-            Request::Snapshot { name, content } => self.snapshot(name, content).await,
-            Request::Publish { port } => self.ports.publish(port, &reader, &mut writer).await,
-            Request::TakeBack { host_port } => self.ports.take_back(host_port).await,
-            Request::CopyDisk { to } => self.copy_disk(host_path(&to)).await,
-            Request::Stop { discard } => {
-                // The connection closes when this process exits: that is the answer.
-                drop(under_way);
-                let _ = self.ends.send(End::Stop { discard }).await;
-                return std::future::pending().await;
-            }
-        };
-        let reply = answered.unwrap_or_else(|error| Reply::Failed(error.into()));
-        // It fails if the client went away.
-        let _ = write_line(&mut writer, &reply).await;
-    }
-
     /// Returns when the VM has grown and all machines together exceed the disk limit.
     async fn watch(&self, limit: &DiskLimit, disk: &Path) -> Exceeded {
         let directory = self.machine.directory();
         let own = || allocated_bytes(disk) + allocated_bytes(directory) + self.commands.log_bytes();
         limit.watch(own, async || self.power.awake().await).await
-    }
-
-    /// Carries out a call in the guest: the client's input goes in, the output goes to the client.
-    /// If the client goes away, the call is ended.
-    async fn relay(
-        &self,
-        call: &Call,
-        mut client: BufReader<OwnedReadHalf>,
-        writer: &mut OwnedWriteHalf,
-    ) -> Result<Reply, Error> {
-        let activity = self.activity.clone();
-        off_thread(move || activity.note()).await;
-        let _on = self.power.on(&self.machine).await?;
-        let (mut input, mut to_input) = tokio::io::simplex(PIECE_BYTES);
-        let (mut output, mut to_output) = tokio::io::simplex(PIECE_BYTES);
-        let called = async {
-            let streams = Streams {
-                stdin: Some(&mut input),
-                stdout: &mut to_output,
-                stderr: &mut tokio::io::sink(),
-                controls: None,
-                started: None,
-            };
-            let answer = self.machine.call(call, streams).await;
-            let _ = to_output.shutdown().await;
-            answer
-        };
-        let gone = async {
-            relay_pieces(&mut client, &mut to_input).await;
-            let _ = to_input.shutdown().await;
-            // A client that waits for the answer sends nothing more: this returns when it hangs up.
-            let _ = client.read_u8().await;
-        };
-        let answered = async { tokio::join!(called, send_output(&mut output, writer)).0 };
-        tokio::select! {
-            answer = answered => Ok(Reply::Answered(answer?)),
-            () = gone => Ok(Reply::Done),
-        }
-    }
-
-    /// Copies the disk into a new snapshot while the machine is paused.
-    async fn snapshot(&self, name: String, content: Option<Content>) -> Result<Reply, Error> {
-        let object = self.object.clone();
-        let copied = off_thread(move || snapshots::make(&object, &name, content));
-        self.power.while_paused(&self.machine, copied).await??;
-        Ok(Reply::Done)
-    }
-
-    /// Copies the disk while the machine is paused. The copy is the client's, who removes it; if the
-    /// client is gone with its directory, so is the copy.
-    async fn copy_disk(&self, to: PathBuf) -> Result<Reply, Error> {
-        let source = disk(&self.object);
-        let copied = off_thread(move || copy_disk(&source, &to));
-        self.power.while_paused(&self.machine, copied).await??;
-        Ok(Reply::Done)
     }
 
     /// Makes the guest write everything to its disk and power off.

@@ -25,7 +25,7 @@ use tokio::net::unix::OwnedReadHalf;
 use super::published::Published;
 use super::record::Content;
 use super::services::ServiceDefinition;
-use super::shells::NewShell;
+use super::shell_record::NewShell;
 use crate::Error;
 use crate::command_options::CommandOptions;
 use crate::error::WireError;

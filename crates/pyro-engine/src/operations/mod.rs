@@ -113,10 +113,14 @@ mod tests {
                 .map(|object| object.keys().cloned().collect())
                 .unwrap_or_default();
             let command = (entry.add_arguments)(clap::Command::new("x"));
-            let arguments: HashSet<String> = command
+            let mut arguments: HashSet<String> = command
                 .get_arguments()
-                .map(|argument| argument.get_id().as_str().replace('-', "_"))
+                .map(crate::hints::property)
                 .collect();
+            // The command line has a standard input of its own.
+            if properties.contains("stdin") {
+                arguments.insert("stdin".into());
+            }
             assert_eq!(properties, arguments, "{}", entry.name);
             assert!(!entry.description().is_empty(), "{}", entry.name);
         }

@@ -7,7 +7,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use super::{ask, connect, reply, send_request, unexpected};
 use crate::Error;
 use crate::instance::find::Instance;
-use crate::instance::shells::NewShell;
+use crate::instance::shell_record::NewShell;
 use crate::instance::wire::{PIECE_BYTES, Reply, Request, write_input};
 
 /// Opens a shell.

@@ -20,8 +20,7 @@ use crate::{Context, Engine, Error, SecretVariables, Variables};
 /// goes on; the workspace's log shows it.
 ///
 /// With `detach`, the number of the command is returned at once, and it goes on:
-/// `workspace logs --follow` shows its output, `workspace wait` waits for its end,
-/// `workspace kill` ends it.
+/// `workspace logs` shows its output, `workspace wait` waits for its end, `workspace kill` ends it.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \

@@ -20,7 +20,7 @@ use crate::{Context, Engine, Error};
 pub struct Kill {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// Number of the command, as `workspace exec --detach` returned it, or `workspace logs` shows it
+    /// Number of the command, as `workspace exec` returned it, or `workspace logs` shows it
     #[arg(value_name = "N")]
     #[schemars(range(min = 1))]
     pub sequence: u64,

@@ -26,7 +26,7 @@ use crate::{Context, Engine, Error};
 pub struct Wait {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// Number of the command, as `workspace exec --detach` returned it
+    /// Number of the command, as `workspace exec` returned it
     #[arg(value_name = "N")]
     #[schemars(range(min = 1))]
     pub sequence: u64,

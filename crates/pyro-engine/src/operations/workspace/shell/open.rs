@@ -24,9 +24,9 @@ const ID_BYTES: usize = 6;
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
     pyro workspace shell open 0123456789ab\n  \
-    SHELL_ID=$(pyro workspace shell open 0123456789ab --id-only)\n  \
-    pyro workspace shell write 0123456789ab $SHELL_ID --input 'make test'\n  \
-    pyro workspace shell read 0123456789ab $SHELL_ID --plain --wait-for-idle-ms 500")]
+    pyro workspace shell open 0123456789ab --cols 200 --id-only\n  \
+    pyro workspace shell write 0123456789ab 6789abcdef01 --input 'make test'\n  \
+    pyro workspace shell read 0123456789ab 6789abcdef01 --plain --wait-for-idle-ms 500")]
 pub struct Open {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
