@@ -23,8 +23,8 @@ METHODS = {
     "workspace_list": "list_workspaces",
     "workspace_update": "update_workspace",
     "workspace_exec": "exec_workspace",
-    "workspace_wait": "wait_workspace",
-    "workspace_kill": "kill_workspace",
+    "workspace_wait": "wait_command",
+    "workspace_kill": "kill_command",
     "workspace_sync_push": "push_workspace_sync",
     "workspace_sync_pull": "pull_workspace_sync",
     "workspace_status": "status_workspace",
@@ -552,7 +552,7 @@ the last that matches decides
         goes on; the workspace's log shows it.
 
         With `detach`, the number of the command is returned at once, and it goes on:
-        `read_workspace_logs` shows its output, `wait_workspace` waits for its end, `kill_workspace` ends it.
+        `read_workspace_logs` shows its output, `wait_command` waits for its end, `kill_command` ends it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -600,7 +600,7 @@ or a terminal, which have no limit then
         response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "secret_env": secret_env, "detach": detach, "timeout_seconds": timeout_seconds})
         return response
 
-    def wait_workspace(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
+    def wait_command(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
         """Wait for the end of a command in a workspace, and return its exit code
 
         Its output is not shown: `read_workspace_logs` does that. If the wait takes longer than its limit, the
@@ -644,7 +644,7 @@ or a terminal, which have no limit then
         response: results.ExecResult = self._call("workspace_wait", {"workspace_id": workspace_id, "sequence": sequence, "timeout_seconds": timeout_seconds})
         return response
 
-    def kill_workspace(self, workspace_id: str, sequence: int, *, signal: str = "KILL") -> results.Killed:
+    def kill_command(self, workspace_id: str, sequence: int, *, signal: str = "KILL") -> results.Killed:
         """Send a signal to a command in a workspace
 
         KILL ends the command with all that it has started; any other signal goes to the command's process
@@ -1660,7 +1660,7 @@ variables
         response: results.Shell = self._call("shell_attach", {"workspace_id": workspace_id, "shell_id": shell_id})
         return response
 
-    def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
+    def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
         """Start a service in a workspace: a program that runs until it is stopped
 
         Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
@@ -1684,6 +1684,8 @@ variables
             ready_command: Ready when this shell command exits with 0
             ready_timeout_seconds: Seconds after which it is ended if it is not ready
             ready_interval_ms: Milliseconds between two checks, 10 to 60000
+            published_ports: Publish a TCP port of the guest on this host until the service is stopped, as
+`add_workspace_port` does
             restart: When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
 with 0; after 1 second, and twice as long before each further time
             max_restarts: How often in a row it is started again at most
@@ -1700,6 +1702,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
+                published_ports: The ports that were published with it, until it is stopped.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -1715,7 +1718,7 @@ with 0; after 1 second, and twice as long before each further time
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Service = self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "secret_env": secret_env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
+        response: results.Service = self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "secret_env": secret_env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "published_ports": published_ports, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
         return response
 
     def list_services(self, workspace_id: str) -> results.Services:
@@ -1755,6 +1758,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
+                published_ports: The ports that were published with it, until it is stopped.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -1793,6 +1797,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
+                published_ports: The ports that were published with it, until it is stopped.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -1819,7 +1824,8 @@ with 0; after 1 second, and twice as long before each further time
         """Stop a service of a workspace
 
         It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
-        One that does not run is left as it is; its output can still be read.
+        One that does not run is left as it is; its output can still be read. Ports that were published
+        with it are taken back.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1835,6 +1841,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
+                published_ports: The ports that were published with it, until it is stopped.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -2591,7 +2598,7 @@ the last that matches decides
         goes on; the workspace's log shows it.
 
         With `detach`, the number of the command is returned at once, and it goes on:
-        `read_workspace_logs` shows its output, `wait_workspace` waits for its end, `kill_workspace` ends it.
+        `read_workspace_logs` shows its output, `wait_command` waits for its end, `kill_command` ends it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -2639,7 +2646,7 @@ or a terminal, which have no limit then
         response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "secret_env": secret_env, "detach": detach, "timeout_seconds": timeout_seconds})
         return response
 
-    async def wait_workspace(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
+    async def wait_command(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
         """Wait for the end of a command in a workspace, and return its exit code
 
         Its output is not shown: `read_workspace_logs` does that. If the wait takes longer than its limit, the
@@ -2683,7 +2690,7 @@ or a terminal, which have no limit then
         response: results.ExecResult = await self._call("workspace_wait", {"workspace_id": workspace_id, "sequence": sequence, "timeout_seconds": timeout_seconds})
         return response
 
-    async def kill_workspace(self, workspace_id: str, sequence: int, *, signal: str = "KILL") -> results.Killed:
+    async def kill_command(self, workspace_id: str, sequence: int, *, signal: str = "KILL") -> results.Killed:
         """Send a signal to a command in a workspace
 
         KILL ends the command with all that it has started; any other signal goes to the command's process
@@ -3699,7 +3706,7 @@ variables
         response: results.Shell = await self._call("shell_attach", {"workspace_id": workspace_id, "shell_id": shell_id})
         return response
 
-    async def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
+    async def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
         """Start a service in a workspace: a program that runs until it is stopped
 
         Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
@@ -3723,6 +3730,8 @@ variables
             ready_command: Ready when this shell command exits with 0
             ready_timeout_seconds: Seconds after which it is ended if it is not ready
             ready_interval_ms: Milliseconds between two checks, 10 to 60000
+            published_ports: Publish a TCP port of the guest on this host until the service is stopped, as
+`add_workspace_port` does
             restart: When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
 with 0; after 1 second, and twice as long before each further time
             max_restarts: How often in a row it is started again at most
@@ -3739,6 +3748,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
+                published_ports: The ports that were published with it, until it is stopped.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -3754,7 +3764,7 @@ with 0; after 1 second, and twice as long before each further time
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Service = await self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "secret_env": secret_env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
+        response: results.Service = await self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "secret_env": secret_env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "published_ports": published_ports, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
         return response
 
     async def list_services(self, workspace_id: str) -> results.Services:
@@ -3794,6 +3804,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
+                published_ports: The ports that were published with it, until it is stopped.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -3832,6 +3843,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
+                published_ports: The ports that were published with it, until it is stopped.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -3858,7 +3870,8 @@ with 0; after 1 second, and twice as long before each further time
         """Stop a service of a workspace
 
         It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
-        One that does not run is left as it is; its output can still be read.
+        One that does not run is left as it is; its output can still be read. Ports that were published
+        with it are taken back.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3874,6 +3887,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
+                published_ports: The ports that were published with it, until it is stopped.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -4164,12 +4178,12 @@ class WorkspaceOperations:
         return self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, secret_env=secret_env, detach=detach, timeout_seconds=timeout_seconds)
 
     def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
-        """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_workspace`."""
-        return self._pyro.wait_workspace(self.id, sequence, timeout_seconds=timeout_seconds)
+        """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_command`."""
+        return self._pyro.wait_command(self.id, sequence, timeout_seconds=timeout_seconds)
 
     def kill(self, sequence: int, *, signal: str = "KILL") -> results.Killed:
-        """Send a signal to a command in a workspace: see `Pyro.kill_workspace`."""
-        return self._pyro.kill_workspace(self.id, sequence, signal=signal)
+        """Send a signal to a command in a workspace: see `Pyro.kill_command`."""
+        return self._pyro.kill_command(self.id, sequence, signal=signal)
 
     def push_sync(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace: see `Pyro.push_workspace_sync`."""
@@ -4267,12 +4281,12 @@ class AsyncWorkspaceOperations:
         return await self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, secret_env=secret_env, detach=detach, timeout_seconds=timeout_seconds)
 
     async def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
-        """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_workspace`."""
-        return await self._pyro.wait_workspace(self.id, sequence, timeout_seconds=timeout_seconds)
+        """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_command`."""
+        return await self._pyro.wait_command(self.id, sequence, timeout_seconds=timeout_seconds)
 
     async def kill(self, sequence: int, *, signal: str = "KILL") -> results.Killed:
-        """Send a signal to a command in a workspace: see `Pyro.kill_workspace`."""
-        return await self._pyro.kill_workspace(self.id, sequence, signal=signal)
+        """Send a signal to a command in a workspace: see `Pyro.kill_command`."""
+        return await self._pyro.kill_command(self.id, sequence, signal=signal)
 
     async def push_sync(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace: see `Pyro.push_workspace_sync`."""

@@ -1534,6 +1534,9 @@ class Service(TypedDict):
     pid: int | None
     """Its process id in the guest."""
 
+    published_ports: list[PublishedPort]
+    """The ports that were published with it, until it is stopped."""
+
     readiness: ServiceReadiness | None
     """What it has to do to be ready; null if it is ready at once."""
 
@@ -1589,6 +1592,9 @@ class ServiceLogs(TypedDict):
 
     pid: int | None
     """Its process id in the guest."""
+
+    published_ports: list[PublishedPort]
+    """The ports that were published with it, until it is stopped."""
 
     readiness: ServiceReadiness | None
     """What it has to do to be ready; null if it is ready at once."""

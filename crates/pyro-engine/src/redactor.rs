@@ -104,7 +104,7 @@ fn encodings(value: &str) -> Vec<Vec<u8>> {
         forms.push(percent_encoded(bytes, upper, form).into_bytes());
     }
     if let Ok(json) = serde_json::to_string(value) {
-        forms.push(json[1..json.len() - 1].as_bytes().to_vec());
+        forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
     }
     forms.retain(|form| form != bytes);
     forms
@@ -183,15 +183,12 @@ impl Redactor {
         while !rest.is_empty() {
             // A shorter secret may stand where a longer one seemed to begin.
             let shorter = self.forms.forms.iter().find(|form| rest.starts_with(form));
-            match shorter {
-                Some(form) => {
-                    passed.extend_from_slice(REDACTED);
-                    rest = &rest[form.len()..];
-                }
-                None => {
-                    passed.push(rest[0]);
-                    rest = &rest[1..];
-                }
+            if let Some(form) = shorter {
+                passed.extend_from_slice(REDACTED);
+                rest = &rest[form.len()..];
+            } else {
+                passed.push(rest[0]);
+                rest = &rest[1..];
             }
         }
         passed

@@ -79,9 +79,9 @@ mod tests {
 
     #[test]
     fn what_was_scrolled_off_is_there_and_long_lines_are_whole() {
-        let numbers: String = (0..100).map(|number| format!("{number}\r\n")).collect();
-        let expected: String = (0..100).map(|number| format!("{number}\n")).collect();
-        assert_eq!(transcript(&numbers, 80, 7), expected);
+        let numbers: Vec<_> = (0..100).map(|number| number.to_string()).collect();
+        let expected = numbers.join("\n") + "\n";
+        assert_eq!(transcript(&numbers.join("\r\n"), 80, 7), expected);
         let long = "x".repeat(200);
         assert_eq!(transcript(&long, 80, 24), format!("{long}\n"));
         assert_eq!(

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::raw;
+
 /// Added to a signal's number for the exit status, as shells do.
 pub(crate) const SIGNALLED: i32 = 128;
 
@@ -54,6 +56,7 @@ impl Ending {
             return false;
         }
         if before.is_some() || self.over.load(Ordering::Relaxed) {
+            raw::restore();
             std::process::exit(SIGNALLED + number);
         }
         true

@@ -108,6 +108,7 @@ fn keep_to_ourselves() {
 fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let unseen = entry.name == arguments::DEMO && !std::io::stdout().is_terminal();
     let as_json = unseen || matches.get_flag("json");
+    let wishes = Wishes::of(entry, matches);
     let quiet = as_json || matches.get_flag("quiet");
     let converses = entry.name == arguments::CONVERSATION;
     let verbose = converses && matches.get_flag(arguments::VERBOSE);
@@ -127,25 +128,13 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     let signalled = Arc::new(AtomicI32::new(0));
     let mut ending = None;
 
-    // A log is read by somebody who did not run the command, and on purpose.
-    let harmless = match entry.name {
-        arguments::LOGS => !matches.get_flag(arguments::RAW),
-        arguments::FILE_READ | arguments::DISK_READ => !matches.get_flag(arguments::CONTENT_ONLY),
-        _ => false,
-    };
-    let reads = [arguments::FILE_READ, arguments::DISK_READ].contains(&entry.name);
-    let exact = reads && matches.get_flag(arguments::CONTENT_ONLY);
-    let has_id = [arguments::CREATE, arguments::SHELL_OPEN].contains(&entry.name);
-    let id_only = has_id && matches.get_flag(arguments::ID_ONLY);
-
-    let executes = arguments::EXEC.contains(&entry.name);
-    let attaches = entry.name == arguments::ATTACH;
-    let interactive = attaches || (executes && matches.get_flag(arguments::INTERACTIVE));
-    let with_terminal = attaches || (executes && matches.get_flag(arguments::TTY));
-    // What was started to go on has no use for an input that may never end.
-    let detached = entry.name == "workspace_exec" && matches.get_flag("detach");
-
-    let only_counts = entry.name == arguments::DIFF && matches.get_flag(arguments::STAT);
+    let Wishes {
+        harmless,
+        exact,
+        id_only,
+        only_counts,
+        ..
+    } = wishes;
 
     let mut asked = Value::Null;
     let mut finished = begun;
@@ -165,16 +154,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
             ..Context::default()
         };
         let result = runtime.block_on(async {
-            if !matches.get_flag(arguments::NO_STDIN) && (interactive || !detached) {
-                context.stdin = standard::input(interactive).map(|input| Box::new(input) as _);
-            }
-            let _raw_mode = if with_terminal {
-                context.terminal = Some(raw::terminal());
-                let entered = interactive.then(RawMode::enter).transpose();
-                entered.map_err(|error| Error::resource(&error))?
-            } else {
-                None
-            };
+            let _raw_mode = wishes.connect(&mut context)?;
             if !as_json {
                 context.output = Some(output.streams(harmless)?);
             }
@@ -221,6 +201,65 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         trace.print();
     }
     status
+}
+
+/// What the options say that only the command line has.
+#[derive(Clone, Copy, Debug)]
+struct Wishes {
+    /// What comes to a terminal must not command it.
+    harmless: bool,
+    /// Only what was read is shown, byte for byte.
+    exact: bool,
+    id_only: bool,
+    only_counts: bool,
+    /// Standard input is passed on.
+    input: bool,
+    /// Also if it is a terminal.
+    interactive: bool,
+    /// The command has a terminal.
+    terminal: bool,
+}
+
+impl Wishes {
+    fn of(entry: &Entry, matches: &ArgMatches) -> Self {
+        use arguments::{ATTACH, CREATE, DIFF, DISK_READ, FILE_READ, LOGS, SHELL_OPEN};
+        let is = |names: &[&str]| names.contains(&entry.name);
+        let exact = is(&[FILE_READ, DISK_READ]) && matches.get_flag(arguments::CONTENT_ONLY);
+        let executes = is(&arguments::EXEC);
+        let attaches = is(&[ATTACH]);
+        let interactive = attaches || (executes && matches.get_flag(arguments::INTERACTIVE));
+        // What was started to go on has no use for an input that may never end.
+        let detached = is(&["workspace_exec"]) && matches.get_flag("detach");
+        Self {
+            // Read by somebody who did not run what printed it, and on purpose.
+            harmless: match entry.name {
+                LOGS => !matches.get_flag(arguments::RAW),
+                FILE_READ | DISK_READ => !exact,
+                "service_logs" | "shell_read" => true,
+                _ => false,
+            },
+            exact,
+            id_only: is(&[CREATE, SHELL_OPEN]) && matches.get_flag(arguments::ID_ONLY),
+            only_counts: is(&[DIFF]) && matches.get_flag(arguments::STAT),
+            input: !matches.get_flag(arguments::NO_STDIN) && (interactive || !detached),
+            interactive,
+            terminal: attaches || (executes && matches.get_flag(arguments::TTY)),
+        }
+    }
+
+    /// Connects the standard input, and the terminal if the command is to have one, until the result
+    /// is dropped. Belongs into a runtime.
+    fn connect(self, context: &mut Context) -> Result<Option<RawMode>, Error> {
+        if self.input {
+            context.stdin = standard::input(self.interactive).map(|input| Box::new(input) as _);
+        }
+        if !self.terminal {
+            return Ok(None);
+        }
+        context.terminal = Some(raw::terminal());
+        let entered = self.interactive.then(RawMode::enter).transpose();
+        entered.map_err(|error| Error::resource(&error))
+    }
 }
 
 /// Asks for what was read byte for byte.

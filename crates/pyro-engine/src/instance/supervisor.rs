@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use pyro_machine::{Accelerator, KeptFiles, LaunchEvent, SupervisedMachine};
 use pyro_store::{Object, Ownership, SocketDirectory};
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -274,8 +273,6 @@ async fn launch(
             seconds: phase.duration.as_secs_f64(),
         });
     }
-    let vault = Arc::new(Vault::new(description.secrets.clone()));
-    vault.bring_to(&machine).await?;
     if let Some(reason) = machine.unfinished_push() {
         let text = format!(
             "an earlier push was interrupted, and not all of its files are in their places: {reason}; \
@@ -284,60 +281,8 @@ async fn launch(
         tracing::warn!("{text}");
         tell(&StartEvent::Warning(text));
     }
-    let history = history(object);
-    history.close(INTERRUPTED)?;
-    let (ends_sender, ends) = mpsc::channel(4);
-    let (machine, power) = (Arc::new(machine), Arc::<Power>::default());
-    let activity = Activity::of(object);
-    activity.note();
-    let commands = Commands::new(
-        kind,
-        Arc::clone(&machine),
-        Arc::clone(&power),
-        history,
-        activity.clone(),
-        Arc::clone(&vault),
-    );
-    let ports = Ports::new(
-        object.clone(),
-        Arc::clone(&machine),
-        Arc::clone(&power),
-        activity.clone(),
-    );
-    let shell_files = ShellFiles::of(object.path());
-    shell_files.close()?;
-    let shells = Shells::new(
-        Arc::clone(&machine),
-        Arc::clone(&power),
-        activity.clone(),
-        shell_files,
-        Arc::clone(&vault),
-    );
-    let service_files = ServiceFiles::of(object.path());
-    let autostart = service_files.close()?;
-    let services = Arc::new(Services::new(
-        Arc::clone(&machine),
-        Arc::clone(&power),
-        activity.clone(),
-        service_files,
-        kind.working_directory().unwrap_or("/root"),
-        vault,
-    ));
-    services.autostart(autostart);
-    let supervisor = Supervisor {
-        kind,
-        object: object.clone(),
-        machine,
-        power,
-        activity,
-        commands: Arc::new(commands),
-        ports,
-        shells: Arc::new(shells),
-        services,
-        ends: ends_sender,
-        expires_at: record.expires_at,
-        under_way: watch::Sender::new(()),
-    };
+    let (sender, ends) = mpsc::channel(4);
+    let supervisor = Supervisor::new(machine, object, record, description, sender).await?;
     Ok((Arc::new(supervisor), listener, ends))
 }
 
@@ -457,6 +402,72 @@ fn not_in_order(error: &Error) -> String {
 }
 
 impl Supervisor {
+    /// Takes over a machine that has started. What ran in an earlier one has ended.
+    async fn new(
+        machine: SupervisedMachine,
+        object: &Object,
+        record: &VmRecord,
+        description: &Description,
+        ends: mpsc::Sender<End>,
+    ) -> Result<Self, Error> {
+        let kind = description.kind;
+        let vault = Arc::new(Vault::new(description.secrets.clone()));
+        vault.bring_to(&machine).await?;
+        let history = history(object);
+        history.close(INTERRUPTED)?;
+        let (machine, power) = (Arc::new(machine), Arc::<Power>::default());
+        let activity = Activity::of(object);
+        activity.note();
+        let commands = Commands::new(
+            kind,
+            Arc::clone(&machine),
+            Arc::clone(&power),
+            history,
+            activity.clone(),
+            Arc::clone(&vault),
+        );
+        let ports = Ports::new(
+            object.clone(),
+            Arc::clone(&machine),
+            Arc::clone(&power),
+            activity.clone(),
+        );
+        let shell_files = ShellFiles::of(object.path());
+        shell_files.close()?;
+        let shells = Shells::new(
+            Arc::clone(&machine),
+            Arc::clone(&power),
+            activity.clone(),
+            shell_files,
+            Arc::clone(&vault),
+        );
+        let service_files = ServiceFiles::of(object.path());
+        let autostart = service_files.close()?;
+        let services = Arc::new(Services::new(
+            Arc::clone(&machine),
+            Arc::clone(&power),
+            activity.clone(),
+            service_files,
+            kind.working_directory().unwrap_or("/root"),
+            vault,
+        ));
+        services.autostart(autostart);
+        Ok(Self {
+            kind,
+            object: object.clone(),
+            machine,
+            power,
+            activity,
+            commands: Arc::new(commands),
+            ports,
+            shells: Arc::new(shells),
+            services,
+            ends,
+            expires_at: record.expires_at,
+            under_way: watch::Sender::new(()),
+        })
+    }
+
     /// Returns when the VM has grown and all machines together exceed the disk limit.
     async fn watch(&self, limit: &DiskLimit, disk: &Path) -> Exceeded {
         let directory = self.machine.directory();

@@ -117,9 +117,11 @@ mod tests {
                 .get_arguments()
                 .map(crate::hints::property)
                 .collect();
-            // The command line has a standard input of its own.
-            if properties.contains("stdin") {
-                arguments.insert("stdin".into());
+            // The command line has a standard input of its own, and an option for each check.
+            for without in ["stdin", "readiness"] {
+                if properties.contains(without) {
+                    arguments.insert(without.into());
+                }
             }
             assert_eq!(properties, arguments, "{}", entry.name);
             assert!(!entry.description().is_empty(), "{}", entry.name);

@@ -168,12 +168,12 @@ struct Outputs<'a> {
 }
 
 /// Passes output on until the call ends. Grants credit only for output that was written.
-async fn pass_output<'a>(
+async fn pass_output(
     link: &Link,
     number: u32,
     events: &mut mpsc::UnboundedReceiver<Event>,
     call: &Call,
-    outputs: Outputs<'a>,
+    outputs: Outputs<'_>,
 ) -> Result<Answer, Failure> {
     let Outputs {
         stdout,

@@ -17,13 +17,16 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
         "shell_list" => |view| text(list(&view.typed())),
         "shell_read" => |view| {
             let read: ShellOutput = view.typed();
-            let mut more = format!(
-                " cursor={} next_cursor={} truncated={}",
-                read.cursor, read.next_cursor, read.truncated
+            let dropped = read
+                .dropped_chars
+                .map(|count| format!(" dropped_chars={count}"));
+            let more = format!(
+                " cursor={} next_cursor={} truncated={}{}",
+                read.cursor,
+                read.next_cursor,
+                read.truncated,
+                dropped.unwrap_or_default()
             );
-            if let Some(dropped) = read.dropped_chars {
-                more.push_str(&format!(" dropped_chars={dropped}"));
-            }
             let output = Part::Stdout(read.output);
             with(vec![output], summary("read", &read.shell, &more))
         },

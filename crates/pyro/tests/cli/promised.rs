@@ -51,7 +51,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     (
         "workspace exec",
         "WORKSPACE_ID COMMAND",
-        "--timeout-seconds=30 --json",
+        "--timeout-seconds=30 --secret-env=- --json",
     ),
     ("workspace status", "WORKSPACE_ID", "--json"),
     ("workspace logs", "WORKSPACE_ID", "--json"),
@@ -98,6 +98,49 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "WORKSPACE_ID",
         "--snapshot=baseline --json",
     ),
+    (
+        "workspace shell open",
+        "WORKSPACE_ID",
+        "--cwd=/workspace --cols=120 --rows=30 --secret-env=- --json --id-only",
+    ),
+    (
+        "workspace shell read",
+        "WORKSPACE_ID SHELL_ID",
+        "--cursor=0 --max-chars=65536 --plain --wait-for-idle-ms=- --json",
+    ),
+    (
+        "workspace shell write",
+        "WORKSPACE_ID SHELL_ID",
+        "--input=! --no-newline --json",
+    ),
+    (
+        "workspace shell signal",
+        "WORKSPACE_ID SHELL_ID",
+        "--signal=INT --json",
+    ),
+    ("workspace shell close", "WORKSPACE_ID SHELL_ID", "--json"),
+    (
+        "workspace service start",
+        "WORKSPACE_ID SERVICE_NAME COMMAND",
+        "--cwd=/workspace --ready-file=- --ready-tcp=- --ready-http=- --ready-command=- \
+         --ready-timeout-seconds=30 --ready-interval-ms=500 --secret-env=- --publish=- --json",
+    ),
+    ("workspace service list", "WORKSPACE_ID", "--json"),
+    (
+        "workspace service status",
+        "WORKSPACE_ID SERVICE_NAME",
+        "--json",
+    ),
+    (
+        "workspace service logs",
+        "WORKSPACE_ID SERVICE_NAME",
+        "--tail-lines=200 --all --json",
+    ),
+    (
+        "workspace service stop",
+        "WORKSPACE_ID SERVICE_NAME",
+        "--json",
+    ),
     ("workspace delete", "WORKSPACE_ID", "--json"),
     ("doctor", "", "--platform=linux-x86_64 --json"),
     ("demo", "", "--network"),
@@ -137,7 +180,8 @@ const TOOLS: &[(&str, &str)] = &[
         "workspace_create",
         "environment:string! vcpu_count:integer=1 mem_mib:integer=1024 ttl_seconds:integer=600 \
          network:boolean=false allow_host_compat:boolean=false seed_path:string=null \
-         network_policy:string=null published_ports:array=null name:string=null labels:object=null",
+         network_policy:string=null published_ports:array=null name:string=null labels:object=null \
+         secrets:array=null",
     ),
     ("workspace_list", ""),
     (
@@ -147,7 +191,7 @@ const TOOLS: &[(&str, &str)] = &[
     ),
     (
         "workspace_exec",
-        "workspace_id:string! command:string! timeout_seconds:integer=30",
+        "workspace_id:string! command:string! timeout_seconds:integer=30 secret_env:object=null",
     ),
     (
         "workspace_sync_push",
@@ -207,6 +251,42 @@ const TOOLS: &[(&str, &str)] = &[
         "workspace_port_remove",
         "workspace_id:string! host_port:integer!",
     ),
+    (
+        "shell_open",
+        "workspace_id:string! cwd:string=\"/workspace\" cols:integer=120 rows:integer=30 \
+         secret_env:object=null",
+    ),
+    (
+        "shell_read",
+        "workspace_id:string! shell_id:string! cursor:integer=0 max_chars:integer=65536 \
+         plain:boolean=false wait_for_idle_ms:integer=null",
+    ),
+    (
+        "shell_write",
+        "workspace_id:string! shell_id:string! input:string! append_newline:boolean=true",
+    ),
+    (
+        "shell_signal",
+        "workspace_id:string! shell_id:string! signal_name:string=\"INT\"",
+    ),
+    ("shell_close", "workspace_id:string! shell_id:string!"),
+    (
+        "service_start",
+        "workspace_id:string! service_name:string! command:string! cwd:string=\"/workspace\" \
+         ready_file:string=null ready_tcp:string=null ready_http:string=null \
+         ready_command:string=null ready_timeout_seconds:integer=30 ready_interval_ms:integer=500 \
+         secret_env:object=null published_ports:array=null",
+    ),
+    ("service_list", "workspace_id:string!"),
+    (
+        "service_status",
+        "workspace_id:string! service_name:string!",
+    ),
+    (
+        "service_logs",
+        "workspace_id:string! service_name:string! tail_lines:integer=200 all:boolean=false",
+    ),
+    ("service_stop", "workspace_id:string! service_name:string!"),
     ("workspace_delete", "workspace_id:string!"),
 ];
 

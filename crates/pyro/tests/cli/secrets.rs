@@ -64,7 +64,7 @@ fn processes_with_value(context: &TestContext) -> Vec<String> {
     found
 }
 
-fn create<'a>(context: &'a TestContext) -> Instance<'a> {
+fn create(context: &TestContext) -> Instance<'_> {
     let file = context.path("home/key");
     fs::write(&file, format!("{VALUE}\n")).unwrap();
     let create = context.pyro(&["workspace", "create", "debian:12", "--id-only"]);

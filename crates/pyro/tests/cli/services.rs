@@ -1,5 +1,6 @@
 //! Services: programs in a workspace that run until they are stopped.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -318,6 +319,51 @@ fn services_end_with_their_workspace_and_begin_with_it_if_asked_to() {
 }
 
 #[test]
+fn a_service_is_reached_through_a_published_port_until_it_is_stopped() {
+    let context = TestContext::with("debian:12");
+    let workspace = Instance::workspace(&context, NONE);
+    let ask = |port: u64| -> std::io::Result<String> {
+        let address = ("127.0.0.1", u16::try_from(port).unwrap());
+        let mut connection = std::net::TcpStream::connect(address)?;
+        connection.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let options = ["--ready-tcp", "8000", "--publish", "8000"];
+    let started = start(&workspace, "web", &options, SERVER).expect(0).json();
+    let port = started["published_ports"][0]["host_port"].as_u64().unwrap();
+    assert!(ask(port).unwrap().ends_with("hello"));
+    let list = workspace
+        .call(&["port", "list", "--json"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(
+        list["published_ports"].as_array().unwrap().len(),
+        1,
+        "{list}"
+    );
+    service(&workspace, "stop", "web").run().expect(0);
+    assert!(ask(port).is_err());
+    // A port that is taken keeps the service from running.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let rule = format!("{}:8000", taken.local_addr().unwrap().port());
+    let refused = start(&workspace, "web", &["--publish", &rule], SERVER);
+    refused.expect(1).json_error("port_taken", true);
+    assert_eq!(workspace.ask("pgrep -c perl || true"), "0\n");
+    // One that fails leaves none published.
+    let fails = ["--publish", "8000", "--ready-file", "never"];
+    start(&workspace, "fails", &fails, "exit 1").expect(1);
+    let list = workspace
+        .call(&["port", "list", "--json"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(list["published_ports"], json!([]));
+}
+
+#[test]
 fn services_are_tools() {
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, NONE);
@@ -329,7 +375,11 @@ fn services_are_tools() {
             .extend(more.as_object().unwrap().clone());
         all
     };
-    let new = json!({"command": SERVER, "ready_http": "http://localhost:8000/", "env": {"A": "1"}});
+    let new = json!({
+        "command": SERVER,
+        "readiness": {"type": "http", "url": "http://localhost:8000/"},
+        "env": {"A": "1"},
+    });
     let started = client.tool("service_start", &with(new));
     assert_eq!(started["state"], "running");
     let listed = client.tool("service_list", &json!({"workspace_id": workspace.id}));

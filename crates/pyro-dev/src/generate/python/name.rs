@@ -11,6 +11,8 @@ const NAMES: &[(&str, &str)] = &[
     ("vm_network_info", "network_info_vm"),
     ("vm_reap_expired", "reap_expired"),
     ("vm_run", "run_in_vm"),
+    ("workspace_kill", "kill_command"),
+    ("workspace_wait", "wait_command"),
 ];
 
 /// Operations whose environment is not taken by position, although it is on the command line.

@@ -64,6 +64,8 @@ struct Service {
     over: watch::Sender<bool>,
     /// Ends the wait before a restart.
     stop: Notify,
+    /// Held while the record is written, so that an older state never follows a newer one.
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -173,6 +175,7 @@ impl Services {
             grown: watch::Sender::new(()),
             over: watch::Sender::new(false),
             stop: Notify::new(),
+            writing: tokio::sync::Mutex::default(),
         });
         known.insert(name, Arc::clone(&service));
         Ok(service)
@@ -250,16 +253,16 @@ impl Services {
         let definition = service.status().record.definition.clone();
         let limit = Duration::from_secs(definition.ready_timeout_seconds);
         let interval = Duration::from_millis(definition.ready_interval_ms);
+        let directory = self.working_directory;
         let ready = async {
-            while !readiness::is_ready(&self.machine, &self.vault, &definition).await {
+            while !readiness::is_ready(&self.machine, &self.vault, &definition, directory).await {
                 tokio::time::sleep(interval).await;
             }
         };
         let process = service.status().process.clone();
         let ended = async {
-            match &process {
-                Some(process) => process.ended().await,
-                None => {}
+            if let Some(process) = &process {
+                process.ended().await;
             }
         };
         let start = tokio::select! {
@@ -322,14 +325,11 @@ impl Services {
             })
         };
         self.write(&service).await;
-        match delay {
-            Some(delay) => {
-                tokio::spawn(self.restart_after(service, delay));
-            }
-            None => {
-                service.over.send_replace(true);
-                service.grown.send_replace(());
-            }
+        if let Some(delay) = delay {
+            tokio::spawn(self.restart_after(service, delay));
+        } else {
+            service.over.send_replace(true);
+            service.grown.send_replace(());
         }
     }
 
@@ -449,6 +449,7 @@ impl Services {
     }
 
     async fn write(&self, service: &Service) {
+        let _writing = service.writing.lock().await;
         let (record, files) = (service.status().record.clone(), self.files.clone());
         if let Err(error) = off_thread(move || files.write(&record)).await {
             tracing::warn!(%error, "the state of a service is not recorded");

@@ -18,11 +18,12 @@ pub(super) async fn is_ready(
     machine: &SupervisedMachine,
     vault: &Vault,
     definition: &ServiceDefinition,
+    working_directory: &str,
 ) -> bool {
     let Some(readiness) = &definition.readiness else {
         return true;
     };
-    let check = check(machine, vault, definition, readiness);
+    let check = check(machine, vault, definition, working_directory, readiness);
     tokio::time::timeout(CHECK_LIMIT, check)
         .await
         .unwrap_or(false)
@@ -32,6 +33,7 @@ async fn check(
     machine: &SupervisedMachine,
     vault: &Vault,
     definition: &ServiceDefinition,
+    working_directory: &str,
     readiness: &Readiness,
 ) -> bool {
     match readiness {
@@ -72,7 +74,13 @@ async fn check(
             let command = Command {
                 argv: vec!["/bin/sh".into(), "-c".into(), command.clone()],
                 env: vault.env(&definition.options).unwrap_or_default(),
-                cwd: definition.options.cwd.clone(),
+                cwd: Some(
+                    definition
+                        .options
+                        .cwd
+                        .clone()
+                        .unwrap_or_else(|| working_directory.into()),
+                ),
                 cwd_optional: true,
                 user: definition.options.user.clone(),
                 timeout: Some(CHECK_LIMIT),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::command_options::CommandOptions;
 use crate::instance::files::SERVICES;
+use crate::instance::published::Published;
 use crate::instance::text_log::TextLog;
 
 const RECORD: &str = "service.json";
@@ -31,6 +32,9 @@ pub(crate) struct ServiceDefinition {
     pub(crate) pausable: bool,
     /// Whether it is started with its workspace.
     pub(crate) autostart: bool,
+    /// The ports of the workspace that were published with it.
+    #[serde(default)]
+    pub(crate) published: Vec<Published>,
 }
 
 /// When a service is ready.

@@ -15,8 +15,10 @@ pub use stop::Stop;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::port::PublishedPort;
+use crate::instance;
 use crate::instance::{
-    Instance, InstanceKind, Readiness, Restart, ServiceRecord, ServiceState, State,
+    Instance, InstanceKind, Published, Readiness, Restart, ServiceRecord, ServiceState, State,
     WORKSPACE_STOPPED,
 };
 use crate::request::check_plain_name;
@@ -60,6 +62,8 @@ pub struct Service {
     pub pausable: bool,
     /// Whether it is started with its workspace.
     pub autostart: bool,
+    /// The ports that were published with it, until it is stopped.
+    pub published_ports: Vec<PublishedPort>,
 }
 
 /// What a service has to do to be ready.
@@ -120,6 +124,16 @@ impl Service {
         let definition = record.definition;
         let ended_with_workspace =
             record.state == ServiceState::Running && instance.state != State::Started;
+        // Somebody may have taken them back one by one.
+        let still = |port: &&Published| instance.record.ports.contains(port);
+        let published_ports = (record.state == ServiceState::Running).then(|| {
+            definition
+                .published
+                .iter()
+                .filter(still)
+                .map(PublishedPort::from)
+                .collect()
+        });
         let (state, stop_reason) = if ended_with_workspace {
             (ServiceState::Stopped, Some(WORKSPACE_STOPPED.to_owned()))
         } else {
@@ -150,6 +164,7 @@ impl Service {
             restart_count: record.restarts,
             pausable: definition.pausable,
             autostart: definition.autostart,
+            published_ports: published_ports.unwrap_or_default(),
         }
     }
 
@@ -170,6 +185,16 @@ fn find(engine: &Engine, workspace_id: &str, name: &str) -> Result<(Instance, Se
     let record = record.ok_or_else(|| Error::no_such_service(workspace_id, name))?;
     let service = Service::of(&found, record);
     Ok((found, service))
+}
+
+/// Takes back the ports that were published with a service, as far as they still are.
+async fn take_ports_back(found: &Instance, record: &ServiceRecord) -> Result<(), Error> {
+    for port in &record.definition.published {
+        if found.record.ports.contains(port) {
+            instance::take_back(found, port.host_port).await?;
+        }
+    }
+    Ok(())
 }
 
 /// How many services a workspace has, and how many of them run.

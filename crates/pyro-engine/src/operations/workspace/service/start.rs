@@ -3,10 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Service, check_name, find};
+use super::{Service, ServiceReadiness, check_name, find, take_ports_back};
 use crate::command_options::CommandOptions;
-use crate::instance::{self, InstanceKind, Readiness, Restart, ServiceDefinition};
+use crate::instance::{
+    self, Instance, InstanceKind, Published, Readiness, Restart, ServiceDefinition, ServiceState,
+};
 use crate::operation::{Effect, Operation};
+use crate::port_rule::PortRule;
 use crate::request::{
     ShellCommand, WORKSPACE, guest_path, half_a_minute, octets_parser, positive_seconds, within,
 };
@@ -24,7 +27,7 @@ const RESTART_RULES: [&str; 2] = ["no", "on-failure"];
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
-    pyro workspace service start 0123456789ab web --ready-tcp 8000 -- python3 -m http.server 8000\n  \
+    pyro workspace service start 0123456789ab web --ready-tcp 8000 --publish 8080:8000 -- python3 -m http.server 8000\n  \
     pyro workspace service start 0123456789ab db --ready-command 'pg_isready -q' \\\n    \
     --restart on-failure --autostart --user postgres -- /usr/lib/postgresql/15/bin/postgres -D /srv/db\n\n\
     Exit status: 0 if the service is ready, 1 if it failed.")]
@@ -71,6 +74,11 @@ pub struct Start {
     #[arg(long, value_name = "COMMAND", group = "ready")]
     #[serde(default)]
     pub ready_command: Option<String>,
+    /// The check as an object, instead of the four: `type` is `file`, `tcp`, `http` or `command`, with
+    /// `path`, `address`, `url` or `command`
+    #[arg(skip)]
+    #[serde(default)]
+    pub readiness: Option<ServiceReadiness>,
     /// Seconds after which it is ended if it is not ready
     #[arg(long, value_name = "SECONDS", default_value_t = half_a_minute(), allow_negative_numbers = true)]
     #[serde(default = "half_a_minute")]
@@ -81,6 +89,11 @@ pub struct Start {
     #[serde(default = "half_a_second")]
     #[schemars(range(min = 10, max = 60_000))]
     pub ready_interval_ms: i64,
+    /// Publish a TCP port of the guest on this host until the service is stopped, as
+    /// `workspace port add` does
+    #[arg(long = "publish", value_name = "[[ADDRESS:]HOST_PORT:]GUEST_PORT")]
+    #[serde(default)]
+    pub published_ports: Option<Vec<PortRule>>,
     /// When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
     /// with 0; after 1 second, and twice as long before each further time
     #[arg(long, value_name = "WHEN", default_value_t = no(), value_parser = RESTART_RULES)]
@@ -140,6 +153,7 @@ impl Start {
             max_restarts: within("max_restarts", self.max_restarts, &RESTARTS)?,
             pausable: self.pausable,
             autostart: self.autostart,
+            published: Vec::new(),
             name: self.service_name,
         })
     }
@@ -151,14 +165,34 @@ impl Start {
             self.ready_http.as_deref().map(http),
             self.ready_command.as_deref().map(command),
         ];
-        let mut checks = checks.into_iter().flatten();
+        let object = self.readiness.as_ref().map(of_object);
+        let mut checks = checks.into_iter().chain([object]).flatten();
         let first = checks.next().transpose()?;
         if checks.next().is_some() {
-            let message =
-                "of ready_file, ready_tcp, ready_http and ready_command, one can be given";
+            let message = "of ready_file, ready_tcp, ready_http, ready_command and readiness, one can be \
+                           given";
             return Err(Error::invalid(message));
         }
         Ok(first)
+    }
+}
+
+fn of_object(readiness: &ServiceReadiness) -> Result<Readiness, Error> {
+    let needs = |value: &'_ Option<String>, key| {
+        let value = value.clone();
+        value.ok_or_else(|| {
+            let kind = &readiness.kind;
+            Error::invalid(format!("readiness of type '{kind}' needs {key}"))
+        })
+    };
+    match readiness.kind.as_str() {
+        "file" => file(&needs(&readiness.path, "path")?),
+        "tcp" => tcp(&needs(&readiness.address, "address")?),
+        "http" => http(&needs(&readiness.url, "url")?),
+        "command" => command(&needs(&readiness.command, "command")?),
+        _ => Err(Error::invalid(
+            "readiness must have the type file, tcp, http or command",
+        )),
     }
 }
 
@@ -233,6 +267,29 @@ fn is_loopback(host: &str) -> bool {
     ["127.0.0.1", "localhost", "0.0.0.0", "[::1]", "::1"].contains(&host)
 }
 
+/// Publishes all these ports, or none.
+async fn publish_all(found: &Instance, rules: &[PortRule]) -> Result<Vec<Published>, Error> {
+    let mut published = Vec::new();
+    for rule in rules {
+        match instance::publish(found, *rule).await {
+            Ok(port) => published.push(port),
+            Err(error) => {
+                take_all_back(found, &published).await;
+                return Err(error);
+            }
+        }
+    }
+    Ok(published)
+}
+
+async fn take_all_back(found: &Instance, ports: &[Published]) {
+    for port in ports {
+        if let Err(error) = instance::take_back(found, port.host_port).await {
+            tracing::warn!(%error, "a port stays published");
+        }
+    }
+}
+
 impl Operation for Start {
     const NAME: &'static str = "service_start";
     const COMMAND: &'static [&'static str] = &["workspace", "service", "start"];
@@ -244,14 +301,35 @@ impl Operation for Start {
         u8::from(output.state == "failed")
     }
 
-    async fn run(self, engine: &Engine, _context: &mut Context) -> Result<Service, Error> {
+    async fn run(self, engine: &Engine, context: &mut Context) -> Result<Service, Error> {
         let workspace_id = self.workspace_id.clone();
-        let definition = self.definition()?;
+        let rules = self.published_ports.clone().unwrap_or_default();
+        context.permissions.check_ports(&rules)?;
+        let mut definition = self.definition()?;
         let name = definition.name.clone();
         let found = engine.instance(InstanceKind::Workspace, &workspace_id)?;
         found.require_started("service_start")?;
-        instance::start_service(&found, definition).await?;
-        Ok(find(engine, &workspace_id, &name)?.1)
+        if let Some(record) = found.services().record(&name) {
+            if record.state == ServiceState::Running {
+                return Err(Error::service_runs(&name));
+            }
+            take_ports_back(&found, &record).await?;
+        }
+        // First: a service whose port is taken must not run.
+        let published = publish_all(&found, &rules).await?;
+        definition.published.clone_from(&published);
+        let started = instance::start_service(&found, definition).await;
+        let (found, service) = match started.and_then(|()| find(engine, &workspace_id, &name)) {
+            Ok(started) => started,
+            Err(error) => {
+                take_all_back(&found, &published).await;
+                return Err(error);
+            }
+        };
+        if !service.runs() {
+            take_all_back(&found, &published).await;
+        }
+        Ok(service)
     }
 }
 

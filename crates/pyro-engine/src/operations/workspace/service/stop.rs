@@ -3,15 +3,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Service, find};
-use crate::instance;
+use super::{Service, find, take_ports_back};
+use crate::instance::{self, State};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
 /// Stop a service of a workspace
 ///
 /// It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
-/// One that does not run is left as it is; its output can still be read.
+/// One that does not run is left as it is; its output can still be read. Ports that were published
+/// with it are taken back.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace service stop 0123456789ab web")]
@@ -32,10 +33,13 @@ impl Operation for Stop {
     async fn run(self, engine: &Engine, _context: &mut Context) -> Result<Service, Error> {
         let (found, service) = find(engine, &self.workspace_id, &self.service_name)?;
         // One that has exited may be about to be started again.
-        if service.runs() || service.state == "exited" {
-            if found.require_started("service_stop").is_ok() {
-                instance::stop_service(&found, &self.service_name).await?;
-            }
+        let may_run = service.runs() || service.state == "exited";
+        if may_run && found.state == State::Started {
+            instance::stop_service(&found, &self.service_name).await?;
+        }
+        let (found, _) = find(engine, &self.workspace_id, &self.service_name)?;
+        if let Some(record) = found.services().record(&self.service_name) {
+            take_ports_back(&found, &record).await?;
         }
         Ok(find(engine, &self.workspace_id, &self.service_name)?.1)
     }
