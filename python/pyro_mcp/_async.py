@@ -96,6 +96,12 @@ class AsyncWorkspace(AsyncWorkspaceOperations):
         self,
         command: str,
         *,
+        env: dict[str, str] | None = None,
+        cwd: str | None = None,
+        user: str | None = None,
+        stdin: str | None = None,
+        secret_env: dict[str, str] | None = None,
+        detach: bool = False,
         timeout_seconds: int = 30,
         on_stdout: OnBytes | None = None,
         on_stderr: OnBytes | None = None,
@@ -106,7 +112,15 @@ class AsyncWorkspace(AsyncWorkspaceOperations):
         if on_stdout is not None or on_stderr is not None:
             pyro = pyro.with_output(on_stdout, on_stderr)
         return await pyro.exec_workspace(
-            self.id, command=command, timeout_seconds=timeout_seconds
+            self.id,
+            command=command,
+            env=env,
+            cwd=cwd,
+            user=user,
+            stdin=stdin,
+            secret_env=secret_env,
+            detach=detach,
+            timeout_seconds=timeout_seconds,
         )
 
     def stream(

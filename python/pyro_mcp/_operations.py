@@ -77,7 +77,7 @@ class Operations:
     def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    def run_in_vm(self, *, environment: str, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
+    def run_in_vm(self, *, environment: str, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, stdin: str | None = None) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -89,7 +89,6 @@ class Operations:
         Args:
             environment: Environment to boot, for example `debian:12`
             command: Shell command to run, for example `git --version`
-            env_file: 
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
@@ -101,6 +100,7 @@ terminal, which have no limit then
 the default of 600 is 3600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
+            stdin: Text that the command reads from its standard input
 
         Returns:
             What came of a command.
@@ -129,7 +129,7 @@ the default of 600 is 3600
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "stdin": stdin})
         return response
 
     def list_environments(self) -> list[results.Environment]:
@@ -234,7 +234,7 @@ the default of 600 is 3600
         response: results.Vm = self._call("vm_start", {"vm_id": vm_id})
         return response
 
-    def exec_vm(self, vm_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, timeout_seconds: int = 30) -> results.RunResult:
+    def exec_vm(self, vm_id: str, *, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, timeout_seconds: int = 30, stdin: str | None = None) -> results.RunResult:
         """Run one command in a started VM, then delete the VM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -243,12 +243,12 @@ the default of 600 is 3600
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
             command: Shell command to run, for example `git --version`
-            env_file: 
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
             timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
 terminal, which have no limit then
+            stdin: Text that the command reads from its standard input
 
         Returns:
             What came of a command.
@@ -277,7 +277,7 @@ terminal, which have no limit then
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = self._call("vm_exec", {"vm_id": vm_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "timeout_seconds": timeout_seconds})
+        response: results.RunResult = self._call("vm_exec", {"vm_id": vm_id, "command": command, "env": env, "cwd": cwd, "user": user, "timeout_seconds": timeout_seconds, "stdin": stdin})
         return response
 
     def stop_vm(self, vm_id: str) -> results.Vm:
@@ -406,7 +406,7 @@ terminal, which have no limit then
         response: results.Reaped = self._call("vm_reap_expired", {})
         return response
 
-    def create_workspace(self, *, environment: str, secret: object, secret_file: object, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, secrets: list[dict[str, object]] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what seed_path names. It lives until
@@ -415,8 +415,6 @@ terminal, which have no limit then
 
         Args:
             environment: Environment to boot, for example `debian:12`
-            secret: 
-            secret_file: 
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
@@ -431,6 +429,7 @@ host's port (1025 to 65535) is any that is free unless it is named
 with its seed
             name: Name, of up to 120 characters, for those who list workspaces; several may have the same
             labels: Labels, each a key with a value: `issue=123`
+            secrets: Secrets of the workspace: files of root's in /run/pyro-secrets, in the guest's memory only
             exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
 the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
@@ -474,7 +473,7 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = self._call("workspace_create", {"environment": environment, "secret": secret, "secret_file": secret_file, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "secrets": secrets, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     def list_workspaces(self) -> results.Workspaces:
@@ -544,7 +543,7 @@ the last that matches decides
         response: results.Workspace = self._call("workspace_update", {"workspace_id": workspace_id, "name": name, "clear_name": clear_name, "labels": labels, "clear_labels": clear_labels})
         return response
 
-    def exec_workspace(self, workspace_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
+    def exec_workspace(self, workspace_id: str, *, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30, stdin: str | None = None) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
         Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
@@ -557,7 +556,6 @@ the last that matches decides
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             command: Shell command to run, for example `make test`
-            env_file: 
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path, or one below /workspace, which is the default
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
@@ -566,6 +564,7 @@ variables
             detach: Return the command's number at once, and let it go on
             timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with `detach`
 or a terminal, which have no limit then
+            stdin: Text that the command reads from its standard input
 
         Returns:
             What came of a command.
@@ -597,7 +596,7 @@ or a terminal, which have no limit then
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "secret_env": secret_env, "detach": detach, "timeout_seconds": timeout_seconds})
+        response: results.ExecResult = self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env": env, "cwd": cwd, "user": user, "secret_env": secret_env, "detach": detach, "timeout_seconds": timeout_seconds, "stdin": stdin})
         return response
 
     def wait_command(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
@@ -829,13 +828,13 @@ changed since
         response: results.Workspace = self._call("workspace_stop", {"workspace_id": workspace_id})
         return response
 
-    def start_workspace(self, workspace_id: str, *, secret: object, secret_file: object) -> results.Workspace:
+    def start_workspace(self, workspace_id: str, *, secrets: list[dict[str, object]] | None = None) -> results.Workspace:
         """Start a stopped workspace again, with its files
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            secret: 
-            secret_file: 
+            secrets: Secrets of the workspace: they are not kept on the host's disk, so a stop has lost those that it
+had
 
         Returns:
             A workspace.
@@ -873,7 +872,7 @@ changed since
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = self._call("workspace_start", {"workspace_id": workspace_id, "secret": secret, "secret_file": secret_file})
+        response: results.Workspace = self._call("workspace_start", {"workspace_id": workspace_id, "secrets": secrets})
         return response
 
     def logs_workspace(self, workspace_id: str) -> results.WorkspaceLogs:
@@ -1282,7 +1281,7 @@ the command with the number sequence, or of the newest
         response: results.SnapshotDeleted = self._call("snapshot_delete", {"workspace_id": workspace_id, "snapshot_name": snapshot_name})
         return response
 
-    def reset_workspace(self, workspace_id: str, *, secret: object, secret_file: object, snapshot: str = "baseline") -> results.ResetWorkspace:
+    def reset_workspace(self, workspace_id: str, *, snapshot: str = "baseline", secrets: list[dict[str, object]] | None = None) -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot
 
         Its machine is stopped, and a new one starts with the snapshot's disk. Its commands with their
@@ -1290,9 +1289,9 @@ the command with the number sequence, or of the newest
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            secret: 
-            secret_file: 
             snapshot: Snapshot to go back to; `baseline` is what the workspace began with
+            secrets: Secrets of the workspace: they are not kept on the host's disk, so a reset loses those that it
+has
 
         Returns:
             A workspace that was reset.
@@ -1331,7 +1330,7 @@ the command with the number sequence, or of the newest
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ResetWorkspace = self._call("workspace_reset", {"workspace_id": workspace_id, "secret": secret, "secret_file": secret_file, "snapshot": snapshot})
+        response: results.ResetWorkspace = self._call("workspace_reset", {"workspace_id": workspace_id, "snapshot": snapshot, "secrets": secrets})
         return response
 
     def add_workspace_port(self, workspace_id: str, port: str | int) -> results.AddedPort:
@@ -1401,7 +1400,7 @@ the command with the number sequence, or of the newest
         response: results.RemovedPort = self._call("workspace_port_remove", {"workspace_id": workspace_id, "host_port": host_port})
         return response
 
-    def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
+    def open_shell(self, workspace_id: str, *, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
         """Open a shell in a workspace: a terminal that stays, with what runs in it
 
         It keeps its directory, its variables and its running programs from one write to the next, and
@@ -1410,7 +1409,6 @@ the command with the number sequence, or of the newest
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            env_file: 
             cwd: Directory to begin in: an absolute path, or one below /workspace
             cols: Columns of the terminal, 1 to 1000
             rows: Rows of the terminal, 1 to 1000
@@ -1436,7 +1434,7 @@ variables
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Shell = self._call("shell_open", {"workspace_id": workspace_id, "env_file": env_file, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "secret_env": secret_env, "user": user})
+        response: results.Shell = self._call("shell_open", {"workspace_id": workspace_id, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "secret_env": secret_env, "user": user})
         return response
 
     def list_shells(self, workspace_id: str) -> results.Shells:
@@ -1660,7 +1658,7 @@ variables
         response: results.Shell = self._call("shell_attach", {"workspace_id": workspace_id, "shell_id": shell_id})
         return response
 
-    def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
+    def start_service(self, workspace_id: str, service_name: str, *, command: str, cwd: str = "/workspace", env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False, readiness: dict[str, object] | None = None) -> results.Service:
         """Start a service in a workspace: a program that runs until it is stopped
 
         Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
@@ -1671,7 +1669,6 @@ variables
             workspace_id: Id of the workspace, as `create_workspace` returned it
             service_name: Name of the service: letters, digits, `.`, `_` and `-`
             command: Shell command to run, for example `python3 -m http.server 8000`
-            env_file: 
             cwd: Working directory: an absolute path, or one below /workspace
             env: Environment variables of the service, by name; they are kept on the host's disk with it
             secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
@@ -1691,6 +1688,8 @@ with 0; after 1 second, and twice as long before each further time
             max_restarts: How often in a row it is started again at most
             pausable: Let the workspace be paused while the service runs, when nothing else is done in it
             autostart: Start it again whenever the workspace is started after a stop
+            readiness: The check as an object, instead of the four: `type` is `file`, `tcp`, `http` or `command`, with
+`path`, `address`, `url` or `command`
 
         Returns:
             A service.
@@ -1718,7 +1717,7 @@ with 0; after 1 second, and twice as long before each further time
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Service = self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "secret_env": secret_env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "published_ports": published_ports, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
+        response: results.Service = self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "cwd": cwd, "env": env, "secret_env": secret_env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "published_ports": published_ports, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart, "readiness": readiness})
         return response
 
     def list_services(self, workspace_id: str) -> results.Services:
@@ -2123,7 +2122,7 @@ class AsyncOperations:
     async def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    async def run_in_vm(self, *, environment: str, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.RunResult:
+    async def run_in_vm(self, *, environment: str, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, stdin: str | None = None) -> results.RunResult:
         """Run one command in a fresh microVM, then throw the microVM away
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -2135,7 +2134,6 @@ class AsyncOperations:
         Args:
             environment: Environment to boot, for example `debian:12`
             command: Shell command to run, for example `git --version`
-            env_file: 
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
@@ -2147,6 +2145,7 @@ terminal, which have no limit then
 the default of 600 is 3600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
+            stdin: Text that the command reads from its standard input
 
         Returns:
             What came of a command.
@@ -2175,7 +2174,7 @@ the default of 600 is 3600
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "stdin": stdin})
         return response
 
     async def list_environments(self) -> list[results.Environment]:
@@ -2280,7 +2279,7 @@ the default of 600 is 3600
         response: results.Vm = await self._call("vm_start", {"vm_id": vm_id})
         return response
 
-    async def exec_vm(self, vm_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, timeout_seconds: int = 30) -> results.RunResult:
+    async def exec_vm(self, vm_id: str, *, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, timeout_seconds: int = 30, stdin: str | None = None) -> results.RunResult:
         """Run one command in a started VM, then delete the VM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -2289,12 +2288,12 @@ the default of 600 is 3600
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
             command: Shell command to run, for example `git --version`
-            env_file: 
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
             timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
 terminal, which have no limit then
+            stdin: Text that the command reads from its standard input
 
         Returns:
             What came of a command.
@@ -2323,7 +2322,7 @@ terminal, which have no limit then
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = await self._call("vm_exec", {"vm_id": vm_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "timeout_seconds": timeout_seconds})
+        response: results.RunResult = await self._call("vm_exec", {"vm_id": vm_id, "command": command, "env": env, "cwd": cwd, "user": user, "timeout_seconds": timeout_seconds, "stdin": stdin})
         return response
 
     async def stop_vm(self, vm_id: str) -> results.Vm:
@@ -2452,7 +2451,7 @@ terminal, which have no limit then
         response: results.Reaped = await self._call("vm_reap_expired", {})
         return response
 
-    async def create_workspace(self, *, environment: str, secret: object, secret_file: object, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, secrets: list[dict[str, object]] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
         """Make a workspace and start it: a microVM to run many commands in
 
         Its files are in /workspace, which begins empty or with what seed_path names. It lives until
@@ -2461,8 +2460,6 @@ terminal, which have no limit then
 
         Args:
             environment: Environment to boot, for example `debian:12`
-            secret: 
-            secret_file: 
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
@@ -2477,6 +2474,7 @@ host's port (1025 to 65535) is any that is free unless it is named
 with its seed
             name: Name, of up to 120 characters, for those who list workspaces; several may have the same
             labels: Labels, each a key with a value: `issue=123`
+            secrets: Secrets of the workspace: files of root's in /run/pyro-secrets, in the guest's memory only
             exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
 the last that matches decides
             exclude_from: Leave out what matches a pattern in a file with one pattern on each line
@@ -2520,7 +2518,7 @@ the last that matches decides
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "secret": secret, "secret_file": secret_file, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "secrets": secrets, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
         return response
 
     async def list_workspaces(self) -> results.Workspaces:
@@ -2590,7 +2588,7 @@ the last that matches decides
         response: results.Workspace = await self._call("workspace_update", {"workspace_id": workspace_id, "name": name, "clear_name": clear_name, "labels": labels, "clear_labels": clear_labels})
         return response
 
-    async def exec_workspace(self, workspace_id: str, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
+    async def exec_workspace(self, workspace_id: str, *, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30, stdin: str | None = None) -> results.ExecResult:
         """Run a command in a workspace, in /workspace
 
         Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
@@ -2603,7 +2601,6 @@ the last that matches decides
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             command: Shell command to run, for example `make test`
-            env_file: 
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path, or one below /workspace, which is the default
             user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
@@ -2612,6 +2609,7 @@ variables
             detach: Return the command's number at once, and let it go on
             timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with `detach`
 or a terminal, which have no limit then
+            stdin: Text that the command reads from its standard input
 
         Returns:
             What came of a command.
@@ -2643,7 +2641,7 @@ or a terminal, which have no limit then
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env_file": env_file, "env": env, "cwd": cwd, "user": user, "secret_env": secret_env, "detach": detach, "timeout_seconds": timeout_seconds})
+        response: results.ExecResult = await self._call("workspace_exec", {"workspace_id": workspace_id, "command": command, "env": env, "cwd": cwd, "user": user, "secret_env": secret_env, "detach": detach, "timeout_seconds": timeout_seconds, "stdin": stdin})
         return response
 
     async def wait_command(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
@@ -2875,13 +2873,13 @@ changed since
         response: results.Workspace = await self._call("workspace_stop", {"workspace_id": workspace_id})
         return response
 
-    async def start_workspace(self, workspace_id: str, *, secret: object, secret_file: object) -> results.Workspace:
+    async def start_workspace(self, workspace_id: str, *, secrets: list[dict[str, object]] | None = None) -> results.Workspace:
         """Start a stopped workspace again, with its files
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            secret: 
-            secret_file: 
+            secrets: Secrets of the workspace: they are not kept on the host's disk, so a stop has lost those that it
+had
 
         Returns:
             A workspace.
@@ -2919,7 +2917,7 @@ changed since
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = await self._call("workspace_start", {"workspace_id": workspace_id, "secret": secret, "secret_file": secret_file})
+        response: results.Workspace = await self._call("workspace_start", {"workspace_id": workspace_id, "secrets": secrets})
         return response
 
     async def logs_workspace(self, workspace_id: str) -> results.WorkspaceLogs:
@@ -3328,7 +3326,7 @@ the command with the number sequence, or of the newest
         response: results.SnapshotDeleted = await self._call("snapshot_delete", {"workspace_id": workspace_id, "snapshot_name": snapshot_name})
         return response
 
-    async def reset_workspace(self, workspace_id: str, *, secret: object, secret_file: object, snapshot: str = "baseline") -> results.ResetWorkspace:
+    async def reset_workspace(self, workspace_id: str, *, snapshot: str = "baseline", secrets: list[dict[str, object]] | None = None) -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot
 
         Its machine is stopped, and a new one starts with the snapshot's disk. Its commands with their
@@ -3336,9 +3334,9 @@ the command with the number sequence, or of the newest
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            secret: 
-            secret_file: 
             snapshot: Snapshot to go back to; `baseline` is what the workspace began with
+            secrets: Secrets of the workspace: they are not kept on the host's disk, so a reset loses those that it
+has
 
         Returns:
             A workspace that was reset.
@@ -3377,7 +3375,7 @@ the command with the number sequence, or of the newest
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.ResetWorkspace = await self._call("workspace_reset", {"workspace_id": workspace_id, "secret": secret, "secret_file": secret_file, "snapshot": snapshot})
+        response: results.ResetWorkspace = await self._call("workspace_reset", {"workspace_id": workspace_id, "snapshot": snapshot, "secrets": secrets})
         return response
 
     async def add_workspace_port(self, workspace_id: str, port: str | int) -> results.AddedPort:
@@ -3447,7 +3445,7 @@ the command with the number sequence, or of the newest
         response: results.RemovedPort = await self._call("workspace_port_remove", {"workspace_id": workspace_id, "host_port": host_port})
         return response
 
-    async def open_shell(self, workspace_id: str, *, env_file: object, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
+    async def open_shell(self, workspace_id: str, *, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
         """Open a shell in a workspace: a terminal that stays, with what runs in it
 
         It keeps its directory, its variables and its running programs from one write to the next, and
@@ -3456,7 +3454,6 @@ the command with the number sequence, or of the newest
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            env_file: 
             cwd: Directory to begin in: an absolute path, or one below /workspace
             cols: Columns of the terminal, 1 to 1000
             rows: Rows of the terminal, 1 to 1000
@@ -3482,7 +3479,7 @@ variables
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Shell = await self._call("shell_open", {"workspace_id": workspace_id, "env_file": env_file, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "secret_env": secret_env, "user": user})
+        response: results.Shell = await self._call("shell_open", {"workspace_id": workspace_id, "cwd": cwd, "cols": cols, "rows": rows, "env": env, "secret_env": secret_env, "user": user})
         return response
 
     async def list_shells(self, workspace_id: str) -> results.Shells:
@@ -3706,7 +3703,7 @@ variables
         response: results.Shell = await self._call("shell_attach", {"workspace_id": workspace_id, "shell_id": shell_id})
         return response
 
-    async def start_service(self, workspace_id: str, service_name: str, *, command: str, env_file: object, cwd: str = "/workspace", env: dict[str, str] = {}, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False) -> results.Service:
+    async def start_service(self, workspace_id: str, service_name: str, *, command: str, cwd: str = "/workspace", env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False, readiness: dict[str, object] | None = None) -> results.Service:
         """Start a service in a workspace: a program that runs until it is stopped
 
         Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
@@ -3717,7 +3714,6 @@ variables
             workspace_id: Id of the workspace, as `create_workspace` returned it
             service_name: Name of the service: letters, digits, `.`, `_` and `-`
             command: Shell command to run, for example `python3 -m http.server 8000`
-            env_file: 
             cwd: Working directory: an absolute path, or one below /workspace
             env: Environment variables of the service, by name; they are kept on the host's disk with it
             secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
@@ -3737,6 +3733,8 @@ with 0; after 1 second, and twice as long before each further time
             max_restarts: How often in a row it is started again at most
             pausable: Let the workspace be paused while the service runs, when nothing else is done in it
             autostart: Start it again whenever the workspace is started after a stop
+            readiness: The check as an object, instead of the four: `type` is `file`, `tcp`, `http` or `command`, with
+`path`, `address`, `url` or `command`
 
         Returns:
             A service.
@@ -3764,7 +3762,7 @@ with 0; after 1 second, and twice as long before each further time
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Service = await self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "env_file": env_file, "cwd": cwd, "env": env, "secret_env": secret_env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "published_ports": published_ports, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart})
+        response: results.Service = await self._call("service_start", {"workspace_id": workspace_id, "service_name": service_name, "command": command, "cwd": cwd, "env": env, "secret_env": secret_env, "user": user, "ready_file": ready_file, "ready_tcp": ready_tcp, "ready_http": ready_http, "ready_command": ready_command, "ready_timeout_seconds": ready_timeout_seconds, "ready_interval_ms": ready_interval_ms, "published_ports": published_ports, "restart": restart, "max_restarts": max_restarts, "pausable": pausable, "autostart": autostart, "readiness": readiness})
         return response
 
     async def list_services(self, workspace_id: str) -> results.Services:
@@ -4173,9 +4171,9 @@ class WorkspaceOperations:
         """Change the name and the labels of a workspace: see `Pyro.update_workspace`."""
         return self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
-    def exec(self, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
+    def exec(self, *, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30, stdin: str | None = None) -> results.ExecResult:
         """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
-        return self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, secret_env=secret_env, detach=detach, timeout_seconds=timeout_seconds)
+        return self._pyro.exec_workspace(self.id, command=command, env=env, cwd=cwd, user=user, secret_env=secret_env, detach=detach, timeout_seconds=timeout_seconds, stdin=stdin)
 
     def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
         """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_command`."""
@@ -4201,9 +4199,9 @@ class WorkspaceOperations:
         """Stop a workspace in order; its files and logs are kept: see `Pyro.stop_workspace`."""
         return self._pyro.stop_workspace(self.id)
 
-    def start(self, *, secret: object, secret_file: object) -> results.Workspace:
+    def start(self, *, secrets: list[dict[str, object]] | None = None) -> results.Workspace:
         """Start a stopped workspace again, with its files: see `Pyro.start_workspace`."""
-        return self._pyro.start_workspace(self.id, secret=secret, secret_file=secret_file)
+        return self._pyro.start_workspace(self.id, secrets=secrets)
 
     def logs(self, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
         """Show what was run in a workspace, with its output: see `Pyro.read_workspace_logs`."""
@@ -4245,9 +4243,21 @@ class WorkspaceOperations:
         """Read a file on the disk of a stopped workspace: see `Pyro.read_workspace_disk`."""
         return self._pyro.read_workspace_disk(self.id, path, offset=offset, max_bytes=max_bytes, base64=base64)
 
-    def reset(self, *, secret: object, secret_file: object, snapshot: str = "baseline") -> results.ResetWorkspace:
+    def create_snapshot(self, snapshot_name: str) -> results.Created:
+        """Save what was written in a workspace, to come back to it with `reset_workspace`: see `Pyro.create_snapshot`."""
+        return self._pyro.create_snapshot(self.id, snapshot_name)
+
+    def list_snapshots(self) -> results.Snapshots:
+        """List the snapshots of a workspace: see `Pyro.list_snapshots`."""
+        return self._pyro.list_snapshots(self.id)
+
+    def delete_snapshot(self, snapshot_name: str) -> results.SnapshotDeleted:
+        """Delete a snapshot of a workspace: see `Pyro.delete_snapshot`."""
+        return self._pyro.delete_snapshot(self.id, snapshot_name)
+
+    def reset(self, *, snapshot: str = "baseline", secrets: list[dict[str, object]] | None = None) -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
-        return self._pyro.reset_workspace(self.id, secret=secret, secret_file=secret_file, snapshot=snapshot)
+        return self._pyro.reset_workspace(self.id, snapshot=snapshot, secrets=secrets)
 
     def add_port(self, port: str | int) -> results.AddedPort:
         """Publish a TCP port of a running workspace on this host: see `Pyro.add_workspace_port`."""
@@ -4260,6 +4270,58 @@ class WorkspaceOperations:
     def remove_port(self, host_port: int) -> results.RemovedPort:
         """Publish a port of a workspace no more: see `Pyro.remove_workspace_port`."""
         return self._pyro.remove_workspace_port(self.id, host_port)
+
+    def open_shell(self, *, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
+        """Open a shell in a workspace: a terminal that stays, with what runs in it: see `Pyro.open_shell`."""
+        return self._pyro.open_shell(self.id, cwd=cwd, cols=cols, rows=rows, env=env, secret_env=secret_env, user=user)
+
+    def list_shells(self) -> results.Shells:
+        """List the shells of a workspace, those that have ended among them: see `Pyro.list_shells`."""
+        return self._pyro.list_shells(self.id)
+
+    def read_shell(self, shell_id: str, *, cursor: int = 0, max_chars: int = 65536, plain: bool = False, wait_for_idle_ms: int | None = None, wait_for: str | None = None, wait_seconds: int = 30) -> results.ShellOutput:
+        """Read what a shell has printed: see `Pyro.read_shell`."""
+        return self._pyro.read_shell(self.id, shell_id, cursor=cursor, max_chars=max_chars, plain=plain, wait_for_idle_ms=wait_for_idle_ms, wait_for=wait_for, wait_seconds=wait_seconds)
+
+    def write_shell(self, shell_id: str, *, input: str, append_newline: bool = True) -> results.ShellWritten:
+        """Type something into a shell, and Enter: see `Pyro.write_shell`."""
+        return self._pyro.write_shell(self.id, shell_id, input=input, append_newline=append_newline)
+
+    def signal_shell(self, shell_id: str, *, signal_name: str = "INT") -> results.ShellSignalled:
+        """Send a signal to what runs in a shell: see `Pyro.signal_shell`."""
+        return self._pyro.signal_shell(self.id, shell_id, signal_name=signal_name)
+
+    def resize_shell(self, shell_id: str, *, cols: int, rows: int) -> results.Shell:
+        """Change the size of a shell's terminal: see `Pyro.resize_shell`."""
+        return self._pyro.resize_shell(self.id, shell_id, cols=cols, rows=rows)
+
+    def close_shell(self, shell_id: str) -> results.ClosedShell:
+        """End a shell with all that runs in it: see `Pyro.close_shell`."""
+        return self._pyro.close_shell(self.id, shell_id)
+
+    def attach_shell(self, shell_id: str) -> results.Shell:
+        """Connect this terminal to a shell, until the shell ends or Ctrl-] is typed: see `Pyro.attach_shell`."""
+        return self._pyro.attach_shell(self.id, shell_id)
+
+    def start_service(self, service_name: str, *, command: str, cwd: str = "/workspace", env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False, readiness: dict[str, object] | None = None) -> results.Service:
+        """Start a service in a workspace: a program that runs until it is stopped: see `Pyro.start_service`."""
+        return self._pyro.start_service(self.id, service_name, command=command, cwd=cwd, env=env, secret_env=secret_env, user=user, ready_file=ready_file, ready_tcp=ready_tcp, ready_http=ready_http, ready_command=ready_command, ready_timeout_seconds=ready_timeout_seconds, ready_interval_ms=ready_interval_ms, published_ports=published_ports, restart=restart, max_restarts=max_restarts, pausable=pausable, autostart=autostart, readiness=readiness)
+
+    def list_services(self) -> results.Services:
+        """List the services of a workspace, those that have ended among them: see `Pyro.list_services`."""
+        return self._pyro.list_services(self.id)
+
+    def status_service(self, service_name: str) -> results.Service:
+        """Show a service of a workspace: its state, and why it ended if it has: see `Pyro.status_service`."""
+        return self._pyro.status_service(self.id, service_name)
+
+    def logs_service(self, service_name: str, *, tail_lines: int = 200, all: bool = False, follow: bool = False) -> results.ServiceLogs:
+        """Show what a service has printed: see `Pyro.logs_service`."""
+        return self._pyro.logs_service(self.id, service_name, tail_lines=tail_lines, all=all, follow=follow)
+
+    def stop_service(self, service_name: str) -> results.Service:
+        """Stop a service of a workspace: see `Pyro.stop_service`."""
+        return self._pyro.stop_service(self.id, service_name)
 
     def delete(self) -> results.WorkspaceDeleted:
         """Delete a workspace with its files and logs, whatever it is doing: see `Pyro.delete_workspace`."""
@@ -4276,9 +4338,9 @@ class AsyncWorkspaceOperations:
         """Change the name and the labels of a workspace: see `Pyro.update_workspace`."""
         return await self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
-    async def exec(self, *, command: str, env_file: object, env: dict[str, str] = {}, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30) -> results.ExecResult:
+    async def exec(self, *, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30, stdin: str | None = None) -> results.ExecResult:
         """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
-        return await self._pyro.exec_workspace(self.id, command=command, env_file=env_file, env=env, cwd=cwd, user=user, secret_env=secret_env, detach=detach, timeout_seconds=timeout_seconds)
+        return await self._pyro.exec_workspace(self.id, command=command, env=env, cwd=cwd, user=user, secret_env=secret_env, detach=detach, timeout_seconds=timeout_seconds, stdin=stdin)
 
     async def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
         """Wait for the end of a command in a workspace, and return its exit code: see `Pyro.wait_command`."""
@@ -4304,9 +4366,9 @@ class AsyncWorkspaceOperations:
         """Stop a workspace in order; its files and logs are kept: see `Pyro.stop_workspace`."""
         return await self._pyro.stop_workspace(self.id)
 
-    async def start(self, *, secret: object, secret_file: object) -> results.Workspace:
+    async def start(self, *, secrets: list[dict[str, object]] | None = None) -> results.Workspace:
         """Start a stopped workspace again, with its files: see `Pyro.start_workspace`."""
-        return await self._pyro.start_workspace(self.id, secret=secret, secret_file=secret_file)
+        return await self._pyro.start_workspace(self.id, secrets=secrets)
 
     async def logs(self, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
         """Show what was run in a workspace, with its output: see `Pyro.read_workspace_logs`."""
@@ -4348,9 +4410,21 @@ class AsyncWorkspaceOperations:
         """Read a file on the disk of a stopped workspace: see `Pyro.read_workspace_disk`."""
         return await self._pyro.read_workspace_disk(self.id, path, offset=offset, max_bytes=max_bytes, base64=base64)
 
-    async def reset(self, *, secret: object, secret_file: object, snapshot: str = "baseline") -> results.ResetWorkspace:
+    async def create_snapshot(self, snapshot_name: str) -> results.Created:
+        """Save what was written in a workspace, to come back to it with `reset_workspace`: see `Pyro.create_snapshot`."""
+        return await self._pyro.create_snapshot(self.id, snapshot_name)
+
+    async def list_snapshots(self) -> results.Snapshots:
+        """List the snapshots of a workspace: see `Pyro.list_snapshots`."""
+        return await self._pyro.list_snapshots(self.id)
+
+    async def delete_snapshot(self, snapshot_name: str) -> results.SnapshotDeleted:
+        """Delete a snapshot of a workspace: see `Pyro.delete_snapshot`."""
+        return await self._pyro.delete_snapshot(self.id, snapshot_name)
+
+    async def reset(self, *, snapshot: str = "baseline", secrets: list[dict[str, object]] | None = None) -> results.ResetWorkspace:
         """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
-        return await self._pyro.reset_workspace(self.id, secret=secret, secret_file=secret_file, snapshot=snapshot)
+        return await self._pyro.reset_workspace(self.id, snapshot=snapshot, secrets=secrets)
 
     async def add_port(self, port: str | int) -> results.AddedPort:
         """Publish a TCP port of a running workspace on this host: see `Pyro.add_workspace_port`."""
@@ -4363,6 +4437,58 @@ class AsyncWorkspaceOperations:
     async def remove_port(self, host_port: int) -> results.RemovedPort:
         """Publish a port of a workspace no more: see `Pyro.remove_workspace_port`."""
         return await self._pyro.remove_workspace_port(self.id, host_port)
+
+    async def open_shell(self, *, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
+        """Open a shell in a workspace: a terminal that stays, with what runs in it: see `Pyro.open_shell`."""
+        return await self._pyro.open_shell(self.id, cwd=cwd, cols=cols, rows=rows, env=env, secret_env=secret_env, user=user)
+
+    async def list_shells(self) -> results.Shells:
+        """List the shells of a workspace, those that have ended among them: see `Pyro.list_shells`."""
+        return await self._pyro.list_shells(self.id)
+
+    async def read_shell(self, shell_id: str, *, cursor: int = 0, max_chars: int = 65536, plain: bool = False, wait_for_idle_ms: int | None = None, wait_for: str | None = None, wait_seconds: int = 30) -> results.ShellOutput:
+        """Read what a shell has printed: see `Pyro.read_shell`."""
+        return await self._pyro.read_shell(self.id, shell_id, cursor=cursor, max_chars=max_chars, plain=plain, wait_for_idle_ms=wait_for_idle_ms, wait_for=wait_for, wait_seconds=wait_seconds)
+
+    async def write_shell(self, shell_id: str, *, input: str, append_newline: bool = True) -> results.ShellWritten:
+        """Type something into a shell, and Enter: see `Pyro.write_shell`."""
+        return await self._pyro.write_shell(self.id, shell_id, input=input, append_newline=append_newline)
+
+    async def signal_shell(self, shell_id: str, *, signal_name: str = "INT") -> results.ShellSignalled:
+        """Send a signal to what runs in a shell: see `Pyro.signal_shell`."""
+        return await self._pyro.signal_shell(self.id, shell_id, signal_name=signal_name)
+
+    async def resize_shell(self, shell_id: str, *, cols: int, rows: int) -> results.Shell:
+        """Change the size of a shell's terminal: see `Pyro.resize_shell`."""
+        return await self._pyro.resize_shell(self.id, shell_id, cols=cols, rows=rows)
+
+    async def close_shell(self, shell_id: str) -> results.ClosedShell:
+        """End a shell with all that runs in it: see `Pyro.close_shell`."""
+        return await self._pyro.close_shell(self.id, shell_id)
+
+    async def attach_shell(self, shell_id: str) -> results.Shell:
+        """Connect this terminal to a shell, until the shell ends or Ctrl-] is typed: see `Pyro.attach_shell`."""
+        return await self._pyro.attach_shell(self.id, shell_id)
+
+    async def start_service(self, service_name: str, *, command: str, cwd: str = "/workspace", env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False, readiness: dict[str, object] | None = None) -> results.Service:
+        """Start a service in a workspace: a program that runs until it is stopped: see `Pyro.start_service`."""
+        return await self._pyro.start_service(self.id, service_name, command=command, cwd=cwd, env=env, secret_env=secret_env, user=user, ready_file=ready_file, ready_tcp=ready_tcp, ready_http=ready_http, ready_command=ready_command, ready_timeout_seconds=ready_timeout_seconds, ready_interval_ms=ready_interval_ms, published_ports=published_ports, restart=restart, max_restarts=max_restarts, pausable=pausable, autostart=autostart, readiness=readiness)
+
+    async def list_services(self) -> results.Services:
+        """List the services of a workspace, those that have ended among them: see `Pyro.list_services`."""
+        return await self._pyro.list_services(self.id)
+
+    async def status_service(self, service_name: str) -> results.Service:
+        """Show a service of a workspace: its state, and why it ended if it has: see `Pyro.status_service`."""
+        return await self._pyro.status_service(self.id, service_name)
+
+    async def logs_service(self, service_name: str, *, tail_lines: int = 200, all: bool = False, follow: bool = False) -> results.ServiceLogs:
+        """Show what a service has printed: see `Pyro.logs_service`."""
+        return await self._pyro.logs_service(self.id, service_name, tail_lines=tail_lines, all=all, follow=follow)
+
+    async def stop_service(self, service_name: str) -> results.Service:
+        """Stop a service of a workspace: see `Pyro.stop_service`."""
+        return await self._pyro.stop_service(self.id, service_name)
 
     async def delete(self) -> results.WorkspaceDeleted:
         """Delete a workspace with its files and logs, whatever it is doing: see `Pyro.delete_workspace`."""

@@ -34,6 +34,12 @@ class Workspace(WorkspaceOperations):
         self,
         command: str,
         *,
+        env: dict[str, str] | None = None,
+        cwd: str | None = None,
+        user: str | None = None,
+        stdin: str | None = None,
+        secret_env: dict[str, str] | None = None,
+        detach: bool = False,
         timeout_seconds: int = 30,
         on_stdout: OnBytes | None = None,
         on_stderr: OnBytes | None = None,
@@ -43,7 +49,17 @@ class Workspace(WorkspaceOperations):
         pyro = self._pyro
         if on_stdout is not None or on_stderr is not None:
             pyro = pyro.with_output(on_stdout, on_stderr)
-        return pyro.exec_workspace(self.id, command=command, timeout_seconds=timeout_seconds)
+        return pyro.exec_workspace(
+            self.id,
+            command=command,
+            env=env,
+            cwd=cwd,
+            user=user,
+            stdin=stdin,
+            secret_env=secret_env,
+            detach=detach,
+            timeout_seconds=timeout_seconds,
+        )
 
     def stream(self, command: str, *, timeout_seconds: int = 30) -> Stream[results.ExecResult]:
         """Runs a command and iterates over what it prints."""

@@ -100,7 +100,7 @@ impl Hints {
 }
 
 /// The property that an argument of a command is.
-pub(crate) fn property(argument: &clap::Arg) -> String {
+pub fn property(argument: &clap::Arg) -> String {
     let id = argument.get_id().as_str().replace('-', "_");
     // Some options say in other words what one property says.
     match id.as_str() {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use pyro_engine::hints::property;
 use pyro_engine::operation::Entry;
 use serde_json::Value;
 
@@ -83,7 +84,7 @@ impl Method {
     /// The definition of a method of one workspace, which calls this one; `None` if it is not about
     /// one.
     pub(super) fn of_workspace(&self, keyword: &str) -> Option<String> {
-        let name = name::of_workspace(self.operation)?;
+        let name = name::of_workspace(self.operation);
         let (id, parameters) = self.parameters.split_first()?;
         if id.name != "workspace_id" {
             return None;
@@ -180,30 +181,49 @@ const RAISES: [&str; 3] = [
 fn parameters(entry: &'static Entry, only: Option<&[&str]>) -> Vec<Parameter> {
     let schema = (entry.input_schema)().to_value();
     let command = (entry.add_arguments)(clap::Command::new(entry.name));
-    let mut parameters: Vec<Parameter> = command
-        .get_arguments()
-        .map(|argument| parameter(entry, argument, &schema))
+    let mut names = Vec::new();
+    for argument in command.get_arguments() {
+        let name = property(argument);
+        // Several options may say what one property says.
+        if !names.iter().any(|(known, _)| *known == name) {
+            names.push((name, name::is_positional(entry, argument)));
+        }
+    }
+    // The command line has no option for some.
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    for (name, _) in properties {
+        if !names.iter().any(|(known, _)| known == name) {
+            names.push((name.clone(), false));
+        }
+    }
+    let mut parameters: Vec<Parameter> = names
+        .into_iter()
+        .map(|(name, positional)| parameter(entry, name, positional, &schema))
         .filter(|parameter| only.is_none_or(|only| only.contains(&parameter.name.as_str())))
         .collect();
     parameters.sort_by_key(|parameter| (!parameter.positional, parameter.default.is_some()));
     parameters
 }
 
-fn parameter(entry: &Entry, argument: &clap::Arg, schema: &Value) -> Parameter {
-    let name = argument.get_id().as_str().replace('-', "_");
+fn parameter(entry: &Entry, name: String, positional: bool, schema: &Value) -> Parameter {
     let property = &schema["properties"][&name];
     let mut annotation = super::result::annotation(property, schema, &|_, _| unreachable_class());
     if entry.host_paths.contains(&name.as_str()) {
         annotation = annotation.replace("str", "str | os.PathLike[str]");
     }
+    // A default that a call could change would be one for all later calls.
+    let is_empty = |value: &Value| value.as_object().is_some_and(serde_json::Map::is_empty);
+    if property.get("default").is_some_and(is_empty) {
+        annotation.push_str(" | None");
+    }
     let optional = annotation.ends_with("| None");
     let default = match property.get("default") {
         Some(Value::Bool(value)) => Some(if *value { "True" } else { "False" }.to_owned()),
-        Some(value) if !value.is_null() => Some(value.to_string()),
+        Some(value) if !value.is_null() && !is_empty(value) => Some(value.to_string()),
         _ => optional.then(|| "None".to_owned()),
     };
     Parameter {
-        positional: name::is_positional(entry, argument),
+        positional,
         description: name::in_methods(property["description"].as_str().unwrap_or_default()),
         name,
         annotation,

@@ -66,8 +66,11 @@ pub(super) fn is_positional(entry: &Entry, argument: &clap::Arg) -> bool {
 }
 
 /// The method of a workspace that carries out an operation on it.
-pub(super) fn of_workspace(operation: &str) -> Option<String> {
-    operation.strip_prefix("workspace_").map(of)
+pub(super) fn of_workspace(operation: &str) -> String {
+    match operation.strip_prefix("workspace_") {
+        Some(verb) => of(verb),
+        None => of(operation),
+    }
 }
 
 #[cfg(test)]
