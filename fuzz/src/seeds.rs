@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pyro_protocol::{
     Answer, Call, Clocks, Credit, DATA_CHUNK_BYTES, Disk, Exec, Exit, Frame, GENERATION, GuestMessage,
-    HostMessage, FrameKind, Refusal, RefusalReason, Tick,
+    FrameKind, HostMessage, PauseRule, Refusal, RefusalReason, TerminalSize, Tick,
 };
 use tar::{Builder, EntryType, Header};
 
@@ -194,8 +194,30 @@ fn host_streams() -> Vec<Vec<u8>> {
         cwd_optional: true,
         timeout_ms: Some(1000),
         stdin: true,
+        ..Exec::default()
     });
     let exec = HostMessage::Call { call };
+    let size = TerminalSize {
+        columns: 80,
+        rows: 24,
+    };
+    let in_terminal = HostMessage::Call {
+        call: Call::Exec(Exec {
+            argv: vec!["/bin/sh".into()],
+            user: Some("root:0".into()),
+            terminal: Some(size),
+            pause: PauseRule::WhenIdle,
+            ..Exec::default()
+        }),
+    };
+    let connect = Call::Connect {
+        port: 1,
+        only_try: false,
+    };
+    let keep = Call::KeepSecret {
+        name: "A".into(),
+        bytes: 1,
+    };
     let destination = "/workspace".to_owned();
     let unpack = Call::Unpack { destination };
     let hello = says(0, &HostMessage::Hello { generation });
@@ -207,6 +229,13 @@ fn host_streams() -> Vec<Vec<u8>> {
         stream(&[hello, says(0, &adopt), says(1, &exec)]),
         stream(&[says(1, &exec), Frame::data(1, FrameKind::Stdin, *b"input")]),
         stream(&[says(1, &HostMessage::Call { call: unpack })]),
+        stream(&[
+            says(1, &in_terminal),
+            says(1, &HostMessage::Resize { size }),
+            Frame::data(1, FrameKind::Stdin, Vec::new()),
+        ]),
+        stream(&[says(1, &HostMessage::Call { call: connect })]),
+        stream(&[says(1, &HostMessage::Call { call: keep }), Frame::data(1, FrameKind::Stdin, *b"x")]),
         stream(&[says(1, &HostMessage::Signal { signal: 9 })]),
         stream(&[says(0, &HostMessage::SetClock { unix_time_ns: 1 })]),
         stream(&[says(0, &HostMessage::Prestart), says(0, &HostMessage::Sync)]),

@@ -575,8 +575,8 @@ or a terminal, which have no limit then
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
-                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
-            runs on.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
+            it runs on.
                 oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
             because the memory was used up.
                 sequence: Its number in the workspace's log.
@@ -619,8 +619,8 @@ or a terminal, which have no limit then
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
-                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
-            runs on.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
+            it runs on.
                 oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
             because the memory was used up.
                 sequence: Its number in the workspace's log.
@@ -2620,8 +2620,8 @@ or a terminal, which have no limit then
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
-                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
-            runs on.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
+            it runs on.
                 oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
             because the memory was used up.
                 sequence: Its number in the workspace's log.
@@ -2664,8 +2664,8 @@ or a terminal, which have no limit then
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
-                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
-            runs on.
+                exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
+            it runs on.
                 oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
             because the memory was used up.
                 sequence: Its number in the workspace's log.

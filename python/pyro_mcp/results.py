@@ -431,10 +431,6 @@ class _ExecResultAlways(TypedDict):
     execution_mode: str
     """Where it ran."""
 
-    exit_code: int | None
-    """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
-runs on."""
-
     sequence: int
     """Its number in the workspace's log."""
 
@@ -453,6 +449,10 @@ class ExecResult(_ExecResultAlways, total=False):
 
     detached: bool
     """Present if the command goes on."""
+
+    exit_code: int
+    """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
+it runs on."""
 
     oom_killed: bool
     """Present if the command did not end well, and the guest's kernel killed a process of it

@@ -87,7 +87,10 @@ fn means_nothing(property: &Value, value: &Value) -> bool {
 
 /// The schema itself, or the one that it refers to.
 fn resolved<'a>(property: &'a Value, schema: &'a Value) -> &'a Value {
-    let reference = property["$ref"].as_str();
+    // What may be null, too, is one of two.
+    let mut choices = property["anyOf"].as_array().into_iter().flatten();
+    let reference = choices.find_map(|choice| choice["$ref"].as_str());
+    let reference = reference.or_else(|| property["$ref"].as_str());
     let name = reference.and_then(|reference| reference.strip_prefix("#/$defs/"));
     name.map_or(property, |name| &schema["$defs"][name])
 }

@@ -51,6 +51,7 @@ mod isolation;
 mod labels;
 mod leftovers;
 mod limits;
+mod living_deaths;
 mod many_clients;
 mod mcp;
 mod mcp_arguments;

@@ -98,7 +98,7 @@ fn what_is_wrong_with_a_call_is_said_so_that_a_model_can_act() {
         (json!({"environment": "no:1", "command": "true"}), "no:1"),
         (
             json!({"environment": "debian:12", "command": "true", "colour": 1}),
-            "vm_run takes no 'colour'; it takes command, environment, ",
+            "vm_run takes no 'colour'; it takes command, cwd, env, environment, ",
         ),
         (
             json!({"environment": "debian:12", "command": 7}),

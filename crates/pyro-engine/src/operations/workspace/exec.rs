@@ -85,8 +85,10 @@ pub struct ExecResult {
     /// What it printed.
     #[serde(flatten)]
     pub printed: CommandOutput,
-    /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it; null if it
-    /// runs on.
+    /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
+    /// it runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "i32")]
     pub exit_code: Option<i32>,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
