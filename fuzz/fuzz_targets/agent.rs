@@ -25,8 +25,8 @@ impl Machine for Nothing {
         None
     }
 
-    fn prepare(&mut self, _: Disk, _: bool) -> Result<(), Error> {
-        Ok(())
+    fn prepare(&mut self, _: Disk, _: bool) -> Result<Option<String>, Error> {
+        Ok(None)
     }
 
     fn adopt(&mut self, _: &Adoption) -> Result<(), Error> {
