@@ -32,7 +32,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_millis(50);
 /// How many at a time.
 const LANES: usize = 2;
 
-fn full() -> bool {
+pub(crate) fn full() -> bool {
     std::env::var_os("PYRO_TEST_FULL").is_some()
 }
 

@@ -21,6 +21,7 @@ mod commands;
 mod context;
 mod contract;
 mod damage;
+mod databases;
 mod demo;
 mod demo_failures;
 mod demo_model;

@@ -1,0 +1,124 @@
+//! A database server: packages of the distribution in a workspace, as a service that the host's own
+//! client reaches. Only with `PYRO_TEST_FULL`: installing takes minutes.
+
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::clones::full;
+use crate::context::TestContext;
+use crate::instances::{Instance, Kind};
+use crate::templates::wait_until;
+
+/// A port of the host on which nobody listens.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Why the test cannot be run here, if it cannot.
+fn missing() -> Option<&'static str> {
+    if !full() {
+        return Some("it takes minutes; PYRO_TEST_FULL=1 runs it");
+    }
+    if Command::new("psql").arg("--version").output().is_err() {
+        return Some("this host has no psql (Debian: postgresql-client)");
+    }
+    let mirror = ("deb.debian.org", 80).to_socket_addrs().ok();
+    let mut addresses = mirror.into_iter().flatten();
+    let reaches = addresses
+        .any(|address| TcpStream::connect_timeout(&address, Duration::from_secs(5)).is_ok());
+    (!reaches).then_some("this host does not reach the distribution's packages")
+}
+
+#[test]
+fn a_database_is_a_service_that_survives_a_stop() {
+    if let Some(why) = missing() {
+        eprintln!("SKIPPED a_database_is_a_service_that_survives_a_stop: {why}");
+        return;
+    }
+    let context = TestContext::with("debian:12");
+    let create = [
+        "workspace",
+        "create",
+        "debian:12",
+        "--network",
+        "--ttl-seconds",
+        "0",
+        "--id-only",
+    ];
+    let id = context.pyro(&create).run().expect(0).out();
+    let workspace = Instance::known(&context, Kind::Workspace, id.trim().to_owned());
+    let install = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+                   --no-install-recommends postgresql-15";
+    let install = workspace.shell_with(&["--timeout-seconds", "1500"], install);
+    install.limit(1600).run().expect(0);
+
+    let port = free_port().to_string();
+    let publish = format!("{port}:5432");
+    let start = workspace.call(&["service", "start"]).args(&[
+        "db",
+        "--user",
+        "postgres",
+        "--autostart",
+        "--publish",
+        &publish,
+        "--ready-command",
+        "pg_isready -q -h 127.0.0.1",
+        "--ready-timeout-seconds",
+        "120",
+        "--json",
+        "--",
+        "/usr/lib/postgresql/15/bin/postgres",
+        "-D",
+        "/var/lib/postgresql/15/main",
+        "-c",
+        "config_file=/etc/postgresql/15/main/postgresql.conf",
+        "-k",
+        "/tmp",
+    ]);
+    assert_eq!(start.run().expect(0).json()["state"], "running");
+    let role = "psql -h /tmp -c \"create role tester superuser login password 'tester'\"";
+    let options = ["--user", "postgres", "--cwd", "/tmp"];
+    workspace.shell_with(&options, role).run().expect(0);
+
+    // The host's own client.
+    let ask = |query: &str| {
+        let psql = [
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "tester",
+            "-At",
+            "-c",
+            query,
+            "postgres",
+        ];
+        let asked = Command::new("psql")
+            .args(psql)
+            .env("PGPASSWORD", "tester")
+            .output()
+            .unwrap();
+        (
+            asked.status.success(),
+            String::from_utf8_lossy(&asked.stdout).trim().to_owned(),
+        )
+    };
+    assert!(ask("create table t as select generate_series(1, 1000) n").0);
+    assert_eq!(ask("select sum(n) from t"), (true, "500500".to_owned()));
+    workspace.call(&["stop"]).run().expect(0);
+    assert!(!ask("select 1").0);
+    workspace.call(&["start"]).run().expect(0);
+    let status = || -> Value {
+        let status = workspace
+            .call(&["service", "status"])
+            .args(&["db", "--json"]);
+        status.run().expect(0).json()
+    };
+    wait_until("it is ready again", || status()["ready_at"].is_number());
+    assert_eq!(ask("select sum(n) from t"), (true, "500500".to_owned()));
+}
