@@ -29,7 +29,8 @@ const RESTART_RULES: [&str; 2] = ["no", "on-failure"];
 #[command(after_help = "Examples:\n  \
     pyro workspace service start 0123456789ab web --ready-tcp 8000 --publish 8080:8000 -- python3 -m http.server 8000\n  \
     pyro workspace service start 0123456789ab db --ready-command 'pg_isready -q' \\\n    \
-    --restart on-failure --autostart --user postgres -- /usr/lib/postgresql/15/bin/postgres -D /srv/db\n\n\
+    --restart on-failure --autostart --user postgres -- /usr/lib/postgresql/15/bin/postgres -D /srv/db -k /tmp\n\n\
+    /run is in the guest's memory, and empty after each start of the workspace.\n\n\
     Exit status: 0 if the service is ready, 1 if it failed.")]
 pub struct Start {
     /// Id of the workspace, as `workspace create` returned it
