@@ -153,13 +153,22 @@ fn below(words: &'static [&'static str]) -> Vec<Command> {
                 .about(*about)
                 .subcommand_required(true)
                 .disable_help_subcommand(true)
-                .subcommands(below(command))
+                .defer(with_subcommands)
         });
     let operations = OPERATIONS
         .iter()
         .filter(|entry| is_next(entry.command))
         .map(|entry| operation(entry, entry.command[words.len()]));
     groups.chain(operations).collect()
+}
+
+/// Adds the commands of a group, when one of them is called: to make all of them each time would delay
+/// every call.
+fn with_subcommands(group: Command) -> Command {
+    let is_its = |words: &&[&str]| words.last() == Some(&group.get_name());
+    let mut groups = GROUPS.iter().map(|(words, _)| *words);
+    let words = groups.find(is_its).expect("it was made from this table");
+    group.subcommands(below(words))
 }
 
 fn operation(entry: &Entry, name: &'static str) -> Command {
