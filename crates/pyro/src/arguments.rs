@@ -459,7 +459,8 @@ mod tests {
 
     #[test]
     fn every_operation_has_its_command_and_every_command_its_operation() {
-        let tree = command();
+        let mut tree = command();
+        tree.build();
         let mut seen = 0;
         let mut left: Vec<(Vec<&str>, &Command)> = vec![(Vec::new(), &tree)];
         while let Some((words, command)) = left.pop() {
