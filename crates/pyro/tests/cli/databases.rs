@@ -1,7 +1,7 @@
 //! A database server: packages of the distribution in a workspace, as a service that the host's own
 //! client reaches. Only with `PYRO_TEST_FULL`: installing takes minutes.
 
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::clones::full;
 use crate::context::TestContext;
 use crate::instances::{Instance, Kind};
+use crate::network;
 use crate::templates::wait_until;
 
 /// A port of the host on which nobody listens.
@@ -26,11 +27,20 @@ fn missing() -> Option<&'static str> {
     if Command::new("psql").arg("--version").output().is_err() {
         return Some("this host has no psql (Debian: postgresql-client)");
     }
-    let mirror = ("deb.debian.org", 80).to_socket_addrs().ok();
-    let mut addresses = mirror.into_iter().flatten();
-    let reaches = addresses
-        .any(|address| TcpStream::connect_timeout(&address, Duration::from_secs(5)).is_ok());
-    (!reaches).then_some("this host does not reach the distribution's packages")
+    if let Some(why) = network::missing() {
+        return Some(why);
+    }
+    let reaches = addresses().into_iter().any(|address| {
+        TcpStream::connect_timeout(&(address, 80).into(), Duration::from_secs(5)).is_ok()
+    });
+    (!reaches).then_some("this host does not reach its package mirror")
+}
+
+/// The addresses of the host's package mirrors, which a guest has, too.
+fn addresses() -> Vec<IpAddr> {
+    let mirrors = network::mirrors().into_iter();
+    let all = mirrors.flat_map(|(_, addresses)| addresses);
+    all.filter(IpAddr::is_ipv4).collect()
 }
 
 #[test]
@@ -39,7 +49,9 @@ fn a_database_is_a_service_that_survives_a_stop() {
         eprintln!("SKIPPED a_database_is_a_service_that_survives_a_stop: {why}");
         return;
     }
-    let context = TestContext::with("debian:12");
+    let allowed: Vec<String> = addresses().iter().map(ToString::to_string).collect();
+    let context =
+        TestContext::with("debian:12").with_variable("PYRO_NETWORK_ALLOW", allowed.join(","));
     let create = [
         "workspace",
         "create",

@@ -194,7 +194,7 @@ fn names_are_resolved_and_packages_are_found() {
 }
 
 /// The hosts of this machine's package mirrors, and their addresses.
-fn mirrors() -> Vec<(String, Vec<IpAddr>)> {
+pub(crate) fn mirrors() -> Vec<(String, Vec<IpAddr>)> {
     let targets = Command::new("apt-get")
         .args(["indextargets", "--format", "$(REPO_URI)"])
         .output();
