@@ -17,7 +17,7 @@ from pyro_mcp._program import program
 WHEEL = os.environ.get("PYRO_TEST_WHEEL", "")
 HERE = Path(__file__).parent
 
-LARGEST_BYTES = 30 * 1000 * 1000
+LARGEST_BYTES = 25 * 1000 * 1000
 
 
 def run(*command: str) -> str:
