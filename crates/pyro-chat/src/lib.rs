@@ -8,7 +8,6 @@
 //! The words are in `docs/glossary.md`.
 
 mod address;
-mod connection;
 mod error;
 mod events;
 mod reply;

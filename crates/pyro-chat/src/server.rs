@@ -3,17 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::uri::PathAndQuery;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use pyro_http::{Connection, Proxies, Roots};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::rustls::RootCertStore;
 
 use crate::address::completions;
-use crate::connection::Connection;
 use crate::events::Events;
 use crate::reply::{Pieces, failure};
 use crate::{Error, Reply};
@@ -48,7 +46,8 @@ pub struct Server {
     url: Uri,
     authorization: Option<HeaderValue>,
     limit: Duration,
-    roots: Option<RootCertStore>,
+    /// Those of this host if not given.
+    roots: Option<Roots>,
 }
 
 impl Server {
@@ -89,7 +88,9 @@ impl Server {
                 .unwrap_or_default(),
             source,
         };
-        let open = Connection::open(&self.url, self.roots.clone());
+        let roots = || self.roots.clone().unwrap_or_else(Roots::of_this_host);
+        let proxies = Proxies::default();
+        let open = Connection::open(&self.url, roots, &proxies);
         let mut connection = timeout(CONNECT_LIMIT, open)
             .await
             .map_err(|_| Error::TimedOut {
@@ -98,7 +99,7 @@ impl Server {
             })?
             .map_err(unreachable)?;
         let deadline = Instant::now() + self.limit;
-        let sent = connection.sender.send_request(self.request(request));
+        let sent = connection.send(self.request(request));
         let response = timeout_at(deadline, sent)
             .await
             .map_err(|_| self.timed_out("a reply"))?
@@ -122,13 +123,8 @@ impl Server {
     fn request(&self, body: &Value) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(Bytes::from(body.to_string())));
         *request.method_mut() = Method::POST;
-        let path = self.url.path_and_query().cloned();
-        *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        *request.uri_mut() = self.url.clone();
         let headers = request.headers_mut();
-        let host = self.url.authority().map(http::uri::Authority::as_str);
-        if let Ok(host) = HeaderValue::from_str(host.unwrap_or_default()) {
-            headers.insert(HOST, host);
-        }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
@@ -237,9 +233,9 @@ mod tests {
     use serde_json::json;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio_rustls::TlsAcceptor;
-    use tokio_rustls::rustls::ServerConfig;
     use tokio_rustls::rustls::crypto::ring;
     use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
     use super::*;
 
@@ -353,13 +349,13 @@ mod tests {
         let mut roots = RootCertStore::empty();
         let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         roots.add(stranger.cert.der().clone()).unwrap();
-        server.roots = Some(roots.clone());
+        server.roots = Some(roots.clone().into());
         let error = server.ask(&json!({})).await.unwrap_err();
         assert_eq!(error.code(), "model_unreachable");
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("certificate"), "{cause}");
         roots.add(certificate).unwrap();
-        server.roots = Some(roots);
+        server.roots = Some(roots.into());
         let reply = server.ask(&json!({})).await.unwrap();
         assert_eq!(reply.content.as_deref(), Some("hello"));
     }
