@@ -103,6 +103,7 @@ pub(crate) fn find(name: &str) -> Result<&'static Entry, Error> {
         .ok_or_else(|| Error::Unknown {
             name: name.to_owned(),
             known: CATALOG.iter().map(|entry| entry.name).collect(),
+            source: None,
         })
 }
 

@@ -17,6 +17,28 @@ pub enum Error {
         name: String,
         /// The names in the catalog, sorted.
         known: Vec<&'static str>,
+        /// Why it is no image of a registry either, if that was tried.
+        source: Option<Box<pyro_oci::Error>>,
+    },
+
+    /// An image could not be found, fetched or read.
+    #[error(transparent)]
+    Image(#[from] pyro_oci::Error),
+
+    /// The layers of an image do not amount to a file system.
+    #[error("the image {image} cannot be unpacked")]
+    Layers {
+        /// The beginning of its digest.
+        image: String,
+        /// Why not.
+        source: Box<pyro_archive::Error>,
+    },
+
+    /// An image was not pulled before, and shall not be now.
+    #[error("the image {name} has not been pulled")]
+    NotPulled {
+        /// The image.
+        name: String,
     },
 
     /// The host is not of the only platform the catalog has kernels for.
@@ -136,6 +158,9 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unknown { .. } => "unknown_environment",
+            Self::Image(error) => error.code(),
+            Self::Layers { source, .. } => source.code(),
+            Self::NotPulled { .. } => "image_not_pulled",
             Self::PlatformUnsupported { .. } => "platform_unsupported",
             Self::ToolsMissing { .. } => "environment_tools_missing",
             Self::SubordinateIdsMissing { .. } => "subordinate_ids_missing",
@@ -154,7 +179,10 @@ impl Error {
     /// Returns what the user can do about it, as one or two sentences.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Unknown { name, known } => match nearest(name, known) {
+            Self::Image(error) => error.remedy(),
+            Self::Layers { .. } => "Use another image or tag; nothing of this one was kept but its layers.".into(),
+            Self::NotPulled { name } => format!("Pull it first: `pyro env pull {name}`."),
+            Self::Unknown { name, known, .. } => match nearest(name, known) {
                 Some(meant) => {
                     format!("Did you mean '{meant}'? `pyro env list` shows all names.")
                 }
@@ -209,6 +237,23 @@ impl Error {
                  if not, try again once, and report the output if it fails in the same way."
                     .into()
             }
+        }
+    }
+
+    /// Whether a name was probably meant for one of the catalog.
+    pub(crate) fn has_nearest(&self) -> bool {
+        matches!(self, Self::Unknown { name, known, .. } if nearest(name, known).is_some())
+    }
+
+    /// Adds why an unknown name is no image of a registry either.
+    pub(crate) fn because(self, cause: pyro_oci::Error) -> Self {
+        match self {
+            Self::Unknown { name, known, .. } => Self::Unknown {
+                name,
+                known,
+                source: Some(Box::new(cause)),
+            },
+            other => other,
         }
     }
 

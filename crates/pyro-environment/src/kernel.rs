@@ -17,8 +17,14 @@ use crate::layout::{KERNEL_RECORD, KERNELS, Layout, MODULES, VMLINUX};
 use crate::lock::Lock;
 use crate::manifest::{self, FileRecord};
 use crate::partial::Partial;
+use crate::preflight;
 use crate::progress::Listener;
 use crate::tools::Tools;
+
+/// Of which release a kernel is fetched if the cache has none.
+const RELEASE: &str = "bookworm";
+/// Bytes that fetching one takes in the cache at its peak, rounded up.
+const NEEDED_BYTES: u64 = 300 << 20;
 
 /// A kernel in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,11 +87,63 @@ pub(crate) async fn install(
         })
         .await?
     };
+    link_into(&directory, install)?;
+    Ok(record)
+}
+
+/// Links a kernel into `install`: the newest one of the cache, or the archive's current one if
+/// there is none.
+pub(crate) async fn any(
+    layout: &Layout,
+    install: &Path,
+    progress: Listener<'_>,
+) -> Result<Record, Error> {
+    let found = {
+        let (layout, install) = (layout.clone(), install.to_owned());
+        blocking(move || link_newest(&layout, &install)).await?
+    };
+    if let Some(record) = found {
+        return Ok(record);
+    }
+    let tools = {
+        let layout = layout.clone();
+        blocking(move || {
+            let platform = layout.platform();
+            fs::create_dir_all(&platform).map_err(Error::cache("create", &platform))?;
+            preflight::check(&layout, NEEDED_BYTES)
+        })
+        .await?
+    };
+    let archive = Archive::discover(&tools, RELEASE).await?;
+    self::install(layout, &tools, &archive, install, progress).await
+}
+
+fn link_newest(layout: &Layout, install: &Path) -> Result<Option<Record>, Error> {
+    let Some(_lock) = Lock::attempt(&layout.lock(KERNELS)) else {
+        // Somebody is fetching one, and will have it when it is waited for.
+        return Ok(None);
+    };
+    let age = |kernel: &Kernel| {
+        let record = fs::metadata(kernel.directory.join(KERNEL_RECORD));
+        record.and_then(|record| record.modified()).ok()
+    };
+    let mut kernels = list(layout)?;
+    kernels.sort_by_key(age);
+    for kernel in kernels.iter().rev() {
+        if let Some(record) = verified(&kernel.directory) {
+            link_into(&kernel.directory, install)?;
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+fn link_into(directory: &Path, install: &Path) -> Result<(), Error> {
     for name in [VMLINUX, MODULES] {
         link(&directory.join(name), &install.join(name))
             .map_err(Error::cache("create", install.join(name)))?;
     }
-    Ok(record)
+    Ok(())
 }
 
 /// Lists the kernels in the cache, sorted.
@@ -174,7 +232,7 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
 
 async fn create_partial(layout: &Layout) -> Result<Partial, Error> {
     let layout = layout.clone();
-    blocking(move || Partial::create(&layout, KERNELS)).await
+    blocking(move || Partial::create(&layout.platform(), KERNELS)).await
 }
 
 /// Runs what blocks where it blocks nobody.

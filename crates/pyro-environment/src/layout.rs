@@ -7,6 +7,12 @@
 //!     initramfs/<key>.cpio                                     modules + this build's agent
 //!     .lock-<key>                                              held by the only builder of <key>
 //!     .partial-<key>-<random>/                                 a build under way, or its remains
+//! <cache>/oci/                                                 what was pulled from registries
+//!     oci-layout, blobs/sha256/<digest>                        layers as they came, manifests, configurations
+//!     downloads/<digest>.part, .lock-<digest>                  a download under way, or its beginning
+//!     pins/<digest of a name>.json                             which image a name stands for
+//!     images/<digest>/                                         as debian_12-1.0.0 above
+//!     images/.lock-<digest>, .partial-<digest>-<random>/
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -62,6 +68,34 @@ impl Layout {
 
     pub(crate) fn lock(&self, key: &str) -> PathBuf {
         self.platform().join(format!("{LOCK}{key}"))
+    }
+
+    pub(crate) fn oci(&self) -> PathBuf {
+        self.cache.join("oci")
+    }
+
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.oci().join("blobs/sha256")
+    }
+
+    pub(crate) fn downloads(&self) -> PathBuf {
+        self.oci().join("downloads")
+    }
+
+    pub(crate) fn pins(&self) -> PathBuf {
+        self.oci().join("pins")
+    }
+
+    pub(crate) fn images(&self) -> PathBuf {
+        self.oci().join("images")
+    }
+
+    pub(crate) fn image(&self, digest: &str) -> PathBuf {
+        self.images().join(digest)
+    }
+
+    pub(crate) fn image_lock(&self, digest: &str) -> PathBuf {
+        self.images().join(format!("{LOCK}{digest}"))
     }
 
     pub(crate) fn partial_prefix(key: &str) -> String {

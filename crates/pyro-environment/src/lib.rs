@@ -24,6 +24,8 @@ mod layout;
 mod lock;
 mod manifest;
 mod modules;
+mod name;
+mod oci;
 mod partial;
 mod preflight;
 mod progress;
@@ -35,10 +37,13 @@ mod status;
 mod tools;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use catalog::{CATALOG_VERSION, Entry, PLATFORM};
 pub use error::Error;
 pub use kernel::Kernel;
+pub use manifest::Image;
+pub use oci::PullPolicy;
 pub use preflight::check_user;
 pub use progress::Progress;
 pub use ready::Ready;
@@ -47,19 +52,23 @@ pub use requirement::Requirement;
 pub use status::{Installation, Status};
 
 use layout::Layout;
+use name::Name;
+use ready::Place;
 
 /// The environments of the catalog, and a cache for them.
 #[derive(Clone, Debug)]
 pub struct Environments {
     layout: Layout,
+    registries: Arc<pyro_oci::Settings>,
 }
 
 impl Environments {
     /// Uses the directory as the cache. It need not exist, and is not touched yet.
-    pub fn new(cache_dir: PathBuf) -> Self {
+    pub fn new(cache_dir: PathBuf, registries: pyro_oci::Settings) -> Self {
         let cache_dir = std::path::absolute(&cache_dir).unwrap_or(cache_dir);
         Self {
             layout: Layout::new(cache_dir),
+            registries: Arc::new(registries),
         }
     }
 
@@ -68,29 +77,48 @@ impl Environments {
         self.layout.cache()
     }
 
-    /// Returns all environments, by name.
+    /// Returns the environments of the catalog, by name, and then the images that were pulled.
     pub fn statuses(&self) -> Result<Vec<Status>, Error> {
-        catalog::CATALOG
-            .iter()
+        let catalog = catalog::CATALOG.iter();
+        let mut all: Vec<_> = catalog
             .map(|entry| status::of(&self.layout, entry))
-            .collect()
+            .collect::<Result<_, _>>()?;
+        for reference in oci::names(&self.layout)? {
+            all.push(status::of_image(&self.layout, &reference)?);
+        }
+        Ok(all)
     }
 
-    /// Returns one environment.
+    /// Returns one environment. Asks no registry.
     pub fn status(&self, name: &str) -> Result<Status, Error> {
-        status::of(&self.layout, catalog::find(name)?)
+        match Name::parse(name)? {
+            Name::Entry(entry) => status::of(&self.layout, entry),
+            Name::Image(reference) => status::of_image(&self.layout, &reference),
+        }
     }
 
     /// Makes an environment ready to boot: at once if it is installed and untouched, after
-    /// reading its files if they were touched, and after building it (half a minute or more) if
-    /// it is absent or damaged. To drop the future ends all that it has started, and leaves
-    /// nothing that counts as installed.
+    /// reading its files if they were touched, and after building it (half a minute or more), or
+    /// downloading it, if it is absent or damaged. To drop the future ends all that it has
+    /// started, and leaves nothing that counts as installed.
     pub async fn ready(
         &self,
         name: &str,
+        policy: PullPolicy,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Ready, Error> {
-        ready::ready(&self.layout, catalog::find(name)?, progress).await
+        match Name::parse(name)? {
+            Name::Entry(entry) => {
+                let place = Place::of(&self.layout, entry);
+                let build = ready::build(&self.layout, entry, progress);
+                ready::ready(&self.layout, &place, progress, build).await
+            }
+            Name::Image(reference) => {
+                oci::ready(&self.layout, &self.registries, &reference, policy, progress)
+                    .await
+                    .map_err(|error| Name::explain(name, error))
+            }
+        }
     }
 
     /// Returns the kernels in the cache, sorted.

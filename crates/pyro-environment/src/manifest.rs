@@ -11,10 +11,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use pyro_oci::{Digest, Process};
 use serde::{Deserialize, Serialize};
 
 use crate::digest;
 use crate::layout::{MODULES, ROOTFS, VMLINUX};
+
+/// Which form the file system of an image has; another one is made anew from its layers.
+pub(crate) const FORMAT: u32 = 1;
 
 /// What `stat` says about a file as long as nobody touches it.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -143,6 +147,27 @@ pub(crate) struct Manifest {
     pub(crate) source: String,
     pub(crate) source_digest: String,
     pub(crate) version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) image: Option<Image>,
+}
+
+/// What an OCI image says, and what was found in it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// The digest of its configuration.
+    pub config_digest: Digest,
+    /// The digests of its layers as they are stored, the lowest first.
+    pub layers: Vec<Digest>,
+    /// How its programs are started.
+    pub process: Process,
+    /// Whether there is a shell at `/bin/sh`.
+    pub has_shell: bool,
+    /// The distribution, as `/etc/os-release` names it; empty if it does not.
+    pub distribution: String,
+    /// The distribution's release.
+    pub distribution_version: String,
 }
 
 /// Reads a JSON file; `None` if there is none, an error of kind `InvalidData` if it is no such

@@ -16,13 +16,12 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Makes a new one for what has that key, and removes those that dead builders left. The
-    /// caller holds the key's lock. Blocks.
-    pub(crate) fn create(layout: &Layout, key: &str) -> Result<Self, Error> {
-        let platform = layout.platform();
+    /// Makes a new one for what has that key, in `parent`, and removes those that dead builders
+    /// left there. The caller holds the key's lock. Blocks.
+    pub(crate) fn create(parent: &Path, key: &str) -> Result<Self, Error> {
         let prefix = Layout::partial_prefix(key);
-        for entry in fs::read_dir(&platform).map_err(Error::cache("read", &platform))? {
-            let entry = entry.map_err(Error::cache("read", &platform))?;
+        for entry in fs::read_dir(parent).map_err(Error::cache("read", parent))? {
+            let entry = entry.map_err(Error::cache("read", parent))?;
             if starts_with(&entry.file_name(), &prefix) {
                 // What cannot be removed, being somebody else's, is in nobody's way.
                 drop(confined::remove(&entry.path()));
@@ -31,8 +30,8 @@ impl Partial {
         let path = tempfile::Builder::new()
             .prefix(&prefix)
             .permissions(fs::Permissions::from_mode(0o755))
-            .tempdir_in(&platform)
-            .map_err(Error::cache("create a directory in", &platform))?
+            .tempdir_in(parent)
+            .map_err(Error::cache("create a directory in", parent))?
             .keep();
         Ok(Self { path })
     }
@@ -65,7 +64,7 @@ mod tests {
         let platform = layout.platform();
         fs::create_dir_all(platform.join(".partial-a-dead/deep")).unwrap();
         fs::create_dir_all(platform.join(".partial-a-base-alive")).unwrap();
-        let partial = Partial::create(&layout, "a-base").unwrap();
+        let partial = Partial::create(&platform, "a-base").unwrap();
         assert!(!platform.join(".partial-a-base-alive").exists());
         assert!(platform.join(".partial-a-dead").exists());
         let path = partial.path().to_owned();

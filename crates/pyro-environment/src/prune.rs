@@ -13,7 +13,7 @@ use crate::confined;
 use crate::initramfs;
 use crate::layout::{INITRAMFS, KERNEL_RECORD, KERNELS, Layout};
 use crate::lock::Lock;
-use crate::ready::{self, State};
+use crate::ready::{self, Place, State};
 
 /// Removes what is not needed and returns the names of the directories removed, sorted. Kernels
 /// are named `kernels/VERSION`. If some cannot be removed, all others are before this fails.
@@ -49,7 +49,7 @@ fn is_current(layout: &Layout, name: &str) -> Result<bool, Error> {
     let Some(entry) = CATALOG.iter().find(|entry| entry.directory_name() == name) else {
         return Ok(false);
     };
-    Ok(matches!(ready::look(layout, entry)?, State::Installed(_)))
+    Ok(matches!(ready::look(&Place::of(layout, entry))?, State::Installed(_)))
 }
 
 /// Removes a directory so that, if that is interrupted, what is left is a partial directory.
@@ -80,7 +80,7 @@ fn prune_kernels(layout: &Layout) -> Result<Vec<String>, Error> {
     };
     let mut needed = BTreeSet::new();
     for entry in CATALOG {
-        if let State::Installed(manifest) = ready::look(layout, entry)? {
+        if let State::Installed(manifest) = ready::look(&Place::of(layout, entry))? {
             needed.insert(layout.kernel(&manifest.kernel_package_version));
         }
     }
@@ -101,7 +101,7 @@ fn prune_kernels(layout: &Layout) -> Result<Vec<String>, Error> {
 fn prune_initramfs(layout: &Layout) -> Result<(), Error> {
     let mut needed = BTreeSet::new();
     for entry in CATALOG {
-        if let State::Installed(manifest) = ready::look(layout, entry)? {
+        if let State::Installed(manifest) = ready::look(&Place::of(layout, entry))? {
             needed.insert(initramfs::key(&manifest.files.modules));
         }
     }

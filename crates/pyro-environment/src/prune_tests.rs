@@ -23,9 +23,8 @@ impl Cache {
 
     fn install(&self, name: &str) -> std::path::PathBuf {
         let entry = catalog::find(name).unwrap();
-        let install = self.layout.install(entry);
-        install_sample(&install, entry);
-        install
+        install_sample(&self.layout, entry);
+        self.layout.install(entry)
     }
 
     fn exists(&self, name: &str) -> bool {

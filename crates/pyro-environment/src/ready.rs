@@ -13,7 +13,7 @@ use crate::initramfs;
 use crate::kernel::{self, blocking};
 use crate::layout::{Layout, MANIFEST, MODULES, ROOTFS, VMLINUX};
 use crate::lock::Lock;
-use crate::manifest::{self, FileRecord, Files, Found, Manifest};
+use crate::manifest::{self, FileRecord, Files, Found, Image, Manifest};
 use crate::partial::Partial;
 use crate::preflight;
 use crate::progress::Listener;
@@ -41,8 +41,36 @@ pub struct Ready {
     pub manifest: PathBuf,
     /// Where it came from.
     pub source: String,
+    /// What its image says, if it is one.
+    pub image: Option<Image>,
     /// Whether this call installed it.
     pub newly_installed: bool,
+}
+
+/// What an environment has to be, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Its directory in the cache.
+    pub(crate) directory: PathBuf,
+    /// The file that whoever installs it locks.
+    pub(crate) lock: PathBuf,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// What its root file system is made from.
+    pub(crate) source_digest: String,
+}
+
+impl Place {
+    /// Returns the place of an entry of the catalog.
+    pub(crate) fn of(layout: &Layout, entry: &Entry) -> Self {
+        Self {
+            directory: layout.install(entry),
+            lock: layout.lock(&entry.directory_name()),
+            name: entry.name.to_owned(),
+            version: entry.version.to_owned(),
+            source_digest: entry.recipe.digest(),
+        }
+    }
 }
 
 /// The state of an environment in the cache.
@@ -54,11 +82,11 @@ pub(crate) enum State {
     Installed(Box<Manifest>),
 }
 
-/// Looks at an environment without reading its files: the manifest must belong to the entry's
-/// recipe, and the files must be there with their recorded sizes.
-pub(crate) fn look(layout: &Layout, entry: &Entry) -> Result<State, Error> {
-    let directory = layout.install(entry);
-    match fs::symlink_metadata(&directory) {
+/// Looks at an environment without reading its files: the manifest be that of the
+/// place, and the files must be there with their recorded sizes.
+pub(crate) fn look(place: &Place) -> Result<State, Error> {
+    let directory = &place.directory;
+    match fs::symlink_metadata(directory) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Ok(State::Unusable("is not a directory".into())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Absent),
@@ -76,9 +104,9 @@ pub(crate) fn look(layout: &Layout, entry: &Entry) -> Result<State, Error> {
         }
         Err(error) => return Err(Error::cache("read", path)(error)),
     };
-    if manifest.name != entry.name
-        || manifest.version != entry.version
-        || manifest.source_digest != entry.recipe.digest()
+    if manifest.name != place.name
+        || manifest.version != place.version
+        || manifest.source_digest != place.source_digest
     {
         return Ok(State::Unusable("it was built from another recipe".into()));
     }
@@ -93,11 +121,11 @@ pub(crate) fn look(layout: &Layout, entry: &Entry) -> Result<State, Error> {
 
 /// Looks at an environment and, where a file was touched since it was last known to be right,
 /// reads that file.
-async fn verify(layout: &Layout, entry: &'static Entry) -> Result<State, Error> {
-    let State::Installed(manifest) = look(layout, entry)? else {
-        return look(layout, entry);
+async fn verify(place: &Place) -> Result<State, Error> {
+    let State::Installed(manifest) = look(place)? else {
+        return look(place);
     };
-    let directory = layout.install(entry);
+    let directory = place.directory.clone();
     let mut checked = manifest.clone();
     let untouched = checked.files.each().into_iter().all(|(name, record)| {
         record
@@ -107,7 +135,7 @@ async fn verify(layout: &Layout, entry: &'static Entry) -> Result<State, Error> 
     if untouched {
         return Ok(State::Installed(manifest));
     }
-    let layout = layout.clone();
+    let place = place.clone();
     blocking(move || {
         let mut renewed = false;
         for (name, record) in checked.files.each() {
@@ -118,7 +146,7 @@ async fn verify(layout: &Layout, entry: &'static Entry) -> Result<State, Error> 
             }
         }
         if renewed {
-            renew(&layout, entry, &manifest, &checked);
+            renew(&place, &manifest, &checked);
         }
         Ok(State::Installed(checked))
     })
@@ -127,51 +155,53 @@ async fn verify(layout: &Layout, entry: &'static Entry) -> Result<State, Error> 
 
 /// Writes new stamps, unless somebody is building the environment anew, or did so, or the cache
 /// cannot be written: the files are right in any case, and will be read again next time.
-fn renew(layout: &Layout, entry: &Entry, old: &Manifest, new: &Manifest) {
-    let Some(_lock) = Lock::attempt(&layout.lock(&entry.directory_name())) else {
+fn renew(place: &Place, old: &Manifest, new: &Manifest) {
+    let Some(_lock) = Lock::attempt(&place.lock) else {
         return;
     };
-    let path = layout.install(entry).join(MANIFEST);
+    let path = place.directory.join(MANIFEST);
     if manifest::read::<Manifest>(&path).is_ok_and(|found| found.as_ref() == Some(old)) {
         drop(manifest::write(&path, new));
     }
 }
 
-/// Makes the environment ready, building it if it is not installed or is damaged.
+/// Makes an environment ready. `build` is waited for if it is not installed or is damaged; it puts
+/// it into its place, while this holds the lock.
 pub(crate) async fn ready(
     layout: &Layout,
-    entry: &'static Entry,
+    place: &Place,
     progress: Listener<'_>,
+    build: impl Future<Output = Result<Manifest, Error>>,
 ) -> Result<Ready, Error> {
-    if let State::Installed(manifest) = verify(layout, entry).await? {
-        return finish(layout, entry, &manifest, false);
+    if let State::Installed(manifest) = verify(place).await? {
+        return finish(layout, place, &manifest, false);
     }
-    let name = entry.name;
-    let _lock = Lock::acquire(&layout.lock(&entry.directory_name()), || {
+    let name = &place.name;
+    let _lock = Lock::acquire(&place.lock, || {
         progress(Progress::Notice(format!(
             "{name}: waiting for another process to finish building it"
         )));
     })
     .await?;
     // Whoever held the lock has probably built it.
-    match verify(layout, entry).await? {
-        State::Installed(manifest) => return finish(layout, entry, &manifest, false),
+    match verify(place).await? {
+        State::Installed(manifest) => return finish(layout, place, &manifest, false),
         State::Unusable(reason) => {
             progress(Progress::Notice(format!("{name}: {reason}; rebuilding")));
         }
         State::Absent => {}
     }
-    let manifest = build(layout, entry, progress).await?;
-    finish(layout, entry, &manifest, true)
+    let manifest = build.await?;
+    finish(layout, place, &manifest, true)
 }
 
 fn finish(
     layout: &Layout,
-    entry: &Entry,
+    place: &Place,
     manifest: &Manifest,
     newly_installed: bool,
 ) -> Result<Ready, Error> {
-    let install_dir = layout.install(entry);
+    let install_dir = place.directory.clone();
     let modules = install_dir.join(MODULES);
     Ok(Ready {
         name: manifest.name.clone(),
@@ -184,12 +214,13 @@ fn finish(
         manifest: install_dir.join(MANIFEST),
         install_dir,
         source: manifest.source.clone(),
+        image: manifest.image.clone(),
         newly_installed,
     })
 }
 
-/// Builds the environment. The caller holds its lock.
-async fn build(
+/// Builds an entry of the catalog. The caller holds its lock.
+pub(crate) async fn build(
     layout: &Layout,
     entry: &'static Entry,
     progress: Listener<'_>,
@@ -198,7 +229,8 @@ async fn build(
         let layout = layout.clone();
         blocking(move || {
             let tools = preflight::check(&layout, entry.needed_bytes)?;
-            Ok((tools, Partial::create(&layout, &entry.directory_name())?))
+            let key = entry.directory_name();
+            Ok((tools, Partial::create(&layout.platform(), &key)?))
         })
         .await?
     };
@@ -220,9 +252,10 @@ async fn build(
     progress(Progress::Phase("verify"));
     let layout = layout.clone();
     blocking(move || {
-        let manifest = describe(entry, &install, kernel, archive.source())
+        let place = Place::of(&layout, entry);
+        let manifest = describe(&place, &install, kernel, archive.source(), None)
             .map_err(Error::cache("write", &install))?;
-        let target = layout.install(entry);
+        let target = place.directory;
         kernel::replace_directory(&install, &target).map_err(Error::cache("create", &target))?;
         drop(partial);
         Ok(manifest)
@@ -231,11 +264,12 @@ async fn build(
 }
 
 /// Writes the manifest of a finished installation.
-fn describe(
-    entry: &Entry,
+pub(crate) fn describe(
+    place: &Place,
     install: &Path,
     kernel: kernel::Record,
     source: String,
+    image: Option<Image>,
 ) -> io::Result<Manifest> {
     let rootfs = install.join(ROOTFS);
     fs::File::open(&rootfs)?.sync_all()?;
@@ -253,10 +287,11 @@ fn describe(
         installed_at: now.as_secs(),
         kernel_package_version: kernel.package_version,
         kernel_version: kernel.kernel_version,
-        name: entry.name.to_owned(),
+        name: place.name.clone(),
         source,
-        source_digest: entry.recipe.digest(),
-        version: entry.version.to_owned(),
+        source_digest: place.source_digest.clone(),
+        version: place.version.clone(),
+        image,
     };
     manifest::write(&install.join(MANIFEST), &manifest)?;
     Ok(manifest)

@@ -15,8 +15,7 @@ impl Cache {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::new(directory.path().to_owned());
         let entry = catalog::find("debian:12").unwrap();
-        let install = layout.install(entry);
-        install_sample(&install, entry);
+        install_sample(&layout, entry);
         Self {
             _directory: directory,
             layout,
@@ -29,14 +28,14 @@ impl Cache {
     }
 
     async fn reason(&self) -> String {
-        match verify(&self.layout, self.entry).await.unwrap() {
+        match verify(&Place::of(&self.layout, self.entry)).await.unwrap() {
             State::Unusable(reason) => reason,
             state => panic!("it is still usable: {state:?}"),
         }
     }
 
     async fn installed(&self) -> Manifest {
-        match verify(&self.layout, self.entry).await.unwrap() {
+        match verify(&Place::of(&self.layout, self.entry)).await.unwrap() {
             State::Installed(manifest) => *manifest,
             state => panic!("it is not usable: {state:?}"),
         }
@@ -44,7 +43,9 @@ impl Cache {
 }
 
 /// Installs an environment whose files are a few bytes long.
-pub(crate) fn install_sample(install: &Path, entry: &Entry) {
+pub(crate) fn install_sample(layout: &Layout, entry: &Entry) {
+    let place = Place::of(layout, entry);
+    let install = &place.directory;
     fs::create_dir_all(install).unwrap();
     for name in [VMLINUX, MODULES, ROOTFS] {
         fs::write(install.join(name), format!("contents of {name}")).unwrap();
@@ -57,13 +58,15 @@ pub(crate) fn install_sample(install: &Path, entry: &Entry) {
         package_version: "6.1.1-1".into(),
         vmlinux: record(VMLINUX),
     };
-    describe(entry, install, kernel, "archive:test bookworm".into()).unwrap();
+    describe(&place, install, kernel, "archive:test bookworm".into(), None).unwrap();
 }
 
 #[tokio::test]
 async fn an_installed_environment_is_ready_at_once() {
     let cache = Cache::new();
-    let ready = ready(&cache.layout, cache.entry, &|news| panic!("{news:?}"))
+    let place = Place::of(&cache.layout, cache.entry);
+    let progress = |progress| panic!("{progress:?}");
+    let ready = ready(&cache.layout, &place, &progress, async { panic!("it is built") })
         .await
         .unwrap();
     assert!(!ready.newly_installed);
@@ -161,7 +164,7 @@ async fn nothing_is_absent_rather_than_damaged() {
     let layout = Layout::new(directory.path().join("not there"));
     let entry = catalog::find("debian:12-base").unwrap();
     assert!(matches!(
-        verify(&layout, entry).await.unwrap(),
+        verify(&Place::of(&layout, entry)).await.unwrap(),
         State::Absent
     ));
     assert!(!layout.cache().exists(), "looking creates nothing");

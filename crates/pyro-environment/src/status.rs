@@ -2,18 +2,35 @@
 
 use std::path::PathBuf;
 
-use crate::Error;
+use pyro_oci::Reference;
+
 use crate::catalog::Entry;
 use crate::layout::{Layout, MANIFEST};
-use crate::ready::{self, State};
+use crate::manifest::Image;
+use crate::ready::{self, Place, State};
+use crate::{Error, oci};
 
-/// An entry of the catalog and its state in the cache.
+/// An environment and its state in the cache.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// What the catalog says.
-    pub entry: &'static Entry,
-    /// Digest of the recipe, SHA-256 in hexadecimal.
+    /// What it is called.
+    pub name: String,
+    /// Its version: that of the entry of the catalog, or the beginning of an image's digest.
+    pub version: String,
+    /// What it is for, in one sentence.
+    pub description: String,
+    /// The packages that it promises.
+    pub default_packages: Vec<String>,
+    /// The distribution; empty if it is not known.
+    pub distribution: String,
+    /// The distribution's release.
+    pub distribution_version: String,
+    /// The versions of this product that can use it.
+    pub compatibility: &'static str,
+    /// Digest of the recipe, or of the image's manifest: SHA-256 in hexadecimal.
     pub source_digest: String,
+    /// The name of its image, if it is one of a registry.
+    pub reference: Option<Reference>,
     /// The root of the cache.
     pub cache_dir: PathBuf,
     /// Where it is, or would be, installed.
@@ -47,31 +64,62 @@ pub struct Installation {
     pub size: u64,
 }
 
-pub(crate) fn of(layout: &Layout, entry: &'static Entry) -> Result<Status, Error> {
-    let install_dir = layout.install(entry);
-    let installation = match ready::look(layout, entry)? {
-        State::Absent | State::Unusable(_) => None,
-        State::Installed(manifest) => Some(Installation {
-            size: [
-                &manifest.files.modules,
-                &manifest.files.rootfs,
-                &manifest.files.vmlinux,
-            ]
-            .iter()
-            .map(|record| record.size)
-            .sum(),
-            manifest: install_dir.join(MANIFEST),
-            source: manifest.source,
-            installed_at: manifest.installed_at,
-            kernel_version: manifest.kernel_version,
-            digest: manifest.files.rootfs.sha256,
-        }),
-    };
+/// Returns the state of an entry of the catalog.
+pub(crate) fn of(layout: &Layout, entry: &Entry) -> Result<Status, Error> {
+    let place = Place::of(layout, entry);
+    let installation = installation(&place, ready::look(&place)?);
     Ok(Status {
-        entry,
-        source_digest: entry.recipe.digest(),
+        name: place.name,
+        version: place.version,
+        description: entry.description.to_owned(),
+        default_packages: entry.default_packages.iter().map(|&name| name.into()).collect(),
+        distribution: entry.distribution.to_owned(),
+        distribution_version: entry.distribution_version.to_owned(),
+        compatibility: entry.compatibility,
+        source_digest: place.source_digest,
+        reference: None,
         cache_dir: layout.cache().to_owned(),
-        install_dir,
+        install_dir: place.directory,
         installation,
+    })
+}
+
+/// Returns the state of an image, as its name was pulled last.
+pub(crate) fn of_image(layout: &Layout, reference: &Reference) -> Result<Status, Error> {
+    let (place, state) = oci::look(layout, reference)?;
+    let image = match &state {
+        State::Installed(manifest) => manifest.image.clone(),
+        State::Absent | State::Unusable(_) => None,
+    };
+    let said = |value: fn(&Image) -> &String| image.as_ref().map(value).cloned().unwrap_or_default();
+    let installation = installation(&place, state);
+    Ok(Status {
+        name: reference.to_string(),
+        version: place.version,
+        description: format!("The image {reference}."),
+        default_packages: Vec::new(),
+        distribution: said(|image| &image.distribution),
+        distribution_version: said(|image| &image.distribution_version),
+        compatibility: ">=2.0.0",
+        source_digest: image.map(|image| image.digest.hex().to_owned()).unwrap_or_default(),
+        reference: Some(reference.clone()),
+        cache_dir: layout.cache().to_owned(),
+        install_dir: place.directory,
+        installation,
+    })
+}
+
+fn installation(place: &Place, state: State) -> Option<Installation> {
+    let State::Installed(manifest) = state else {
+        return None;
+    };
+    let files = &manifest.files;
+    Some(Installation {
+        size: files.modules.size + files.rootfs.size + files.vmlinux.size,
+        manifest: place.directory.join(MANIFEST),
+        source: manifest.source,
+        installed_at: manifest.installed_at,
+        kernel_version: manifest.kernel_version,
+        digest: manifest.files.rootfs.sha256,
     })
 }

@@ -325,6 +325,17 @@ fn is_layer(media_type: &str) -> bool {
     })
 }
 
+/// Reads the manifest of an image.
+///
+/// # Errors
+/// When it is none, or an index of several.
+pub fn read_manifest(bytes: &[u8]) -> Result<Manifest, Error> {
+    match Document::read(bytes)? {
+        Document::Manifest(manifest) => Ok(manifest),
+        Document::Index(_) => Err(Error::unsupported("an index of images".into())),
+    }
+}
+
 /// Reads a document.
 pub(crate) fn json<'de, T: Deserialize<'de>>(
     what: &'static str,

@@ -76,6 +76,15 @@ impl Reference {
         }
     }
 
+    /// Returns the name of the image that this name stands for now: with its digest.
+    #[must_use]
+    pub fn pinned(&self, digest: &Digest) -> Self {
+        Self {
+            digest: Some(digest.clone()),
+            ..self.clone()
+        }
+    }
+
     /// Returns registry and repository, without tag and digest.
     pub fn name(&self) -> String {
         format!("{}/{}", self.registry, self.repository)

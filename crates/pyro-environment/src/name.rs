@@ -1,0 +1,82 @@
+//! The *name* of an environment: what it means.
+
+use pyro_oci::Reference;
+
+use crate::Error;
+use crate::catalog::{self, Entry};
+
+/// Before the name of an image, for one that would mean something else without.
+const PREFIX: &str = "oci:";
+
+/// What the name of an environment means.
+#[derive(Clone, Debug)]
+pub(crate) enum Name {
+    /// An entry of the catalog.
+    Entry(&'static Entry),
+    /// An image of a registry.
+    Image(Reference),
+}
+
+impl Name {
+    /// Finds out what a name means. Those of the catalog come first; others are images if they
+    /// have a colon, a slash or an at sign, unless they are a typing error away from the catalog.
+    pub(crate) fn parse(name: &str) -> Result<Self, Error> {
+        if let Some(reference) = name.strip_prefix(PREFIX) {
+            return Ok(Self::Image(reference.parse()?));
+        }
+        let unknown = match catalog::find(name) {
+            Ok(entry) => return Ok(Self::Entry(entry)),
+            Err(unknown) => unknown,
+        };
+        if !name.contains([':', '/', '@']) || unknown.has_nearest() {
+            return Err(unknown);
+        }
+        name.parse()
+            .map(Self::Image)
+            .map_err(|source| unknown.because(source))
+    }
+
+    /// The error for a name that was taken for an image, because it is none of the catalog, and
+    /// cannot be had as such.
+    pub(crate) fn explain(name: &str, error: Error) -> Error {
+        match error {
+            Error::Image(source) if !name.starts_with(PREFIX) && !is_full(name) => {
+                match catalog::find(name) {
+                    Err(unknown) => unknown.because(source),
+                    Ok(_) => source.into(),
+                }
+            }
+            error => error,
+        }
+    }
+}
+
+/// Whether a name has a registry or a repository, so that nobody takes it for one of the catalog.
+fn is_full(name: &str) -> bool {
+    name.contains(['/', '@'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalog_comes_first_and_what_looks_like_an_image_is_one() {
+        assert!(matches!(Name::parse("debian:12"), Ok(Name::Entry(_))));
+        for (name, image) in [
+            ("oci:debian:12", "docker.io/library/debian:12"),
+            ("alpine:3.20", "docker.io/library/alpine:3.20"),
+            ("localhost:5000/app", "localhost:5000/app:latest"),
+        ] {
+            let Ok(Name::Image(reference)) = Name::parse(name) else {
+                panic!("{name}")
+            };
+            assert_eq!(reference.to_string(), image);
+        }
+        // Neither is asked of a registry.
+        for name in ["alpine", "debain:12", "", "a:b:c"] {
+            let error = Name::parse(name).unwrap_err();
+            assert_eq!(error.code(), "unknown_environment", "{name}");
+        }
+    }
+}

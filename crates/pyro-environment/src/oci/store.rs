@@ -1,0 +1,164 @@
+//! The *store* of images in the cache: an OCI layout of blobs, and *pins*, which say which image a
+//! name stood for when it was pulled.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use pyro_oci::{Digest, ImageConfig, Manifest, Reference, Resolved};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::layout::Layout;
+use crate::manifest;
+
+/// What makes a directory an OCI layout.
+const LAYOUT: &str = "{\"imageLayoutVersion\": \"1.0.0\"}\n";
+
+/// Which image a name stood for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Pin {
+    pub(crate) reference: String,
+    /// The digest of the manifest.
+    pub(crate) digest: Digest,
+    /// When, in seconds since 1970.
+    pub(crate) pulled_at: u64,
+}
+
+/// An image's documents.
+pub(crate) struct Documents {
+    pub(crate) digest: Digest,
+    pub(crate) manifest: Manifest,
+    pub(crate) config: ImageConfig,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    layout: Layout,
+}
+
+impl Store {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        Self {
+            layout: layout.clone(),
+        }
+    }
+
+    /// Returns where a blob lies, or will lie when it is there as a whole.
+    pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
+        self.layout.blobs().join(digest.hex())
+    }
+
+    pub(crate) fn part(&self, digest: &Digest) -> PathBuf {
+        self.layout.downloads().join(format!("{}.part", digest.hex()))
+    }
+
+    pub(crate) fn lock(&self, digest: &Digest) -> PathBuf {
+        self.layout.downloads().join(format!(".lock-{}", digest.hex()))
+    }
+
+    fn pin_file(&self, reference: &Reference) -> PathBuf {
+        let digest = Digest::of(reference.to_string().as_bytes());
+        self.layout.pins().join(format!("{}.json", digest.hex()))
+    }
+
+    /// Returns which image a name stands for, if its documents are there.
+    pub(crate) fn pin(&self, reference: &Reference) -> Result<Option<Pin>, Error> {
+        let path = self.pin_file(reference);
+        let pin: Option<Pin> = match manifest::read(&path) {
+            Ok(pin) => pin,
+            // A damaged one is asked for again.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => None,
+            Err(error) => return Err(Error::cache("read", path)(error)),
+        };
+        let name = reference.to_string();
+        let pin = pin.filter(|pin| pin.reference == name).or_else(|| {
+            // A digest stands for itself.
+            Some(Pin {
+                digest: reference.digest()?.clone(),
+                reference: name,
+                pulled_at: 0,
+            })
+        });
+        Ok(pin.filter(|pin| self.image(&pin.digest).is_ok()))
+    }
+
+    /// Returns all pins.
+    pub(crate) fn pins(&self) -> Result<Vec<Pin>, Error> {
+        let directory = self.layout.pins();
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::cache("read", directory)(error)),
+        };
+        let mut pins = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(Error::cache("read", &directory))?.path();
+            // A damaged one stands for nothing.
+            if let Ok(Some(pin)) = manifest::read(&path) {
+                pins.push(pin);
+            }
+        }
+        Ok(pins)
+    }
+
+    /// Keeps an image's documents, and which name stood for it.
+    pub(crate) fn keep(
+        &self,
+        reference: &Reference,
+        resolved: &Resolved,
+        config: &[u8],
+    ) -> Result<Pin, Error> {
+        // Before it is kept, so that what cannot be used is not found again.
+        ImageConfig::read(config, &resolved.manifest)?;
+        let marker = self.layout.oci().join("oci-layout");
+        for directory in [self.layout.blobs(), self.layout.downloads(), self.layout.pins()] {
+            fs::create_dir_all(&directory).map_err(Error::cache("create", &directory))?;
+        }
+        if !marker.exists() {
+            let written = manifest::replace(&marker, |file| file.write_all(LAYOUT.as_bytes()));
+            written.map_err(Error::cache("write", &marker))?;
+        }
+        for (digest, bytes) in [
+            (&resolved.manifest.config.digest, config),
+            (&resolved.digest, resolved.bytes.as_slice()),
+        ] {
+            let path = self.blob(digest);
+            let written = manifest::replace(&path, |file| file.write_all(bytes));
+            written.map_err(Error::cache("write", &path))?;
+        }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let pin = Pin {
+            reference: reference.to_string(),
+            digest: resolved.digest.clone(),
+            pulled_at: now.unwrap_or_default().as_secs(),
+        };
+        let path = self.pin_file(reference);
+        manifest::write(&path, &pin).map_err(Error::cache("write", &path))?;
+        Ok(pin)
+    }
+
+    /// Reads an image's documents, which are checked.
+    pub(crate) fn image(&self, digest: &Digest) -> Result<Documents, Error> {
+        let manifest = pyro_oci::read_manifest(&self.document(digest)?)?;
+        let config = self.document(&manifest.config.digest)?;
+        let config = ImageConfig::read(&config, &manifest)?;
+        Ok(Documents {
+            digest: digest.clone(),
+            manifest,
+            config,
+        })
+    }
+
+    fn document(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
+        let path = self.blob(digest);
+        let bytes = fs::read(&path).map_err(Error::cache("read", &path))?;
+        let found = Digest::of(&bytes);
+        if found != *digest {
+            let digest = digest.clone();
+            return Err(pyro_oci::Error::Damaged { digest, found }.into());
+        }
+        Ok(bytes)
+    }
+}
