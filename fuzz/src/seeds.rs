@@ -55,8 +55,12 @@ fn main() -> Result<()> {
         put("exports", &number.to_string(), &input)?;
     }
     for (number, archive) in odd_archives().iter().enumerate() {
+        put("layers", &format!("odd-{number}"), &[&[3, 40], &archive[1..]].concat())?;
         put("archives", &format!("odd-{number}"), archive)?;
         put("unpacking", &format!("odd-{number}"), archive)?;
+    }
+    for (number, layers) in layers().iter().enumerate() {
+        put("layers", &number.to_string(), layers)?;
     }
     for (number, lines) in QMP.iter().enumerate() {
         put("qmp", &number.to_string(), lines.as_bytes())?;
@@ -296,20 +300,52 @@ const REPLIES: [&str; 3] = [
 ];
 /// What is read in other ways: holes by a header and by attributes, a zip file. The first byte is the
 /// targets' own.
-fn odd_archives() -> Vec<Vec<u8>> {
-    let member = |kind: u8, name: &str, content: &[u8], change: &dyn Fn(&mut [u8])| {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(EntryType::new(kind));
-        header.set_mode(0o644);
-        header.set_size(content.len() as u64);
-        let bytes = header.as_mut_bytes();
-        bytes[..name.len()].copy_from_slice(name.as_bytes());
-        change(bytes);
-        header.set_cksum();
-        let mut bytes = [header.as_bytes(), content].concat();
-        bytes.resize(bytes.len().next_multiple_of(512), 0);
-        bytes
+fn member(kind: u8, name: &str, content: &[u8], change: &dyn Fn(&mut [u8])) -> Vec<u8> {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::new(kind));
+    header.set_mode(0o644);
+    header.set_size(content.len() as u64);
+    let bytes = header.as_mut_bytes();
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    change(bytes);
+    header.set_cksum();
+    let mut bytes = [header.as_bytes(), content].concat();
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    bytes
+}
+
+/// Two layers each: how many blocks the first has is in front of them.
+fn layers() -> Vec<Vec<u8>> {
+    let target = |target: &'static str| {
+        move |bytes: &mut [u8]| bytes[157..157 + target.len()].copy_from_slice(target.as_bytes())
     };
+    let device = |bytes: &mut [u8]| bytes[329..345].copy_from_slice(b"0000001\x000000003\0");
+    let plain = |_: &mut [u8]| ();
+    let attributes = b"9 uid=70\n32 SCHILY.xattr.user.note=value\n";
+    let lower = [
+        member(b'5', "d/", b"", &plain),
+        member(b'0', "d/f", b"content", &plain),
+        member(b'x', "pax", attributes, &plain),
+        member(b'0', "d/g", b"x", &plain),
+        member(b'2', "l", b"", &target("/d/../d")),
+        member(b'3', "null", b"", &device),
+        member(b'1', "d/h", b"", &target("d/f")),
+    ];
+    let uppers = [
+        member(b'0', "d/.wh.f", b"", &plain),
+        member(b'0', "d/.wh..wh..opq", b"", &plain),
+        member(b'0', "l/new", b"x", &plain),
+        member(b'1', "d", b"", &target("d/f")),
+        [member(b'2', "m", b"", &target("../d")), member(b'0', "m/new", b"x", &plain)].concat(),
+        [member(b'0', "dev", b"x", &plain), member(b'2', "etc", b"", &target("d"))].concat(),
+    ];
+    let lower = lower.concat();
+    let blocks = u8::try_from(lower.len() / 512).expect("it is short");
+    let input = |upper: &Vec<u8>| [&[0, blocks], &lower[..], upper].concat();
+    uppers.iter().map(input).collect()
+}
+
+fn odd_archives() -> Vec<Vec<u8>> {
     let holes = |bytes: &mut [u8]| {
         bytes[386..410].copy_from_slice(b"00000010000\x0000000001000\0");
         bytes[483..495].copy_from_slice(b"00000100000\0");

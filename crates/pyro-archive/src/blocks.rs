@@ -118,14 +118,15 @@ impl<W: Write + Seek> Blocks<W> {
     }
 
     /// Writes the rest, even if it is zeros, so that the output is as long as it says; then the
-    /// superblock.
-    pub(crate) fn finish(mut self, superblock: &Superblock) -> Result<(), Error> {
+    /// superblock. Returns the output.
+    pub(crate) fn finish(mut self, superblock: &Superblock) -> Result<W, Error> {
         let rest = &self.buffer[..self.filled];
         self.output.write_all(rest).map_err(fault)?;
         let start = SeekFrom::Start(SUPERBLOCK_OFFSET);
         self.output.seek(start).map_err(fault)?;
         self.output.write_all(&superblock.encode()).map_err(fault)?;
-        self.output.flush().map_err(fault)
+        self.output.flush().map_err(fault)?;
+        Ok(self.output)
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) struct Chunks {
 }
 
 /// How many chunks there may be yet.
+#[derive(Debug)]
 pub(crate) struct Budget(u64);
 
 impl Default for Budget {
@@ -42,6 +43,12 @@ impl Default for Budget {
 impl Chunks {
     pub(crate) fn encoded_size(&self) -> u64 {
         4 * self.blocks.len() as u64
+    }
+
+    /// Returns the first block of each chunk that is somewhere, and how many there are at most.
+    pub(crate) fn used(&self) -> impl Iterator<Item = (u64, u64)> {
+        let somewhere = self.blocks.iter().filter(|block| **block != NOWHERE);
+        somewhere.map(|block| (u64::from(*block), 1 << self.bits))
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

@@ -35,22 +35,13 @@ pub(crate) enum Packing {
 
 impl Packing {
     pub(crate) fn of(start: &[u8]) -> Option<Self> {
+        let is_skipped = start.len() >= 4
+            && start[0] & 0xf0 == ZSTD_SKIPPED[0]
+            && start[1..4] == ZSTD_SKIPPED[1..];
         [(GZIP, Self::Gzip), (ZSTD, Self::Zstd), (XZ, Self::Xz)]
             .into_iter()
             .find_map(|(magic, packing)| start.starts_with(magic).then_some(packing))
-    }
-
-    /// Whether another part begins like this.
-    fn begins(self, start: &[u8]) -> bool {
-        let skipped = || {
-            start.len() >= 4
-                && start[0] & 0xf0 == ZSTD_SKIPPED[0]
-                && start[1..4] == ZSTD_SKIPPED[1..]
-        };
-        match Self::of(start) {
-            Some(packing) => packing == self,
-            None => self == Self::Zstd && skipped(),
-        }
+            .or(is_skipped.then_some(Self::Zstd))
     }
 }
 
@@ -66,7 +57,15 @@ pub(crate) fn open<'a>(
         position: 0,
         meter,
     };
-    let mut raw = BufReader::with_capacity(BUFFER, raw);
+    unpacked(raw, has_more)
+}
+
+/// As [`open`], of what can be read only once.
+pub(crate) fn unpacked<'a>(
+    input: impl Read + 'a,
+    has_more: &'a Cell<bool>,
+) -> io::Result<Box<dyn Read + 'a>> {
+    let mut raw = BufReader::with_capacity(BUFFER, input);
     Ok(match Packing::of(raw.fill_buf()?) {
         None => Box::new(raw),
         // Headers are read in pieces of 512 bytes, for which unpackers are slow.
@@ -123,7 +122,7 @@ impl<R: BufRead> Parts<'_, R> {
         if start.is_empty() {
             return Ok(State::Done);
         }
-        if !self.packing.begins(start) {
+        if Packing::of(start) != Some(self.packing) {
             self.has_more.set(true);
             return Ok(State::Done);
         }

@@ -6,6 +6,7 @@
 //! its `fs/erofs/erofs_fs.h`. All numbers are little endian. Linux 5.4 and newer read it, 5.15 and
 //! newer if there are files with holes.
 
+use crate::node::{Device, Owner};
 use crate::time::Time;
 
 pub(crate) const BLOCK: usize = 4096;
@@ -22,6 +23,8 @@ const COMPAT_MTIME: u32 = 2;
 const INCOMPAT_CHUNKED: u32 = 4;
 const EXTENDED_INODE: u16 = 1;
 const DIRENT: usize = 12;
+const ATTRIBUTES_HEADER: usize = 12;
+const ATTRIBUTES_UNIT: usize = 4;
 
 /// Where the content of an inode is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,6 +33,8 @@ pub(crate) enum Layout {
     Plain(u32),
     /// Right behind the inode, in the same block.
     Inline,
+    /// It has none: it stands for a device.
+    Device(Device),
     /// In chunks, whose map is behind the inode: each of so many blocks, as a power of two.
     Chunks(u8),
 }
@@ -40,6 +45,18 @@ pub(crate) enum FileType {
     Directory,
     Symlink,
     Fifo,
+    CharacterDevice,
+    BlockDevice,
+}
+
+/// The beginning of an attribute's name, which is kept as a number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Namespace {
+    User = 1,
+    /// The whole name of an access control list, and so is the next.
+    AccessList = 2,
+    DefaultAccessList = 3,
+    Security = 6,
 }
 
 #[derive(Debug)]
@@ -58,6 +75,9 @@ pub(crate) struct Superblock {
 pub(crate) struct Inode {
     pub(crate) file_type: FileType,
     pub(crate) mode: u32,
+    pub(crate) owner: Owner,
+    /// As many bytes of attributes are behind it.
+    pub(crate) attribute_bytes: usize,
     pub(crate) modified: Time,
     pub(crate) links: u32,
     pub(crate) size: u64,
@@ -106,6 +126,7 @@ impl Inode {
         let (layout, block) = match self.layout {
             Layout::Plain(block) => (0, block),
             Layout::Inline => (2, 0),
+            Layout::Device(device) => (0, device.number()),
             Layout::Chunks(bits) => (4, bits.into()),
         };
         let format: u16 = layout << 1 | EXTENDED_INODE;
@@ -113,11 +134,13 @@ impl Inode {
         let mut bytes = [0; INODE];
         let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
         put(0, &format.to_le_bytes());
+        put(2, &attribute_count(self.attribute_bytes).to_le_bytes());
         put(4, &mode.to_le_bytes()[..2]);
         put(8, &self.size.to_le_bytes());
         put(16, &block.to_le_bytes());
         put(20, &self.short_number.to_le_bytes());
-        // User and group, at 24 and 28, are root.
+        put(24, &self.owner.user.to_le_bytes());
+        put(28, &self.owner.group.to_le_bytes());
         put(32, &self.modified.seconds.to_le_bytes());
         put(40, &self.modified.nanoseconds.to_le_bytes());
         put(44, &self.links.to_le_bytes());
@@ -132,6 +155,8 @@ impl FileType {
             Self::Directory => 0o040_000,
             Self::Symlink => 0o120_000,
             Self::Fifo => 0o010_000,
+            Self::CharacterDevice => 0o020_000,
+            Self::BlockDevice => 0o060_000,
         }
     }
 
@@ -139,9 +164,49 @@ impl FileType {
         match self {
             Self::Regular => 1,
             Self::Directory => 2,
+            Self::CharacterDevice => 3,
+            Self::BlockDevice => 4,
             Self::Fifo => 5,
             Self::Symlink => 7,
         }
+    }
+}
+
+impl Device {
+    /// As Linux keeps it on disks: twelve bits of the major and twenty of the minor number.
+    fn number(self) -> u32 {
+        self.minor & 0xff | self.major << 8 | (self.minor & !0xff) << 12
+    }
+}
+
+/// Returns the extended attributes of an inode as they are behind it: after a header that is all
+/// zeros, because none of them is shared with other inodes. Names and values have to be short enough
+/// for a length of 8 and of 16 bits.
+pub(crate) fn attributes<'a>(
+    attributes: impl Iterator<Item = (Namespace, &'a [u8], &'a [u8])>,
+) -> Box<[u8]> {
+    let mut bytes = vec![0; ATTRIBUTES_HEADER];
+    for (namespace, name, value) in attributes {
+        let name_length = u8::try_from(name.len()).expect("names are checked");
+        let value_length = u16::try_from(value.len()).expect("sizes are checked");
+        bytes.extend_from_slice(&[name_length, namespace as u8]);
+        bytes.extend_from_slice(&value_length.to_le_bytes());
+        bytes.extend_from_slice(name);
+        bytes.extend_from_slice(value);
+        bytes.resize(bytes.len().next_multiple_of(ATTRIBUTES_UNIT), 0);
+    }
+    if bytes.len() == ATTRIBUTES_HEADER {
+        bytes.clear();
+    }
+    bytes.into_boxed_slice()
+}
+
+/// Returns what an inode says of the size of its attributes.
+fn attribute_count(bytes: usize) -> u16 {
+    let units = bytes.saturating_sub(ATTRIBUTES_HEADER) / ATTRIBUTES_UNIT;
+    match bytes {
+        0 => 0,
+        _ => u16::try_from(units + 1).expect("they fit into a block"),
     }
 }
 
@@ -204,6 +269,11 @@ mod tests {
         let inode = Inode {
             file_type: FileType::Regular,
             mode: 0o4755,
+            owner: Owner {
+                user: 1000,
+                group: 70_000,
+            },
+            attribute_bytes: 0,
             modified: Time {
                 seconds: -2,
                 nanoseconds: 5,
@@ -218,6 +288,8 @@ mod tests {
         assert_eq!(bytes[4..6], 0o104_755_u16.to_le_bytes());
         assert_eq!(bytes[8..16], (5_u64 << 32).to_le_bytes());
         assert_eq!(bytes[16..20], 7_u32.to_le_bytes());
+        assert_eq!(bytes[24..28], 1000_u32.to_le_bytes());
+        assert_eq!(bytes[28..32], 70_000_u32.to_le_bytes());
         assert_eq!(bytes[32..40], (-2_i64).to_le_bytes());
         assert_eq!(bytes[44..48], 3_u32.to_le_bytes());
     }

@@ -98,6 +98,49 @@ pub enum Error {
         limit: u64,
     },
 
+    /// An entry may not be in a layer.
+    #[error("the layer {layer} cannot be used: {}", refusal.message(entry))]
+    LayerRefused {
+        /// What the caller calls the layer.
+        layer: String,
+        /// The name of the entry, made printable.
+        entry: String,
+        /// Why not.
+        refusal: Refusal,
+    },
+
+    /// A layer is no tar file, or was cut or altered.
+    #[error("the layer {layer} is damaged: {problem}")]
+    LayerDamaged {
+        /// What the caller calls the layer.
+        layer: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A layer could not be read.
+    #[error("cannot read the layer {layer}")]
+    LayerUnreadable {
+        /// What the caller calls the layer.
+        layer: String,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// What layers say of names does not fit into memory comfortably.
+    #[error("the names in the layers together have more than {} MiB", limit.div_ceil(1024 * 1024))]
+    DescriptionTooLong {
+        /// How many bytes they may have, with targets of links and extended attributes.
+        limit: u64,
+    },
+
+    /// The files of layers have more than the caller wants to have on the disk.
+    #[error("the files in the layers together have more than {} MiB", limit.div_ceil(1024 * 1024))]
+    ImageTooLarge {
+        /// How many bytes they may have.
+        limit: u64,
+    },
+
     /// The image would be larger than its format allows, which is 16 TiB.
     #[error("the archive does not fit into an image of 16 TiB")]
     TooLarge,
@@ -152,6 +195,12 @@ pub enum Refusal {
     TooDeep,
     /// The name that ends a stream.
     Reserved,
+    /// A name that leads through more than 40 symbolic links of its layer.
+    TooManyLinks,
+    /// Extended attributes that are more than 2 KiB, or whose names are too long or have a NUL.
+    BadAttributes,
+    /// The device that an overlay takes for the mark of something deleted.
+    OverlayDevice,
 }
 
 impl Error {
@@ -160,16 +209,18 @@ impl Error {
         match self {
             Self::Missing { .. } => "archive_not_found",
             Self::WrongKind { .. } | Self::NotWanted => "archive_wrong_kind",
-            Self::Unreadable { .. } => "archive_unreadable",
-            Self::Damaged { .. } => "archive_damaged",
+            Self::Unreadable { .. } | Self::LayerUnreadable { .. } => "archive_unreadable",
+            Self::Damaged { .. } | Self::LayerDamaged { .. } => "archive_damaged",
             Self::OtherKind { .. } => "archive_other_kind",
             Self::NoGitRules { .. } => "archive_without_git",
             Self::Pattern { .. } => "invalid_pattern",
             Self::Changed { .. } => "archive_changed",
-            Self::Refused { .. } => "archive_entry_refused",
-            Self::TooManyEntries { .. } | Self::TooLarge | Self::PathListTooLong { .. } => {
-                "archive_too_large"
-            }
+            Self::Refused { .. } | Self::LayerRefused { .. } => "archive_entry_refused",
+            Self::TooManyEntries { .. }
+            | Self::TooLarge
+            | Self::PathListTooLong { .. }
+            | Self::DescriptionTooLong { .. }
+            | Self::ImageTooLarge { .. } => "archive_too_large",
             Self::Write { .. } => "archive_write_failed",
         }
     }
@@ -219,8 +270,37 @@ impl Error {
                  need (`--exclude`). The seed of a new workspace may have more."
                     .into()
             }
+            Self::LayerRefused { .. } | Self::DescriptionTooLong { .. } => {
+                "Build the image again, or use another one: no layer is taken in part.".into()
+            }
+            Self::LayerDamaged { .. } => {
+                "Fetch or build the image again; what is damaged is not used.".into()
+            }
+            Self::LayerUnreadable { .. } => "Fetch the image again.".into(),
+            Self::ImageTooLarge { .. } => {
+                "Use a smaller image, or permit larger ones.".into()
+            }
             Self::NotWanted => "Name an output of another kind.".into(),
             Self::Write { .. } => "Is the disk full? Free some space, then try again.".into(),
+        }
+    }
+
+    /// Says which layer an error is about.
+    pub(crate) fn of_layer(self, layer: &str) -> Self {
+        let layer = layer.to_owned();
+        match self {
+            Self::Refused { entry, refusal } => Self::LayerRefused {
+                layer,
+                entry,
+                refusal,
+            },
+            Self::Damaged { problem, .. } => Self::LayerDamaged { layer, problem },
+            Self::OtherKind { kind, .. } => Self::LayerDamaged {
+                layer,
+                problem: format!("it is no tar file, but {kind}"),
+            },
+            Self::Unreadable { source, .. } => Self::LayerUnreadable { layer, source },
+            other => other,
         }
     }
 
@@ -269,6 +349,9 @@ impl Refusal {
             Self::Conflict => "archive member conflicts with an earlier one",
             Self::TooDeep => "directories are nested too deeply",
             Self::Reserved => "this name is reserved",
+            Self::TooManyLinks => "archive member path leads through too many symlinks",
+            Self::BadAttributes => "extended attributes of an archive member are too long",
+            Self::OverlayDevice => "a device with the numbers 0 and 0 means that a file is deleted",
         };
         format!("{what}: {entry}")
     }

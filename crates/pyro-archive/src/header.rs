@@ -9,12 +9,16 @@ pub(crate) const BLOCK: usize = 512;
 /// Where fields are, for all dialects.
 const NAME: std::ops::Range<usize> = 0..100;
 const MODE: std::ops::Range<usize> = 100..108;
+const USER: std::ops::Range<usize> = 108..116;
+const GROUP: std::ops::Range<usize> = 116..124;
 const SIZE: std::ops::Range<usize> = 124..136;
 const MODIFIED: std::ops::Range<usize> = 136..148;
 const SUM: std::ops::Range<usize> = 148..156;
 const KIND: usize = 156;
 const TARGET: std::ops::Range<usize> = 157..257;
 const MAGIC: std::ops::Range<usize> = 257..263;
+const MAJOR: std::ops::Range<usize> = 329..337;
+const MINOR: std::ops::Range<usize> = 337..345;
 const PREFIX: std::ops::Range<usize> = 345..500;
 /// In the dialect of star two times are behind the prefix, and a second magic at the end.
 const STAR_PREFIX: std::ops::Range<usize> = 345..476;
@@ -77,6 +81,16 @@ impl Header {
     pub(crate) fn mode(&self) -> Option<u32> {
         let mode = leading_number(&self.0[MODE])?;
         u32::try_from(mode & 0o7777).ok()
+    }
+
+    /// Returns the numbers of the user and the group; none of what is no number.
+    pub(crate) fn owner(&self) -> (Option<i64>, Option<i64>) {
+        (number(&self.0[USER]), number(&self.0[GROUP]))
+    }
+
+    /// Returns the numbers of a device, major and minor; none of what is no number.
+    pub(crate) fn device(&self) -> (Option<i64>, Option<i64>) {
+        (number(&self.0[MAJOR]), number(&self.0[MINOR]))
     }
 
     /// Returns the time; the epoch if the field is empty or no number.

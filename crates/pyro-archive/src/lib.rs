@@ -38,6 +38,13 @@
 //! Memory does not grow with the size of files, only with their number: about 200 bytes and the
 //! name for each of at most [`MAX_ENTRIES`].
 //!
+//! # Layers
+//!
+//! A [`LayerImage`] is made of something else than an archive: of the layers of an OCI image, which
+//! become one image with the root file system that they amount to. It has owners, devices and some
+//! extended attributes, and what is in it may go through links of the same layer or replace something
+//! else: the rules are in `docs/design/0042-layers.md`.
+//!
 //! The words are in `docs/glossary.md`.
 
 mod blocks;
@@ -53,7 +60,10 @@ mod git_rules;
 mod header;
 mod image;
 mod kind_of_file;
+mod layers;
 mod member;
+mod metadata;
+mod node;
 mod packer;
 mod path_list;
 mod pax;
@@ -66,6 +76,7 @@ mod sparse;
 mod stream;
 mod tar_file;
 mod tar_member;
+mod tar_members;
 mod tar_reader;
 mod tar_sparse;
 mod time;
@@ -75,6 +86,7 @@ mod zip_file;
 pub use error::{Error, Refusal};
 pub use extract::{Extracted, Target, Top, UnfinishedDirectory, extract};
 pub use image::write_image;
+pub use layers::{Flattened, LayerImage, LayerLimits, LayerReport, Wanted};
 pub use packer::{Packer, Packing};
 pub use path_list::PathLimits;
 pub use progress::Progress;

@@ -10,6 +10,8 @@ const LONGEST_NAME: usize = 255;
 
 /// Permissions with setuid, setgid and sticky.
 pub(crate) const MODE_BITS: u32 = 0o7777;
+/// Those of a directory of which nothing but the name is known.
+pub(crate) const IMPLIED_MODE: u32 = 0o755;
 /// Those that come out of a guest: setuid, setgid and sticky belong to its users.
 pub(crate) const KEPT_BITS: u32 = 0o777;
 
@@ -101,6 +103,20 @@ impl MemberPath {
             Some(slash) => (&self.path[..slash], &self.path[slash + 1..]),
             None => (&[], &self.path),
         })
+    }
+
+    /// Returns the path of the directory it is in; of the root, the root.
+    pub(crate) fn parent(&self) -> Self {
+        let (parents, _) = self.split().unwrap_or_default();
+        Self {
+            path: parents.to_vec(),
+        }
+    }
+
+    /// Returns the path of something in this directory, whose name is one part of a path.
+    pub(crate) fn join(mut self, name: &[u8]) -> Self {
+        self.push(name);
+        self
     }
 
     /// Returns the path with another first part.

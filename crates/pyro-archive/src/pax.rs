@@ -1,11 +1,17 @@
 //! *Attributes* come in front of a member because its header has no room for them: names that are
 //! long, times that are exact, maps of holes.
 
+use std::collections::BTreeMap;
+
 use crate::sparse::Extent;
 use crate::time::Time;
 
 /// More extents than anybody has; so many of them fit into memory.
 pub(crate) const MOST_EXTENTS: usize = 1 << 20;
+
+/// More extended attributes than anybody has, and longer ones: more fit into no inode of an image.
+const MOST_EXTENDED: usize = 128;
+const LONGEST_EXTENDED: usize = 4096;
 
 #[derive(Default)]
 pub(crate) struct Attributes {
@@ -13,7 +19,18 @@ pub(crate) struct Attributes {
     pub(crate) target: Option<Vec<u8>>,
     pub(crate) size: Option<Vec<u8>>,
     pub(crate) modified: Option<Time>,
+    pub(crate) user: Option<Vec<u8>>,
+    pub(crate) group: Option<Vec<u8>>,
     pub(crate) sparse: SparseAttributes,
+    pub(crate) extended: ExtendedAttributes,
+}
+
+/// Extended attributes of a file, by their names.
+#[derive(Default)]
+pub(crate) struct ExtendedAttributes {
+    pub(crate) values: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// There were more than are kept.
+    pub(crate) are_too_many: bool,
 }
 
 /// How GNU tar describes holes, in three versions.
@@ -43,16 +60,31 @@ impl Attributes {
                 b"path" => self.name = kept,
                 b"linkpath" => self.target = kept,
                 b"size" => self.size = kept,
+                b"uid" => self.user = kept,
+                b"gid" => self.group = kept,
                 // A time that is none is no reason not to take the file.
                 b"mtime" => self.modified = Time::from_decimal(value),
                 key => {
                     if let Some(key) = key.strip_prefix(b"GNU.sparse.") {
                         self.sparse.read(key, value);
+                    } else if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
+                        self.extended.read(name, value);
                     }
                 }
             }
         }
         Some(())
+    }
+}
+
+impl ExtendedAttributes {
+    fn read(&mut self, name: &[u8], value: &[u8]) {
+        let has_room = self.values.len() < MOST_EXTENDED;
+        if has_room && name.len() + value.len() <= LONGEST_EXTENDED {
+            self.values.insert(name.to_vec(), value.to_vec());
+        } else {
+            self.are_too_many = true;
+        }
     }
 }
 

@@ -8,13 +8,13 @@ use tar::{EntryType, Header};
 use crate::Report;
 use crate::content::{Content, Piece};
 use crate::error::{Error, Refusal};
-use crate::member::{MODE_BITS, Member, What};
+use crate::member::{IMPLIED_MODE, MODE_BITS, Member, What};
 use crate::path_list::{PathLimits, PathList};
 use crate::progress::Progress;
 use crate::source::Source;
 use crate::sparse::{Extent, Extents};
 use crate::time::Time;
-use crate::tree::{IMPLIED_MODE, Tree};
+use crate::tree::Tree;
 
 /// The name of a stream's last member. Its content is a line of JSON,
 /// `{"entries":N,"bytes":M}`: how many members were before it, and how many bytes their regular
@@ -174,7 +174,7 @@ impl<W: Write> Stream<W> {
     }
 
     fn extension(&mut self, kind: EntryType, name: &[u8], content: &[u8]) -> Result<(), Error> {
-        let mut header = header(kind, 0o644, EPOCH);
+        let mut header = header(kind, 0o644, Time::EPOCH);
         header.as_old_mut().name[..name.len()].copy_from_slice(name);
         header.set_size(content.len() as u64);
         header.set_cksum();
@@ -260,11 +260,6 @@ impl<W: Write> Stream<W> {
         self.output.write_all(bytes).map_err(fault)
     }
 }
-
-const EPOCH: Time = Time {
-    seconds: 0,
-    nanoseconds: 0,
-};
 
 /// Returns a header without names; everything is root's.
 fn header(kind: EntryType, mode: u32, modified: Time) -> Header {

@@ -9,17 +9,15 @@ use std::path::Path;
 
 use crate::content::Nothing;
 use crate::error::{Error, Refusal};
-use crate::header::Header;
 use crate::member::{Member, MemberPath, What};
-use crate::pax::Attributes;
 use crate::reading::Reading;
-use crate::report::Reason;
+use crate::report::{Reason, Warning};
 use crate::selection::plain;
-use crate::sparse::{Extents, Sparse};
+use crate::sparse::Sparse;
 use crate::tar_member::{Described, Form};
+use crate::tar_members::TarMembers;
 use crate::tar_reader::{TarContent, TarReader};
 use crate::tar_sparse;
-use crate::time::Time;
 
 /// Reads all members but the root.
 pub(crate) fn each(
@@ -27,50 +25,27 @@ pub(crate) fn each(
     archive: &Path,
     reading: &mut Reading<'_>,
 ) -> Result<(), Error> {
-    let mut tar = TarReader::new(input, archive);
-    let mut attributes = Attributes::default();
-    let mut of_all: Option<Time> = None;
-    while let Some(header) = tar.header()? {
-        match header.kind() {
-            b'L' => attributes.name = Some(tar.name(&header)?),
-            b'K' => attributes.target = Some(tar.name(&header)?),
-            // As Solaris marks the same.
-            b'x' | b'X' => {
-                let bytes = tar.extension(&header)?;
-                let read = attributes.read(&bytes);
-                read.ok_or_else(|| tar.damaged("a pax header is broken"))?;
-            }
-            // Of what is said of all members only the time can be meant for each.
-            b'g' => {
-                let bytes = tar.extension(&header)?;
-                let mut global = Attributes::default();
-                if global.read(&bytes).is_some() {
-                    of_all = global.modified.or(of_all);
-                }
-            }
-            // A label of the tape, or permissions in a form of Solaris.
-            b'V' | b'A' => tar.skip_content(header.size().unwrap_or_default())?,
-            _ => {
-                let mut attributes = std::mem::take(&mut attributes);
-                attributes.modified = attributes.modified.or(of_all);
-                member(&mut tar, &header, attributes, reading)?;
-            }
-        }
+    let mut members = TarMembers::new(input, archive);
+    while let Some(described) = members.next()? {
+        member(&mut members.tar, &described, reading)?;
     }
-    tar.end(reading)
+    let end = members.end()?;
+    if !end.has_mark {
+        reading.warn(Warning::NoEndMark);
+    }
+    if end.has_more {
+        reading.warn(Warning::MoreAfterEnd);
+    }
+    Ok(())
 }
 
-/// Reads the member that a header and what came before it describe.
+/// Reads the member that was described.
 fn member(
     tar: &mut TarReader<'_>,
-    header: &Header,
-    attributes: Attributes,
+    described: &Described,
     reading: &mut Reading<'_>,
 ) -> Result<(), Error> {
-    let described = Described::new(header, attributes)?;
-    let has_content = described.form.has_content()
-        || described.stored > 0 && (described.is_sure_of_size || !tar.is_header_next()?);
-    let stored = if has_content { described.stored } else { 0 };
+    let stored = described.stored;
     let is_directory = described.form == Form::Directory;
     let name = plain(&described.name);
     if reading.excludes(&name, is_directory) {
@@ -88,7 +63,7 @@ fn member(
         };
     }
     let mut content = TarContent { tar, left: stored };
-    let what = match described.what(&path, &mut content)? {
+    let what = match described.what(&mut content)? {
         What::HardLink { target } if reading.excludes(target.as_bytes(), false) => {
             reading.leave_out(path.as_bytes(), Reason::Excluded);
             return content.tar.skip_content(stored);
@@ -97,8 +72,8 @@ fn member(
     };
     let file = Member {
         path,
-        mode: described.mode(header),
-        modified: described.modified(header),
+        mode: described.mode(),
+        modified: described.modified(),
         what,
     };
     if let What::File {
@@ -120,7 +95,7 @@ fn member(
 
 impl Described {
     /// Returns what the member is. Reads the map of a sparse file if it is in front of its content.
-    fn what(&self, path: &MemberPath, content: &mut TarContent<'_, '_>) -> Result<What, Error> {
+    fn what(&self, content: &mut TarContent<'_, '_>) -> Result<What, Error> {
         let refuse = |refusal| Error::refused(&self.name, refusal);
         Ok(match self.form {
             Form::Directory => What::Directory,
@@ -137,12 +112,7 @@ impl Described {
                 extents: None,
             },
             Form::OldSparse | Form::Sparse => {
-                let (size, extents) = tar_sparse::map(self, content)?;
-                // What is stored are the extents, no more and no less.
-                let extents = Extents::checked(extents, size);
-                let extents = extents.filter(|extents| extents.data() == content.left);
-                let extents =
-                    extents.ok_or_else(|| Error::refused(path.as_bytes(), Refusal::BadSparse))?;
+                let (size, extents) = tar_sparse::checked_map(self, content)?;
                 What::File {
                     size,
                     extents: Some(extents),

@@ -3,9 +3,10 @@
 
 use crate::error::{Error, Refusal};
 use crate::header::Header;
-use crate::pax::{Attributes, SparseAttributes, decimal};
+use crate::member::IMPLIED_MODE;
+use crate::node::{Device, Owner};
+use crate::pax::{Attributes, ExtendedAttributes, SparseAttributes, decimal};
 use crate::time::Time;
-use crate::tree::IMPLIED_MODE;
 
 /// More than an image can hold, which is 16 TiB; so many of them can be added up.
 pub(crate) const LARGEST_FILE_BYTES: u64 = 1 << 44;
@@ -32,13 +33,16 @@ pub(crate) struct Described {
     pub(crate) name: Vec<u8>,
     pub(crate) target: Vec<u8>,
     pub(crate) form: Form,
-    /// Bytes that follow the header, if they do.
+    /// Bytes that follow the header.
     pub(crate) stored: u64,
     /// The size is not what was left in a field that does not matter.
     pub(crate) is_sure_of_size: bool,
     pub(crate) header: Header,
     pub(crate) sparse: SparseAttributes,
+    pub(crate) extended: ExtendedAttributes,
     modified: Option<Time>,
+    user: Option<Vec<u8>>,
+    group: Option<Vec<u8>>,
 }
 
 impl Form {
@@ -89,17 +93,51 @@ impl Described {
             is_sure_of_size,
             header: header.clone(),
             sparse,
+            extended: attributes.extended,
+            user: attributes.user,
+            group: attributes.group,
         })
     }
 
-    pub(crate) fn mode(&self, header: &Header) -> u32 {
-        header.mode().unwrap_or(match self.form {
+    pub(crate) fn mode(&self) -> u32 {
+        self.header.mode().unwrap_or(match self.form {
             Form::Directory => IMPLIED_MODE,
             _ => PLAIN_MODE,
         })
     }
 
-    pub(crate) fn modified(&self, header: &Header) -> Time {
-        self.modified.unwrap_or_else(|| header.modified())
+    /// Returns whose it is. None if that is no number that a user or a group can have.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        let (user, group) = self.header.owner();
+        let number = |attribute: &Option<Vec<u8>>, field: Option<i64>| {
+            let number = match attribute {
+                Some(attribute) => decimal(attribute)?,
+                None => field?.try_into().ok()?,
+            };
+            // The highest one means that there is none.
+            u32::try_from(number).ok().filter(|id| *id < u32::MAX)
+        };
+        Some(Owner {
+            user: number(&self.user, user)?,
+            group: number(&self.group, group)?,
+        })
+    }
+
+    /// Returns what device it is. None if its numbers are more than Linux has.
+    pub(crate) fn device(&self) -> Option<Device> {
+        let (major, minor) = self.header.device();
+        let number = |number: Option<i64>, bits: u32| {
+            let number = u32::try_from(number?).ok()?;
+            (number >> bits == 0).then_some(number)
+        };
+        Some(Device {
+            has_blocks: self.header.kind() == b'4',
+            major: number(major, 12)?,
+            minor: number(minor, 20)?,
+        })
+    }
+
+    pub(crate) fn modified(&self) -> Time {
+        self.modified.unwrap_or_else(|| self.header.modified())
     }
 }

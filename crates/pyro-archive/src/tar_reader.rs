@@ -7,8 +7,6 @@ use crate::content::{Content, Piece};
 use crate::error::{Error, fault};
 use crate::header::{BLOCK, Header};
 use crate::kind_of_file;
-use crate::reading::Reading;
-use crate::report::Warning;
 
 /// Longest name or set of attributes in front of a member, in bytes.
 const LONGEST_EXTENSION: u64 = 1 << 20;
@@ -77,10 +75,7 @@ impl<'a> TarReader<'a> {
     }
 
     /// Reads what is behind the last member: checksums are at the end of what is compressed.
-    pub(crate) fn end(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
-        if !self.has_ended {
-            reading.warn(Warning::NoEndMark);
-        }
+    pub(crate) fn end(&mut self) -> Result<End, Error> {
         let mut buffer = vec![0; 64 * 1024];
         let mut has_more = false;
         loop {
@@ -89,10 +84,10 @@ impl<'a> TarReader<'a> {
                 read => has_more |= buffer[..read].iter().any(|byte| *byte != 0),
             }
         }
-        if has_more {
-            reading.warn(Warning::MoreAfterEnd);
-        }
-        Ok(())
+        Ok(End {
+            has_mark: self.has_ended,
+            has_more,
+        })
     }
 
     /// Returns the content of a member that is a part of another member's header.
@@ -189,6 +184,14 @@ impl<'a> TarReader<'a> {
             kind: kind_of_file::of(start),
         }
     }
+}
+
+/// How a tar file ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    pub(crate) has_mark: bool,
+    /// There is something else than zeros behind it.
+    pub(crate) has_more: bool,
 }
 
 /// What is stored of a member.

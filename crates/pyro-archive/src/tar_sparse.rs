@@ -4,7 +4,7 @@
 use crate::error::{Error, Refusal};
 use crate::header::{BLOCK, number};
 use crate::pax::{MOST_EXTENTS, decimal};
-use crate::sparse::Extent;
+use crate::sparse::{Extent, Extents};
 use crate::tar_member::{Described, Form, LARGEST_FILE_BYTES};
 use crate::tar_reader::TarContent;
 
@@ -15,9 +15,22 @@ const IN_BLOCK: (usize, usize, usize) = (0, 21, 504);
 const REAL_SIZE: std::ops::Range<usize> = 483..495;
 const NUMBER: usize = 12;
 
+/// Returns the size of a file and its extents, which are what is stored, no more and no less. Takes of
+/// the content what belongs to the map.
+pub(crate) fn checked_map(
+    described: &Described,
+    content: &mut TarContent<'_, '_>,
+) -> Result<(u64, Extents), Error> {
+    let (size, extents) = map(described, content)?;
+    let extents = Extents::checked(extents, size);
+    let extents = extents.filter(|extents| extents.data() == content.left);
+    let extents = extents.ok_or_else(|| Error::refused(&described.name, Refusal::BadSparse))?;
+    Ok((size, extents))
+}
+
 /// Returns the size of a file and its extents, as they are written down. Takes of the content what
 /// belongs to the map.
-pub(crate) fn map(
+fn map(
     described: &Described,
     content: &mut TarContent<'_, '_>,
 ) -> Result<(u64, Vec<Extent>), Error> {

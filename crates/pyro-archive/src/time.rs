@@ -14,6 +14,11 @@ pub(crate) struct Time {
 }
 
 impl Time {
+    pub(crate) const EPOCH: Self = Self {
+        seconds: 0,
+        nanoseconds: 0,
+    };
+
     pub(crate) fn now() -> Self {
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)

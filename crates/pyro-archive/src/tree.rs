@@ -1,53 +1,13 @@
 //! The *tree* is what an archive amounts to so far: which names there are, and what they name. It
 //! decides what else may be added.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::MAX_ENTRIES;
-use crate::chunks::Chunks;
 use crate::error::{Error, Refusal};
-use crate::member::{MODE_BITS, Member, MemberPath, What, check_target, parts};
+use crate::member::{IMPLIED_MODE, MODE_BITS, Member, MemberPath, What, check_target, parts};
+use crate::node::{Body, Node, NodeId, Stored};
 use crate::time::Time;
-
-pub(crate) const IMPLIED_MODE: u32 = 0o755;
-
-/// An index into the nodes of a tree.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct NodeId(u32);
-
-#[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) mode: u32,
-    pub(crate) modified: Time,
-    /// Names that lead here. None if other members took them all.
-    pub(crate) names: u32,
-    pub(crate) body: Body,
-}
-
-#[derive(Debug)]
-pub(crate) enum Body {
-    Directory {
-        parent: NodeId,
-        children: BTreeMap<Box<[u8]>, NodeId>,
-    },
-    File {
-        size: u64,
-        stored: Stored,
-    },
-    Symlink {
-        target: Box<[u8]>,
-    },
-    Fifo,
-}
-
-/// Where an image has the content of a file.
-#[derive(Debug)]
-pub(crate) enum Stored {
-    /// The number of its first block.
-    Plain(u32),
-    Chunks(Chunks),
-}
 
 /// What became of a member.
 #[derive(Debug)]
@@ -71,14 +31,14 @@ pub(crate) struct Tree {
 impl Tree {
     /// An empty tree.
     pub(crate) fn new(now: Time) -> Self {
-        let root = NodeId(0);
+        let root = NodeId::ROOT;
         let mut tree = Self {
             nodes: Vec::new(),
             base: root,
             members: 0,
             now,
         };
-        tree.insert(IMPLIED_MODE, now, directory(root));
+        tree.insert(IMPLIED_MODE, now, Body::directory(root));
         tree.nodes[0].names = 1;
         tree
     }
@@ -173,7 +133,7 @@ impl Tree {
             Some(id) => id,
         };
         let node = &mut self.nodes[id.index()];
-        if !matches!(node.body, Body::Directory { .. }) {
+        if !node.is_directory() {
             return Err(refused(member, Refusal::Conflict));
         }
         node.mode = member.mode & MODE_BITS;
@@ -201,7 +161,7 @@ impl Tree {
         };
         if let Some(replaced) = replaced {
             let replaced = &mut self.nodes[replaced.index()];
-            if matches!(replaced.body, Body::Directory { .. }) {
+            if replaced.is_directory() {
                 return Err(refused(member, Refusal::Conflict));
             }
             replaced.names -= 1;
@@ -224,7 +184,7 @@ impl Tree {
                 Some(child) => {
                     match self.node(child).body {
                         Body::Directory { .. } => {}
-                        Body::File { .. } | Body::Fifo => {
+                        Body::File { .. } | Body::Fifo | Body::Device(_) => {
                             return Err(refused(member, Refusal::ThroughFile));
                         }
                         Body::Symlink { .. } => {
@@ -240,7 +200,7 @@ impl Tree {
 
     /// Adds a directory of which nothing but the name is known.
     fn imply(&mut self, parent: NodeId, name: &[u8]) -> NodeId {
-        let id = self.insert(IMPLIED_MODE, self.now, directory(parent));
+        let id = self.insert(IMPLIED_MODE, self.now, Body::directory(parent));
         self.nodes[id.index()].names = 1;
         if let Body::Directory { children, .. } = &mut self.nodes[parent.index()].body {
             children.insert(name.into(), id);
@@ -250,12 +210,7 @@ impl Tree {
 
     fn insert(&mut self, mode: u32, modified: Time, body: Body) -> NodeId {
         let id = NodeId::new(self.nodes.len());
-        self.nodes.push(Node {
-            mode,
-            modified,
-            names: 0,
-            body,
-        });
+        self.nodes.push(Node::new(mode, modified, body));
         id
     }
 
@@ -275,34 +230,7 @@ impl Tree {
     /// Returns what is at a path, if it may have another name.
     fn linkable(&self, path: &MemberPath) -> Option<NodeId> {
         let here = self.find(path)?;
-        let is_directory = matches!(self.node(here).body, Body::Directory { .. });
-        (!is_directory).then_some(here)
-    }
-}
-
-impl Node {
-    pub(crate) fn has_chunks(&self) -> bool {
-        let Body::File { stored, .. } = &self.body else {
-            return false;
-        };
-        self.names > 0 && matches!(stored, Stored::Chunks(_))
-    }
-}
-
-impl NodeId {
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    fn new(index: usize) -> Self {
-        Self(u32::try_from(index).expect("MAX_ENTRIES is far less than 2^32"))
-    }
-}
-
-fn directory(parent: NodeId) -> Body {
-    Body::Directory {
-        parent,
-        children: BTreeMap::new(),
+        (!self.node(here).is_directory()).then_some(here)
     }
 }
 

@@ -18,14 +18,13 @@ use rawzip::{
 use crate::content::{Content, Nothing, Piece};
 use crate::error::{self, Error, Refusal};
 use crate::kind_of_file;
-use crate::member::{Member, MemberPath, What};
+use crate::member::{IMPLIED_MODE, Member, MemberPath, What};
 use crate::progress::Meter;
 use crate::reading::Reading;
 use crate::report::Reason;
 use crate::selection::plain;
 use crate::tar_member::LARGEST_FILE_BYTES;
 use crate::time::Time;
-use crate::tree::IMPLIED_MODE;
 
 const PLAIN_MODE: u32 = 0o644;
 const TYPE_BITS: u32 = 0o170_000;

@@ -5,6 +5,7 @@
 
 mod arbitrary;
 mod extractions;
+mod layers;
 mod left_out;
 mod members;
 mod odd;

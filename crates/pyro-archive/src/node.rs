@@ -1,0 +1,110 @@
+//! A *node* is what a name of a tree leads to: what an inode of an image is made from.
+
+use std::collections::BTreeMap;
+
+use crate::chunks::Chunks;
+use crate::time::Time;
+
+/// An index into the nodes of a tree.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct NodeId(u32);
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) mode: u32,
+    pub(crate) owner: Owner,
+    pub(crate) modified: Time,
+    /// Names that lead here. None if other members took them all.
+    pub(crate) names: u32,
+    /// Its extended attributes, as an image has them. Empty if there are none.
+    pub(crate) attributes: Box<[u8]>,
+    pub(crate) body: Body,
+}
+
+/// The numbers of a user and of a group.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Owner {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
+}
+
+#[derive(Debug)]
+pub(crate) enum Body {
+    Directory {
+        parent: NodeId,
+        children: BTreeMap<Box<[u8]>, NodeId>,
+    },
+    File {
+        size: u64,
+        stored: Stored,
+    },
+    Symlink {
+        target: Box<[u8]>,
+    },
+    Fifo,
+    Device(Device),
+}
+
+/// What a device file stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Device {
+    /// A device of blocks, and not of characters.
+    pub(crate) has_blocks: bool,
+    pub(crate) major: u32,
+    pub(crate) minor: u32,
+}
+
+/// Where an image has the content of a file.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    /// The number of its first block.
+    Plain(u32),
+    Chunks(Chunks),
+}
+
+impl Node {
+    /// One of root, without names and extended attributes.
+    pub(crate) fn new(mode: u32, modified: Time, body: Body) -> Self {
+        Self {
+            mode,
+            owner: Owner::default(),
+            modified,
+            names: 0,
+            attributes: Box::default(),
+            body,
+        }
+    }
+
+    pub(crate) fn is_directory(&self) -> bool {
+        matches!(self.body, Body::Directory { .. })
+    }
+
+    pub(crate) fn has_chunks(&self) -> bool {
+        let Body::File { stored, .. } = &self.body else {
+            return false;
+        };
+        self.names > 0 && matches!(stored, Stored::Chunks(_))
+    }
+}
+
+impl Body {
+    /// A directory without children.
+    pub(crate) fn directory(parent: NodeId) -> Self {
+        Self::Directory {
+            parent,
+            children: BTreeMap::new(),
+        }
+    }
+}
+
+impl NodeId {
+    pub(crate) const ROOT: Self = Self(0);
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(crate) fn new(index: usize) -> Self {
+        Self(u32::try_from(index).expect("MAX_ENTRIES is far less than 2^32"))
+    }
+}
