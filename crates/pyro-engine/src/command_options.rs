@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint};
+use pyro_environment::Image;
 use pyro_machine::octets;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use crate::Error;
 use crate::request::{guest_path, octets_parser};
 use crate::secrets::SecretVariables;
 
+/// The search path of a guest's commands, which most images have, too.
+const GUEST_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const ENV: &str = "env";
 const ENV_FILE: &str = "env_file";
 /// A file of variables is no larger than all arguments and variables of a program may be.
@@ -68,10 +71,49 @@ impl CommandOptions {
         })
     }
 
+    /// Returns what an image says of how its programs run. Its directory is for those that have no
+    /// other: in a workspace they have.
+    pub(crate) fn of_image(image: &Image, has_directory: bool) -> Self {
+        let process = &image.process;
+        let variables = process.env.iter().filter_map(|word| word.split_once('='));
+        let env = variables
+            // What the guest has by itself costs nothing if nobody asks for it.
+            .filter(|(name, value)| (*name, *value) != ("PATH", GUEST_PATH))
+            .filter(|(name, value)| check_variable(name, value).is_ok())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Self {
+            env,
+            cwd: some(&process.working_dir).filter(|path| !has_directory && path.starts_with('/')),
+            user: some(&process.user).filter(|user| !is_root(user)),
+            secret_env: BTreeMap::new(),
+        }
+    }
+
+    /// Completes what was asked for with defaults.
+    pub(crate) fn or(self, defaults: &Self) -> Self {
+        let mut env = defaults.env.clone();
+        env.extend(self.env);
+        Self {
+            env,
+            cwd: self.cwd.or_else(|| defaults.cwd.clone()),
+            user: self.user.or_else(|| defaults.user.clone()),
+            secret_env: self.secret_env,
+        }
+    }
+
     /// Whether nothing was asked for.
     pub(crate) fn are_none(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn is_root(user: &str) -> bool {
+    matches!(
+        user,
+        "root" | "0" | "root:root" | "0:0" | "root:0" | "0:root"
+    )
 }
 
 fn check_variable(name: &str, value: &str) -> Result<(), Error> {

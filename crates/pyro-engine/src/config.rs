@@ -8,6 +8,7 @@ use pyro_chat::Key;
 use pyro_machine::{AcceleratorChoice, AllowList, DEFAULT_BOOT_LIMIT, Piece, Start, octets};
 use serde::{Deserialize, Serialize};
 
+use crate::registries::Registries;
 use crate::{Error, variables};
 
 /// The directory of pyro below the user's cache and state directories.
@@ -47,6 +48,9 @@ pub struct Config {
     pub start: Start,
     /// How long a parked machine is kept; with zero, none is parked.
     pub parked_idle: Duration,
+    /// How the registries of images are reached. Processes that outlive a call pull none.
+    #[serde(skip)]
+    pub registries: Registries,
     /// The environment variables for pyro's processes that outlive the call which starts them. They
     /// get no others: the environment may contain secrets, and these processes may live long.
     pub passed_on: Vec<(String, OsString)>,
@@ -151,6 +155,7 @@ impl Config {
                         .map_err(|_| Error::from(pyro_chat::Error::Key))?,
                 )),
             },
+            registries: Registries::from_variables(get)?,
             program: None,
             boot_limit: number(variables::BOOT_TIMEOUT_SECONDS, 1)?
                 .map_or(DEFAULT_BOOT_LIMIT, Duration::from_secs),

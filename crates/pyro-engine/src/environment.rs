@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyro_environment::Ready;
+use pyro_environment::{PullPolicy, Ready};
 
 use crate::{Engine, Error, Event, Listener};
 
@@ -11,6 +11,7 @@ pub(crate) async fn ready(
     engine: &Engine,
     listener: &Listener,
     name: &str,
+    policy: PullPolicy,
 ) -> Result<Ready, Error> {
     let announced = AtomicBool::new(false);
     let announce = |phase| listener.phase("pull", phase, ("environment", name));
@@ -23,7 +24,10 @@ pub(crate) async fn ready(
             progress,
         });
     };
-    let ready = engine.environments.ready(name, &progress).await?;
+    let ready = engine
+        .environments
+        .ready(name, engine.pull_policy(name, policy), &progress)
+        .await?;
     if announced.load(Ordering::Relaxed) {
         announce("ready");
     }

@@ -41,6 +41,7 @@ mod permissions;
 mod port_rule;
 mod pull;
 mod redactor;
+mod registries;
 mod request;
 mod secrets;
 mod signal;
@@ -96,7 +97,7 @@ impl Engine {
                 network_allow: config.network_allow.clone(),
                 required_isolation: config.required_isolation.clone(),
             },
-            environments: Environments::new(config.cache_dir.clone()),
+            environments: Environments::new(config.cache_dir.clone(), config.registries.settings()),
             config,
         };
         let swept = engine.machines.sweep();

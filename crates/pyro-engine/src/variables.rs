@@ -26,6 +26,8 @@ macro_rules! variables {
 variables! {
     CODEX_HOME = "CODEX_HOME", "$HOME/.codex",
         "Where Codex has its configuration, for `pyro mcp config codex --write`.";
+    DOCKER_CONFIG = "DOCKER_CONFIG", "$HOME/.docker",
+        "Directory of Docker's `config.json`, whose credentials registries are shown.";
     HOME = "HOME", "none",
         "The user's home directory, from which the other directories are derived.";
     NO_COLOR = "NO_COLOR", "not set",
@@ -43,6 +45,8 @@ variables! {
          which QEMU waits for a processor, because the host is busy, does not count.";
     CACHE_DIR = "PYRO_ENVIRONMENT_CACHE_DIR", "$XDG_CACHE_HOME/pyro-mcp/environments",
         "Directory for environments and kernels.";
+    INSECURE_REGISTRIES = "PYRO_INSECURE_REGISTRIES", "those on this host",
+        "Registries (`HOST` or `HOST:PORT`) that may be reached without TLS, separated by commas.";
     LOG = "PYRO_LOG", "not set",
         "What is logged to standard error, for example `debug` or `pyro_machine=trace`.";
     MAX_ACTIVE_VMS = "PYRO_MAX_ACTIVE_VMS", "4 for each processor",
@@ -63,18 +67,28 @@ variables! {
     PARKED_SECONDS = "PYRO_PARKED_SECONDS", "60",
         "How long a machine that was restored ahead of time is kept for the next `pyro run`, in \
          whole seconds; 0 keeps none.";
+    PULL_FROM = "PYRO_PULL_FROM", "nothing",
+        "What models may have `pyro mcp serve` pull, besides the catalog: registries or \
+         repositories such as `docker.io/library,ghcr.io/acme`, separated by commas. What was pulled \
+         before, models may use in any case.";
     REQUIRE_ISOLATION = "PYRO_REQUIRE_ISOLATION", "nothing",
         "What must be in force around the VMM, or no machine runs: names of pieces that `pyro \
          doctor` shows, separated by commas, or `all`. What is not named is in force where the \
          host has it. The option `--require-isolation` wins over it.";
+    REGISTRY_AUTH_FILE = "REGISTRY_AUTH_FILE", "not set",
+        "A file with credentials for registries, as `podman login` writes it; it is looked at before \
+         the others.";
     SSL_CERT_DIR = "SSL_CERT_DIR", "the host's own",
-        "Directories with certificates of the authorities that may vouch for a model's server.";
+        "Directories with certificates of the authorities that may vouch for registries and a model's server.";
     SSL_CERT_FILE = "SSL_CERT_FILE", "the host's own",
         "A file with such certificates.";
     XDG_CACHE_HOME = "XDG_CACHE_HOME", "$HOME/.cache",
         "The user's directory for what can be made again.";
     XDG_CONFIG_HOME = "XDG_CONFIG_HOME", "$HOME/.config",
         "The user's directory for configuration, for `pyro mcp config --write`.";
+    XDG_RUNTIME_DIR = "XDG_RUNTIME_DIR", "not set",
+        "The user's directory for what lasts as long as a login, where `podman login` keeps its \
+         credentials.";
     XDG_STATE_HOME = "XDG_STATE_HOME", "$HOME/.local/state",
         "The user's directory for what should survive a restart.";
 }

@@ -43,9 +43,11 @@ pub use catalog::{CATALOG_VERSION, Entry, PLATFORM};
 pub use error::Error;
 pub use kernel::Kernel;
 pub use manifest::Image;
-pub use oci::PullPolicy;
+pub use oci::{PullPolicy, is_within};
 pub use preflight::check_user;
 pub use progress::Progress;
+pub use pyro_http::Proxies;
+pub use pyro_oci::Settings;
 pub use ready::Ready;
 pub use recipe::Recipe;
 pub use requirement::Requirement;
@@ -59,12 +61,12 @@ use ready::Place;
 #[derive(Clone, Debug)]
 pub struct Environments {
     layout: Layout,
-    registries: Arc<pyro_oci::Settings>,
+    registries: Arc<Settings>,
 }
 
 impl Environments {
     /// Uses the directory as the cache. It need not exist, and is not touched yet.
-    pub fn new(cache_dir: PathBuf, registries: pyro_oci::Settings) -> Self {
+    pub fn new(cache_dir: PathBuf, registries: Settings) -> Self {
         let cache_dir = std::path::absolute(&cache_dir).unwrap_or(cache_dir);
         Self {
             layout: Layout::new(cache_dir),

@@ -49,7 +49,10 @@ fn is_current(layout: &Layout, name: &str) -> Result<bool, Error> {
     let Some(entry) = CATALOG.iter().find(|entry| entry.directory_name() == name) else {
         return Ok(false);
     };
-    Ok(matches!(ready::look(&Place::of(layout, entry))?, State::Installed(_)))
+    Ok(matches!(
+        ready::look(&Place::of(layout, entry))?,
+        State::Installed(_)
+    ))
 }
 
 /// Removes a directory so that, if that is interrupted, what is left is a partial directory.

@@ -58,7 +58,14 @@ pub(crate) fn install_sample(layout: &Layout, entry: &Entry) {
         package_version: "6.1.1-1".into(),
         vmlinux: record(VMLINUX),
     };
-    describe(&place, install, kernel, "archive:test bookworm".into(), None).unwrap();
+    describe(
+        &place,
+        install,
+        kernel,
+        "archive:test bookworm".into(),
+        None,
+    )
+    .unwrap();
 }
 
 #[tokio::test]
@@ -66,9 +73,11 @@ async fn an_installed_environment_is_ready_at_once() {
     let cache = Cache::new();
     let place = Place::of(&cache.layout, cache.entry);
     let progress = |progress| panic!("{progress:?}");
-    let ready = ready(&cache.layout, &place, &progress, async { panic!("it is built") })
-        .await
-        .unwrap();
+    let ready = ready(&cache.layout, &place, &progress, async {
+        panic!("it is built")
+    })
+    .await
+    .unwrap();
     assert!(!ready.newly_installed);
     assert_eq!(ready.kernel_version, "6.1.0-0-cloud-amd64");
     assert_eq!(

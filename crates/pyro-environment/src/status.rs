@@ -72,7 +72,11 @@ pub(crate) fn of(layout: &Layout, entry: &Entry) -> Result<Status, Error> {
         name: place.name,
         version: place.version,
         description: entry.description.to_owned(),
-        default_packages: entry.default_packages.iter().map(|&name| name.into()).collect(),
+        default_packages: entry
+            .default_packages
+            .iter()
+            .map(|&name| name.into())
+            .collect(),
         distribution: entry.distribution.to_owned(),
         distribution_version: entry.distribution_version.to_owned(),
         compatibility: entry.compatibility,
@@ -91,7 +95,8 @@ pub(crate) fn of_image(layout: &Layout, reference: &Reference) -> Result<Status,
         State::Installed(manifest) => manifest.image.clone(),
         State::Absent | State::Unusable(_) => None,
     };
-    let said = |value: fn(&Image) -> &String| image.as_ref().map(value).cloned().unwrap_or_default();
+    let said =
+        |value: fn(&Image) -> &String| image.as_ref().map(value).cloned().unwrap_or_default();
     let installation = installation(&place, state);
     Ok(Status {
         name: reference.to_string(),
@@ -101,7 +106,9 @@ pub(crate) fn of_image(layout: &Layout, reference: &Reference) -> Result<Status,
         distribution: said(|image| &image.distribution),
         distribution_version: said(|image| &image.distribution_version),
         compatibility: ">=2.0.0",
-        source_digest: image.map(|image| image.digest.hex().to_owned()).unwrap_or_default(),
+        source_digest: image
+            .map(|image| image.digest.hex().to_owned())
+            .unwrap_or_default(),
         reference: Some(reference.clone()),
         cache_dir: layout.cache().to_owned(),
         install_dir: place.directory,

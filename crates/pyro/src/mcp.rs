@@ -185,7 +185,8 @@ pub(crate) fn main(matches: &ArgMatches) -> ExitCode {
 }
 
 fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
-    let config = configuration(matches)?;
+    let mut config = configuration(matches)?;
+    config.registries.restrict();
     let over_http = text(matches, "transport") == "http";
     let mut offer = Offer::new(chosen_profile(matches), permissions(matches)?);
     // Over HTTP a client's roots need not be of this machine, nor its user's.

@@ -7,6 +7,7 @@ use pyro_store::Record;
 use serde::{Deserialize, Serialize};
 
 use super::published::Published;
+use crate::command_options::CommandOptions;
 use crate::left_out::{LeftOut, TransferWarning};
 use crate::network_policy::NetworkPolicy;
 use crate::output::is_false;
@@ -48,6 +49,9 @@ pub(crate) struct VmRecord {
     /// The snapshot to which the next start resets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reset_to: Option<String>,
+    /// What its image says of how its commands run.
+    #[serde(default, skip_serializing_if = "CommandOptions::are_none")]
+    pub(crate) defaults: CommandOptions,
     /// What the network was asked to be, if it was asked for by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) network_policy: Option<NetworkPolicy>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{ChildStdout, Stdio};
 
-use pyro_environment::Ready;
+use pyro_environment::{PullPolicy, Ready};
 use pyro_machine::MachineSpec;
 use pyro_store::{NewObject, Record};
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use super::published::Published;
 use super::record::{SeedRecord, State, VmRecord};
 use super::time::now;
 use super::wire::StartEvent;
+use crate::command_options::CommandOptions;
 use crate::config::SUPERVISE_COMMAND;
 use crate::detached::{reap, run_detached};
 use crate::environment;
@@ -93,6 +94,13 @@ pub(crate) fn create(
         seed,
         has_disk: disk_in(object.path()).exists(),
         reset_to: None,
+        defaults: new
+            .ready
+            .image
+            .as_ref()
+            .map_or_else(CommandOptions::default, |image| {
+                CommandOptions::of_image(image, new.kind == InstanceKind::Workspace)
+            }),
         network_policy: new.network_policy,
         ports: new.ports.clone(),
         wire: None,
@@ -174,7 +182,8 @@ pub(super) async fn environment_of(
     if !engine.environments.status(&record.environment)?.installed() {
         return Err(changed());
     }
-    let ready = environment::ready(engine, listener, &record.environment).await?;
+    let ready =
+        environment::ready(engine, listener, &record.environment, PullPolicy::Missing).await?;
     if ready.digest != record.environment_digest {
         return Err(changed());
     }

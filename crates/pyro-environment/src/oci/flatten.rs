@@ -71,7 +71,12 @@ async fn flatten(
     documents: Arc<Documents>,
     progress: Listener<'_>,
 ) -> Result<Image, Error> {
-    let total = documents.manifest.layers.iter().map(|layer| layer.size).sum();
+    let total = documents
+        .manifest
+        .layers
+        .iter()
+        .map(|layer| layer.size)
+        .sum();
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let waiting = Arc::new(());
     let work = {
@@ -110,7 +115,11 @@ fn write(
         image: short(&documents.digest).to_owned(),
         source: Box::new(source),
     };
-    let file = File::options().read(true).write(true).create_new(true).open(path);
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path);
     let file = file.map_err(Error::cache("create", path))?;
     let available = preflight::available(&layout.images())?;
     let limits = LayerLimits::default();
@@ -136,7 +145,9 @@ fn write(
             watch,
             read: &read,
         };
-        let report = image.add_layer(short(&layer.digest), input).map_err(failed)?;
+        let report = image
+            .add_layer(short(&layer.digest), input)
+            .map_err(failed)?;
         if report.diff_id != diff.as_str() {
             let problem = format!(
                 "the layer {} unpacks to {} where its configuration says {diff}",
@@ -147,14 +158,23 @@ fn write(
     }
     let process = documents.config.config.clone();
     let mut directories = process.volumes.clone();
-    directories.extend([process.working_dir.clone()].into_iter().filter(|path| !path.is_empty()));
+    directories.extend(
+        [process.working_dir.clone()]
+            .into_iter()
+            .filter(|path| !path.is_empty()),
+    );
     let flattened = image.finish(&Wanted { directories }).map_err(failed)?;
     let release = os_release(&flattened).map_err(failed)?;
     let value = |name: &str| field(&release, name);
     Ok(Image {
         digest: documents.digest.clone(),
         config_digest: documents.manifest.config.digest.clone(),
-        layers: documents.manifest.layers.iter().map(|layer| layer.digest.clone()).collect(),
+        layers: documents
+            .manifest
+            .layers
+            .iter()
+            .map(|layer| layer.digest.clone())
+            .collect(),
         has_shell: flattened.is_program("/bin/sh"),
         distribution: value("ID"),
         distribution_version: value("VERSION_ID"),
@@ -173,9 +193,15 @@ fn os_release(image: &Flattened) -> Result<String, pyro_archive::Error> {
 
 /// A value in a file of `NAME=VALUE`, without quotes; it is somebody else's text.
 fn field(text: &str, name: &str) -> String {
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     let value = value.unwrap_or_default().trim().trim_matches(['"', '\'']);
-    value.chars().filter(|c| c.is_ascii_graphic()).take(64).collect()
+    value
+        .chars()
+        .filter(|c| c.is_ascii_graphic())
+        .take(64)
+        .collect()
 }
 
 /// A blob that is being read.

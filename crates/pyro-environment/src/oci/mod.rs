@@ -12,6 +12,7 @@ use pyro_oci::{Digest, Reference, Registry, Settings};
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::manifest::FORMAT;
+use crate::name::Name;
 use crate::progress::{Listener, Progress};
 use crate::ready::{self, Place, Ready, State};
 use store::{Pin, Store};
@@ -122,4 +123,38 @@ pub(crate) fn names(layout: &Layout) -> Result<Vec<Reference>, Error> {
         .collect();
     names.sort_by_key(ToString::to_string);
     Ok(names)
+}
+
+/// Whether an environment may be pulled by somebody who may pull only what is in these registries
+/// and repositories. The catalog is not pulled from a registry, and is always within.
+pub fn is_within(name: &str, allowed: &[String]) -> bool {
+    let Ok(Name::Image(reference)) = Name::parse(name) else {
+        return true;
+    };
+    let name = reference.name();
+    allowed.iter().any(|allowed| {
+        let allowed = allowed.trim_end_matches('/');
+        let rest = name.strip_prefix(allowed);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_pulled_is_told_by_whole_parts_of_names() {
+        let allowed = ["docker.io/library".to_owned(), "localhost:5000/".to_owned()];
+        for (name, expected) in [
+            ("debian:12", true),
+            ("alpine:3", true),
+            ("ada/alpine:3", false),
+            ("docker.io/library2/x", false),
+            ("localhost:5000/team/app:1", true),
+            ("localhost:50001/x", false),
+        ] {
+            assert_eq!(is_within(name, &allowed), expected, "{name}");
+        }
+    }
 }

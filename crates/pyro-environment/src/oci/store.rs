@@ -51,11 +51,15 @@ impl Store {
     }
 
     pub(crate) fn part(&self, digest: &Digest) -> PathBuf {
-        self.layout.downloads().join(format!("{}.part", digest.hex()))
+        self.layout
+            .downloads()
+            .join(format!("{}.part", digest.hex()))
     }
 
     pub(crate) fn lock(&self, digest: &Digest) -> PathBuf {
-        self.layout.downloads().join(format!(".lock-{}", digest.hex()))
+        self.layout
+            .downloads()
+            .join(format!(".lock-{}", digest.hex()))
     }
 
     fn pin_file(&self, reference: &Reference) -> PathBuf {
@@ -69,7 +73,14 @@ impl Store {
         let pin: Option<Pin> = match manifest::read(&path) {
             Ok(pin) => pin,
             // A damaged one is asked for again.
-            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => None,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                None
+            }
             Err(error) => return Err(Error::cache("read", path)(error)),
         };
         let name = reference.to_string();
@@ -113,7 +124,11 @@ impl Store {
         // Before it is kept, so that what cannot be used is not found again.
         ImageConfig::read(config, &resolved.manifest)?;
         let marker = self.layout.oci().join("oci-layout");
-        for directory in [self.layout.blobs(), self.layout.downloads(), self.layout.pins()] {
+        for directory in [
+            self.layout.blobs(),
+            self.layout.downloads(),
+            self.layout.pins(),
+        ] {
             fs::create_dir_all(&directory).map_err(Error::cache("create", &directory))?;
         }
         if !marker.exists() {

@@ -41,7 +41,14 @@ pub(crate) struct NewCommand {
 }
 
 impl NewCommand {
-    fn request(self, stdin: bool, token: &str, terminal: Option<TerminalSize>) -> Request {
+    fn request(
+        mut self,
+        defaults: &CommandOptions,
+        stdin: bool,
+        token: &str,
+        terminal: Option<TerminalSize>,
+    ) -> Request {
+        self.options = self.options.or(defaults);
         let timeout_ms = self
             .timeout
             .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
@@ -160,7 +167,7 @@ async fn begin(
 ) -> Result<Begun<'_>, Error> {
     let (mut reader, mut writer) = connect(instance).await?;
     let token = random_hex(TOKEN_BYTES);
-    let request = command.request(stdin, &token, terminal);
+    let request = command.request(&instance.record.defaults, stdin, &token, terminal);
     // From now on the command may run, even if no reply arrives.
     let mut unwanted = KillOnDrop {
         instance,

@@ -9,8 +9,9 @@ use crate::instance::wire::Request;
 /// Starts a service, and returns when it is ready or has failed: its record says which.
 pub(crate) async fn start_service(
     instance: &Instance,
-    definition: ServiceDefinition,
+    mut definition: ServiceDefinition,
 ) -> Result<(), Error> {
+    definition.options = definition.options.or(&instance.record.defaults);
     ask(instance, &Request::StartService(definition)).await
 }
 

@@ -11,7 +11,8 @@ use crate::instance::shell_record::NewShell;
 use crate::instance::wire::{PIECE_BYTES, Reply, Request, write_input};
 
 /// Opens a shell.
-pub(crate) async fn open_shell(instance: &Instance, new: NewShell) -> Result<(), Error> {
+pub(crate) async fn open_shell(instance: &Instance, mut new: NewShell) -> Result<(), Error> {
+    new.options = new.options.or(&instance.record.defaults);
     ask(instance, &Request::OpenShell(new)).await
 }
 

@@ -13,6 +13,7 @@ pub use task::ModelRun;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use pyro_environment::PullPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,12 +83,8 @@ impl Operation for Demo {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Demonstration, Error> {
         let listener = &context.listener;
         let begun = Instant::now();
-        environment::ready(engine, listener, ENVIRONMENT).await?;
-        let packages = engine
-            .environments
-            .status(ENVIRONMENT)?
-            .entry
-            .default_packages;
+        environment::ready(engine, listener, ENVIRONMENT, PullPolicy::Missing).await?;
+        let packages = engine.environments.status(ENVIRONMENT)?.default_packages;
         listener.tell(Event::Step {
             what: "environment",
             text: format!("{ENVIRONMENT}, with {}", packages.join(", ")),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pyro_environment::PullPolicy;
 use pyro_chat::Server;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -83,7 +84,7 @@ impl Operation for DemoOllama {
         let key = engine.config.model_key.as_ref();
         let server = Server::new(&self.base_url, key, limit)?;
         // The time for building the environment does not count towards the model's limit.
-        environment::ready(engine, &context.listener, ENVIRONMENT).await?;
+        environment::ready(engine, &context.listener, ENVIRONMENT, PullPolicy::Missing).await?;
         let mut conversation = Conversation::new(
             engine,
             context,

@@ -33,13 +33,13 @@ pub struct Environment {
     pub distribution_version: String,
     /// The platform it runs on.
     pub platform: String,
-    /// Registry of a published image; null: it is built from the distribution's archive.
+    /// The registry of its image; null if it is built from the distribution's archive.
     pub oci_registry: Option<String>,
-    /// Repository of a published image.
+    /// The repository of its image.
     pub oci_repository: Option<String>,
-    /// Reference of a published image.
+    /// The tag or the digest of its image.
     pub oci_reference: Option<String>,
-    /// SHA-256 of its recipe, in hexadecimal.
+    /// SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
     pub source_digest: String,
     /// Versions of pyro that can use it.
     pub compatibility: String,
@@ -59,24 +59,20 @@ pub struct Environment {
 impl From<Status> for Environment {
     fn from(status: Status) -> Self {
         let installed = status.installed();
-        let entry = status.entry;
+        let image = status.reference;
         Self {
-            name: entry.name.into(),
-            version: entry.version.into(),
-            description: entry.description.into(),
-            default_packages: entry
-                .default_packages
-                .iter()
-                .map(|&name| name.into())
-                .collect(),
-            distribution: entry.distribution.into(),
-            distribution_version: entry.distribution_version.into(),
+            name: status.name,
+            version: status.version,
+            description: status.description,
+            default_packages: status.default_packages,
+            distribution: status.distribution,
+            distribution_version: status.distribution_version,
             platform: PLATFORM.into(),
-            oci_registry: None,
-            oci_repository: None,
-            oci_reference: None,
+            oci_registry: image.as_ref().map(|image| image.registry().into()),
+            oci_repository: image.as_ref().map(|image| image.repository().into()),
+            oci_reference: image.map(|image| image.version().to_string()),
             source_digest: status.source_digest,
-            compatibility: entry.compatibility.into(),
+            compatibility: status.compatibility.into(),
             catalog_version: CATALOG_VERSION.into(),
             installed,
             cache_dir: path_text(&status.cache_dir),

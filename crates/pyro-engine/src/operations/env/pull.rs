@@ -1,5 +1,6 @@
 //! `env pull`
 
+use pyro_environment::PullPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,13 @@ impl Operation for Pull {
     type Output = Pulled;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pulled, Error> {
-        let ready = environment::ready(engine, &context.listener, &self.environment).await?;
+        let ready = environment::ready(
+            engine,
+            &context.listener,
+            &self.environment,
+            PullPolicy::Always,
+        )
+        .await?;
         vm::prepare_template(engine, &ready).await;
         Ok(Pulled {
             environment: engine.environments.status(&self.environment)?.into(),

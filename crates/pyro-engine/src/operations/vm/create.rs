@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pyro_environment::PullPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +64,13 @@ impl Operation for Create {
         let vcpu_count = within("vcpu_count", self.vcpu_count, &VCPU_COUNT)?;
         let mem_mib = within("mem_mib", self.mem_mib, &MEM_MIB)?;
         let ttl_seconds = within("ttl_seconds", self.ttl_seconds, &TTL_SECONDS)?;
-        let ready = environment::ready(engine, &context.listener, &self.environment).await?;
+        let ready = environment::ready(
+            engine,
+            &context.listener,
+            &self.environment,
+            PullPolicy::Missing,
+        )
+        .await?;
         let new = NewInstance {
             kind: InstanceKind::Vm,
             ready: &ready,

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use pyro_environment::Ready;
+use pyro_environment::{PullPolicy, Ready};
 use pyro_machine::{Command, Control, LaunchEvent, Machine, MachineSpec, Start, Streams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -235,13 +235,19 @@ impl Operation for Run {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
         let allow_host_compat = self.allow_host_compat;
         give_input(context, self.stdin.as_deref());
-        let request = self.check(context.terminal.is_some())?;
-        let environment = engine.environments.status(&request.environment)?.entry;
+        let mut request = self.check(context.terminal.is_some())?;
+        engine.environments.status(&request.environment)?;
         if request.network {
             engine.machines.check_network()?;
         }
+        let mut version = None;
         let finished = match start(engine, &request, &context.listener).await {
-            Ok((machine, spec)) => {
+            Ok((machine, spec, ready)) => {
+                version = Some(ready.version);
+                if let Some(image) = &ready.image {
+                    let defaults = CommandOptions::of_image(image, false);
+                    request.options = request.options.or(&defaults);
+                }
                 let finished = in_guest(engine, machine, &request, context).await?;
                 if !spec.network {
                     let begun = Instant::now();
@@ -262,7 +268,7 @@ impl Operation for Run {
         };
         Ok(RunResult {
             environment: request.environment,
-            environment_version: Some(environment.version.into()),
+            environment_version: version,
             command: request.line,
             printed: finished.printed.into(),
             exit_code: exit_code(&finished.outcome),
@@ -289,11 +295,12 @@ async fn start(
     engine: &Engine,
     request: &Checked,
     listener: &Listener,
-) -> Result<(Machine, MachineSpec), Error> {
+) -> Result<(Machine, MachineSpec, Ready), Error> {
     let begun = Instant::now();
     listener.phase("run", "create", ("environment", &request.environment));
     engine.check_disk_limit().await?;
-    let ready = environment::ready(engine, listener, &request.environment).await?;
+    let ready =
+        environment::ready(engine, listener, &request.environment, PullPolicy::Missing).await?;
     listener.took("lookup", begun);
     let spec = MachineSpec {
         network: request.network,
@@ -326,7 +333,7 @@ async fn start(
         accelerator: machine.accelerator().name(),
         origin: origin(&machine),
     });
-    Ok((machine, spec))
+    Ok((machine, spec, ready))
 }
 
 /// How a machine was made, in the words of its start.

@@ -1,5 +1,6 @@
 //! `workspace create`
 
+use pyro_environment::PullPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -202,7 +203,8 @@ impl Operation for Create {
             engine.machines.check_network()?;
         }
         let listener = &context.listener;
-        let ready = environment::ready(engine, listener, &self.environment).await?;
+        let ready =
+            environment::ready(engine, listener, &self.environment, PullPolicy::Missing).await?;
         let new = NewInstance {
             kind: InstanceKind::Workspace,
             ready: &ready,
