@@ -104,6 +104,17 @@ enum Bench {
         #[command(flatten)]
         program: Program,
     },
+    /// What is done in workspaces: files go in and out, differences are found, ports are published
+    Workspaces {
+        /// How often
+        #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        count: u32,
+        /// What they are made of
+        #[arg(long, default_value = "debian:12", value_name = "NAME")]
+        environment: String,
+        #[command(flatten)]
+        program: Program,
+    },
     /// Starts from nothing: a machine is booted, runs `true` and is thrown away
     Cold {
         /// How often
@@ -157,6 +168,15 @@ fn run(command: Command) -> Result<Report, Error> {
             ..
         } => bench::cold::measure(count, &environment, &program.path()?, print_line)
             .map(Report::good),
+        Command::Bench {
+            one:
+                Some(Bench::Workspaces {
+                    count,
+                    environment,
+                    program,
+                }),
+            ..
+        } => bench::workspaces::alone(count, &environment, &program.path()?).map(Report::good),
         Command::Bench {
             one:
                 Some(Bench::Steady {

@@ -266,6 +266,11 @@ impl Error {
         .any(|code| self.code == code.name())
     }
 
+    /// Whether something that is no directory is on the way to a path.
+    pub(crate) fn is_of_a_path(&self) -> bool {
+        self.code == ErrorCode::BadPath.name()
+    }
+
     /// The operation needs a VM in another state.
     pub(crate) fn not_started(
         noun: &str,

@@ -178,7 +178,11 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
         (Ok(_), Some(error)) => standard::status(Err(error), 0),
         (Ok(value), None) if exact => standard::status(standard::print(&render::content(value)), 0),
         (Ok(value), None) if id_only => print(&render::id(value), 0),
-        (Ok(value), None) if as_json => print(&json::pretty(value), (entry.exit_status)(value)),
+        (Ok(value), None) if as_json => {
+            // First: for that it is read again, which takes as much memory as the text may take.
+            let status = (entry.exit_status)(value);
+            print(&json::pretty(value), status)
+        }
         (Ok(value), None) => {
             let rendered = if only_counts {
                 render::stat(value)

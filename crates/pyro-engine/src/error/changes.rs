@@ -132,26 +132,28 @@ impl Error {
         )
     }
 
-    /// Both sides of a pull have changed the same. `conflicts` has paths and reasons.
-    pub(crate) fn pull_conflicts(
+    /// Both sides of a pull have changed the same. `conflicts` has paths and reasons, of as many as
+    /// are known of all `count`.
+    pub(crate) fn pull_conflicts<'a>(
         id: &str,
         target: &std::path::Path,
-        conflicts: Vec<(String, &'static str)>,
+        count: u64,
+        conflicts: impl Iterator<Item = (&'a str, &'static str)>,
     ) -> Self {
         const NAMED: usize = 20;
         let message = format!(
             "{} changed in workspace {id} and in {}: nothing was done",
-            match conflicts.len() {
+            match count {
                 1 => "1 path was".to_owned(),
                 count => format!("{count} paths were"),
             },
             pyro_text::line(&target.to_string_lossy())
         );
-        let more = conflicts.len().saturating_sub(NAMED);
-        let named = conflicts.into_iter().take(NAMED);
+        let named = conflicts.take(NAMED);
         let mut lines: Vec<_> = named
-            .map(|(path, reason)| format!("{}: {reason}", pyro_text::line(&path)))
+            .map(|(path, reason)| format!("{}: {reason}", pyro_text::line(path)))
             .collect();
+        let more = count.saturating_sub(lines.len() as u64);
         if more > 0 {
             lines.push(format!("and {more} more"));
         }

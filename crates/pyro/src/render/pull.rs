@@ -39,6 +39,14 @@ fn pull(pulled: &PulledChanges) -> Rendered {
         counts.skipped,
         counts.conflicts
     );
+    if pulled.truncated {
+        line!(
+            footer,
+            "[workspace-sync-pull] only {} paths are listed, those with conflicts first: \
+             `--path` lists those below one",
+            pulled.entries.len()
+        );
+    }
     if pulled.changed_count > 0 {
         line!(
             footer,

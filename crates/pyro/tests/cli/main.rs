@@ -74,6 +74,7 @@ mod pulls;
 mod pushes;
 mod races;
 mod records;
+mod removed;
 mod run;
 mod scripts;
 mod second_user;

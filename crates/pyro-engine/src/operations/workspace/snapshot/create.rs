@@ -50,7 +50,11 @@ impl Operation for Create {
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         engine.check_room(found.disk_bytes(None))?;
         let content = match found.state {
-            State::Started => Some(count(&found).await?),
+            State::Started => match count(&found).await {
+                // It is saved, whatever a command has put in the place of the directory.
+                Err(error) if error.is_of_a_path() => None,
+                counted => Some(counted?),
+            },
             _ => None,
         };
         found.make_snapshot(&name, content).await?;

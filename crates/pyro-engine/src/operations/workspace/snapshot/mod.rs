@@ -26,9 +26,11 @@ pub struct Snapshot {
     pub kind: String,
     /// When it was made, in seconds since the Unix epoch.
     pub created_at: f64,
-    /// How many files, directories and links /workspace had; null if the workspace did not run then.
+    /// How many files, directories and links /workspace had; null if the workspace did not run
+    /// then, or /workspace was no directory.
     pub entry_count: Option<u64>,
-    /// How many bytes its files had; null if the workspace did not run then.
+    /// How many bytes its files had; null if the workspace did not run then, or /workspace was no
+    /// directory.
     pub bytes_written: Option<u64>,
     /// Whether it can be deleted.
     pub deletable: bool,
