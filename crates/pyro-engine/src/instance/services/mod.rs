@@ -22,6 +22,7 @@ pub(crate) use record::{
 use super::activity::Activity;
 use super::power::{KeepAwake, Power};
 use super::process::{NewProcess, Process};
+use super::redacted::Redacted;
 use super::text_log::TextLogWriter;
 use super::time::now;
 use super::vault::Vault;
@@ -224,7 +225,10 @@ impl Services {
             ..Command::default()
         };
         let grown = service.grown.clone();
-        let log = |log| TextLogWriter::append_to(log, self.vault.redactor(), grown.clone());
+        let log = |log| {
+            let writer = TextLogWriter::append_to(log, grown.clone())?;
+            Ok::<_, Error>(Redacted::new(self.vault.redactor(), writer))
+        };
         let process = NewProcess {
             command,
             has_input: false,
