@@ -75,6 +75,14 @@ impl TextLog {
         Ok(all)
     }
 
+    /// Removes it.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        for (_, path) in self.files()? {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
     fn read_files(&self, cursor: u64, max_chars: u64) -> io::Result<Part> {
         let files = self.files()?;
         let first = files.first().map_or(0, |(start, _)| *start);

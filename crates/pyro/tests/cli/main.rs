@@ -79,6 +79,7 @@ mod scripts;
 mod second_user;
 mod secrets;
 mod seeds;
+mod service_ports;
 mod services;
 mod shells;
 mod signals;

@@ -224,6 +224,32 @@ fn a_stop_loses_the_secrets_and_says_so() {
         .err_lacks(VALUE);
     let ask = |name: &str| workspace.shell_with(&["--secret-env", name], "true").run();
     ask("TOKEN").expect(0);
+    // A service that begins with its workspace waits for its secret.
+    let service = |words: &[&str]| workspace.call(&["service", words[0]]).args(&words[1..]);
+    let autostart = [
+        "start",
+        "web",
+        "--autostart",
+        "--secret-env",
+        "TOKEN",
+        "--publish",
+        "80",
+    ];
+    let command = ["--", "sleep", "1000"];
+    service(&autostart).args(&command).run().expect(0);
+    let web = || service(&["status", "web", "--json"]).run().expect(0).json();
+    let ports = web()["published_ports"].clone();
+    for (value, state) in [(None, "stopped"), (Some(VALUE), "running")] {
+        workspace.call(&["stop"]).run().expect(0);
+        let start = workspace.call(&["start"]);
+        let start = match value {
+            Some(value) => start.args(&["--secret", "TOKEN"]).env("TOKEN", value),
+            None => start,
+        };
+        start.run().expect(0);
+        wait_until(state, || web()["state"] == state);
+        assert_eq!(web()["published_ports"], ports);
+    }
     ask("KEY")
         .expect(1)
         .err_has("the workspace has no secret KEY now; it has TOKEN");

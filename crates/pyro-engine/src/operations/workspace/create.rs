@@ -174,7 +174,7 @@ impl Operation for Create {
         let ports = instance::checked_ports(rules)?;
         for port in &ports {
             // A port that is taken is told before a seed is copied; the supervisor tries again.
-            port.listen()?;
+            port.clone().listen()?;
         }
         engine.environments.status(&self.environment)?;
         // Before the seed takes more space.
