@@ -13,6 +13,7 @@
 )]
 
 mod archives;
+mod browsers;
 mod builds;
 mod cell;
 mod clocks;
