@@ -32,6 +32,7 @@ mod doctor;
 mod durability;
 mod endings;
 mod environments;
+mod examples;
 mod exports;
 mod failing_streams;
 mod files;
