@@ -1535,7 +1535,7 @@ class Service(TypedDict):
     """Its process id in the guest."""
 
     published_ports: list[PublishedPort]
-    """The ports that were published with it, until it is stopped."""
+    """The ports that are published with it, until it has ended."""
 
     readiness: ServiceReadiness | None
     """What it has to do to be ready; null if it is ready at once."""
@@ -1594,7 +1594,7 @@ class ServiceLogs(TypedDict):
     """Its process id in the guest."""
 
     published_ports: list[PublishedPort]
-    """The ports that were published with it, until it is stopped."""
+    """The ports that are published with it, until it has ended."""
 
     readiness: ServiceReadiness | None
     """What it has to do to be ready; null if it is ready at once."""

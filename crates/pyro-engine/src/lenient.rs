@@ -24,6 +24,14 @@ impl Entry {
         fit(self, request)
     }
 
+    /// The same for whom the operation does not have these properties.
+    ///
+    /// # Errors
+    /// Also when one of them is given.
+    pub fn fit_without(&self, names: &[&str], request: Value) -> Result<Value, Error> {
+        fit_without(self, names, request)
+    }
+
     /// The same for a request in JSON.
     ///
     /// # Errors
@@ -36,7 +44,11 @@ impl Entry {
 
 /// Fits a request to the schema of its operation.
 fn fit(entry: &Entry, request: Value) -> Result<Value, Error> {
-    let schema = (entry.input_schema)().to_value();
+    fit_without(entry, &[], request)
+}
+
+fn fit_without(entry: &Entry, without: &[&str], request: Value) -> Result<Value, Error> {
+    let schema = entry.input_without(without);
     let none = Map::new();
     let properties = schema["properties"].as_object().unwrap_or(&none);
     let Value::Object(given) = request else {

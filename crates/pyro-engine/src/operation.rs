@@ -61,6 +61,8 @@ pub trait Operation:
     const HOST_PATHS: &'static [&'static str] = &[];
     /// The smallest set of tools that it is in.
     const TOOL_SET: ToolSet = ToolSet::Full;
+    /// Its properties that smaller sets of tools than the full one leave out. None is required.
+    const FULL_ONLY: &'static [&'static str] = &[];
     /// The response.
     type Output: Serialize + DeserializeOwned + JsonSchema + 'static;
 
@@ -101,6 +103,8 @@ pub struct Entry {
     pub host_paths: &'static [&'static str],
     /// See [`Operation::TOOL_SET`].
     pub tool_set: ToolSet,
+    /// See [`Operation::FULL_ONLY`].
+    pub full_only: &'static [&'static str],
     /// The schema of the request.
     pub input_schema: fn() -> Schema,
     /// The schema of the response.
@@ -130,6 +134,7 @@ impl Entry {
             on_host: T::ON_HOST,
             host_paths: T::HOST_PATHS,
             tool_set: T::TOOL_SET,
+            full_only: T::FULL_ONLY,
             exit_status: |value| {
                 let output = serde::Deserialize::deserialize(value);
                 T::exit_status(&output.expect("the engine made it from this very type"))
@@ -162,6 +167,15 @@ impl Entry {
                 })
             },
         }
+    }
+
+    /// The schema of the request without some of its properties, none of which is required.
+    pub(crate) fn input_without(&self, names: &[&str]) -> Value {
+        let mut schema = (self.input_schema)().to_value();
+        if let Some(properties) = schema["properties"].as_object_mut() {
+            properties.retain(|name, _| !names.contains(&name.as_str()));
+        }
+        schema
     }
 
     /// The operation's description: its doc comment.

@@ -21,13 +21,17 @@ fn in_operations(hints: &Hints, text: &str) -> String {
     hints.for_operations(text, |name| Some(name.to_owned()))
 }
 
-/// The schema of an operation's request for a model.
-pub fn input(hints: &Hints, entry: &Entry, host_compat: bool) -> Map<String, Value> {
-    let mut schema = (entry.input_schema)().to_value();
-    if !host_compat && let Some(properties) = schema["properties"].as_object_mut() {
-        properties.remove(HOST_COMPAT);
-    }
-    portable(hints, schema)
+/// The schema of an operation's request for a model, without what it has no permission for, and without
+/// these properties.
+pub fn input(
+    hints: &Hints,
+    entry: &Entry,
+    host_compat: bool,
+    without: &[&str],
+) -> Map<String, Value> {
+    let forbidden = (!host_compat).then_some(HOST_COMPAT);
+    let without: Vec<&str> = without.iter().copied().chain(forbidden).collect();
+    portable(hints, entry.input_without(&without))
 }
 
 /// A schema without what not every client understands, or what the client learns elsewhere.
@@ -170,7 +174,7 @@ mod tests {
             let told = format!(
                 "{} {} {}",
                 description(&HINTS, entry, true),
-                Value::Object(input(&HINTS, entry, true)),
+                Value::Object(input(&HINTS, entry, true, &[])),
                 Value::Object(output)
             );
             let own_options = told

@@ -15,6 +15,7 @@ use super::activity::Activity;
 use super::kind::InstanceKind;
 use super::log::{LogRoom, LogWriter};
 use super::power::Power;
+use super::redacted::Redacted;
 use super::time::now;
 use super::vault::Vault;
 use super::wire::{Reply, relay_input, write_line};
@@ -227,10 +228,12 @@ impl Commands {
             return;
         };
         let (outcome, dropped_bytes) = {
-            let writer =
-                |file| LogWriter::new(file, &running.grown, &self.log_room, self.vault.redactor());
-            let mut stdout = writer(&log.stdout);
-            let mut stderr = writer(&log.stderr);
+            let output = |file| {
+                let writer = LogWriter::new(file, &running.grown, &self.log_room);
+                Redacted::new(self.vault.redactor(), writer)
+            };
+            let (stdout, stderr) = (output(&log.stdout), output(&log.stderr));
+            let (mut to_stdout, mut to_stderr) = (&stdout, &stderr);
             let (mut stdin, passing) = match input {
                 Some(input) => {
                     let (reader, writer) = tokio::io::simplex(INPUT_BUFFER_BYTES);
@@ -250,8 +253,8 @@ impl Commands {
                 stdin: stdin
                     .as_mut()
                     .map(|input| input as &mut (dyn AsyncRead + Send + Unpin)),
-                stdout: &mut stdout,
-                stderr: &mut stderr,
+                stdout: &mut to_stdout,
+                stderr: &mut to_stderr,
                 controls: controls.as_mut(),
                 started: None,
             };
@@ -259,6 +262,7 @@ impl Commands {
             let outcome = tokio::select! {
                 outcome = self.machine.run(command, streams) => outcome,
                 () = passing => unreachable!("it does not return"),
+                never = stdout.show_in_silence(), if command.terminal.is_some() => match never {},
                 // Dropping the call makes the guest kill the command.
                 () = running.kill.notified() => Ok(Outcome {
                     code: None,
@@ -268,9 +272,8 @@ impl Commands {
                     duration: started.elapsed(),
                 }),
             };
-            stdout.finish();
-            stderr.finish();
-            (outcome, stdout.dropped_bytes() + stderr.dropped_bytes())
+            let dropped = [stdout, stderr].map(|output| output.finish().dropped_bytes());
+            (outcome, dropped.iter().sum::<u64>())
         };
         let (exit, error) = match outcome {
             Ok(outcome) => {

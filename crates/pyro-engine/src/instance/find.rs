@@ -8,6 +8,7 @@ use pyro_store::{History, HistoryEntry, Object, Objects, RecordError};
 use super::activity::Activity;
 use super::files;
 use super::kind::InstanceKind;
+use super::published::Published;
 use super::record::{State, VmRecord};
 use super::services::ServiceFiles;
 use super::shell_record::ShellFiles;
@@ -64,6 +65,14 @@ impl Engine {
 }
 
 impl Instance {
+    /// The ports that it publishes, now or when it is started.
+    pub(crate) fn ports(&self) -> Vec<Published> {
+        match self.state {
+            State::Started => self.record.ports.clone(),
+            _ => self.services().ports_at_start(&self.record),
+        }
+    }
+
     pub(super) fn read(kind: InstanceKind, object: Object) -> Result<Self, RecordError> {
         // Ownership is checked before and after: the instance may stop, or start, in between.
         let owned = object.is_owned();

@@ -2,16 +2,13 @@
 //! follow the command are notified.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::pin::Pin;
+use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
 use pyro_store::History;
-use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
-use crate::redactor::Redactor;
+use super::redacted::Keep;
 
 /// The most that is kept of one output of one command. Further output is counted and dropped: a
 /// guest decides how much it prints, the host how much disk space that takes.
@@ -100,20 +97,13 @@ pub(super) struct LogWriter<'a> {
     file: &'a File,
     grown: &'a watch::Sender<()>,
     all: &'a LogRoom,
-    redactor: Redactor,
     room: u64,
     dropped: u64,
 }
 
 impl<'a> LogWriter<'a> {
-    pub(super) fn new(
-        file: &'a File,
-        grown: &'a watch::Sender<()>,
-        all: &'a LogRoom,
-        redactor: Redactor,
-    ) -> Self {
+    pub(super) fn new(file: &'a File, grown: &'a watch::Sender<()>, all: &'a LogRoom) -> Self {
         Self {
-            redactor,
             file,
             grown,
             all,
@@ -122,19 +112,13 @@ impl<'a> LogWriter<'a> {
         }
     }
 
-    /// Writes what was kept back because it could have been the beginning of a secret.
-    pub(super) fn finish(&mut self) {
-        let rest = self.redactor.finish();
-        if !rest.is_empty() {
-            self.keep(&rest);
-        }
-    }
-
     /// How many bytes were dropped.
     pub(super) fn dropped_bytes(&self) -> u64 {
         self.dropped
     }
+}
 
+impl Keep for LogWriter<'_> {
     fn keep(&mut self, bytes: &[u8]) {
         let granted = self.all.take(self.room.min(bytes.len() as u64));
         let kept = usize::try_from(granted).unwrap_or(bytes.len());
@@ -154,35 +138,11 @@ impl<'a> LogWriter<'a> {
     }
 }
 
-impl AsyncWrite for LogWriter<'_> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let safe = self.redactor.pass(bytes);
-        if !safe.is_empty() {
-            self.keep(&safe);
-        }
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use pyro_store::{Exit, HistoryEntry, Log};
-    use tokio::io::AsyncWriteExt;
 
     use super::*;
-    use crate::instance::vault::Vault;
 
     fn begin(history: &History, sequence: u64) -> Log {
         let entry = HistoryEntry {
@@ -196,25 +156,24 @@ mod tests {
         history.begin(entry).unwrap()
     }
 
-    #[tokio::test]
-    async fn new_output_takes_the_place_of_old_and_what_runs_keeps_its_own() {
+    #[test]
+    fn new_output_takes_the_place_of_old_and_what_runs_keeps_its_own() {
         let base = tempfile::tempdir().unwrap();
         let history = History::new(base.path().join("history"));
         let room = LogRoom::with_limit(history.clone(), 1000);
         let grown = watch::Sender::new(());
-        let print = async |log: &Log, bytes: usize| {
-            let mut writer =
-                LogWriter::new(&log.stdout, &grown, &room, Vault::default().redactor());
-            writer.write_all(&vec![b'x'; bytes]).await.unwrap();
+        let print = |log: &Log, bytes: usize| {
+            let mut writer = LogWriter::new(&log.stdout, &grown, &room);
+            writer.keep(&vec![b'x'; bytes]);
             writer.dropped_bytes()
         };
         let kept = |sequence| std::fs::metadata(history.stdout(sequence)).unwrap().len();
 
         let runs = begin(&history, 1);
-        assert_eq!(print(&runs, 300).await, 0);
+        assert_eq!(print(&runs, 300), 0);
         for sequence in 2..=20 {
             let log = begin(&history, sequence);
-            assert_eq!(print(&log, 300).await, 0, "{sequence}");
+            assert_eq!(print(&log, 300), 0, "{sequence}");
             log.end(Exit::default()).unwrap();
             room.command_ended();
         }
@@ -226,14 +185,14 @@ mod tests {
         assert_eq!(dropped, 300);
 
         // A running command keeps printing until it has all the space; what follows is dropped.
-        assert_eq!(print(&runs, 600).await, 0);
-        assert_eq!(print(&runs, 200).await, 100);
-        assert_eq!(print(&runs, 200).await, 200);
+        assert_eq!(print(&runs, 600), 0);
+        assert_eq!(print(&runs, 200), 100);
+        assert_eq!(print(&runs, 200), 200);
         assert_eq!((kept(1), room.taken()), (1000, 1000));
         runs.end(Exit::default()).unwrap();
         room.command_ended();
         let last = begin(&history, 21);
-        assert_eq!(print(&last, 300).await, 0);
+        assert_eq!(print(&last, 300), 0);
         assert_eq!((kept(1), kept(21), room.taken()), (0, 300, 300));
         let again = LogRoom::with_limit(history, 1000);
         assert_eq!(again.taken(), 300, "as whoever starts it again finds it");

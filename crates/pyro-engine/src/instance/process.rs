@@ -6,6 +6,7 @@ use pyro_machine::{Command, Control, Outcome, Streams, SupervisedMachine};
 use tokio::io::{AsyncRead, AsyncWriteExt as _, SimplexStream, WriteHalf};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 
+use super::redacted::Redacted;
 use super::text_log::TextLogWriter;
 use crate::Error;
 
@@ -29,9 +30,9 @@ pub(super) struct NewProcess {
     pub(super) command: Command,
     /// Whether it has input; if not, its standard input is empty.
     pub(super) has_input: bool,
-    pub(super) stdout: TextLogWriter,
+    pub(super) stdout: Redacted<TextLogWriter>,
     /// Nothing if a terminal is both outputs.
-    pub(super) stderr: Option<TextLogWriter>,
+    pub(super) stderr: Option<Redacted<TextLogWriter>>,
     /// What both outputs tell when they grow.
     pub(super) grown: watch::Sender<()>,
 }
@@ -50,8 +51,8 @@ impl Process {
         let NewProcess {
             command,
             has_input,
-            mut stdout,
-            mut stderr,
+            stdout,
+            stderr,
             grown,
         } = new;
         let (controls, mut arrivals) = mpsc::unbounded_channel();
@@ -62,10 +63,11 @@ impl Process {
         let killed = Arc::clone(&kill);
         let running = tokio::spawn(async move {
             let mut nothing = tokio::io::sink();
+            let (mut to_stdout, mut to_stderr) = (&stdout, stderr.as_ref());
             let streams = Streams {
                 stdin: has_input.then_some(&mut reader as &mut (dyn AsyncRead + Send + Unpin)),
-                stdout: &mut stdout,
-                stderr: match &mut stderr {
+                stdout: &mut to_stdout,
+                stderr: match &mut to_stderr {
                     Some(stderr) => stderr,
                     None => &mut nothing,
                 },
@@ -76,11 +78,10 @@ impl Process {
                 outcome = machine.run(&command, streams) => outcome,
                 // Dropping the call makes the guest kill it.
                 () = killed.notified() => Ok(KILLED),
+                never = stdout.show_in_silence(), if command.terminal.is_some() => match never {},
             };
             stdout.finish();
-            if let Some(stderr) = &mut stderr {
-                stderr.finish();
-            }
+            stderr.map(Redacted::finish);
             match outcome {
                 Err(error) if matches!(error, pyro_machine::Error::Refused(_)) => Some(error),
                 outcome => {

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::activity::Activity;
 use super::power::Power;
 use super::process::{NewProcess, Process};
+use super::redacted::Redacted;
 use super::shell_record::{NewShell, ShellFiles, ShellRecord};
 use super::text_log::TextLogWriter;
 use super::time::now;
@@ -115,10 +116,9 @@ impl Shells {
         let process = NewProcess {
             command,
             has_input: true,
-            stdout: TextLogWriter::new(
-                self.files.output(&id),
+            stdout: Redacted::new(
                 self.vault.redactor(),
-                grown.clone(),
+                TextLogWriter::new(self.files.output(&id), grown.clone()),
             ),
             stderr: None,
             grown,

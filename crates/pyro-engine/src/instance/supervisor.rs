@@ -52,7 +52,7 @@ pub(super) struct Supervisor {
     pub(super) power: Arc<Power>,
     pub(super) activity: Activity,
     pub(super) commands: Arc<Commands>,
-    pub(super) ports: Ports,
+    pub(super) ports: Arc<Ports>,
     pub(super) shells: Arc<Shells>,
     pub(super) services: Arc<Services>,
     pub(super) ends: mpsc::Sender<End>,
@@ -141,7 +141,8 @@ async fn begin(
     diagnostics::begin(object.path());
     let unreadable = |error| Error::unreadable_record(kind.noun(), &description.id, &error);
     // Before the confinement, which forbids it, and before anything has changed.
-    let record = object.record().map_err(unreadable)?;
+    let mut record: VmRecord = object.record().map_err(unreadable)?;
+    record.ports = ServiceFiles::of(object.path()).ports_at_start(&record);
     let listeners = ports::open_all(&description.id, &record, |text| {
         tell(&StartEvent::Notice(text));
     })?;
@@ -176,12 +177,14 @@ async fn begin(
         .update(|record: &mut VmRecord| {
             record.state = State::Started;
             record.has_disk = true;
-            record.ports = listeners.iter().map(|(_, port)| *port).collect();
+            record.ports = listeners.iter().map(|(_, port)| port.clone()).collect();
         })
         .map_err(unreadable)?;
     for listener in listeners {
         supervisor.ports.serve(listener)?;
     }
+    // After that: a service that ends takes its ports back.
+    supervisor.services.autostart();
     Ok((object, supervisor, listener, ends, owner))
 }
 
@@ -426,12 +429,12 @@ impl Supervisor {
             activity.clone(),
             Arc::clone(&vault),
         );
-        let ports = Ports::new(
+        let ports = Arc::new(Ports::new(
             object.clone(),
             Arc::clone(&machine),
             Arc::clone(&power),
             activity.clone(),
-        );
+        ));
         let shell_files = ShellFiles::of(object.path());
         shell_files.close()?;
         let shells = Shells::new(
@@ -442,7 +445,7 @@ impl Supervisor {
             Arc::clone(&vault),
         );
         let service_files = ServiceFiles::of(object.path());
-        let autostart = service_files.close()?;
+        service_files.close()?;
         let services = Arc::new(Services::new(
             Arc::clone(&machine),
             Arc::clone(&power),
@@ -450,8 +453,8 @@ impl Supervisor {
             service_files,
             kind.working_directory().unwrap_or("/root"),
             vault,
+            Arc::clone(&ports),
         ));
-        services.autostart(autostart);
         Ok(Self {
             kind,
             object: object.clone(),

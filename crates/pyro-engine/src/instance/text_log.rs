@@ -8,14 +8,11 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use pyro_store::create_private_file;
-use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
-use crate::redactor::Redactor;
+use super::redacted::Keep;
 
 /// How many characters a file has at least before the next one begins.
 const FILE_CHARS: u64 = 512 * 1024;
@@ -76,6 +73,14 @@ impl TextLog {
         all.start += all.text[..before].chars().count() as u64;
         all.text.drain(..before);
         Ok(all)
+    }
+
+    /// Removes it.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        for (_, path) in self.files()? {
+            fs::remove_file(path)?;
+        }
+        Ok(())
     }
 
     fn read_files(&self, cursor: u64, max_chars: u64) -> io::Result<Part> {
@@ -161,15 +166,13 @@ pub(super) struct TextLogWriter {
     in_file: u64,
     /// The beginning of a character whose end has not come yet.
     partial: Vec<u8>,
-    redactor: Redactor,
     grown: watch::Sender<()>,
 }
 
 impl TextLogWriter {
     /// Begins an empty log. `grown` is told of all new output.
-    pub(super) fn new(log: TextLog, redactor: Redactor, grown: watch::Sender<()>) -> Self {
+    pub(super) fn new(log: TextLog, grown: watch::Sender<()>) -> Self {
         Self {
-            redactor,
             log,
             file: None,
             total: 0,
@@ -180,50 +183,15 @@ impl TextLogWriter {
     }
 
     /// Goes on with a log, which may be empty.
-    pub(super) fn append_to(
-        log: TextLog,
-        redactor: Redactor,
-        grown: watch::Sender<()>,
-    ) -> Result<Self, crate::Error> {
+    pub(super) fn append_to(log: TextLog, grown: watch::Sender<()>) -> Result<Self, crate::Error> {
         let end = log.read(u64::MAX, 0);
         let end = end
             .map_err(|error| crate::Error::unreadable_output(&error))?
             .end;
         Ok(Self {
             total: end,
-            ..Self::new(log, redactor, grown)
+            ..Self::new(log, grown)
         })
-    }
-
-    /// Writes what was kept back because it could have been the beginning of a secret.
-    pub(super) fn finish(&mut self) {
-        let rest = self.redactor.finish();
-        if !rest.is_empty() {
-            self.keep(&rest);
-        }
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        let mut all = std::mem::take(&mut self.partial);
-        all.extend_from_slice(bytes);
-        let mut text = String::new();
-        for chunk in all.utf8_chunks() {
-            text.push_str(chunk.valid());
-            let invalid = chunk.invalid();
-            let may_go_on =
-                std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
-            if may_go_on && ends_with(&all, invalid) {
-                self.partial = invalid.to_vec();
-            } else if !invalid.is_empty() {
-                text.push(char::REPLACEMENT_CHARACTER);
-            }
-        }
-        // A full disk must not end the process.
-        if let Err(error) = self.append(&text) {
-            tracing::warn!(%error, "output is not logged");
-            self.file = None;
-        }
-        self.grown.send_replace(());
     }
 
     fn append(&mut self, text: &str) -> io::Result<()> {
@@ -253,46 +221,44 @@ impl TextLogWriter {
     }
 }
 
+impl Keep for TextLogWriter {
+    fn keep(&mut self, bytes: &[u8]) {
+        let mut all = std::mem::take(&mut self.partial);
+        all.extend_from_slice(bytes);
+        let mut text = String::new();
+        for chunk in all.utf8_chunks() {
+            text.push_str(chunk.valid());
+            let invalid = chunk.invalid();
+            let may_go_on =
+                std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+            if may_go_on && ends_with(&all, invalid) {
+                self.partial = invalid.to_vec();
+            } else if !invalid.is_empty() {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        // A full disk must not end the process.
+        if let Err(error) = self.append(&text) {
+            tracing::warn!(%error, "output is not logged");
+            self.file = None;
+        }
+        self.grown.send_replace(());
+    }
+}
+
 /// Whether a part of `all` is its very end.
 fn ends_with(all: &[u8], part: &[u8]) -> bool {
     std::ptr::eq(all.as_ptr_range().end, part.as_ptr_range().end)
 }
 
-impl AsyncWrite for TextLogWriter {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let safe = self.redactor.pass(bytes);
-        if !safe.is_empty() {
-            self.keep(&safe);
-        }
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::instance::vault::Vault;
 
     fn log() -> (tempfile::TempDir, TextLog, TextLogWriter) {
         let directory = tempfile::tempdir().unwrap();
         let log = TextLog::new(directory.path(), "output");
-        let writer = TextLogWriter::new(
-            log.clone(),
-            Vault::default().redactor(),
-            watch::Sender::new(()),
-        );
+        let writer = TextLogWriter::new(log.clone(), watch::Sender::new(()));
         (directory, log, writer)
     }
 

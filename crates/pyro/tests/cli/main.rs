@@ -13,6 +13,7 @@
 )]
 
 mod archives;
+mod browsers;
 mod builds;
 mod cell;
 mod clocks;
@@ -31,6 +32,7 @@ mod doctor;
 mod durability;
 mod endings;
 mod environments;
+mod examples;
 mod exports;
 mod failing_streams;
 mod files;
@@ -80,6 +82,7 @@ mod scripts;
 mod second_user;
 mod secrets;
 mod seeds;
+mod service_ports;
 mod services;
 mod shells;
 mod signals;

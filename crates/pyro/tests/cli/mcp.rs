@@ -203,6 +203,13 @@ fn a_workspace_outlives_what_is_cancelled_in_it_and_the_server() {
     let id = created["workspace_id"].as_str().unwrap().to_owned();
     let exec =
         |command: &str| json!({"workspace_id": id, "command": command, "timeout_seconds": 600});
+    // Not in this profile.
+    let secret = json!({"workspace_id": id, "command": "true", "secret_env": {"A": "A"}});
+    let secret = json!({"name": "workspace_exec", "arguments": secret});
+    let refused = client.ask("tools/call", secret);
+    assert_eq!(refused["isError"], true, "{refused}");
+    let text = refused["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("takes no 'secret_env'"), "{text}");
 
     let long = client.tool("workspace_exec", &exec("echo kept > note; seq 100000"));
     let stdout = long["stdout"].as_str().unwrap();

@@ -182,6 +182,32 @@ fn nothing_on_the_host_has_the_value() {
     assert!(files_with_value(context.directory()).contains("home/leak"));
 }
 
+/// The prompt ends as the secret begins.
+#[test]
+fn a_person_at_a_terminal_sees_the_whole_prompt_and_no_secret() {
+    let context = TestContext::with("debian:12");
+    let create = context.pyro(&["workspace", "create", "debian:12", "--id-only"]);
+    let create = create
+        .args(&["--secret", "TOKEN"])
+        .env("TOKEN", "$ 3cr3t-value");
+    let id = create.run().expect(0).out().trim().to_owned();
+    let workspace = Instance::known(&context, crate::instances::Kind::Workspace, id);
+    let open = workspace.call(&["shell", "open"]);
+    let open = open.args(&["--secret-env", "TOKEN", "--id-only"]);
+    let shell = open.run().expect(0).out();
+    let call = |word: &str| workspace.call(&["shell", word]).args(&[shell.trim()]);
+    let seen = || {
+        let read = call("read").args(&["--json"]).run().expect(0).json();
+        read["output"].as_str().unwrap().to_owned()
+    };
+    wait_until("the prompt is whole", || seen().ends_with("pyro$ "));
+    let input = r#"echo "pyro$TOKEN""#;
+    call("write").args(&["--input", input]).run().expect(0);
+    wait_until("it has printed", || seen().contains("pyro[REDACTED]\r\n"));
+    wait_until("the prompt is whole", || seen().ends_with("pyro$ "));
+    assert!(!seen().contains("3cr3t"));
+}
+
 #[test]
 fn a_stop_loses_the_secrets_and_says_so() {
     let context = TestContext::with("debian:12");
@@ -198,6 +224,32 @@ fn a_stop_loses_the_secrets_and_says_so() {
         .err_lacks(VALUE);
     let ask = |name: &str| workspace.shell_with(&["--secret-env", name], "true").run();
     ask("TOKEN").expect(0);
+    // A service that begins with its workspace waits for its secret.
+    let service = |words: &[&str]| workspace.call(&["service", words[0]]).args(&words[1..]);
+    let autostart = [
+        "start",
+        "web",
+        "--autostart",
+        "--secret-env",
+        "TOKEN",
+        "--publish",
+        "80",
+    ];
+    let command = ["--", "sleep", "1000"];
+    service(&autostart).args(&command).run().expect(0);
+    let web = || service(&["status", "web", "--json"]).run().expect(0).json();
+    let ports = web()["published_ports"].clone();
+    for (value, state) in [(None, "stopped"), (Some(VALUE), "running")] {
+        workspace.call(&["stop"]).run().expect(0);
+        let start = workspace.call(&["start"]);
+        let start = match value {
+            Some(value) => start.args(&["--secret", "TOKEN"]).env("TOKEN", value),
+            None => start,
+        };
+        start.run().expect(0);
+        wait_until(state, || web()["state"] == state);
+        assert_eq!(web()["published_ports"], ports);
+    }
     ask("KEY")
         .expect(1)
         .err_has("the workspace has no secret KEY now; it has TOKEN");

@@ -84,6 +84,10 @@ fn a_shell_keeps_its_state_from_one_client_to_the_next() {
     // A program in the foreground is interrupted, and the shell goes on.
     shell.write("sleep 1000");
     shell.read("sleep 1000\r\n");
+    // What is shown as typed may not have begun.
+    wait_until("it is in the foreground", || {
+        workspace.ask("pgrep -c sleep || true") == "1\n"
+    });
     let signal = shell
         .call("signal")
         .args(&["--json"])

@@ -10,13 +10,13 @@ use crate::instance::ports::change;
 use crate::instance::published::{Published, remove};
 use crate::instance::wire::{Reply, Request};
 use crate::off_thread::off_thread;
-use crate::port_rule::PortRule;
 
 /// Publishes a port of a running instance. Returns where.
-pub(crate) async fn publish(instance: &Instance, rule: PortRule) -> Result<Published, Error> {
-    let (listener, port) = Published::from(rule).listen()?;
+pub(crate) async fn publish(instance: &Instance, wanted: Published) -> Result<Published, Error> {
+    let (listener, port) = wanted.listen()?;
     let (mut reader, mut writer) = connect(instance).await?;
-    send_request(instance, &mut writer, &Request::Publish { port }).await?;
+    let request = Request::Publish { port: port.clone() };
+    send_request(instance, &mut writer, &request).await?;
     match reply(instance, &mut reader).await? {
         Reply::Done => {}
         Reply::Failed(error) => return Err(error.into()),

@@ -277,7 +277,7 @@ fn definition(entry: &Entry) -> Value {
         "function": {
             "name": entry.name,
             "description": tool::description(&HINTS, entry, false),
-            "parameters": tool::input(&HINTS, entry, false),
+            "parameters": tool::input(&HINTS, entry, false, &[]),
         },
     })
 }

@@ -155,6 +155,7 @@ impl Operation for Create {
     const OPEN_WORLD: bool = true;
     const HOST_PATHS: &'static [&'static str] = &["seed_path", "exclude_from"];
     const TOOL_SET: ToolSet = ToolSet::Core;
+    const FULL_ONLY: &'static [&'static str] = &["network_policy", "secrets"];
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {
@@ -173,7 +174,7 @@ impl Operation for Create {
         let ports = instance::checked_ports(rules)?;
         for port in &ports {
             // A port that is taken is told before a seed is copied; the supervisor tries again.
-            port.listen()?;
+            port.clone().listen()?;
         }
         engine.environments.status(&self.environment)?;
         // Before the seed takes more space.

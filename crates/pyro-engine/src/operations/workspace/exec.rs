@@ -119,6 +119,7 @@ impl Operation for Exec {
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
     const TOOL_SET: ToolSet = ToolSet::Core;
+    const FULL_ONLY: &'static [&'static str] = &["secret_env"];
     type Output = ExecResult;
 
     fn exit_status(output: &Self::Output) -> u8 {

@@ -68,6 +68,7 @@ impl Operation for Reset {
     const COMMAND: &'static [&'static str] = &["workspace", "reset"];
     const EFFECT: Effect = Effect::Destructive;
     const TOOL_SET: ToolSet = ToolSet::Core;
+    const FULL_ONLY: &'static [&'static str] = &["secrets"];
     type Output = ResetWorkspace;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<ResetWorkspace, Error> {

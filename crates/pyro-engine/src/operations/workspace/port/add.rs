@@ -48,7 +48,7 @@ impl Operation for Add {
         context.permissions.check_ports(&[self.port])?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_port_add")?;
-        let port = instance::publish(&found, self.port).await?;
+        let port = instance::publish(&found, self.port.into()).await?;
         Ok(AddedPort {
             workspace_id: self.workspace_id,
             published_port: (&port).into(),

@@ -62,7 +62,7 @@ pub struct Service {
     pub pausable: bool,
     /// Whether it is started with its workspace.
     pub autostart: bool,
-    /// The ports that were published with it, until it is stopped.
+    /// The ports that are published with it, until it has ended.
     pub published_ports: Vec<PublishedPort>,
 }
 
@@ -121,19 +121,12 @@ impl From<Readiness> for ServiceReadiness {
 
 impl Service {
     fn of(instance: &Instance, record: ServiceRecord) -> Self {
+        let ended_with_workspace = record.is_alive() && instance.state != State::Started;
         let definition = record.definition;
-        let ended_with_workspace =
-            record.state == ServiceState::Running && instance.state != State::Started;
-        // Somebody may have taken them back one by one.
-        let still = |port: &&Published| instance.record.ports.contains(port);
-        let published_ports = (record.state == ServiceState::Running).then(|| {
-            definition
-                .published
-                .iter()
-                .filter(still)
-                .map(PublishedPort::from)
-                .collect()
-        });
+        let ports = instance.ports();
+        let published_ports = of_service(&ports, &definition.name)
+            .map(PublishedPort::from)
+            .collect();
         let (state, stop_reason) = if ended_with_workspace {
             (ServiceState::Stopped, Some(WORKSPACE_STOPPED.to_owned()))
         } else {
@@ -164,7 +157,7 @@ impl Service {
             restart_count: record.restarts,
             pausable: definition.pausable,
             autostart: definition.autostart,
-            published_ports: published_ports.unwrap_or_default(),
+            published_ports,
         }
     }
 
@@ -188,13 +181,20 @@ fn find(engine: &Engine, workspace_id: &str, name: &str) -> Result<(Instance, Se
 }
 
 /// Takes back the ports that were published with a service, as far as they still are.
-async fn take_ports_back(found: &Instance, record: &ServiceRecord) -> Result<(), Error> {
-    for port in &record.definition.published {
-        if found.record.ports.contains(port) {
-            instance::take_back(found, port.host_port).await?;
-        }
+async fn take_ports_back(found: &Instance, service: &str) -> Result<(), Error> {
+    for port in of_service(&found.record.ports, service) {
+        instance::take_back(found, port.host_port).await?;
     }
     Ok(())
+}
+
+fn of_service<'a>(
+    ports: &'a [Published],
+    service: &'a str,
+) -> impl Iterator<Item = &'a Published> + 'a {
+    ports
+        .iter()
+        .filter(move |port| port.service.as_deref() == Some(service))
 }
 
 /// How many services a workspace has, and how many of them run.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Service, ServiceReadiness, check_name, find, take_ports_back};
 use crate::command_options::CommandOptions;
 use crate::instance::{
-    self, Instance, InstanceKind, Published, Readiness, Restart, ServiceDefinition, ServiceState,
+    self, Instance, InstanceKind, Published, Readiness, Restart, ServiceDefinition,
 };
 use crate::operation::{Effect, Operation};
 use crate::port_rule::PortRule;
@@ -90,8 +90,8 @@ pub struct Start {
     #[serde(default = "half_a_second")]
     #[schemars(range(min = 10, max = 60_000))]
     pub ready_interval_ms: i64,
-    /// Publish a TCP port of the guest on this host until the service is stopped, as
-    /// `workspace port add` does
+    /// Publish a TCP port of the guest on this host until the service has ended, by itself or not, as
+    /// `workspace port add` does; one that is started again keeps it
     #[arg(long = "publish", value_name = "[[ADDRESS:]HOST_PORT:]GUEST_PORT")]
     #[serde(default)]
     pub published_ports: Option<Vec<PortRule>>,
@@ -154,7 +154,6 @@ impl Start {
             max_restarts: within("max_restarts", self.max_restarts, &RESTARTS)?,
             pausable: self.pausable,
             autostart: self.autostart,
-            published: Vec::new(),
             name: self.service_name,
         })
     }
@@ -269,10 +268,14 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Publishes all these ports, or none.
-async fn publish_all(found: &Instance, rules: &[PortRule]) -> Result<Vec<Published>, Error> {
+async fn publish_all(
+    found: &Instance,
+    service: &str,
+    rules: &[PortRule],
+) -> Result<Vec<Published>, Error> {
     let mut published = Vec::new();
     for rule in rules {
-        match instance::publish(found, *rule).await {
+        match instance::publish(found, Published::from(*rule).with(service)).await {
             Ok(port) => published.push(port),
             Err(error) => {
                 take_all_back(found, &published).await;
@@ -285,8 +288,9 @@ async fn publish_all(found: &Instance, rules: &[PortRule]) -> Result<Vec<Publish
 
 async fn take_all_back(found: &Instance, ports: &[Published]) {
     for port in ports {
+        // It fails if somebody else has done it.
         if let Err(error) = instance::take_back(found, port.host_port).await {
-            tracing::warn!(%error, "a port stays published");
+            tracing::debug!(%error, "a port is not taken back");
         }
     }
 }
@@ -306,31 +310,24 @@ impl Operation for Start {
         let workspace_id = self.workspace_id.clone();
         let rules = self.published_ports.clone().unwrap_or_default();
         context.permissions.check_ports(&rules)?;
-        let mut definition = self.definition()?;
+        let definition = self.definition()?;
         let name = definition.name.clone();
         let found = engine.instance(InstanceKind::Workspace, &workspace_id)?;
         found.require_started("service_start")?;
-        if let Some(record) = found.services().record(&name) {
-            if record.state == ServiceState::Running {
-                return Err(Error::service_runs(&name));
-            }
-            take_ports_back(&found, &record).await?;
+        let known = found.services().record(&name);
+        if known.is_some_and(|record| record.is_alive()) {
+            return Err(Error::service_runs(&name));
         }
+        // Of a start whose caller was killed before there was a service.
+        take_ports_back(&found, &name).await?;
         // First: a service whose port is taken must not run.
-        let published = publish_all(&found, &rules).await?;
-        definition.published.clone_from(&published);
+        let published = publish_all(&found, &name, &rules).await?;
         let started = instance::start_service(&found, definition).await;
-        let (found, service) = match started.and_then(|()| find(engine, &workspace_id, &name)) {
-            Ok(started) => started,
-            Err(error) => {
-                take_all_back(&found, &published).await;
-                return Err(error);
-            }
-        };
-        if !service.runs() {
+        if let Err(error) = started {
             take_all_back(&found, &published).await;
+            return Err(error);
         }
-        Ok(service)
+        Ok(find(engine, &workspace_id, &name)?.1)
     }
 }
 

@@ -19,7 +19,8 @@ const ID_BYTES: usize = 6;
 ///
 /// It keeps its directory, its variables and its running programs from one write to the next, and
 /// belongs to no client: read it, write to it, attach to it from anywhere. The prompt is `pyro$ `.
-/// A workspace whose shells only wait is paused like any other; the next write wakes it.
+/// A workspace whose shells only wait, also in a built-in command such as `read`, is paused like any
+/// other; the next write wakes it.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
