@@ -76,7 +76,7 @@ use pyro_machine::Machines;
 use serde_json::Value;
 
 impl Engine {
-    /// Opens the engine. Creates nothing; removes what machines without an owner have left.
+    /// Opens the engine. Creates nothing; removes the files of machines without an owner.
     ///
     /// # Errors
     /// When other users can write to its directories.

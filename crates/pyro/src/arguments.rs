@@ -26,11 +26,11 @@ const GROUPS: &[(&[&str], &str)] = &[
     (&["env"], "Manage the environments that can be booted"),
     (
         &["workspace"],
-        "Work in a microVM that is kept: many commands, one set of files",
+        "Run many commands on one set of files, in a microVM that is kept",
     ),
     (
         &["workspace", "sync"],
-        "Copy files into a workspace, and what was changed in it back",
+        "Copy files into a workspace, and changes back to the host",
     ),
     (
         &["workspace", "patch"],
@@ -46,7 +46,7 @@ const GROUPS: &[(&[&str], &str)] = &[
     ),
     (
         &["workspace", "snapshot"],
-        "Save what was written in a workspace, to come back to it",
+        "Save the files of a workspace, and restore them later",
     ),
     (
         &["workspace", "port"],
@@ -54,11 +54,11 @@ const GROUPS: &[(&[&str], &str)] = &[
     ),
     (
         &["workspace", "service"],
-        "Run programs in a workspace that stay: servers, databases",
+        "Run long-lived programs in a workspace: servers, databases",
     ),
     (
         &["workspace", "shell"],
-        "Use shells that stay open in a workspace",
+        "Use interactive shells that stay open in a workspace",
     ),
     (&["vm"], "Manage microVMs that outlive a command"),
 ];
@@ -68,11 +68,11 @@ const EXAMPLES: &str = "Examples:
   pyro workspace create debian:12 --seed-path .
                                            a microVM with these files, to run many commands in
   pyro env pull debian:12-build            install an environment ahead of time
-  pyro demo                                see what it does
+  pyro demo                                show a guided example
   pyro doctor --boot                       prove that this machine can run guests
   pyro mcp config claude-code              let an agent use it
 
-Exit status: the command's own for `run` and `exec`, 124 if it was ended at its time limit; 1 for errors of
+Exit status: that of the command for `run` and `exec`, 124 if it was ended at its time limit; 1 for errors of
 pyro, 2 for wrong usage.";
 
 /// Returns the whole command line.

@@ -30,7 +30,7 @@ pub(super) const SHELLS: &str = "shells";
 /// The directory of its services.
 pub(super) const SERVICES: &str = "services";
 
-/// Removes the records and outputs of its shells and services, none of which may run.
+/// Removes the records and outputs of its shells and services, none of which may be running.
 pub(super) fn forget_processes(object: &Object) -> std::io::Result<()> {
     for directory in [SHELLS, SERVICES] {
         match std::fs::remove_dir_all(object.path().join(directory)) {

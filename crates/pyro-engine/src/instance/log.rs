@@ -1,5 +1,5 @@
-//! The *log* of a running command: its output is written to files as it comes, and clients that
-//! follow the command are notified.
+//! The *log* of a running command: its output is written to files as it is printed, and clients
+//! that follow the command are notified.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -13,13 +13,13 @@ use tokio::sync::watch;
 
 use crate::redactor::Redactor;
 
-/// The most that is kept of one output of one command. Further output is counted and dropped: a
-/// guest decides how much it prints, the host how much disk space that takes.
+/// The maximum that is kept of one output of one command. Further output is counted and dropped: a
+/// guest must not decide how much disk space of the host it uses.
 const LIMIT_BYTES: u64 = 1024 * 1024 * 1024;
-/// The most that is kept of all outputs of all commands of one VM. Newer output is worth more: the
-/// caller of a command wants to see what it prints.
+/// The maximum that is kept of all outputs of all commands of one VM. Newer output is kept, because
+/// it is more useful to the caller of a command.
 const TOTAL_LIMIT_BYTES: u64 = 4 * LIMIT_BYTES;
-/// The share that is dropped at once, because it takes a search through all commands.
+/// The share that is dropped at once, because dropping searches all commands.
 const DROPPED_SHARE: u64 = 16;
 
 /// The space for all outputs of all commands of one VM.
@@ -33,7 +33,7 @@ pub(super) struct LogRoom {
 #[derive(Debug)]
 struct UsedRoom {
     bytes: u64,
-    /// Nothing could be dropped the last time, and no command has ended since.
+    /// Nothing could be dropped the last time, and no command has ended since then.
     nothing_to_drop: bool,
 }
 
@@ -59,7 +59,7 @@ impl LogRoom {
         self.lock().bytes
     }
 
-    /// Notes that a command has ended: its outputs may be dropped from now on.
+    /// Records that a command has ended: its outputs may be dropped from now on.
     pub(super) fn command_ended(&self) {
         self.lock().nothing_to_drop = false;
     }
@@ -122,7 +122,7 @@ impl<'a> LogWriter<'a> {
         }
     }
 
-    /// Writes what was kept back because it could have been the beginning of a secret.
+    /// Writes the bytes that were held back because they could be the beginning of a secret.
     pub(super) fn finish(&mut self) {
         let rest = self.redactor.finish();
         if !rest.is_empty() {
@@ -225,7 +225,8 @@ mod tests {
         let dropped = history.entry(18).unwrap().exit.unwrap().dropped_bytes;
         assert_eq!(dropped, 300);
 
-        // A running command keeps printing until it has all the space; what follows is dropped.
+        // A running command keeps printing until it has used all the space; further output is
+        // dropped.
         assert_eq!(print(&runs, 600).await, 0);
         assert_eq!(print(&runs, 200).await, 100);
         assert_eq!(print(&runs, 200).await, 200);

@@ -36,7 +36,7 @@ use crate::{Engine, Error};
 
 /// How long to wait for a free slot. Short runs free theirs within this time; instances do not.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long to wait for those who hold the disk to copy it, and when to say so.
+/// How long to wait for processes that copy the disk, and after how long to report the wait.
 const HOLD_PATIENCE: Duration = Duration::from_secs(30);
 const HOLD_UNTOLD: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -65,7 +65,7 @@ pub(super) struct Supervisor {
 /// Why the VM ends.
 #[derive(Debug)]
 pub(super) enum End {
-    /// A client asked for it.
+    /// A client requested it.
     Stop { discard: bool },
     /// Its lifetime is over.
     Expired,
@@ -77,8 +77,8 @@ pub(super) enum End {
     TooBig(Exceeded),
 }
 
-/// Supervises the instance that `description` names, until its end. Reports the start through
-/// `news`.
+/// Supervises the instance that `description` names, until its end. Reports events of the start
+/// through `news`.
 pub(crate) async fn supervise(
     engine: &Engine,
     description: &Description,
@@ -87,7 +87,7 @@ pub(crate) async fn supervise(
     let news = Mutex::new(news);
     let tell = |piece: &StartEvent| {
         let mut news = news.lock().unwrap_or_else(PoisonError::into_inner);
-        // The process that started this one may be gone; the VM runs on for others.
+        // The process that started this one may be gone; the VM keeps running for other clients.
         let _ = news.write_all(&line(piece)).and_then(|()| news.flush());
     };
     let started = begin(engine, description, &tell).await;
@@ -140,7 +140,7 @@ async fn begin(
     let owner = own(kind, &object, tell).await?;
     diagnostics::begin(object.path());
     let unreadable = |error| Error::unreadable_record(kind.noun(), &description.id, &error);
-    // Before the confinement, which forbids it, and before anything has changed.
+    // Done before the confinement, which forbids it, and before anything is changed.
     let record = object.record().map_err(unreadable)?;
     let listeners = ports::open_all(&description.id, &record, |text| {
         tell(&StartEvent::Notice(text));
@@ -152,7 +152,7 @@ async fn begin(
             record.wire = Some(VERSION);
         })
         .map_err(unreadable)?;
-    // Before other threads exist.
+    // Must be done before other threads exist.
     let confined = pyro_machine::confine_keeper(record.spec.network)
         .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")));
     let result = match confined {
@@ -185,7 +185,7 @@ async fn begin(
     Ok((object, supervisor, listener, ends, owner))
 }
 
-/// Becomes the owner. Waits for others who copy the disk.
+/// Becomes the owner. Waits for processes that copy the disk.
 async fn own(
     kind: InstanceKind,
     object: &Object,
@@ -199,7 +199,7 @@ async fn own(
             return Ok(owner);
         }
         if !object.is_only_held() {
-            // The holder may have gone in this moment.
+            // The holder may have just exited.
             match object.own()? {
                 Some(owner) => return Ok(owner),
                 None if object.is_only_held() => {}
@@ -286,7 +286,7 @@ async fn launch(
     Ok((Arc::new(supervisor), listener, ends))
 }
 
-/// Listens in the object's directory, whose path may be longer than a socket's may.
+/// Listens in the object's directory, whose path may be longer than the limit for socket addresses.
 fn listen(directory: &Path) -> std::io::Result<UnixListener> {
     let path = directory.join(SOCKET);
     let _ = std::fs::remove_file(&path);
@@ -402,7 +402,8 @@ fn not_in_order(error: &Error) -> String {
 }
 
 impl Supervisor {
-    /// Takes over a machine that has started. What ran in an earlier one has ended.
+    /// Prepares the state for a machine that has started. All processes of an earlier machine have
+    /// ended.
     async fn new(
         machine: SupervisedMachine,
         object: &Object,
@@ -489,7 +490,7 @@ impl Supervisor {
         }
     }
 
-    /// Why the VM ended by itself, in a line.
+    /// Why the VM ended by itself, in one line.
     async fn cause_of_death(&self) -> String {
         let (status, tails) = self.machine.last_words().await;
         let last = [tails.console.lines().last(), tails.vmm.lines().last()];

@@ -10,7 +10,7 @@ use crate::instance::{Instance, InstanceKind};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::{Context, Engine, Error, Event};
 
-/// List the workspaces, the last used first
+/// List the workspaces, the most recently used first
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace list --json")]
@@ -21,7 +21,7 @@ pub struct List {}
 pub struct Workspaces {
     /// How many there are.
     pub count: usize,
-    /// The workspaces, the last used first.
+    /// The workspaces, the most recently used first.
     pub workspaces: Vec<Listed>,
 }
 
@@ -48,7 +48,7 @@ pub struct Listed {
     pub command_count: usize,
     /// How many services it has.
     pub service_count: usize,
-    /// How many of them run.
+    /// How many of them are running.
     pub running_service_count: usize,
 }
 

@@ -10,9 +10,9 @@ use crate::{Context, Engine, Error};
 
 /// Stop a service of a workspace
 ///
-/// It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
-/// One that does not run is left as it is; its output can still be read. Ports that were published
-/// with it are taken back.
+/// The service gets SIGTERM; if it has not ended after 10 seconds, it is killed with all its
+/// processes. A service that is not running is left as it is. Its output can still be read. Ports
+/// that were published with it are released.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace service stop 0123456789ab web")]
@@ -32,7 +32,7 @@ impl Operation for Stop {
 
     async fn run(self, engine: &Engine, _context: &mut Context) -> Result<Service, Error> {
         let (found, service) = find(engine, &self.workspace_id, &self.service_name)?;
-        // One that has exited may be about to be started again.
+        // A service that has exited may be about to be restarted.
         let may_run = service.runs() || service.state == "exited";
         if may_run && found.state == State::Started {
             instance::stop_service(&found, &self.service_name).await?;
