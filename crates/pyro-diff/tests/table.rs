@@ -1,4 +1,4 @@
-//! Patches that were written by hand: what is read of them, and why others are refused.
+//! Hand-written patches: how they are parsed, and why some are refused.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ const OPTIONS: ParseOptions = ParseOptions {
     strip: None,
 };
 
-/// Patches, and the end of the message that each is refused with.
+/// Patches, and the end of the message with which each is refused.
 const REFUSED: &[(&str, &str)] = &[
     ("", "line 1: there is no change here"),
     (
@@ -218,7 +218,7 @@ fn what_is_no_patch_is_refused_with_its_place() {
     assert!(error.ends_with("it has more than 256 parts"), "{error}");
 }
 
-/// Headers, and the path and action that are read of them.
+/// Headers, and the path and action that are parsed from them.
 const NAMES: &[(&str, &str, Action)] = &[
     ("--- a/src/x\n+++ b/src/x\n", "src/x", Action::Modify),
     (
@@ -297,7 +297,7 @@ fn a_header_names_a_file() {
     ] {
         let patch = format!("diff --git {names}\nold mode 100644\nnew mode 100755\n");
         let found = parse(patch.as_bytes(), OPTIONS);
-        // The last ends with an empty part, which is no path.
+        // The last path ends with an empty component, which is invalid.
         match found {
             Ok(found) => assert_eq!(found.files()[0].path(), path.as_bytes()),
             Err(error) => assert!(path.ends_with("/ "), "{error}"),
@@ -458,7 +458,7 @@ fn what_is_there_decides_whether_a_file_can_be_made_or_go() {
         reasons(&[], &[new, below].concat()),
         name("x/y", Reason::BelowFile(b"x".to_vec()))
     );
-    // What follows on a refusal is not refused again.
+    // Changes that follow from a refusal are not refused again.
     assert_eq!(
         reasons(&[], &[gone, gone].concat()),
         name("x", Reason::Missing)

@@ -1,4 +1,4 @@
-//! `pyro mcp`: starting the MCP server, and telling MCP hosts how to start it.
+//! `pyro mcp`: starting the MCP server, and configuring MCP hosts to start it.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -165,7 +165,7 @@ fn profile() -> Arg {
         .help("Which tools agents are shown")
 }
 
-/// Does what the command says.
+/// Carries out the command.
 pub(crate) fn main(matches: &ArgMatches) -> ExitCode {
     let done = match matches.subcommand() {
         Some(("serve", matches)) => run_server(matches).map(|()| 0),
@@ -188,7 +188,7 @@ fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
     let config = configuration(matches)?;
     let over_http = text(matches, "transport") == "http";
     let mut offer = Offer::new(chosen_profile(matches), permissions(matches)?);
-    // Over HTTP a client's roots need not be of this machine, nor its user's.
+    // Over HTTP, a client's roots may be on another machine, or another user's.
     offer.client_roots = !over_http && matches.get_many::<PathBuf>("files").is_none();
     let runtime = runtime()?;
     let stop = CancellationToken::new();
@@ -210,7 +210,7 @@ fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
     Ok(served?)
 }
 
-/// What agents may have of this host.
+/// The permissions of agents on this host.
 fn permissions(matches: &ArgMatches) -> Result<Permissions, Failure> {
     let named = matches.get_many::<PathBuf>("files").unwrap_or_default();
     let mut directories: Vec<&Path> = named.map(PathBuf::as_path).collect();
@@ -260,7 +260,7 @@ fn stop_on_signals(stop: &CancellationToken) {
     signals::on_end(move |_| stop.cancel());
 }
 
-/// Shows what has to be configured, or writes it; returns the exit status.
+/// Prints or writes the configuration; returns the exit status.
 fn register(matches: &ArgMatches) -> Result<u8, Failure> {
     let host = Host::find(text(matches, "host")).expect("clap lets only these values through");
     let profile = chosen_profile(matches);
@@ -312,7 +312,7 @@ fn directories(scope: Scope) -> Result<Directories, Failure> {
     };
     let home = match (path(variables::HOME), scope) {
         (Some(home), _) => home,
-        // Which is relative to the project, wherever home is.
+        // The path is relative to the project, independent of the home directory.
         (None, Scope::Project) => PathBuf::new(),
         (None, Scope::User) => {
             return Err(Failure {

@@ -1,4 +1,4 @@
-//! One run of the program, from the words that were typed to an exit status.
+//! One run of the program, from the command line to the exit status.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -35,9 +35,9 @@ use crate::styles::ERROR;
 use crate::trace::Trace;
 use crate::{arguments, json, mcp};
 
-/// What a process of ours is told is shorter: paths, numbers, a search path.
+/// The limit on the input of a process of ours: paths, numbers, a search path.
 const DESCRIPTION_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
-/// How much a supervisor logs at most.
+/// The maximum size of a supervisor's log.
 const DIAGNOSTICS_LIMIT_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn main() -> ExitCode {
@@ -70,7 +70,7 @@ pub(crate) fn main() -> ExitCode {
     ExitCode::from(perform(entry, matches, begun))
 }
 
-/// Shows help, or what is wrong with the arguments; returns the exit status.
+/// Shows help, or the error in the arguments; returns the exit status.
 fn usage(error: &clap::Error) -> u8 {
     let status = u8::try_from(error.exit_code()).unwrap_or(2);
     let text = match error.kind() {
@@ -84,7 +84,7 @@ fn usage(error: &clap::Error) -> u8 {
     standard::status(standard::print(&for_stdout(&text)), status)
 }
 
-/// Removes the styles of a text if standard output does not want them.
+/// Removes the styles of a text if standard output has no colours.
 fn for_stdout(text: &str) -> Vec<u8> {
     let choice = anstream::AutoStream::choice(&std::io::stdout());
     let mut styled = anstream::AutoStream::new(Vec::new(), choice);
@@ -93,10 +93,10 @@ fn for_stdout(text: &str) -> Vec<u8> {
     styled.into_inner()
 }
 
-/// What whoever started us has left open is not for what we start, and what we make is not for
-/// others to write. Of what we may have we take what we need.
+/// Sets inherited descriptors to close-on-exec, sets the umask, and raises the soft limit on open
+/// files to what pyro needs.
 fn keep_to_ourselves() {
-    // Each of those that matter is started with the same care.
+    // Child processes are also started without inherited descriptors.
     let _ = pass_nothing_on();
     raise_limits();
     let others_may_not_write = Mode::WGRP | Mode::WOTH;
@@ -165,7 +165,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
             finished = Instant::now();
             result
         });
-        // A thread may still wait for standard input, which nobody will ever end.
+        // A thread may still be blocked reading standard input.
         runtime.shutdown_background();
         result
     });
@@ -174,7 +174,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     }
     news.clear();
     let status = match (&result, news.lost()) {
-        // What comes after it would be lost, too.
+        // Later output would also be lost.
         (Ok(_), Some(error)) => standard::status(Err(error), 0),
         (Ok(value), None) if exact => standard::status(standard::print(&render::content(value)), 0),
         (Ok(value), None) if id_only => print(&render::id(value), 0),
@@ -203,18 +203,18 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     status
 }
 
-/// What the options say that only the command line has.
+/// The options that only the command line has.
 #[derive(Clone, Copy, Debug)]
 struct Wishes {
-    /// What comes to a terminal must not command it.
+    /// Control sequences are escaped on a terminal.
     harmless: bool,
-    /// Only what was read is shown, byte for byte.
+    /// Only the content is printed, byte for byte.
     exact: bool,
     id_only: bool,
     only_counts: bool,
-    /// Standard input is passed on.
+    /// Standard input is forwarded.
     input: bool,
-    /// Also if it is a terminal.
+    /// Even if it is a terminal.
     interactive: bool,
     /// The command has a terminal.
     terminal: bool,
@@ -228,10 +228,10 @@ impl Wishes {
         let executes = is(&arguments::EXEC);
         let attaches = is(&[ATTACH]);
         let interactive = attaches || (executes && matches.get_flag(arguments::INTERACTIVE));
-        // What was started to go on has no use for an input that may never end.
+        // A detached command gets no input, because it may never end.
         let detached = is(&["workspace_exec"]) && matches.get_flag("detach");
         Self {
-            // Read by somebody who did not run what printed it, and on purpose.
+            // Shown later, and explicitly without escaping.
             harmless: match entry.name {
                 LOGS => !matches.get_flag(arguments::RAW),
                 FILE_READ | DISK_READ => !exact,
@@ -247,8 +247,8 @@ impl Wishes {
         }
     }
 
-    /// Connects the standard input, and the terminal if the command is to have one, until the result
-    /// is dropped. Belongs into a runtime.
+    /// Connects standard input, and the terminal if the command gets one, until the result is
+    /// dropped. Must be called in a runtime.
     fn connect(self, context: &mut Context) -> Result<Option<RawMode>, Error> {
         if self.input {
             context.stdin = standard::input(self.interactive).map(|input| Box::new(input) as _);
@@ -262,7 +262,7 @@ impl Wishes {
     }
 }
 
-/// Asks for what was read byte for byte.
+/// Requests the exact bytes.
 fn exactly(mut request: Value) -> Value {
     request["base64"] = true.into();
     request
@@ -274,7 +274,7 @@ fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error
     Ok((config, request))
 }
 
-/// Cancels the call when the user or the system wants it to end, and notes the signal.
+/// Cancels the call on a signal to end, and records the signal.
 fn cancel_on_signals(context: &Context, signalled: &Arc<AtomicI32>) -> Ending {
     let (cancel, signalled) = (context.cancel.clone(), Arc::clone(signalled));
     signals::on_end(move |number| {
@@ -283,7 +283,7 @@ fn cancel_on_signals(context: &Context, signalled: &Arc<AtomicI32>) -> Ending {
     })
 }
 
-/// Shows what came of it; returns the exit status.
+/// Shows the result; returns the exit status.
 fn show(rendered: &Rendered, quiet: bool, harmless: bool, output: &LineEnds) -> u8 {
     let plain = |text| {
         if harmless {
@@ -322,14 +322,14 @@ fn show(rendered: &Rendered, quiet: bool, harmless: bool, output: &LineEnds) -> 
     rendered.status
 }
 
-/// How an error is told.
+/// How an error is shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Told {
     /// On standard output, as JSON.
     AsJson,
     /// On standard error.
     Apart,
-    /// Its message on standard output, as the last of the lines there.
+    /// Only its message, on standard output after the other lines.
     InLine,
 }
 
@@ -359,7 +359,7 @@ fn fail(error: &Error, told: Told, signalled: &AtomicI32, output: &LineEnds) -> 
     status
 }
 
-/// What there is to an error besides its message, as people are shown it.
+/// Formats the cause and the remedy of an error, for people.
 fn details(error: &Error) -> String {
     let mut text = String::new();
     if let Some(cause) = &error.cause {
@@ -399,7 +399,8 @@ fn manual() -> ExitCode {
     }
 }
 
-/// Keeps a machine for the next call. There is nobody to tell how that went.
+/// Keeps a machine for the next call. Errors are not reported, because no process waits for this
+/// one.
 fn keep_parked() -> ExitCode {
     let description = description();
     let Ok(runtime) = runtime() else {
@@ -422,29 +423,28 @@ fn keep_parked() -> ExitCode {
     status(kept)
 }
 
-/// Supervises a VM that outlives the call that started it, which reads our standard output.
+/// Supervises a VM that outlives the call that started it; that call reads our standard output.
 fn supervise() -> ExitCode {
     let description = description();
     let Ok(news) = std::io::stdout().as_fd().try_clone_to_owned() else {
         return ExitCode::FAILURE;
     };
-    // Its reader waits for the end of it.
+    // Its reader waits for its end.
     if let Ok(null) = std::fs::File::open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(null);
     }
     let news = std::fs::File::from(news);
-    // Whoever waits for news hears the end of them.
+    // The process that waits for events reads the end of the stream.
     let supervised = runtime().and_then(|runtime| {
         let supervised = runtime.block_on(Engine::supervise(&description, news));
-        // It is over: nothing that is still waited for in the background is wanted any more.
+        // The supervisor is finished: background tasks need not complete.
         runtime.shutdown_background();
         supervised
     });
     status(supervised.is_ok())
 }
 
-/// What a process of ours is told by the one that started it. What is no description is refused
-/// by whoever reads it.
+/// Reads the input of a process of ours from the process that started it. The caller checks it.
 fn description() -> String {
     let mut description = String::new();
     let stdin = std::io::stdin().lock();
@@ -466,8 +466,8 @@ fn print_bytes(bytes: &[u8]) -> ExitCode {
     ExitCode::from(standard::status(standard::print(bytes), 0))
 }
 
-/// Logs what the user has asked for. A supervisor's standard error is a file of its object's, which
-/// has its warnings in any case, and does not grow without a bound.
+/// Starts logging as PYRO_LOG says. A supervisor's standard error is a file in its object's
+/// directory, which always gets its warnings, and whose size is limited.
 fn log_to_stderr(first: Option<OsString>) {
     use tracing_subscriber::EnvFilter;
     let supervises = first.is_some_and(|first| first == SUPERVISE_COMMAND);
@@ -488,7 +488,7 @@ fn log_to_stderr(first: Option<OsString>) {
         .init();
 }
 
-/// Standard error, for so many bytes: what comes after them is lost.
+/// Standard error, up to this many bytes: further output is dropped.
 struct Bounded(Arc<AtomicUsize>);
 
 impl std::io::Write for Bounded {
@@ -507,16 +507,17 @@ impl std::io::Write for Bounded {
     }
 }
 
-/// Remembers whether the command left a line unended where our own lines would go on.
+/// Tracks whether the command left an unterminated line on a stream to which our own lines are
+/// written.
 #[derive(Clone, Debug, Default)]
 struct LineEnds {
     open: Arc<AtomicBool>,
 }
 
 impl LineEnds {
-    /// Standard output and error for a command. An unended line matters on standard error, where
-    /// our lines go too, and on standard output if both are one terminal.
-    /// What a `harmless` stream brings to a terminal cannot command it.
+    /// Returns standard output and error for a command. An unterminated line matters on standard
+    /// error, where our lines go, and on standard output if both are the same terminal. A
+    /// `harmless` stream escapes control sequences on a terminal.
     fn streams(&self, harmless: bool) -> Result<OutputStreams, Error> {
         let [stdout, stderr] = standard::outputs().map_err(|error| Error::resource(&error))?;
         let shared = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
@@ -540,7 +541,7 @@ impl LineEnds {
     }
 }
 
-/// A writer that notes whether the last byte ended a line.
+/// A writer that tracks whether the last byte ended a line.
 struct Watched<W> {
     inner: W,
     open: Option<Arc<AtomicBool>>,

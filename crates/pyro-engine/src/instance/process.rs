@@ -40,7 +40,8 @@ impl Process {
     /// Starts a process. `end` is called when it has ended, before anything else is notified; with
     /// `None` if the machine ended first.
     ///
-    /// # Errors When the guest cannot start it.
+    /// # Errors
+    /// When the guest cannot start it.
     pub(super) async fn start<F: Future<Output = ()> + Send>(
         machine: Arc<SupervisedMachine>,
         new: NewProcess,

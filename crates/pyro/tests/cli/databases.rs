@@ -13,13 +13,13 @@ use crate::instances::{Instance, Kind};
 use crate::network;
 use crate::templates::wait_until;
 
-/// A port of the host on which nobody listens.
+/// A free port of the host.
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-/// Why the test cannot be run here, if it cannot.
+/// Why the test cannot run here, if so.
 fn missing() -> Option<&'static str> {
     if !full() {
         return Some("it takes minutes; PYRO_TEST_FULL=1 runs it");
@@ -36,7 +36,7 @@ fn missing() -> Option<&'static str> {
     (!reaches).then_some("this host does not reach its package mirror")
 }
 
-/// The addresses of the host's package mirrors, which a guest has, too.
+/// The addresses of the host's package mirrors, which a guest also uses.
 fn addresses() -> Vec<IpAddr> {
     let mirrors = network::mirrors().into_iter();
     let all = mirrors.flat_map(|(_, addresses)| addresses);
