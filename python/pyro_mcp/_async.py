@@ -1,5 +1,5 @@
 """`AsyncPyro`: what `Pyro` has, to be awaited. A call that is cancelled ends what it started
-before the cancellation goes on."""
+before the cancellation goes on; a workspace or VM that it has just created is deleted."""
 
 from __future__ import annotations
 
@@ -23,9 +23,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-async def _on_thread(work: Callable[[Wanted], R]) -> R:
-    """Does the work on a thread of its own: as many calls may wait as there are."""
+async def _on_thread(
+    work: Callable[[Wanted], R], discard: Callable[[R], object] | None = None
+) -> R:
+    """Does the work on a thread of its own, so that any number of calls can wait. If the task is
+    cancelled, `discard` gets the result of work that was already done: nobody else gets it."""
     cancelled = threading.Event()
+    delivering = threading.Lock()
     future: concurrent.futures.Future[R] = concurrent.futures.Future()
 
     def wanted() -> bool:
@@ -34,8 +38,16 @@ async def _on_thread(work: Callable[[Wanted], R]) -> R:
 
     def run() -> None:
         try:
-            future.set_result(work(wanted))
-        except BaseException as error:  # noqa: BLE001 - whoever awaits it gets it
+            result = work(wanted)
+            with delivering:
+                delivered = not cancelled.is_set()
+                if delivered:
+                    future.set_result(result)
+            if not delivered:
+                if discard is not None:
+                    discard(result)
+                future.set_result(result)
+        except BaseException as error:  # noqa: BLE001 - the awaiting task gets it
             future.set_exception(error)
 
     threading.Thread(target=run, name="pyro-call").start()
@@ -43,9 +55,14 @@ async def _on_thread(work: Callable[[Wanted], R]) -> R:
     try:
         return await asyncio.shield(waiting)
     except asyncio.CancelledError:
-        cancelled.set()
+        with delivering:
+            cancelled.set()
+            delivered = future.done()
+        if delivered and discard is not None and future.exception() is None:
+            result = future.result()
+            await _on_thread(lambda _: discard(result))
         await asyncio.wait([waiting])
-        # Nobody is to be told what became of it.
+        # The task is cancelled, so the outcome is not reported.
         waiting.exception()
         raise
 
@@ -235,4 +252,7 @@ class AsyncPyro(AsyncOperations):
             on_output = self.plain.on_output
             return self.manager.call(operation, request, on_output=on_output, wanted=wanted)
 
-        return await _on_thread(call)
+        def discard(response: Any) -> None:
+            self.manager.discard(operation, response)
+
+        return await _on_thread(call, discard)

@@ -121,6 +121,12 @@ class VmManager:
         )
         return json.loads(response, object_hook=_named if _OCTET.search(response) else None)
 
+    def discard(self, operation: str, response: dict[str, Any]) -> None:
+        """Deletes the workspace or VM that a call has created, for a caller that does not get the
+        response and so does not know its id. Does nothing after other operations."""
+        ids = {key: value for key, value in response.items() if key.endswith("_id")}
+        self._engine.discard(operation, json.dumps(ids))
+
 
 def as_json(request: dict[str, Any]) -> str:
     """A request as the engine and a server take it."""

@@ -25,7 +25,7 @@ pub(crate) fn time_limit(seconds: i64, unbounded: bool) -> Result<Option<Duratio
 }
 
 /// Sets the command's standard input to `text`, if given.
-pub(crate) fn give_input(context: &mut Context, text: Option<&str>) {
+pub(crate) fn set_input(context: &mut Context, text: Option<&str>) {
     if let Some(text) = text {
         let bytes = octets::decode(text).into_owned();
         context.stdin = Some(Box::new(std::io::Cursor::new(bytes)));

@@ -103,7 +103,7 @@ impl Listener {
     }
 
     /// Reports an event.
-    pub fn tell(&self, event: Event) {
+    pub fn report(&self, event: Event) {
         (self.0)(event);
     }
 
@@ -115,7 +115,7 @@ impl Listener {
         subject: (&'static str, &str),
     ) {
         let subject = (subject.0, subject.1.to_owned());
-        self.tell(Event::Phase {
+        self.report(Event::Phase {
             operation,
             phase,
             subject,
@@ -124,7 +124,7 @@ impl Listener {
 
     /// Reports how long a step took that began at `begun` and is now done.
     pub(crate) fn took(&self, name: &'static str, begun: Instant) {
-        self.tell(Event::Timing {
+        self.report(Event::Timing {
             name: name.into(),
             duration: begun.elapsed(),
         });

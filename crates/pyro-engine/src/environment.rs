@@ -18,7 +18,7 @@ pub(crate) async fn ready(
         if !announced.swap(true, Ordering::Relaxed) {
             announce("install");
         }
-        listener.tell(Event::Building {
+        listener.report(Event::Building {
             environment: name.to_owned(),
             progress,
         });

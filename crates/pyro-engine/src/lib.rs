@@ -63,8 +63,8 @@ pub use pyro_chat::Key;
 pub use pyro_environment::Progress;
 pub use pyro_machine::TerminalSize;
 pub use pyro_machine::{
-    AcceleratorChoice, AllowList, Piece, Start, check_open_files, descriptor, octets,
-    pass_nothing_on, raise_limits,
+    AcceleratorChoice, AllowList, Piece, Start, check_open_files, close_on_exec, descriptor,
+    octets, raise_limits,
 };
 pub use secrets::{SecretGiven, SecretKind, SecretVariables, SecretsGiven};
 pub use talk::Talk;

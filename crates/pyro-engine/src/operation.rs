@@ -136,7 +136,7 @@ impl Entry {
             },
             input_schema: || {
                 let mut schema = schema_for!(T);
-                require_what_has_no_default(&mut schema);
+                require_without_default(&mut schema);
                 schema
             },
             output_schema: || {
@@ -178,7 +178,7 @@ impl Entry {
 
 /// Makes a property required if its default does not have the property's type. A request declares a
 /// property in this way if there is a specific error for its absence.
-fn require_what_has_no_default(schema: &mut Schema) {
+fn require_without_default(schema: &mut Schema) {
     let definitions = schema.get("$defs").cloned().unwrap_or_default();
     let Some(Value::Object(properties)) = schema.get_mut("properties") else {
         return;

@@ -95,11 +95,11 @@ fn path_limits(destination: &str) -> PathLimits {
 /// Reports the warnings as events; programs find them in the response.
 fn announce(report: &Report, listener: &Listener) {
     if let Some(left_out) = LeftOut::of(report) {
-        listener.tell(Event::Notice(left_out.line()));
+        listener.report(Event::Notice(left_out.line()));
     }
     for warning in TransferWarning::all(report) {
         let text = format!("{}. {}", warning.message, warning.remedy);
-        listener.tell(Event::Warning(text));
+        listener.report(Event::Warning(text));
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn progress_to(
 ) -> impl Fn(pyro_archive::Progress) {
     let listener = listener.clone();
     move |progress: pyro_archive::Progress| {
-        listener.tell(Event::Transfer {
+        listener.report(Event::Transfer {
             what,
             bytes: progress.bytes,
             total: progress.total,

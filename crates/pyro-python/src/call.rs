@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use pyo3::PyResult;
 use pyro_engine::operation::Entry;
-use pyro_engine::{Config, Context, Engine, Error, Event, Listener, OutputStreams, Permissions};
+use pyro_engine::{
+    Config, Context, Engine, Error, Event, Listener, OutputStreams, Permissions, operations,
+};
 use tokio::time::MissedTickBehavior;
 
 use crate::callbacks::{Callbacks, Output};
@@ -50,6 +52,18 @@ pub(crate) fn run(
     });
     runtime.shutdown_timeout(REST_LIMIT);
     Ok(result.map(|response| response.to_string()))
+}
+
+/// Deletes the instance that a call has created, if it was one that creates instances. Errors are
+/// ignored: the caller gets another exception.
+pub(crate) fn discard(config: &Config, entry: &Entry, response: &str) {
+    let Ok(response) = serde_json::from_str(response) else {
+        return;
+    };
+    if let Some((delete, request)) = operations::undo(entry, &response) {
+        let callbacks = Callbacks::new(None, None, None);
+        let _ = run(config, delete, &request.to_string(), &callbacks);
+    }
 }
 
 fn context(callbacks: &Arc<Callbacks>) -> Context {

@@ -103,9 +103,20 @@ impl Engine {
         let callbacks = Callbacks::new(on_output, on_news, wanted);
         let result = py.detach(|| call::run(&self.config, entry, request, &callbacks))?;
         if let Some(failure) = callbacks.failure() {
+            // The caller gets the exception and not the response.
+            if let Ok(response) = &result {
+                py.detach(|| call::discard(&self.config, entry, response));
+            }
             return Err(failure);
         }
         result.map_err(|error| exception(py, &error, &self.methods))
+    }
+
+    /// Deletes the instance that a call has created, for a caller that does not get the response.
+    fn discard(&self, py: Python<'_>, operation: &str, response: &str) {
+        if let Some(entry) = operations::find(operation) {
+            py.detach(|| call::discard(&self.config, entry, response));
+        }
     }
 
     /// The environment cache.

@@ -104,7 +104,7 @@ pub fn command() -> Command {
 }
 
 /// The error for arguments that are not UTF-8: names them, which the parser does not.
-pub(crate) fn not_text(arguments: impl Iterator<Item = OsString>) -> String {
+pub(crate) fn not_utf8(arguments: impl Iterator<Item = OsString>) -> String {
     let words = arguments.take_while(|word| word != "--");
     let odd = words.filter(|word| word.to_str().is_none());
     let shown: Vec<String> = odd.map(|word| pyro_text::name(word.as_bytes())).collect();
@@ -117,7 +117,10 @@ pub(crate) fn not_text(arguments: impl Iterator<Item = OsString>) -> String {
 
 /// Returns the error if a word after `--` was parsed as an id or a name because there is none
 /// before it: all words after `--` belong to the command.
-pub(crate) fn taken_from_command(matches: &ArgMatches, typed: &[OsString]) -> Option<clap::Error> {
+pub(crate) fn missing_before_command(
+    matches: &ArgMatches,
+    typed: &[OsString],
+) -> Option<clap::Error> {
     let command_words = matches
         .try_get_raw(COMMAND)
         .ok()?
@@ -512,7 +515,7 @@ mod tests {
         while let Some((_, inner)) = matches.subcommand() {
             matches = inner;
         }
-        taken_from_command(matches, &typed).map(|error| error.to_string())
+        missing_before_command(matches, &typed).map(|error| error.to_string())
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::Failure;
 use crate::setup::{configuration, runtime};
 use crate::signals;
-use crate::standard::{self, say};
+use crate::standard::{self, to_stderr};
 use crate::styles::ERROR;
 use crate::token;
 
@@ -180,7 +180,7 @@ pub(crate) fn main(matches: &ArgMatches) -> ExitCode {
     let cause = failure.cause.map(|cause| cause.replace('\n', "\n    "));
     lines.extend(cause.map(|cause| format!("  caused by: {cause}")));
     lines.extend(failure.remedy.map(|remedy| format!("  hint: {remedy}")));
-    say(&format!("{}\n", lines.join("\n")));
+    to_stderr(&format!("{}\n", lines.join("\n")));
     ExitCode::FAILURE
 }
 
@@ -343,5 +343,5 @@ fn text<'a>(matches: &'a ArgMatches, name: &str) -> &'a str {
 }
 
 fn note(text: &str) {
-    say(&format!("note: {text}\n"));
+    to_stderr(&format!("note: {text}\n"));
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pyro_engine::{Event, Progress};
 
-use crate::standard::{self, say};
+use crate::standard::{self, to_stderr};
 use crate::styles::WARNING;
 use crate::{render, talk};
 
@@ -167,7 +167,7 @@ impl ProgressDisplay {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let write = || {
-            say(&format!("{text}\n"));
+            to_stderr(&format!("{text}\n"));
         };
         match &*self.lock() {
             Some(bar) => bar.suspend(write),

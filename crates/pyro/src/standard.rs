@@ -45,7 +45,7 @@ pub(crate) fn status(printed: io::Result<()>, status: u8) -> u8 {
         // The reader of our output is gone and does not want the rest.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => READER_GONE,
         Err(error) => {
-            say(&format!(
+            to_stderr(&format!(
                 "{ERROR}[error]{ERROR:#} cannot write to standard output: {error}\n  \
                  code: output_failed (what was asked for was done; only its result is lost)\n"
             ));
@@ -56,7 +56,7 @@ pub(crate) fn status(printed: io::Result<()>, status: u8) -> u8 {
 
 /// Writes to standard error, with colours if enabled. Write errors are ignored: they cannot be
 /// reported, and are no reason to fail.
-pub(crate) fn say(text: &str) {
+pub(crate) fn to_stderr(text: &str) {
     let choice = anstream::AutoStream::choice(&io::stderr());
     let mut styled = anstream::AutoStream::new(Vec::new(), choice);
     if raw::is_on() {

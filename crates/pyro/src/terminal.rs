@@ -16,7 +16,7 @@ use clap::error::ErrorKind as ArgumentErrorKind;
 use pyro_engine::operation::Entry;
 use pyro_engine::{
     Config, Context, Engine, Error, ErrorKind, Listener, OutputStreams, PARK_COMMAND,
-    SUPERVISE_COMMAND, pass_nothing_on, raise_limits, variables,
+    SUPERVISE_COMMAND, close_on_exec, raise_limits, variables,
 };
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -30,7 +30,7 @@ use crate::raw::{self, RawMode};
 use crate::render::{self, Part, Rendered};
 use crate::setup::{configuration, runtime};
 use crate::signals::{self, Ending, SIGNALLED};
-use crate::standard::{self, READER_GONE, Stderr, say};
+use crate::standard::{self, READER_GONE, Stderr, to_stderr};
 use crate::styles::ERROR;
 use crate::trace::Trace;
 use crate::{arguments, json, mcp};
@@ -42,7 +42,7 @@ const DIAGNOSTICS_LIMIT_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn main() -> ExitCode {
     let begun = Instant::now();
-    keep_to_ourselves();
+    prepare_process();
     log_to_stderr(std::env::args_os().nth(1));
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,
@@ -63,7 +63,7 @@ pub(crate) fn main() -> ExitCode {
         matches = inner;
     }
     let typed: Vec<_> = std::env::args_os().collect();
-    if let Some(error) = arguments::taken_from_command(matches, &typed) {
+    if let Some(error) = arguments::missing_before_command(matches, &typed) {
         return ExitCode::from(usage(&error));
     }
     let entry = arguments::find(&words).expect("the commands were made from the table");
@@ -74,11 +74,11 @@ pub(crate) fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> u8 {
     let status = u8::try_from(error.exit_code()).unwrap_or(2);
     let text = match error.kind() {
-        ArgumentErrorKind::InvalidUtf8 => arguments::not_text(std::env::args_os()),
+        ArgumentErrorKind::InvalidUtf8 => arguments::not_utf8(std::env::args_os()),
         _ => error.render().ansi().to_string(),
     };
     if error.use_stderr() {
-        say(&text);
+        to_stderr(&text);
         return status;
     }
     standard::status(standard::print(&for_stdout(&text)), status)
@@ -95,9 +95,9 @@ fn for_stdout(text: &str) -> Vec<u8> {
 
 /// Sets inherited descriptors to close-on-exec, sets the umask, and raises the soft limit on open
 /// files to what pyro needs.
-fn keep_to_ourselves() {
+fn prepare_process() {
     // Child processes are also started without inherited descriptors.
-    let _ = pass_nothing_on();
+    let _ = close_on_exec();
     raise_limits();
     let others_may_not_write = Mode::WGRP | Mode::WOTH;
     let wanted = umask(others_may_not_write) | others_may_not_write;
@@ -303,11 +303,11 @@ fn show(rendered: &Rendered, quiet: bool, harmless: bool, output: &LineEnds) -> 
             }
             Part::Patch(patch) => standard::print(patch),
             Part::Stderr(text) if std::io::stderr().is_terminal() => {
-                say(&plain(text));
+                to_stderr(&plain(text));
                 Ok(())
             }
             Part::Stderr(text) => {
-                say(text);
+                to_stderr(text);
                 Ok(())
             }
         };
@@ -317,7 +317,7 @@ fn show(rendered: &Rendered, quiet: bool, harmless: bool, output: &LineEnds) -> 
     }
     if !quiet && !rendered.footer.is_empty() {
         output.end_line();
-        say(&rendered.footer);
+        to_stderr(&rendered.footer);
     }
     rendered.status
 }
@@ -349,10 +349,10 @@ fn fail(error: &Error, told: Told, signalled: &AtomicI32, output: &LineEnds) -> 
     let message = pyro_text::escaped(&error.message);
     if told == Told::InLine {
         let status = print(&format!("[error] {message}\n"), status);
-        say(&details(error));
+        to_stderr(&details(error));
         return status;
     }
-    say(&format!(
+    to_stderr(&format!(
         "{ERROR}[error]{ERROR:#} {message}\n{}",
         details(error)
     ));
@@ -536,7 +536,7 @@ impl LineEnds {
 
     fn end_line(&self) {
         if self.open.swap(false, Ordering::Relaxed) {
-            say("\n");
+            to_stderr("\n");
         }
     }
 }

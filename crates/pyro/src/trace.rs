@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pyro_engine::Event;
 
-use crate::standard::say;
+use crate::standard::to_stderr;
 
 /// A step and its duration.
 type Step = (Cow<'static, str>, Duration);
@@ -57,7 +57,7 @@ impl Trace {
         steps.push(("total".into(), total));
         for (name, duration) in steps {
             let milliseconds = duration.as_secs_f64() * 1000.0;
-            say(&format!("[trace] {name} {milliseconds:.1} ms\n"));
+            to_stderr(&format!("[trace] {name} {milliseconds:.1} ms\n"));
         }
     }
 }

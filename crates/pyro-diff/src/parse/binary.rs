@@ -23,7 +23,7 @@ const VALUES: [u8; 256] = {
 };
 
 /// Whether a line says that binary files differ without containing them.
-pub(super) fn says_that_files_differ(line: &[u8]) -> bool {
+pub(super) fn announces_binary_difference(line: &[u8]) -> bool {
     line.starts_with(b"Binary files ") && without_end(line).ends_with(b" differ")
 }
 

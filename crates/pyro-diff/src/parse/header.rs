@@ -42,7 +42,7 @@ impl<'a> Parser<'a> {
             && !self
                 .lines
                 .peek()
-                .is_some_and(binary::says_that_files_differ)
+                .is_some_and(binary::announces_binary_difference)
         {
             self.lines = start;
             return Ok(None);
@@ -234,7 +234,7 @@ impl<'a> Parser<'a> {
             }
             return self.binary();
         }
-        if binary::says_that_files_differ(next) {
+        if binary::announces_binary_difference(next) {
             return Err(self.error(Problem::BinaryLeftOut));
         }
         let is_changed = header.action.is_some() || header.new_mode.is_some();

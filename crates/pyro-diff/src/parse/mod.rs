@@ -54,7 +54,7 @@ impl<'a> Parser<'a> {
                 files.push(file);
                 continue;
             }
-            self.refuse_what_is_left_out(line)?;
+            self.refuse_missing_content(line)?;
             self.lines.next();
         }
         if files.is_empty() {
@@ -64,14 +64,14 @@ impl<'a> Parser<'a> {
     }
 
     /// A patch is applied as a whole: changes that it mentions but does not contain are errors.
-    fn refuse_what_is_left_out(&self, line: &[u8]) -> Result<(), ParseError> {
+    fn refuse_missing_content(&self, line: &[u8]) -> Result<(), ParseError> {
         if line.starts_with(b"@@ -") && hunk::Range::parse(line).is_some() {
             return Err(self.error(Problem::NoFile));
         }
         if line.starts_with(b"@@@ -") {
             return Err(self.error(Problem::Combined));
         }
-        if binary::says_that_files_differ(line) {
+        if binary::announces_binary_difference(line) {
             return Err(self.error(Problem::BinaryLeftOut));
         }
         Ok(())

@@ -91,7 +91,7 @@ impl Error {
     }
 
     /// A patch does not fit the files.
-    pub(crate) fn misfitting_patch<E: std::error::Error>(error: &pyro_diff::ApplyError<E>) -> Self {
+    pub(crate) fn patch_misfit<E: std::error::Error>(error: &pyro_diff::ApplyError<E>) -> Self {
         const NAMED: usize = 20;
         let pyro_diff::ApplyError::Refused { refusals, more } = error else {
             return Self::diff_too_large(0).with_message(error.to_string());

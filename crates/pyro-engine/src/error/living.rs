@@ -82,7 +82,7 @@ impl Error {
     }
 
     /// A machine ended before it started a process.
-    pub(crate) fn not_begun() -> Self {
+    pub(crate) fn process_not_started() -> Self {
         let message = "the machine ended before the process started";
         Self::new(ErrorKind::Failed, ErrorCode::MachineStopped, message)
             .remedy("`pyro workspace status` shows why; start the workspace again")

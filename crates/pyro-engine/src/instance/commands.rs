@@ -268,8 +268,8 @@ impl Commands {
                     duration: started.elapsed(),
                 }),
             };
-            stdout.finish();
-            stderr.finish();
+            stdout.finish().await;
+            stderr.finish().await;
             (outcome, stdout.dropped_bytes() + stderr.dropped_bytes())
         };
         let (exit, error) = match outcome {

@@ -4,13 +4,14 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use pyro_store::History;
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
+use crate::off_thread::off_thread;
 use crate::redactor::Redactor;
 
 /// The maximum that is kept of one output of one command. Further output is counted and dropped: a
@@ -23,11 +24,13 @@ const TOTAL_LIMIT_BYTES: u64 = 4 * LIMIT_BYTES;
 const DROPPED_SHARE: u64 = 16;
 
 /// The space for all outputs of all commands of one VM.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LogRoom {
     history: History,
     limit: u64,
-    taken: Mutex<UsedRoom>,
+    taken: Arc<Mutex<UsedRoom>>,
+    /// Held while old outputs are dropped.
+    dropping: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug)]
@@ -35,6 +38,8 @@ struct UsedRoom {
     bytes: u64,
     /// Nothing could be dropped the last time, and no command has ended since then.
     nothing_to_drop: bool,
+    /// How many commands have ended.
+    ended: u64,
 }
 
 impl LogRoom {
@@ -46,11 +51,13 @@ impl LogRoom {
         let taken = UsedRoom {
             bytes: history.output_bytes(),
             nothing_to_drop: false,
+            ended: 0,
         };
         Self {
             history,
             limit,
-            taken: Mutex::new(taken),
+            taken: Arc::new(Mutex::new(taken)),
+            dropping: Arc::default(),
         }
     }
 
@@ -61,24 +68,42 @@ impl LogRoom {
 
     /// Records that a command has ended: its outputs may be dropped from now on.
     pub(super) fn command_ended(&self) {
-        self.lock().nothing_to_drop = false;
+        let mut taken = self.lock();
+        taken.nothing_to_drop = false;
+        taken.ended += 1;
     }
 
-    /// Reserves space for `wanted` bytes, or as many as fit. Old outputs are dropped for it, but
-    /// not those of running commands.
-    fn take(&self, wanted: u64) -> u64 {
-        let mut taken = self.lock();
-        if taken.bytes.saturating_add(wanted) > self.limit && !taken.nothing_to_drop {
-            let dropped = self
-                .history
-                .drop_outputs(wanted.max(self.limit / DROPPED_SHARE));
-            let dropped = dropped.unwrap_or_else(|error| {
+    /// Whether old outputs have to be dropped before `wanted` bytes fit.
+    fn lacks(&self, wanted: u64) -> bool {
+        let taken = self.lock();
+        taken.bytes.saturating_add(wanted) > self.limit && !taken.nothing_to_drop
+    }
+
+    /// Drops old outputs so that `wanted` bytes fit, but not those of running commands. This writes
+    /// to many files, so it runs on another thread, and to its end even if the future is dropped.
+    async fn make_room(self, wanted: u64) {
+        let dropping = Arc::clone(&self.dropping).lock_owned().await;
+        if !self.lacks(wanted) {
+            return;
+        }
+        off_thread(move || {
+            let _dropping = dropping;
+            let ended = self.lock().ended;
+            let share = wanted.max(self.limit / DROPPED_SHARE);
+            let dropped = self.history.drop_outputs(share).unwrap_or_else(|error| {
                 tracing::warn!(%error, "old outputs are not dropped");
                 0
             });
+            let mut taken = self.lock();
             taken.bytes = taken.bytes.saturating_sub(dropped);
-            taken.nothing_to_drop = dropped < wanted;
-        }
+            taken.nothing_to_drop = dropped < wanted && taken.ended == ended;
+        })
+        .await;
+    }
+
+    /// Reserves space for `wanted` bytes, or as many as fit.
+    fn take(&self, wanted: u64) -> u64 {
+        let mut taken = self.lock();
         let granted = wanted.min(self.limit.saturating_sub(taken.bytes));
         taken.bytes += granted;
         granted
@@ -95,7 +120,6 @@ impl LogRoom {
 }
 
 /// One output of a running command.
-#[derive(Debug)]
 pub(super) struct LogWriter<'a> {
     file: &'a File,
     grown: &'a watch::Sender<()>,
@@ -103,6 +127,8 @@ pub(super) struct LogWriter<'a> {
     redactor: Redactor,
     room: u64,
     dropped: u64,
+    /// The pending removal of old outputs, which makes room for the next write.
+    making_room: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl<'a> LogWriter<'a> {
@@ -119,13 +145,18 @@ impl<'a> LogWriter<'a> {
             all,
             room: LIMIT_BYTES,
             dropped: 0,
+            making_room: None,
         }
     }
 
     /// Writes the bytes that were held back because they could be the beginning of a secret.
-    pub(super) fn finish(&mut self) {
+    pub(super) async fn finish(&mut self) {
         let rest = self.redactor.finish();
         if !rest.is_empty() {
+            let wanted = self.room.min(rest.len() as u64);
+            if self.all.lacks(wanted) {
+                self.all.clone().make_room(wanted).await;
+            }
             self.keep(&rest);
         }
     }
@@ -133,6 +164,22 @@ impl<'a> LogWriter<'a> {
     /// How many bytes were dropped.
     pub(super) fn dropped_bytes(&self) -> u64 {
         self.dropped
+    }
+
+    /// Waits until old outputs have made room for `wanted` bytes, if they can.
+    fn poll_room(&mut self, wanted: u64, context: &mut Context<'_>) -> Poll<()> {
+        if self.making_room.is_none() {
+            let wanted = self.room.min(wanted);
+            if !self.all.lacks(wanted) {
+                return Poll::Ready(());
+            }
+            self.making_room = Some(Box::pin(self.all.clone().make_room(wanted)));
+        }
+        if let Some(making_room) = &mut self.making_room {
+            ready!(making_room.as_mut().poll(context));
+            self.making_room = None;
+        }
+        Poll::Ready(())
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -157,9 +204,10 @@ impl<'a> LogWriter<'a> {
 impl AsyncWrite for LogWriter<'_> {
     fn poll_write(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_room(bytes.len() as u64, context));
         let safe = self.redactor.pass(bytes);
         if !safe.is_empty() {
             self.keep(&safe);

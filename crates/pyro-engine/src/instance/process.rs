@@ -102,7 +102,7 @@ impl Process {
             Err(_) => match running.await {
                 Ok(Some(refusal)) => Err(refusal.into()),
                 // The machine ended before it was started.
-                _ => Err(Error::not_begun()),
+                _ => Err(Error::process_not_started()),
             },
         }
     }

@@ -68,7 +68,7 @@ impl Reader {
             Beside::Snapshot(name) => bytes += instance.disk_bytes(Some(name)),
             Beside::Nothing | Beside::Output { .. } => instance.require_stopped(purpose)?,
         }
-        engine.check_room(bytes)?;
+        engine.check_room(bytes).await?;
         let ready = environment_of(engine, instance, listener).await?;
         let files = engine.machines.directory_for_files()?;
         instance.activity().note();
@@ -102,14 +102,14 @@ impl Reader {
         };
         let launch_listener = |event: LaunchEvent<'_>| match event {
             LaunchEvent::Starting(_) => {}
-            LaunchEvent::Notice(text) => listener.tell(Event::Notice(text)),
+            LaunchEvent::Notice(text) => listener.report(Event::Notice(text)),
         };
         let machine = engine
             .machines
             .launch_reader(&spec, engine.config.start, copied, &launch_listener)
             .await?;
         for phase in machine.phases() {
-            listener.tell(Event::Timing {
+            listener.report(Event::Timing {
                 name: phase.name.into(),
                 duration: phase.duration,
             });

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::activity::Activity;
 use super::client;
-use super::files::{SNAPSHOTS, disk, disk_in, forget_processes, history, seed_in};
+use super::files::{SNAPSHOTS, disk, disk_in, history, remove_process_files, seed_in};
 use super::find::Instance;
 use super::record::{Content, SeedRecord, State, VmRecord};
 use super::time::now;
@@ -119,7 +119,7 @@ pub(super) fn finish_reset(object: &Object, record: &VmRecord) -> Result<VmRecor
         fs::rename(&copy, &disk).map_err(|error| failed(&disk, &error))?;
     }
     history(object).clear()?;
-    forget_processes(object).map_err(|error| failed(object.path(), &error))?;
+    remove_process_files(object).map_err(|error| failed(object.path(), &error))?;
     sync_directory(object.path())?;
     let has_disk = name != BASELINE;
     update(object, |record| {

@@ -128,9 +128,9 @@ pub(crate) async fn start(
         let mut outcome = None;
         for line in BufReader::new(news).lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
-                Ok(StartEvent::Notice(text)) => listener.tell(Event::Notice(text)),
-                Ok(StartEvent::Warning(text)) => listener.tell(Event::Warning(text)),
-                Ok(StartEvent::Timing { name, seconds }) => listener.tell(Event::Timing {
+                Ok(StartEvent::Notice(text)) => listener.report(Event::Notice(text)),
+                Ok(StartEvent::Warning(text)) => listener.report(Event::Warning(text)),
+                Ok(StartEvent::Timing { name, seconds }) => listener.report(Event::Timing {
                     name: Cow::Owned(name),
                     duration: std::time::Duration::from_secs_f64(seconds),
                 }),

@@ -85,20 +85,20 @@ pub(crate) async fn supervise(
     news: impl Write + Send,
 ) -> Result<(), Error> {
     let news = Mutex::new(news);
-    let tell = |piece: &StartEvent| {
+    let report = |piece: &StartEvent| {
         let mut news = news.lock().unwrap_or_else(PoisonError::into_inner);
         // The process that started this one may be gone; the VM keeps running for other clients.
         let _ = news.write_all(&line(piece)).and_then(|()| news.flush());
     };
-    let started = begin(engine, description, &tell).await;
+    let started = begin(engine, description, &report).await;
     let (object, supervisor, listener, ends, owner) = match started {
         Ok(started) => started,
         Err(error) => {
-            tell(&StartEvent::Failed(error.clone().into()));
+            report(&StartEvent::Failed(error.clone().into()));
             return Err(error);
         }
     };
-    tell(&StartEvent::Ready);
+    report(&StartEvent::Ready);
     drop(news);
     if description.kind == InstanceKind::Workspace
         && supervisor.machine.accelerator() == Accelerator::Tcg
@@ -129,7 +129,7 @@ type Started = (
 async fn begin(
     engine: &Engine,
     description: &Description,
-    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+    report: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<Started, Error> {
     let kind = description.kind;
     let missing = || Error::no_such(kind.noun(), &description.id);
@@ -137,13 +137,13 @@ async fn begin(
         .objects(kind)
         .find(&description.id)
         .ok_or_else(missing)?;
-    let owner = own(kind, &object, tell).await?;
+    let owner = own(kind, &object, report).await?;
     diagnostics::begin(object.path());
     let unreadable = |error| Error::unreadable_record(kind.noun(), &description.id, &error);
     // Done before the confinement, which forbids it, and before anything is changed.
     let record = object.record().map_err(unreadable)?;
     let listeners = ports::open_all(&description.id, &record, |text| {
-        tell(&StartEvent::Notice(text));
+        report(&StartEvent::Notice(text));
     })?;
     let record: VmRecord = object
         .update(|record: &mut VmRecord| {
@@ -156,7 +156,7 @@ async fn begin(
     let confined = pyro_machine::confine_keeper(record.spec.network)
         .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")));
     let result = match confined {
-        Ok(()) => reset_and_launch(engine, record, description, &object, tell).await,
+        Ok(()) => reset_and_launch(engine, record, description, &object, report).await,
         Err(error) => Err(error),
     };
     let (supervisor, listener, ends) = match result {
@@ -189,7 +189,7 @@ async fn begin(
 async fn own(
     kind: InstanceKind,
     object: &Object,
-    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+    report: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<Ownership, Error> {
     let (noun, id) = (kind.noun(), object.id().as_str());
     let begun = Instant::now();
@@ -211,7 +211,7 @@ async fn own(
         }
         if !told && begun.elapsed() > HOLD_UNTOLD {
             told = true;
-            tell(&StartEvent::Notice(
+            report(&StartEvent::Notice(
                 "waiting for a process that copies the disk".into(),
             ));
         }
@@ -224,11 +224,11 @@ async fn reset_and_launch(
     record: VmRecord,
     description: &Description,
     object: &Object,
-    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+    report: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<(Arc<Supervisor>, UnixListener, mpsc::Receiver<End>), Error> {
     let reset = object.clone();
     let record = off_thread(move || finish_reset(&reset, &record)).await?;
-    launch(engine, &record, description, object, tell).await
+    launch(engine, &record, description, object, report).await
 }
 
 async fn launch(
@@ -236,7 +236,7 @@ async fn launch(
     record: &VmRecord,
     description: &Description,
     object: &Object,
-    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+    report: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<(Arc<Supervisor>, UnixListener, mpsc::Receiver<End>), Error> {
     let kind = description.kind;
     let (disk, seed) = (disk(object), seed_in(object.path()));
@@ -255,7 +255,7 @@ async fn launch(
     };
     let launch_listener = |event: LaunchEvent<'_>| match event {
         LaunchEvent::Starting(_) => {}
-        LaunchEvent::Notice(text) => tell(&StartEvent::Notice(text)),
+        LaunchEvent::Notice(text) => report(&StartEvent::Notice(text)),
     };
     let machine = engine
         .machines
@@ -268,7 +268,7 @@ async fn launch(
         )
         .await?;
     for phase in machine.phases() {
-        tell(&StartEvent::Timing {
+        report(&StartEvent::Timing {
             name: phase.name.into(),
             seconds: phase.duration.as_secs_f64(),
         });
@@ -279,7 +279,7 @@ async fn launch(
              push them again"
         );
         tracing::warn!("{text}");
-        tell(&StartEvent::Warning(text));
+        report(&StartEvent::Warning(text));
     }
     let (sender, ends) = mpsc::channel(4);
     let supervisor = Supervisor::new(machine, object, record, description, sender).await?;

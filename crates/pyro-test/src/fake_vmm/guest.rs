@@ -39,16 +39,16 @@ const LAPIC_HERTZ: u64 = 62_500_000;
 pub(super) fn start(arguments: &Arguments) -> (Guest, UnixStream) {
     let (ours, port) = UnixStream::pair().unwrap();
     let root = arguments.disk.with_extension("files");
-    let (mut ready, tell) = io::pipe().unwrap();
+    let (mut ready, ready_writer) = io::pipe().unwrap();
     // SAFETY: there is one thread, so that the child has all that it had.
     match unsafe { libc::fork() } {
         0 => {
             drop((ours, ready));
-            keep(arguments.processors, &root, port, tell)
+            keep(arguments.processors, &root, port, ready_writer)
         }
         keeper => {
             assert!(keeper > 0, "{}", io::Error::last_os_error());
-            drop((port, tell));
+            drop((port, ready_writer));
             let mut line = Vec::new();
             ready.read_to_end(&mut line).unwrap();
             assert_eq!(line, b"ready", "the guest did not come up");
@@ -59,9 +59,9 @@ pub(super) fn start(arguments: &Arguments) -> (Guest, UnixStream) {
 
 /// The process between the VMM and the guest's first process: it creates the namespaces, and dies
 /// with the VMM.
-fn keep(processors: usize, root: &Path, port: UnixStream, tell: io::PipeWriter) -> ! {
+fn keep(processors: usize, root: &Path, port: UnixStream, ready_writer: io::PipeWriter) -> ! {
     set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
-    close_all_but(&[port.as_raw_fd(), tell.as_raw_fd()]);
+    close_all_but(&[port.as_raw_fd(), ready_writer.as_raw_fd()]);
     let user = rustix::process::geteuid();
     let mut namespaces = UnshareFlags::NEWPID | UnshareFlags::NEWNS;
     if !user.is_root() {
@@ -75,10 +75,10 @@ fn keep(processors: usize, root: &Path, port: UnixStream, tell: io::PipeWriter) 
     }
     // SAFETY: as above.
     match unsafe { libc::fork() } {
-        0 => live(processors, root, port, tell),
+        0 => live(processors, root, port, ready_writer),
         first => {
             assert!(first > 0, "{}", io::Error::last_os_error());
-            drop((port, tell));
+            drop((port, ready_writer));
             let guest = Guest { keeper: first };
             std::process::exit(guest.wait())
         }
@@ -97,12 +97,12 @@ fn close_all_but(kept: &[RawFd]) {
 }
 
 /// The guest's first process.
-fn live(processors: usize, root: &Path, port: UnixStream, mut tell: io::PipeWriter) -> ! {
+fn live(processors: usize, root: &Path, port: UnixStream, mut ready_writer: io::PipeWriter) -> ! {
     set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
     enter(root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
     let _ = fs::remove_file(Path::new("/").join(IN_ORDER));
-    tell.write_all(b"ready").unwrap();
-    drop(tell);
+    ready_writer.write_all(b"ready").unwrap();
+    drop(ready_writer);
     let mut machine = Fake {
         started: Instant::now(),
         processors,

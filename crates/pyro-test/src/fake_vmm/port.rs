@@ -145,18 +145,18 @@ impl Port {
             return self.to_host(frame);
         }
         if frame.stream != CONNECTION {
-            return self.answer_as_told(frame);
+            return self.answer_as_directed(frame);
         }
         let (port, frame) = (Arc::clone(self), frame.clone());
         // The order of answers to single requests does not change.
         if name == "synced" {
-            std::thread::spawn(move || port.answer_as_told(&frame));
+            std::thread::spawn(move || port.answer_as_directed(&frame));
         } else {
-            port.answer_as_told(&frame);
+            port.answer_as_directed(&frame);
         }
     }
 
-    fn answer_as_told(&self, frame: &Frame) {
+    fn answer_as_directed(&self, frame: &Frame) {
         match self.decide("answer", frame) {
             Action::Ignore => {}
             Action::Refuse(message) => {

@@ -85,11 +85,11 @@ pub(crate) async fn exec(
     if entry.exit.as_ref().is_some_and(|exit| exit.oom_killed) {
         context
             .listener
-            .tell(out_of_memory(instance.record.spec.mem_mib));
+            .report(out_of_memory(instance.record.spec.mem_mib));
     }
     let exit = entry.exit.as_ref();
     if let Some(reason) = exit.and_then(|exit| exit.not_flushed.as_ref()) {
-        context.listener.tell(not_flushed(reason));
+        context.listener.report(not_flushed(reason));
     }
     // Truncated output already tells the caller that there was more.
     let is_known = |captured: &CapturedOutput| captured.truncated_from_bytes.is_some();

@@ -153,7 +153,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn report(&self, talk: Talk) {
-        self.listener.tell(Event::Talk(talk));
+        self.listener.report(Event::Talk(talk));
     }
 }
 

@@ -88,7 +88,7 @@ impl Operation for Demo {
             .status(ENVIRONMENT)?
             .entry
             .default_packages;
-        listener.tell(Event::Step {
+        listener.report(Event::Step {
             what: "environment",
             text: format!("{ENVIRONMENT}, with {}", packages.join(", ")),
             duration: begun.elapsed(),
@@ -151,7 +151,7 @@ async fn run(
                 "kvm" => "the hardware runs it (KVM)",
                 _ => "software emulates it (TCG)",
             };
-            outer.tell(Event::Step {
+            outer.report(Event::Step {
                 what: "microVM",
                 text: format!("{vm_id}: {vcpus} vCPU, {mib} MiB, {network}; {how}; {origin}"),
                 duration: begun.elapsed(),
@@ -163,7 +163,7 @@ async fn run(
             {
                 *told.lock().unwrap_or_else(PoisonError::into_inner) = *duration;
             }
-            outer.tell(event);
+            outer.report(event);
         }
     };
     let mut context = Context {
@@ -176,7 +176,7 @@ async fn run(
     };
     let result = Operation::run(run, engine, &mut context).await?;
     let printed = format!("{}{}", result.printed.stdout, result.printed.stderr);
-    listener.tell(Event::Step {
+    listener.report(Event::Step {
         what: "command",
         text: format!(
             "{command}: {} (exit code {})",
@@ -185,7 +185,7 @@ async fn run(
         ),
         duration: Duration::from_millis(result.duration_ms),
     });
-    listener.tell(Event::Step {
+    listener.report(Event::Step {
         what: "cleanup",
         text: format!("{} is gone, with all that was written in it", result.vm_id),
         duration: *cleanup.lock().unwrap_or_else(PoisonError::into_inner),

@@ -236,7 +236,7 @@ impl<'a> Tools<'a> {
         let listen = move |event| {
             // The conversation has its own events for these.
             if !matches!(event, Event::Phase { .. } | Event::Started { .. }) {
-                outer.tell(event);
+                outer.report(event);
             }
         };
         let context = Context {
@@ -264,7 +264,7 @@ impl<'a> Tools<'a> {
     }
 
     fn report(&self, talk: Talk) {
-        self.listener.tell(Event::Talk(talk));
+        self.listener.report(Event::Talk(talk));
     }
 }
 

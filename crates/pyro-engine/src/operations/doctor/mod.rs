@@ -67,7 +67,7 @@ impl Operation for Doctor {
         let mut report = examine(engine)?;
         if self.boot && report.runtime_ok {
             // Ignores the remembered verdict: this boot is the proof.
-            engine.machines.try_kvm_anew();
+            engine.machines.test_kvm_again();
             let boot = boot(engine, &context.listener).await;
             if let Some(error) = &boot.error {
                 report.runtime_ok = false;

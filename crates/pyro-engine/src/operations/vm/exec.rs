@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Cleanup, RunResult, status};
-use crate::command::{exit_status, give_input, time_limit};
+use crate::command::{exit_status, set_input, time_limit};
 use crate::command_options::CommandOptions;
 use crate::instance::{self, DeleteOnDrop, Instance, NewCommand};
 use crate::operation::{Effect, Operation};
@@ -68,7 +68,7 @@ impl Operation for Exec {
             options: CommandOptions::checked(self.env, self.cwd.as_deref(), self.user)?,
         };
         let line = command.line.clone();
-        give_input(context, self.stdin.as_deref());
+        set_input(context, self.stdin.as_deref());
         let found: Instance = status::find(engine, &self.vm_id).await?;
         found.require_started("execution")?;
         // From here on the VM counts as used and is deleted, however the command ends.

@@ -33,7 +33,7 @@ pub(super) async fn run(
     why: &Error,
     context: &mut Context,
 ) -> Result<Finished, Error> {
-    context.listener.tell(Event::Warning(format!(
+    context.listener.report(Event::Warning(format!(
         "no guest can be had ({}), so the command runs ON THE HOST, WITHOUT ISOLATION, because \
          host compatibility was allowed",
         why.message

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::finished::Finished;
 use super::host_compat;
 use crate::command::{
-    exit_code, exit_status, give_input, milliseconds, out_of_memory, streams, time_limit,
+    exit_code, exit_status, milliseconds, out_of_memory, set_input, streams, time_limit,
 };
 use crate::command_options::CommandOptions;
 use crate::disk_limit::{DiskLimit, allocated_bytes};
@@ -235,7 +235,7 @@ impl Operation for Run {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
         let allow_host_compat = self.allow_host_compat;
-        give_input(context, self.stdin.as_deref());
+        set_input(context, self.stdin.as_deref());
         let request = self.check(context.terminal.is_some())?;
         let environment = engine.environments.status(&request.environment)?.entry;
         if request.network {
@@ -302,7 +302,7 @@ async fn start(
     };
     let launch_listener = |event: LaunchEvent<'_>| match event {
         LaunchEvent::Starting(id) => listener.phase("run", "start", ("vm_id", id.as_str())),
-        LaunchEvent::Notice(text) => listener.tell(Event::Notice(text)),
+        LaunchEvent::Notice(text) => listener.report(Event::Notice(text)),
     };
     let begun = Instant::now();
     let machine = engine
@@ -313,17 +313,17 @@ async fn start(
     // machine.
     let admission = begun.elapsed();
     let phases = machine.phases().iter().map(|phase| phase.duration).sum();
-    listener.tell(Event::Timing {
+    listener.report(Event::Timing {
         name: "admission".into(),
         duration: admission.saturating_sub(phases),
     });
     for phase in machine.phases() {
-        listener.tell(Event::Timing {
+        listener.report(Event::Timing {
             name: phase.name.into(),
             duration: phase.duration,
         });
     }
-    listener.tell(Event::Started {
+    listener.report(Event::Started {
         vm_id: machine.id().to_string(),
         accelerator: machine.accelerator().name(),
         origin: origin(&machine),
@@ -428,7 +428,7 @@ async fn in_guest(
     };
     context.listener.took("command", begun);
     if outcome.oom_killed {
-        context.listener.tell(out_of_memory(request.mem_mib));
+        context.listener.report(out_of_memory(request.mem_mib));
     }
     let begun = Instant::now();
     drop(machine);

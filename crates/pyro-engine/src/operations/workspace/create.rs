@@ -129,7 +129,11 @@ impl Create {
 
 impl Create {
     /// Finds the snapshot that `text` names, and its workspace.
-    fn snapshot<'a>(&self, engine: &Engine, text: &'a str) -> Result<(Instance, &'a str), Error> {
+    async fn snapshot<'a>(
+        &self,
+        engine: &Engine,
+        text: &'a str,
+    ) -> Result<(Instance, &'a str), Error> {
         let Some((id, name)) = text.split_once(':') else {
             return Err(Error::invalid(
                 "from_snapshot must be ID:NAME, a workspace and its snapshot",
@@ -146,7 +150,7 @@ impl Create {
         if name != BASELINE {
             other.snapshot(name)?;
         }
-        engine.check_room(other.disk_bytes(Some(name)))?;
+        engine.check_room(other.disk_bytes(Some(name))).await?;
         Ok((other, name))
     }
 }
@@ -199,7 +203,7 @@ impl Operation for Create {
                     "seed_path and from_snapshot exclude each other: a snapshot has its seed";
                 return Err(Error::invalid(message));
             }
-            Some(text) => Some(self.snapshot(engine, text)?),
+            Some(text) => Some(self.snapshot(engine, text).await?),
             None => None,
         };
         if network {

@@ -4,7 +4,7 @@ use pyro_store::HistoryEntry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::{exit_status, give_input, time_limit};
+use crate::command::{exit_status, set_input, time_limit};
 use crate::command_options::CommandOptions;
 use crate::instance::{self, Instance, InstanceKind, NewCommand};
 use crate::operation::{Effect, Operation, ToolSet};
@@ -137,7 +137,7 @@ impl Operation for Exec {
         };
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_exec")?;
-        give_input(context, self.stdin.as_deref());
+        set_input(context, self.stdin.as_deref());
         if self.detach {
             let sequence = instance::exec_detached(&found, command, context).await?;
             let entry = found.history().entry(sequence)?;

@@ -82,7 +82,7 @@ impl Operation for List {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspaces, Error> {
         let (found, broken) = engine.all_instances(InstanceKind::Workspace);
         for problem in broken {
-            context.listener.tell(Event::Warning(problem));
+            context.listener.report(Event::Warning(problem));
         }
         let mut workspaces: Vec<Listed> = found.iter().map(Listed::from).collect();
         workspaces.sort_by(|one, other| other.last_activity_at.total_cmp(&one.last_activity_at));

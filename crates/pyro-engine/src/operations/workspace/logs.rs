@@ -191,7 +191,7 @@ impl Logs {
                 }
                 // A damaged entry must not hide the others.
                 Err(error) => {
-                    listener.tell(Event::Warning(format!("{error}; it is left out")));
+                    listener.report(Event::Warning(format!("{error}; it is left out")));
                 }
             }
         }

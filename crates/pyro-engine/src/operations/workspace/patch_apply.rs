@@ -161,7 +161,7 @@ impl Operation for PatchApply {
             let parsed = parsed.map_err(|error| Error::unreadable_patch(&error))?;
             let present = |path: &[u8]| Ok::<_, Infallible>(files.present(path));
             let applied = pyro_diff::apply(&parsed, MAX_BYTES, present);
-            let applied = applied.map_err(|error| Error::misfitting_patch(&error))?;
+            let applied = applied.map_err(|error| Error::patch_misfit(&error))?;
             Ok::<_, Error>((files, applied))
         })
         .await?;

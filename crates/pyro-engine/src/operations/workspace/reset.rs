@@ -81,7 +81,7 @@ impl Operation for Reset {
             named(&found, name, &found.snapshot(name)?)
         };
         // Checked while the old files still exist.
-        engine.check_room(snapshot.disk_bytes)?;
+        engine.check_room(snapshot.disk_bytes).await?;
         found.begin_reset(name).await?;
         let found = engine.instance(InstanceKind::Workspace, id)?;
         let secrets = again(&found, &self.secrets, context)?;

@@ -36,7 +36,7 @@ pub(super) fn again(
         .filter(|name| !secrets.0.contains_key(*name))
         .collect();
     if !missing.is_empty() {
-        context.listener.tell(Event::Warning(format!(
+        context.listener.report(Event::Warning(format!(
             "the workspace has lost the secrets {}: their values are kept in memory only, while it runs",
             missing.join(", ")
         )));

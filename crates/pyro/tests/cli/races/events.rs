@@ -13,6 +13,10 @@ use crate::templates::wait_until;
 /// Longer than the limit for QEMU to stop a guest's processors.
 const SILENCE: Duration = Duration::from_secs(6);
 
+/// Not longer than the limit for a flush of the guest's disk; the next one follows within
+/// [`Scene::wait_for`]'s limit.
+const FLUSH_SILENCE: Duration = Duration::from_secs(50);
+
 /// An event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum What {
@@ -29,6 +33,8 @@ pub(super) enum What {
     Push,
     /// The guest cannot flush its disk.
     FlushFails,
+    /// The guest never answers a request to flush its disk.
+    FlushSilent,
     /// QEMU refuses to stop the guest's processors.
     StopRefused,
     /// QEMU stops them, but never replies.
@@ -59,6 +65,7 @@ pub(super) enum Outcome {
 impl What {
     pub(super) const ALL: &[Self] = &[
         // The longest first.
+        Self::FlushSilent,
         Self::StopSilent,
         Self::Expire,
         Self::Stop,
@@ -87,6 +94,8 @@ impl What {
         match self {
             Self::Exec | Self::Push => when != When::BeforeShutdown && when != When::DuringStart,
             Self::FlushFails => pausing || when == When::Busy,
+            // One moment is enough, because it takes a minute.
+            Self::FlushSilent => when == When::AfterExec,
             Self::StopRefused | Self::StopSilent => pausing,
             Self::ContRefused => when == When::Paused,
             Self::Flood => when == When::Idle,
@@ -144,7 +153,9 @@ impl What {
                 .iter()
                 .for_each(|client| client.run.signal(Signal::KILL)),
             Self::Expire => wait_until("its time is over", || now() > expires_at),
-            Self::Exec | Self::ContRefused => clients.push(moments::exec(workspace)),
+            Self::Exec | Self::ContRefused | Self::FlushSilent => {
+                clients.push(moments::exec(workspace));
+            }
             Self::Push => clients.push(moments::call(workspace, Deed::Push)),
         }
         // So that the event is noticed before the machine continues.
@@ -154,8 +165,11 @@ impl What {
             scene.always("answer:synced", full.clone());
         }
         if let Some(hold) = hold {
-            let flushes = hold.point() == "answer:synced" && self == Self::FlushFails;
-            hold.release(if flushes { full } else { Action::Go });
+            hold.release(match self {
+                Self::FlushFails if hold.point() == "answer:synced" => full,
+                Self::FlushSilent => Action::Ignore,
+                _ => Action::Go,
+            });
         }
         clients
     }
@@ -168,6 +182,13 @@ impl What {
                 scene.wait_for("answer:synced", so_far + 1);
                 settle();
                 scene.always("answer:synced", Action::Go);
+            }
+            // The next flush, and the pause that follows it.
+            Self::FlushSilent => {
+                let so_far = scene.reached("answer:synced");
+                thread::sleep(FLUSH_SILENCE);
+                scene.wait_for("answer:synced", so_far + 1);
+                scene.wait_for("qmp:stop:said", 1);
             }
             Self::StopRefused => scene.wait_for("qmp:stop", 1),
             Self::StopSilent => {

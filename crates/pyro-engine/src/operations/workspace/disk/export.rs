@@ -125,7 +125,7 @@ fn image_mib(found: &Instance) -> u64 {
 async fn report(image: &Path, listener: &Listener) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(PROGRESS_EVERY).await;
-        listener.tell(Event::Transfer {
+        listener.report(Event::Transfer {
             what: "export",
             bytes: allocated_bytes(image),
             total: None,

@@ -49,7 +49,7 @@ impl Operation for Create {
         let name = self.snapshot_name;
         check_name(&name)?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
-        engine.check_room(found.disk_bytes(None))?;
+        engine.check_room(found.disk_bytes(None)).await?;
         let content = match found.state {
             State::Started => Some(count(&found).await?),
             _ => None,
