@@ -165,8 +165,9 @@ impl What {
             scene.always("answer:synced", full.clone());
         }
         if let Some(hold) = hold {
+            let flushes = hold.point() == "answer:synced";
             hold.release(match self {
-                Self::FlushFails if hold.point() == "answer:synced" => full,
+                Self::FlushFails if flushes => full,
                 Self::FlushSilent => Action::Ignore,
                 _ => Action::Go,
             });
