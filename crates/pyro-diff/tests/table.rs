@@ -81,39 +81,39 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "--- /x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: /x is no path that a patch may have: it is absolute",
+        "line 1: path /x is not allowed in a patch: it is absolute",
     ),
     (
         "--- a//x\n+++ b//x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: /x is no path that a patch may have: it is absolute",
+        "line 1: path /x is not allowed in a patch: it is absolute",
     ),
     (
         "--- a/../x\n+++ b/../x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: ../x is no path that a patch may have: it has a part '..'",
+        "line 1: path ../x is not allowed in a patch: it has a part '..'",
     ),
     (
         "--- a/./x\n+++ b/./x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: ./x is no path that a patch may have: it has a part '.'",
+        "line 1: path ./x is not allowed in a patch: it has a part '.'",
     ),
     (
         "--- a/x//y\n+++ b/x//y\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: x//y is no path that a patch may have: it has an empty part",
+        "line 1: path x//y is not allowed in a patch: it has an empty part",
     ),
     (
         "--- a/x/\n+++ b/x/\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: x/ is no path that a patch may have: it has an empty part",
+        "line 1: path x/ is not allowed in a patch: it has an empty part",
     ),
     (
         "--- \"a/x\\000\"\n+++ \"b/x\\000\"\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: \"x\\000\" is no path that a patch may have: it has a NUL",
+        "line 1: path \"x\\000\" is not allowed in a patch: it has a NUL",
     ),
     (
         "--- \"a/x\n+++ \"b/x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: the quotes of a name are broken",
+        "line 1: a quoted name is invalid",
     ),
     (
         "--- \"a/\\400\"\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: the quotes of a name are broken",
+        "line 1: a quoted name is invalid",
     ),
     (
         "--- /dev/null\n+++ /dev/null\n@@ -0,0 +1 @@\n+b\n",

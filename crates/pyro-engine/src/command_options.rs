@@ -118,7 +118,7 @@ impl Args for Variables {
                     .long(ENV)
                     .short('e')
                     .value_name("NAME=VALUE")
-                    .help("Set an environment variable; with only a NAME, to its value here, if it is set")
+                    .help("Set an environment variable; with only a NAME, to its value in this environment, if set")
                     .action(ArgAction::Append)
                     .value_parser(octets_parser()),
             )

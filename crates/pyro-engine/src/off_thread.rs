@@ -15,5 +15,5 @@ pub(crate) fn pipe() -> io::Result<(tokio::net::UnixStream, UnixStream)> {
 /// Runs blocking work on another thread.
 pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let done = tokio::task::spawn_blocking(work).await;
-    done.expect("what is done there does not panic, and nobody aborts it")
+    done.expect("the work does not panic, and is not aborted")
 }

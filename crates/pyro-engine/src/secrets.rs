@@ -145,7 +145,7 @@ impl Args for SecretsGiven {
                 Arg::new(SECRET)
                     .long(SECRET)
                     .value_name("NAME=VALUE")
-                    .help("Give the workspace a secret; with only a NAME, the value is that of the environment variable of this name, which other users do not see")
+                    .help("Give the workspace a secret; with only a NAME, the value is taken from the environment variable of this name, so that it is not on the command line")
                     .action(ArgAction::Append)
                     .value_parser(octets_parser()),
             )
@@ -154,7 +154,7 @@ impl Args for SecretsGiven {
                     .long("secret-file")
                     .value_name("NAME=PATH")
                     .value_hint(ValueHint::FilePath)
-                    .help("Give the workspace a secret that a file has")
+                    .help("Give the workspace a secret from a file")
                     .action(ArgAction::Append)
                     .value_parser(octets_parser()),
             )
@@ -232,7 +232,7 @@ impl Args for SecretVariables {
             Arg::new(SECRET_ENV)
                 .long("secret-env")
                 .value_name("SECRET[=VARIABLE]")
-                .help("Give the command a secret of the workspace as an environment variable, of the secret's name or another one")
+                .help("Pass a secret of the workspace to the command as an environment variable, named like the secret or VARIABLE")
                 .action(ArgAction::Append),
         )
     }

@@ -366,7 +366,7 @@ fn no_stdin() -> Arg {
         .short('n')
         .action(ArgAction::SetTrue)
         .global(true)
-        .help("Leave standard input alone: the command gets none. For loops that read a list")
+        .help("Do not read standard input; the command gets none. For shell loops that read a list")
 }
 
 fn accelerator() -> Arg {
@@ -394,7 +394,7 @@ fn require_isolation() -> Arg {
         .global(true)
         .hide_possible_values(true)
         .help(format!(
-            "Run no machine unless these are in force around the VMM: {}, or {ALL_PIECES} \
+            "Refuse to run machines unless these isolation mechanisms are in force: {}, or {ALL_PIECES} \
              [environment variable: {}]",
             pieces.join(", "),
             variables::REQUIRE_ISOLATION
@@ -435,7 +435,7 @@ fn completions() -> Command {
 fn hidden(name: &'static str) -> Command {
     Command::new(name)
         .hide(true)
-        .arg(Arg::new("id").help("What people see who look at processes"))
+        .arg(Arg::new("id").help("Shown in the list of processes"))
 }
 
 fn manual() -> Command {

@@ -39,8 +39,8 @@ fn serve() -> Command {
         .long_about(
             "Serve one client on standard input and output, or many over HTTP\n\n\
              When the client closes standard input, the server completes and answers the requests \
-             that came before, for ten minutes at most; then it ends, and every command that still \
-             runs. On a signal, or when nobody reads its answers any more, it ends at once.",
+             that it has received, for at most ten minutes; then it exits and ends all running \
+             commands. On a signal, or when its output is closed, it exits immediately.",
         )
         .after_help(
             "Examples:\n  pyro mcp serve\n  pyro mcp serve --profile vm-run\n  \
@@ -55,9 +55,9 @@ fn serve() -> Command {
                 .value_hint(ValueHint::DirPath)
                 .action(ArgAction::Append)
                 .help(
-                    "Let agents copy files from this directory into guests, and make new files in \
-                     it (`workspace_export`), and in no other; may be given several times [default: the current directory and, on standard \
-                     input, the client's roots]",
+                    "Directory from which agents may copy files into guests, and in which they may \
+                     create files (`workspace_export`); may be repeated [default: the current \
+                     directory and, on standard input, the client's roots]",
                 ),
         )
         .arg(
@@ -65,8 +65,8 @@ fn serve() -> Command {
                 .long("allow-host-compat")
                 .action(ArgAction::SetTrue)
                 .help(
-                    "Let agents ask for a command to run on this host, WITHOUT ISOLATION, where no \
-                     guest can ever run",
+                    "Let agents run commands on this host, WITHOUT ISOLATION, if it cannot run \
+                     guests at all",
                 ),
         )
         .arg(
@@ -75,7 +75,7 @@ fn serve() -> Command {
                 .action(ArgAction::SetTrue)
                 .help(
                     "Let agents change and remove files in these directories \
-                     (`workspace_sync_pull`); without it they only see what would be done",
+                     (`workspace_sync_pull`); without it they can only see the plan",
                 ),
         )
         .arg(
@@ -83,8 +83,8 @@ fn serve() -> Command {
                 .long("allow-public-ports")
                 .action(ArgAction::SetTrue)
                 .help(
-                    "Let agents publish ports of guests on addresses that other machines reach; \
-                     without it they have the loopback of this host",
+                    "Let agents publish ports on addresses that other machines can reach; \
+                     without it, only on the loopback address",
                 ),
         )
         .arg(
@@ -93,7 +93,7 @@ fn serve() -> Command {
                 .value_name("TRANSPORT")
                 .value_parser(["stdio", "http"])
                 .default_value("stdio")
-                .help("How clients reach the server"),
+                .help("Transport between clients and the server"),
         )
         .arg(
             Arg::new("listen")
@@ -101,7 +101,7 @@ fn serve() -> Command {
                 .value_name("ADDRESS:PORT")
                 .value_parser(clap::value_parser!(SocketAddr))
                 .default_value(LISTEN)
-                .help("Where the server listens for HTTP; port 0 takes any that is free"),
+                .help("Address and port for HTTP; port 0 selects a free one"),
         )
         .arg(
             Arg::new("token-file")
@@ -121,7 +121,9 @@ fn serve() -> Command {
                 .value_name("NAME")
                 .action(ArgAction::Append)
                 .value_hint(ValueHint::Hostname)
-                .help("Name by which HTTP clients may call the server, besides its own address"),
+                .help(
+                    "Host name that HTTP clients may use for the server, besides its own address",
+                ),
         )
 }
 
@@ -145,7 +147,7 @@ fn config() -> Command {
             Arg::new("project")
                 .long("project")
                 .action(ArgAction::SetTrue)
-                .help("Configure the host for the current directory only, not for all that the user does"),
+                .help("Configure the host only for the current directory, not for the whole user account"),
         )
         .arg(
             Arg::new("write")
@@ -162,7 +164,7 @@ fn profile() -> Arg {
         .value_name("PROFILE")
         .value_parser(PossibleValuesParser::new(names))
         .default_value(Profile::default().name())
-        .help("Which tools agents are shown")
+        .help("Set of tools to offer")
 }
 
 /// Carries out the command.

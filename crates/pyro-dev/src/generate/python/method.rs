@@ -149,7 +149,12 @@ impl Method {
             name, description, ..
         } in &self.parameters
         {
-            lines.push(format!("    {name}: {description}"));
+            let mut described = description.lines();
+            lines.push(format!(
+                "    {name}: {}",
+                described.next().unwrap_or_default()
+            ));
+            lines.extend(described.map(|line| format!("        {line}")));
         }
         lines.extend([String::new(), "Returns:".into()]);
         let returned = self.returns.description.lines();

@@ -41,7 +41,7 @@ use crate::{Context, Engine, Error, Event, Listener, Terminal, Variables};
     pyro run -it debian:12 -- bash\n  \
     pyro run debian:12 -e LANG=C --user www-data --cwd /tmp -- sh -c 'id; pwd'\n  \
     pyro run debian:12 --json --timeout-seconds 5 -- uname -r\n\n\
-    Output is passed on as it comes. Standard input is passed to the command unless it is a \
+    Output is shown as it is printed. Standard input is passed to the command unless it is a \
     terminal.")]
 pub struct Run {
     /// Environment to boot, for example `debian:12`

@@ -30,7 +30,7 @@ use crate::{Context, Engine, Error, SecretVariables, Variables};
     pyro workspace exec 0123456789ab -e CI=1 --cwd src --user www-data -- ./test.sh\n  \
     pyro workspace exec 0123456789ab --detach -- npm run build\n  \
     pyro workspace exec -it 0123456789ab -- bash\n\n\
-    Output is passed on as it comes. Standard input is passed to the command unless it is a \
+    Output is shown as it is printed. Standard input is passed to the command unless it is a \
     terminal.")]
 pub struct Exec {
     /// Id of the workspace, as `workspace create` returned it
