@@ -35,8 +35,8 @@ _NAMES = frozenset(
 
 
 class VmManager:
-    """The directories of machines and the limit on their number. It holds no process, thread or open
-    file: threads may share one, and a forked process may keep using it.
+    """The directories of machines and the limit on their number. It holds no process, thread or
+    open file: threads may share one, and a forked process may keep using it.
 
     Args:
         backend_name: What runs the machines; `qemu`, or None for the default, which is the same.

@@ -160,7 +160,7 @@ class Pyro(Operations):
 
     @_like(Operations.create_workspace)
     def workspace(self, made: results.Workspace) -> Workspace:
-        """Creates a workspace, as `create_workspace`; deletes it at the end of a `with` statement."""
+        """Creates a workspace, as `create_workspace`; a `with` statement deletes it at its end."""
         return Workspace(self, made["workspace_id"], made=True)
 
     def attach_workspace(self, workspace_id: str) -> Workspace:
@@ -171,7 +171,7 @@ class Pyro(Operations):
         self, on_stdout: OnBytes | None = None, on_stderr: OnBytes | None = None
     ) -> Pyro:
         """Returns a `Pyro` whose commands pass their output to callbacks as it is printed, instead
-        of returning it. An exception in a callback cancels the command and is raised by the call."""
+        of returning it. An exception in a callback cancels the command, and the call raises it."""
 
         def on_output(stream: StreamName, data: bytes) -> None:
             callback = on_stdout if stream == "stdout" else on_stderr

@@ -117,7 +117,7 @@ class Server:
             await client.open()
             yield client
         except BaseException:
-            # A cancelled caller wants no answer: on a signal the server ends its commands and exits.
+            # A cancelled caller wants no answer: on a signal the server ends everything at once.
             # At the end of its input it would first complete the requests.
             with suppress(ProcessLookupError):
                 process.terminate()

@@ -79,7 +79,7 @@ class Stream(Iterator[Chunk], Generic[R]):
         return self._end.result
 
     def close(self) -> None:
-        """Cancels the call unless it has ended, and waits until everything that it started has ended."""
+        """Cancels the call unless it has ended, and waits until all that it started has ended."""
         self._stop.set()
         self._thread.join()
 
