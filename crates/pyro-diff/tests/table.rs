@@ -145,7 +145,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "diff --git a/x b/y\nrename from ../x\nrename to y\n",
-        "line 2: ../x is no path",
+        "line 2: path ../x is not allowed",
     ),
     (
         "diff --git a/x b/y\nrename from x\nrename to y\n--- a/z\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n",
@@ -157,7 +157,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "diff --git x x\nold mode 100644\nnew mode 100755\n",
-        "line 4: the header names no file once 1 leading",
+        "line 4: the header names no file after 1 leading",
     ),
     (
         "diff --git a/x b/y\n--- a/x\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n",

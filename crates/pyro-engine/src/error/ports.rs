@@ -47,7 +47,7 @@ impl Error {
 
     /// The limit on published ports is reached.
     pub(crate) fn too_many_ports(limit: usize) -> Self {
-        Self::invalid(format!("a workspace can publish at most {limit} ports"))
+        Self::invalid(format!("a workspace publishes {limit} ports at most"))
     }
 
     /// The workspace does not publish this port of the host.
