@@ -1,4 +1,4 @@
-//! A *connection* to a server, with TLS where its address says so.
+//! A *connection* to a server, with TLS if its address is `https`.
 
 use std::io;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ use tokio_util::task::AbortOnDropHandle;
 /// An open connection; closed when dropped.
 pub(crate) struct Connection {
     pub(crate) sender: SendRequest<Full<Bytes>>,
-    /// Moves the bytes.
+    /// The task that moves the bytes.
     _carrier: AbortOnDropHandle<()>,
 }
 
 impl Connection {
-    /// Connects. Whom a server with TLS has to be vouched for by is in `roots`; if not given,
-    /// those that this host trusts.
+    /// Connects. The certificate of a TLS server must be signed by one of `roots`, or if not given,
+    /// by an authority that this host trusts.
     pub(crate) async fn open(url: &Uri, roots: Option<RootCertStore>) -> io::Result<Self> {
         let host = url.host().unwrap_or_default();
-        // An address of version 6 has brackets in an URL only.
+        // IPv6 addresses have brackets only in URLs.
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let is_secure = url.scheme_str() == Some("https");
         let port = url.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
@@ -54,7 +54,7 @@ impl Connection {
         let (sender, connection) = handshake(TokioIo::new(stream))
             .await
             .map_err(io::Error::other)?;
-        // How it ended is what the request ends with, too.
+        // The request ends with the same error.
         let carrier = tokio::spawn(async move { drop(connection.await) });
         Ok(Self {
             sender,

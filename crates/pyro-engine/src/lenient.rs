@@ -99,7 +99,7 @@ fn means_nothing(property: &Value, value: &Value) -> bool {
 
 /// The schema itself, or the one that it refers to.
 fn resolved<'a>(property: &'a Value, schema: &'a Value) -> &'a Value {
-    // What may be null, too, is one of two.
+    // A nullable property is one of two alternatives.
     let mut choices = property["anyOf"].as_array().into_iter().flatten();
     let reference = choices.find_map(|choice| choice["$ref"].as_str());
     let reference = reference.or_else(|| property["$ref"].as_str());
@@ -177,7 +177,7 @@ fn fit_value(name: &str, property: &Value, value: Value) -> Result<Value, Error>
     fitted.ok_or_else(|| misfit(name, &value, &wanted(name, property)))
 }
 
-/// Converts the values of an object to texts; `None` if one of them may be meant in several ways.
+/// Converts the values of an object to strings; `None` if one of them is ambiguous.
 fn texts(entries: &Map<String, Value>) -> Option<Value> {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
@@ -210,7 +210,7 @@ fn command_line(words: &[Value], given: &Value) -> Result<Value, Error> {
     }
 }
 
-/// Parses a text that is a list. `[ "a" ]` is a command of the shell, and no list.
+/// Parses a text that is a list. `[ "a" ]` is a shell command, not a list.
 fn list_in(text: &str) -> Option<Vec<Value>> {
     let text = text.trim();
     let Ok(Value::Array(words)) = serde_json::from_str(text) else {

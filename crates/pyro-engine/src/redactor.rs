@@ -1,5 +1,5 @@
-//! A *redactor* removes secrets from output, wherever the output was cut into pieces: as they are, and
-//! in the forms in which programs often print them: Base64, percent-encoded, escaped as in JSON.
+//! A *redactor* removes secrets from output, even if a secret is split between two pieces of output.
+//! It finds the plain value and its common encodings: Base64, percent-encoding, JSON escapes.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -8,9 +8,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// What stands where a secret stood.
+/// The replacement for a secret.
 const REDACTED: &[u8] = b"[REDACTED]";
-/// An encoded form of fewer characters is left alone: it would be found in unrelated text.
+/// Encoded forms with fewer characters are not removed: they would be found in unrelated text.
 const SHORTEST_ENCODED: usize = 6;
 /// How many characters of a secret may be shown before it is known to be one, and what part of it at
 /// most: too little to tell anything of a secret that deserves the name.
@@ -27,11 +27,11 @@ pub(crate) struct Forms {
 }
 
 impl Forms {
-    /// Returns the forms of the secrets with these values.
+    /// Returns all forms of the secrets with these values.
     pub(crate) fn of(secrets: &BTreeMap<String, String>) -> Self {
         let mut forms: Vec<Vec<u8>> = Vec::new();
         for value in secrets.values().filter(|value| !value.is_empty()) {
-            // A file's last line break is often left out, and tells nothing.
+            // A file's final newline is often not printed, and is not secret.
             let line = match value.trim_end_matches(['\r', '\n']) {
                 "" => value,
                 line => line,
@@ -85,7 +85,7 @@ enum Found {
     Nothing,
     /// A form of this length.
     Whole(usize),
-    /// The beginning of a form, and nothing else.
+    /// The text is an incomplete form.
     Part,
 }
 
@@ -93,8 +93,8 @@ enum Found {
 fn encodings(value: &str) -> Vec<Vec<u8>> {
     let bytes = value.as_bytes();
     let mut forms = Vec::new();
-    // Base64 has a character for every 6 bits: what it makes of a value depends on how many bytes
-    // stand before it. The characters that depend on neighbours as well are left out.
+    // Base64 has one character for every 6 bits: the encoding of a value depends on the number of
+    // bytes before it. Characters that also depend on neighbouring bytes are left out.
     for before in 0..3 {
         let shifted = [vec![0; before], bytes.to_vec()].concat();
         let first = (before * 8).div_ceil(6);
@@ -114,7 +114,8 @@ fn encodings(value: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-/// Encodes a value as in a URL, with upper-case digits or not, and with `+` for a blank or not.
+/// Percent-encodes a value, with upper-case or lower-case digits, and with `+` or `%20` for a
+/// space.
 fn percent_encoded(bytes: &[u8], upper: bool, form: bool) -> String {
     let mut text = String::new();
     for &byte in bytes {
@@ -138,7 +139,7 @@ fn percent_encoded(bytes: &[u8], upper: bool, form: bool) -> String {
 #[derive(Debug)]
 pub(crate) struct Redactor {
     forms: Arc<Forms>,
-    /// What may be the beginning of a secret.
+    /// Held-back bytes that may be the beginning of a secret.
     held: Vec<u8>,
     /// How much of that was passed on all the same.
     previewed: usize,
@@ -153,8 +154,8 @@ impl Redactor {
         }
     }
 
-    /// Takes the next piece; returns what can be passed on. What may be the beginning of a secret is
-    /// kept back until more is known.
+    /// Takes the next piece of output and returns what can be passed on. Bytes that may be the
+    /// beginning of a secret are held back until more output arrives.
     pub(crate) fn pass(&mut self, piece: &[u8]) -> Vec<u8> {
         if self.forms.are_none() {
             return piece.to_vec();

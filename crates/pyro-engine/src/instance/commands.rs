@@ -51,7 +51,7 @@ struct CommandTable {
     /// The number of the newest command.
     last: u64,
     running: HashMap<u64, Arc<Running>>,
-    /// The tokens of commands whose clients cancelled them before they began.
+    /// The tokens of commands that their clients cancelled before the start.
     abandoned: VecDeque<String>,
 }
 
@@ -64,7 +64,7 @@ struct Running {
     ended: watch::Sender<Option<Reply>>,
     kill: Notify,
     controls: mpsc::UnboundedSender<Control>,
-    /// For the task that runs it, which takes it.
+    /// For the task that runs the command, which takes it.
     arrivals: Mutex<Option<mpsc::UnboundedReceiver<Control>>>,
 }
 
@@ -203,7 +203,7 @@ impl Commands {
         tokio::spawn(async move {
             this.run(log, &command, input).await;
             drop(under_way);
-            // After the client has its answer, and before the machine may be paused.
+            // Done after the client got its answer, and before the machine may be paused.
             this.power.flush(&this.machine).await;
             drop(on);
         });
@@ -272,8 +272,8 @@ impl Commands {
                     duration: started.elapsed(),
                 }),
             };
-            let dropped = [stdout, stderr].map(|output| output.finish().dropped_bytes());
-            (outcome, dropped.iter().sum::<u64>())
+            let (stdout, stderr) = tokio::join!(stdout.finish(), stderr.finish());
+            (outcome, stdout.dropped_bytes() + stderr.dropped_bytes())
         };
         let (exit, error) = match outcome {
             Ok(outcome) => {
@@ -306,7 +306,7 @@ impl Commands {
         running.ended.send_replace(Some(reply));
     }
 
-    /// Follows a command that runs, or returns how it ended.
+    /// Follows a running command, or returns how it ended.
     pub(super) async fn follow(
         &self,
         sequence: u64,
@@ -340,21 +340,21 @@ impl Commands {
         }
     }
 
-    /// Kills a command, if it runs.
+    /// Kills a command, if it is running.
     pub(super) fn end(&self, sequence: u64) {
         if let Some(running) = self.known().running.get(&sequence) {
             running.kill.notify_one();
         }
     }
 
-    /// Does something to a command. Returns whether it runs.
+    /// Applies a function to a command. Returns whether the command is running.
     pub(super) fn control(&self, sequence: u64, control: Control) -> bool {
         let known = self.known();
         let running = known.running.get(&sequence);
         running.is_some_and(|running| running.controls.send(control).is_ok())
     }
 
-    /// Kills a command by its token, or keeps it from beginning.
+    /// Kills a command by its token, or prevents its start.
     pub(super) fn abandon(&self, token: String) {
         let mut known = self.known();
         let mut running = known.running.values();

@@ -13,7 +13,7 @@ use crate::Error;
 /// How much input is buffered for it.
 const INPUT_BUFFER_BYTES: usize = 64 * 1024;
 
-/// A process that was started, and may have ended.
+/// A process that was started; it may have ended.
 #[derive(Debug)]
 pub(super) struct Process {
     /// Its id in the guest.
@@ -25,10 +25,10 @@ pub(super) struct Process {
     ended: watch::Receiver<bool>,
 }
 
-/// What a process is made of.
+/// The parameters of a process.
 pub(super) struct NewProcess {
     pub(super) command: Command,
-    /// Whether it has input; if not, its standard input is empty.
+    /// Whether clients can send it input; if not, its standard input is empty.
     pub(super) has_input: bool,
     pub(super) stdout: Redacted<TextLogWriter>,
     /// Nothing if a terminal is both outputs.
@@ -38,11 +38,11 @@ pub(super) struct NewProcess {
 }
 
 impl Process {
-    /// Starts a process. When it has ended, and before anybody else learns of that, `end` is called;
-    /// with nothing if the machine has ended first.
+    /// Starts a process. `end` is called when it has ended, before anything else is notified; with
+    /// `None` if the machine ended first.
     ///
     /// # Errors
-    /// When the guest does not start it.
+    /// When the guest cannot start it.
     pub(super) async fn start<F: Future<Output = ()> + Send>(
         machine: Arc<SupervisedMachine>,
         new: NewProcess,
@@ -80,8 +80,10 @@ impl Process {
                 () = killed.notified() => Ok(KILLED),
                 never = stdout.show_in_silence(), if command.terminal.is_some() => match never {},
             };
-            stdout.finish();
-            stderr.map(Redacted::finish);
+            stdout.finish().await;
+            if let Some(stderr) = stderr {
+                stderr.finish().await;
+            }
             match outcome {
                 Err(error) if matches!(error, pyro_machine::Error::Refused(_)) => Some(error),
                 outcome => {
@@ -103,12 +105,12 @@ impl Process {
             Err(_) => match running.await {
                 Ok(Some(refusal)) => Err(refusal.into()),
                 // The machine ended before it was started.
-                _ => Err(Error::not_begun()),
+                _ => Err(Error::process_not_started()),
             },
         }
     }
 
-    /// Gives it input. Returns whether it takes any; waits while it does not read.
+    /// Sends input to it, waiting while it does not read. Returns whether it accepts input.
     pub(super) async fn write(&self, bytes: &[u8]) -> bool {
         let mut input = self.input.lock().await;
         let mut ended = self.ended.clone();
@@ -121,13 +123,13 @@ impl Process {
         }
     }
 
-    /// Does something to it, if it runs.
+    /// Applies a function to it, if it is running.
     pub(super) fn control(&self, control: Control) {
-        // It fails if it has ended.
+        // This fails if it has ended.
         let _ = self.controls.send(control);
     }
 
-    /// Kills it with all that it has started.
+    /// Kills it with all its descendants.
     pub(super) fn kill(&self) {
         self.kill.notify_one();
     }
@@ -136,10 +138,10 @@ impl Process {
         *self.ended.borrow()
     }
 
-    /// Returns when it has ended, and that was recorded.
+    /// Returns when it has ended and its end was recorded.
     pub(super) async fn ended(&self) {
         let mut ended = self.ended.clone();
-        // It fails if the task is gone, and then it has ended, too.
+        // This fails if the task is gone; the process has also ended then.
         let _ = ended.wait_for(|ended| *ended).await;
     }
 
@@ -149,7 +151,7 @@ impl Process {
     }
 }
 
-/// How a process ends that is killed.
+/// The exit of a killed process.
 const KILLED: Outcome = Outcome {
     code: None,
     signal: Some(9),

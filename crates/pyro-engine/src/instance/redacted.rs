@@ -1,10 +1,11 @@
 //! A *redacted* output of a process in the guest: secrets are removed before anything is kept.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
@@ -18,6 +19,11 @@ const SILENCE: Duration = Duration::from_millis(200);
 
 /// Where an output is kept.
 pub(super) trait Keep {
+    /// Waits until there is room for so many bytes, if there can be.
+    fn poll_room(&mut self, _wanted: u64, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     fn keep(&mut self, bytes: &[u8]);
 }
 
@@ -64,12 +70,14 @@ impl<K: Keep> Redacted<K> {
     }
 
     /// Keeps what was kept back because it could have been the beginning of a secret: no more comes.
-    pub(super) fn finish(self) -> K {
+    pub(super) async fn finish(self) -> K {
         let mut parts = self
             .parts
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         let rest = parts.redactor.finish();
+        let wanted = rest.len() as u64;
+        poll_fn(|context| parts.keeper.poll_room(wanted, context)).await;
         parts.keep(&rest);
         parts.keeper
     }
@@ -82,10 +90,11 @@ impl<K: Keep> Redacted<K> {
 impl<K: Keep> AsyncWrite for &Redacted<K> {
     fn poll_write(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut parts = self.lock();
+        ready!(parts.keeper.poll_room(bytes.len() as u64, context));
         let safe = parts.redactor.pass(bytes);
         parts.keep(&safe);
         if parts.redactor.keeps_back() {
@@ -142,6 +151,6 @@ mod tests {
             never = output.show_in_silence() => match never {},
         }
         print(":").await;
-        assert_eq!(output.finish(), b"Name: [REDACTED]: me\r\n:");
+        assert_eq!(output.finish().await, b"Name: [REDACTED]: me\r\n:");
     }
 }

@@ -379,7 +379,7 @@ impl Changes for Receiver {
         written.map_err(|error| failed(&current.path, &error))?;
         self.current = Some(current);
         self.bytes += bytes.len() as u64;
-        self.listener.tell(Event::Transfer {
+        self.listener.report(Event::Transfer {
             what: "pull",
             bytes: self.bytes,
             total: None,

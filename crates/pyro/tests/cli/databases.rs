@@ -20,7 +20,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Why the test cannot be run here, if it cannot.
+/// Why the test cannot run here, if so.
 fn missing() -> Option<&'static str> {
     if !full() {
         return Some("it takes minutes; PYRO_TEST_FULL=1 runs it");
@@ -37,7 +37,7 @@ fn missing() -> Option<&'static str> {
     (!reaches).then_some("this host does not reach its package mirror")
 }
 
-/// The addresses of the host's package mirrors, which a guest has, too.
+/// The addresses of the host's package mirrors, which a guest also uses.
 fn addresses() -> Vec<IpAddr> {
     let mirrors = network::mirrors().into_iter();
     let all = mirrors.flat_map(|(_, addresses)| addresses);

@@ -1,8 +1,8 @@
-//! The program from outside: its real binary, on real virtual machines, as a user has it.
+//! End-to-end tests: the real program with real virtual machines.
 //!
-//! Every test has a home and a directory for machines of its own and shares only the user's
-//! environment cache, where the first test that needs an environment has pyro build it. When a
-//! test ends, nothing of what it started may be left.
+//! Every test has its own home directory and directory for machines, and shares only the user's
+//! environment cache, in which the first test that needs an environment builds it. When a test
+//! ends, no process or file of it may be left.
 //!
 //! A test that needs something this machine lacks says so: `SKIPPED <test>: <why>`.
 
@@ -103,7 +103,7 @@ mod warm_ups;
 mod wire;
 mod workspaces;
 
-/// Says loudly that a test could not be done here.
+/// Reports that a test was skipped.
 macro_rules! skip {
     ($test:expr, $($why:tt)*) => {{
         eprintln!("SKIPPED {}: {}", $test, format!($($why)*));

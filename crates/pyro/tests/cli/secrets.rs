@@ -1,4 +1,4 @@
-//! Secrets: only the memory of a workspace's processes has them.
+//! Secrets exist only in the memory of a workspace's processes.
 
 use std::fs;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::mcp_client::{Client, Era};
 use crate::templates::wait_until;
 
 const NONE: &[&str] = &[];
-/// Found nowhere else.
+/// A value that occurs nowhere else.
 const VALUE: &str = "s3cr3t-Vqz8/7Kp+w X";
 
-/// The files below a directory that have the value in one of its forms. Disks are large, and mostly
-/// holes, which grep passes over.
+/// The files below a directory that contain the value in one of its forms. Disks are large but
+/// sparse, and grep skips holes.
 fn files_with_value(directory: &Path) -> String {
     let mut grep = Command::new("grep");
     grep.args([
@@ -37,7 +37,7 @@ fn files_with_value(directory: &Path) -> String {
 }
 
 fn forms() -> [String; 3] {
-    // What Base64 makes of the middle of it, whatever stands before it.
+    // The Base64 encoding of its middle, independent of the preceding bytes.
     let middle = STANDARD.encode(&VALUE[..15]);
     [VALUE.to_owned(), middle, "s3cr3t-Vqz8%2F7Kp%2Bw".to_owned()]
 }
@@ -98,7 +98,7 @@ fn a_command_has_the_secrets_and_its_output_has_not() {
     );
     workspace.shell("test -z \"$TOKEN\"").run().expect(0);
 
-    // However it is written.
+    // In all encodings.
     let script = "echo \"a $TOKEN b\"; printf %s \"${TOKEN%%z*}\"; sleep 0.3; printf '%s\\n' \"z${TOKEN#*z}\"; \
                   echo \"$TOKEN\" >&2; printf 'u:%s' \"$TOKEN\" | base64; cat /run/pyro-secrets/KEY; \
                   printf %s \"${TOKEN%%V*}\"";
@@ -110,7 +110,7 @@ fn a_command_has_the_secrets_and_its_output_has_not() {
     let lines: Vec<&str> = stdout.lines().collect();
     assert_eq!(&lines[..2], ["a [REDACTED] b", "[REDACTED]"], "{stdout}");
     assert!(lines[2].contains("[REDACTED]"), "{stdout}");
-    // What is only the beginning of one is there in the end.
+    // An incomplete secret is printed in the end.
     assert_eq!(lines[3..], ["[REDACTED]", "s3cr3t-"], "{stdout}");
     assert_eq!(ran["stderr"], "[REDACTED]\n");
 
@@ -123,7 +123,7 @@ fn nothing_on_the_host_has_the_value() {
     let context = TestContext::with("debian:12");
     let workspace = create(&context);
     let id = workspace.id.clone();
-    // A person who writes the value into a command is not helped by a record of that.
+    // The recorded command line does not contain the value either.
     let run = workspace.exec(&["echo", VALUE]).run().expect(0);
     assert_eq!(run.out(), "[REDACTED]\n");
     let shell = workspace
@@ -177,7 +177,7 @@ fn nothing_on_the_host_has_the_value() {
     assert_eq!(files_with_value(context.directory()), "");
     workspace.call(&["stop"]).run().expect(0);
     assert_eq!(files_with_value(context.directory()), "");
-    // The look finds what is there.
+    // The search itself works.
     fs::write(context.path("home/leak"), VALUE).unwrap();
     assert!(files_with_value(context.directory()).contains("home/leak"));
 }

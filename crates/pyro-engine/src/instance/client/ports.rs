@@ -1,4 +1,4 @@
-//! Publishing ports of an instance, and taking them back.
+//! Adding and removing published ports of an instance.
 
 use std::os::fd::AsFd as _;
 
@@ -11,7 +11,7 @@ use crate::instance::published::{Published, remove};
 use crate::instance::wire::{Reply, Request};
 use crate::off_thread::off_thread;
 
-/// Publishes a port of a running instance. Returns where.
+/// Publishes a port of a running instance. Returns the address and the ports.
 pub(crate) async fn publish(instance: &Instance, wanted: Published) -> Result<Published, Error> {
     let (listener, port) = wanted.listen()?;
     let (mut reader, mut writer) = connect(instance).await?;
@@ -31,11 +31,11 @@ pub(crate) async fn publish(instance: &Instance, wanted: Published) -> Result<Pu
     }
 }
 
-/// Publishes a port no more, whether or not the instance runs.
+/// Stops publishing a port, whether or not the instance runs.
 pub(crate) async fn take_back(instance: &Instance, host_port: u16) -> Result<(), Error> {
     let object = instance.object.clone();
     let id = instance.id().to_owned();
-    // Holding it keeps others from starting it meanwhile.
+    // Holding the lock prevents others from starting the instance in the meantime.
     let changed = off_thread(move || {
         let held = object.hold()?;
         let change = || change(&object, |ports| remove(ports, &id, host_port));

@@ -10,9 +10,9 @@ use crate::{Context, Engine, Error};
 
 /// Stop a service of a workspace
 ///
-/// It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
-/// One that does not run is left as it is; its output can still be read. Ports that were published
-/// with it are free then.
+/// The service gets SIGTERM; if it has not ended after 10 seconds, it is killed with all its
+/// processes. A service that is not running is left as it is. Its output can still be read. Ports
+/// that were published with it are released.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace service stop 0123456789ab web")]
