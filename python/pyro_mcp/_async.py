@@ -1,5 +1,5 @@
-"""`AsyncPyro`: what `Pyro` has, to be awaited. A call that is cancelled ends what it started
-before the cancellation goes on."""
+"""`AsyncPyro`: the methods of `Pyro` as coroutines. A cancelled call ends everything that it
+started before the cancellation is raised; a workspace or VM that it has just created is deleted."""
 
 from __future__ import annotations
 
@@ -23,19 +23,31 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-async def _on_thread(work: Callable[[Wanted], R]) -> R:
-    """Does the work on a thread of its own: as many calls may wait as there are."""
+async def _on_thread(
+    work: Callable[[Wanted], R], discard: Callable[[R], object] | None = None
+) -> R:
+    """Does the work on a separate thread, so that any number of calls can wait. If the task is
+    cancelled, `discard` gets the result of work that was already done."""
     cancelled = threading.Event()
+    delivering = threading.Lock()
     future: concurrent.futures.Future[R] = concurrent.futures.Future()
 
     def wanted() -> bool:
-        # An interpreter that ends waits for this thread.
+        # An interpreter that exits waits for this thread.
         return not cancelled.is_set() and threading.main_thread().is_alive()
 
     def run() -> None:
         try:
-            future.set_result(work(wanted))
-        except BaseException as error:  # noqa: BLE001 - whoever awaits it gets it
+            result = work(wanted)
+            with delivering:
+                delivered = not cancelled.is_set()
+                if delivered:
+                    future.set_result(result)
+            if not delivered:
+                if discard is not None:
+                    discard(result)
+                future.set_result(result)
+        except BaseException as error:  # noqa: BLE001 - the awaiting task gets it
             future.set_exception(error)
 
     threading.Thread(target=run, name="pyro-call").start()
@@ -43,15 +55,20 @@ async def _on_thread(work: Callable[[Wanted], R]) -> R:
     try:
         return await asyncio.shield(waiting)
     except asyncio.CancelledError:
-        cancelled.set()
+        with delivering:
+            cancelled.set()
+            delivered = future.done()
+        if delivered and discard is not None and future.exception() is None:
+            result = future.result()
+            await _on_thread(lambda _: discard(result))
         await asyncio.wait([waiting])
-        # Nobody is to be told what became of it.
+        # The task is cancelled, so the outcome is not reported.
         waiting.exception()
         raise
 
 
 class AsyncStream(AsyncIterator[Chunk], Generic[R]):
-    """Iterates over what a call prints, as `Stream` does."""
+    """Iterates over the output of a call, as `Stream` does."""
 
     def __init__(self, stream: Stream[R]) -> None:
         self._stream = stream
@@ -64,11 +81,11 @@ class AsyncStream(AsyncIterator[Chunk], Generic[R]):
 
     @property
     def result(self) -> R:
-        """What the call returned, once the stream is exhausted."""
+        """The result of the call, once the stream is exhausted."""
         return self._stream.result
 
     async def close(self) -> None:
-        """Cancels the call unless it has ended, and waits until what it started is gone."""
+        """Cancels the call unless it has ended, and waits until all that it started has ended."""
         await _on_thread(lambda _: self._stream.close())
 
     async def __aenter__(self) -> AsyncStream[R]:
@@ -84,8 +101,8 @@ class AsyncStream(AsyncIterator[Chunk], Generic[R]):
 
 
 class AsyncWorkspace(AsyncWorkspaceOperations):
-    """One workspace. As an asynchronous context manager it makes the workspace at its beginning
-    and deletes it at its end, unless the workspace was there before."""
+    """One workspace. As an asynchronous context manager it creates the workspace at its beginning
+    and deletes it at its end, unless the workspace existed before."""
 
     def __init__(self, pyro: AsyncPyro, make: Callable[[], Made] | str) -> None:
         self._pyro: AsyncPyro = pyro
@@ -126,7 +143,7 @@ class AsyncWorkspace(AsyncWorkspaceOperations):
     def stream(
         self, command: str, *, timeout_seconds: int = 30
     ) -> AsyncStream[results.ExecResult]:
-        """Runs a command and iterates over what it prints."""
+        """Runs a command and iterates over its output."""
         workspace = self._pyro.plain.attach_workspace(self.id)
         return AsyncStream(workspace.stream(command, timeout_seconds=timeout_seconds))
 
@@ -165,7 +182,7 @@ def _like(
     [Callable[[AsyncPyro, Callable[[], Made]], AsyncWorkspace]],
     Callable[Concatenate[AsyncPyro, P], AsyncWorkspace],
 ]:
-    """Gives a method the parameters of one that makes a workspace."""
+    """Gives a method the parameters of one that creates a workspace."""
 
     def decorate(
         opened: Callable[[AsyncPyro, Callable[[], Made]], AsyncWorkspace],
@@ -179,8 +196,8 @@ def _like(
 
 
 class AsyncPyro(AsyncOperations):
-    """Runs commands in microVMs, as `Pyro` does, with methods to await. Each call has a thread of
-    its own while it lasts."""
+    """Runs commands in microVMs, as `Pyro` does, with coroutines as methods. Each call uses a
+    separate thread."""
 
     def __init__(
         self,
@@ -201,33 +218,33 @@ class AsyncPyro(AsyncOperations):
 
     @property
     def manager(self) -> VmManager:
-        """Where it runs them."""
+        """The manager that runs them."""
         return self.plain.manager
 
     @_like(AsyncOperations.create_workspace)
     def workspace(self, make: Callable[[], Made]) -> AsyncWorkspace:
-        """Makes a workspace, as `create_workspace`, for the time of an `async with` statement."""
+        """Creates a workspace, as `create_workspace`, for an `async with` statement."""
         return AsyncWorkspace(self, make)
 
     def attach_workspace(self, workspace_id: str) -> AsyncWorkspace:
-        """A workspace that exists. It is not deleted at the end of an `async with` statement."""
+        """An existing workspace. It is not deleted at the end of an `async with` statement."""
         return AsyncWorkspace(self, workspace_id)
 
     def with_output(
         self, on_stdout: OnBytes | None = None, on_stderr: OnBytes | None = None
     ) -> AsyncPyro:
-        """Returns one whose commands pass their output on, as it comes, instead of returning it.
+        """Returns an `AsyncPyro` whose commands pass output to callbacks, instead of returning it.
         The callbacks are called on another thread."""
         other = AsyncPyro(self.manager)
         other.plain = self.plain.with_output(on_stdout, on_stderr)
         return other
 
     def stream(self, call: Callable[[Pyro], R]) -> AsyncStream[R]:
-        """Makes a call, as `Pyro.stream`, and iterates over what its command prints."""
+        """Makes a call, as `Pyro.stream`, and iterates over the output of its command."""
         return AsyncStream(self.plain.stream(call))
 
     def create_server(self, *, profile: Profile = DEFAULT_PROFILE) -> Server:
-        """Returns an MCP server of the same operations."""
+        """Returns an MCP server with the same operations."""
         return self.plain.create_server(profile=profile)
 
     async def _call(self, operation: str, request: dict[str, object]) -> Any:
@@ -235,4 +252,7 @@ class AsyncPyro(AsyncOperations):
             on_output = self.plain.on_output
             return self.manager.call(operation, request, on_output=on_output, wanted=wanted)
 
-        return await _on_thread(call)
+        def discard(response: Any) -> None:
+            self.manager.discard(operation, response)
+
+        return await _on_thread(call, discard)

@@ -35,15 +35,15 @@ _NAMES = frozenset(
 
 
 class VmManager:
-    """Where machines are and how many there may be. It holds no process, thread or open file: many
-    threads may share one, and a forked process may go on using it.
+    """The directories of machines and the limit on their number. It holds no process, thread or
+    open file: threads may share one, and a forked process may keep using it.
 
     Args:
         backend_name: What runs the machines; `qemu`, or None for the default, which is the same.
         base_dir: Directory for machines; None for that of the program `pyro`.
         cache_dir: Directory for environments; None for that of the program `pyro`.
         max_active_vms: How many machines of this user may be active when a call needs one more,
-            those of other processes included; a call that finds so many waits in line. None for
+            those of other processes included; a call that reaches the limit waits. None for
             the program's own limit, the variable PYRO_MAX_ACTIVE_VMS or 4 for each processor.
     """
 
@@ -68,7 +68,7 @@ class VmManager:
         self._engine = _native.Engine(
             os.environ,
             METHODS,
-            # It may be used from another directory.
+            # The working directory may change.
             base_dir=_absolute(base_dir),
             cache_dir=_absolute(cache_dir),
             active_limit=max_active_vms,
@@ -76,7 +76,7 @@ class VmManager:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Another process has it with the same settings.
+        # Pickling preserves the settings.
         make = functools.partial(
             VmManager,
             backend_name=self.backend_name,
@@ -109,9 +109,9 @@ class VmManager:
         on_output: OnOutput | None = None,
         wanted: Wanted | None = None,
     ) -> Any:
-        """Runs the operation of this name and returns its response. Where `on_output` is given, it
-        gets what a command prints as it comes, and the response does not have it. The call is
-        cancelled once `wanted`, which is asked every now and then, returns False."""
+        """Runs the operation of this name and returns its response. `on_output`, if given, gets the
+        output of a command as it is printed, and the response does not have it. `wanted` is called
+        periodically; once it returns False, the call is cancelled."""
         response = self._engine.call(
             operation,
             as_json(request),
@@ -121,9 +121,15 @@ class VmManager:
         )
         return json.loads(response, object_hook=_named if _OCTET.search(response) else None)
 
+    def discard(self, operation: str, response: dict[str, Any]) -> None:
+        """Deletes the workspace or VM that a call has created, for a caller that does not get the
+        response and so does not know its id. Does nothing after other operations."""
+        ids = {key: value for key, value in response.items() if key.endswith("_id")}
+        self._engine.discard(operation, json.dumps(ids))
+
 
 def as_json(request: dict[str, Any]) -> str:
-    """A request as the engine and a server take it."""
+    """Returns a request as JSON for the engine and for servers."""
     try:
         texts = {name: _text(name, value) for name, value in request.items()}
         return json.dumps(texts, allow_nan=False)
@@ -135,15 +141,15 @@ def as_json(request: dict[str, Any]) -> str:
 
 
 def _text(name: str, value: object) -> object:
-    """Names and command lines are bytes on Linux. Those that are no text become the characters that
-    the engine takes for them."""
+    """Names and command lines are bytes on Linux. Bytes that are not UTF-8 become the characters
+    that represent them in the engine."""
     if isinstance(value, (list, tuple)):
         return [_text(name, one) for one in value]
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
         try:
-            # As `os.listdir` and `sys.argv` have them.
+            # As in `os.listdir` and `sys.argv`.
             octets = value.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError as error:
             message = f"{name} is neither text nor the name of a file: {error}"
@@ -163,13 +169,13 @@ def _character(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:
         return chr(_OCTETS + code - 0xDC00)
     if code >= _OCTETS + 0x80:
-        # It would be taken for a byte.
+        # It would be mistaken for a byte.
         return "".join(chr(_OCTETS + byte) for byte in character.encode())
     return character
 
 
 def _named(response: dict[str, Any]) -> dict[str, Any]:
-    """What a response names, as Python has names: `os.fsencode` returns the bytes."""
+    """Converts names in a response to Python's form: `os.fsencode` returns the bytes."""
     for key in _NAMES & response.keys():
         value = response[key]
         if isinstance(value, str):
@@ -188,7 +194,7 @@ def _absolute(path: str | bytes | os.PathLike[str] | None) -> str | None:
 
 def _tell(level: Literal["info", "warning"], text: str) -> None:
     if level == "warning":
-        # From here through `call`, `_call` and the method to whoever called that.
+        # The frames of `call`, `_call` and the method, then their caller.
         warnings.warn(text, PyroWarning, stacklevel=5)
     else:
         logging.getLogger("pyro_mcp").info(text)

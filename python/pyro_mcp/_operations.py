@@ -727,7 +727,7 @@ changed since
                 has_conflicts: Present if it cannot be done as it is: there are conflicts.
                 summary: How many paths there are of each kind.
                 target_path: The directory of this host.
-                truncated: Present if there are more: only 10,000 paths are listed.
+                truncated: Present if there are more: only 10,000 paths are listed, conflicts first.
                 undo: Whether this took a pull back.
                 workspace_id: The workspace.
 
@@ -1405,7 +1405,8 @@ has
 
         It keeps its directory, its variables and its running programs from one write to the next, and
         belongs to no client: read it, write to it, attach to it from anywhere. The prompt is `pyro$ `.
-        A workspace whose shells only wait is paused like any other; the next write wakes it.
+        A workspace whose shells only wait, also in a built-in command such as `read`, is paused like any
+        other; the next write wakes it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1681,8 +1682,8 @@ variables
             ready_command: Ready when this shell command exits with 0
             ready_timeout_seconds: Seconds after which it is ended if it is not ready
             ready_interval_ms: Milliseconds between two checks, 10 to 60000
-            published_ports: Publish a TCP port of the guest on this host until the service is stopped, as
-`add_workspace_port` does
+            published_ports: Publish a TCP port of the guest on this host until the service has ended, by itself or not, as
+`add_workspace_port` does; one that is started again keeps it
             restart: When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
 with 0; after 1 second, and twice as long before each further time
             max_restarts: How often in a row it is started again at most
@@ -1701,7 +1702,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
-                published_ports: The ports that were published with it, until it is stopped.
+                published_ports: The ports that are published with it, until it has ended.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -1757,7 +1758,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
-                published_ports: The ports that were published with it, until it is stopped.
+                published_ports: The ports that are published with it, until it has ended.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -1796,7 +1797,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
-                published_ports: The ports that were published with it, until it is stopped.
+                published_ports: The ports that are published with it, until it has ended.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -1824,7 +1825,7 @@ with 0; after 1 second, and twice as long before each further time
 
         It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
         One that does not run is left as it is; its output can still be read. Ports that were published
-        with it are taken back.
+        with it are free then.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1840,7 +1841,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
-                published_ports: The ports that were published with it, until it is stopped.
+                published_ports: The ports that are published with it, until it has ended.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -2772,7 +2773,7 @@ changed since
                 has_conflicts: Present if it cannot be done as it is: there are conflicts.
                 summary: How many paths there are of each kind.
                 target_path: The directory of this host.
-                truncated: Present if there are more: only 10,000 paths are listed.
+                truncated: Present if there are more: only 10,000 paths are listed, conflicts first.
                 undo: Whether this took a pull back.
                 workspace_id: The workspace.
 
@@ -3450,7 +3451,8 @@ has
 
         It keeps its directory, its variables and its running programs from one write to the next, and
         belongs to no client: read it, write to it, attach to it from anywhere. The prompt is `pyro$ `.
-        A workspace whose shells only wait is paused like any other; the next write wakes it.
+        A workspace whose shells only wait, also in a built-in command such as `read`, is paused like any
+        other; the next write wakes it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3726,8 +3728,8 @@ variables
             ready_command: Ready when this shell command exits with 0
             ready_timeout_seconds: Seconds after which it is ended if it is not ready
             ready_interval_ms: Milliseconds between two checks, 10 to 60000
-            published_ports: Publish a TCP port of the guest on this host until the service is stopped, as
-`add_workspace_port` does
+            published_ports: Publish a TCP port of the guest on this host until the service has ended, by itself or not, as
+`add_workspace_port` does; one that is started again keeps it
             restart: When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
 with 0; after 1 second, and twice as long before each further time
             max_restarts: How often in a row it is started again at most
@@ -3746,7 +3748,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
-                published_ports: The ports that were published with it, until it is stopped.
+                published_ports: The ports that are published with it, until it has ended.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -3802,7 +3804,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
-                published_ports: The ports that were published with it, until it is stopped.
+                published_ports: The ports that are published with it, until it has ended.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -3841,7 +3843,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
-                published_ports: The ports that were published with it, until it is stopped.
+                published_ports: The ports that are published with it, until it has ended.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.
@@ -3869,7 +3871,7 @@ with 0; after 1 second, and twice as long before each further time
 
         It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
         One that does not run is left as it is; its output can still be read. Ports that were published
-        with it are taken back.
+        with it are free then.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3885,7 +3887,7 @@ with 0; after 1 second, and twice as long before each further time
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
-                published_ports: The ports that were published with it, until it is stopped.
+                published_ports: The ports that are published with it, until it has ended.
                 readiness: What it has to do to be ready; null if it is ready at once.
                 ready_at: When it was ready; null if it never was.
                 restart: Whether it is started again when it fails: `no` or `on-failure`.

@@ -1,4 +1,4 @@
-"""`Pyro`: the operations as methods, and what is made of them."""
+"""`Pyro`: the operations as methods, and further methods that are built on them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OnBytes = Callable[[bytes], object]
 
 
 class Workspace(WorkspaceOperations):
-    """One workspace. As a context manager it deletes the workspace at its end, if it made it."""
+    """One workspace. As a context manager it deletes the workspace at its end, if it created it."""
 
     def __init__(self, pyro: Pyro, workspace_id: str, *, made: bool = False) -> None:
         self._pyro: Pyro = pyro
@@ -45,7 +45,7 @@ class Workspace(WorkspaceOperations):
         on_stderr: OnBytes | None = None,
     ) -> results.ExecResult:
         """Runs a command, as `Pyro.exec_workspace`. With a callback for either output, both go to
-        callbacks as they come and the result has neither."""
+        callbacks as it is printed, and the result has no output."""
         pyro = self._pyro
         if on_stdout is not None or on_stderr is not None:
             pyro = pyro.with_output(on_stdout, on_stderr)
@@ -62,7 +62,7 @@ class Workspace(WorkspaceOperations):
         )
 
     def stream(self, command: str, *, timeout_seconds: int = 30) -> Stream[results.ExecResult]:
-        """Runs a command and iterates over what it prints."""
+        """Runs a command and iterates over its output."""
         return self._pyro.stream(
             lambda pyro: pyro.exec_workspace(
                 self.id, command=command, timeout_seconds=timeout_seconds
@@ -89,7 +89,7 @@ class Workspace(WorkspaceOperations):
         try:
             self.delete()
         except PyroError as failure:
-            # Gone before its end is gone all the same.
+            # It may have ended before.
             if failure.code not in GONE:
                 raise
 
@@ -102,7 +102,7 @@ def _like(
 ) -> Callable[
     [Callable[[Pyro, results.Workspace], Workspace]], Callable[Concatenate[Pyro, P], Workspace]
 ]:
-    """Gives a method the parameters of one that makes a workspace."""
+    """Gives a method the parameters of one that creates a workspace."""
 
     def decorate(
         opened: Callable[[Pyro, results.Workspace], Workspace],
@@ -119,7 +119,7 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 
 def method_like(method: M, named: Callable[..., Any], parameters: Callable[..., Any]) -> M:
-    """Lets a method show the name and words of one function and the parameters of another."""
+    """Gives a method the name and documentation of one function and the parameters of another."""
     functools.update_wrapper(method, named)
     signature = inspect.signature(parameters)
     returned = inspect.signature(named).return_annotation
@@ -155,23 +155,23 @@ class Pyro(Operations):
 
     @property
     def manager(self) -> VmManager:
-        """Where it runs them."""
+        """The manager that runs them."""
         return self._manager
 
     @_like(Operations.create_workspace)
     def workspace(self, made: results.Workspace) -> Workspace:
-        """Makes a workspace, as `create_workspace`; deletes it at the end of a `with` statement."""
+        """Creates a workspace, as `create_workspace`; a `with` statement deletes it at its end."""
         return Workspace(self, made["workspace_id"], made=True)
 
     def attach_workspace(self, workspace_id: str) -> Workspace:
-        """A workspace that exists. It is not deleted at the end of a `with` statement."""
+        """An existing workspace. It is not deleted at the end of a `with` statement."""
         return Workspace(self, workspace_id)
 
     def with_output(
         self, on_stdout: OnBytes | None = None, on_stderr: OnBytes | None = None
     ) -> Pyro:
-        """Returns one whose commands pass their output on, as it comes, instead of returning it.
-        What a callback raises cancels the command and is raised by the call."""
+        """Returns a `Pyro` whose commands pass their output to callbacks as it is printed, instead
+        of returning it. An exception in a callback cancels the command, and the call raises it."""
 
         def on_output(stream: StreamName, data: bytes) -> None:
             callback = on_stdout if stream == "stdout" else on_stderr
@@ -181,7 +181,7 @@ class Pyro(Operations):
         return self._with(on_output, self._wanted)
 
     def stream(self, call: Callable[[Pyro], R]) -> Stream[R]:
-        """Makes a call on a thread of its own and iterates over what its command prints:
+        """Makes a call on a separate thread and iterates over what its command prints:
 
             for chunk in pyro.stream(lambda pyro: pyro.exec_vm(vm_id, command="make")):
                 print(chunk.stream, chunk.data)
@@ -189,7 +189,7 @@ class Pyro(Operations):
         return Stream(lambda on_output, wanted: call(self._with(on_output, wanted)))
 
     def create_server(self, *, profile: Profile = DEFAULT_PROFILE) -> Server:
-        """Returns an MCP server of the same operations."""
+        """Returns an MCP server with the same operations."""
         return create_server(self._manager, profile=profile)
 
     def _with(self, on_output: OnOutput | None, wanted: Wanted | None) -> Pyro:

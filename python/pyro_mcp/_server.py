@@ -117,8 +117,8 @@ class Server:
             await client.open()
             yield client
         except BaseException:
-            # Who gives up wants no answer: at a signal the server ends what it runs, and itself. At
-            # the end of its input it would do what it was asked first.
+            # A cancelled caller wants no answer: on a signal the server ends everything at once.
+            # At the end of its input it would first complete the requests.
             with suppress(ProcessLookupError):
                 process.terminate()
             raise
@@ -153,7 +153,7 @@ class _Client:
             if not line:
                 raise PyroRuntimeError("the server ended before it answered", "server_gone")
             message = json.loads(line)
-            # News of the call has no such number.
+            # Notifications of the call have no such number.
             if message.get("id") == self._last and "method" not in message:
                 break
         if "error" in message:
@@ -177,7 +177,7 @@ def create_server(
 
     Its clients may copy files into guests from the directories `files`, or from the current one
     if there are none. Only with `allow_host_compat` can they ask for a command to run on this
-    host, without isolation, where no guest can ever run."""
+    host, without isolation, if it cannot run guests at all."""
     return Server(
         manager or VmManager(), profile, files=files, allow_host_compat=allow_host_compat
     )

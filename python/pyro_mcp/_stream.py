@@ -1,4 +1,4 @@
-"""A stream: the output of a call, as it comes."""
+"""A stream: the output of a call, as it is printed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Chunk(NamedTuple):
 
 
 class _End(Generic[R]):
-    """What comes after the last chunk."""
+    """The end of a stream: the result or the error of the call."""
 
     def __init__(self, result: R | None, error: BaseException | None) -> None:
         self.result = result
@@ -34,7 +34,7 @@ class _End(Generic[R]):
 
 
 class Stream(Iterator[Chunk], Generic[R]):
-    """Iterates over what a call prints, while it runs on a thread of its own. Once it is
+    """Iterates over the output of a call, which runs on a separate thread. Once it is
     exhausted, `result` is what the call returned; if the call failed, iterating raises that.
     Closing it, or dropping it, cancels the call."""
 
@@ -42,7 +42,7 @@ class Stream(Iterator[Chunk], Generic[R]):
         self._chunks: queue.Queue[Chunk | _End[R]] = queue.Queue(_WAITING_CHUNKS)
         self._stop = threading.Event()
         self._end: _End[R] | None = None
-        # The thread does not know the stream, so that dropping the stream is noticed.
+        # The thread has no reference to the stream, so that dropping the stream is noticed.
         arguments = (run, self._chunks, self._stop)
         self._thread = threading.Thread(target=_pump, args=arguments, name="pyro-stream")
         self._thread.start()
@@ -73,13 +73,13 @@ class Stream(Iterator[Chunk], Generic[R]):
 
     @property
     def result(self) -> R:
-        """What the call returned. Its `stdout` and `stderr` are empty: they were streamed."""
+        """The result of the call. Its `stdout` and `stderr` are empty: they were streamed."""
         if self._end is None or self._end.result is None:
             raise RuntimeError("the stream has no result before it is exhausted")
         return self._end.result
 
     def close(self) -> None:
-        """Cancels the call unless it has ended, and waits until what it started is gone."""
+        """Cancels the call unless it has ended, and waits until all that it started has ended."""
         self._stop.set()
         self._thread.join()
 
@@ -100,7 +100,7 @@ class Stream(Iterator[Chunk], Generic[R]):
 
 def _pump(run: Run[R], chunks: queue.Queue[Chunk | _End[R]], stop: threading.Event) -> None:
     def wanted() -> bool:
-        # An interpreter that ends waits for this thread.
+        # An interpreter that exits waits for this thread.
         return not stop.is_set() and threading.main_thread().is_alive()
 
     def put(item: Chunk | _End[R]) -> None:
@@ -109,7 +109,7 @@ def _pump(run: Run[R], chunks: queue.Queue[Chunk | _End[R]], stop: threading.Eve
                 return chunks.put(item, timeout=_LOOK_SECONDS)
             except queue.Full:
                 pass
-        # Nobody reads any more, or somebody waits who must be woken.
+        # The reader is gone, or must be woken.
         if isinstance(item, _End):
             if chunks.full():
                 chunks.get_nowait()

@@ -1,5 +1,4 @@
-"""The exceptions. Each is a `PyroError` and, as code that knows nothing of pyro expects, a
-`ValueError` or a `RuntimeError` as well."""
+"""The exceptions. Each is a `PyroError` and also a `ValueError` or a `RuntimeError`."""
 
 from __future__ import annotations
 
@@ -7,13 +6,13 @@ from typing import Any
 
 
 class PyroError(Exception):
-    """What an operation did not do, and why.
+    """An operation failed.
 
     Attributes:
-        code: A stable name of the failure, for programs.
-        cause: Why, as far as known: the chain of causes, the last words of what failed.
+        code: A stable error code, for programs.
+        cause: The reason, if known: the chain of causes and the last output of what failed.
         remedy: What to do next.
-        retry_safe: Whether the same call may be made again without doing anything twice. If not,
+        retry_safe: Whether the call can be repeated without risk. If not,
             the outcome is unknown.
     """
 
@@ -35,17 +34,17 @@ class PyroError(Exception):
         self.__notes__ = [f"{what}: {text}" for what, text in notes if text]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # As it has to go from one process to another.
+        # For passing it from one process to another.
         arguments = (str(self), self.code, self.cause, self.remedy, self.retry_safe)
         return type(self), arguments
 
 
 class PyroValueError(PyroError, ValueError):
-    """The request cannot be meant, or names what does not exist."""
+    """The request is invalid, or names something that does not exist."""
 
 
 class PyroRuntimeError(PyroError, RuntimeError):
-    """The request is sound, but was not carried out."""
+    """The request is valid, but carrying it out failed."""
 
 
 class ToolError(PyroRuntimeError):

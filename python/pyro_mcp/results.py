@@ -1131,7 +1131,7 @@ class PulledChanges(_PulledChangesAlways, total=False):
     """Present if it cannot be done as it is: there are conflicts."""
 
     truncated: bool
-    """Present if there are more: only 10,000 paths are listed."""
+    """Present if there are more: only 10,000 paths are listed, conflicts first."""
 
 
 class Pushed(TypedDict):
@@ -1535,7 +1535,7 @@ class Service(TypedDict):
     """Its process id in the guest."""
 
     published_ports: list[PublishedPort]
-    """The ports that were published with it, until it is stopped."""
+    """The ports that are published with it, until it has ended."""
 
     readiness: ServiceReadiness | None
     """What it has to do to be ready; null if it is ready at once."""
@@ -1594,7 +1594,7 @@ class ServiceLogs(TypedDict):
     """Its process id in the guest."""
 
     published_ports: list[PublishedPort]
-    """The ports that were published with it, until it is stopped."""
+    """The ports that are published with it, until it has ended."""
 
     readiness: ServiceReadiness | None
     """What it has to do to be ready; null if it is ready at once."""
@@ -1869,7 +1869,8 @@ class Snapshot(TypedDict):
     """A snapshot."""
 
     bytes_written: int | None
-    """How many bytes its files had; null if the workspace did not run then."""
+    """How many bytes its files had; null if the workspace did not run then, or /workspace was no
+directory."""
 
     created_at: float
     """When it was made, in seconds since the Unix epoch."""
@@ -1882,7 +1883,8 @@ class Snapshot(TypedDict):
 too."""
 
     entry_count: int | None
-    """How many files, directories and links /workspace had; null if the workspace did not run then."""
+    """How many files, directories and links /workspace had; null if the workspace did not run
+then, or /workspace was no directory."""
 
     kind: str
     """`baseline`, what the workspace began with, or `named`."""

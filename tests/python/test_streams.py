@@ -6,11 +6,13 @@ import asyncio
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conftest import ENVIRONMENT
 from pyro_mcp import AsyncPyro, Chunk, Pyro, PyroValueError, Workspace
+from pyro_mcp._async import _on_thread
 
 
 def test_chunks_come_while_the_command_runs(workspace: Workspace) -> None:
@@ -141,6 +143,52 @@ def test_a_cancelled_task_ends_its_command_first(base_dir: Path) -> None:
         while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
         assert not left
+
+    asyncio.run(work())
+
+
+def test_a_task_that_is_cancelled_once_its_workspace_exists_leaves_none(base_dir: Path) -> None:
+    async def work() -> None:
+        pyro = AsyncPyro()
+        loop = asyncio.get_running_loop()
+        plain_call = pyro.manager.call
+        created: list[str] = []
+
+        def call(operation: str, request: dict[str, object], **options: Any) -> Any:
+            response = plain_call(operation, request, **options)
+            if operation.endswith("_create"):
+                created.append(operation)
+                # It exists, and its task has not got the id yet.
+                loop.call_soon_threadsafe(task.cancel)
+                time.sleep(0.5)
+            return response
+
+        pyro.manager.call = call  # type: ignore[method-assign]
+        for create in (pyro.create_workspace, pyro.create_vm):
+            options = {"ttl_seconds": 600, "environment": ENVIRONMENT}
+            task: asyncio.Task[Any] = asyncio.create_task(create(**options))
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert created == ["workspace_create", "vm_create"]
+        assert (await pyro.list_workspaces())["count"] == 0
+        assert (await pyro.list_vms())["count"] == 0
+
+    asyncio.run(work())
+
+
+def test_a_result_that_its_cancelled_task_does_not_get_is_discarded() -> None:
+    async def work() -> None:
+        discarded: list[str] = []
+        task = asyncio.create_task(_on_thread(lambda _: "made", discarded.append))
+        await asyncio.sleep(0)
+        # The thread delivers the result, and the task does not run before it is cancelled.
+        time.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert discarded == ["made"]
+        assert await _on_thread(lambda _: "kept", discarded.append) == "kept"
+        assert discarded == ["made"]
 
     asyncio.run(work())
 

@@ -1,5 +1,5 @@
-//! *Blocks* are what an image is made of. They are written one after the other, many at a time;
-//! those that hold nothing but zeros are left out.
+//! An image consists of *blocks*. They are written in order, many at a time. Buffers that contain
+//! only zeros are not written, so that the file has holes there.
 
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 /// How much is written at a time. A multiple of a block.
 const BUFFER: usize = 1 << 20;
 
-/// Writes blocks one after the other, many at a time.
+/// Writes blocks in order, many at a time.
 pub(crate) struct Blocks<W> {
     output: W,
     buffer: Vec<u8>,
@@ -36,7 +36,7 @@ impl<W: Write + Seek> Blocks<W> {
         self.flushed + self.filled as u64
     }
 
-    /// Returns the number of the block that comes next. The one before has to be full.
+    /// Returns the number of the next block. The block before it must be full.
     pub(crate) fn next(&self) -> Result<u32, Error> {
         u32::try_from(self.position() / BLOCK as u64).map_err(|_| Error::TooLarge)
     }
@@ -78,7 +78,7 @@ impl<W: Write + Seek> Blocks<W> {
         self.skip(position - self.position())
     }
 
-    /// Writes zeros, or leaves them out if there are many.
+    /// Writes zeros, or skips over them if there are many.
     fn skip(&mut self, length: u64) -> Result<(), Error> {
         let room = BUFFER - self.filled;
         if let Some(length) = usize::try_from(length)
@@ -97,7 +97,7 @@ impl<W: Write + Seek> Blocks<W> {
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        // Also keeps what was announced as a 16 TiB file of zeros from being too much.
+        // This also refuses a file of zeros that is longer than an image can be.
         self.next()?;
         let bytes = &self.buffer[..self.filled];
         let zeros = [0; BLOCK];
@@ -117,8 +117,8 @@ impl<W: Write + Seek> Blocks<W> {
         Ok(())
     }
 
-    /// Writes the rest, even if it is zeros, so that the output is as long as it says; then the
-    /// superblock. Returns the output.
+    /// Writes the rest of the buffer, even if it is zeros, so that the output has its full length;
+    /// then the superblock. Returns the output.
     pub(crate) fn finish(mut self, superblock: &Superblock) -> Result<W, Error> {
         let rest = &self.buffer[..self.filled];
         self.output.write_all(rest).map_err(fault)?;

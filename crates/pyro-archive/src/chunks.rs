@@ -1,6 +1,6 @@
-//! *Chunks* are how an image has a file with holes: a map says for each where it is, and of those
-//! that are nothing but holes that they are nowhere. So a hole takes neither room in the image nor
-//! time to be read.
+//! *Chunks* represent a file with holes in an image: a map has the position of each chunk, and
+//! marks the chunks that consist of holes only. So a hole takes no space in the image and no time
+//! to read.
 
 use std::io::{Seek, Write};
 
@@ -12,11 +12,11 @@ use crate::sparse::Extents;
 
 /// Smaller holes are written as zeros, which an image leaves out of its file.
 const SMALLEST_HOLES: u64 = 1 << 20;
-/// Most chunks of one file, and of all together. Each has four bytes in the image, and in memory
-/// until it is finished.
+/// The largest number of chunks of one file, and of all files together. Each takes four bytes in
+/// the image, and in memory until the image is finished.
 const MOST: u64 = 1 << 16;
 const MOST_OF_ALL: u64 = 1 << 24;
-/// The largest chunk is of so many blocks, as a power of two.
+/// The size of the largest chunk in blocks, as a power of two.
 const MOST_BITS: u8 = 31;
 const NOWHERE: u32 = u32::MAX;
 const BUFFER: usize = 256 * 1024;
@@ -30,7 +30,7 @@ pub(crate) struct Chunks {
     blocks: Box<[u32]>,
 }
 
-/// How many chunks there may be yet.
+/// How many more chunks there may be.
 #[derive(Debug)]
 pub(crate) struct Budget(u64);
 
@@ -45,7 +45,7 @@ impl Chunks {
         4 * self.blocks.len() as u64
     }
 
-    /// Returns the first block of each chunk that is somewhere, and how many there are at most.
+    /// Returns the first block of each chunk that has content, and the number of blocks in a chunk.
     pub(crate) fn used(&self) -> impl Iterator<Item = (u64, u64)> {
         let somewhere = self.blocks.iter().filter(|block| **block != NOWHERE);
         somewhere.map(|block| (u64::from(*block), 1 << self.bits))
@@ -59,12 +59,12 @@ impl Chunks {
     }
 }
 
-/// Whether a file has so much of holes that it should have a map.
+/// Whether the holes of a file are large enough for a map.
 pub(crate) fn are_worth_it(size: u64, extents: Option<&Extents>) -> bool {
     extents.is_some_and(|extents| size - extents.data() >= SMALLEST_HOLES)
 }
 
-/// Writes what there is of a file.
+/// Writes the content of a file, without its holes.
 pub(crate) fn write<W: Write + Seek>(
     blocks: &mut Blocks<W>,
     content: &mut dyn Content,
@@ -77,7 +77,7 @@ pub(crate) fn write<W: Write + Seek>(
     budget.0 = budget.0.saturating_sub(count);
     let count = usize::try_from(count).expect("there are at most MOST");
     let mut map = vec![NOWHERE; count].into_boxed_slice();
-    // Where the chunk begins that is being written, in the file and in the image.
+    // The start of the current chunk, in the file and in the image.
     let mut current: Option<(u64, u64)> = None;
     let mut position = 0;
     let mut buffer = vec![0; BUFFER];
@@ -113,7 +113,7 @@ pub(crate) fn write<W: Write + Seek>(
     Ok(Chunks { bits, blocks: map })
 }
 
-/// Fills a chunk, or what of it is in the file, up to the end of its last block.
+/// Fills a chunk with zeros up to its end; the last chunk up to the end of its last block.
 fn finish<W: Write + Seek>(
     blocks: &mut Blocks<W>,
     chunk: Option<(u64, u64)>,
@@ -127,7 +127,7 @@ fn finish<W: Write + Seek>(
     blocks.pad_to(place + used)
 }
 
-/// Returns how large chunks have to be so that there are not too many.
+/// Returns the smallest size of chunks with which there are not too many of them.
 fn bits(size: u64, budget: &Budget) -> u8 {
     let most = (budget.0 / 64).clamp(1, MOST);
     let fits = |bits: &u8| size.div_ceil((BLOCK as u64) << bits) <= most;

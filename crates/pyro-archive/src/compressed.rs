@@ -1,5 +1,5 @@
-//! A *compressed* file is one that has to be unpacked while it is read. Which way, its first bytes
-//! say. It has one or more parts, each packed by itself.
+//! A *compressed* file is decompressed while it is read. Its first bytes tell the format. It
+//! consists of one or more parts, each compressed separately.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -15,17 +15,17 @@ use crate::progress::Meter;
 
 const BUFFER: usize = 256 * 1024;
 
-/// More than the strongest setting of xz needs, which is 65 MiB. A file says how much it needs,
-/// and may say 4 GiB.
+/// More than the strongest setting of xz needs, which is 65 MiB. A file states how much memory its
+/// decompression needs, up to 4 GiB.
 const XZ_MEMORY_KIB: u32 = 128 * 1024;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// Begins a part without content, but for the lowest four bits.
+/// The magic number of a frame without content; its lowest four bits vary.
 const ZSTD_SKIPPED: &[u8] = &[0x50, 0x2a, 0x4d, 0x18];
 const XZ: &[u8] = b"\xfd7zXZ\0";
 
-/// How something is packed.
+/// The format of compression.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Packing {
     Gzip,
@@ -45,8 +45,8 @@ impl Packing {
     }
 }
 
-/// Returns what is in a file, unpacked if it is packed. Whether there is something behind its last
-/// part, other than zeros, is noted when it is read to its end.
+/// Returns a reader of a file's content, decompressed if the file is compressed. When the reader
+/// reaches the end, it sets `has_more` if anything but zeros follows the last part.
 pub(crate) fn open<'a>(
     file: &'a File,
     meter: Meter<'a>,
@@ -60,7 +60,7 @@ pub(crate) fn open<'a>(
     unpacked(raw, has_more)
 }
 
-/// As [`open`], of what can be read only once.
+/// As [`open`], for an input that can be read only once.
 pub(crate) fn unpacked<'a>(
     input: impl Read + 'a,
     has_more: &'a Cell<bool>,
@@ -68,7 +68,7 @@ pub(crate) fn unpacked<'a>(
     let mut raw = BufReader::with_capacity(BUFFER, input);
     Ok(match Packing::of(raw.fill_buf()?) {
         None => Box::new(raw),
-        // Headers are read in pieces of 512 bytes, for which unpackers are slow.
+        // Headers are read in pieces of 512 bytes, which is slow without a buffer.
         Some(packing) => Box::new(BufReader::with_capacity(
             BUFFER,
             Parts {
@@ -80,7 +80,7 @@ pub(crate) fn unpacked<'a>(
     })
 }
 
-/// A file from its beginning, whatever its own position is.
+/// Reads a file from its beginning, independently of the file's own position.
 struct Raw<'a> {
     file: &'a File,
     position: u64,
@@ -99,7 +99,7 @@ impl Read for Raw<'_> {
     }
 }
 
-/// The parts of a packed file, one after the other.
+/// Reads the parts of a compressed file in order.
 struct Parts<'a, R: BufRead> {
     packing: Packing,
     has_more: &'a Cell<bool>,
@@ -156,7 +156,7 @@ impl<R: BufRead> Read for Parts<'_, R> {
             if read > 0 {
                 return Ok(read);
             }
-            // After an error there is nothing to go on with.
+            // After an error nothing more can be read.
             let input = match std::mem::replace(&mut self.state, State::Done) {
                 State::Done => return Ok(0),
                 State::Between(input) => input,
@@ -169,7 +169,7 @@ impl<R: BufRead> Read for Parts<'_, R> {
     }
 }
 
-/// Skips what fills blocks of a tape.
+/// Skips zeros, which fill the blocks of a tape.
 fn skip_zeros(input: &mut impl BufRead) -> io::Result<()> {
     loop {
         let start = input.fill_buf()?;
@@ -182,14 +182,14 @@ fn skip_zeros(input: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-/// What is in a frame of a zstd file.
+/// Reads one frame of a zstd file.
 struct Frame<R: BufRead> {
     input: R,
     decoder: FrameDecoder,
 }
 
 impl<R: BufRead> Frame<R> {
-    /// Begins a frame. Of one that has no content, returns what is behind it.
+    /// Begins a frame. Skips a frame without content, and returns the input behind it.
     fn begin(mut input: R) -> io::Result<Result<Self, R>> {
         use FrameDecoderError::ReadFrameHeaderError as Header;
         let mut decoder = FrameDecoder::new();

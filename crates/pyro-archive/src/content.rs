@@ -4,22 +4,22 @@ use crate::error::Error;
 
 /// The content of a member.
 pub(crate) trait Content {
-    /// Reads the next piece of it, into the buffer if it is data.
+    /// Reads the next piece. Data is put into the buffer.
     fn read(&mut self, buffer: &mut [u8]) -> Result<Piece, Error>;
 }
 
 /// A piece of a content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Piece {
-    /// So many bytes, which are in the buffer now: at least one.
+    /// This many bytes were put into the buffer: at least one.
     Data(usize),
-    /// So many zeros that nobody has written: at least one.
+    /// A hole of this many bytes: at least one.
     Hole(u64),
-    /// Nothing; there were exactly as many bytes as the member has.
+    /// The end; there were exactly as many bytes as the member has.
     End,
 }
 
-/// The content of what is no file.
+/// The content of a member that is not a file.
 pub(crate) struct Nothing;
 
 impl Content for Nothing {

@@ -23,9 +23,9 @@ use crate::report::{Reason, Warning};
 use crate::sparse::Sparse;
 use crate::time::Time;
 
-/// Directories that are open at a time: a process may have a thousand.
+/// The number of directories that are open at a time: a process may have a thousand files open.
 const DEEPEST: usize = 256;
-/// How often something may become something else while it is looked at.
+/// How many times the type of an entry may change while it is examined.
 const ATTEMPTS: usize = 3;
 
 /// The directory that is a source.
@@ -57,11 +57,11 @@ struct Walk<'a, 'b, 'c> {
     linked: HashMap<(u64, u64), MemberPath>,
 }
 
-/// What was found when something was looked at.
+/// The result of examining an entry.
 enum Looked {
-    /// It was dealt with.
+    /// It was handled.
     Done,
-    /// It has become something else.
+    /// Its type has changed.
     Changed,
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn each(
             walk.rules.truncate(above + walk.levels.len());
         }
     }
-    // Then everything in it has gone, one by one.
+    // Then all its entries have disappeared, one by one.
     match rustix::fs::fstat(root.directory) {
         Ok(stat) if stat.st_nlink == 0 => Err(walk.changed(b"")),
         _ => Ok(()),
@@ -113,7 +113,7 @@ impl Walk<'_, '_, '_> {
         }
         let names = match list(&directory) {
             Ok(names) => names,
-            // It has gone, and what was in it before.
+            // It has disappeared with all that was in it.
             Err(Errno::NOENT) => Vec::new(),
             Err(error) => return Err(self.unreadable(&path, error)),
         };

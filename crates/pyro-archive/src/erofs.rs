@@ -13,13 +13,14 @@ pub(crate) const BLOCK: usize = 4096;
 pub(crate) const SUPERBLOCK_OFFSET: u64 = 1024;
 pub(crate) const INODE: usize = 64;
 
-/// Inodes are numbered by where they are, in units of half the size of ours.
+/// The number of an inode is its position in units of 32 bytes, half the size of these inodes.
 const SLOT: u64 = 32;
 const MAGIC: u32 = 0xE0F5_E1E2;
 const BLOCK_BITS: u8 = 12;
-/// The times of inodes are those of modification. Nothing depends on that a reader knows.
+/// The times of inodes are modification times. A reader need not know this flag.
 const COMPAT_MTIME: u32 = 2;
-/// There are inodes whose content is in chunks: who does not know them must not mount it.
+/// Some inodes have their content in chunks: a reader that does not know this flag must not mount
+/// the image.
 const INCOMPAT_CHUNKED: u32 = 4;
 const EXTENDED_INODE: u16 = 1;
 const DIRENT: usize = 12;
@@ -33,9 +34,10 @@ pub(crate) enum Layout {
     Plain(u32),
     /// Right behind the inode, in the same block.
     Inline,
-    /// It has none: it stands for a device.
+    /// No content: the inode has the number of a device instead.
     Device(Device),
-    /// In chunks, whose map is behind the inode: each of so many blocks, as a power of two.
+    /// In chunks, whose map is behind the inode. The number is the blocks in a chunk, as a power of
+    /// two.
     Chunks(u8),
 }
 
@@ -49,11 +51,11 @@ pub(crate) enum FileType {
     BlockDevice,
 }
 
-/// The beginning of an attribute's name, which is kept as a number.
+/// The prefix of an attribute's name, which EROFS stores as a number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Namespace {
     User = 1,
-    /// The whole name of an access control list, and so is the next.
+    /// `system.posix_acl_access`, a whole name. So is the next one.
     AccessList = 2,
     DefaultAccessList = 3,
     Security = 6,
@@ -76,13 +78,13 @@ pub(crate) struct Inode {
     pub(crate) file_type: FileType,
     pub(crate) mode: u32,
     pub(crate) owner: Owner,
-    /// As many bytes of attributes are behind it.
+    /// The size of the extended attributes behind it.
     pub(crate) attribute_bytes: usize,
     pub(crate) modified: Time,
     pub(crate) links: u32,
     pub(crate) size: u64,
     pub(crate) layout: Layout,
-    /// For programs that take no inode numbers of 64 bits.
+    /// For programs that cannot handle inode numbers of 64 bits.
     pub(crate) short_number: u32,
 }
 
@@ -173,15 +175,16 @@ impl FileType {
 }
 
 impl Device {
-    /// As Linux keeps it on disks: twelve bits of the major and twenty of the minor number.
+    /// Returns the encoding that Linux uses on disks: twelve bits of the major and twenty of the
+    /// minor number.
     fn number(self) -> u32 {
         self.minor & 0xff | self.major << 8 | (self.minor & !0xff) << 12
     }
 }
 
-/// Returns the extended attributes of an inode as they are behind it: after a header that is all
-/// zeros, because none of them is shared with other inodes. Names and values have to be short enough
-/// for a length of 8 and of 16 bits.
+/// Encodes the extended attributes of an inode. They begin with a header of zeros, because none of
+/// them is shared with other inodes. The length of a name must fit into 8 bits, that of a value
+/// into 16.
 pub(crate) fn attributes<'a>(
     attributes: impl Iterator<Item = (Namespace, &'a [u8], &'a [u8])>,
 ) -> Box<[u8]> {
@@ -201,7 +204,7 @@ pub(crate) fn attributes<'a>(
     bytes.into_boxed_slice()
 }
 
-/// Returns what an inode says of the size of its attributes.
+/// Returns the field of an inode that has the size of its attributes.
 fn attribute_count(bytes: usize) -> u16 {
     let units = bytes.saturating_sub(ATTRIBUTES_HEADER) / ATTRIBUTES_UNIT;
     match bytes {

@@ -1,5 +1,5 @@
-//! An *extraction* takes a tar stream that nobody has to trust, because the guest wrote it, and
-//! makes files or another tar file of it. Nothing of it gets there unchecked.
+//! An *extraction* reads a tar stream that the guest wrote and that is not trusted, and makes files
+//! or another tar file from it. Everything is checked first.
 
 mod files;
 mod repacked;
@@ -23,7 +23,7 @@ use crate::tar_file;
 use crate::time::Time;
 use crate::tree::Tree;
 
-/// What came out.
+/// The result of an extraction.
 #[derive(Debug)]
 pub struct Extracted {
     /// Members of the stream.
@@ -48,34 +48,34 @@ pub enum Top {
     Directory,
 }
 
-/// What is made of a stream.
+/// What a stream is turned into.
 #[derive(Debug)]
 pub enum Target<'a> {
     /// Files, in this directory, which is empty.
     Files(BorrowedFd<'a>),
     /// A tar file.
     Tar {
-        /// Takes it.
+        /// Where it is written.
         output: Packer<'a>,
         /// What the member at the top is named there: one part of a path.
         name: &'a [u8],
-        /// Whose everything is: a user's and a group's number.
+        /// The owner of everything: the numbers of a user and a group.
         owner: (u32, u32),
     },
 }
 
 /// Reads a tar stream. Its first member has to be `top`, and all others below it. When it is known
-/// what the first one is, `choose` says what is made of the stream; or with an error that nothing is,
-/// and then no content is read.
+/// what the first one is, `choose` says what is made of the stream; or with an error that nothing
+/// is, and then no content is read.
 ///
 /// Nothing is made outside of a directory, and nothing replaced, whatever the stream says: each
-/// name is checked, and the kernel follows no link. A tar file is written anew, of what was checked.
-/// Holes, devices and pipes are refused, and so is a name that comes twice, and a stream that does
-/// not end in a mark of its end. The caller removes what is there after an error.
+/// name is checked, and the kernel follows no link. A tar file is written anew, of what was
+/// checked. Holes, devices and pipes are refused, and so is a name that comes twice, and a stream
+/// that does not end in a mark of its end. The caller removes what is there after an error.
 ///
 /// # Errors
-/// [`Error::Refused`] and [`Error::Damaged`] for the stream; [`Error::Write`] for what is made of it;
-/// that of `choose`.
+/// [`Error::Refused`] and [`Error::Damaged`] for the stream; [`Error::Write`] for what is made of
+/// it; that of `choose`.
 pub fn extract<'a>(
     input: &mut dyn Read,
     top: &str,

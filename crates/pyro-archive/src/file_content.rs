@@ -1,4 +1,4 @@
-//! The *content of a file* of the host, where it has one: holes are not read.
+//! The *content of a file* of the host. Its holes are not read.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -18,8 +18,8 @@ const STAT_BLOCK: u64 = 512;
 /// How git's file that is in the place of a directory begins.
 const GIT_DATA: &[u8] = b"gitdir: ";
 
-/// As many bytes of a file as it had when it was opened, without its holes; those that are added
-/// later are not read.
+/// Reads as many bytes of a file as it had when it was opened, without its holes. Bytes that are
+/// added later are not read.
 pub(crate) struct FileContent<'a, 'b> {
     file: File,
     path: PathBuf,
@@ -88,7 +88,8 @@ impl Content for FileContent<'_, '_> {
     }
 }
 
-/// Returns where a file has content; none if that is everywhere, or nobody knows.
+/// Returns the extents of a file's content; none if there are no holes, or if the file system does
+/// not tell.
 pub(crate) fn extents(file: &File, stat: &Stat, size: u64) -> Option<Extents> {
     let stored = u64::try_from(stat.st_blocks).unwrap_or_default() * STAT_BLOCK;
     if stored >= size {

@@ -6,7 +6,7 @@ use crate::time::Time;
 
 pub(crate) const BLOCK: usize = 512;
 
-/// Where fields are, for all dialects.
+/// The positions of fields, in all dialects.
 const NAME: std::ops::Range<usize> = 0..100;
 const MODE: std::ops::Range<usize> = 100..108;
 const USER: std::ops::Range<usize> = 108..116;
@@ -50,7 +50,7 @@ impl Header {
         self.0[KIND]
     }
 
-    /// Returns the name as the header has it, which need not be the member's.
+    /// Returns the name in the header, which an extension in front of it may replace.
     pub(crate) fn name(&self) -> Vec<u8> {
         let name = text(&self.0[NAME]);
         let prefix = match &self.0[MAGIC] {
@@ -72,28 +72,29 @@ impl Header {
         text(&self.0[TARGET])
     }
 
-    /// Returns the size. None if it is not a number: then nobody knows where the next member is.
+    /// Returns the size. None if it is not a number: then the position of the next member is
+    /// unknown.
     pub(crate) fn size(&self) -> Option<u64> {
         number(&self.0[SIZE]).and_then(|size| size.try_into().ok())
     }
 
-    /// Returns the permissions; none if the field is empty or no number.
+    /// Returns the permissions; none if the field is empty or not a number.
     pub(crate) fn mode(&self) -> Option<u32> {
         let mode = leading_number(&self.0[MODE])?;
         u32::try_from(mode & 0o7777).ok()
     }
 
-    /// Returns the numbers of the user and the group; none of what is no number.
+    /// Returns the numbers of the user and the group; none where the field is not a number.
     pub(crate) fn owner(&self) -> (Option<i64>, Option<i64>) {
         (number(&self.0[USER]), number(&self.0[GROUP]))
     }
 
-    /// Returns the numbers of a device, major and minor; none of what is no number.
+    /// Returns the major and minor number of a device; none where the field is not a number.
     pub(crate) fn device(&self) -> (Option<i64>, Option<i64>) {
         (number(&self.0[MAJOR]), number(&self.0[MINOR]))
     }
 
-    /// Returns the time; the epoch if the field is empty or no number.
+    /// Returns the time; the epoch if the field is empty or not a number.
     pub(crate) fn modified(&self) -> Time {
         Time {
             seconds: leading_number(&self.0[MODIFIED]).unwrap_or_default(),
@@ -102,7 +103,7 @@ impl Header {
     }
 }
 
-/// Returns what is in a field up to the first NUL.
+/// Returns the bytes of a field up to the first NUL.
 fn text(field: &[u8]) -> &[u8] {
     let end = field.iter().position(|byte| *byte == 0);
     &field[..end.unwrap_or(field.len())]
@@ -124,8 +125,7 @@ pub(crate) fn number(field: &[u8]) -> Option<i64> {
     octal(&field[..digits])
 }
 
-/// Reads what of a field is a number, with a sign if it has one. None if it does not begin with
-/// one.
+/// Reads the number at the beginning of a field, with a sign if it has one. None if there is none.
 fn leading_number(field: &[u8]) -> Option<i64> {
     if field.first().is_some_and(|first| first & 0x80 != 0) {
         return binary(field);

@@ -1,8 +1,8 @@
 //! An *image* is a file system in a file: what an archive becomes when it is mounted and not
 //! unpacked.
 //!
-//! It is written in one pass: a block left free for the superblock, then the files' contents as they
-//! come, then what is known only at the end (`metadata`).
+//! It is written in one pass: a block left free for the superblock, then the files' contents as
+//! they come, then what is known only at the end (`metadata`).
 
 use std::io::{Seek, Write};
 

@@ -22,28 +22,28 @@
 //! Extended attributes are not kept either. A symbolic link is text, wherever it leads: none is
 //! followed, here or when an archive is unpacked, and no member may be below one.
 //!
-//! Sockets and devices are left out, and so is what a [`Selection`] leaves out or what goes away
-//! while a directory is read; the [`Report`] counts and names it.
+//! Sockets and devices are left out. So are entries that a [`Selection`] excludes, and entries that
+//! disappear while their directory is read. The [`Report`] counts and names them.
 //!
 //! Everything else is refused with [`Error::Refused`], which names the entry: see [`Refusal`]. Both
 //! ways of writing read their source once and check each entry before it is written, so that what
 //! was checked is what is written; a failure may leave an unfinished image or stream behind.
 //! Neither can be taken for a finished one: the image has no superblock, the stream no last member.
 //!
-//! Of several members with one name the last wins, as with `tar`, but neither a directory replaces
-//! anything else nor anything else a directory. Parents that an archive does not mention get mode
-//! 0755 and the current time. How archives are read that others read in different ways, the table
-//! in `tests/archive/odd` says.
+//! If several members have one name, the last one wins, as with `tar`; but a directory does not
+//! replace anything else, and nothing else replaces a directory. Parent directories that an archive
+//! does not mention get mode 0755 and the current time. The table in `tests/archive/odd` lists
+//! archives that other programs read in different ways, and how they are read here.
 //!
 //! Memory does not grow with the size of files, only with their number: about 200 bytes and the
 //! name for each of at most [`MAX_ENTRIES`].
 //!
 //! # Layers
 //!
-//! A [`LayerImage`] is made of something else than an archive: of the layers of an OCI image, which
-//! become one image with the root file system that they amount to. It has owners, devices and some
-//! extended attributes, and what is in it may go through links of the same layer or replace something
-//! else: the rules are in `docs/design/0042-layers.md`.
+//! A [`LayerImage`] is not made from an archive but from the layers of an OCI image, which it
+//! flattens into one image of a root file system. It keeps owners, devices and some extended
+//! attributes. An entry may be below a symbolic link of its own layer, and may replace an entry of
+//! another type. The rules are in `docs/design/0042-layers.md`.
 //!
 //! The words are in `docs/glossary.md`.
 
@@ -95,5 +95,5 @@ pub use selection::Selection;
 pub use source::{Source, SourceKind, real_path};
 pub use stream::{END_MEMBER, write_tar};
 
-/// Most members that an archive may have.
+/// The largest number of members that an archive may have.
 pub const MAX_ENTRIES: u64 = 1 << 21;

@@ -4,15 +4,15 @@ use crate::error::{Error, Refusal};
 use crate::sparse::Extents;
 use crate::time::Time;
 
-/// Linux takes no longer path, and no longer part of one.
+/// The longest path that Linux accepts, and the longest part of one.
 const LONGEST_PATH: usize = 4095;
 const LONGEST_NAME: usize = 255;
 
 /// Permissions with setuid, setgid and sticky.
 pub(crate) const MODE_BITS: u32 = 0o7777;
-/// Those of a directory of which nothing but the name is known.
+/// The permissions of a directory of which only the name is known.
 pub(crate) const IMPLIED_MODE: u32 = 0o755;
-/// Those that come out of a guest: setuid, setgid and sticky belong to its users.
+/// The permissions that are kept of a guest's files: setuid, setgid and sticky refer to its users.
 pub(crate) const KEPT_BITS: u32 = 0o777;
 
 #[derive(Debug)]
@@ -33,9 +33,9 @@ impl Member {
 pub(crate) enum What {
     Directory,
     File {
-        /// In bytes; its content has as many, with its holes.
+        /// The length of its content in bytes, including its holes.
         size: u64,
-        /// Where there is something; none if that is everywhere.
+        /// The parts that are not holes; none if there are no holes.
         extents: Option<Extents>,
     },
     Symlink {
@@ -135,7 +135,7 @@ impl MemberPath {
     }
 }
 
-/// Returns the parts of a path that lead somewhere.
+/// Returns the parts of a path, without empty ones and `.`.
 pub(crate) fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
         .filter(|part| !part.is_empty() && *part != b".")

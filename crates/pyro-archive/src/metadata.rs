@@ -1,6 +1,6 @@
-//! The *metadata* of an image is what is known only when all contents are written: large directories,
-//! then all inodes, with what is small right behind them. The superblock comes last, so that nothing
-//! unfinished can be mounted.
+//! The *metadata* of an image are written after all contents: first large directories, then all
+//! inodes, each followed by its attributes and by small contents. The superblock is written last,
+//! so that an unfinished image cannot be mounted.
 
 use std::io::{Seek, Write};
 
@@ -13,18 +13,18 @@ use crate::node::{Body, Node, NodeId, Stored};
 use crate::sparse::Extents;
 use crate::time::Time;
 
-/// The first inode is not at the beginning: its number would be 0, which programs take for an
-/// entry that was deleted.
+/// The first inode is not at the beginning: its number would be 0, which programs take for a
+/// deleted entry.
 const FIRST_INODE: u64 = INODE as u64;
 
-/// What tells an image from others.
+/// What distinguishes an image from others.
 pub(crate) struct Identity {
     pub(crate) built: Time,
-    /// An overlay tells its layers apart by them.
+    /// An overlay identifies its layers by their UUIDs.
     pub(crate) uuid: [u8; 16],
 }
 
-/// Makes a UUID of version 4 of 16 bytes.
+/// Turns 16 bytes into a UUID of version 4.
 pub(crate) fn as_uuid(mut bytes: [u8; 16]) -> [u8; 16] {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
@@ -44,12 +44,12 @@ pub(crate) fn store<W: Write + Seek>(
         return Ok(Stored::Chunks(chunks));
     }
     let first = blocks.next()?;
-    // Also what is empty has an end, and that may be of a broken archive.
+    // An empty content is read too: the end of a broken archive shows only then.
     blocks.copy(content)?;
     Ok(Stored::Plain(first))
 }
 
-/// Where an inode and its content are.
+/// The position of an inode and of its content.
 #[derive(Clone, Copy)]
 struct Place {
     /// From the beginning of the metadata.
@@ -67,7 +67,7 @@ pub(crate) fn write<W: Write + Seek>(
 ) -> Result<(W, u32), Error> {
     let mut places = place_all(nodes);
     for (index, node) in used(nodes) {
-        // The content of files is there already.
+        // The contents of files are already written.
         let has_content = matches!(node.body, Body::Directory { .. } | Body::Symlink { .. });
         if has_content && matches!(places[index].layout, Layout::Plain(_)) {
             places[index].layout = Layout::Plain(blocks.next()?);
@@ -132,7 +132,7 @@ fn place_all(nodes: &[Node]) -> Vec<Place> {
     let mut places = vec![nowhere; nodes.len()];
     let mut end = FIRST_INODE;
     for (index, node) in used(nodes) {
-        // With its attributes, which are behind it.
+        // The length of the inode with its attributes.
         let inode = (INODE + node.attributes.len()) as u64;
         let by_size = |size: u64| {
             if inode + size <= BLOCK as u64 {
@@ -141,7 +141,7 @@ fn place_all(nodes: &[Node]) -> Vec<Place> {
                 (size, Layout::Plain(0), 0)
             }
         };
-        // Of what is behind the inode, only the map of chunks may go on in the next blocks.
+        // Only the map of chunks may continue in the next blocks.
         let (size, layout, behind) = match &node.body {
             Body::File { size, stored } => match stored {
                 Stored::Plain(block) => (*size, Layout::Plain(*block), 0),

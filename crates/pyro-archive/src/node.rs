@@ -1,4 +1,4 @@
-//! A *node* is what a name of a tree leads to: what an inode of an image is made from.
+//! A *node* of a tree becomes an inode of an image. One or more names refer to it.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ pub(crate) struct Node {
     pub(crate) mode: u32,
     pub(crate) owner: Owner,
     pub(crate) modified: Time,
-    /// Names that lead here. None if other members took them all.
+    /// The number of names that refer to it. Zero if later members have taken them all.
     pub(crate) names: u32,
-    /// Its extended attributes, as an image has them. Empty if there are none.
+    /// Its extended attributes in the encoding of EROFS. Empty if there are none.
     pub(crate) attributes: Box<[u8]>,
     pub(crate) body: Body,
 }
@@ -45,16 +45,16 @@ pub(crate) enum Body {
     Device(Device),
 }
 
-/// What a device file stands for.
+/// The device that a device file refers to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Device {
-    /// A device of blocks, and not of characters.
+    /// It is a block device, not a character device.
     pub(crate) has_blocks: bool,
     pub(crate) major: u32,
     pub(crate) minor: u32,
 }
 
-/// Where an image has the content of a file.
+/// The position of a file's content in an image.
 #[derive(Debug)]
 pub(crate) enum Stored {
     /// The number of its first block.
@@ -63,7 +63,7 @@ pub(crate) enum Stored {
 }
 
 impl Node {
-    /// One of root, without names and extended attributes.
+    /// A node that belongs to root, without names and extended attributes.
     pub(crate) fn new(mode: u32, modified: Time, body: Body) -> Self {
         Self {
             mode,

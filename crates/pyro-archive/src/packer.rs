@@ -7,8 +7,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-/// So much becomes one frame of a zstd file. Larger ones are no smaller together: the compressor
-/// looks back 128 KiB.
+/// The size of the content of one zstd frame. Larger frames would not compress better: the
+/// compressor looks back 128 KiB.
 const FRAME: usize = 1024 * 1024;
 
 /// How a file is packed.
@@ -22,7 +22,7 @@ pub enum Packing {
     Zstd,
 }
 
-/// A writer that packs. What it has written is a file when it is finished, and a broken one before.
+/// A writer that compresses. Its output is complete only after [`finish`](Self::finish).
 pub struct Packer<'a>(Way<'a>);
 
 enum Way<'a> {
@@ -32,7 +32,7 @@ enum Way<'a> {
 }
 
 impl<'a> Packer<'a> {
-    /// Packs for an output.
+    /// Compresses into an output.
     pub fn new(packing: Packing, output: impl Write + 'a) -> Self {
         let output: Box<dyn Write> = Box::new(output);
         Self(match packing {
@@ -42,7 +42,7 @@ impl<'a> Packer<'a> {
         })
     }
 
-    /// Writes what is left.
+    /// Writes the rest.
     pub fn finish(self) -> io::Result<()> {
         match self.0 {
             Way::Plain(mut output) => output.flush(),
@@ -72,13 +72,13 @@ impl Write for Packer<'_> {
         }
     }
 
-    /// Does nothing: what is packed in pieces of somebody else's choice is larger.
+    /// Does nothing: flushing in the middle would make the output larger.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// From memory to memory, because the compressor panics where reading or writing fails.
+/// Compresses from memory to memory, because the compressor panics when reading or writing fails.
 fn write_frame(output: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
     output.write_all(&compress_to_vec(bytes, CompressionLevel::Fastest))
 }

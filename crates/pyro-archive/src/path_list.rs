@@ -66,8 +66,8 @@ impl PathList {
 
 impl Source {
     /// Fails with [`Error::PathListTooLong`] or [`Error::Refused`] if a receiver with these limits
-    /// would not take this source as a stream. A tar file would have to be read as a whole for that:
-    /// what is wrong with one shows when it is written.
+    /// would not take this source as a stream. A tar file would have to be read as a whole for
+    /// that: what is wrong with one shows when it is written.
     ///
     /// # Errors
     /// These two, and what reading the source may fail with.

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use crate::sparse::Extent;
 use crate::time::Time;
 
-/// More extents than anybody has; so many of them fit into memory.
+/// The largest number of extents of a file. They are kept in memory.
 pub(crate) const MOST_EXTENTS: usize = 1 << 20;
 
-/// More extended attributes than anybody has, and longer ones: more fit into no inode of an image.
+/// The largest number of extended attributes of a file, and the longest name with its value. An
+/// inode of an image has no space for more.
 const MOST_EXTENDED: usize = 128;
 const LONGEST_EXTENDED: usize = 4096;
 
@@ -29,7 +30,7 @@ pub(crate) struct Attributes {
 #[derive(Default)]
 pub(crate) struct ExtendedAttributes {
     pub(crate) values: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// There were more than are kept.
+    /// Some were not kept, because they were too many or too long.
     pub(crate) are_too_many: bool,
 }
 
@@ -50,11 +51,11 @@ pub(crate) struct SparseAttributes {
 impl Attributes {
     /// Takes what matters from pax attributes, the last of each. None if they are broken.
     pub(crate) fn read(&mut self, mut attributes: &[u8]) -> Option<()> {
-        // Some fill the block themselves and count that in.
+        // Some programs count the padding of the block in the size.
         while !attributes.is_empty() && attributes[0] != 0 {
             let (key, value, rest) = attribute(attributes)?;
             attributes = rest;
-            // An empty value takes an earlier one back.
+            // An empty value removes an earlier one.
             let kept = (!value.is_empty()).then(|| value.to_vec());
             match key {
                 b"path" => self.name = kept,
@@ -62,7 +63,7 @@ impl Attributes {
                 b"size" => self.size = kept,
                 b"uid" => self.user = kept,
                 b"gid" => self.group = kept,
-                // A time that is none is no reason not to take the file.
+                // An invalid time is no reason to refuse the file.
                 b"mtime" => self.modified = Time::from_decimal(value),
                 key => {
                     if let Some(key) = key.strip_prefix(b"GNU.sparse.") {

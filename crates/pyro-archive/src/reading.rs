@@ -6,7 +6,7 @@ use crate::member::{Member, What};
 use crate::report::{Reason, Report, Warning};
 use crate::selection::Selection;
 
-/// So many warnings are enough.
+/// The largest number of warnings.
 const MOST_WARNINGS: usize = 10;
 
 /// One reading of a source: what is wanted of it, who takes that, and what has become of it.
@@ -14,11 +14,11 @@ pub(crate) struct Reading<'a> {
     pub(crate) selection: &'a Selection,
     visit: &'a mut Visit<'a>,
     report: Report,
-    /// What was left out last, so that what is in it is not told of again.
+    /// The path that was left out last. What is below it is not reported again.
     excluded: Vec<u8>,
 }
 
-/// Whoever takes members.
+/// The function that receives members.
 pub(crate) type Visit<'a> = dyn FnMut(Member, &mut dyn Content) -> Result<(), Error> + 'a;
 
 impl<'a> Reading<'a> {
@@ -35,7 +35,7 @@ impl<'a> Reading<'a> {
         self.report
     }
 
-    /// Hands a member on.
+    /// Passes a member on.
     pub(crate) fn take(&mut self, member: Member, content: &mut dyn Content) -> Result<(), Error> {
         let size = match member.what {
             What::File { size, .. } => size,

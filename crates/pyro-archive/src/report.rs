@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// So many of what was left out are named; of the rest there is the number.
+/// How many entries that were left out are named. The others are only counted.
 pub const NAMED: usize = 20;
 
-/// What a source had, and what it did not bring.
+/// What was read from a source, and what was left out.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Report {
     /// Members: files, directories and links, without the root itself and without parents that a

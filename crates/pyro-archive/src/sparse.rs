@@ -17,7 +17,7 @@ pub(crate) struct Extents(Vec<Extent>);
 
 const TAR_BLOCK: u64 = 512;
 
-/// The smallest hole that is worth one: to a file system a block.
+/// The smallest hole that is kept: a block of a file system.
 const SMALLEST_HOLE: u64 = 4096;
 
 impl Extent {

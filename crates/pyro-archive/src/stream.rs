@@ -16,9 +16,10 @@ use crate::sparse::{Extent, Extents};
 use crate::time::Time;
 use crate::tree::Tree;
 
-/// The name of a stream's last member. Its content is a line of JSON,
-/// `{"entries":N,"bytes":M}`: how many members were before it, and how many bytes their regular
-/// files have, with their holes: who does not know of those finds that there were too few. A stream without it was cut. The guest's agent has the same name for it.
+/// The name of a stream's last member. Its content is a line of JSON, `{"entries":N,"bytes":M}`:
+/// how many members came before it, and how many bytes their regular files have, including holes.
+/// So a receiver that ignores holes notices that bytes are missing. A stream without this member
+/// was cut. The guest's agent uses the same name.
 pub const END_MEMBER: &str = ".pyro-end";
 
 const BLOCK: usize = 512;
@@ -30,14 +31,14 @@ const MOST_EXTENTS: usize = 1 << 14;
 /// Modification times up to here fit into a header, as octal numbers of 11 digits.
 const LATEST: i64 = 0o777_7777_7777;
 
-/// Writes a source as a tar stream: GNU headers, names of more than 100 bytes as GNU long names
-/// (pax has no place for a name that is not UTF-8), times with nanoseconds as pax attributes, and
-/// so the map of a file with holes, of which only the content is written: version 0.1 of how GNU
-/// tar does it. The root itself is not in it; parents that a tar file does not mention are, and so is each of
-/// several members with one name.
+/// Writes a source as a tar stream with GNU headers. Names of more than 100 bytes become GNU long
+/// names (a pax attribute must be UTF-8). Times with nanoseconds become pax attributes, and so does
+/// the map of a file with holes, of which only the content is written: the sparse format 0.1 of GNU
+/// tar. The root itself is not in the stream. Parent directories that a tar file does not mention
+/// are, and so is each of several members with one name.
 ///
-/// Fails as soon as the receiver would not take the paths; [`Source::check_paths`] may find that out
-/// before.
+/// Fails as soon as the receiver would not take the paths; [`Source::check_paths`] may find that
+/// out before.
 ///
 /// Writes in pieces of up to 256 KiB, and keeps to the pace of the output. After an error the
 /// stream has no [`END_MEMBER`], and whoever receives it must not use what came.

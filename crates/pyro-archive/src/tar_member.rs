@@ -35,7 +35,7 @@ pub(crate) struct Described {
     pub(crate) form: Form,
     /// Bytes that follow the header.
     pub(crate) stored: u64,
-    /// The size is not what was left in a field that does not matter.
+    /// The size is valid: it is not a leftover in a field that is unused for this type.
     pub(crate) is_sure_of_size: bool,
     pub(crate) header: Header,
     pub(crate) sparse: SparseAttributes,
@@ -70,10 +70,10 @@ impl Described {
             // The rest of a file whose beginning is in another archive.
             b'M' => return Err(refuse(Refusal::UnsupportedType)),
             b'S' => Form::OldSparse,
-            // As old programs mark them.
+            // This is how old programs mark directories.
             0 | b'0' if name.ends_with(b"/") => Form::Directory,
             _ if sparse.is_present => Form::Sparse,
-            // A type that no one has heard of is one of a file, says POSIX.
+            // POSIX says that an unknown type is treated as a file.
             _ => Form::File,
         };
         let is_sure_of_size = attributes.size.is_some() || header.kind() == b'D';
@@ -106,7 +106,7 @@ impl Described {
         })
     }
 
-    /// Returns whose it is. None if that is no number that a user or a group can have.
+    /// Returns the owner. None if a number is not valid for a user or a group.
     pub(crate) fn owner(&self) -> Option<Owner> {
         let (user, group) = self.header.owner();
         let number = |attribute: &Option<Vec<u8>>, field: Option<i64>| {
@@ -114,7 +114,7 @@ impl Described {
                 Some(attribute) => decimal(attribute)?,
                 None => field?.try_into().ok()?,
             };
-            // The highest one means that there is none.
+            // The highest number means "no user" to Linux.
             u32::try_from(number).ok().filter(|id| *id < u32::MAX)
         };
         Some(Owner {
@@ -123,7 +123,7 @@ impl Described {
         })
     }
 
-    /// Returns what device it is. None if its numbers are more than Linux has.
+    /// Returns the device. None if a number is larger than Linux allows.
     pub(crate) fn device(&self) -> Option<Device> {
         let (major, minor) = self.header.device();
         let number = |number: Option<i64>, bits: u32| {

@@ -1,4 +1,4 @@
-//! The *members* of a tar file, one after the other, each with what comes in front of it.
+//! The *members* of a tar file in order, each with the extended headers in front of it.
 
 use std::io::Read;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::tar_reader::{End, TarReader};
 use crate::time::Time;
 
 pub(crate) struct TarMembers<'a> {
-    /// What comes next is the content of the member that was returned last, and whoever took that
-    /// member reads it or skips it.
+    /// Its position is at the content of the member that was returned last. The caller reads or
+    /// skips that content.
     pub(crate) tar: TarReader<'a>,
-    /// A time that was said of all members.
+    /// The time that a global header gives all members.
     of_all: Option<Time>,
 }
 
@@ -33,13 +33,13 @@ impl<'a> TarMembers<'a> {
             match header.kind() {
                 b'L' => attributes.name = Some(tar.name(&header)?),
                 b'K' => attributes.target = Some(tar.name(&header)?),
-                // As Solaris marks the same.
+                // Solaris uses `X` for the same.
                 b'x' | b'X' => {
                     let bytes = tar.extension(&header)?;
                     let read = attributes.read(&bytes);
                     read.ok_or_else(|| tar.damaged("a pax header is broken"))?;
                 }
-                // Of what is said of all members only the time can be meant for each.
+                // Of a global header only the time makes sense for all members.
                 b'g' => {
                     let bytes = tar.extension(&header)?;
                     let mut global = Attributes::default();
@@ -47,7 +47,7 @@ impl<'a> TarMembers<'a> {
                         self.of_all = global.modified.or(self.of_all);
                     }
                 }
-                // A label of the tape, or permissions in a form of Solaris.
+                // A label of the tape, or an access control list of Solaris.
                 b'V' | b'A' => tar.skip_content(header.size().unwrap_or_default())?,
                 _ => {
                     attributes.modified = attributes.modified.or(self.of_all);

@@ -8,17 +8,17 @@ use crate::error::{Error, fault};
 use crate::header::{BLOCK, Header};
 use crate::kind_of_file;
 
-/// Longest name or set of attributes in front of a member, in bytes.
+/// The longest extended header in front of a member, in bytes.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 
 /// A tar file, as far as it was read.
 pub(crate) struct TarReader<'a> {
     input: &'a mut dyn Read,
     archive: &'a Path,
-    /// A block that was looked at too soon.
+    /// A block that was read ahead.
     pushed_back: Vec<u8>,
     headers: u64,
-    /// There was a mark of the end.
+    /// The end mark was read.
     has_ended: bool,
 }
 
@@ -164,8 +164,8 @@ impl<'a> TarReader<'a> {
         Ok(())
     }
 
-    /// Skips what fills the last block. At the end of the file it may be missing: all that it
-    /// belongs to is there.
+    /// Skips the padding of the last block. At the end of the file it may be missing: the content
+    /// is complete.
     pub(crate) fn skip_padding(&mut self, size: u64) -> Result<(), Error> {
         let rest = usize::try_from(size.wrapping_neg() % BLOCK as u64).expect("less than a block");
         self.fill_some(&mut [0; BLOCK][..rest]).map(drop)
@@ -190,7 +190,7 @@ impl<'a> TarReader<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End {
     pub(crate) has_mark: bool,
-    /// There is something else than zeros behind it.
+    /// Something other than zeros follows it.
     pub(crate) has_more: bool,
 }
 

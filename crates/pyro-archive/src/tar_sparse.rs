@@ -15,8 +15,8 @@ const IN_BLOCK: (usize, usize, usize) = (0, 21, 504);
 const REAL_SIZE: std::ops::Range<usize> = 483..495;
 const NUMBER: usize = 12;
 
-/// Returns the size of a file and its extents, which are what is stored, no more and no less. Takes of
-/// the content what belongs to the map.
+/// Returns the size of a file and its extents, and checks that the extents match the stored content
+/// exactly. Reads the part of the content that belongs to the map.
 pub(crate) fn checked_map(
     described: &Described,
     content: &mut TarContent<'_, '_>,
@@ -28,7 +28,7 @@ pub(crate) fn checked_map(
     Ok((size, extents))
 }
 
-/// Returns the size of a file and its extents, as they are written down. Takes of the content what
+/// Returns the size of a file and its extents, unchecked. Reads the part of the content that
 /// belongs to the map.
 fn map(
     described: &Described,

@@ -1,5 +1,5 @@
-//! The *tree* is what an archive amounts to so far: which names there are, and what they name. It
-//! decides what else may be added.
+//! The *tree* has the names of an archive so far, and what they refer to. It decides whether a
+//! member may be added.
 
 use std::collections::btree_map::Entry;
 
@@ -9,13 +9,13 @@ use crate::member::{IMPLIED_MODE, MODE_BITS, Member, MemberPath, What, check_tar
 use crate::node::{Body, Node, NodeId, Stored};
 use crate::time::Time;
 
-/// What became of a member.
+/// The result of adding a member.
 #[derive(Debug)]
 pub(crate) struct Added {
     pub(crate) node: NodeId,
-    /// How many of the member's parents are there only because of it: the last ones of its path.
+    /// How many of the member's parent directories were made for it: the last ones of its path.
     pub(crate) implied: usize,
-    /// It was there already, by the same name.
+    /// It was already there, with the same name.
     pub(crate) is_known: bool,
 }
 
@@ -170,7 +170,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Returns the directory that a member belongs into, and how many had to be made for it.
+    /// Returns the parent directory of a member, and how many directories had to be made for it.
     fn make_parents(&mut self, member: &Member) -> Result<(NodeId, usize), Error> {
         let (parents, _) = member.path.split().unwrap_or_default();
         let mut here = self.base;
@@ -198,7 +198,7 @@ impl Tree {
         Ok((here, implied))
     }
 
-    /// Adds a directory of which nothing but the name is known.
+    /// Adds a directory of which only the name is known.
     fn imply(&mut self, parent: NodeId, name: &[u8]) -> NodeId {
         let id = self.insert(IMPLIED_MODE, self.now, Body::directory(parent));
         self.nodes[id.index()].names = 1;
@@ -221,13 +221,13 @@ impl Tree {
         }
     }
 
-    /// Returns what is at a path.
+    /// Returns the node at a path.
     pub(crate) fn find(&self, path: &MemberPath) -> Option<NodeId> {
         let mut parts = path.parts();
         parts.try_fold(self.base, |here, part| self.child(here, part))
     }
 
-    /// Returns what is at a path, if it may have another name.
+    /// Returns the node at a path if a hard link to it is allowed.
     fn linkable(&self, path: &MemberPath) -> Option<NodeId> {
         let here = self.find(path)?;
         (!self.node(here).is_directory()).then_some(here)

@@ -4,13 +4,13 @@ use http::Uri;
 
 use crate::Error;
 
-/// Where a server has its completions.
+/// The address of a server's chat completions.
 pub(crate) fn completions(base_url: &str) -> Result<Uri, Error> {
     let wrong = |why| Error::Address {
         url: pyro_text::line(base_url),
         why,
     };
-    // What is before an @ may be a password.
+    // The part before an @ may be a password.
     if base_url.contains('@') {
         return Err(Error::Address {
             url: "…@…".into(),

@@ -1,82 +1,82 @@
-//! Why there is no reply.
+//! *Errors* of requests to a model's server.
 
 use std::io;
 use std::time::Duration;
 
-/// Why there is no reply. What the server said is part of it, made fit to be shown.
+/// Why a request to the model's server failed. Text from the server is escaped for display.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The server's address is none.
+    /// The server's address is invalid.
     #[error("'{url}' is not the address of a model's server: {why}")]
     Address {
-        /// What was given.
+        /// The given address.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         why: &'static str,
     },
     /// The key cannot be sent. It is not shown.
     #[error("the API key has characters that cannot be sent in a header")]
     Key,
-    /// Nobody answers at the address.
+    /// No server accepts connections at the address.
     #[error("cannot connect to {authority}")]
     Unreachable {
         /// Host and port.
         authority: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// It took too long.
+    /// The server did not answer in time.
     #[error("{what} did not come within {} s", limit.as_secs())]
     TimedOut {
-        /// What was waited for.
+        /// The awaited event.
         what: &'static str,
-        /// How long.
+        /// The limit.
         limit: Duration,
     },
     /// The connection ended before the reply did.
     #[error("the connection ended before the reply did")]
     CutOff {
-        /// Why, if that is known.
+        /// The reason, if known.
         source: Option<hyper::Error>,
     },
-    /// Whatever answers is no server of the web.
-    #[error("what answers there does not speak HTTP")]
+    /// The server does not speak HTTP.
+    #[error("the server does not speak HTTP")]
     NotHttp {
-        /// What is wrong with it.
+        /// The reason.
         source: hyper::Error,
     },
-    /// The server answered, but with no reply.
+    /// The server answered with an error status.
     #[error("the server answered with HTTP status {status}: {said}")]
     Refused {
         /// The status.
         status: u16,
-        /// What it said.
+        /// The server's message.
         said: String,
     },
-    /// The server said in its reply that it failed.
+    /// The server reported an error in its reply.
     #[error("the server failed: {said}")]
     Failed {
-        /// What it said.
+        /// The server's message.
         said: String,
     },
-    /// The reply has no end.
+    /// The reply is longer than the limit.
     #[error("the reply is longer than {limit_bytes} bytes")]
     TooLong {
-        /// What is taken.
+        /// The limit.
         limit_bytes: usize,
     },
-    /// What came is not JSON.
+    /// The reply is not JSON.
     #[error("the reply is not JSON but begins with {begins:?}")]
     NotJson {
         /// Its first characters.
         begins: String,
-        /// What is wrong with it.
+        /// The reason.
         source: serde_json::Error,
     },
-    /// It is JSON, but not of the protocol.
+    /// The reply is JSON, but lacks a required field.
     #[error("the reply has no {missing}")]
     NotAReply {
-        /// What should be there.
+        /// The missing field.
         missing: &'static str,
     },
 }
@@ -99,7 +99,7 @@ impl Error {
         }
     }
 
-    /// Whether the request cannot have been meant.
+    /// Whether the request is invalid.
     pub fn is_invalid_input(&self) -> bool {
         matches!(self, Self::Address { .. } | Self::Key)
     }
@@ -107,18 +107,18 @@ impl Error {
     /// What to do next.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Address { .. } => "give one such as http://localhost:11434/v1",
-            Self::Key => "check the value of the variable that holds it",
+            Self::Address { .. } => "use an address such as http://localhost:11434/v1",
+            Self::Key => "check the value of the environment variable PYRO_MODEL_API_KEY",
             Self::Unreachable { .. } => {
                 "start the server, for example with `ollama serve`, or give its address with \
                  --base-url; proxies are not used"
             }
             Self::TimedOut { .. } => {
-                "give the model more time with --timeout-seconds, or take a smaller one with --model"
+                "give the model more time with --timeout-seconds, or use a smaller one with --model"
             }
             Self::Refused {
                 status: 401 | 403, ..
-            } => "give the server's key; `pyro demo ollama --help` says how",
+            } => "set PYRO_MODEL_API_KEY to the server's key",
             Self::Refused { status: 404, .. } => {
                 "check --base-url, which ends in /v1 for most servers, and --model; Ollama gets a \
                  model with `ollama pull MODEL`"
@@ -127,11 +127,11 @@ impl Error {
                 "if it is about tools, choose a model that supports them with --model"
             }
             Self::CutOff { .. } | Self::Refused { .. } | Self::Failed { .. } => {
-                "look into the log of the model's server"
+                "check the log of the model's server"
             }
             Self::TooLong { .. } => "choose another model with --model",
             Self::NotHttp { .. } | Self::NotJson { .. } | Self::NotAReply { .. } => {
-                "check with --base-url that this is a server of OpenAI's chat completions"
+                "check that --base-url is the address of a server with OpenAI's chat completions API"
             }
         }
     }

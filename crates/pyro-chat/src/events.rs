@@ -1,14 +1,13 @@
-//! *Events* are how a reply comes in pieces: lines of text over HTTP, as browsers know them
-//! (server-sent events).
+//! *Events* are the parts of a streamed reply: server-sent events over HTTP.
 
-/// Takes bytes as they come and gives the data of each event that they complete.
+/// Parses bytes as they arrive, and returns the data of each complete event.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    /// A line whose end has not come yet.
+    /// An incomplete line.
     line: Vec<u8>,
-    /// The data of an event whose end has not come yet.
+    /// The data of an incomplete event.
     data: Option<Vec<u8>>,
-    /// The last line ended in a carriage return: a line feed that follows belongs to it.
+    /// The last line ended in a carriage return: a following line feed belongs to it.
     after_return: bool,
 }
 
@@ -31,13 +30,13 @@ impl Events {
         complete
     }
 
-    /// The event whose end did not come: what servers send that forget it.
+    /// The incomplete event at the end: some servers omit the final empty line.
     pub(crate) fn end(&mut self) -> Option<Vec<u8>> {
         self.end_line().or_else(|| self.data.take())
     }
 
-    /// An empty line ends an event. Lines that are not about data are names, numbers and comments
-    /// that keep the connection open, which nobody here needs.
+    /// An empty line ends an event. Other lines than data are ignored: event names, ids, and
+    /// comments that keep the connection open.
     fn end_line(&mut self) -> Option<Vec<u8>> {
         let line = std::mem::take(&mut self.line);
         if line.is_empty() {

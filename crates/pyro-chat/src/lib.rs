@@ -1,9 +1,9 @@
-//! A *chat* is a conversation with a language model, by way of a server that speaks the protocol
-//! of OpenAI's chat completions, as Ollama, llama.cpp, vLLM and many others do.
+//! A *chat* is a conversation with a language model, through a server with the API of OpenAI's chat
+//! completions, such as Ollama, llama.cpp or vLLM.
 //!
-//! What comes from there is believed in nothing: a reply has a limit on its size and on its time,
-//! and what is no reply is an error that says what came instead. The library reads no variable
-//! and knows no tool; what is said is the caller's business.
+//! The server is not trusted: replies are limited in size and time, and an invalid reply is an
+//! error that shows what was received. The library reads no variables and knows no tools; the
+//! caller provides the messages.
 //!
 //! The words are in `docs/glossary.md`.
 
@@ -17,7 +17,7 @@ pub use error::Error;
 pub use reply::{Call, Reply};
 pub use server::{Key, Server};
 
-/// For fuzzers and tests: what a server sends as its reply is read, in one piece and as events.
+/// For fuzzers and tests: parses a reply, in one piece and as events.
 #[doc(hidden)]
 pub fn read_reply(bytes: &[u8]) {
     let _ = Reply::from_json(bytes);

@@ -1,34 +1,34 @@
-//! A *reply* is what a model says: text, calls of tools, or both.
+//! A *reply* of a model: text, tool calls, or both.
 
 use serde_json::{Map, Value};
 
 use crate::Error;
 
-/// What a model says.
+/// The reply of a model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reply {
-    /// Text, if there is some.
+    /// The text, if there is any.
     pub content: Option<String>,
-    /// The tools it wants to be called, in this order.
+    /// The tool calls, in order.
     pub calls: Vec<Call>,
 }
 
-/// A call that a model asks for.
+/// A tool call that a model requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Call {
-    /// Names it in the answer; empty if the model gave it none.
+    /// The id of the call, for its result; empty if the model gave none.
     pub id: String,
     /// The tool.
     pub name: String,
-    /// What it is to be called with: an object, or text that should be one in JSON.
+    /// The arguments: an object, or a text that should be a JSON object.
     pub arguments: Value,
 }
 
-/// Calls in one reply; more are no plan but a loop.
+/// The limit on calls in one reply; a model that requests more is in a loop.
 const CALLS_LIMIT: usize = 64;
 
 impl Reply {
-    /// Reads a reply that came in one piece.
+    /// Parses a reply that is not streamed.
     pub(crate) fn from_json(bytes: &[u8]) -> Result<Self, Error> {
         let reply = json(bytes)?;
         let choice = first_choice(&reply)?.ok_or(NO_CHOICES)?;
@@ -45,7 +45,7 @@ impl Reply {
         })
     }
 
-    /// The reply as the model hears it again, with the ids of its calls.
+    /// Returns the reply as a message of the conversation, with the ids of its calls.
     pub fn message(&self) -> Value {
         let calls = self.calls.iter().map(|call| {
             let arguments = match &call.arguments {
@@ -60,7 +60,7 @@ impl Reply {
         });
         let mut message = Map::new();
         message.insert("role".into(), "assistant".into());
-        // Not null, which some servers do not take.
+        // Not null, which some servers refuse.
         let content = self.content.clone().unwrap_or_default();
         message.insert("content".into(), content.into());
         if !self.calls.is_empty() {
@@ -72,7 +72,7 @@ impl Reply {
 
 const NO_CHOICES: Error = Error::NotAReply { missing: "choices" };
 
-/// Reads JSON, if the server does not say in it that it failed.
+/// Parses JSON, unless it is an error message of the server.
 fn json(bytes: &[u8]) -> Result<Value, Error> {
     let value = serde_json::from_slice(bytes).map_err(|source| {
         if source.is_eof() && bytes.starts_with(b"{") {
@@ -90,20 +90,20 @@ fn json(bytes: &[u8]) -> Result<Value, Error> {
     }
 }
 
-/// What a server says in JSON that failed.
+/// Returns the error message of a server in JSON.
 pub(crate) fn failure(value: &Value) -> Option<String> {
     let error = value.get("error").filter(|error| !error.is_null())?;
     let said = error.as_str().or_else(|| error["message"].as_str());
     Some(said.map_or_else(|| pyro_text::line(&error.to_string()), pyro_text::line))
 }
 
-/// `None` where there are choices, but none of them.
+/// `None` if the list of choices is empty.
 fn first_choice(reply: &Value) -> Result<Option<&Value>, Error> {
     let choices = reply.get("choices").and_then(Value::as_array);
     Ok(choices.ok_or(NO_CHOICES)?.first())
 }
 
-/// Text, which some servers send in parts.
+/// Returns a text, which some servers send in parts.
 fn content(message: &Map<String, Value>) -> Option<String> {
     match message.get("content")? {
         Value::String(text) => Some(text.clone()),
@@ -125,18 +125,18 @@ fn call(call: &Value) -> Call {
     }
 }
 
-/// A reply that comes in pieces, as far as it has come.
+/// The received part of a streamed reply.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
     reply: Reply,
-    /// There was a piece at all.
+    /// Whether any chunk was received.
     begun: bool,
-    /// The model has said why it stopped.
+    /// Whether the model has reported why it stopped.
     stopped: bool,
 }
 
 impl Pieces {
-    /// Takes the data of an event; says whether it was the last.
+    /// Takes the data of an event; returns whether it was the last.
     pub(crate) fn add(&mut self, data: &[u8]) -> Result<bool, Error> {
         let data = data.trim_ascii();
         if data == b"[DONE]" {
@@ -144,7 +144,7 @@ impl Pieces {
             return Ok(true);
         }
         let piece = json(data)?;
-        // The last one may be about usage, and have no choice.
+        // The last event may report usage and have no choices.
         let Some(choice) = first_choice(&piece)? else {
             return Ok(false);
         };
@@ -165,14 +165,14 @@ impl Pieces {
         Ok(false)
     }
 
-    /// Names come once, arguments bit by bit. Servers that send a call whole may leave out which
-    /// it is.
+    /// A call's name is sent once, its arguments in parts. Servers that send complete calls may
+    /// omit the index.
     fn add_call(&mut self, number: usize, part: &Value) {
         let calls = &mut self.reply.calls;
         let next = calls.len();
         let place = part["index"].as_u64().map(usize::try_from);
         let place = place.map_or(next + number, |place| place.unwrap_or(usize::MAX));
-        // Those in between come never, or were left out on purpose.
+        // Missing indices between calls were omitted by the server.
         let place = place.min(next);
         if place >= CALLS_LIMIT {
             return;
@@ -193,7 +193,7 @@ impl Pieces {
         }
     }
 
-    /// The reply, once nothing more comes.
+    /// Returns the reply at the end of the stream.
     pub(crate) fn finish(self) -> Result<Reply, Error> {
         match (self.begun, self.stopped) {
             (true, true) => Ok(self.reply),

@@ -1,4 +1,4 @@
-//! The *server* of a model, and how it is asked.
+//! The *server* of a model, and requests to it.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use crate::events::Events;
 use crate::reply::{Pieces, failure};
 use crate::{Error, Reply};
 
-/// The longest reply: far more than a model can say in one.
+/// The maximum size of a reply: far more than a model can write in one.
 const REPLY_LIMIT_BYTES: usize = 4 * 1024 * 1024;
-/// Of what is no reply, what is read to find out why.
+/// How much of an error response is read, for the error message.
 const REFUSAL_LIMIT_BYTES: usize = 64 * 1024;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// A reply in pieces may take this many times as long as one piece.
+/// A streamed reply may take this many times the limit for one chunk.
 const PIECES: u32 = 10;
 
-/// What a server knows its user by. It is shown nowhere.
+/// The API key of the user. It is never shown.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Key(String);
 
@@ -51,11 +51,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server at an address such as `http://localhost:11434/v1`. `limit` is how long a reply
-    /// may take, or one piece of it if it comes in pieces.
+    /// The server at an address such as `http://localhost:11434/v1`. `limit` is the time limit for
+    /// a reply, or for each chunk of a streamed reply.
     ///
     /// # Errors
-    /// When the address is none, or the key cannot be sent.
+    /// When the address is invalid, or the key cannot be sent.
     pub fn new(base_url: &str, key: Option<&Key>, limit: Duration) -> Result<Self, Error> {
         let authorization = match key {
             None => None,
@@ -74,11 +74,11 @@ impl Server {
         })
     }
 
-    /// Asks the model, whose whole request this is, for a reply. Whether it comes in one piece is
-    /// for the server to say, whatever it was asked for.
+    /// Sends a complete request to the model and returns its reply. The server decides whether it
+    /// streams the reply, regardless of the request.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no valid reply.
     pub async fn ask(&self, request: &Value) -> Result<Reply, Error> {
         let unreachable = |source| Error::Unreachable {
             authority: self
@@ -166,7 +166,7 @@ impl Server {
                 None => events.end().into_iter().collect(),
             };
             for data in complete {
-                // Some servers leave the connection open after the last.
+                // Some servers keep the connection open after the last event.
                 if pieces.add(&data)? {
                     return pieces.finish();
                 }
@@ -191,7 +191,7 @@ impl Server {
     }
 }
 
-/// Why there is not even the head of an answer.
+/// Why no response header was received.
 fn unanswered(source: hyper::Error) -> Error {
     if source.is_parse() {
         return Error::NotHttp { source };
@@ -201,7 +201,7 @@ fn unanswered(source: hyper::Error) -> Error {
     }
 }
 
-/// The next bytes of a body; `None` at its end.
+/// Returns the next bytes of a body; `None` at its end.
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Error> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|source| Error::CutOff {
@@ -214,7 +214,7 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Error> {
     Ok(None)
 }
 
-/// What a server says that refuses.
+/// Returns the message of an error response.
 fn said(body: &[u8]) -> String {
     let parsed = serde_json::from_slice(body).ok();
     let said = parsed.as_ref().and_then(failure);
@@ -319,7 +319,7 @@ mod tests {
         }
     }
 
-    /// With TLS a server is asked only if somebody vouches for it.
+    /// A TLS server gets a request only if its certificate is trusted.
     #[tokio::test]
     async fn a_server_has_to_be_vouched_for() {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -337,7 +337,7 @@ mod tests {
             let acceptor = TlsAcceptor::from(Arc::new(config));
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                // One that is not trusted is left.
+                // The connection to an untrusted server is closed.
                 if let Ok(mut stream) = acceptor.accept(stream).await {
                     let _ = stream.read(&mut [0; 4096]).await;
                     let _ = stream.write_all(REPLY).await;

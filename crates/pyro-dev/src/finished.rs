@@ -1,4 +1,4 @@
-//! A *finished* process: how it ended, what it said, and how long it took from outside.
+//! A *finished* process: its exit status, its output, and its duration, measured from outside.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,17 +17,17 @@ use crate::Error;
 pub struct Finished {
     /// How it ended.
     pub status: ExitStatus,
-    /// What it wrote to standard output, up to what a pipe holds (64 KiB).
+    /// Its standard output, up to the capacity of a pipe (64 KiB).
     pub stdout: String,
-    /// What it wrote to standard error, likewise.
+    /// Its standard error, up to the same limit.
     pub stderr: String,
-    /// From the moment before its start to the moment it was gone.
+    /// From just before its start until it had ended.
     pub wall: Duration,
 }
 
 impl Finished {
-    /// Runs `command` without input. `None` if it does not end within `limit`, or has more to say
-    /// than a pipe holds; it is killed then.
+    /// Runs `command` without input. Returns `None` and kills it if it does not end within `limit`,
+    /// or prints more than the capacity of a pipe.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -53,7 +53,7 @@ impl Finished {
         }))
     }
 
-    /// Runs `command` as above and takes it for an error if it fails or does not end.
+    /// Runs `command` likewise, and returns an error if it fails or does not end.
     ///
     /// # Errors
     /// When it cannot be started, does not end, or fails.
@@ -89,7 +89,7 @@ fn ends_within(child: &Child, limit: Duration) -> io::Result<bool> {
     }
 }
 
-/// What is in a pipe now: others that have it, and live on, are not waited for.
+/// Reads the current content of a pipe, without waiting for other processes that have it open.
 fn said(pipe: impl Into<OwnedFd>) -> io::Result<String> {
     let pipe: OwnedFd = pipe.into();
     fcntl_setfl(pipe.as_fd(), fcntl_getfl(pipe.as_fd())? | OFlags::NONBLOCK)?;

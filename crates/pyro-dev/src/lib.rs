@@ -1,5 +1,5 @@
-//! Tools for those who work on pyro: [`generate`] writes the reference pages from the definitions
-//! they describe, [`bench`] measures, [`soak`] runs it often and looks whether anything breaks.
+//! Tools for developers of pyro: [`generate`] writes the reference pages from the code, [`bench`]
+//! measures, [`soak`] makes many runs and checks for failures and leftovers.
 //!
 //! The words are in `docs/glossary.md`.
 
@@ -9,20 +9,20 @@ pub mod generate;
 pub mod program;
 pub mod soak;
 
-/// What went wrong, in words for the developer.
+/// An error message for the developer.
 pub type Error = Box<dyn std::error::Error>;
 
-/// What a tool has to say, and whether what it looked at is as it should be.
+/// The report of a tool, and whether its checks passed.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// For people.
+    /// The text of the report.
     pub text: String,
-    /// Whether all was well.
+    /// Whether all checks passed.
     pub good: bool,
 }
 
 impl Report {
-    /// A report of something that cannot be bad.
+    /// A report without checks.
     pub fn good(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),

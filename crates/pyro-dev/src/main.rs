@@ -10,10 +10,11 @@ use pyro_dev::bench::steady::Steady;
 use pyro_dev::soak::Soak;
 use pyro_dev::{Error, Report, bench, generate};
 
-/// How often programs compute in the whole bench: a round takes most of a minute.
+/// The number of rounds for computing programs in the whole benchmark: a round takes most of a
+/// minute.
 const STEADY_COUNT: u32 = 5;
 
-/// Tools for those who work on pyro
+/// Tools for developers of pyro
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   cargo run -p pyro-dev -- generate --check
@@ -28,43 +29,44 @@ struct Arguments {
 enum Command {
     /// Write docs/reference from the definitions in the code
     Generate {
-        /// Only say which files differ, and fail if any does
+        /// Only list the files that differ, and fail if there are any
         #[arg(long)]
         check: bool,
     },
-    /// Measure whole runs, beside other programs where they are installed
+    /// Measure whole runs, and other programs for comparison if they are installed
     #[command(args_conflicts_with_subcommands = true)]
     Bench {
         #[command(subcommand)]
         one: Option<Bench>,
-        /// How often
+        /// Number of measurements
         #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
         count: u32,
-        /// A directory with another QEMU, which takes turns with the installed one where programs
-        /// compute
+        /// Directory with another QEMU, which alternates with the installed one in measurements of
+        /// computing programs
         #[arg(long = "qemu", value_name = "DIRECTORY")]
         other_qemus: Vec<PathBuf>,
-        /// Write docs/benchmarks.md, and the table of README.md, as well
+        /// Also write docs/benchmarks.md and the table in README.md
         #[arg(long)]
         write: bool,
         #[command(flatten)]
         program: Program,
     },
-    /// Run many machines, several at a time, and fail if one hangs, fails or leaves anything
+    /// Run many machines, several at a time, and fail if one hangs, fails or leaves something
+    /// behind
     Soak {
         /// How many
         #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         count: u32,
-        /// How many at the same time
+        /// Number of concurrent runs
         #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
         parallel: u32,
-        /// How many threads compute meanwhile, so that the machines have to wait for a processor
+        /// Number of threads that compute meanwhile, so that machines have to wait for a processor
         #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1000))]
         busy: u32,
-        /// What to run in
+        /// Environment to run in
         #[arg(long, default_value = "debian:12", value_name = "NAME")]
         environment: String,
-        /// When a run is taken to hang
+        /// Seconds after which a run counts as hanging
         #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
         limit: u64,
         #[command(flatten)]
@@ -74,7 +76,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Program {
-    /// The program to look at [default: the one beside this one]
+    /// Program to test [default: the one beside this one]
     #[arg(long = "pyro", value_name = "PATH")]
     path: Option<PathBuf>,
 }
@@ -90,26 +92,38 @@ impl Program {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
-    /// How fast programs compute once their machine runs, beside the host, podman and runsc
+    /// Measure how fast programs compute in a running machine, compared with the host, podman and
+    /// runsc
     Steady {
-        /// How often
+        /// Number of measurements
         #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
         count: u32,
-        /// A directory with another QEMU, which takes turns with the installed one
+        /// Directory with another QEMU, which alternates with the installed one
         #[arg(long = "qemu", value_name = "DIRECTORY")]
         other_qemus: Vec<PathBuf>,
-        /// Write the section of docs/benchmarks.md, and of README.md, as well
+        /// Also write the section in docs/benchmarks.md and in README.md
         #[arg(long)]
         write: bool,
         #[command(flatten)]
         program: Program,
     },
-    /// Starts from nothing: a machine is booted, runs `true` and is thrown away
+    /// Measure workspaces: transfers of files, differences, published ports
+    Workspaces {
+        /// Number of measurements
+        #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        count: u32,
+        /// Environment of the workspaces
+        #[arg(long, default_value = "debian:12", value_name = "NAME")]
+        environment: String,
+        #[command(flatten)]
+        program: Program,
+    },
+    /// Measure cold starts: a machine is booted, runs `true` and is discarded
     Cold {
-        /// How often
+        /// Number of measurements
         #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
         count: u32,
-        /// What to boot
+        /// Environment to boot
         #[arg(long, default_value = "debian:12", value_name = "NAME")]
         environment: String,
         #[command(flatten)]
@@ -120,7 +134,7 @@ enum Bench {
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(report) => {
-            // Whoever closed our output does not want the rest.
+            // The reader of our output is gone and does not want the rest.
             let _ = write!(std::io::stdout(), "{}", report.text);
             if report.good {
                 ExitCode::SUCCESS
@@ -135,7 +149,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns what is to be printed, and whether all was well.
+/// Returns the report.
 fn run(command: Command) -> Result<Report, Error> {
     match command {
         Command::Generate { check: true } => {
@@ -157,6 +171,15 @@ fn run(command: Command) -> Result<Report, Error> {
             ..
         } => bench::cold::measure(count, &environment, &program.path()?, print_line)
             .map(Report::good),
+        Command::Bench {
+            one:
+                Some(Bench::Workspaces {
+                    count,
+                    environment,
+                    program,
+                }),
+            ..
+        } => bench::workspaces::alone(count, &environment, &program.path()?).map(Report::good),
         Command::Bench {
             one:
                 Some(Bench::Steady {
@@ -204,7 +227,7 @@ fn run(command: Command) -> Result<Report, Error> {
     }
 }
 
-/// Measures the steady state, and writes what it found to where it is told of.
+/// Measures the steady state, and writes the result to the documents.
 fn steady(count: u32, other_qemus: &[PathBuf], write: bool, pyro: &Path) -> Result<Report, Error> {
     let steady = Steady {
         count,
@@ -223,7 +246,7 @@ fn steady(count: u32, other_qemus: &[PathBuf], write: bool, pyro: &Path) -> Resu
 }
 
 fn print_line(line: &str) {
-    // Whoever closed it does not want to know.
+    // Ignores a closed stream.
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 

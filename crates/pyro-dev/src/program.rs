@@ -1,5 +1,5 @@
-//! The *program* under test, `pyro` as its users start it, with a base directory of its own so
-//! that nobody else's machines are in the way. It shares the user's environments and templates.
+//! The *program* under test: `pyro` as users start it, with its own base directory, so that other
+//! machines do not interfere. It shares the user's environments and templates.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,26 +13,27 @@ use tempfile::TempDir;
 
 use crate::Error;
 
-/// How long what happens after the end of a run may take.
+/// How long background work after the end of a run may take.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
-/// How often to look. Nothing that is measured waits for it.
+/// Number of measurements to look. Nothing that is measured waits for it.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// One `pyro`, with its base directory. Who is parked there is let go when it is dropped.
+/// One `pyro`, with its base directory. Parked machines there are released on drop.
 #[derive(Debug)]
 pub struct Program {
     path: PathBuf,
     base: TempDir,
     parked_seconds: u32,
-    /// The path in which programs are searched, if not that of this process.
+    /// The search path for programs, if different from that of this process.
     search_path: Option<OsString>,
 }
 
 impl Program {
-    /// Makes the base directory. A machine is kept ahead for `parked_seconds`, none if that is 0.
+    /// Creates the base directory. Machines are parked for `parked_seconds`, or not at all if that
+    /// is 0.
     ///
     /// # Errors
-    /// When `path` is no file, or no directory can be made.
+    /// When `path` is not a file, or the directory cannot be created.
     pub fn new(path: &Path, parked_seconds: u32) -> Result<Self, Error> {
         if !path.is_file() {
             let hint = "build it: cargo build --release -p pyro";
@@ -40,14 +41,14 @@ impl Program {
         }
         Ok(Self {
             path: path.to_owned(),
-            // Short: sockets are made below it.
+            // The path is short, because sockets are created below it.
             base: tempfile::Builder::new().prefix("pyro-dev-").tempdir()?,
             parked_seconds,
             search_path: None,
         })
     }
 
-    /// Has it use the QEMU in `directory`.
+    /// Makes it use the QEMU in `directory`.
     ///
     /// # Errors
     /// When there is none.
@@ -62,12 +63,12 @@ impl Program {
         Ok(self)
     }
 
-    /// Everything its machines have on the host is below this.
+    /// The directory of all files of its machines.
     pub fn base(&self) -> &Path {
         self.base.path()
     }
 
-    /// Leaves the base directory there for whoever wants to look.
+    /// Keeps the base directory for inspection.
     pub fn keep_base(&mut self) {
         self.base.disable_cleanup(true);
     }
@@ -85,7 +86,7 @@ impl Program {
         command
     }
 
-    /// Returns the directories of the machines that there are.
+    /// Returns the directories of the existing machines.
     pub fn machines(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.base().join("vms"));
         let paths = entries.into_iter().flatten().flatten();
@@ -95,11 +96,11 @@ impl Program {
             .collect()
     }
 
-    /// Waits until nothing goes on in the background any more: if one is to be parked, it is, and
-    /// every other machine is gone.
+    /// Waits until background work is finished: one machine is parked, if enabled, and all others
+    /// are gone.
     ///
     /// # Errors
-    /// When that does not happen.
+    /// When this takes too long.
     pub fn settle(&self) -> Result<(), Error> {
         let expected = usize::from(self.parked_seconds > 0);
         let begun = Instant::now();
@@ -117,7 +118,7 @@ impl Program {
         Ok(())
     }
 
-    /// Where parked machines are offered.
+    /// The directory of parked machines.
     fn sockets(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.base().join("parked"));
         let paths = entries.into_iter().flatten().flatten();
@@ -133,7 +134,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Its holder ends a machine that was claimed when whoever came goes away.
+        // The keeper ends a claimed machine when the claiming process disconnects.
         for socket in self.sockets() {
             drop(UnixStream::connect(socket));
         }

@@ -1,4 +1,5 @@
-//! A *soak*: many whole runs, several at a time, each checked, and then whether anything is left.
+//! A *soak* test: many whole runs, several at a time. Each run is checked, and then the host is
+//! checked for leftovers.
 
 use std::fmt::Write;
 use std::fs;
@@ -14,30 +15,30 @@ use crate::finished::Finished;
 use crate::program::Program;
 use crate::{Error, Report};
 
-/// How long the first run may take, which may have to build the environment.
+/// The time limit of the first run, which may have to build the environment.
 const FIRST_LIMIT: Duration = Duration::from_secs(1800);
-/// How long what ends after the last run may take to be gone.
+/// How long processes may take to end after the last run.
 const GRACE: Duration = Duration::from_secs(5);
-/// Every bar of the histogram begins this much further than the one before.
+/// The ratio between the lower bounds of adjacent bars of the histogram.
 const GROWTH: f64 = 1.2;
 const WIDTH: usize = 50;
-/// So many failures are described, the others counted.
+/// How many failures are described; the others are counted.
 const DESCRIBED: usize = 10;
 
-/// What to do how often.
+/// The parameters of a soak test.
 #[derive(Debug)]
 pub struct Soak<'a> {
     /// How many runs.
     pub count: u32,
-    /// How many of them at the same time.
+    /// The number of concurrent runs.
     pub parallel: u32,
-    /// How many threads compute meanwhile.
+    /// The number of threads that compute meanwhile.
     pub busy: u32,
-    /// What to run in.
+    /// Environment to run in.
     pub environment: &'a str,
-    /// A run that takes longer than this hangs.
+    /// The time after which a run counts as hanging.
     pub limit: Duration,
-    /// Where the templates are that must still be there afterwards.
+    /// The directory of templates, which must still exist afterwards.
     pub templates: &'a Path,
 }
 
@@ -50,13 +51,13 @@ struct Tally {
 }
 
 impl Soak<'_> {
-    /// Does it with the program at `path`. `tell` hears how far it is.
+    /// Runs the test with the program at `path`. Progress is reported to `report`.
     ///
     /// # Errors
-    /// When the program does not work at all.
-    pub fn run(&self, path: &Path, tell: impl Fn(&str) + Sync) -> Result<Report, Error> {
+    /// When the program cannot be run.
+    pub fn run(&self, path: &Path, report: impl Fn(&str) + Sync) -> Result<Report, Error> {
         let mut program = Program::new(path, 0)?;
-        tell("one run first, which makes what is missing");
+        report("one run first, which makes what is missing");
         Finished::success(&mut self.command(&program, "0"), FIRST_LIMIT)?;
         let templates = self.templates();
 
@@ -80,7 +81,7 @@ impl Soak<'_> {
                         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                         if done.is_multiple_of((self.count / 10).max(1)) {
                             let seconds = begun.elapsed().as_secs();
-                            tell(&format!("{done} of {}, {seconds} s", self.count));
+                            report(&format!("{done} of {}, {seconds} s", self.count));
                         }
                     }
                 })
@@ -88,7 +89,7 @@ impl Soak<'_> {
             let parallel = usize::try_from(self.parallel).unwrap_or(usize::MAX);
             let runs: Vec<_> = runs.take(parallel).collect();
             for run in runs {
-                // A panic is told when the scope ends.
+                // A panic is reported when the scope ends.
                 let _ = run.join();
             }
             over.store(true, Ordering::Relaxed);
@@ -111,12 +112,13 @@ impl Soak<'_> {
         let script = format!("echo {text}");
         let mut command =
             program.command(["run", self.environment, "-q", "--", "sh", "-c", &script]);
-        // All of them at once, whatever the host's size.
+        // All runs may be active at once, regardless of the host's size.
         command.env(variables::MAX_ACTIVE_VMS, self.parallel.to_string());
         command
     }
 
-    /// The records of the templates that there are. To throw a good one away makes the next run slow.
+    /// The records of the existing templates. Discarding a good template would make the next run
+    /// slow.
     fn templates(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.templates).into_iter().flatten().flatten();
         let records = entries.map(|entry| entry.path().join("template.json"));
@@ -193,7 +195,7 @@ impl Soak<'_> {
     }
 }
 
-/// Computes, as other users of a host do.
+/// Computes, to simulate other load on the host.
 fn compute_until(over: &AtomicBool) {
     let mut number = 1_u64;
     while !over.load(Ordering::Relaxed) {
@@ -203,7 +205,7 @@ fn compute_until(over: &AtomicBool) {
     }
 }
 
-/// What is still there of machines that nobody uses.
+/// The leftovers of machines that are no longer used.
 fn leftovers(program: &Program) -> Vec<String> {
     let begun = Instant::now();
     loop {
@@ -217,7 +219,7 @@ fn leftovers(program: &Program) -> Vec<String> {
     }
 }
 
-/// The processes whose command line names `base`, which none of this program does.
+/// The processes whose command line contains `base`; this program's own does not.
 fn processes(base: &Path) -> Vec<String> {
     let base = base.to_string_lossy();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -231,7 +233,7 @@ fn processes(base: &Path) -> Vec<String> {
     named.collect()
 }
 
-/// Draws how many of the samples took how long.
+/// Draws a histogram of the durations.
 fn histogram(samples: &Samples) -> Result<String, Error> {
     let milliseconds: Vec<f64> = samples.iter().map(|one| one.as_secs_f64() * 1e3).collect();
     let (Some(first), Some(last)) = (milliseconds.first(), milliseconds.last()) else {
@@ -248,7 +250,7 @@ fn histogram(samples: &Samples) -> Result<String, Error> {
     let most = bars.iter().map(|(_, _, count)| *count).max().unwrap_or(1);
     let mut text = String::new();
     for (from, to, count) in bars {
-        // A bar that stands for something can be seen.
+        // A bar for at least one sample has at least one character.
         let bar = "#".repeat((count * WIDTH).div_ceil(most.max(1)));
         writeln!(text, "{from:>7.0} to {to:>6.0} ms {count:>6} {bar}")?;
     }

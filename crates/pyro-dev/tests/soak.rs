@@ -1,4 +1,4 @@
-//! The soak sees what it is there to see, in a program that does it all.
+//! The soak test detects each kind of failure, in a program that has all of them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pyro_dev::soak::Soak;
 
-/// Takes what `pyro run NAME -q -- sh -c SCRIPT` does; some numbers go wrong.
+/// A program that imitates `pyro run NAME -q -- sh -c SCRIPT`; some runs fail.
 const PROGRAM: &str = r#"#!/bin/sh
 case "$7" in
   "echo 2") exit 7;;
@@ -56,7 +56,7 @@ fn hangs_failures_and_leftovers_are_found() {
         text.contains(r#"run 5: exit status: 0, printed "wrong\n""#),
         "{text}"
     );
-    // What is left stays for whoever wants to look.
+    // Leftovers are kept for inspection.
     let left = text
         .lines()
         .find(|line| line.ends_with("/vms/left"))

@@ -1,4 +1,4 @@
-//! A *binary hunk* is a whole content, deflated, in git's base 85.
+//! A *binary hunk* is a complete content, compressed with deflate, in git's base 85.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ pub(crate) const DIGITS: &[u8; 85] =
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
 const BYTES_IN_LINE: usize = 52;
 
-/// Appends the hunk that makes the new content, and the one that makes the old one again.
+/// Appends a hunk with the new content, and one with the old content for the reverse direction.
 pub(crate) fn append_hunks(output: &mut Vec<u8>, old: &[u8], new: &[u8]) {
     output.extend(b"GIT binary patch\n");
     append_literal(output, new);

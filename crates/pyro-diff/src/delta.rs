@@ -1,6 +1,7 @@
-//! A *delta* makes a content from another: it copies ranges of it, and has the bytes between them.
+//! A *delta* makes a content from another one: it copies ranges, and contains the bytes between
+//! them.
 
-/// Makes the new content, of at most so many bytes.
+/// Makes the new content, of at most `limit` bytes.
 pub(crate) fn apply(base: &[u8], delta: &[u8], limit: usize) -> Result<Vec<u8>, Failure> {
     let mut rest = delta;
     let (Some(base_size), Some(size)) = (number(&mut rest), number(&mut rest)) else {
@@ -12,7 +13,7 @@ pub(crate) fn apply(base: &[u8], delta: &[u8], limit: usize) -> Result<Vec<u8>, 
     if size > limit {
         return Err(Failure::TooLarge);
     }
-    // Not reserved: the size is only a claim, and a few bytes can copy much.
+    // Not reserved in advance: the announced size is not trusted, and a few bytes can copy much.
     let mut content = Vec::new();
     while let Some(operation) = byte(&mut rest) {
         let piece = match operation {
@@ -45,7 +46,8 @@ pub(crate) enum Failure {
     Damaged(&'static str),
 }
 
-/// The range of the base that an operation copies. Its bits say which bytes of both numbers follow.
+/// The range of the base that an operation copies. Its bits say which bytes of offset and size
+/// follow.
 fn copied(operation: u8, rest: &mut &[u8]) -> Option<(usize, usize)> {
     let mut numbers = [0_usize; 2];
     for bit in 0..7 {

@@ -1,4 +1,4 @@
-//! An *error* says where a patch cannot be read, or why it does not fit.
+//! The *errors* of a patch: where it cannot be parsed, or why it does not apply.
 
 use std::fmt;
 
@@ -38,27 +38,27 @@ pub enum Problem {
     #[error("this is the combined difference of a merge, which cannot be applied")]
     Combined,
     /// The header names no file.
-    #[error("the header names no file once {strip} leading parts of the path are taken away")]
+    #[error("the header names no file after {strip} leading components of the path are removed")]
     NoName {
-        /// How many parts are taken away.
+        /// How many components are removed.
         strip: usize,
     },
     /// Two names without a rename.
-    #[error("the two sides have different names, {old} and {new}, and it is no rename")]
+    #[error("the two sides have different names, {old} and {new}, but it is not a rename")]
     NamesDiffer {
         /// The old name.
         old: String,
         /// The new name.
         new: String,
     },
-    /// Lines of a header that do not go together.
+    /// Lines of a header that contradict each other.
     #[error("the header contradicts itself: {0}")]
     Contradiction(&'static str),
-    /// A name in quotes that is not one.
-    #[error("the quotes of a name are broken")]
+    /// A quoted name with invalid syntax.
+    #[error("a quoted name is invalid")]
     Quotes,
-    /// A path that may not be in a patch.
-    #[error("{path} is no path that a patch may have: {why}")]
+    /// A path that is not allowed in a patch.
+    #[error("path {path} is not allowed in a patch: {why}")]
     Path {
         /// The path.
         path: String,
@@ -69,23 +69,25 @@ pub enum Problem {
     #[error("mode {0} is neither a file's nor a symbolic link's")]
     Mode(String),
     /// The contents are not in the patch.
-    #[error("the patch says that binary files differ, and not how: 'git diff --binary' does")]
+    #[error(
+        "the patch says that binary files differ, but does not contain them; make it with 'git diff --binary'"
+    )]
     BinaryLeftOut,
-    /// Without ids nobody knows whether a binary hunk fits.
+    /// Without ids it is unknown whether a binary hunk applies.
     #[error("a binary change needs the full ids of both contents in its 'index' line")]
     BinaryIds,
-    /// A binary hunk that is damaged.
+    /// A damaged binary hunk.
     #[error("the binary hunk is damaged: {0}")]
     Binary(&'static str),
-    /// The line that begins a hunk.
+    /// The header of a hunk is invalid.
     #[error("'@@ -LINE,COUNT +LINE,COUNT @@' was expected")]
     HunkHeader,
     /// The hunk has fewer lines than it says.
     #[error("the hunk ends early: {old} old and {new} new lines are missing")]
     HunkShort {
-        /// Old lines that were announced and did not come.
+        /// How many old lines are missing.
         old: usize,
-        /// New lines that were announced and did not come.
+        /// How many new lines are missing.
         new: usize,
     },
     /// The hunk has more lines than it says.
@@ -97,12 +99,12 @@ pub enum Problem {
     /// A line after the one that has no newline.
     #[error("'\\ No newline at end of file' is not at the end of the file")]
     NoNewline,
-    /// The last line of the patch is cut.
+    /// The last line of the patch is incomplete.
     #[error("the patch ends within a line")]
     Cut,
 }
 
-/// Where in a patch something is, as it is said in a message.
+/// A position in a patch, for messages.
 struct Place<'a>(Option<&'a [u8]>, Option<usize>);
 
 impl fmt::Display for Place<'_> {
@@ -123,7 +125,7 @@ pub enum ApplyError<E> {
     /// It does not fit.
     #[error("the patch does not fit: {}{}", .refusals.first().map_or_else(String::new, ToString::to_string), More(.refusals.len() + more))]
     Refused {
-        /// What does not fit, in the order of the patch.
+        /// The parts that do not fit, in the order of the patch.
         refusals: Vec<Refusal>,
         /// How many there are beyond [`REFUSALS`](crate::REFUSALS).
         more: usize,
@@ -134,12 +136,12 @@ pub enum ApplyError<E> {
         /// The caller's limit.
         limit: usize,
     },
-    /// What is there now cannot be read.
+    /// The current file cannot be read.
     #[error("{} cannot be read", shown(.path))]
     Read {
         /// The path.
         path: Vec<u8>,
-        /// What the caller said.
+        /// The caller's error.
         source: E,
     },
 }
@@ -155,7 +157,7 @@ impl fmt::Display for More {
     }
 }
 
-/// One thing in a patch that does not fit what is there.
+/// A part of a patch that does not fit the current files.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {reason}", shown(.path))]
 pub struct Refusal {
@@ -174,18 +176,18 @@ pub enum Reason {
     /// There is nothing at the path.
     #[error("there is no such file")]
     Missing,
-    /// The patch has removed or renamed it before.
+    /// An earlier change of the patch has removed or renamed it.
     #[error("the patch has removed or renamed it before")]
     Gone,
-    /// It is there, and should not be.
-    #[error("it exists already")]
+    /// The file exists and should not.
+    #[error("it already exists")]
     Exists,
-    /// It is something else than the patch says.
+    /// The file has another type than the patch says.
     #[error("it is {found}, not {expected}")]
     WrongType {
-        /// What the patch says.
+        /// The type in the patch.
         expected: &'static str,
-        /// What is there.
+        /// The actual type.
         found: &'static str,
     },
     /// A part of the path is no directory.
@@ -194,14 +196,14 @@ pub enum Reason {
     /// The content is not the one that a binary patch was made for.
     #[error("the content is not the one that the binary patch was made for")]
     OtherContent,
-    /// The binary patch does not make what it promises.
+    /// The result of the binary patch does not have the expected id.
     #[error("the binary patch is damaged: {0}")]
     Binary(&'static str),
-    /// Lines are left in a file that is to be removed.
-    #[error("the patch removes the file, but not everything that is in it")]
+    /// The patch removes the file, but not all of its lines.
+    #[error("the patch removes the file, but not all of its content")]
     NotEmpty,
     /// The content of a symbolic link is no target.
-    #[error("the content is no target of a symbolic link")]
+    #[error("the content is not a valid target of a symbolic link")]
     Link,
     /// A hunk does not fit.
     #[error("{0}")]
@@ -213,17 +215,17 @@ pub enum Reason {
 pub struct HunkRefusal {
     /// Its number in the change of this file, from 1.
     pub hunk: usize,
-    /// The line of the file where the first difference is, from 1, if the hunk is where it says.
+    /// The line of the file with the first difference, from 1, at the position that the hunk gives.
     pub at: usize,
     /// A few lines that the hunk expects from there on.
     pub expected: Vec<Vec<u8>>,
-    /// The lines that are there.
+    /// The actual lines.
     pub found: Vec<Vec<u8>>,
-    /// Why it has no other place.
+    /// Why it applies nowhere else.
     pub why: Misfit,
 }
 
-/// Why a hunk has no place.
+/// Why a hunk does not apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misfit {
@@ -243,7 +245,7 @@ impl fmt::Display for HunkRefusal {
             Misfit::NotFound => "its lines are not in the file",
             Misfit::NotAtStart => "its lines are not at the beginning of the file",
             Misfit::NotAtEnd => "its lines are not at the end of the file",
-            Misfit::SearchTooLong => "its place was searched for too long",
+            Misfit::SearchTooLong => "the search for its position took too long",
         };
         write!(
             output,
@@ -261,7 +263,7 @@ impl fmt::Display for HunkRefusal {
     }
 }
 
-/// A path as it is said in a message: on one line, whatever bytes it has.
+/// A path for messages: on one line, with special bytes escaped.
 pub(crate) fn shown(path: &[u8]) -> String {
     String::from_utf8_lossy(&quoted(b"", path)).into_owned()
 }

@@ -1,4 +1,4 @@
-//! An *id* is what git calls a content by: a sum of it, in hexadecimal.
+//! An *id* is git's name for a content: its SHA-1 as a blob, in hexadecimal.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ pub(crate) fn of(content: Option<&[u8]>) -> String {
     content.map_or_else(|| "0".repeat(40), hexadecimal::<Sha1>)
 }
 
-/// Whether a full id is that of a content. Longer ones are of a repository that has SHA-256.
+/// Whether a full id is that of a content. Longer ids are from a repository with SHA-256.
 pub(crate) fn is_of(id: &[u8], content: &[u8]) -> bool {
     let found = match id.len() {
         64 => hexadecimal::<Sha256>(content),
@@ -19,7 +19,7 @@ pub(crate) fn is_of(id: &[u8], content: &[u8]) -> bool {
     id.eq_ignore_ascii_case(found.as_bytes())
 }
 
-/// Whether a full id says that there is no content.
+/// Whether a full id means that there is no content.
 pub(crate) fn is_nothing(id: &[u8]) -> bool {
     id.iter().all(|digit| *digit == b'0')
 }

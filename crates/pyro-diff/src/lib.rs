@@ -1,9 +1,9 @@
-//! A *patch* is the text that `git diff --binary` prints, and `git apply` reads. It is written here
-//! from both sides of each change, and read and applied; where contents come from and go to is the
-//! caller's business.
+//! A *patch* is the text that `git diff --binary` prints and `git apply` reads. This crate writes
+//! patches from both sides of each change, and parses and applies them; the caller reads and writes
+//! the files.
 //!
-//! [`append`] takes paths as they are: whoever takes them from a guest checks them first. [`parse`]
-//! trusts nothing.
+//! [`append`] does not check paths: the caller must check paths from a guest. [`parse`] checks all
+//! of its input.
 
 mod apply;
 mod binary;
@@ -24,15 +24,15 @@ pub use patch::{Action, FilePatch, Patch};
 
 use std::fmt::Write as _;
 
-/// Bytes of a file beyond which it is not compared by lines: it is in the patch as binary.
+/// The size in bytes beyond which a file is not compared by lines but written as binary.
 pub const TEXT_LIMIT: usize = 16 * 1024 * 1024;
 
-/// What git knows about the type and mode of a file.
+/// The type and mode of a file in git.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// A file that nobody may execute.
+    /// A file that is not executable.
     Regular,
-    /// A file that may be executed.
+    /// An executable file.
     Executable,
     /// A symbolic link; its content is its target.
     Symlink,
@@ -63,7 +63,7 @@ pub fn append(output: &mut Vec<u8>, path: &[u8], old: Option<&Side>, new: Option
     if old == new {
         return;
     }
-    // Git has no change of type: it deletes the one and adds the other.
+    // Git has no change of type: it deletes one file and adds the other.
     if let (Some(before), Some(after)) = (old, new)
         && (before.mode == Mode::Symlink) != (after.mode == Mode::Symlink)
     {
@@ -96,7 +96,7 @@ pub fn append(output: &mut Vec<u8>, path: &[u8], old: Option<&Side>, new: Option
         _ = writeln!(header, "index {old}..{new}{kept_mode}");
     }
     output.extend(header.as_bytes());
-    // An empty file that appears or goes has no hunk.
+    // The addition or deletion of an empty file has no hunk.
     if old_content == new_content {
         return;
     }
@@ -109,8 +109,8 @@ pub fn append(output: &mut Vec<u8>, path: &[u8], old: Option<&Side>, new: Option
     }
 }
 
-/// Whether a content is compared by lines. Git looks for a NUL in the first 8000 bytes only; what has
-/// one later is binary here, which `git apply` reads as well.
+/// Whether a content is compared by lines. Git looks for a NUL only in the first 8000 bytes; here, a
+/// file with a later NUL is also binary, which `git apply` accepts.
 pub fn is_text(content: &[u8]) -> bool {
     content.len() <= TEXT_LIMIT && !content.contains(&0)
 }

@@ -1,6 +1,6 @@
-//! A *merge* makes one text of two that were made of the same: where only one side has changed a
-//! range of lines, or both in the same way, that is taken. Changes that overlap or touch each other
-//! are a conflict, as with `git merge-file`.
+//! A *three-way merge* of two texts with a common base: a range of lines that only one side has
+//! changed, or both in the same way, is taken. Different changes that overlap or touch each other
+//! are a conflict, as in `git merge-file`.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,26 +10,26 @@ use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices_deadline};
 
 use crate::is_text;
 
-/// How long the shortest difference of each side is looked for. What is merged is right without it;
-/// there are more conflicts.
+/// The time limit for finding the shortest difference of each side. Beyond it, the merge is still
+/// correct, but may have more conflicts.
 const SEARCH: Duration = Duration::from_secs(2);
 
-/// What comes of a merge.
+/// The result of a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merge<'a> {
     /// The merged content.
     Clean(Vec<u8>),
     /// There are conflicts.
     Conflicts(Conflicts<'a>),
-    /// Both have changed what is not compared by lines.
+    /// Both sides have changed a content that is not compared by lines.
     NotText,
 }
 
-/// A merged text, but for its conflicts.
+/// A merged text with unresolved conflicts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflicts<'a> {
     pieces: Vec<Piece<'a>>,
-    /// The end of a line in the text.
+    /// The line terminator of the text.
     line_end: &'static [u8],
 }
 
@@ -49,7 +49,7 @@ impl Conflicts<'_> {
         self.pieces.iter().filter(is_conflict).count()
     }
 
-    /// The text with both sides of each conflict between lines that name them.
+    /// The text with both sides of each conflict between marker lines that name them.
     pub fn with_markers(&self, ours_name: &str, theirs_name: &str) -> Vec<u8> {
         let mut text = Vec::new();
         for piece in &self.pieces {
@@ -81,7 +81,7 @@ impl Conflicts<'_> {
     }
 }
 
-/// Merges two contents that were made of the same; an empty one, if each is new.
+/// Merges two contents with a common base, which is empty if both files are new.
 pub fn merge<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8]) -> Merge<'a> {
     if ours == theirs || base == theirs {
         return Merge::Clean(ours.to_vec());
@@ -132,7 +132,7 @@ fn pieces<'a>(base: &[&'a [u8]], ours: &[&'a [u8]], theirs: &[&'a [u8]]) -> Vec<
         .min()
     {
         pieces.push(Piece::Merged(base[done..start].to_vec()));
-        // All changes that overlap or touch what is taken so far.
+        // All changes that overlap or touch the current range.
         let mut end = start;
         our_side.begin();
         their_side.begin();
@@ -151,7 +151,7 @@ fn pieces<'a>(base: &[&'a [u8]], ours: &[&'a [u8]], theirs: &[&'a [u8]]) -> Vec<
     pieces
 }
 
-/// What both sides begin and end with is no part of their conflict.
+/// The common beginning and end of both sides are not part of the conflict.
 fn push_conflict<'a>(pieces: &mut Vec<Piece<'a>>, ours: &[&'a [u8]], theirs: &[&'a [u8]]) {
     let is_same = |pair: &(&&[u8], &&[u8])| pair.0 == pair.1;
     let start = ours.iter().zip(theirs).take_while(is_same).count();
@@ -168,12 +168,12 @@ fn push_conflict<'a>(pieces: &mut Vec<Piece<'a>>, ours: &[&'a [u8]], theirs: &[&
     pieces.push(Piece::Merged(tail.to_vec()));
 }
 
-/// One side of a merge, and how far it has been gone through.
+/// One side of a merge, and the position in it.
 struct Side<'a, 'c> {
     lines: &'c [&'a [u8]],
     changes: &'c [Change],
     next: usize,
-    /// The first change of the present range.
+    /// The first change of the current range.
     first: usize,
 }
 
@@ -195,7 +195,7 @@ impl<'a, 'c> Side<'a, 'c> {
         self.first = self.next;
     }
 
-    /// Takes the next change, if it begins in or at the end of the present range.
+    /// Takes the next change, if it begins in or at the end of the current range.
     fn take(&mut self, end: &mut usize) -> bool {
         match self.changes.get(self.next) {
             Some(change) if change.base.start <= *end => {
@@ -211,7 +211,7 @@ impl<'a, 'c> Side<'a, 'c> {
         self.first < self.next
     }
 
-    /// What this side has in place of a range of the base.
+    /// The lines with which this side replaces a range of the base.
     fn lines(&self, start: usize, end: usize) -> &'c [&'a [u8]] {
         let Some(last) = self.changes[..self.next].last() else {
             return &self.lines[start..end];
@@ -242,8 +242,8 @@ fn changes<'a>(base: &[&'a [u8]], ours: &[&'a [u8]], theirs: &[&'a [u8]]) -> [Ve
     })
 }
 
-/// Operations that follow each other are one change. Ranges are counted, because the position that an
-/// operation gives for the side it does not touch is not always right.
+/// Adjacent operations are one change. The ranges are counted here, because the position that an
+/// operation gives for the untouched side is not always correct.
 fn joined(operations: &[DiffOp]) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     let (mut base_at, mut side_at) = (0, 0);

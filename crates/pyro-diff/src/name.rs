@@ -1,6 +1,7 @@
-//! A *name* in a patch is a path with its prefix, in quotes if a line could not hold it as it is.
+//! A *name* in a patch is a path with its prefix, quoted if it has special characters.
 
-/// Quotes a name as git does with `core.quotePath`: octal for what is not printable ASCII.
+/// Quotes a name as git does with `core.quotePath`: bytes that are not printable ASCII are written
+/// in octal.
 pub(crate) fn quoted(prefix: &[u8], path: &[u8]) -> Vec<u8> {
     let mut name = prefix.to_vec();
     for &byte in path {
@@ -24,7 +25,7 @@ pub(crate) fn quoted(prefix: &[u8], path: &[u8]) -> Vec<u8> {
     [b"\"", &name[..], b"\""].concat()
 }
 
-/// Appends a line that names one side of a text; `None` is no file.
+/// Appends a line that names one side of a text; `None` for a missing file.
 pub(crate) fn append_line(output: &mut Vec<u8>, word: &[u8], prefix: &[u8], path: Option<&[u8]>) {
     output.extend(word);
     match path {
@@ -42,7 +43,7 @@ pub(crate) fn append_line(output: &mut Vec<u8>, word: &[u8], prefix: &[u8], path
     output.push(b'\n');
 }
 
-/// The name in quotes at the beginning of a text, and what comes after it.
+/// Returns the quoted name at the beginning of a text, and the rest of the text.
 pub(crate) fn unquoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut rest = text.strip_prefix(b"\"")?;
     let mut name = Vec::new();

@@ -1,8 +1,8 @@
-//! A *parsed patch* is the changes of files that a patch has, in its order. It borrows its lines.
+//! A *parsed patch*: the changes of files in the order of the patch. It borrows the patch's lines.
 
 use crate::Mode;
 
-/// What [`parse`](crate::parse) read.
+/// The result of [`parse`](crate::parse).
 #[derive(Debug)]
 pub struct Patch<'a> {
     pub(crate) files: Vec<FilePatch<'a>>,
@@ -14,12 +14,12 @@ pub struct FilePatch<'a> {
     /// The line of the patch where it begins.
     pub(crate) line: usize,
     pub(crate) action: Action,
-    /// Where it was: the path itself, but for a rename or a copy.
+    /// The path before the change: the path itself, except for a rename or a copy.
     pub(crate) old_path: Option<Vec<u8>>,
     pub(crate) path: Vec<u8>,
     pub(crate) old_mode: Option<Mode>,
     pub(crate) new_mode: Option<Mode>,
-    /// `diff -u` does not say that a file is new: it is if it is not there.
+    /// `diff -u` does not say whether a file is new: it is new if it does not exist.
     pub(crate) may_create: bool,
     pub(crate) ids: Option<Ids<'a>>,
     pub(crate) body: Body<'a>,
@@ -28,19 +28,19 @@ pub struct FilePatch<'a> {
 /// What happens to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It stays where it is.
+    /// It keeps its path.
     Modify,
-    /// It is new.
+    /// It is added.
     Create,
-    /// It goes.
+    /// It is deleted.
     Delete,
-    /// It comes from another path, where it is no more.
+    /// It is renamed from another path.
     Rename,
-    /// It comes from another path, where it stays.
+    /// It is copied from another path.
     Copy,
 }
 
-/// The ids of the contents before and after, in hexadecimal, perhaps shortened.
+/// The ids of the contents before and after, in hexadecimal; they may be abbreviated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ids<'a> {
     pub(crate) old: &'a [u8],
@@ -49,16 +49,16 @@ pub(crate) struct Ids<'a> {
 
 #[derive(Debug)]
 pub(crate) enum Body<'a> {
-    /// Only the mode or the name changes.
+    /// Only the mode or the path changes.
     Nothing,
     Text(Vec<Hunk<'a>>),
-    /// The whole new content.
+    /// The complete new content.
     Literal(Vec<u8>),
     /// Git's delta from the old content.
     Delta(Vec<u8>),
 }
 
-/// A range of lines with what is removed and added.
+/// A range of lines with removed and added lines.
 #[derive(Debug)]
 pub(crate) struct Hunk<'a> {
     /// The line of the patch where it begins.
@@ -69,8 +69,8 @@ pub(crate) struct Hunk<'a> {
     pub(crate) new_count: usize,
     pub(crate) removed: usize,
     pub(crate) has_context_at_end: bool,
-    /// Its lines as they are in the patch. They are read again when they are needed, because a
-    /// list of short lines is many times as large as the lines.
+    /// Its lines as they are in the patch. They are parsed again when they are needed, because a
+    /// list of short lines needs many times the memory of the text.
     pub(crate) body: &'a [u8],
 }
 
@@ -94,7 +94,7 @@ impl FilePatch<'_> {
         &self.path
     }
 
-    /// Where it is copied or renamed from.
+    /// The source path of a copy or rename.
     pub fn old_path(&self) -> Option<&[u8]> {
         self.old_path.as_deref()
     }
@@ -104,7 +104,7 @@ impl FilePatch<'_> {
         self.action
     }
 
-    /// Whether it is changed as a whole, not by lines.
+    /// Whether the content is replaced as a whole, not by lines.
     pub fn is_binary(&self) -> bool {
         matches!(self.body, Body::Literal(_) | Body::Delta(_))
     }
@@ -120,14 +120,14 @@ impl FilePatch<'_> {
         })
     }
 
-    /// The path that the change is read from.
+    /// The path from which the old content is read.
     pub(crate) fn source(&self) -> &[u8] {
         self.old_path.as_deref().unwrap_or(&self.path)
     }
 }
 
 impl<'a> Hunk<'a> {
-    /// Its lines with their ends, which a last line may not have.
+    /// Its lines with their newlines, which the last line may not have.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (Sign, &'a [u8])> + use<'a> {
         let mut lines = self.body.split_inclusive(|byte| *byte == b'\n').peekable();
         std::iter::from_fn(move || {
@@ -135,7 +135,8 @@ impl<'a> Hunk<'a> {
             let (sign, content) = match line[0] {
                 b'+' => (Sign::Added, &line[1..]),
                 b'-' => (Sign::Removed, &line[1..]),
-                // Some programs take away a space at the end of a line, here the only one.
+                // Some programs strip trailing spaces, which removes the only character of an empty
+                // context line.
                 b'\n' => (Sign::Context, line),
                 _ => (Sign::Context, &line[1..]),
             };

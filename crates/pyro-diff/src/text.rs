@@ -1,4 +1,4 @@
-//! A *text hunk* is a range of lines with what was removed and added.
+//! A *text hunk* is a range of lines with the removed and added lines.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use similar::{Algorithm, DiffTag, capture_diff_slices_deadline, group_diff_ops};
 
 const CONTEXT_LINES: usize = 3;
 
-/// How long the shortest difference is looked for. The patch is right without it, only longer; texts
-/// that have nothing in common would take the square of their length.
+/// The time limit for finding the shortest difference. Beyond it, the patch is correct but longer;
+/// for texts with nothing in common the search would take quadratic time.
 const SEARCH: Duration = Duration::from_secs(2);
 
-/// Appends the hunks that make the new content of the old one.
+/// Appends the hunks that turn the old content into the new one.
 pub(crate) fn append_hunks(output: &mut Vec<u8>, old: &[u8], new: &[u8]) {
     let old: Vec<&[u8]> = old.split_inclusive(|byte| *byte == b'\n').collect();
     let new: Vec<&[u8]> = new.split_inclusive(|byte| *byte == b'\n').collect();
@@ -22,8 +22,8 @@ pub(crate) fn append_hunks(output: &mut Vec<u8>, old: &[u8], new: &[u8]) {
         let Some(first) = hunk.first() else {
             continue;
         };
-        // Counted, because the position that an operation gives for the side it does not touch is
-        // not always right.
+        // Counted here, because the position that an operation gives for the untouched side is not
+        // always correct.
         let old_length: usize = hunk.iter().map(|one| one.old_range().len()).sum();
         let new_length: usize = hunk.iter().map(|one| one.new_range().len()).sum();
         let old_start = first.old_range().start;
@@ -44,7 +44,7 @@ pub(crate) fn append_hunks(output: &mut Vec<u8>, old: &[u8], new: &[u8]) {
     }
 }
 
-/// A range as it is in the first line of a hunk. An empty one names the line before it.
+/// A range as in the header of a hunk. An empty range names the line before it.
 fn range(lines: &Range<usize>) -> String {
     match lines.len() {
         0 => format!("{},0", lines.start),

@@ -1,4 +1,4 @@
-//! What this crate writes, git applies.
+//! Git applies the patches of this crate.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Two texts that were made of one are merged as git merges them.
+//! Texts with a common base are merged as git merges them.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,7 +17,7 @@ use trees::git;
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Lines are not repeated: where they are, the shortest difference is not the only one.
+    /// No line is repeated: otherwise the shortest difference would not be unique.
     #[test]
     fn texts_merge_as_git_merges_them(
         length in 0_u32..40,
@@ -57,7 +57,7 @@ proptest! {
     }
 }
 
-/// Where, how many lines are removed, how many are added. Some are the same on both sides.
+/// The position, and the number of removed and added lines. Some edits are the same on both sides.
 fn edits() -> impl Strategy<Value = Vec<(usize, usize, usize, bool)>> {
     prop::collection::vec((0_usize..40, 0_usize..3, 0_usize..3, any::<bool>()), 0..4)
 }

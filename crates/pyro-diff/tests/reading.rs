@@ -1,4 +1,4 @@
-//! What git writes, this crate reads and applies as git does.
+//! This crate parses and applies git's patches as git does.
 
 #![expect(
     clippy::unwrap_used,
@@ -49,7 +49,7 @@ proptest! {
         }
     }
 
-    /// With few different lines there are many places where a hunk might be.
+    /// With few different lines, a hunk may match at many positions.
     #[test]
     fn a_hunk_is_put_where_git_puts_it(
         words in 2_u32..9,
@@ -74,7 +74,8 @@ proptest! {
     }
 }
 
-/// Only the ids say which content a binary patch is for: without them the result would be a third one.
+/// Only the ids identify the content to which a binary patch applies: without them the result would
+/// be wrong.
 #[test]
 fn a_binary_patch_is_refused_where_the_content_is_another_one() {
     let (old, mut new, mut other) = (noise(9000), noise(9000), noise(9000));
@@ -88,7 +89,7 @@ fn a_binary_patch_is_refused_where_the_content_is_another_one() {
     for patch in [delta, literal] {
         let right = outcome(&patch, &old).unwrap();
         assert_eq!(right, Some(file(new.clone())));
-        // As long as the right one, so that only the id tells them apart; shorter; and empty.
+        // As long as the right content, so that only the id differs; shorter; and empty.
         for wrong in [&other[..], &old[1..], b""] {
             let refused = outcome(&patch, wrong).unwrap_err();
             assert_eq!(refused, [Reason::OtherContent], "{}", wrong.len());
@@ -100,7 +101,7 @@ fn a_binary_patch_is_refused_where_the_content_is_another_one() {
     }
 }
 
-/// What becomes of the file `f` with this content, or why nothing does.
+/// The new content of the file `f` with this content, or why the patch does not apply.
 fn outcome(patch: &[u8], content: &[u8]) -> Result<Option<Side>, Vec<Reason>> {
     let patch = parse(patch, OPTIONS).unwrap();
     let read = |_: &[u8]| Ok::<_, std::io::Error>(Present::Side(file(content.to_vec())));
@@ -150,7 +151,7 @@ fn edited_words(base: &[u32], edits: &[(usize, usize, u32)]) -> Vec<u32> {
     words
 }
 
-/// What is done, to which file, and where it goes.
+/// The kind of change, the file, and its new path.
 type Edit = (u8, usize, usize);
 
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
@@ -199,7 +200,7 @@ fn edited(old: &Tree, edits: &[Edit]) -> Tree {
                     },
                 );
             }
-            // Two files change their names.
+            // Two files swap their names.
             6 => {
                 if let Some(other) = tree.insert(target, side) {
                     tree.insert(path, other);
@@ -227,7 +228,7 @@ fn edited(old: &Tree, edits: &[Edit]) -> Tree {
     tree
 }
 
-/// Both trees go to git as two commits, in one run of it.
+/// Both trees are imported into git as two commits, by one process.
 fn patch_of_git(old: &Tree, new: &Tree) -> Vec<u8> {
     thread_local! {
         // Removed when the test's thread ends.

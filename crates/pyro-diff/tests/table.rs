@@ -1,4 +1,4 @@
-//! Patches that were written by hand: what is read of them, and why others are refused.
+//! Hand-written patches: how they are parsed, and why some are refused.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ const OPTIONS: ParseOptions = ParseOptions {
     strip: None,
 };
 
-/// Patches, and the end of the message that each is refused with.
+/// Patches, and the end of the message with which each is refused.
 const REFUSED: &[(&str, &str)] = &[
     ("", "line 1: there is no change here"),
     (
@@ -81,39 +81,39 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "--- /x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: /x is no path that a patch may have: it is absolute",
+        "line 1: path /x is not allowed in a patch: it is absolute",
     ),
     (
         "--- a//x\n+++ b//x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: /x is no path that a patch may have: it is absolute",
+        "line 1: path /x is not allowed in a patch: it is absolute",
     ),
     (
         "--- a/../x\n+++ b/../x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: ../x is no path that a patch may have: it has a part '..'",
+        "line 1: path ../x is not allowed in a patch: it has a part '..'",
     ),
     (
         "--- a/./x\n+++ b/./x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: ./x is no path that a patch may have: it has a part '.'",
+        "line 1: path ./x is not allowed in a patch: it has a part '.'",
     ),
     (
         "--- a/x//y\n+++ b/x//y\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: x//y is no path that a patch may have: it has an empty part",
+        "line 1: path x//y is not allowed in a patch: it has an empty part",
     ),
     (
         "--- a/x/\n+++ b/x/\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: x/ is no path that a patch may have: it has an empty part",
+        "line 1: path x/ is not allowed in a patch: it has an empty part",
     ),
     (
         "--- \"a/x\\000\"\n+++ \"b/x\\000\"\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: \"x\\000\" is no path that a patch may have: it has a NUL",
+        "line 1: path \"x\\000\" is not allowed in a patch: it has a NUL",
     ),
     (
         "--- \"a/x\n+++ \"b/x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: the quotes of a name are broken",
+        "line 1: a quoted name is invalid",
     ),
     (
         "--- \"a/\\400\"\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n",
-        "line 1: the quotes of a name are broken",
+        "line 1: a quoted name is invalid",
     ),
     (
         "--- /dev/null\n+++ /dev/null\n@@ -0,0 +1 @@\n+b\n",
@@ -145,7 +145,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "diff --git a/x b/y\nrename from ../x\nrename to y\n",
-        "line 2: ../x is no path",
+        "line 2: path ../x is not allowed",
     ),
     (
         "diff --git a/x b/y\nrename from x\nrename to y\n--- a/z\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n",
@@ -157,7 +157,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "diff --git x x\nold mode 100644\nnew mode 100755\n",
-        "line 4: the header names no file once 1 leading",
+        "line 4: the header names no file after 1 leading",
     ),
     (
         "diff --git a/x b/y\n--- a/x\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n",
@@ -218,7 +218,7 @@ fn what_is_no_patch_is_refused_with_its_place() {
     assert!(error.ends_with("it has more than 256 parts"), "{error}");
 }
 
-/// Headers, and the path and action that are read of them.
+/// Headers, and the path and action that are parsed from them.
 const NAMES: &[(&str, &str, Action)] = &[
     ("--- a/src/x\n+++ b/src/x\n", "src/x", Action::Modify),
     (
@@ -297,7 +297,7 @@ fn a_header_names_a_file() {
     ] {
         let patch = format!("diff --git {names}\nold mode 100644\nnew mode 100755\n");
         let found = parse(patch.as_bytes(), OPTIONS);
-        // The last ends with an empty part, which is no path.
+        // The last path ends with an empty component, which is invalid.
         match found {
             Ok(found) => assert_eq!(found.files()[0].path(), path.as_bytes()),
             Err(error) => assert!(path.ends_with("/ "), "{error}"),
@@ -458,7 +458,7 @@ fn what_is_there_decides_whether_a_file_can_be_made_or_go() {
         reasons(&[], &[new, below].concat()),
         name("x/y", Reason::BelowFile(b"x".to_vec()))
     );
-    // What follows on a refusal is not refused again.
+    // Changes that follow from a refusal are not refused again.
     assert_eq!(
         reasons(&[], &[gone, gone].concat()),
         name("x", Reason::Missing)

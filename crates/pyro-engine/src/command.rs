@@ -1,4 +1,4 @@
-//! What all *commands* have in common: the caller's streams, and how an exit is reported.
+//! The parts that all *commands* share: the caller's streams, and how an exit is reported.
 
 use std::time::Duration;
 
@@ -17,22 +17,22 @@ const SIGNALLED: i32 = 128;
 type Input<'a> = Option<&'a mut (dyn AsyncRead + Send + Unpin)>;
 type Output<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
 
-/// The limit of a command's time. The default one is for those who wait for its end without seeing
-/// what it does; `unbounded` commands have none.
+/// The time limit of a command. The default limit is for callers that wait without seeing the
+/// output; `unbounded` commands have none by default.
 pub(crate) fn time_limit(seconds: i64, unbounded: bool) -> Result<Option<Duration>, Error> {
     let limit = positive_seconds("timeout_seconds", seconds)?;
     Ok(Some(limit).filter(|_| !unbounded || seconds != half_a_minute()))
 }
 
-/// Makes `text`, if there is one, the command's standard input.
-pub(crate) fn give_input(context: &mut Context, text: Option<&str>) {
+/// Sets the command's standard input to `text`, if given.
+pub(crate) fn set_input(context: &mut Context, text: Option<&str>) {
     if let Some(text) = text {
         let bytes = octets::decode(text).into_owned();
         context.stdin = Some(Box::new(std::io::Cursor::new(bytes)));
     }
 }
 
-/// The caller's streams, or the captures where there are none.
+/// The caller's streams, or captures for those that are not set.
 pub(crate) fn streams<'a>(
     context: &'a mut Context,
     captures: &'a mut [Capture; 2],
@@ -68,7 +68,7 @@ pub(crate) fn out_of_memory(mem_mib: u32) -> Event {
     ))
 }
 
-/// The exit status with which a program passes a command's exit code on. A guest reports the code
+/// The exit status of a program that reports the exit code of a command. A guest reports the code
 /// that `wait` returns: 0 to 255.
 pub(crate) fn exit_status(exit_code: i32) -> u8 {
     u8::try_from(exit_code & 0xff).unwrap_or(1)

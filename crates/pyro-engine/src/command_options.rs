@@ -20,15 +20,15 @@ use crate::secrets::SecretVariables;
 const GUEST_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const ENV: &str = "env";
 const ENV_FILE: &str = "env_file";
-/// A file of variables is no larger than all arguments and variables of a program may be.
+/// The maximum size of a file of variables: that of all arguments and variables of a program.
 const ENV_FILE_LIMIT_BYTES: u64 = 2 * 1024 * 1024;
-/// The longest name of a user or a group, both together.
+/// The maximum length of `USER:GROUP`.
 const USER_CHARACTERS: usize = 256;
 
-/// What is known of how a command runs, checked.
+/// The checked options of a command.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct CommandOptions {
-    /// Variables beside the guest's own.
+    /// Variables in addition to the guest's own.
     #[serde(default)]
     pub(crate) env: BTreeMap<String, String>,
     /// An absolute path in the guest; the default is the VM's.
@@ -37,7 +37,7 @@ pub(crate) struct CommandOptions {
     /// `USER` or `USER:GROUP`, names or numbers.
     #[serde(default)]
     pub(crate) user: Option<String>,
-    /// The secrets that become variables, and the names of these.
+    /// The secrets to pass as variables, and the names of the variables.
     #[serde(default)]
     pub(crate) secret_env: BTreeMap<String, String>,
 }
@@ -63,7 +63,7 @@ impl CommandOptions {
         })
     }
 
-    /// Has secrets become variables.
+    /// Adds secrets as variables.
     pub(crate) fn with_secrets(self, variables: SecretVariables) -> Result<Self, Error> {
         Ok(Self {
             secret_env: variables.checked()?,
@@ -103,7 +103,7 @@ impl CommandOptions {
         }
     }
 
-    /// Whether nothing was asked for.
+    /// Whether no option is set.
     pub(crate) fn are_none(&self) -> bool {
         *self == Self::default()
     }
@@ -160,7 +160,7 @@ impl Args for Variables {
                     .long(ENV)
                     .short('e')
                     .value_name("NAME=VALUE")
-                    .help("Set an environment variable; with only a NAME, to its value here, if it is set")
+                    .help("Set an environment variable; with only a NAME, to its value in this environment, if set")
                     .action(ArgAction::Append)
                     .value_parser(octets_parser()),
             )
@@ -200,9 +200,9 @@ impl FromArgMatches for Variables {
                 self.set(&line)?;
             }
         }
-        // What is on the command line itself takes precedence.
+        // Variables on the command line take precedence.
         for word in words(ENV) {
-            // The command line has put the value of its own variable there, if that is set.
+            // The command line has inserted the value of its own variable, if that is set.
             if word.contains('=') {
                 self.set(word)?;
             }

@@ -1,4 +1,4 @@
-//! A *comparison* of a workspace with how it began, or with a snapshot, as it comes from a guest.
+//! A *comparison* of a workspace with its initial files or with a snapshot, as a guest sends it.
 
 use std::io::{self, Read};
 
@@ -11,7 +11,7 @@ use crate::off_thread::{off_thread, pipe};
 use crate::request::WORKSPACE;
 
 /// Longer than any line of a change: two link targets and a path of 4 KiB each, which escaping may
-/// make six times as long.
+/// lengthen six times.
 const LINE_LIMIT_BYTES: usize = 128 * 1024;
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -26,21 +26,22 @@ pub(crate) enum Side {
     New,
 }
 
-/// What takes the changes.
+/// The receiver of the changes.
 pub(crate) trait Changes: Send {
-    /// Takes a change, whose contents come next.
+    /// Receives a change; its contents follow.
     fn change(&mut self, path: &[u8], change: FileChange) -> Result<(), Error>;
 
-    /// Takes a piece of a content of the last change.
+    /// Receives a part of a content of the last change.
     fn content(&mut self, side: Side, bytes: &[u8]) -> Result<(), Error>;
 }
 
-/// The machine that compares.
+/// The machine that makes the comparison.
 #[derive(Clone, Copy)]
 pub(crate) enum Machine<'a> {
-    /// The instance itself, with how it began.
+    /// The instance itself, compared with its initial files.
     Itself(&'a Instance),
-    /// One that shows a copy of its disk, with how it began, or with the disk of a snapshot.
+    /// A reader with a copy of the instance's disk, compared with its initial files or with the
+    /// disk of a snapshot.
     Reader { reader: &'a Reader, snapshot: bool },
 }
 
@@ -57,8 +58,8 @@ impl Machine<'_> {
     }
 }
 
-/// Compares what is at these paths below `/workspace`, or all of it. `changes` takes what comes on a
-/// thread where it may wait for the host's disk. Returns it, and how many files changed while they
+/// Compares these paths below `/workspace`, or all of it. `changes` receives the result on a thread
+/// where it may wait for the host's disk. Returns `changes`, and how many files changed while they
 /// were read.
 pub(crate) async fn compare<C: Changes + 'static>(
     machine: Machine<'_>,
@@ -75,7 +76,7 @@ pub(crate) async fn compare<C: Changes + 'static>(
     receive(machine, &call, contents, changes).await
 }
 
-/// Reads what is at these paths below `/workspace`; each is a change with nothing old.
+/// Reads the files at these paths below `/workspace`; each is reported as an added file.
 pub(crate) async fn read_files<C: Changes + 'static>(
     instance: &Instance,
     paths: Vec<String>,
@@ -115,7 +116,7 @@ async fn receive<C: Changes + 'static>(
     };
     let (reader, answer) = tokio::join!(reading, calling);
     let (reader, answer) = match (reader, answer) {
-        // The call could not write any more because what it wrote was refused.
+        // The call could not continue to write because its output was refused.
         (Err(error), Err(call)) if call.is_of_output() => return Err(error),
         (_, Err(error)) | (Err(error), Ok(_)) => return Err(error),
         (Ok(reader), Ok(answer)) => (reader, answer),
@@ -132,13 +133,13 @@ fn unreadable(detail: &dyn std::fmt::Display) -> Error {
     Error::guest_output("a comparison", detail)
 }
 
-/// Reads what the guest sends, which may be anything.
+/// Reads the guest's data, which is untrusted.
 struct Incoming<C> {
     contents: bool,
     changes: C,
     count: u64,
     line: Vec<u8>,
-    /// The contents that come next, and how many bytes of each; the last comes first.
+    /// The contents that follow, with the remaining bytes of each, in reverse order.
     left: Vec<(Side, u64)>,
 }
 
@@ -213,7 +214,7 @@ impl<C: Changes> Incoming<C> {
     }
 }
 
-/// Whether a path is one that a walk through a directory gives.
+/// Whether a path has the form that a directory walk yields.
 fn is_relative(path: &[u8]) -> bool {
     path.len() <= PATH_LIMIT_BYTES
         && !path.contains(&0)
@@ -250,7 +251,8 @@ mod tests {
         format!(r#"{{"file_type":"file","size":{size},"mode":420,"modified":0}}"#)
     }
 
-    /// Reads the stream in pieces of each size. Returns what was seen and whether it was complete.
+    /// Reads the stream in chunks of each size. Returns the changes and whether the stream was
+    /// complete.
     fn read(stream: &str, count: u64) -> Result<(String, bool), Error> {
         let mut results = Vec::new();
         for size in [1, 2, 7, stream.len().max(1)] {

@@ -1,4 +1,4 @@
-//! The *configuration* of an engine: where things are and how guests are run.
+//! The *configuration* of an engine: directories, programs, and how guests are run.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub const PARK_COMMAND: &str = "keep-parked";
 /// The hidden command of [`Config::program`] that supervises an instance.
 pub const SUPERVISE_COMMAND: &str = "supervise";
 
-/// Where things are and how guests are run.
+/// The configuration of an engine.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Config {
     /// The environment cache.
@@ -29,7 +29,7 @@ pub struct Config {
     /// The directory of machines and instances.
     #[serde(with = "octets::path")]
     pub base_dir: PathBuf,
-    /// Where programs are searched, as in `PATH`.
+    /// The search path for programs, in the form of `PATH`.
     pub search_path: OsString,
     /// The choice of the accelerator.
     pub accelerator: AcceleratorChoice,
@@ -174,8 +174,8 @@ fn pieces(text: &str) -> Option<Vec<Piece>> {
     names.map(|name| name.parse().ok()).collect()
 }
 
-/// Machines that wait for each other's output or for a clock need no processor. Those that compute
-/// share the processors; more of them would only slow each other down.
+/// Several machines for each processor, because many only wait for input or a timer. Machines that
+/// compute share the processors; more of them would only slow each other down.
 fn default_active_limit() -> usize {
     4 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

@@ -55,7 +55,7 @@ pub enum Event {
     Step {
         /// The subject, in one word.
         what: &'static str,
-        /// What the step has shown.
+        /// The result of the step.
         text: String,
         /// How long it took.
         duration: std::time::Duration,
@@ -75,7 +75,7 @@ pub enum Event {
     },
 }
 
-/// Where a command's output goes while it runs.
+/// The destination of a command's output while it runs.
 pub struct OutputStreams {
     /// Standard output.
     pub stdout: Box<dyn AsyncWrite + Send + Unpin>,
@@ -103,7 +103,7 @@ impl Listener {
     }
 
     /// Reports an event.
-    pub fn tell(&self, event: Event) {
+    pub fn report(&self, event: Event) {
         (self.0)(event);
     }
 
@@ -115,7 +115,7 @@ impl Listener {
         subject: (&'static str, &str),
     ) {
         let subject = (subject.0, subject.1.to_owned());
-        self.tell(Event::Phase {
+        self.report(Event::Phase {
             operation,
             phase,
             subject,
@@ -124,7 +124,7 @@ impl Listener {
 
     /// Reports how long a step took that began at `begun` and is now done.
     pub(crate) fn took(&self, name: &'static str, begun: Instant) {
-        self.tell(Event::Timing {
+        self.report(Event::Timing {
             name: name.into(),
             duration: begun.elapsed(),
         });
@@ -149,9 +149,10 @@ pub struct Context {
     pub stdin: Option<Box<dyn AsyncRead + Send + Unpin>>,
     /// Gives the command a terminal. All its output is standard output then.
     pub terminal: Option<Terminal>,
-    /// What the caller may use of the host.
+    /// The caller's permissions on the host.
     pub permissions: Permissions,
-    /// Takes a command's output as it comes. If not set, it is collected into the result.
+    /// Receives a command's output as it is printed. If not set, the output is collected into the
+    /// result.
     pub output: Option<OutputStreams>,
 }
 

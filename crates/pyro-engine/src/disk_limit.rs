@@ -163,8 +163,8 @@ impl Exceeded {
     }
 }
 
-/// The disk space of a file, or of a directory with everything below it. Files that vanish
-/// meanwhile, or cannot be read, count as empty.
+/// The disk space of a file, or of a directory with everything below it. Files that disappear in
+/// the meantime, or cannot be read, count as empty.
 pub(crate) fn allocated_bytes(path: &Path) -> u64 {
     let Ok(found) = fs::symlink_metadata(path) else {
         return 0;

@@ -40,9 +40,10 @@ impl Engine {
     }
 
     /// Fails if a copy of a disk, of this many bytes, would exceed the disk limit.
-    pub(crate) fn check_room(&self, bytes: u64) -> Result<(), Error> {
-        DiskLimit::of(&self.config)
-            .check_room(bytes)
+    pub(crate) async fn check_room(&self, bytes: u64) -> Result<(), Error> {
+        let limit = DiskLimit::of(&self.config);
+        off_thread(move || limit.check_room(bytes))
+            .await
             .map_err(|exceeded| exceeded.no_room(bytes))
     }
 }

@@ -1,4 +1,4 @@
-//! *Environments*, made ready for a machine.
+//! Preparing *environments* for machines.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,7 +6,7 @@ use pyro_environment::{PullPolicy, Ready};
 
 use crate::{Engine, Error, Event, Listener};
 
-/// Makes an environment ready, with events if it has to be built.
+/// Prepares an environment, with events if it has to be built.
 pub(crate) async fn ready(
     engine: &Engine,
     listener: &Listener,
@@ -19,7 +19,7 @@ pub(crate) async fn ready(
         if !announced.swap(true, Ordering::Relaxed) {
             announce("install");
         }
-        listener.tell(Event::Building {
+        listener.report(Event::Building {
             environment: name.to_owned(),
             progress,
         });

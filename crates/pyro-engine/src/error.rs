@@ -1,5 +1,5 @@
 //! The *error* that every frontend shows: a stable code, a message, its cause, what to do next, and
-//! whether the same call may be repeated without doing anything twice.
+//! whether the call can be repeated without risk.
 
 mod changes;
 mod living;
@@ -83,7 +83,7 @@ impl Error {
             ErrorCode::InvalidInput,
             format!("invalid {operation} request: {error}"),
         )
-        .remedy("send the properties of the operation's input schema, and no others")
+        .remedy("send only properties of the operation's input schema")
     }
 
     /// The caller has no permission for the request.
@@ -120,7 +120,7 @@ impl Error {
         }
     }
 
-    /// A request has no command. The message names it as the caller does.
+    /// A request has no command. The message uses the caller's name for it.
     pub(crate) fn no_command(message: impl Display) -> Self {
         Self::new(ErrorKind::InvalidInput, ErrorCode::CommandRequired, message)
     }
@@ -170,7 +170,7 @@ impl Error {
     pub(crate) fn expired(noun: &str, id: impl Display, ttl_seconds: u64) -> Self {
         let message = format!("{noun} '{id}' expired and was automatically deleted");
         let mut error = Self::new(ErrorKind::Failed, ErrorCode::VmExpired, message).remedy(
-            format!("its time to live was {ttl_seconds} s; ask for more with --ttl-seconds"),
+            format!("its time to live was {ttl_seconds} s; set a longer one with --ttl-seconds"),
         );
         error.retry_safe = false;
         error
@@ -181,8 +181,8 @@ impl Error {
         let message = "workspace update requested no effective metadata change";
         let code = ErrorCode::NothingToChange;
         Self::new(ErrorKind::InvalidInput, code, message).remedy(
-            "give a name or a label that the workspace does not have yet, or one to remove that it \
-             has; `pyro workspace list` shows them",
+            "change the name or a label, or remove one that the workspace has; \
+             `pyro workspace list` shows them",
         )
     }
 
@@ -192,14 +192,14 @@ impl Error {
         }
         let message = format!("{noun} '{id}' does not exist");
         Self::new(ErrorKind::InvalidInput, ErrorCode::NotFound, message)
-            .remedy(format!("`pyro {noun} list` shows those that do"))
+            .remedy(format!("`pyro {noun} list` shows the existing ones"))
     }
 
     fn empty_id(noun: &str) -> Self {
         let message = format!("the id of the {noun} is empty");
         Self::new(ErrorKind::InvalidInput, ErrorCode::NotFound, message).remedy(format!(
             "give the id that `pyro {noun} create` returned (is a variable not set?); `pyro {noun} \
-             list` shows those that there are"
+             list` shows the existing ones"
         ))
     }
 
@@ -208,7 +208,7 @@ impl Error {
         match error {
             RecordError::Newer { .. } => {
                 Self::new(ErrorKind::Failed, ErrorCode::NewerFormat, message)
-                    .remedy("use the version of pyro that made it, or a newer one")
+                    .remedy("use the version of pyro that created it, or a newer one")
             }
             RecordError::Store(_) => {
                 Self::new(ErrorKind::Failed, ErrorCode::StoreUnusable, message)
@@ -227,16 +227,16 @@ impl Error {
 
     /// This process lacks a resource that every call needs: open files, memory.
     pub fn resource(error: &std::io::Error) -> Self {
-        let message = format!("this process cannot open what it needs: {error}");
+        let message = format!("this process has reached one of its resource limits: {error}");
         Self::new(ErrorKind::Failed, ErrorCode::ResourceLimit, message)
-            .remedy("raise its limits, above all that of open files (`ulimit -n`)")
+            .remedy("raise its limits, especially the limit on open files (`ulimit -n`)")
     }
 
     /// A command ended, and part of its output was dropped before its caller read it.
     pub(crate) fn output_dropped(exit: &pyro_store::Exit) -> Self {
         let code = exit.exit_code.unwrap_or(1);
         let message = format!(
-            "the command ended with exit code {code}, but {} bytes of its output could not be kept \
+            "the command ended with exit code {code}, but {} bytes of its output could not be stored \
              and are lost",
             exit.dropped_bytes
         );
@@ -245,8 +245,8 @@ impl Error {
             ..Self::new(ErrorKind::Failed, ErrorCode::OutputDropped, message)
         }
         .remedy(
-            "have the command write to a file instead; 1 GiB is kept of one output, and less where \
-             the host's disk is full",
+            "redirect the output to a file in the guest; 1 GiB of each output is kept, or less if the host's \
+             disk is full",
         )
     }
 
@@ -255,7 +255,7 @@ impl Error {
         self.kind == ErrorKind::OutputClosed || self.code == ErrorCode::OutputFailed.name()
     }
 
-    /// Whether the VM was started or stopped while this was going on.
+    /// Whether the VM was started or stopped during the call.
     pub(crate) fn is_of_the_state(&self) -> bool {
         [
             ErrorCode::StoppedMeanwhile,
@@ -264,6 +264,11 @@ impl Error {
         ]
         .iter()
         .any(|code| self.code == code.name())
+    }
+
+    /// Whether something that is no directory is on the way to a path.
+    pub(crate) fn is_of_a_path(&self) -> bool {
+        self.code == ErrorCode::BadPath.name()
     }
 
     /// The operation needs a VM in another state.
@@ -286,7 +291,7 @@ impl Error {
         }
     }
 
-    /// The operation needs a VM that does not run.
+    /// The operation needs a stopped VM.
     pub(crate) fn not_stopped(noun: &str, id: &str, state: &str, purpose: &str) -> Self {
         let message = format!("{noun} {id} must be in 'stopped' state before {purpose}");
         let error = Self::new(ErrorKind::Failed, ErrorCode::WrongState, message)
@@ -300,16 +305,16 @@ impl Error {
     pub(crate) fn cannot_start(noun: &str, id: &str, state: &str) -> Self {
         let message = format!("{noun} {id} cannot be started from state '{state}'");
         Self::new(ErrorKind::Failed, ErrorCode::WrongState, message)
-            .remedy(format!("`pyro {noun} status {id}` shows what it is doing"))
+            .remedy(format!("`pyro {noun} status {id}` shows its state"))
     }
 
-    /// A process holds the VM's disk, which it copies.
+    /// Another process is copying the VM's disk.
     pub(crate) fn disk_is_copied(noun: &str, id: &str) -> Self {
         let message = format!(
             "{noun} {id} was not started: its disk is being copied, for a snapshot, `disk` or `diff`"
         );
         Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
-            "nothing was changed; start it again when the copy is made: `pyro {noun} start {id}`"
+            "nothing was changed; start it again when the copy is complete: `pyro {noun} start {id}`"
         ))
     }
 
@@ -319,19 +324,20 @@ impl Error {
 
     /// The VM's disk belongs to another image than the environment has now.
     pub(crate) fn environment_changed(noun: &str, id: &str, environment: &str) -> Self {
-        let message =
-            format!("{noun} {id} was made with another build of {environment}, which is gone");
+        let message = format!(
+            "{noun} {id} was created with another build of {environment}, which no longer exists"
+        );
         Self::new(ErrorKind::Failed, ErrorCode::EnvironmentChanged, message).remedy(format!(
-            "its logs can still be read; make a new one and delete this one: `pyro {noun} delete \
+            "its logs can still be read; create a new one and delete this one: `pyro {noun} delete \
              {id}`"
         ))
     }
 
     /// The VM was stopped or deleted in the meantime.
     pub(crate) fn stopped(noun: &str, id: &str) -> Self {
-        let message = format!("{noun} {id} was stopped while this was running");
+        let message = format!("{noun} {id} was stopped during the call");
         let mut error = Self::new(ErrorKind::Failed, ErrorCode::StoppedMeanwhile, message).remedy(
-            format!("what was printed is in its log; start it again: `pyro {noun} start {id}`"),
+            format!("its log has the output; start it again: `pyro {noun} start {id}`"),
         );
         error.retry_safe = false;
         error
@@ -339,9 +345,9 @@ impl Error {
 
     /// The supervisor of a VM exited in the middle of a call.
     pub(crate) fn supervisor_gone(noun: &str, id: &str) -> Self {
-        let message = format!("the supervisor of {noun} {id} ended while this was running");
+        let message = format!("the supervisor of {noun} {id} ended during the call");
         let mut error = Self::new(ErrorKind::Failed, ErrorCode::SupervisorGone, message).remedy(format!(
-            "`pyro {noun} status {id}` says why; its disk and logs are kept: `pyro {noun} start \
+            "`pyro {noun} status {id}` shows why; its disk and logs are kept: `pyro {noun} start \
              {id}`"
         ));
         error.retry_safe = false;
@@ -362,7 +368,7 @@ impl Error {
     }
 
     pub(crate) fn no_supervisor(detail: &str) -> Self {
-        let message = format!("the supervisor process of a VM does not work: {detail}");
+        let message = format!("the supervisor process of a VM failed: {detail}");
         Self::new(ErrorKind::Failed, ErrorCode::NoSupervisor, message)
             .remedy("check that the program `pyro` is installed and can be run")
     }
@@ -374,7 +380,7 @@ impl Error {
             path.display()
         );
         Self::new(ErrorKind::Failed, ErrorCode::FileMissing, message).remedy(format!(
-            "put it back, or delete the {noun}, whose files are lost without it: \
+            "restore it, or delete the {noun}, whose files are lost without it: \
              `pyro {noun} delete {id}`"
         ))
     }
@@ -387,13 +393,13 @@ impl Error {
         ))
     }
 
-    /// A supervisor does not know what its client asks for, or speaks another version.
+    /// A supervisor does not understand its client's request, or speaks another version.
     pub(crate) fn not_understood(why: &dyn Display) -> Self {
         let message =
             "this VM was started by another version of pyro, which does not understand this one";
         let error = Self::new(ErrorKind::Failed, ErrorCode::OtherVersion, message).remedy(
-            "use the version of pyro that has started it, or stop it and start it again with this \
-             one: what is on its disk stays, and commands that run in it end",
+            "use the version of pyro that started it, or stop it and start it again with this version: \
+             its disk is kept, and its running commands end",
         );
         Self {
             cause: Some(why.to_string()),
@@ -403,7 +409,7 @@ impl Error {
 
     /// The guest's agent sent a message that violates the protocol.
     pub(crate) fn guest_output(what: &str, detail: &dyn Display) -> Self {
-        let detail = format!("{what} that cannot be read: {detail}");
+        let detail = format!("{what} that cannot be parsed: {detail}");
         pyro_machine::Error::Protocol { detail }.into()
     }
 
@@ -434,14 +440,14 @@ impl Error {
         .remedy("run `pyro doctor` to find out why this host cannot run guests")
     }
 
-    /// Whether this host can never have a guest. Sizes, time, disk space, slots and a guest that
-    /// failed do not count: a request can bring those about.
+    /// Whether this host can never run a guest. Sizes, time limits, disk space, slots and failures
+    /// of a guest do not count, because a request can cause them.
     pub(crate) fn means_no_guest(&self) -> bool {
         NO_GUEST.iter().any(|code| code.name() == self.code)
     }
 }
 
-/// The codes of errors that keep a host from ever having a guest.
+/// The errors that mean that this host can never run a guest.
 const NO_GUEST: [ErrorCode; 4] = [
     ErrorCode::QemuMissing,
     ErrorCode::QemuTooOld,

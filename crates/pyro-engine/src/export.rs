@@ -1,5 +1,5 @@
-//! An *export* brings files out of a workspace. They are made in a staging directory beside their
-//! place, and renamed into it when all of them are there; or they are written to a stream.
+//! An *export* copies files out of a workspace. They are written to a staging directory beside the
+//! destination and renamed when they are complete, or written to a stream.
 
 mod format;
 mod staging;
@@ -28,26 +28,26 @@ use crate::request::WORKSPACE;
 use crate::transfer::progress_to;
 use crate::{Error, Listener};
 
-/// Where an export goes.
+/// The destination of an export.
 pub(crate) enum Output<'a> {
-    /// To a path of the host, in the form that its ending says.
+    /// A path on the host, in the format that its extension says.
     Path(Destination, Existing),
-    /// To a stream, as a tar file.
+    /// A stream, as a tar file.
     Stream(&'a mut (dyn AsyncWrite + Send + Unpin)),
 }
 
-/// What becomes of what is at a path already.
+/// Whether an existing file at the destination may be replaced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Existing {
     Replaced,
     Kept,
-    /// Kept, and the caller may not have it replaced.
+    /// Kept; the caller may not request its replacement.
     Protected,
 }
 
 impl Existing {
-    /// What becomes of it for a caller. A model may make files where the operator lets it, and
-    /// remove none.
+    /// Returns the policy for a caller. A model may create files in the directories that the
+    /// operator allows, but not remove any.
     pub(crate) fn for_caller(force: bool, permissions: &Permissions) -> Result<Self, Error> {
         match (force, &permissions.files) {
             (true, Some(_)) => Err(Error::not_allowed("force is not allowed on this server")),
@@ -67,8 +67,8 @@ pub(crate) struct Exported {
     pub(crate) changed: u64,
 }
 
-/// Brings a file, a directory or a link of the workspace to where it goes. If the future is dropped
-/// before that, nothing is at a path, and a stream has no end.
+/// Copies a file, a directory or a link of the workspace to its destination. If the future is
+/// dropped before that, a path is not changed, and a stream has no end mark.
 pub(crate) async fn export(
     instance: &Instance,
     file: FilePath,
@@ -111,7 +111,7 @@ async fn to_path(
     Ok(exported)
 }
 
-/// Makes what comes in a staging directory, in the form that is wanted.
+/// Writes the received files to a staging directory, in the requested format.
 fn make(
     input: &mut dyn Read,
     directory: BorrowedFd<'_>,
@@ -159,13 +159,14 @@ async fn to_stream(
         tokio::io::copy(&mut packed, stream).await?;
         stream.flush().await
     };
-    // In this order they are dropped, too: whoever waits for the thread's end has let go of its output.
+    // The order of the fields is the order in which they are dropped: the thread's output must be
+    // closed before its end is awaited.
     let (copied, received) = tokio::join!(copy, receive(instance, file, listener, make));
     copied.map_err(|error| pyro_machine::Error::output(&error))?;
     received.map(|(_, exported)| exported)
 }
 
-/// A tar file in which everything is the caller's.
+/// A tar file in which the caller owns everything.
 fn tar<'a>(output: Packer<'a>, name: &'a [u8]) -> Target<'a> {
     let user = rustix::process::geteuid().as_raw();
     let group = rustix::process::getegid().as_raw();
@@ -176,7 +177,7 @@ fn tar<'a>(output: Packer<'a>, name: &'a [u8]) -> Target<'a> {
     }
 }
 
-/// Returns the name of what is exported.
+/// Returns the name of the exported file or directory.
 fn name(file: &FilePath) -> Vec<u8> {
     let path = octets::decode(&file.path);
     match path.rsplit(|byte| *byte == b'/').next() {
@@ -185,7 +186,7 @@ fn name(file: &FilePath) -> Vec<u8> {
     }
 }
 
-/// Has the guest send a file, and a thread make something of it.
+/// Makes the guest send files, which a thread processes.
 async fn receive(
     instance: &Instance,
     file: FilePath,
@@ -196,7 +197,7 @@ async fn receive(
 ) -> Result<(Extracted, Exported), Error> {
     let (output, input) = pipe().map_err(|error| Error::transfer(&error))?;
     let mut extraction = Extraction::begin(input, make, listener)?;
-    // Declared after the extraction, so that it is closed before somebody waits for its end.
+    // Declared after the extraction, so that it is closed before the extraction's end is awaited.
     let mut output = output;
     let call = Call::Pack { file };
     let answer = instance::call(instance, &call, &[], &mut output).await;
@@ -204,7 +205,7 @@ async fn receive(
     let extracted = extraction.result().await?;
     let (extracted, packed) = match (extracted, answer) {
         (Err(pyro_archive::Error::NotWanted), _) => return Err(format::refused()),
-        // The call could not write any more because what it wrote was refused.
+        // The call could not continue to write because its output was refused.
         (Err(error), Err(call)) if call.is_of_output() => return Err(refused(error)),
         (_, Err(error)) => return Err(error),
         (Err(error), Ok(_)) => return Err(refused(error)),
@@ -214,7 +215,7 @@ async fn receive(
     Ok((extracted, exported))
 }
 
-/// Moves a file that is complete to its destination.
+/// Moves a complete file to its destination.
 pub(crate) fn place_file(
     file: &Path,
     destination: &Destination,
@@ -236,7 +237,7 @@ pub(crate) fn place_file(
         .map_err(|error| misplaced(error, destination, existing))
 }
 
-/// Fails if there is something at a destination that is not to be replaced.
+/// Fails if the destination exists and must not be replaced.
 pub(crate) fn check_free(destination: &Destination, existing: Existing) -> Result<(), Error> {
     if existing != Existing::Replaced && is_there(destination)? {
         return Err(exists(destination, existing));
@@ -251,7 +252,7 @@ fn misplaced(error: Errno, destination: &Destination, existing: Existing) -> Err
     }
 }
 
-/// Compares what has come with what the guest says it has sent.
+/// Compares the received files with the guest's summary of what it sent.
 fn check(extracted: &Extracted, answer: &Answer) -> Result<Exported, Error> {
     match *answer {
         Answer::Packed {
@@ -274,7 +275,7 @@ fn check(extracted: &Extracted, answer: &Answer) -> Result<Exported, Error> {
     }
 }
 
-/// The host's disk may fail; everything else is the guest's fault.
+/// Only errors of the host's disk are the host's; all others are the guest's.
 fn refused(error: pyro_archive::Error) -> Error {
     match error {
         error @ pyro_archive::Error::Write { .. } => error.into(),
@@ -287,7 +288,7 @@ fn exists(destination: &Destination, existing: Existing) -> Error {
     let error = Error::invalid(format!("output_path already exists: {path}"));
     error.remedy(match existing {
         Existing::Protected => "name another path",
-        _ => "name another path, or replace what is there with `--force`",
+        _ => "name another path, or replace it with `--force`",
     })
 }
 
@@ -300,7 +301,7 @@ fn is_there(destination: &Destination) -> Result<bool, Error> {
     }
 }
 
-/// A thread that makes something of a stream.
+/// A thread that processes a stream.
 struct Extraction {
     thread: Option<JoinHandle<()>>,
     result: oneshot::Receiver<Result<Extracted, pyro_archive::Error>>,
@@ -318,7 +319,7 @@ impl Extraction {
         let (sender, result) = oneshot::channel();
         let work = move || {
             let extracted = make(&mut input, &progress_to("export", &listener));
-            // It fails if nobody waits any more.
+            // This fails if the receiver is gone.
             let _ = sender.send(extracted);
         };
         let thread = std::thread::Builder::new().spawn(work);
@@ -334,8 +335,8 @@ impl Extraction {
     }
 }
 
-/// Waits for the thread, which ends at the end of its stream: what it makes afterwards would not be
-/// removed.
+/// Waits for the thread, which ends at the end of its stream: files that it created later would not
+/// be removed.
 impl Drop for Extraction {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {

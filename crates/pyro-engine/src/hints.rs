@@ -1,11 +1,11 @@
-//! *Hints* are written in the words of the command line. For callers that know operations by their
-//! names, options are rewritten as properties, and commands as operations.
+//! *Hints*, such as remedies, are written with commands and options of the command line. For
+//! callers of operations, this module rewrites options as properties, and commands as operations.
 
 use std::collections::BTreeMap;
 
 use crate::operation::Entry;
 
-/// Rewrites hints in the words of operations.
+/// Rewrites hints for callers of operations.
 #[derive(Debug)]
 pub struct Hints {
     operations: &'static [Entry],
@@ -32,9 +32,9 @@ impl Hints {
     }
 
     /// Rewrites a hint, or a description, for callers of operations. `name` returns the caller's
-    /// name of an operation, if it has that operation; others remain commands, for the user at a
-    /// command line. Commands are between backquotes, whole with their options: `pyro vm start ID`,
-    /// or without them, as `vm create`.
+    /// name of an operation, or `None` if the caller cannot use it; such operations remain
+    /// commands, for a user at a command line. Commands are between backquotes: either complete,
+    /// such as `pyro vm start ID`, or only the name, such as `vm create`.
     pub fn for_operations(
         &self,
         hint: &str,
@@ -68,7 +68,7 @@ impl Hints {
             .filter(|entry| words.starts_with(entry.command));
         let entry = said.max_by_key(|entry| entry.command.len())?;
         let rest = &words[entry.command.len()..];
-        // A single word may just as well be an ordinary one.
+        // A single word may also be an ordinary word.
         if !whole && (words.len() < 2 || !rest.is_empty()) {
             return None;
         }
@@ -80,7 +80,7 @@ impl Hints {
         })
     }
 
-    /// Writes options as properties.
+    /// Rewrites options as properties.
     fn properties(&self, text: &str) -> String {
         let is_of_word = |character: char| character.is_ascii_alphanumeric() || character == '-';
         let mut told = String::with_capacity(text.len());
@@ -99,10 +99,10 @@ impl Hints {
     }
 }
 
-/// The property that an argument of a command is.
+/// Returns the property that corresponds to an argument of a command.
 pub fn property(argument: &clap::Arg) -> String {
     let id = argument.get_id().as_str().replace('-', "_");
-    // Some options say in other words what one property says.
+    // Some options are other forms of one property.
     match id.as_str() {
         "env_file" => "env".into(),
         "secret" | "secret_file" => "secrets".into(),

@@ -1,4 +1,4 @@
-//! The files that a transfer *left out*, and why.
+//! The files that a transfer *left out*, and the reasons.
 
 use std::collections::BTreeMap;
 
@@ -6,35 +6,35 @@ use pyro_archive::Report;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What was not copied.
+/// The files that were not copied.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct LeftOut {
-    /// How many; a directory counts as one, whatever is in it.
+    /// How many; a directory counts as one, regardless of its contents.
     pub count: u64,
     /// How many for each reason: `excluded`, `git_ignored`, `unreadable`, `vanished`, `socket`,
     /// `device`.
     pub reasons: BTreeMap<String, u64>,
-    /// The first of them.
+    /// The first few of them.
     pub entries: Vec<LeftOutEntry>,
 }
 
-/// Something that was not copied.
+/// A file that was not copied.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct LeftOutEntry {
-    /// Where it is in the source.
+    /// Its path in the source.
     pub path: String,
     /// Why it was left out.
     pub reason: String,
 }
 
-/// What should be known of what was copied.
+/// A warning about the copied files.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct TransferWarning {
-    /// A stable name for programs.
+    /// A stable code for programs.
     pub code: String,
-    /// What it is.
+    /// The message.
     pub message: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: String,
 }
 
@@ -61,7 +61,7 @@ impl LeftOut {
         })
     }
 
-    /// Returns one line for people: `3 left out (2 excluded, 1 socket): a, b, c`.
+    /// Returns one line of text: `3 left out (2 excluded, 1 socket): a, b, c`.
     pub(crate) fn line(&self) -> String {
         let reasons = self.reasons.iter();
         let reasons: Vec<String> = reasons

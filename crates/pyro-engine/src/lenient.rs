@@ -24,6 +24,14 @@ impl Entry {
         fit(self, request)
     }
 
+    /// The same for whom the operation does not have these properties.
+    ///
+    /// # Errors
+    /// Also when one of them is given.
+    pub fn fit_without(&self, names: &[&str], request: Value) -> Result<Value, Error> {
+        fit_without(self, names, request)
+    }
+
     /// The same for a request in JSON.
     ///
     /// # Errors
@@ -36,7 +44,11 @@ impl Entry {
 
 /// Fits a request to the schema of its operation.
 fn fit(entry: &Entry, request: Value) -> Result<Value, Error> {
-    let schema = (entry.input_schema)().to_value();
+    fit_without(entry, &[], request)
+}
+
+fn fit_without(entry: &Entry, without: &[&str], request: Value) -> Result<Value, Error> {
+    let schema = entry.input_without(without);
     let none = Map::new();
     let properties = schema["properties"].as_object().unwrap_or(&none);
     let Value::Object(given) = request else {
@@ -87,7 +99,7 @@ fn means_nothing(property: &Value, value: &Value) -> bool {
 
 /// The schema itself, or the one that it refers to.
 fn resolved<'a>(property: &'a Value, schema: &'a Value) -> &'a Value {
-    // What may be null, too, is one of two.
+    // A nullable property is one of two alternatives.
     let mut choices = property["anyOf"].as_array().into_iter().flatten();
     let reference = choices.find_map(|choice| choice["$ref"].as_str());
     let reference = reference.or_else(|| property["$ref"].as_str());
@@ -165,7 +177,7 @@ fn fit_value(name: &str, property: &Value, value: Value) -> Result<Value, Error>
     fitted.ok_or_else(|| misfit(name, &value, &wanted(name, property)))
 }
 
-/// Converts the values of an object to texts; `None` if one of them may be meant in several ways.
+/// Converts the values of an object to strings; `None` if one of them is ambiguous.
 fn texts(entries: &Map<String, Value>) -> Option<Value> {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
@@ -198,7 +210,7 @@ fn command_line(words: &[Value], given: &Value) -> Result<Value, Error> {
     }
 }
 
-/// Parses a text that is a list. `[ "a" ]` is a command of the shell, and no list.
+/// Parses a text that is a list. `[ "a" ]` is a shell command, not a list.
 fn list_in(text: &str) -> Option<Vec<Value>> {
     let text = text.trim();
     let Ok(Value::Array(words)) = serde_json::from_str(text) else {

@@ -32,7 +32,7 @@ fn what_can_only_mean_one_thing_is_taken() {
             json!("bash -c 'echo a | cat'"),
         ),
         ("command", json!(r#"["ls"]"#), json!("ls")),
-        // A line that means something to a shell is no list.
+        // A line that is a shell command is not a list.
         ("command", json!(r#"[ "a" ]"#), json!(r#"[ "a" ]"#)),
         ("command", json!("[a-z]*"), json!("[a-z]*")),
         ("command", json!("null"), json!("null")),

@@ -64,8 +64,8 @@ pub use pyro_chat::Key;
 pub use pyro_environment::Progress;
 pub use pyro_machine::TerminalSize;
 pub use pyro_machine::{
-    AcceleratorChoice, AllowList, Piece, Start, check_open_files, descriptor, octets,
-    pass_nothing_on, raise_limits,
+    AcceleratorChoice, AllowList, Piece, Start, check_open_files, close_on_exec, descriptor,
+    octets, raise_limits,
 };
 pub use secrets::{SecretGiven, SecretKind, SecretVariables, SecretsGiven};
 pub use talk::Talk;
@@ -77,7 +77,7 @@ use pyro_machine::Machines;
 use serde_json::Value;
 
 impl Engine {
-    /// Opens the engine. Creates nothing; removes what machines without an owner have left.
+    /// Opens the engine. Creates nothing; removes the files of machines without an owner.
     ///
     /// # Errors
     /// When other users can write to its directories.

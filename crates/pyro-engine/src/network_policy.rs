@@ -1,33 +1,33 @@
-//! The *network policy* of a workspace: what its guest reaches, and what reaches it.
+//! The *network policy* of a workspace: its outgoing and incoming connections.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// The names of all, for options.
+/// All names, for options.
 pub(crate) const NAMES: [&str; 3] = ["off", "egress", "egress+published-ports"];
 
-/// What a property may be.
+/// The allowed values of the property.
 pub(crate) const CHOICES: [Option<&str>; 4] =
     [Some(NAMES[0]), Some(NAMES[1]), Some(NAMES[2]), None];
 
-/// What the network of a guest is. Published ports need none, so there may be some with each.
+/// The network policy of a guest. Published ports need no network, so every policy allows them.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub(crate) enum NetworkPolicy {
-    /// None.
+    /// No network.
     #[serde(rename = "off")]
     Off,
-    /// The Internet.
+    /// The guest reaches the Internet.
     #[serde(rename = "egress")]
     Egress,
-    /// The Internet, and the ports that are published.
+    /// The guest reaches the Internet, and ports are published.
     #[serde(rename = "egress+published-ports")]
     EgressAndPublishedPorts,
 }
 
 impl NetworkPolicy {
-    /// What a request asks for by name, which must not contradict `network`.
+    /// Parses the policy of a request, which must not contradict `network`.
     pub(crate) fn of(name: Option<&str>, network: bool) -> Result<Option<Self>, Error> {
         let policy = match name {
             None => return Ok(None),

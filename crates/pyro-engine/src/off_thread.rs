@@ -1,4 +1,5 @@
-//! Work that may wait for the host's disk, or for another process.
+//! Runs blocking work, which may wait for the host's disk or for another process, off the runtime's
+//! thread.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -11,8 +12,8 @@ pub(crate) fn pipe() -> io::Result<(tokio::net::UnixStream, UnixStream)> {
     Ok((task, thread))
 }
 
-/// Runs work on another thread that may wait for the host's disk, or for another process.
+/// Runs blocking work on another thread.
 pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let done = tokio::task::spawn_blocking(work).await;
-    done.expect("what is done there does not panic, and nobody aborts it")
+    done.expect("the work does not panic, and is not aborted")
 }

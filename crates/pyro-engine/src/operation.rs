@@ -20,22 +20,22 @@ use crate::{Context, Engine, Error};
 pub enum Effect {
     /// It changes nothing.
     ReadOnly,
-    /// It makes or changes something of pyro's.
+    /// It creates or changes state of pyro.
     Mutating,
-    /// It removes something.
+    /// It removes state of pyro.
     Destructive,
 }
 
-/// The sets of tools that clients are offered: each contains the tools of the one before.
+/// The sets of tools for clients: each contains the tools of the previous one.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum ToolSet {
-    /// Those that run one command in a fresh microVM.
+    /// Tools that run one command in a new microVM.
     Run,
-    /// Those that work in workspaces.
+    /// Tools for workspaces.
     Core,
-    /// All that are tools.
+    /// All tools.
     Full,
-    /// No tool: it is for people. What it shows, finds or frees concerns the host, not the task.
+    /// Not a tool: the operation is for people, because it concerns the host and not the task.
     None,
 }
 
@@ -57,10 +57,12 @@ pub trait Operation:
     const OPEN_WORLD: bool = false;
     /// Whether it can be asked to run a command on the host, without isolation.
     const ON_HOST: bool = false;
-    /// Its properties that name files of the host, which it reads or makes.
+    /// The properties that name files on the host which it reads or creates.
     const HOST_PATHS: &'static [&'static str] = &[];
     /// The smallest set of tools that it is in.
     const TOOL_SET: ToolSet = ToolSet::Full;
+    /// Its properties that smaller sets of tools than the full one leave out. None is required.
+    const FULL_ONLY: &'static [&'static str] = &[];
     /// The response.
     type Output: Serialize + DeserializeOwned + JsonSchema + 'static;
 
@@ -101,6 +103,8 @@ pub struct Entry {
     pub host_paths: &'static [&'static str],
     /// See [`Operation::TOOL_SET`].
     pub tool_set: ToolSet,
+    /// See [`Operation::FULL_ONLY`].
+    pub full_only: &'static [&'static str],
     /// The schema of the request.
     pub input_schema: fn() -> Schema,
     /// The schema of the response.
@@ -130,17 +134,19 @@ impl Entry {
             on_host: T::ON_HOST,
             host_paths: T::HOST_PATHS,
             tool_set: T::TOOL_SET,
+            full_only: T::FULL_ONLY,
             exit_status: |value| {
                 let output = serde::Deserialize::deserialize(value);
                 T::exit_status(&output.expect("the engine made it from this very type"))
             },
             input_schema: || {
                 let mut schema = schema_for!(T);
-                require_what_has_no_default(&mut schema);
+                require_without_default(&mut schema);
                 schema
             },
             output_schema: || {
-                // For the serialised form: a key that is always present is required.
+                // The schema is that of the serialised form: a key that is always present is
+                // required.
                 let settings = SchemaSettings::default().for_serialize();
                 settings
                     .into_generator()
@@ -164,6 +170,15 @@ impl Entry {
         }
     }
 
+    /// The schema of the request without some of its properties, none of which is required.
+    pub(crate) fn input_without(&self, names: &[&str]) -> Value {
+        let mut schema = (self.input_schema)().to_value();
+        if let Some(properties) = schema["properties"].as_object_mut() {
+            properties.retain(|name, _| !names.contains(&name.as_str()));
+        }
+        schema
+    }
+
     /// The operation's description: its doc comment.
     pub fn description(&self) -> String {
         let schema = (self.input_schema)();
@@ -175,9 +190,9 @@ impl Entry {
     }
 }
 
-/// Makes a property required if its default does not fit its own type. A request declares a
-/// property in this way if the absence has an error of its own.
-fn require_what_has_no_default(schema: &mut Schema) {
+/// Makes a property required if its default does not have the property's type. A request declares a
+/// property in this way if there is a specific error for its absence.
+fn require_without_default(schema: &mut Schema) {
     let definitions = schema.get("$defs").cloned().unwrap_or_default();
     let Some(Value::Object(properties)) = schema.get_mut("properties") else {
         return;

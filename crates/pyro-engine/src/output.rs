@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
 
-/// The most that is kept of one output of one command.
+/// The maximum that is kept of one output of one command.
 pub(crate) const CAPTURE_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Collected output.
@@ -41,7 +41,7 @@ impl<F: FnMut(&[u8]) -> io::Result<()> + Unpin> AsyncWrite for Each<F> {
     }
 }
 
-/// For counts that are left out of results if they are 0.
+/// For counts that are omitted from results if they are 0.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde asks for a reference"
@@ -60,7 +60,7 @@ pub(crate) struct CapturedOutput {
     pub(crate) truncated_from_bytes: Option<u64>,
 }
 
-/// What a command printed, as results have it.
+/// The output of a command, as it appears in results.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 pub struct CommandOutput {
     /// Its standard output, unless that was streamed.
@@ -73,16 +73,16 @@ pub struct CommandOutput {
     /// Present if bytes in `stderr` that are not UTF-8 were replaced.
     #[serde(default, skip_serializing_if = "is_false")]
     pub stderr_lossy: bool,
-    /// Present with `stdout_lossy`: how many bytes there were before some were replaced.
+    /// Present with `stdout_lossy`: the number of bytes before the replacement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout_lossy_from_bytes: Option<u64>,
-    /// Present with `stderr_lossy`: how many bytes there were before some were replaced.
+    /// Present with `stderr_lossy`: the number of bytes before the replacement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stderr_lossy_from_bytes: Option<u64>,
-    /// Present if not all of it is in `stdout`: how many bytes there were.
+    /// Present if `stdout` is truncated: how many bytes the command printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout_truncated_from_bytes: Option<u64>,
-    /// Present if not all of it is in `stderr`: how many bytes there were.
+    /// Present if `stderr` is truncated: how many bytes the command printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stderr_truncated_from_bytes: Option<u64>,
 }
@@ -103,7 +103,7 @@ impl From<[CapturedOutput; 2]> for CommandOutput {
 }
 
 impl Capture {
-    /// Returns the bytes that were kept, and whether they are all.
+    /// Returns the bytes that were kept, and whether they are complete.
     pub(crate) fn into_bytes(self) -> (Vec<u8>, bool) {
         let is_whole = self.total == self.kept.len() as u64;
         (self.kept, is_whole)
@@ -115,7 +115,7 @@ impl Capture {
 }
 
 impl CapturedOutput {
-    /// Makes text of `kept`, which is all or a part of `total` bytes.
+    /// Converts `kept`, which is all or a part of `total` bytes, to text.
     pub(crate) fn part(mut kept: Vec<u8>, total: u64) -> Self {
         let truncated = total > kept.len() as u64;
         if truncated {
@@ -166,7 +166,7 @@ impl AsyncWrite for Capture {
     }
 }
 
-/// Whether to leave an optional key out of a result.
+/// Whether to omit an optional key from a result.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 pub(crate) fn is_false(value: &bool) -> bool {
     !value

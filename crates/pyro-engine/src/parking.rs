@@ -26,11 +26,11 @@ impl Parked {
 impl Engine {
     /// Keeps a machine until it was used or its time is over.
     pub(crate) async fn park(&self, spec: &MachineSpec) -> Result<(), Error> {
-        // Before other threads exist. A parked machine has no network.
+        // Must be done before other threads exist. A parked machine has no network.
         pyro_machine::confine_keeper(false)
             .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")))?;
         if self.check_disk_limit().await.is_err() {
-            // A caller that wants a machine reports the error itself.
+            // A later start that needs a machine reports the error itself.
             return Ok(());
         }
         self.machines.park(spec, self.config.parked_idle).await?;

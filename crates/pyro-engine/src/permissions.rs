@@ -1,6 +1,6 @@
-//! *Permissions* are what a caller may use of the host. A caller at a terminal, or in Python, may
-//! use everything that the user may. A model asks over MCP, and may use what the server's operator
-//! permits.
+//! The *permissions* of a caller on the host. A caller at a terminal, or in Python, has all rights
+//! of the user. A model calls over MCP, and has only the permissions that the server's operator
+//! grants.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -22,20 +22,20 @@ const FILE: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK);
 
-/// The property by which a command may run on the host; see [`Permissions::host_compat`].
+/// The property that allows a command to run on the host; see [`Permissions::host_compat`].
 pub const HOST_COMPAT: &str = "allow_host_compat";
 
 /// What a caller may use of the host.
 #[derive(Clone, Debug)]
 pub struct Permissions {
-    /// Whether a command may run on the host if no guest can be had.
+    /// Whether a command may run on the host if the host cannot run guests.
     pub host_compat: bool,
-    /// The directories from which files may be read, and in which new ones may be made; `None`:
-    /// all that the user may read.
+    /// The directories in which files may be read and new ones created; `None` for all that the
+    /// user may access.
     pub files: Option<HostDirectories>,
-    /// Whether files there may be replaced and removed, by a pull.
+    /// Whether a pull may replace and remove files there.
     pub pull: bool,
-    /// Whether ports of guests may be published to other machines, and not to this host alone.
+    /// Whether ports of guests may be published to other machines, not only to this host.
     pub public_ports: bool,
 }
 
@@ -61,7 +61,7 @@ impl Permissions {
         )))
     }
 
-    /// Refuses to publish ports that its caller may not publish.
+    /// Refuses ports that the caller has no permission to publish.
     pub(crate) fn check_ports(&self, rules: &[PortRule]) -> Result<(), Error> {
         if self.public_ports || !rules.iter().any(PortRule::is_public) {
             return Ok(());
@@ -84,8 +84,8 @@ impl Permissions {
         }
     }
 
-    /// Opens the directory in which a request wants something to be made. What its name is there,
-    /// and its whole path, come with it.
+    /// Opens the directory in which a request creates a file. Also returns the file's name in it
+    /// and its whole path.
     pub(crate) fn open_destination(
         &self,
         noun: &'static str,
@@ -99,7 +99,7 @@ impl Permissions {
         };
         let name = named.ok_or_else(|| {
             let error = Error::invalid(format!("{noun} {} has no name", pyro_text::line(path)));
-            error.remedy("write the path of what is to be made")
+            error.remedy("give the path of the new file or directory")
         })?;
         let parent = match meant.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -109,7 +109,8 @@ impl Permissions {
         let path = parent.join(&name);
         let in_git = path.components().any(|part| is_git(part.as_os_str()));
         if self.files.is_some() && in_git {
-            // What git finds there runs on the host: hooks, and programs that its configuration names.
+            // Git executes files there on the host: hooks, and programs that its configuration
+            // names.
             let message = format!("{noun} must not be in a directory of git's");
             return Err(Error::not_allowed(message));
         }
@@ -120,8 +121,8 @@ impl Permissions {
         })
     }
 
-    /// Opens a directory of the host in which a request wants something to be made or changed. Its
-    /// path without links comes with it.
+    /// Opens a directory of the host in which a request creates or changes files. Also returns its
+    /// path without links.
     pub(crate) fn open_directory(
         &self,
         noun: &'static str,
@@ -168,35 +169,35 @@ fn is_git(name: &std::ffi::OsStr) -> bool {
     name.eq_ignore_ascii_case(".git")
 }
 
-/// Where something is to be made.
+/// The place of a new file.
 #[derive(Debug)]
 pub(crate) struct Destination {
     pub(crate) directory: OwnedFd,
     pub(crate) name: OsString,
-    /// The whole path, for people.
+    /// The whole path, for messages.
     pub(crate) path: PathBuf,
 }
 
-/// Refuses an empty path. Most often it is a variable or a form that was left empty, and does not
-/// mean all files of a directory.
+/// Refuses an empty path. It is usually caused by an unset variable or an empty form field, and
+/// does not mean all files of a directory.
 fn check_written(noun: &str, path: &str) -> Result<(), Error> {
     if !path.is_empty() {
         return Ok(());
     }
     let error = Error::invalid(format!("{noun} is empty"));
-    Err(error.remedy("leave it out or write a path, `.` for the directory you are in"))
+    Err(error.remedy("omit it or give a path, `.` for the current directory"))
 }
 
 /// Adds to the error for a missing path that `~` may be the cause.
 fn with_tilde(path: &str, error: Error) -> Error {
     if error.code == "archive_not_found" && path.starts_with('~') {
-        return error.remedy("`~` is not expanded here: write the directory out");
+        return error.remedy("`~` is not expanded here: give the full path");
     }
     error
 }
 
-/// Directories of the host that a caller may read. Each is open, so that it remains the directory
-/// that was named.
+/// Directories of the host that a caller may read. Each is kept open, so that it remains the same
+/// directory if its path is replaced.
 #[derive(Clone, Debug, Default)]
 pub struct HostDirectories {
     open: Vec<Arc<HostDirectory>>,
@@ -229,8 +230,8 @@ impl HostDirectories {
         Ok(directories)
     }
 
-    /// Makes `~` stand for this directory, because models write such paths. Files there are still
-    /// read only if they are permitted.
+    /// Resolves `~` to this directory, because models write such paths. The files there are still
+    /// subject to the permissions.
     #[must_use]
     pub fn with_home(mut self, home: Option<PathBuf>) -> Self {
         self.home = home;
@@ -261,9 +262,9 @@ impl HostDirectories {
         Ok(())
     }
 
-    /// Opens `path` if it is in one of the directories and all of its links stay there: links that
-    /// lead out are not followed, even if they are made meanwhile. A relative path begins in the
-    /// first directory. The path that is returned has no links in it.
+    /// Opens `path` if it is in one of the directories and none of its links leads out of it; such
+    /// links are not followed even if they are created during the call. A relative path is resolved
+    /// in the first directory. The returned path has no links.
     fn open(&self, noun: &'static str, path: &str) -> Result<(OwnedFd, PathBuf), Error> {
         let meant = self.meant(path);
         for directory in &self.open {
@@ -290,7 +291,7 @@ impl HostDirectories {
         Err(self.outside(noun, path))
     }
 
-    /// The path, with the home directory for `~`.
+    /// The path, with `~` replaced by the home directory.
     fn meant(&self, path: &str) -> PathBuf {
         let path = host_path(path);
         match (&self.home, path.strip_prefix("~")) {
@@ -311,7 +312,7 @@ impl HostDirectories {
             pyro_text::line(&meant.to_string_lossy())
         ))
         .remedy(format!(
-            "use files in {}; a relative path begins in the first of these",
+            "use files in {}; relative paths are resolved in the first one",
             allowed.join(", ")
         ))
     }
@@ -419,7 +420,7 @@ mod tests {
         }
     }
 
-    /// What git runs on the host is in `.git`, whatever leads there.
+    /// Git executes files in `.git` on the host, so no path may lead there.
     #[test]
     fn nothing_is_made_in_a_directory_of_gits() {
         let place = tempfile::tempdir().unwrap();

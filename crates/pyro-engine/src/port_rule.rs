@@ -10,7 +10,7 @@ use serde::de::{Error as _, IntoDeserializer as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// The ports of the host that may be used. Those below belong to services of the system.
+/// The ports of the host that may be published. Lower ports belong to system services.
 const HOST_PORTS: std::ops::RangeInclusive<u16> = 1025..=u16::MAX;
 
 /// Which port of a guest is published, and where: `[[ADDRESS:]HOST_PORT:]GUEST_PORT`.
@@ -18,17 +18,17 @@ const HOST_PORTS: std::ops::RangeInclusive<u16> = 1025..=u16::MAX;
 pub struct PortRule {
     /// The address on which the host listens.
     pub(crate) host: IpAddr,
-    /// The host's port; `None` for any that is free.
+    /// The host's port; `None` for a free one.
     pub(crate) host_port: Option<u16>,
     /// The port in the guest.
     pub(crate) guest_port: u16,
 }
 
-/// What an address is if none is named.
+/// The default address.
 const NOBODY_ELSE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 impl PortRule {
-    /// Any port of the host's loopback.
+    /// A free port on the host's loopback address.
     fn of(guest_port: u16) -> Self {
         Self {
             host: NOBODY_ELSE,
@@ -51,7 +51,7 @@ impl FromStr for PortRule {
         let mut ports = ports.split(':');
         let (host_port, guest_port) = match (ports.next(), ports.next(), ports.next()) {
             (Some(guest), None, None) => (None, guest),
-            // `ADDRESS::GUEST_PORT` is how other programs have it.
+            // `ADDRESS::GUEST_PORT` is the form in other programs.
             (Some(""), Some(guest), None) if host.is_some() => (None, guest),
             (Some(port), Some(guest), None) => (Some(host_port(port)?), guest),
             _ => return Err(unreadable(text)),
@@ -64,7 +64,7 @@ impl FromStr for PortRule {
     }
 }
 
-/// Takes an address off the beginning, if there is one.
+/// Splits an address off the beginning, if there is one.
 fn address(text: &str) -> Result<(Option<IpAddr>, &str), String> {
     if let Some(rest) = text.strip_prefix('[') {
         let Some((address, ports)) = rest.split_once("]:") else {
@@ -127,7 +127,7 @@ impl Serialize for PortRule {
     }
 }
 
-/// A rule as an object, which is how results show it.
+/// A rule as an object, as in results.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Parts {
@@ -141,7 +141,7 @@ struct Parts {
 }
 
 impl<'de> Deserialize<'de> for PortRule {
-    /// A text, the number of the guest's port alone, or an object as results have it.
+    /// A string, the number of the guest's port, or an object as in results.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         if !value.is_object() {
@@ -165,7 +165,7 @@ impl<'de> Deserialize<'de> for PortRule {
     }
 }
 
-/// A value as it would be written on a command line.
+/// A value in the form of the command line.
 fn plain(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),

@@ -1,5 +1,5 @@
-//! A *redactor* removes secrets from output, wherever the output was cut into pieces: as they are, and
-//! in the forms in which programs often print them: Base64, percent-encoded, escaped as in JSON.
+//! A *redactor* removes secrets from output, even if a secret is split between two pieces of output.
+//! It finds the plain value and its common encodings: Base64, percent-encoding, JSON escapes.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -8,10 +8,14 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// What stands where a secret stood.
+/// The replacement for a secret.
 const REDACTED: &[u8] = b"[REDACTED]";
-/// An encoded form of fewer characters is left alone: it would be found in unrelated text.
+/// Encoded forms with fewer characters are not removed: they would be found in unrelated text.
 const SHORTEST_ENCODED: usize = 6;
+/// How many characters of a secret may be shown before it is known to be one, and what part of it at
+/// most: too little to tell anything of a secret that deserves the name.
+const MOST_PREVIEWED: usize = 2;
+const PREVIEWED_SHARE: usize = 4;
 
 /// All forms of all secrets of a VM.
 #[derive(Clone, Default)]
@@ -23,11 +27,11 @@ pub(crate) struct Forms {
 }
 
 impl Forms {
-    /// Returns the forms of the secrets with these values.
+    /// Returns all forms of the secrets with these values.
     pub(crate) fn of(secrets: &BTreeMap<String, String>) -> Self {
         let mut forms: Vec<Vec<u8>> = Vec::new();
         for value in secrets.values().filter(|value| !value.is_empty()) {
-            // A file's last line break is often left out, and tells nothing.
+            // A file's final newline is often not printed, and is not secret.
             let line = match value.trim_end_matches(['\r', '\n']) {
                 "" => value,
                 line => line,
@@ -81,7 +85,7 @@ enum Found {
     Nothing,
     /// A form of this length.
     Whole(usize),
-    /// The beginning of a form, and nothing else.
+    /// The text is an incomplete form.
     Part,
 }
 
@@ -89,8 +93,8 @@ enum Found {
 fn encodings(value: &str) -> Vec<Vec<u8>> {
     let bytes = value.as_bytes();
     let mut forms = Vec::new();
-    // Base64 has a character for every 6 bits: what it makes of a value depends on how many bytes
-    // stand before it. The characters that depend on neighbours as well are left out.
+    // Base64 has one character for every 6 bits: the encoding of a value depends on the number of
+    // bytes before it. Characters that also depend on neighbouring bytes are left out.
     for before in 0..3 {
         let shifted = [vec![0; before], bytes.to_vec()].concat();
         let first = (before * 8).div_ceil(6);
@@ -110,7 +114,8 @@ fn encodings(value: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-/// Encodes a value as in a URL, with upper-case digits or not, and with `+` for a blank or not.
+/// Percent-encodes a value, with upper-case or lower-case digits, and with `+` or `%20` for a
+/// space.
 fn percent_encoded(bytes: &[u8], upper: bool, form: bool) -> String {
     let mut text = String::new();
     for &byte in bytes {
@@ -134,8 +139,10 @@ fn percent_encoded(bytes: &[u8], upper: bool, form: bool) -> String {
 #[derive(Debug)]
 pub(crate) struct Redactor {
     forms: Arc<Forms>,
-    /// What may be the beginning of a secret.
+    /// Held-back bytes that may be the beginning of a secret.
     held: Vec<u8>,
+    /// How much of that was passed on all the same.
+    previewed: usize,
 }
 
 impl Redactor {
@@ -143,31 +150,34 @@ impl Redactor {
         Self {
             forms,
             held: Vec::new(),
+            previewed: 0,
         }
     }
 
-    /// Takes the next piece; returns what can be passed on. What may be the beginning of a secret is
-    /// kept back until more is known.
+    /// Takes the next piece of output and returns what can be passed on. Bytes that may be the
+    /// beginning of a secret are held back until more output arrives.
     pub(crate) fn pass(&mut self, piece: &[u8]) -> Vec<u8> {
         if self.forms.are_none() {
             return piece.to_vec();
         }
         let mut text = std::mem::take(&mut self.held);
+        let previewed = std::mem::take(&mut self.previewed);
         text.extend_from_slice(piece);
         let mut passed = Vec::with_capacity(text.len());
-        let mut rest = &text[..];
-        while !rest.is_empty() {
-            match self.forms.look(rest) {
+        let mut place = 0;
+        while place < text.len() {
+            match self.forms.look(&text[place..]) {
                 Found::Nothing => {
-                    passed.push(rest[0]);
-                    rest = &rest[1..];
+                    passed.extend(text.get(place).filter(|_| place >= previewed));
+                    place += 1;
                 }
                 Found::Whole(length) => {
                     passed.extend_from_slice(REDACTED);
-                    rest = &rest[length..];
+                    place += length;
                 }
                 Found::Part => {
-                    self.held = rest.to_vec();
+                    self.held = text.split_off(place);
+                    self.previewed = previewed.saturating_sub(place);
                     break;
                 }
             }
@@ -175,20 +185,40 @@ impl Redactor {
         passed
     }
 
+    /// Whether something is kept back.
+    pub(crate) fn keeps_back(&self) -> bool {
+        self.held.len() > self.previewed
+    }
+
+    /// Returns what is kept back, if that is only a little of a secret; the rest of it is removed all the
+    /// same.
+    pub(crate) fn preview(&mut self) -> Vec<u8> {
+        let forms = self.forms.forms.iter();
+        let possible = forms.filter(|form| form.starts_with(&self.held));
+        let shortest = possible.map(Vec::len).min().unwrap_or(0);
+        if self.held.len() > MOST_PREVIEWED.min(shortest / PREVIEWED_SHARE) {
+            return Vec::new();
+        }
+        let little = self.held[self.previewed..].to_vec();
+        self.previewed = self.held.len();
+        little
+    }
+
     /// Returns what was kept back: no more comes.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
         let held = std::mem::take(&mut self.held);
+        let previewed = std::mem::take(&mut self.previewed);
         let mut passed = Vec::new();
-        let mut rest = &held[..];
-        while !rest.is_empty() {
+        let mut place = 0;
+        while place < held.len() {
             // A shorter secret may stand where a longer one seemed to begin.
-            let shorter = self.forms.forms.iter().find(|form| rest.starts_with(form));
-            if let Some(form) = shorter {
+            let mut forms = self.forms.forms.iter();
+            if let Some(form) = forms.find(|form| held[place..].starts_with(form)) {
                 passed.extend_from_slice(REDACTED);
-                rest = &rest[form.len()..];
+                place += form.len();
             } else {
-                passed.push(rest[0]);
-                rest = &rest[1..];
+                passed.extend(held.get(place).filter(|_| place >= previewed));
+                place += 1;
             }
         }
         passed
@@ -282,7 +312,71 @@ mod tests {
         assert_eq!(forms(&["x1"]).redact("ax1b"), "a[REDACTED]b");
     }
 
+    #[test]
+    fn little_of_a_secret_is_shown_before_it_is_known_to_be_one() {
+        for (value, shown) in [
+            ("abc", 0),
+            ("abcd", 1),
+            ("abcdefg", 1),
+            ("abcdefgh", 2),
+            ("abcdefghijklmnop", 2),
+        ] {
+            let mut redactor = Redactor::new(forms(&[value]));
+            let mut all = Vec::new();
+            for byte in value.as_bytes() {
+                all.extend(redactor.pass(&[*byte]));
+                all.extend(redactor.preview());
+            }
+            let expected = [&value.as_bytes()[..shown], REDACTED].concat();
+            assert_eq!(all, expected, "{value}");
+            assert!(!redactor.keeps_back());
+        }
+        // What is none is shown once.
+        let mut redactor = Redactor::new(forms(&["abcdefgh"]));
+        let mut all = redactor.pass(b"xa");
+        all.extend(redactor.preview());
+        all.extend(redactor.preview());
+        all.extend(redactor.pass(b"bab"));
+        all.extend(redactor.preview());
+        all.extend(redactor.finish());
+        assert_eq!(all, b"xabab");
+    }
+
     proptest! {
+        #[test]
+        fn no_preview_tells_a_secret_or_shows_anything_twice(
+            text in "[ab]{0,60}",
+            values in proptest::collection::vec("[ab]{2,12}", 1..4),
+            cuts in proptest::collection::vec(1usize..6, 0..20),
+        ) {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            let forms = forms(&values);
+            let mut redactor = Redactor::new(Arc::clone(&forms));
+            let mut rest = text.as_bytes();
+            let mut all = Vec::new();
+            for cut in cuts.into_iter().chain([text.len()]) {
+                let (piece, more) = rest.split_at(cut.min(rest.len()));
+                all.extend(redactor.pass(piece));
+                all.extend(redactor.preview());
+                rest = more;
+            }
+            all.extend(redactor.finish());
+            let all = String::from_utf8(all).unwrap();
+            for value in &values {
+                prop_assert!(!all.replace("[REDACTED]", "\n").contains(value));
+            }
+            // Beside the previews, it is what is kept without any.
+            let mut previewed = all.split("[REDACTED]");
+            let without = redacted(&forms, &[text.as_bytes()]);
+            let parts: Vec<&str> = without.split("[REDACTED]").collect();
+            for part in &parts {
+                let shown = previewed.next().unwrap();
+                let more = shown.strip_prefix(part).map(str::len);
+                prop_assert!(more.is_some_and(|more| more <= MOST_PREVIEWED), "{} {}", shown, part);
+            }
+            prop_assert_eq!(previewed.next(), None);
+        }
+
         #[test]
         fn the_cuts_do_not_matter(
             text in "[ab]{0,40}",

@@ -85,7 +85,7 @@ pub(crate) fn guest_path(what: &str, path: &str) -> Result<String, Error> {
     Ok(format!("/{}", parts(what, path, outside)?.join("/")))
 }
 
-/// The names of which a path in a guest consists.
+/// The components of a path in a guest.
 fn parts<'a>(
     what: &str,
     path: &'a str,
@@ -111,8 +111,7 @@ fn parts<'a>(
     Ok(parts)
 }
 
-/// Checks a name that is a word: that of a snapshot, or the key of a label. `what` is the beginning of
-/// the error's sentence.
+/// Checks the name of a snapshot, or the key of a label. `what` is the beginning of the error message.
 pub(crate) fn check_plain_name(what: &str, name: &str) -> Result<(), Error> {
     let is_fine = (1..=64).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())
@@ -143,12 +142,12 @@ pub(crate) fn positive_seconds(name: &str, value: i64) -> Result<std::time::Dura
 #[serde(transparent)]
 #[schemars(transparent)]
 pub struct ShellCommand {
-    /// The line; `None` if no word was given at all, which is not the same as an empty word.
+    /// The line; `None` if no word was given, which is different from an empty word.
     #[schemars(with = "String")]
     line: Option<String>,
 }
 
-/// The longest line: Linux accepts no longer single argument (`MAX_ARG_STRLEN`, 32 pages).
+/// The maximum length of a line: Linux's limit on a single argument (`MAX_ARG_STRLEN`, 32 pages).
 const LINE_LIMIT_BYTES: usize = 128 * 1024 - 1;
 
 impl ShellCommand {
@@ -160,7 +159,7 @@ impl ShellCommand {
             return Err(Error::invalid(format!(
                 "command is {length} bytes long; at most {LINE_LIMIT_BYTES} are possible"
             ))
-            .remedy("put long text into a file in the guest, and have the command read it"));
+            .remedy("write long text to a file in the guest, and let the command read it"));
         }
         if line.contains('\0') {
             return Err(Error::invalid("command contains a NUL byte"));
@@ -233,7 +232,7 @@ pub(crate) fn path_text(path: &Path) -> String {
     octets::encode(path.as_os_str().as_bytes()).into_owned()
 }
 
-/// The path that a property's text stands for.
+/// The path that a property's text represents.
 pub(crate) fn host_path(text: &str) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&octets::decode(text)))
 }

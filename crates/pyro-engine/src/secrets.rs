@@ -1,5 +1,5 @@
-//! *Secrets* of a workspace: named texts that its commands may use. On the host only the memory of its
-//! supervisor has them, and of whoever gives them to it.
+//! *Secrets* of a workspace: named values for its commands. On the host they exist only in the memory
+//! of its supervisor and of the client that passes them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,9 +15,9 @@ use crate::{Context, Error};
 const SECRET: &str = "secret";
 const SECRET_FILE: &str = "secret_file";
 const SECRET_ENV: &str = "secret_env";
-/// As the contract has it.
+/// The limit is part of the public contract.
 const VALUE_LIMIT_BYTES: usize = 65_536;
-/// The most secrets of a workspace.
+/// The maximum number of secrets of a workspace.
 const SECRETS: usize = 256;
 
 /// The values of secrets, by name.
@@ -31,7 +31,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// What is recorded of a secret, and shown of it.
+/// The part of a secret that is recorded and shown.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct SecretKind {
     /// Its name.
@@ -40,7 +40,7 @@ pub struct SecretKind {
     pub source_kind: String,
 }
 
-/// A secret in a request: a name, with the value or with the file that has it.
+/// A secret in a request: a name, and either the value or a file that contains it
 #[derive(Clone, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretGiven {
@@ -49,7 +49,7 @@ pub struct SecretGiven {
     /// Its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// The file of the host that has the value.
+    /// The file on the host that contains the value
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_path: Option<String>,
 }
@@ -122,7 +122,7 @@ fn read_file(name: &str, path: &str, context: &Context) -> Result<String, Error>
         .map_err(|_| Error::invalid(format!("the value of secret {name} must be text in UTF-8")))
 }
 
-/// Checks a name by the rule of the contract, which is that of environment variables.
+/// Checks a name by the rule of the public contract, which is that of environment variables.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let plain = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let is_fine = (1..=64).contains(&name.len())
@@ -145,7 +145,7 @@ impl Args for SecretsGiven {
                 Arg::new(SECRET)
                     .long(SECRET)
                     .value_name("NAME=VALUE")
-                    .help("Give the workspace a secret; with only a NAME, the value is that of the environment variable of this name, which other users do not see")
+                    .help("Give the workspace a secret; with only a NAME, the value is taken from the environment variable of this name, so that it is not on the command line")
                     .action(ArgAction::Append)
                     .value_parser(octets_parser()),
             )
@@ -154,7 +154,7 @@ impl Args for SecretsGiven {
                     .long("secret-file")
                     .value_name("NAME=PATH")
                     .value_hint(ValueHint::FilePath)
-                    .help("Give the workspace a secret that a file has")
+                    .help("Give the workspace a secret from a file")
                     .action(ArgAction::Append)
                     .value_parser(octets_parser()),
             )
@@ -176,7 +176,7 @@ impl FromArgMatches for SecretsGiven {
         let words = |name: &str| matches.get_many::<String>(name).into_iter().flatten();
         let mut all = Vec::new();
         for word in words(SECRET) {
-            // The command line has put the value of its own variable there.
+            // The command line has inserted the value of its own variable.
             let Some((name, value)) = word.split_once('=') else {
                 let name = pyro_text::line(word);
                 return Err(usage(&format!(
@@ -208,8 +208,8 @@ fn usage(message: &str) -> clap::Error {
     clap::Error::raw(ErrorKind::ValueValidation, format!("{message}\n"))
 }
 
-/// Which secrets become environment variables of a command, and of which names. On the command line:
-/// `--secret-env SECRET[=VARIABLE]`.
+/// The secrets to pass to a command as environment variables, with the names of the variables. On
+/// the command line: `--secret-env SECRET[=VARIABLE]`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct SecretVariables(pub Option<BTreeMap<String, String>>);
@@ -232,7 +232,7 @@ impl Args for SecretVariables {
             Arg::new(SECRET_ENV)
                 .long("secret-env")
                 .value_name("SECRET[=VARIABLE]")
-                .help("Give the command a secret of the workspace as an environment variable, of the secret's name or another one")
+                .help("Pass a secret of the workspace to the command as an environment variable, named like the secret or VARIABLE")
                 .action(ArgAction::Append),
         )
     }

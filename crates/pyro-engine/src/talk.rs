@@ -22,7 +22,7 @@ pub enum Talk {
         /// The text; empty if it only calls tools.
         content: String,
     },
-    /// The model asks for a call.
+    /// The model requests a tool call.
     Asked {
         /// The tool.
         tool: String,
@@ -33,7 +33,7 @@ pub enum Talk {
     Calling {
         /// The tool.
         tool: String,
-        /// The arguments, as they were understood.
+        /// The arguments, after conversion.
         arguments: Value,
     },
     /// The model named a VM by a placeholder; the last one that it created is used.
@@ -59,8 +59,8 @@ pub enum Talk {
         /// The result as the model receives it.
         result: Value,
     },
-    /// The model asks for no more calls.
+    /// The model requests no more tool calls.
     NoCalls,
-    /// The command ran, and printed what it should.
+    /// The command ran and printed the expected text.
     Done,
 }

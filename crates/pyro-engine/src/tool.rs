@@ -1,4 +1,5 @@
-//! A *tool* is an operation as a language model sees it, over MCP or in a demonstration.
+//! A *tool* is an operation in the form in which language models get it, over MCP or in a
+//! demonstration.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +7,8 @@ use crate::hints::Hints;
 use crate::operation::Entry;
 use crate::permissions::HOST_COMPAT;
 
-/// Returns an operation's description for a model, without what the model has no permission for.
+/// Returns an operation's description for a model, without features for which the model has no
+/// permission.
 pub fn description(hints: &Hints, entry: &Entry, host_compat: bool) -> String {
     let all = entry.description();
     let paragraphs = all.split("\n\n");
@@ -16,21 +18,26 @@ pub fn description(hints: &Hints, entry: &Entry, host_compat: bool) -> String {
     in_operations(hints, &told.join("\n\n"))
 }
 
-/// Rewrites a text about commands in the words of operations.
+/// Rewrites commands and options in a text as operations and properties.
 fn in_operations(hints: &Hints, text: &str) -> String {
     hints.for_operations(text, |name| Some(name.to_owned()))
 }
 
-/// The schema of an operation's request for a model.
-pub fn input(hints: &Hints, entry: &Entry, host_compat: bool) -> Map<String, Value> {
-    let mut schema = (entry.input_schema)().to_value();
-    if !host_compat && let Some(properties) = schema["properties"].as_object_mut() {
-        properties.remove(HOST_COMPAT);
-    }
-    portable(hints, schema)
+/// The schema of an operation's request for a model, without what it has no permission for, and without
+/// these properties.
+pub fn input(
+    hints: &Hints,
+    entry: &Entry,
+    host_compat: bool,
+    without: &[&str],
+) -> Map<String, Value> {
+    let forbidden = (!host_compat).then_some(HOST_COMPAT);
+    let without: Vec<&str> = without.iter().copied().chain(forbidden).collect();
+    portable(hints, entry.input_without(&without))
 }
 
-/// A schema without what not every client understands, or what the client learns elsewhere.
+/// Returns a schema without keywords that some clients do not support or that the client gets
+/// elsewhere.
 pub fn portable(hints: &Hints, mut schema: Value) -> Map<String, Value> {
     if let Some(Value::Object(definitions)) = schema.as_object_mut().and_then(|s| s.remove("$defs"))
     {
@@ -80,8 +87,8 @@ fn inline(schema: &mut Value, definitions: &Map<String, Value>) {
     }
 }
 
-/// Rewrites what strict readers refuse: formats of numbers, such as `uint32`, which JSON Schema
-/// does not define, several types at once, and descriptions in the words of the command line.
+/// Rewrites keywords that strict clients refuse: formats of numbers, such as `uint32`, which JSON
+/// Schema does not define, lists of types, and descriptions that use commands and options.
 fn simplify(hints: &Hints, schema: &mut Value) {
     match schema {
         Value::Object(object) => {
@@ -162,7 +169,7 @@ mod tests {
     #[test]
     fn nothing_is_said_of_options_and_commands() {
         for entry in crate::operations::OPERATIONS {
-            // It is no tool, and describes the program.
+            // It is not a tool, and describes the program.
             if entry.name.starts_with("demo") {
                 continue;
             }
@@ -170,7 +177,7 @@ mod tests {
             let told = format!(
                 "{} {} {}",
                 description(&HINTS, entry, true),
-                Value::Object(input(&HINTS, entry, true)),
+                Value::Object(input(&HINTS, entry, true, &[])),
                 Value::Object(output)
             );
             let own_options = told

@@ -1,15 +1,15 @@
-//! A *transcript* is what somebody saw who looked at a terminal: text without control sequences, in
-//! lines.
+//! A *transcript* is the output of a terminal as rendered text: lines without control sequences.
 
 use std::num::NonZeroU16;
 
 /// How many lines above the screen are kept.
 const LINES_ABOVE: usize = 20_000;
-/// A terminal of more columns or rows would need much memory; no screen has them.
+/// The maximum size of a terminal: a larger one would need much memory, and no screen is that
+/// large.
 const MOST_COLUMNS: u16 = 1000;
 const MOST_ROWS: u16 = 1000;
 
-/// Shows output on a terminal of this size; returns what was scrolled off it and what is on it.
+/// Renders output on a terminal of this size; returns the scrollback and the screen.
 pub(crate) fn transcript(output: &str, columns: u16, rows: u16) -> String {
     let within = |size: u16, most| NonZeroU16::new(size.min(most)).unwrap_or(NonZeroU16::MIN);
     let (columns, rows) = (within(columns, MOST_COLUMNS), within(rows, MOST_ROWS));
@@ -28,7 +28,7 @@ pub(crate) fn transcript(output: &str, columns: u16, rows: u16) -> String {
     lines.finish()
 }
 
-/// Collects rows as lines: one that goes on in the next row is one line with it.
+/// Joins rows to lines: a row that wraps into the next one is one line with it.
 #[derive(Default)]
 struct Lines {
     text: String,
@@ -44,7 +44,7 @@ impl Lines {
             self.text.push_str(row.trim_end());
             self.goes_on = u16::try_from(index).is_ok_and(|index| screen.row_wrapped(index));
             if self.text.is_empty() {
-                // An empty first row is a line, too.
+                // An empty first row is also a line.
                 self.text.push('\n');
                 self.goes_on = true;
             }

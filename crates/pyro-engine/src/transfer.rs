@@ -1,4 +1,4 @@
-//! *Transfers* bring files into a workspace: at its creation as an image that the guest mounts,
+//! *Transfers* copy files into a workspace: at its creation as an image that the guest mounts,
 //! later as a stream that it unpacks.
 
 use std::fs::File;
@@ -61,7 +61,7 @@ fn write_seed(source: &Source, image: &PathBuf, listener: &Listener) -> Result<R
     Ok(report)
 }
 
-/// Sends a source to a running workspace; returns when all of it is in its place. If the future is
+/// Sends a source to a running workspace; returns when all files are in place. If the future is
 /// dropped before that, nothing is changed.
 pub(crate) async fn push(
     source: Source,
@@ -84,7 +84,7 @@ pub(crate) async fn push(
     Ok(report)
 }
 
-/// What the guest takes. It keeps the destination with the paths.
+/// The guest's limits on paths, which include the destination.
 fn path_limits(destination: &str) -> PathLimits {
     PathLimits {
         path_bytes: UNPACKED_PATH_BYTES,
@@ -92,14 +92,14 @@ fn path_limits(destination: &str) -> PathLimits {
     }
 }
 
-/// Reports to people what programs find in the response.
+/// Reports the warnings as events; programs find them in the response.
 fn announce(report: &Report, listener: &Listener) {
     if let Some(left_out) = LeftOut::of(report) {
-        listener.tell(Event::Notice(left_out.line()));
+        listener.report(Event::Notice(left_out.line()));
     }
     for warning in TransferWarning::all(report) {
         let text = format!("{}. {}", warning.message, warning.remedy);
-        listener.tell(Event::Warning(text));
+        listener.report(Event::Warning(text));
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn progress_to(
 ) -> impl Fn(pyro_archive::Progress) {
     let listener = listener.clone();
     move |progress: pyro_archive::Progress| {
-        listener.tell(Event::Transfer {
+        listener.report(Event::Transfer {
             what,
             bytes: progress.bytes,
             total: progress.total,

@@ -139,7 +139,7 @@ pub enum Error {
         detail: String,
     },
     /// The limits of this process are too low.
-    #[error("this process may have {has} {what}, and needs {needed}")]
+    #[error("this process is limited to {has} {what}, but needs {needed}")]
     ResourceLimit {
         /// The resource.
         what: &'static str,
@@ -286,8 +286,8 @@ impl Error {
             }
             Self::PasstMissing => "install it: sudo apt-get install passt".into(),
             Self::NetworkUnavailable { .. } => {
-                "check that this host reaches the outside (`ip route`) and that its users may make \
-                 user namespaces, which passt confines itself with; or leave out `--network`"
+                "check that this host has a default route (`ip route`) and allows unprivileged user \
+                 namespaces, which passt needs to confine itself; or leave out `--network`"
                     .into()
             }
             Self::IsolationMissing { .. } => {
@@ -300,10 +300,10 @@ impl Error {
                  `pyro doctor`"
                     .into()
             }
-            Self::Template { .. } => "try again; a template is made anew when it is gone".into(),
+            Self::Template { .. } => "try again; pyro makes a missing template again".into(),
             Self::NoSpace { .. } => {
-                "free some space (`pyro env prune` removes what is not needed), or set \
-                 PYRO_BASE_DIR to a roomier place"
+                "free some space (`pyro env prune` removes unneeded files), or set \
+                 PYRO_BASE_DIR to a directory with more space"
                     .into()
             }
             Self::BootTimedOut { .. } => {
@@ -318,8 +318,8 @@ impl Error {
                     .into()
             }
             Self::GuestClocks { .. } => {
-                "try again when the host is less busy: a kernel that boots measures them, and \
-                 cannot while the processor is taken away from it"
+                "try again when the host is less busy: a kernel measures its clocks while it boots, and \
+                 the measurement fails if it does not get enough processor time"
                     .into()
             }
             Self::Stopped { .. } => {
@@ -336,22 +336,22 @@ impl Error {
                  unit of systemd)"
             ),
             Self::NotFlushed { .. } => {
-                "make room on the host's disk, or in the guest's; what commands print is not \
+                "free space on the host's disk, or on the guest's; the output of commands is not \
                  affected"
                     .into()
             }
             Self::NotControlled { .. } => {
                 "try again when the host is less busy; if it stays so, stop and start it".into()
             }
-            Self::NotShutDown { .. } => "the machine was killed; what the guest had not written to its disk is lost".into(),
+            Self::NotShutDown { .. } => "the machine was killed; check the files, because data that the guest had not written to its disk is lost".into(),
             Self::Refused(refusal) => after_refusal(refusal.reason).into(),
             Self::Protocol { .. } => {
                 "the machine was ended; run the command again in a new one".into()
             }
             Self::OutputClosed => "keep reading until the command ends".into(),
             Self::OutputFailed { .. } => {
-                "the command was ended and has lost output; free space where its output is written, or \
-                 have it written elsewhere"
+                "the command was ended and output is lost; free space where the output is written, or \
+                 write it elsewhere"
                     .into()
             }
             Self::InputFailed { .. } => {
@@ -359,7 +359,7 @@ impl Error {
                     .into()
             }
             Self::Store(error) if error.is_not_private() => format!(
-                "if its files are yours, forbid others to write there (chmod go-w {}); or choose another \
+                "if its files are yours, remove the write permission of other users (chmod go-w {}); or choose another \
                  directory with PYRO_BASE_DIR or PYRO_ENVIRONMENT_CACHE_DIR",
                 error.path().display()
             ),
@@ -485,11 +485,9 @@ fn after_refusal(reason: RefusalReason) -> &'static str {
             "nothing was changed, unless commands changed the same directories meanwhile; \
                      correct what is named and push again"
         }
-        RefusalReason::NoSuchFile => {
-            "check the path: `pyro workspace file list` shows what is there"
-        }
+        RefusalReason::NoSuchFile => "check the path: `pyro workspace file list` lists the files",
         RefusalReason::NotAFile => {
-            "name a regular file; a symbolic link is read through, but not written through"
+            "name a regular file; symbolic links are followed for reading, but not for writing"
         }
         RefusalReason::BadPath => {
             "name a path inside the workspace, without symbolic links that lead out of it"
@@ -499,10 +497,10 @@ fn after_refusal(reason: RefusalReason) -> &'static str {
                      the new checksum"
         }
         RefusalReason::NothingListens => {
-            "start what listens there, on 127.0.0.1 or on all addresses of the guest"
+            "start the server, listening on 127.0.0.1 or on all addresses of the guest"
         }
         RefusalReason::NoSuchUser => {
-            "name a user of the environment, or a number: `cat /etc/passwd` in the guest shows them"
+            "use a user of the environment, or a numeric id: `cat /etc/passwd` in the guest lists the users"
         }
         RefusalReason::Cut => "nothing was changed; write the file again",
         RefusalReason::FileFailed => {

@@ -25,23 +25,38 @@ pub struct HostFacts {
     qemu: Option<KnownQemu>,
 }
 
+/// The inode number, size and modification time of a file.
+type Stamp = (u64, u64, i64, i64);
+
 /// A QEMU and its version.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 struct KnownQemu {
     #[serde(with = "pyro_protocol::octets::path")]
     path: PathBuf,
-    stamp: (u64, u64, i64, i64),
+    stamp: Stamp,
     version: String,
 }
 
 impl HostFacts {
+    /// Whether the facts in `path` are complete: those of this boot and of the QEMU to use.
+    pub(crate) fn are_known(path: &Path, search_path: &OsStr) -> bool {
+        let known: Self = read_record(path).unwrap_or_default();
+        let program = qemu::find(search_path);
+        known.boot_id == current_boot_id()
+            && known.tsc_khz != 0
+            && program.is_ok_and(|program| known.knows(&program, stamp(&program)).is_some())
+    }
+
+    /// Returns the recorded QEMU, if it is this program and has not changed.
+    fn knows(&self, program: &Path, stamp: Option<Stamp>) -> Option<&KnownQemu> {
+        let known = self.qemu.as_ref()?;
+        (known.path == program && Some(known.stamp) == stamp).then_some(known)
+    }
+
     /// Reads the facts from `path` and determines the rest. Writes the file back if they changed;
     /// if it cannot be written, the next caller only spends the same time again.
     pub(crate) fn load(path: &Path) -> Self {
-        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
+        let boot_id = current_boot_id();
         let known: Self = read_record(path).unwrap_or_default();
         if known.boot_id == boot_id && known.tsc_khz != 0 {
             return known;
@@ -64,11 +79,9 @@ impl HostFacts {
     ) -> Result<qemu::Program, Error> {
         let program = qemu::find(search_path)?;
         let stamp = stamp(&program);
-        if let (Some(known), Some(stamp)) = (&self.qemu, stamp)
-            && known.path == program
-            && known.stamp == stamp
-        {
-            return qemu::Program::new(program, known.version.clone());
+        if let Some(known) = self.knows(&program, stamp) {
+            let version = known.version.clone();
+            return qemu::Program::new(program, version);
         }
         let version = qemu::ask_version(&program)?;
         let found = qemu::Program::new(program.clone(), version.clone())?;
@@ -105,7 +118,15 @@ impl HostFacts {
     }
 }
 
-fn stamp(path: &Path) -> Option<(u64, u64, i64, i64)> {
+/// The id of the host's current boot.
+fn current_boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
     let meta = std::fs::metadata(path).ok()?;
     Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
 }

@@ -45,7 +45,7 @@ pub use limits::{check_open_files, raise_limits};
 pub use machines::{DEFAULT_BOOT_LIMIT, LaunchEvent, Machines, Start};
 pub use network::{AllowList, NetworkInfo, NotAnAllowList};
 pub use phases::Phase;
-pub use process::{inherit_nothing, pass_nothing_on};
+pub use process::{close_on_exec, inherit_nothing};
 pub use pyro_protocol::octets;
 pub use pyro_protocol::{
     Answer, Call, FileChange, FileEdit, FileEntry, FilePath, FileState, FileType, PACKED_NAME,

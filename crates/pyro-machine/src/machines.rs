@@ -97,7 +97,7 @@ impl Machines {
     }
 
     /// Makes the next guest try KVM, whatever the earlier results.
-    pub fn try_kvm_anew(&self) {
+    pub fn test_kvm_again(&self) {
         let path = self.facts_path();
         HostFacts::load(&path).remember_kvm(None, &path);
     }
@@ -132,8 +132,19 @@ impl Machines {
         self.directory().join(id.as_str())
     }
 
-    /// Determines the platform for guests on this host, and whether it is proved to work.
-    pub(crate) fn platform(&self) -> Result<(Platform, bool), Error> {
+    /// Determines the platform for guests on this host, and whether it is proved to work. The first
+    /// call after a boot measures the processor's counter, and the first one with a new QEMU asks it
+    /// for its version; both take a while, so they run on another thread.
+    pub(crate) async fn platform(&self) -> Result<(Platform, bool), Error> {
+        if HostFacts::are_known(&self.facts_path(), &self.search_path) {
+            return self.platform_from_facts();
+        }
+        let machines = self.clone();
+        let determined = tokio::task::spawn_blocking(move || machines.platform_from_facts()).await;
+        determined.expect("this does not panic, and is not aborted")
+    }
+
+    fn platform_from_facts(&self) -> Result<(Platform, bool), Error> {
         let path = self.facts_path();
         let mut facts = HostFacts::load(&path);
         let program = facts.qemu(&self.search_path, &path)?;

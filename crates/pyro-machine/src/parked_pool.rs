@@ -179,7 +179,7 @@ impl ParkingSlot {
         let lease = accepted?.0.into_std()?;
         lease.set_nonblocking(false)?;
         resume().await?;
-        hand_out(&lease, directory.id(), agent)?;
+        pass_machine(&lease, directory.id(), agent)?;
         Ok(Some(lease))
     }
 }
@@ -196,7 +196,7 @@ pub(crate) async fn until_released(mut lease: UnixStream) {
     let _ = waited.await;
 }
 
-fn hand_out(lease: &UnixStream, id: &VmId, agent: &UnixStream) -> io::Result<()> {
+fn pass_machine(lease: &UnixStream, id: &VmId, agent: &UnixStream) -> io::Result<()> {
     let descriptors = [agent.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);

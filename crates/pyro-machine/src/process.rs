@@ -57,7 +57,7 @@ impl OwnedProcess {
         let progress = cell.progress();
         let isolation = cell.isolation();
         let prepare = move || {
-            pass_nothing_on()?;
+            close_on_exec()?;
             for number in &inherited {
                 // SAFETY: the parent holds these open while it spawns.
                 let fd = unsafe { BorrowedFd::borrow_raw(*number) };
@@ -150,7 +150,7 @@ impl Exited {
 /// Makes a program that is to be started inherit no open file but the first three.
 pub fn inherit_nothing(command: &mut Command) {
     // SAFETY: the closure makes system calls only; it neither allocates nor takes locks.
-    unsafe { command.pre_exec(pass_nothing_on) };
+    unsafe { command.pre_exec(close_on_exec) };
 }
 
 /// Describes how a VMM ended, in words.
@@ -169,7 +169,7 @@ pub(crate) fn describe(status: ExitStatus) -> String {
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn pass_nothing_on() -> io::Result<()> {
+pub fn close_on_exec() -> io::Result<()> {
     // SAFETY: a system call that takes numbers.
     let all = unsafe {
         libc::syscall(

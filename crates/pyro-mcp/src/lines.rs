@@ -235,7 +235,7 @@ impl Lines {
 
     /// Waits until the client has its answers, or is gone. The future may be dropped and created
     /// again, without extending the deadline.
-    async fn let_the_rest_end(&mut self) {
+    async fn finish_pending(&mut self) {
         self.last_word.cancel();
         let deadline = self.deadline.unwrap_or_else(Instant::now);
         let (unanswered, output) = (&self.unanswered, &self.output);
@@ -356,7 +356,7 @@ impl Transport<RoleServer> for Lines {
                 return Some(message);
             }
         }
-        self.let_the_rest_end().await;
+        self.finish_pending().await;
         None
     }
 

@@ -33,13 +33,25 @@ impl Profile {
 
     /// The operations that are its tools, in the order in which clients show them.
     pub(crate) fn operations(self) -> Vec<&'static Entry> {
-        let set = match self {
+        let is_offered = |entry: &&Entry| entry.tool_set <= self.tool_set();
+        OPERATIONS.iter().filter(is_offered).collect()
+    }
+
+    /// The properties of an operation that its tool does not have.
+    pub fn left_out(self, entry: &Entry) -> &'static [&'static str] {
+        if self.tool_set() < ToolSet::Full {
+            entry.full_only
+        } else {
+            &[]
+        }
+    }
+
+    fn tool_set(self) -> ToolSet {
+        match self {
             Self::VmRun => ToolSet::Run,
             Self::WorkspaceCore => ToolSet::Core,
             Self::WorkspaceFull => ToolSet::Full,
-        };
-        let is_offered = |entry: &&Entry| entry.tool_set <= set;
-        OPERATIONS.iter().filter(is_offered).collect()
+        }
     }
 }
 
@@ -106,6 +118,33 @@ mod tests {
             let is_no_tool = ["demo", "demo_ollama", "doctor", "env_prune", "shell_attach"]
                 .contains(&entry.name);
             assert_eq!(full.contains(&entry.name), !is_no_tool, "{}", entry.name);
+        }
+    }
+
+    /// In the words of the contract; a reset takes the secrets that `workspace_create` gave.
+    #[test]
+    fn smaller_profiles_leave_properties_out() {
+        let left_out = |profile: Profile| -> Vec<(&str, &[&str])> {
+            let operations = profile.operations().into_iter();
+            let each = operations.map(|entry| (entry.name, profile.left_out(entry)));
+            each.filter(|(_, names)| !names.is_empty()).collect()
+        };
+        let core: [(&str, &[&str]); 3] = [
+            ("workspace_create", &["network_policy", "secrets"]),
+            ("workspace_exec", &["secret_env"]),
+            ("workspace_reset", &["secrets"]),
+        ];
+        assert_eq!(left_out(Profile::WorkspaceCore), core);
+        for complete in [Profile::VmRun, Profile::WorkspaceFull] {
+            assert_eq!(left_out(complete), []);
+        }
+        for entry in OPERATIONS {
+            let schema = (entry.input_schema)().to_value();
+            for name in entry.full_only {
+                assert!(schema["properties"].get(name).is_some(), "{name}");
+                let required = schema["required"].as_array().into_iter().flatten();
+                assert!(!required.into_iter().any(|one| one == name), "{name}");
+            }
         }
     }
 

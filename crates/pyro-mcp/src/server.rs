@@ -59,7 +59,7 @@ impl Offer {
     /// Returns the offer of a profile, with these permissions.
     pub fn new(profile: Profile, permissions: Permissions) -> Self {
         let operations = profile.operations();
-        let tool = |operation| Tool::new(operation, permissions.host_compat);
+        let tool = |operation| Tool::of(profile, operation, permissions.host_compat);
         Self {
             prompts: guidance::prompts(&operations),
             tools: operations.iter().copied().map(tool).collect(),
@@ -271,7 +271,10 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(&Tool { operation, .. }) = self.find(&request.name) else {
+        let Some(&Tool {
+            operation, without, ..
+        }) = self.find(&request.name)
+        else {
             let message = format!("unknown tool '{}'", request.name);
             return Err(ErrorData::invalid_params(message, None));
         };
@@ -280,7 +283,7 @@ impl ServerHandler for Server {
             .is_some_and(|client| client.supports_tasks());
         let progress = CallProgress::new(operation.name);
         let arguments = Value::Object(request.arguments.unwrap_or_default());
-        let arguments = match operation.fit(arguments) {
+        let arguments = match operation.fit_without(without, arguments) {
             Ok(arguments) => arguments,
             Err(error) => return Ok(self.failure(&error).into()),
         };

@@ -17,6 +17,8 @@ use crate::Profile;
 pub struct Tool {
     /// The operation that a call runs.
     pub operation: &'static Entry,
+    /// The operation's properties that the tool does not have.
+    pub(crate) without: &'static [&'static str],
     /// The definition that clients receive.
     pub definition: rmcp::model::Tool,
 }
@@ -24,9 +26,23 @@ pub struct Tool {
 impl Tool {
     /// Returns an operation's tool; with `host_compat`, clients may run commands on the host.
     pub fn new(operation: &'static Entry, host_compat: bool) -> Self {
+        Self::without(&[], operation, host_compat)
+    }
+
+    /// The same, as it is in a profile.
+    pub(crate) fn of(profile: Profile, operation: &'static Entry, host_compat: bool) -> Self {
+        Self::without(profile.left_out(operation), operation, host_compat)
+    }
+
+    fn without(
+        names: &'static [&'static str],
+        operation: &'static Entry,
+        host_compat: bool,
+    ) -> Self {
         Self {
             operation,
-            definition: definition(operation, host_compat),
+            without: names,
+            definition: definition(operation, host_compat, names),
         }
     }
 }
@@ -34,12 +50,15 @@ impl Tool {
 /// Returns the definitions of a profile's tools, as clients get them by default.
 pub fn definitions(profile: Profile) -> Vec<Value> {
     let operations = profile.operations().into_iter();
-    let tools = operations.map(|operation| definition(operation, false));
-    tools.map(|tool| serde_json::json!(tool)).collect()
+    let tools = operations.map(|operation| Tool::of(profile, operation, false));
+    tools
+        .map(|tool| serde_json::json!(tool.definition))
+        .collect()
 }
 
-/// Returns the definition of a tool, without what the client has no permission for.
-fn definition(entry: &'static Entry, host_compat: bool) -> rmcp::model::Tool {
+/// Returns the definition of a tool, without what the client has no permission for, and without these
+/// properties.
+fn definition(entry: &'static Entry, host_compat: bool, without: &[&str]) -> rmcp::model::Tool {
     let description = description(entry, host_compat);
     // The first paragraph of a doc comment is a headline.
     let title = description.split("\n\n").next().unwrap_or_default();
@@ -52,7 +71,7 @@ fn definition(entry: &'static Entry, host_compat: bool) -> rmcp::model::Tool {
     rmcp::model::Tool::new(
         entry.name,
         description.clone(),
-        Arc::new(input(&HINTS, entry, host_compat)),
+        Arc::new(input(&HINTS, entry, host_compat, without)),
     )
     .with_title(title)
     .with_raw_output_schema(Arc::new(portable(

@@ -43,7 +43,7 @@ fn try_to_wait() -> Option<()> {
     let mut arguments = Arguments::of_this_process()?;
     let (memory, variables) = process::make_room()?;
     let no_input = process::open_null()?;
-    process::say_ready()?;
+    process::report_ready()?;
 
     let message = Message::parse(memory.receive()?)?;
     if !message.stdin {

@@ -147,7 +147,7 @@ impl Memory {
 }
 
 /// Prints that the shell waits.
-pub(crate) fn say_ready() -> Option<()> {
+pub(crate) fn report_ready() -> Option<()> {
     // SAFETY: the agent has given the shell a standard output.
     let stdout = unsafe { BorrowedFd::borrow_raw(rustix::stdio::raw_stdout()) };
     let written = rustix::io::write(stdout, &[READY]).ok()?;

@@ -1,25 +1,27 @@
-//! One *call*, on this thread, from its request to its response.
+//! One *call* on the current thread, from its request to its response.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::PyResult;
 use pyro_engine::operation::Entry;
-use pyro_engine::{Config, Context, Engine, Error, Event, Listener, OutputStreams, Permissions};
+use pyro_engine::{
+    Config, Context, Engine, Error, Event, Listener, OutputStreams, Permissions, operations,
+};
 use tokio::time::MissedTickBehavior;
 
 use crate::callbacks::{Callbacks, Output};
 
-/// How often the caller is asked whether the call should go on.
+/// The interval at which the caller is asked whether the call should continue.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
-/// How long a thread of a cancelled call may take to notice. One that waits in line for a machine
-/// does not notice before its turn.
+/// How long to wait for the threads of a cancelled call. A thread that waits for a slot notices the
+/// cancellation only when it gets the slot.
 const REST_LIMIT: Duration = Duration::from_millis(500);
 
 /// Runs an operation. The thread must not hold the interpreter.
 ///
 /// # Errors
-/// The outer one when there can be no call, the inner one when the operation failed.
+/// The outer error if the call could not be made, the inner one if the operation failed.
 pub(crate) fn run(
     config: &Config,
     entry: &'static Entry,
@@ -39,7 +41,7 @@ pub(crate) fn run(
         tokio::pin!(call);
         let mut looks = tokio::time::interval(LOOK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first comes at once.
+        // The first tick is immediate.
         looks.tick().await;
         loop {
             tokio::select! {
@@ -50,6 +52,18 @@ pub(crate) fn run(
     });
     runtime.shutdown_timeout(REST_LIMIT);
     Ok(result.map(|response| response.to_string()))
+}
+
+/// Deletes the instance that a call has created, if it was one that creates instances. Errors are
+/// ignored: the caller gets another exception.
+pub(crate) fn discard(config: &Config, entry: &Entry, response: &str) {
+    let Ok(response) = serde_json::from_str(response) else {
+        return;
+    };
+    if let Some((delete, request)) = operations::undo(entry, &response) {
+        let callbacks = Callbacks::new(None, None, None);
+        let _ = run(config, delete, &request.to_string(), &callbacks);
+    }
 }
 
 fn context(callbacks: &Arc<Callbacks>) -> Context {
@@ -71,7 +85,7 @@ fn context(callbacks: &Arc<Callbacks>) -> Context {
         cancel: callbacks.cancel.clone(),
         stdin: None,
         terminal: None,
-        // Python's caller is the user.
+        // A Python caller has all permissions of the user.
         permissions: Permissions::default(),
         output: callbacks.wants_output().then(|| OutputStreams {
             stdout: output("stdout"),

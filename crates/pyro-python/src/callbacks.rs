@@ -1,5 +1,5 @@
-//! The *caller* of one call: the Python functions that are told about it, and the exception that
-//! one of them, or a signal, raised.
+//! The *callbacks* of one call: Python functions that receive its output and events, and the
+//! exception that one of them, or a signal handler, raised.
 
 use std::io;
 use std::pin::Pin;
@@ -13,12 +13,12 @@ use rustix::thread::gettid;
 use tokio::io::AsyncWrite;
 use tokio_util::sync::CancellationToken;
 
-/// Whoever made a call.
+/// The Python caller of a call.
 pub(crate) struct Callbacks {
     on_output: Option<Py<PyAny>>,
     on_news: Option<Py<PyAny>>,
     wanted: Option<Py<PyAny>>,
-    /// Signals are handled by the main thread alone.
+    /// Only the main thread handles signals.
     on_main_thread: bool,
     failure: Mutex<Option<PyErr>>,
     /// Cancels the call.
@@ -45,13 +45,13 @@ impl Callbacks {
         self.on_output.is_some()
     }
 
-    /// Takes the first exception that was raised.
+    /// Takes the first raised exception.
     pub(crate) fn failure(&self) -> Option<PyErr> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.take()
     }
 
-    /// Asks whether the call should go on.
+    /// Asks whether the call should continue.
     pub(crate) fn look(&self) {
         if !self.on_main_thread && self.wanted.is_none() {
             return;
@@ -84,8 +84,7 @@ impl Callbacks {
         }
     }
 
-    /// Calls Python; what it raises cancels the call, and so does an interpreter that is about
-    /// to end.
+    /// Calls Python. An exception cancels the call, and so does the shutdown of the interpreter.
     fn with_python(&self, ask: impl FnOnce(Python<'_>) -> PyResult<()>) {
         if let Some(Ok(())) = Python::try_attach(|py| ask(py).map_err(|raised| self.note(raised))) {
             return;
@@ -117,13 +116,13 @@ impl AsyncWrite for Output {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // A cancelled call may ask again with the same bytes.
+        // A cancelled call may write the same bytes again.
         if !self.callbacks.cancel.is_cancelled() {
             self.callbacks.print(self.stream, bytes);
         }
         if self.callbacks.cancel.is_cancelled() {
-            // Nothing more is wanted. An error would say that the reader is gone, which a command
-            // may survive; this waits for the end of the call.
+            // The caller wants no more output. An error would mean that the reader is gone, which a
+            // command may survive; waiting ends with the call.
             return Poll::Pending;
         }
         Poll::Ready(Ok(bytes.len()))

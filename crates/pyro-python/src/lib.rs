@@ -1,9 +1,9 @@
 //! The Python *frontend*: one class, [`Engine`], whose `call` takes an operation's name and its
-//! request as JSON and returns the response as JSON. Everything that a Python programmer sees is
-//! Python, in `python/pyro_mcp`, and most of that is generated from the table of operations.
+//! request as JSON and returns the response as JSON. The public interface is written in Python, in
+//! `python/pyro_mcp`, and mostly generated from the table of operations.
 //!
-//! A call runs on the thread that makes it, in a runtime of its own: a VMM dies with the thread
-//! that started it, and a forked process has only the thread that forked.
+//! A call runs on the thread that makes it, with a runtime of its own: a VMM dies with the thread
+//! that started it, and a forked process has only the forking thread.
 //!
 //! The words are in `docs/glossary.md`.
 
@@ -29,18 +29,18 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Engine>()
 }
 
-/// What calls are made on. It holds settings and nothing else: no thread, no open file.
+/// The object on which calls are made. It has only settings: no threads and no open files.
 #[pyclass(frozen, module = "pyro_mcp._native")]
 struct Engine {
     config: Config,
-    /// What operations are called in Python.
+    /// The names of operations in Python.
     methods: HashMap<String, String>,
 }
 
 #[pymethods]
 impl Engine {
-    /// Reads the settings from a mapping of environment variables; what is given beside it wins.
-    /// `methods` are the names of operations in Python, for hints.
+    /// Reads the settings from a mapping of environment variables; explicit arguments take
+    /// precedence. `methods` are the names of operations in Python, for hints.
     #[new]
     #[pyo3(signature = (variables, methods, *, base_dir=None, cache_dir=None, active_limit=None, program=None))]
     fn new(
@@ -74,10 +74,11 @@ impl Engine {
         })
     }
 
-    /// Runs an operation and returns its response. Where `on_output` is given, it gets the name of
-    /// a stream and the bytes a command prints, as they come. `on_news` gets a level of the module
-    /// logging and a text. `wanted` is asked now and then; once it is false, or one of the three
-    /// raises, or a signal handler does, the call is cancelled and what it started ended.
+    /// Runs an operation and returns its response. `on_output`, if given, receives the name of a
+    /// stream and bytes as the command prints them. `on_news` receives a level of the module
+    /// `logging` and a message. `wanted` is called periodically. If it returns false, or if one of
+    /// the three functions or a signal handler raises an exception, the call is cancelled and
+    /// everything that it started is ended.
     #[pyo3(signature = (operation, request, *, on_output=None, on_news=None, wanted=None))]
     fn call(
         &self,
@@ -102,9 +103,20 @@ impl Engine {
         let callbacks = Callbacks::new(on_output, on_news, wanted);
         let result = py.detach(|| call::run(&self.config, entry, request, &callbacks))?;
         if let Some(failure) = callbacks.failure() {
+            // The caller gets the exception and not the response.
+            if let Ok(response) = &result {
+                py.detach(|| call::discard(&self.config, entry, response));
+            }
             return Err(failure);
         }
         result.map_err(|error| exception(py, &error, &self.methods))
+    }
+
+    /// Deletes the instance that a call has created, for a caller that does not get the response.
+    fn discard(&self, py: Python<'_>, operation: &str, response: &str) {
+        if let Some(entry) = operations::find(operation) {
+            py.detach(|| call::discard(&self.config, entry, response));
+        }
     }
 
     /// The environment cache.
@@ -126,8 +138,8 @@ impl Engine {
     }
 }
 
-/// The exception for an error of the engine, whose classes are Python's, and its hint in the words
-/// of Python.
+/// Returns the exception for an error of the engine: its class is defined in Python, and its remedy
+/// names Python methods.
 fn exception(py: Python<'_>, error: &Error, methods: &HashMap<String, String>) -> PyErr {
     let known = |operation: &'static str| methods.get(operation).cloned();
     let hint = error.remedy.as_deref();

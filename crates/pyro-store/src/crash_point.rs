@@ -8,7 +8,7 @@ pub(crate) fn between_steps() {}
 pub(crate) use tests::between_steps;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::fs;
     use std::io::Write;
     use std::os::unix::process::ExitStatusExt;
@@ -20,6 +20,7 @@ mod tests {
     use rustix::process::{Signal, getpid, kill_process};
     use serde::{Deserialize, Serialize};
 
+    use crate::power_loss::flushed;
     use crate::{Exit, History, HistoryEntry, NamedDirectories, Object, Objects, Record};
 
     /// A child's operation, its directory, and the number of steps before it dies.
@@ -41,7 +42,7 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
-    struct Note {
+    pub(crate) struct Note {
         format: u64,
         text: String,
     }
@@ -66,7 +67,7 @@ mod tests {
         }
     }
 
-    fn history(object: &Object) -> History {
+    pub(crate) fn history(object: &Object) -> History {
         History::new(object.path().join("history"))
     }
 
@@ -74,9 +75,17 @@ mod tests {
         NamedDirectories::new(object.path().join("snapshots"))
     }
 
+    /// Writes and flushes a disk, as the users of the store do.
+    fn write_disk(directory: &Path) {
+        let mut disk = fs::File::create(directory.join("disk")).unwrap();
+        disk.write_all(b"whole").unwrap();
+        disk.sync_all().unwrap();
+        flushed(&disk);
+    }
+
     fn make(objects: &Objects) -> Object {
         let new = objects.create().unwrap();
-        fs::write(new.path().join("disk"), "whole").unwrap();
+        write_disk(new.path());
         new.commit(&note("old")).unwrap()
     }
 
@@ -100,7 +109,7 @@ mod tests {
             "snapshot" => {
                 let locked = snapshots(&object).lock().unwrap();
                 let new = locked.create().unwrap();
-                fs::write(new.path().join("disk"), "whole").unwrap();
+                write_disk(new.path());
                 new.commit("one", &"record").unwrap();
             }
             "remove snapshot" => {
@@ -118,48 +127,58 @@ mod tests {
         }
     }
 
-    /// Performs it in a child that dies after `steps` steps; returns whether it died.
-    fn dies(deed: &str, place: &Path, steps: u32) -> bool {
+    /// Performs it in a child that dies after `steps` steps; returns whether it died. `variables` are
+    /// further ones of the child.
+    pub(crate) fn dies(deed: &str, place: &Path, steps: u32, variables: &[(&str, &Path)]) -> bool {
         let mut child = Command::new(std::env::current_exe().unwrap());
         let child = child
             .args(["--exact", "crash_point::tests::child"])
             .env(DEED, deed)
             .env(PLACE, place)
-            .env(STEPS, steps.to_string());
+            .env(STEPS, steps.to_string())
+            .envs(variables.iter().copied());
         let output = child.output().unwrap();
         let killed = output.status.signal() == Some(9);
         assert!(killed || output.status.success(), "{output:?}");
         killed
     }
 
+    /// The operations, each with the least number of its steps.
+    pub(crate) const TABLE: [(&str, u32); 8] = [
+        ("create", 10),
+        ("update", 6),
+        ("delete", 3),
+        ("own", 1),
+        ("command", 12),
+        ("close", 4),
+        ("snapshot", 8),
+        ("remove snapshot", 4),
+    ];
+
+    /// Makes the object, and what else the operation needs.
+    pub(crate) fn prepare(deed: &str, objects: &Objects) {
+        if deed == "create" {
+            return;
+        }
+        let object = make(objects);
+        if deed == "close" {
+            drop(history(&object).begin(entry(1)).unwrap());
+        }
+        if deed == "remove snapshot" {
+            perform("snapshot", objects);
+        }
+    }
+
     #[test]
     fn whenever_it_dies_everything_is_whole_or_absent() {
-        let table = [
-            ("create", 10),
-            ("update", 6),
-            ("delete", 3),
-            ("own", 1),
-            ("command", 12),
-            ("close", 4),
-            ("snapshot", 8),
-            ("remove snapshot", 4),
-        ];
-        for (deed, at_least) in table {
+        for (deed, at_least) in TABLE {
             let mut steps = 0;
             loop {
                 steps += 1;
                 let base = tempfile::tempdir().unwrap();
                 let objects = Objects::new(base.path().join("things"));
-                if deed != "create" {
-                    let object = make(&objects);
-                    if deed == "close" {
-                        drop(history(&object).begin(entry(1)).unwrap());
-                    }
-                    if deed == "remove snapshot" {
-                        perform("snapshot", &objects);
-                    }
-                }
-                let killed = dies(deed, &base.path().join("things"), steps);
+                prepare(deed, &objects);
+                let killed = dies(deed, &base.path().join("things"), steps, &[]);
                 check(deed, killed, &objects);
                 if !killed {
                     break;
@@ -169,7 +188,8 @@ mod tests {
         }
     }
 
-    fn check(deed: &str, killed: bool, objects: &Objects) {
+    /// Checks the objects after the operation, which may have been interrupted.
+    pub(crate) fn check(deed: &str, killed: bool, objects: &Objects) {
         let found = objects.all();
         objects.sweep();
         assert_eq!(objects.sweep(), 0, "{deed}");

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::crash_point::between_steps;
 use crate::objects::{read_small, remove_drafts};
+use crate::power_loss::flushed;
+use crate::record::create_lasting_directory;
 use crate::record::{replace, text_of};
 use crate::{Error, create_private_directory, sync_directory, write_atomically, write_record};
 
@@ -110,7 +112,7 @@ impl History {
     /// # Errors
     /// When it cannot be written.
     pub fn begin(&self, entry: HistoryEntry) -> Result<Log, Error> {
-        create_private_directory(&self.directory)?;
+        create_lasting_directory(&self.directory)?;
         let directory = self.path(entry.sequence);
         let new = self.directory.join(format!("{NEW}{}", entry.sequence));
         // A process that died may have left one.
@@ -258,7 +260,9 @@ fn flush_if_written(output: &File) -> std::io::Result<()> {
     if output.metadata()?.len() == 0 {
         return Ok(());
     }
-    output.sync_data()
+    output.sync_data()?;
+    flushed(output);
+    Ok(())
 }
 
 impl Log {

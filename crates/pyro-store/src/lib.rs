@@ -13,6 +13,7 @@ mod lock;
 mod machine_directory;
 mod named;
 mod objects;
+mod power_loss;
 mod private;
 mod record;
 mod slots;

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::crash_point::between_steps;
 use crate::lock::open_lock;
 use crate::private::is_own;
+use crate::record::create_lasting_directory;
 use crate::{Error, VmId, create_private_directory, read_record, sync_directory, write_record};
 
 const RECORD: &str = "record.json";
@@ -50,7 +51,7 @@ impl NamedDirectories {
     /// # Errors
     /// When the directory cannot be written.
     pub fn lock(&self) -> Result<LockedDirectories, Error> {
-        create_private_directory(&self.directory)?;
+        create_lasting_directory(&self.directory)?;
         between_steps();
         let path = self.directory.join(LOCK);
         let lock = open_lock(&path)?;

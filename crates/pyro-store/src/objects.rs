@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::crash_point::between_steps;
 use crate::lock::{End, end_holder, is_free, note_holder, open_lock, take, take_if_free};
 use crate::private::is_own;
+use crate::record::create_lasting_directory;
 use crate::{Error, VmId, create_private_directory, sync_directory, write_record};
 
 const RECORD: &str = "record.json";
@@ -104,7 +105,7 @@ impl Objects {
     /// # Errors
     /// When the directory cannot be written.
     pub fn create(&self) -> Result<NewObject, Error> {
-        create_private_directory(&self.directory)?;
+        create_lasting_directory(&self.directory)?;
         between_steps();
         let gate_path = self.directory.join(GATE);
         let gate = open_lock(&gate_path)?;

@@ -7,8 +7,9 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Error;
 use crate::crash_point::between_steps;
+use crate::power_loss::flushed;
+use crate::{Error, create_private_directory};
 
 /// Replaces the file at `path` with `bytes`: temporary file, flush to disk, rename, and a flush of
 /// the directory, so that the new version survives a power loss too.
@@ -31,6 +32,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     file.write_all(bytes).map_err(failed)?;
     between_steps();
     file.as_file().sync_all().map_err(failed)?;
+    flushed(file.as_file());
     between_steps();
     file.persist(path).map_err(|error| failed(error.error))?;
     between_steps();
@@ -46,9 +48,21 @@ fn directory_of(path: &Path) -> &Path {
 /// # Errors
 /// When the directory cannot be flushed.
 pub fn sync_directory(path: &Path) -> Result<(), Error> {
-    File::open(path)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|source| Error::new("flush", path, source))
+    let failed = |source| Error::new("flush", path, source);
+    let directory = File::open(path).map_err(failed)?;
+    directory.sync_all().map_err(failed)?;
+    flushed(&directory);
+    Ok(())
+}
+
+/// Creates a private directory that survives a power loss, if it does not exist yet.
+pub(crate) fn create_lasting_directory(path: &Path) -> Result<(), Error> {
+    let exists = path.exists();
+    create_private_directory(path)?;
+    if exists {
+        return Ok(());
+    }
+    sync_directory(directory_of(path))
 }
 
 /// Writes `record` as JSON, atomically.

@@ -1,9 +1,9 @@
-//! The *director* is a test's side: the fake VMM asks it at every *point*, such as `qmp:stop` or
-//! `answer:synced`, and does what the test has decided for that point.
+//! The *director* is the test's side: the fake VMM asks it at every *point*, such as `qmp:stop` or
+//! `answer:synced`, and performs the action that the test has set for that point.
 //!
-//! Points are named in `fake_vmm`: `qmp:COMMAND` before a command is obeyed, `qmp:COMMAND:obeyed`
-//! when it has its effect and before anything is said of it, `qmp:COMMAND:said` after that;
-//! `agent:MESSAGE` for the host's messages, `answer:MESSAGE` for the agent's.
+//! Points are named in `fake_vmm`: `qmp:COMMAND` before a command is executed, `qmp:COMMAND:obeyed`
+//! after it was executed and before the reply, `qmp:COMMAND:said` after the reply; `agent:MESSAGE`
+//! for the host's messages, `answer:MESSAGE` for the agent's.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
@@ -16,29 +16,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::SOCKET;
 
-/// Against hanging: a test waits no longer for a point to be reached.
+/// How long a test waits for a point to be reached, so that it cannot hang.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What the fake VMM does at a point.
+/// The action of the fake VMM at a point.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// What QEMU, or the agent, would do.
+    /// Behaves as QEMU or the agent.
     Go,
-    /// It refuses in these words: a QMP error, or the agent's `failed`.
+    /// Refuses with this message: a QMP error, or the agent's `failed`.
     Refuse(String),
-    /// Nothing, and says nothing.
+    /// Does nothing and sends no reply.
     Ignore,
-    /// Ends at once with this status.
+    /// Exits with this status.
     Exit(i32),
-    /// Says so many QMP events of errors on a disk, then goes on.
+    /// Sends this many QMP events of disk errors, then continues.
     Flood(u32),
 }
 
-/// What the fake VMM asks.
+/// The question of the fake VMM.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Question {
-    /// The machine's private disk, by which a test knows its machines.
+    /// The machine's private disk, which identifies the machine to a test.
     pub(crate) disk: PathBuf,
     pub(crate) point: String,
 }
@@ -125,19 +125,19 @@ impl Director {
 }
 
 impl Scene {
-    /// What is done when `point` is reached next.
+    /// Sets the action for the next time that `point` is reached.
     pub fn next(&self, point: &str, action: Action) {
         self.add(point, Rule::Do(action));
     }
 
-    /// What is done whenever `point` is reached, unless there is something for the next time.
+    /// Sets the action for every time that `point` is reached, unless one is set for the next time.
     pub fn always(&self, point: &str, action: Action) {
         let mut state = self.shared.lock();
         let rules = state.scenes.get_mut(&self.directory).unwrap();
         rules.always.insert(point.to_owned(), action);
     }
 
-    /// Has the machine wait when it reaches `point` next.
+    /// Makes the machine wait when it next reaches `point`.
     pub fn hold(&self, point: &str) -> Hold {
         let mut state = self.shared.lock();
         state.last_hold += 1;
@@ -152,7 +152,7 @@ impl Scene {
         }
     }
 
-    /// How often `point` was reached.
+    /// Returns how often `point` was reached.
     pub fn reached(&self, point: &str) -> usize {
         let state = self.shared.lock();
         let rules = &state.scenes[&self.directory];
@@ -192,12 +192,12 @@ impl Hold {
         }
     }
 
-    /// Where the machine waits.
+    /// The point at which the machine waits.
     pub fn point(&self) -> &str {
         &self.point
     }
 
-    /// Has the machine go on with this.
+    /// Lets the machine continue with this action.
     pub fn release(self, action: Action) {
         self.set(action);
     }
@@ -214,7 +214,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // A test that fails leaves nobody waiting.
+        // A failing test must not leave a machine waiting.
         self.set(Action::Go);
     }
 }
@@ -230,7 +230,7 @@ impl Shared {
         };
         let action = self.decide(&question);
         let text = serde_json::to_string(&action).unwrap();
-        // A VMM that was killed does not hear it.
+        // Ignores the error if the VMM was killed.
         let _ = writeln!(&mut &*connection, "{text}");
     }
 

@@ -1,5 +1,4 @@
-//! For tests: a *fake VMM*, which takes QEMU's place, and the *director*, with which a test tells it
-//! what to do and when.
+//! For tests: a *fake VMM*, which replaces QEMU, and the *director*, with which a test controls it.
 //!
 //! The fake VMM accepts the arguments that pyro gives QEMU, speaks QMP, and runs the real agent's
 //! server in namespaces of its own, over the same socket as the agent of a real guest. A machine

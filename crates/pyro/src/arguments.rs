@@ -1,5 +1,5 @@
-//! The *arguments*: a tree of commands made from the table of operations, plus what only a
-//! command line has.
+//! The *arguments*: a tree of commands made from the table of operations, plus options that only
+//! the command line has.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -21,16 +21,16 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// The words that group operations, after those that group them.
+/// The groups of operations with their descriptions; a group comes after its parent.
 const GROUPS: &[(&[&str], &str)] = &[
     (&["env"], "Manage the environments that can be booted"),
     (
         &["workspace"],
-        "Work in a microVM that is kept: many commands, one set of files",
+        "Run many commands on one set of files, in a microVM that is kept",
     ),
     (
         &["workspace", "sync"],
-        "Copy files into a workspace, and what was changed in it back",
+        "Copy files into a workspace, and changes back to the host",
     ),
     (
         &["workspace", "patch"],
@@ -46,7 +46,7 @@ const GROUPS: &[(&[&str], &str)] = &[
     ),
     (
         &["workspace", "snapshot"],
-        "Save what was written in a workspace, to come back to it",
+        "Save the files of a workspace, and restore them later",
     ),
     (
         &["workspace", "port"],
@@ -54,11 +54,11 @@ const GROUPS: &[(&[&str], &str)] = &[
     ),
     (
         &["workspace", "service"],
-        "Run programs in a workspace that stay: servers, databases",
+        "Run long-lived programs in a workspace: servers, databases",
     ),
     (
         &["workspace", "shell"],
-        "Use shells that stay open in a workspace",
+        "Use interactive shells that stay open in a workspace",
     ),
     (&["vm"], "Manage microVMs that outlive a command"),
 ];
@@ -68,11 +68,11 @@ const EXAMPLES: &str = "Examples:
   pyro workspace create debian:12 --seed-path .
                                            a microVM with these files, to run many commands in
   pyro env pull debian:12-build            install an environment ahead of time
-  pyro demo                                see what it does
+  pyro demo                                show a guided example
   pyro doctor --boot                       prove that this machine can run guests
   pyro mcp config claude-code              let an agent use it
 
-Exit status: the command's own for `run` and `exec`, 124 if it was ended at its time limit; 1 for errors of
+Exit status: that of the command for `run` and `exec`, 124 if it was ended at its time limit; 1 for errors of
 pyro, 2 for wrong usage.";
 
 /// Returns the whole command line.
@@ -103,8 +103,8 @@ pub fn command() -> Command {
         .subcommand(hidden(SUPERVISE_COMMAND))
 }
 
-/// Which of the arguments are no text; the parser says only that one of them is not.
-pub(crate) fn not_text(arguments: impl Iterator<Item = OsString>) -> String {
+/// The error for arguments that are not UTF-8: names them, which the parser does not.
+pub(crate) fn not_utf8(arguments: impl Iterator<Item = OsString>) -> String {
     let words = arguments.take_while(|word| word != "--");
     let odd = words.filter(|word| word.to_str().is_none());
     let shown: Vec<String> = odd.map(|word| pyro_text::name(word.as_bytes())).collect();
@@ -115,9 +115,12 @@ pub(crate) fn not_text(arguments: impl Iterator<Item = OsString>) -> String {
     )
 }
 
-/// Returns what is wrong if a word after `--` was taken for an id or a name because there is none
-/// before it: what stands there is a command, of which nothing may be missing.
-pub(crate) fn taken_from_command(matches: &ArgMatches, typed: &[OsString]) -> Option<clap::Error> {
+/// Returns the error if a word after `--` was parsed as an id or a name because there is none
+/// before it: all words after `--` belong to the command.
+pub(crate) fn missing_before_command(
+    matches: &ArgMatches,
+    typed: &[OsString],
+) -> Option<clap::Error> {
     let command_words = matches
         .try_get_raw(COMMAND)
         .ok()?
@@ -134,7 +137,7 @@ pub(crate) fn taken_from_command(matches: &ArgMatches, typed: &[OsString]) -> Op
     Some(error)
 }
 
-/// The words of an operation's command.
+/// The argument with the words of a command.
 const COMMAND: &str = "command";
 
 /// Finds the operation whose command is `words`.
@@ -142,7 +145,7 @@ pub(crate) fn find(words: &[&str]) -> Option<&'static Entry> {
     OPERATIONS.iter().find(|entry| entry.command == words)
 }
 
-/// The commands that begin with these words: groups first, then operations.
+/// The subcommands of the command with these words: groups first, then operations.
 fn below(words: &'static [&'static str]) -> Vec<Command> {
     let is_next = |command: &[&str]| command.len() == words.len() + 1 && command.starts_with(words);
     let groups = GROUPS
@@ -162,8 +165,8 @@ fn below(words: &'static [&'static str]) -> Vec<Command> {
     groups.chain(operations).collect()
 }
 
-/// Adds the commands of a group, when one of them is called: to make all of them each time would delay
-/// every call.
+/// Adds the commands of a group when one of them is called: creating all of them would delay every
+/// call.
 fn with_subcommands(group: Command) -> Command {
     let is_its = |words: &&[&str]| words.last() == Some(&group.get_name());
     let mut groups = GROUPS.iter().map(|(words, _)| *words);
@@ -173,7 +176,7 @@ fn with_subcommands(group: Command) -> Command {
 
 fn operation(entry: &Entry, name: &'static str) -> Command {
     let further = below(entry.command);
-    // Those below one that is a group as well have its option, wherever it stands.
+    // The subcommands of an operation that is also a group share its option, in any position.
     let is_group = !further.is_empty();
     let below_another = OPERATIONS.iter().any(|other| is_below(other, entry));
     let mut command = (entry.add_arguments)(Command::new(name));
@@ -208,10 +211,11 @@ fn operation(entry: &Entry, name: &'static str) -> Command {
     command.disable_help_subcommand(true).subcommands(further)
 }
 
-/// The options whose value may be the name of a variable of this process, whose value is meant then.
+/// The options whose value may be only the name of an environment variable, which then stands for
+/// its value.
 const OWN_VARIABLES: [&str; 2] = ["env", "secret"];
 
-/// Parses `NAME=VALUE`, or `NAME`, to which the value is added if there is one.
+/// Parses `NAME=VALUE`, or `NAME`, and adds the value of that environment variable if it is set.
 fn with_own_variable() -> impl TypedValueParser<Value = String> {
     OsStringValueParser::new().map(|mut word| {
         if !word.as_bytes().contains(&b'=')
@@ -224,16 +228,17 @@ fn with_own_variable() -> impl TypedValueParser<Value = String> {
     })
 }
 
-/// Whether an operation's command begins with all of another's.
+/// Whether an operation's command is below that of another one.
 fn is_below(other: &Entry, entry: &Entry) -> bool {
     other.command.len() < entry.command.len() && entry.command.starts_with(other.command)
 }
 
-/// The operation that shows what pyro does. Where nobody sees it, it is for programs.
+/// The operation that demonstrates pyro. If standard output is not a terminal, its result is
+/// printed as JSON.
 pub(crate) const DEMO: &str = "demo";
-/// The operation that has a model talk with its tools, of which one sees as much as one wants.
+/// The demonstration with a language model, whose conversation can be shown.
 pub(crate) const CONVERSATION: &str = "demo_ollama";
-/// The option that shows what is said.
+/// The option that shows the conversation.
 pub(crate) const VERBOSE: &str = "verbose";
 
 fn verbose() -> Arg {
@@ -244,9 +249,9 @@ fn verbose() -> Arg {
         .help("Print the whole conversation: contents, arguments, results")
 }
 
-/// The operation that shows what a command printed to somebody else than who ran it.
+/// The operation that shows the output of earlier commands.
 pub(crate) const LOGS: &str = "workspace_logs";
-/// The option that shows it as it is.
+/// The option that shows it without escaping.
 pub(crate) const RAW: &str = "raw";
 
 fn raw() -> Arg {
@@ -256,10 +261,10 @@ fn raw() -> Arg {
         .help("Write control characters to a terminal as they are, instead of escaping them")
 }
 
-/// The operations that show what a file of a guest holds.
+/// The operations that show the content of a guest's file.
 pub(crate) const FILE_READ: &str = "workspace_file_read";
 pub(crate) const DISK_READ: &str = "workspace_disk_read";
-/// The option that shows only that, byte for byte.
+/// The option that shows only the content, byte for byte.
 pub(crate) const CONTENT_ONLY: &str = "content-only";
 
 fn content_only() -> Arg {
@@ -270,10 +275,10 @@ fn content_only() -> Arg {
         .help("Print the exact bytes that were read, and nothing else")
 }
 
-/// The operation that brings files out of a workspace.
+/// The operation that copies files out of a workspace.
 const EXPORT: &str = "workspace_export";
 
-/// Only here there is a standard output to write to.
+/// Only the command line can write to standard output.
 fn to_stdout(path: Arg) -> Arg {
     let help = path.get_help().expect("each has one").to_string();
     path.help(format!(
@@ -281,9 +286,9 @@ fn to_stdout(path: Arg) -> Arg {
     ))
 }
 
-/// The operation that shows what was changed in a workspace.
+/// The operation that shows the changes in a workspace.
 pub(crate) const DIFF: &str = "workspace_diff";
-/// The option that shows how many lines of each file were.
+/// The option that shows the number of changed lines of each file.
 pub(crate) const STAT: &str = "stat";
 
 fn stat() -> Arg {
@@ -296,7 +301,7 @@ fn stat() -> Arg {
 
 /// The operations that run a command, which may have a terminal.
 pub(crate) const EXEC: [&str; 3] = ["vm_run", "vm_exec", "workspace_exec"];
-/// The option that passes standard input on even if it is a terminal.
+/// The option that forwards standard input even if it is a terminal.
 pub(crate) const INTERACTIVE: &str = "interactive";
 /// The option that gives a command a terminal.
 pub(crate) const TTY: &str = "tty";
@@ -318,14 +323,14 @@ fn tty(conflicts: &'static [&'static str]) -> Arg {
         .help("Give the command a terminal of the size of this one: `-it` for a shell, an editor")
 }
 
-/// The operation whose result is used by its id.
+/// The operation that returns the id of a workspace.
 pub(crate) const CREATE: &str = "workspace_create";
-/// The option that shows only that.
+/// The option that prints only the id.
 pub(crate) const ID_ONLY: &str = "id-only";
 
-/// The other operation whose result is used by its id.
+/// The operation that returns the id of a shell.
 pub(crate) const SHELL_OPEN: &str = "shell_open";
-/// The operation that connects a terminal with a shell.
+/// The operation that attaches a terminal to a shell.
 pub(crate) const ATTACH: &str = "shell_attach";
 
 fn id_only(noun: &str) -> Arg {
@@ -352,7 +357,7 @@ fn quiet() -> Arg {
         .help("Print only results, warnings and errors")
 }
 
-/// The option that keeps standard input for somebody else.
+/// The option that does not read standard input.
 pub(crate) const NO_STDIN: &str = "no-stdin";
 
 fn no_stdin() -> Arg {
@@ -361,7 +366,7 @@ fn no_stdin() -> Arg {
         .short('n')
         .action(ArgAction::SetTrue)
         .global(true)
-        .help("Leave standard input alone: the command gets none. For loops that read a list")
+        .help("Do not read standard input; the command gets none. For shell loops that read a list")
 }
 
 fn accelerator() -> Arg {
@@ -389,7 +394,7 @@ fn require_isolation() -> Arg {
         .global(true)
         .hide_possible_values(true)
         .help(format!(
-            "Run no machine unless these are in force around the VMM: {}, or {ALL_PIECES} \
+            "Refuse to run machines unless these isolation mechanisms are in force: {}, or {ALL_PIECES} \
              [environment variable: {}]",
             pieces.join(", "),
             variables::REQUIRE_ISOLATION
@@ -426,11 +431,11 @@ fn completions() -> Command {
         )
 }
 
-/// Not for people: how the program runs itself for what outlives a call.
+/// A hidden command, with which the program starts its processes that outlive a call.
 fn hidden(name: &'static str) -> Command {
     Command::new(name)
         .hide(true)
-        .arg(Arg::new("id").help("What people see who look at processes"))
+        .arg(Arg::new("id").help("Shown in the list of processes"))
 }
 
 fn manual() -> Command {
@@ -448,7 +453,7 @@ mod tests {
         command().debug_assert();
     }
 
-    /// What only a command line has.
+    /// The options that only the command line has.
     const OURS: [&str; 5] = [
         "completions",
         "manual",
@@ -482,7 +487,7 @@ mod tests {
         assert_eq!(seen, OPERATIONS.len());
     }
 
-    /// An option that both have means the same before the second word and after it.
+    /// A common option of both commands has the same meaning before and after the second word.
     #[test]
     fn an_operation_may_be_a_group_as_well() {
         for (line, name, as_json) in [
@@ -502,7 +507,7 @@ mod tests {
         }
     }
 
-    /// What the parser makes of a line: nothing, or what is wrong.
+    /// Parses a line; returns the error, if any.
     fn wrong(line: &str) -> Option<String> {
         let typed: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let matches = command().try_get_matches_from(&typed).expect(line);
@@ -510,7 +515,7 @@ mod tests {
         while let Some((_, inner)) = matches.subcommand() {
             matches = inner;
         }
-        taken_from_command(matches, &typed).map(|error| error.to_string())
+        missing_before_command(matches, &typed).map(|error| error.to_string())
     }
 
     #[test]

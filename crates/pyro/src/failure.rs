@@ -1,6 +1,6 @@
-//! A *failure* of a command that is no operation.
+//! A *failure* of a command that is not an operation.
 
-/// Why it did not work, for people.
+/// The error message.
 pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) cause: Option<String>,

@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-/// Formats `value`. Its keys are sorted already, as those of every [`Value`] are.
+/// Formats `value`. Its keys are already sorted, like those of every [`Value`].
 pub(crate) fn pretty(value: &Value) -> String {
     let text = format!("{value:#}\n");
     if text.is_ascii() {
         return text;
     }
-    // Outside of strings JSON is ASCII, so every other character may be escaped where it stands.
+    // Outside of strings, JSON is ASCII, so all other characters can be escaped in place.
     let mut escaped = String::with_capacity(text.len() * 2);
     for character in text.chars() {
         if character.is_ascii() {

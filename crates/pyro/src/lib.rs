@@ -1,6 +1,6 @@
-//! The command line: it parses, calls the engine and shows what comes back. Its commands,
-//! options and help are the engine's [table of operations](pyro_engine::operations::OPERATIONS);
-//! it has no rule of its own.
+//! The command line: it parses arguments, calls the engine and shows the result. Its commands,
+//! options and help come from the engine's [table of
+//! operations](pyro_engine::operations::OPERATIONS); it has no rules of its own.
 //!
 //! The words are in `docs/glossary.md`.
 

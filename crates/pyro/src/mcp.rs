@@ -1,4 +1,4 @@
-//! `pyro mcp`: starting the MCP server, and telling MCP hosts how to start it.
+//! `pyro mcp`: starting the MCP server, and configuring MCP hosts to start it.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::Failure;
 use crate::setup::{configuration, runtime};
 use crate::signals;
-use crate::standard::{self, say};
+use crate::standard::{self, to_stderr};
 use crate::styles::ERROR;
 use crate::token;
 
@@ -39,8 +39,8 @@ fn serve() -> Command {
         .long_about(
             "Serve one client on standard input and output, or many over HTTP\n\n\
              When the client closes standard input, the server completes and answers the requests \
-             that came before, for ten minutes at most; then it ends, and every command that still \
-             runs. On a signal, or when nobody reads its answers any more, it ends at once.",
+             that it has received, for at most ten minutes; then it exits and ends all running \
+             commands. On a signal, or when its output is closed, it exits immediately.",
         )
         .after_help(
             "Examples:\n  pyro mcp serve\n  pyro mcp serve --profile vm-run\n  \
@@ -55,9 +55,9 @@ fn serve() -> Command {
                 .value_hint(ValueHint::DirPath)
                 .action(ArgAction::Append)
                 .help(
-                    "Let agents copy files from this directory into guests, and make new files in \
-                     it (`workspace_export`), and in no other; may be given several times [default: the current directory and, on standard \
-                     input, the client's roots]",
+                    "Directory from which agents may copy files into guests, and in which they may \
+                     create files (`workspace_export`); may be repeated [default: the current \
+                     directory and, on standard input, the client's roots]",
                 ),
         )
         .arg(
@@ -65,8 +65,8 @@ fn serve() -> Command {
                 .long("allow-host-compat")
                 .action(ArgAction::SetTrue)
                 .help(
-                    "Let agents ask for a command to run on this host, WITHOUT ISOLATION, where no \
-                     guest can ever run",
+                    "Let agents run commands on this host, WITHOUT ISOLATION, if it cannot run \
+                     guests at all",
                 ),
         )
         .arg(
@@ -75,7 +75,7 @@ fn serve() -> Command {
                 .action(ArgAction::SetTrue)
                 .help(
                     "Let agents change and remove files in these directories \
-                     (`workspace_sync_pull`); without it they only see what would be done",
+                     (`workspace_sync_pull`); without it they can only see the plan",
                 ),
         )
         .arg(
@@ -83,8 +83,8 @@ fn serve() -> Command {
                 .long("allow-public-ports")
                 .action(ArgAction::SetTrue)
                 .help(
-                    "Let agents publish ports of guests on addresses that other machines reach; \
-                     without it they have the loopback of this host",
+                    "Let agents publish ports on addresses that other machines can reach; \
+                     without it, only on the loopback address",
                 ),
         )
         .arg(
@@ -93,7 +93,7 @@ fn serve() -> Command {
                 .value_name("TRANSPORT")
                 .value_parser(["stdio", "http"])
                 .default_value("stdio")
-                .help("How clients reach the server"),
+                .help("Transport between clients and the server"),
         )
         .arg(
             Arg::new("listen")
@@ -101,7 +101,7 @@ fn serve() -> Command {
                 .value_name("ADDRESS:PORT")
                 .value_parser(clap::value_parser!(SocketAddr))
                 .default_value(LISTEN)
-                .help("Where the server listens for HTTP; port 0 takes any that is free"),
+                .help("Address and port for HTTP; port 0 selects a free one"),
         )
         .arg(
             Arg::new("token-file")
@@ -121,7 +121,9 @@ fn serve() -> Command {
                 .value_name("NAME")
                 .action(ArgAction::Append)
                 .value_hint(ValueHint::Hostname)
-                .help("Name by which HTTP clients may call the server, besides its own address"),
+                .help(
+                    "Host name that HTTP clients may use for the server, besides its own address",
+                ),
         )
 }
 
@@ -145,7 +147,7 @@ fn config() -> Command {
             Arg::new("project")
                 .long("project")
                 .action(ArgAction::SetTrue)
-                .help("Configure the host for the current directory only, not for all that the user does"),
+                .help("Configure the host only for the current directory, not for the whole user account"),
         )
         .arg(
             Arg::new("write")
@@ -162,10 +164,10 @@ fn profile() -> Arg {
         .value_name("PROFILE")
         .value_parser(PossibleValuesParser::new(names))
         .default_value(Profile::default().name())
-        .help("Which tools agents are shown")
+        .help("Set of tools to offer")
 }
 
-/// Does what the command says.
+/// Carries out the command.
 pub(crate) fn main(matches: &ArgMatches) -> ExitCode {
     let done = match matches.subcommand() {
         Some(("serve", matches)) => run_server(matches).map(|()| 0),
@@ -180,7 +182,7 @@ pub(crate) fn main(matches: &ArgMatches) -> ExitCode {
     let cause = failure.cause.map(|cause| cause.replace('\n', "\n    "));
     lines.extend(cause.map(|cause| format!("  caused by: {cause}")));
     lines.extend(failure.remedy.map(|remedy| format!("  hint: {remedy}")));
-    say(&format!("{}\n", lines.join("\n")));
+    to_stderr(&format!("{}\n", lines.join("\n")));
     ExitCode::FAILURE
 }
 
@@ -189,7 +191,7 @@ fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
     config.registries.restrict();
     let over_http = text(matches, "transport") == "http";
     let mut offer = Offer::new(chosen_profile(matches), permissions(matches)?);
-    // Over HTTP a client's roots need not be of this machine, nor its user's.
+    // Over HTTP, a client's roots may be on another machine, or another user's.
     offer.client_roots = !over_http && matches.get_many::<PathBuf>("files").is_none();
     let runtime = runtime()?;
     let stop = CancellationToken::new();
@@ -211,7 +213,7 @@ fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
     Ok(served?)
 }
 
-/// What agents may have of this host.
+/// The permissions of agents on this host.
 fn permissions(matches: &ArgMatches) -> Result<Permissions, Failure> {
     let named = matches.get_many::<PathBuf>("files").unwrap_or_default();
     let mut directories: Vec<&Path> = named.map(PathBuf::as_path).collect();
@@ -261,7 +263,7 @@ fn stop_on_signals(stop: &CancellationToken) {
     signals::on_end(move |_| stop.cancel());
 }
 
-/// Shows what has to be configured, or writes it; returns the exit status.
+/// Prints or writes the configuration; returns the exit status.
 fn register(matches: &ArgMatches) -> Result<u8, Failure> {
     let host = Host::find(text(matches, "host")).expect("clap lets only these values through");
     let profile = chosen_profile(matches);
@@ -313,7 +315,7 @@ fn directories(scope: Scope) -> Result<Directories, Failure> {
     };
     let home = match (path(variables::HOME), scope) {
         (Some(home), _) => home,
-        // Which is relative to the project, wherever home is.
+        // The path is relative to the project, independent of the home directory.
         (None, Scope::Project) => PathBuf::new(),
         (None, Scope::User) => {
             return Err(Failure {
@@ -344,5 +346,5 @@ fn text<'a>(matches: &'a ArgMatches, name: &str) -> &'a str {
 }
 
 fn note(text: &str) {
-    say(&format!("note: {text}\n"));
+    to_stderr(&format!("note: {text}\n"));
 }

@@ -1,4 +1,4 @@
-//! A *plain* writer escapes what a terminal would obey in what is written to it.
+//! A *plain* writer escapes control sequences in its input.
 
 use std::io;
 use std::pin::Pin;
@@ -6,13 +6,13 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
-/// Escapes what it passes on, if it is to.
+/// A writer that escapes control sequences, if enabled.
 pub(crate) struct Plain<W> {
     inner: W,
     escapes: bool,
-    /// Escaped, and not yet passed on.
+    /// Escaped output that is not written yet.
     pending: Vec<u8>,
-    /// The beginning of a character whose end has not come yet.
+    /// An incomplete character at the end of the input so far.
     begun: Vec<u8>,
 }
 
@@ -30,7 +30,7 @@ impl<W: AsyncWrite + Unpin> Plain<W> {
         let mut all = std::mem::take(&mut self.begun);
         all.extend_from_slice(bytes);
         let rest = match std::str::from_utf8(&all) {
-            // It may go on with what comes next.
+            // The next write may complete the character.
             Err(error) if error.error_len().is_none() => all.split_off(error.valid_up_to()),
             _ => Vec::new(),
         };
@@ -93,7 +93,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_terminal_obeys_is_escaped_and_nothing_else_is_changed() {
-        // A character that comes in two parts, and a control of two bytes (C1) that does, too.
+        // A character that is split between two writes, and a split control character of two bytes
+        // (C1).
         let parts: &[&[u8]] = &[b"a\x1b[2J\n", b"\xc3", b"\xa4\xc2", b"\x9b", b"z"];
         assert_eq!(
             written(true, parts).await,

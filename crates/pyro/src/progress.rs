@@ -1,6 +1,5 @@
-//! *News* of a call under way, as a person at a terminal wants them: phases as lines, progress as
-//! a bar that moves, all of it on standard error. Where that is no terminal, progress is a line now
-//! and then.
+//! The *progress* of a call on standard error: phases as lines, progress as an animated bar. If
+//! standard error is not a terminal, progress is printed as a line from time to time.
 
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,25 +8,25 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pyro_engine::{Event, Progress};
 
-use crate::standard::{self, say};
+use crate::standard::{self, to_stderr};
 use crate::styles::WARNING;
 use crate::{render, talk};
 
-/// How long nothing was said before progress is said as a line.
+/// The minimum interval between lines of progress.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What is shown.
+/// The level of detail.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verbosity {
     /// Warnings only.
     Quiet,
     /// Phases and progress too.
     Normal,
-    /// What a model and its tools say, as well.
+    /// Also the conversation between a model and its tools.
     Verbose,
 }
 
-/// Shows news.
+/// Shows the events of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct ProgressDisplay {
     verbosity: Verbosity,
@@ -46,7 +45,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// Shows one piece of news.
+    /// Shows one event.
     pub(crate) fn show(&self, event: &Event) {
         match event {
             Event::Warning(text) => self.harmless_line(&warning(text)),
@@ -80,7 +79,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// Takes the bar away, so that nothing stands in the way of what comes next.
+    /// Removes the bar, before other output is written.
     pub(crate) fn clear(&self) {
         if let Some(bar) = self.lock().take() {
             bar.finish_and_clear();
@@ -124,7 +123,7 @@ impl ProgressDisplay {
         advance(bar, what, bytes, total);
     }
 
-    /// Lines that are results: they come while the call is under way.
+    /// Lines that are results, printed during the call.
     fn result(&self, text: &str) {
         let text = pyro_text::escaped(text);
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,13 +138,14 @@ impl ProgressDisplay {
         *lost = printed.err();
     }
 
-    /// Why a line that is a result could not be printed, if one could not. None was after it.
+    /// Why a line that is a result could not be printed, if so. No further lines were printed after
+    /// it.
     pub(crate) fn lost(&self) -> Option<io::Error> {
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.take()
     }
 
-    /// Says how far it is, unless something was said a moment ago.
+    /// Prints the progress, unless something was printed recently.
     fn now_and_then(&self, text: impl FnOnce() -> String) {
         let last_line = *self
             .last_line
@@ -160,14 +160,14 @@ impl ProgressDisplay {
         self.harmless_line(&pyro_text::escaped(text));
     }
 
-    /// The same for a text of which nothing need be escaped any more.
+    /// The same for a text that is already escaped.
     fn harmless_line(&self, text: &str) {
         *self
             .last_line
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let write = || {
-            say(&format!("{text}\n"));
+            to_stderr(&format!("{text}\n"));
         };
         match &*self.lock() {
             Some(bar) => bar.suspend(write),
@@ -180,13 +180,13 @@ impl ProgressDisplay {
     }
 }
 
-/// A warning as a line has it: the colour is ours, the text may be anybody's.
+/// Formats a warning: its text may be untrusted, so it is escaped; the colour is added here.
 fn warning(text: &str) -> String {
     let text = pyro_text::escaped(text);
     format!("{WARNING}warning:{WARNING:#} {text}")
 }
 
-/// How far a build is, as a line has it.
+/// Formats the progress of a build as a line.
 fn step(progress: &Progress) -> String {
     match *progress {
         Progress::Phase(phase) => format!("phase={phase}"),

@@ -1,5 +1,5 @@
-//! *Raw mode* passes every key of this process's terminal on, and shows what comes back as it is. The
-//! terminal is put back however this process ends, unless that is by SIGKILL.
+//! *Raw mode* of this process's terminal forwards every key, and shows output unchanged. The terminal
+//! is restored however this process ends, except by SIGKILL.
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -10,16 +10,16 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// How the terminal was before it was set to raw mode, while it is.
+/// The settings of the terminal before raw mode, while it is in raw mode.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// The size of a terminal that has none, or is none.
+/// The default size, for terminals without one.
 const USUAL: TerminalSize = TerminalSize {
     columns: 80,
     rows: 24,
 };
 
-/// Puts the terminal back on drop.
+/// Restores the terminal on drop.
 #[derive(Debug)]
 pub(crate) struct RawMode;
 
@@ -32,7 +32,7 @@ impl RawMode {
             let mut raw = before.clone();
             raw.make_raw();
             *lock() = Some(before);
-            // What was typed ahead stays.
+            // Input that was typed ahead is kept.
             tcsetattr(&stdin, OptionalActions::Drain, &raw).inspect_err(|_| restore())?;
         }
         Ok(Self)
@@ -45,15 +45,15 @@ impl Drop for RawMode {
     }
 }
 
-/// Puts the terminal back, if it is in raw mode.
+/// Restores the terminal, if it is in raw mode.
 pub(crate) fn restore() {
     if let Some(before) = lock().take() {
-        // There is nothing else to try.
+        // A failure cannot be handled.
         let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &before);
     }
 }
 
-/// Whether a line needs a carriage return for the next one to begin at the left.
+/// Whether lines need a carriage return, because the terminal is in raw mode.
 pub(crate) fn is_on() -> bool {
     lock().is_some()
 }
@@ -62,7 +62,7 @@ fn lock() -> std::sync::MutexGuard<'static, Option<Termios>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The terminal for a command: as large as this one, whenever that changes. Belongs into a runtime.
+/// The terminal for a command, with the current size of this one. Must be called in a runtime.
 pub(crate) fn terminal() -> Terminal {
     let (sender, sizes) = mpsc::unbounded_channel();
     if let Ok(mut changes) = signal(SignalKind::window_change()) {

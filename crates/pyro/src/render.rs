@@ -1,4 +1,4 @@
-//! *Rendering*: what came of an operation, for people.
+//! *Rendering*: the results of operations, for people.
 
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ macro_rules! line {
     };
 }
 
-// After the macro, which they use.
+// Declared after the macro, which they use.
 mod diff;
 mod files;
 mod instances;
@@ -35,7 +35,7 @@ pub(crate) use parts::{Part, Rendered};
 use parts::{View, footer, shown, text};
 pub(crate) use tour::step;
 
-/// Renders the result of an operation, of what was asked by `request`.
+/// Renders the result of an operation for this `request`.
 pub(crate) fn human(entry: &Entry, request: &Value, value: &Value, verbose: bool) -> Rendered {
     let view = View {
         request,
@@ -49,13 +49,13 @@ pub(crate) fn human(entry: &Entry, request: &Value, value: &Value, verbose: bool
     rendered.with_status((entry.exit_status)(value))
 }
 
-/// Returns what `workspace file read` or `workspace disk read` has read, byte for byte.
+/// Returns the content that `workspace file read` or `workspace disk read` has read, byte for byte.
 pub(crate) fn content(value: &Value) -> Vec<u8> {
     let base64 = value["content_base64"].as_str().unwrap_or_default();
     STANDARD.decode(base64).expect("the engine encoded it")
 }
 
-/// Returns the id of what was made, a shell or a workspace, as a line.
+/// Returns the id of the new shell or workspace, as a line.
 pub(crate) fn id(value: &Value) -> String {
     let id = value["shell_id"].as_str();
     let id = id.or_else(|| value["workspace_id"].as_str());
@@ -63,7 +63,7 @@ pub(crate) fn id(value: &Value) -> String {
     format!("{id}\n")
 }
 
-/// Returns what renders the results of an operation. A test finds one for each.
+/// Returns the renderer for the results of an operation. A test checks that each operation has one.
 fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
         "vm_list_environments" => |view| text(environment_list(&view.typed())),
@@ -195,7 +195,7 @@ fn reaped(reaped: &Reaped) -> String {
     text
 }
 
-/// Which QEMU there is, and with which ones pyro was tested.
+/// The installed version of QEMU, and the versions with which pyro was tested.
 fn qemu(report: &QemuReport) -> String {
     match (&report.path, &report.version) {
         (Some(path), Some(version)) => {
@@ -291,7 +291,7 @@ fn doctor(report: &Report) -> String {
     text
 }
 
-/// What came of the boot that `doctor --boot` has tried.
+/// The result of the boot of `doctor --boot`.
 fn booted(report: &Report) -> String {
     let mut text = String::new();
     if let Some(boot) = &report.boot {

@@ -1,4 +1,4 @@
-//! The *set-up* of this process for calls: what the engine is to be, and what runs it.
+//! The *set-up* of this process for calls: the engine's configuration, and the runtime.
 
 use std::ffi::{OsStr, OsString};
 
@@ -7,15 +7,15 @@ use pyro_engine::{Config, Error, Piece, Start};
 
 use crate::signals;
 
-/// Stands for all pieces of isolation.
+/// Stands for all isolation mechanisms.
 pub(crate) const ALL_PIECES: &str = "all";
 
-/// The value of a variable of this process.
+/// Returns the value of an environment variable.
 pub(crate) fn variable(name: &OsStr) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// What the engine is to be, from variables and global options.
+/// Returns the engine's configuration, from variables and global options.
 pub(crate) fn configuration(matches: &ArgMatches) -> Result<Config, Error> {
     let mut config = Config::from_variables(|name| std::env::var_os(name))?;
     config.program = std::env::current_exe().ok();
@@ -35,9 +35,9 @@ pub(crate) fn configuration(matches: &ArgMatches) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// What waits for the engine's calls, on this thread.
+/// Creates the runtime for the engine's calls, on this thread.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    // Without enough of them the runtime does not fail in order.
+    // Without enough file descriptors, creating the runtime would panic.
     pyro_engine::check_open_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

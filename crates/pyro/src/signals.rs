@@ -1,5 +1,5 @@
-//! *Signals* that ask this process to end. One that was ignored when it started stays ignored:
-//! that is how `nohup`, and shells for what they run in the background, ask for it.
+//! *Signals* that ask this process to end. A signal that was ignored at the start stays ignored, as
+//! `nohup` and shells with background jobs expect.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::raw;
 /// Added to a signal's number for the exit status, as shells do.
 pub(crate) const SIGNALLED: i32 = 128;
 
-/// Of Linux on every architecture that guests have (signal(7)).
+/// The numbers of Linux on all supported architectures (signal(7)).
 const SIGXFSZ: i32 = 25;
 
 /// Returns the arrivals of a signal, unless it was ignored when this process started.
@@ -29,12 +29,12 @@ fn arrivals(kind: SignalKind, ignored: u64) -> Option<Signal> {
     signal(kind).ok()
 }
 
-/// A signal that arrives twice within this time counts once: a terminal sends it to all processes,
-/// and a program such as `timeout` that started this one passes it on.
+/// A signal that arrives twice within this time counts once: a terminal sends it to the whole
+/// process group, and a parent such as `timeout` forwards it again.
 const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
-/// How this process ends on a signal. The first one is for the call to end in order; a further one,
-/// or one after the call is over, ends the process at once.
+/// How this process ends on a signal. The first one cancels the call; a further one, or one after
+/// the call, ends the process immediately.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
     over: Arc<AtomicBool>,
@@ -42,12 +42,12 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// Says that the call is over: nothing is left that would have to end in order.
+    /// Records that the call is over: nothing needs to be cancelled any more.
     pub(crate) fn call_is_over(&self) {
         self.over.store(true, Ordering::Relaxed);
     }
 
-    /// Takes a signal. Returns whether the call is to end for it.
+    /// Handles a signal. Returns whether to cancel the call.
     fn take(&self, number: i32) -> bool {
         let now = Instant::now();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,8 +63,8 @@ impl Ending {
     }
 }
 
-/// Calls `end` with the number of the first signal that asks this process to end. Signals are
-/// waited for on a thread of their own: the calling one may be in a write that does not return.
+/// Calls `end` with the number of the first signal that asks this process to end. A separate thread
+/// waits for signals, because the calling one may be blocked in a write.
 pub(crate) fn on_end(end: impl Fn(i32) + Clone + Send + 'static) -> Ending {
     let ending = Ending {
         over: Arc::default(),
@@ -75,11 +75,11 @@ pub(crate) fn on_end(end: impl Fn(i32) + Clone + Send + 'static) -> Ending {
     let started = thread::Builder::new().name("signals".into()).spawn(wait);
     let runtime = Builder::new_current_thread().enable_io().build();
     let (Ok(_), Ok(runtime)) = (started, runtime) else {
-        // Signals end this process as they end any other.
+        // Without the handlers, signals end this process by default.
         return ending;
     };
     let ignored = ignored();
-    // From here on none of them ends this process by itself.
+    // From here on they no longer end this process by default.
     let waiting = runtime.enter();
     for kind in [
         SignalKind::interrupt(),
@@ -99,19 +99,20 @@ pub(crate) fn on_end(end: impl Fn(i32) + Clone + Send + 'static) -> Ending {
         });
     }
     drop(waiting);
-    // The thread is waiting for it.
+    // The other thread is waiting for it.
     let _ = give.send(runtime);
     ending
 }
 
-/// Has the kernel answer a write beyond the limit of a file's size (`ulimit -f`) with an error,
-/// which can be told, instead of killing this process. Belongs into a runtime.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail with an error instead of killing
+/// this process with SIGXFSZ. Must be called in a runtime.
 pub(crate) fn survive_file_limit() {
-    // The handler stays when the arrivals are dropped.
+    // The handler stays installed when the stream is dropped.
     drop(signal(SignalKind::from_raw(SIGXFSZ)));
 }
 
-/// The signals that this process ignores: bit N - 1 stands for signal N (proc(5), `SigIgn`).
+/// Returns the signals that this process ignores: bit N - 1 stands for signal N (proc(5),
+/// `SigIgn`).
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,5 +1,4 @@
-//! The *standard streams* of this process. Whoever started it decides what they are, and may have
-//! set them to `O_NONBLOCK`.
+//! The *standard streams* of this process. They are inherited, and may be set to `O_NONBLOCK`.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -12,7 +11,7 @@ use crate::styles::ERROR;
 /// Exit status of a program that lost the reader of its output: 128 + SIGPIPE.
 pub(crate) const READER_GONE: u8 = 128 + 13;
 
-/// Standard input for a command, unless that is nothing that could be read, or a terminal and those
+/// Returns standard input for a command, unless it is not readable, or is a terminal and terminals
 /// are not wanted.
 pub(crate) fn input(terminals: bool) -> Option<DescriptorReader> {
     let stdin = io::stdin();
@@ -43,10 +42,10 @@ pub(crate) fn print(text: &[u8]) -> io::Result<()> {
 pub(crate) fn status(printed: io::Result<()>, status: u8) -> u8 {
     match printed {
         Ok(()) => status,
-        // Whoever closed our output does not want the rest.
+        // The reader of our output is gone and does not want the rest.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => READER_GONE,
         Err(error) => {
-            say(&format!(
+            to_stderr(&format!(
                 "{ERROR}[error]{ERROR:#} cannot write to standard output: {error}\n  \
                  code: output_failed (what was asked for was done; only its result is lost)\n"
             ));
@@ -55,9 +54,9 @@ pub(crate) fn status(printed: io::Result<()>, status: u8) -> u8 {
     }
 }
 
-/// Writes to standard error, with colours where they are wanted. There is nowhere to report that
-/// it cannot be written, and no reason to fail for it.
-pub(crate) fn say(text: &str) {
+/// Writes to standard error, with colours if enabled. Write errors are ignored: they cannot be
+/// reported, and are no reason to fail.
+pub(crate) fn to_stderr(text: &str) {
     let choice = anstream::AutoStream::choice(&io::stderr());
     let mut styled = anstream::AutoStream::new(Vec::new(), choice);
     if raw::is_on() {
@@ -68,7 +67,7 @@ pub(crate) fn say(text: &str) {
     let _ = descriptor::write_all(io::stderr(), &styled.into_inner());
 }
 
-/// Standard error for those who want a writer.
+/// Standard error as a writer.
 pub(crate) struct Stderr;
 
 impl Write for Stderr {

@@ -1,4 +1,4 @@
-//! The *styles* of what stands out on a terminal.
+//! The *styles* of highlighted text on a terminal.
 
 use anstyle::{AnsiColor, Style};
 

@@ -1,11 +1,11 @@
-//! A conversation between a model and its tools, as *lines*. What a model chose stands on one line
-//! each, so that it cannot be taken for another.
+//! A conversation between a model and its tools, as *lines*. Each text from a model is on one line,
+//! so that it cannot be confused with other output.
 
 use pyro_engine::Talk;
 use pyro_engine::operations::demo::ModelRun;
 use serde_json::Value;
 
-/// The lines about something that was said or done; with what was said, if they are `verbose`.
+/// The lines for an event; with full contents if `verbose`.
 pub(crate) fn lines(talk: &Talk, verbose: bool) -> String {
     let more = |text: &dyn Fn() -> String| {
         if verbose {
@@ -60,7 +60,7 @@ pub(crate) fn lines(talk: &Talk, verbose: bool) -> String {
 
 /// The last lines.
 pub(crate) fn summary(run: &ModelRun, verbose: bool) -> String {
-    // The words of the language in which programs have read this line first.
+    // The Python literals, which are part of the public contract for this line.
     let fallback_used = if run.fallback_used { "True" } else { "False" };
     let result = &run.result;
     let summary = format!(

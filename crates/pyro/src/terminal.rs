@@ -1,4 +1,4 @@
-//! One run of the program, from the words that were typed to an exit status.
+//! One run of the program, from the command line to the exit status.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use clap::error::ErrorKind as ArgumentErrorKind;
 use pyro_engine::operation::Entry;
 use pyro_engine::{
     Config, Context, Engine, Error, ErrorKind, Listener, OutputStreams, PARK_COMMAND,
-    SUPERVISE_COMMAND, pass_nothing_on, raise_limits, variables,
+    SUPERVISE_COMMAND, close_on_exec, raise_limits, variables,
 };
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -30,19 +30,19 @@ use crate::raw::{self, RawMode};
 use crate::render::{self, Part, Rendered};
 use crate::setup::{configuration, runtime};
 use crate::signals::{self, Ending, SIGNALLED};
-use crate::standard::{self, READER_GONE, Stderr, say};
+use crate::standard::{self, READER_GONE, Stderr, to_stderr};
 use crate::styles::ERROR;
 use crate::trace::Trace;
 use crate::{arguments, json, mcp};
 
-/// What a process of ours is told is shorter: paths, numbers, a search path.
+/// The limit on the input of a process of ours: paths, numbers, a search path.
 const DESCRIPTION_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
-/// How much a supervisor logs at most.
+/// The maximum size of a supervisor's log.
 const DIAGNOSTICS_LIMIT_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn main() -> ExitCode {
     let begun = Instant::now();
-    keep_to_ourselves();
+    prepare_process();
     log_to_stderr(std::env::args_os().nth(1));
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,
@@ -63,28 +63,28 @@ pub(crate) fn main() -> ExitCode {
         matches = inner;
     }
     let typed: Vec<_> = std::env::args_os().collect();
-    if let Some(error) = arguments::taken_from_command(matches, &typed) {
+    if let Some(error) = arguments::missing_before_command(matches, &typed) {
         return ExitCode::from(usage(&error));
     }
     let entry = arguments::find(&words).expect("the commands were made from the table");
     ExitCode::from(perform(entry, matches, begun))
 }
 
-/// Shows help, or what is wrong with the arguments; returns the exit status.
+/// Shows help, or the error in the arguments; returns the exit status.
 fn usage(error: &clap::Error) -> u8 {
     let status = u8::try_from(error.exit_code()).unwrap_or(2);
     let text = match error.kind() {
-        ArgumentErrorKind::InvalidUtf8 => arguments::not_text(std::env::args_os()),
+        ArgumentErrorKind::InvalidUtf8 => arguments::not_utf8(std::env::args_os()),
         _ => error.render().ansi().to_string(),
     };
     if error.use_stderr() {
-        say(&text);
+        to_stderr(&text);
         return status;
     }
     standard::status(standard::print(&for_stdout(&text)), status)
 }
 
-/// Removes the styles of a text if standard output does not want them.
+/// Removes the styles of a text if standard output has no colours.
 fn for_stdout(text: &str) -> Vec<u8> {
     let choice = anstream::AutoStream::choice(&std::io::stdout());
     let mut styled = anstream::AutoStream::new(Vec::new(), choice);
@@ -93,11 +93,11 @@ fn for_stdout(text: &str) -> Vec<u8> {
     styled.into_inner()
 }
 
-/// What whoever started us has left open is not for what we start, and what we make is not for
-/// others to write. Of what we may have we take what we need.
-fn keep_to_ourselves() {
-    // Each of those that matter is started with the same care.
-    let _ = pass_nothing_on();
+/// Sets inherited descriptors to close-on-exec, sets the umask, and raises the soft limit on open
+/// files to what pyro needs.
+fn prepare_process() {
+    // Child processes are also started without inherited descriptors.
+    let _ = close_on_exec();
     raise_limits();
     let others_may_not_write = Mode::WGRP | Mode::WOTH;
     let wanted = umask(others_may_not_write) | others_may_not_write;
@@ -165,7 +165,7 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
             finished = Instant::now();
             result
         });
-        // A thread may still wait for standard input, which nobody will ever end.
+        // A thread may still be blocked reading standard input.
         runtime.shutdown_background();
         result
     });
@@ -174,11 +174,15 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     }
     news.clear();
     let status = match (&result, news.lost()) {
-        // What comes after it would be lost, too.
+        // Later output would also be lost.
         (Ok(_), Some(error)) => standard::status(Err(error), 0),
         (Ok(value), None) if exact => standard::status(standard::print(&render::content(value)), 0),
         (Ok(value), None) if id_only => print(&render::id(value), 0),
-        (Ok(value), None) if as_json => print(&json::pretty(value), (entry.exit_status)(value)),
+        (Ok(value), None) if as_json => {
+            // First: for that it is read again, which takes as much memory as the text may take.
+            let status = (entry.exit_status)(value);
+            print(&json::pretty(value), status)
+        }
         (Ok(value), None) => {
             let rendered = if only_counts {
                 render::stat(value)
@@ -203,18 +207,18 @@ fn perform(entry: &Entry, matches: &ArgMatches, begun: Instant) -> u8 {
     status
 }
 
-/// What the options say that only the command line has.
+/// The options that only the command line has.
 #[derive(Clone, Copy, Debug)]
 struct Wishes {
-    /// What comes to a terminal must not command it.
+    /// Control sequences are escaped on a terminal.
     harmless: bool,
-    /// Only what was read is shown, byte for byte.
+    /// Only the content is printed, byte for byte.
     exact: bool,
     id_only: bool,
     only_counts: bool,
-    /// Standard input is passed on.
+    /// Standard input is forwarded.
     input: bool,
-    /// Also if it is a terminal.
+    /// Even if it is a terminal.
     interactive: bool,
     /// The command has a terminal.
     terminal: bool,
@@ -228,10 +232,10 @@ impl Wishes {
         let executes = is(&arguments::EXEC);
         let attaches = is(&[ATTACH]);
         let interactive = attaches || (executes && matches.get_flag(arguments::INTERACTIVE));
-        // What was started to go on has no use for an input that may never end.
+        // A detached command gets no input, because it may never end.
         let detached = is(&["workspace_exec"]) && matches.get_flag("detach");
         Self {
-            // Read by somebody who did not run what printed it, and on purpose.
+            // Shown later, and explicitly without escaping.
             harmless: match entry.name {
                 LOGS => !matches.get_flag(arguments::RAW),
                 FILE_READ | DISK_READ => !exact,
@@ -247,8 +251,8 @@ impl Wishes {
         }
     }
 
-    /// Connects the standard input, and the terminal if the command is to have one, until the result
-    /// is dropped. Belongs into a runtime.
+    /// Connects standard input, and the terminal if the command gets one, until the result is
+    /// dropped. Must be called in a runtime.
     fn connect(self, context: &mut Context) -> Result<Option<RawMode>, Error> {
         if self.input {
             context.stdin = standard::input(self.interactive).map(|input| Box::new(input) as _);
@@ -262,7 +266,7 @@ impl Wishes {
     }
 }
 
-/// Asks for what was read byte for byte.
+/// Requests the exact bytes.
 fn exactly(mut request: Value) -> Value {
     request["base64"] = true.into();
     request
@@ -274,7 +278,7 @@ fn request(entry: &Entry, matches: &ArgMatches) -> Result<(Config, Value), Error
     Ok((config, request))
 }
 
-/// Cancels the call when the user or the system wants it to end, and notes the signal.
+/// Cancels the call on a signal to end, and records the signal.
 fn cancel_on_signals(context: &Context, signalled: &Arc<AtomicI32>) -> Ending {
     let (cancel, signalled) = (context.cancel.clone(), Arc::clone(signalled));
     signals::on_end(move |number| {
@@ -283,7 +287,7 @@ fn cancel_on_signals(context: &Context, signalled: &Arc<AtomicI32>) -> Ending {
     })
 }
 
-/// Shows what came of it; returns the exit status.
+/// Shows the result; returns the exit status.
 fn show(rendered: &Rendered, quiet: bool, harmless: bool, output: &LineEnds) -> u8 {
     let plain = |text| {
         if harmless {
@@ -303,11 +307,11 @@ fn show(rendered: &Rendered, quiet: bool, harmless: bool, output: &LineEnds) -> 
             }
             Part::Patch(patch) => standard::print(patch),
             Part::Stderr(text) if std::io::stderr().is_terminal() => {
-                say(&plain(text));
+                to_stderr(&plain(text));
                 Ok(())
             }
             Part::Stderr(text) => {
-                say(text);
+                to_stderr(text);
                 Ok(())
             }
         };
@@ -317,19 +321,19 @@ fn show(rendered: &Rendered, quiet: bool, harmless: bool, output: &LineEnds) -> 
     }
     if !quiet && !rendered.footer.is_empty() {
         output.end_line();
-        say(&rendered.footer);
+        to_stderr(&rendered.footer);
     }
     rendered.status
 }
 
-/// How an error is told.
+/// How an error is shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Told {
     /// On standard output, as JSON.
     AsJson,
     /// On standard error.
     Apart,
-    /// Its message on standard output, as the last of the lines there.
+    /// Only its message, on standard output after the other lines.
     InLine,
 }
 
@@ -349,17 +353,17 @@ fn fail(error: &Error, told: Told, signalled: &AtomicI32, output: &LineEnds) -> 
     let message = pyro_text::escaped(&error.message);
     if told == Told::InLine {
         let status = print(&format!("[error] {message}\n"), status);
-        say(&details(error));
+        to_stderr(&details(error));
         return status;
     }
-    say(&format!(
+    to_stderr(&format!(
         "{ERROR}[error]{ERROR:#} {message}\n{}",
         details(error)
     ));
     status
 }
 
-/// What there is to an error besides its message, as people are shown it.
+/// Formats the cause and the remedy of an error, for people.
 fn details(error: &Error) -> String {
     let mut text = String::new();
     if let Some(cause) = &error.cause {
@@ -399,7 +403,8 @@ fn manual() -> ExitCode {
     }
 }
 
-/// Keeps a machine for the next call. There is nobody to tell how that went.
+/// Keeps a machine for the next call. Errors are not reported, because no process waits for this
+/// one.
 fn keep_parked() -> ExitCode {
     let description = description();
     let Ok(runtime) = runtime() else {
@@ -422,29 +427,28 @@ fn keep_parked() -> ExitCode {
     status(kept)
 }
 
-/// Supervises a VM that outlives the call that started it, which reads our standard output.
+/// Supervises a VM that outlives the call that started it; that call reads our standard output.
 fn supervise() -> ExitCode {
     let description = description();
     let Ok(news) = std::io::stdout().as_fd().try_clone_to_owned() else {
         return ExitCode::FAILURE;
     };
-    // Its reader waits for the end of it.
+    // Its reader waits for its end.
     if let Ok(null) = std::fs::File::open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(null);
     }
     let news = std::fs::File::from(news);
-    // Whoever waits for news hears the end of them.
+    // The process that waits for events reads the end of the stream.
     let supervised = runtime().and_then(|runtime| {
         let supervised = runtime.block_on(Engine::supervise(&description, news));
-        // It is over: nothing that is still waited for in the background is wanted any more.
+        // The supervisor is finished: background tasks need not complete.
         runtime.shutdown_background();
         supervised
     });
     status(supervised.is_ok())
 }
 
-/// What a process of ours is told by the one that started it. What is no description is refused
-/// by whoever reads it.
+/// Reads the input of a process of ours from the process that started it. The caller checks it.
 fn description() -> String {
     let mut description = String::new();
     let stdin = std::io::stdin().lock();
@@ -466,8 +470,8 @@ fn print_bytes(bytes: &[u8]) -> ExitCode {
     ExitCode::from(standard::status(standard::print(bytes), 0))
 }
 
-/// Logs what the user has asked for. A supervisor's standard error is a file of its object's, which
-/// has its warnings in any case, and does not grow without a bound.
+/// Starts logging as PYRO_LOG says. A supervisor's standard error is a file in its object's
+/// directory, which always gets its warnings, and whose size is limited.
 fn log_to_stderr(first: Option<OsString>) {
     use tracing_subscriber::EnvFilter;
     let supervises = first.is_some_and(|first| first == SUPERVISE_COMMAND);
@@ -488,7 +492,7 @@ fn log_to_stderr(first: Option<OsString>) {
         .init();
 }
 
-/// Standard error, for so many bytes: what comes after them is lost.
+/// Standard error, up to this many bytes: further output is dropped.
 struct Bounded(Arc<AtomicUsize>);
 
 impl std::io::Write for Bounded {
@@ -507,16 +511,17 @@ impl std::io::Write for Bounded {
     }
 }
 
-/// Remembers whether the command left a line unended where our own lines would go on.
+/// Tracks whether the command left an unterminated line on a stream to which our own lines are
+/// written.
 #[derive(Clone, Debug, Default)]
 struct LineEnds {
     open: Arc<AtomicBool>,
 }
 
 impl LineEnds {
-    /// Standard output and error for a command. An unended line matters on standard error, where
-    /// our lines go too, and on standard output if both are one terminal.
-    /// What a `harmless` stream brings to a terminal cannot command it.
+    /// Returns standard output and error for a command. An unterminated line matters on standard
+    /// error, where our lines go, and on standard output if both are the same terminal. A
+    /// `harmless` stream escapes control sequences on a terminal.
     fn streams(&self, harmless: bool) -> Result<OutputStreams, Error> {
         let [stdout, stderr] = standard::outputs().map_err(|error| Error::resource(&error))?;
         let shared = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
@@ -535,12 +540,12 @@ impl LineEnds {
 
     fn end_line(&self) {
         if self.open.swap(false, Ordering::Relaxed) {
-            say("\n");
+            to_stderr("\n");
         }
     }
 }
 
-/// A writer that notes whether the last byte ended a line.
+/// A writer that tracks whether the last byte ended a line.
 struct Watched<W> {
     inner: W,
     open: Option<Arc<AtomicBool>>,

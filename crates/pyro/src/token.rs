@@ -1,4 +1,4 @@
-//! The *token* that clients of the server over HTTP must present, as its operator gives it.
+//! The *token* that HTTP clients of the server must present, as configured by its operator.
 
 use std::env::VarError;
 use std::os::unix::fs::MetadataExt;
@@ -8,7 +8,7 @@ use pyro_engine::variables;
 
 use crate::failure::Failure;
 
-/// Reads it from a file that is its owner's alone, or else from its variable.
+/// Reads it from a file that only its owner can access, or from the environment variable.
 pub(crate) fn read(file: Option<&Path>) -> Result<Option<String>, Failure> {
     let Some(path) = file else {
         return in_variable();
@@ -22,7 +22,7 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Option<String>, Failure> {
     Ok(Some(token.trim_end().to_owned()))
 }
 
-/// The token that a variable has. One that is no text is not the same as none.
+/// Returns the token of a variable. A value that is not UTF-8 is an error, not a missing token.
 fn in_variable() -> Result<Option<String>, Failure> {
     match std::env::var(variables::MCP_TOKEN) {
         Ok(token) => Ok(Some(token)),
@@ -35,7 +35,7 @@ fn in_variable() -> Result<Option<String>, Failure> {
     }
 }
 
-/// Refuses a token that others can read, or that somebody else has chosen.
+/// Refuses a token file that others can read, or that belongs to another user.
 fn check_private(path: &Path) -> Result<(), Failure> {
     let is = std::fs::metadata(path).map_err(|error| Failure {
         message: format!("cannot read the token in {}", path.display()),

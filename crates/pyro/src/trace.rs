@@ -1,4 +1,4 @@
-//! A *trace* is where the time of one run went, step by step.
+//! A *trace* shows how long each step of a run took.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use pyro_engine::Event;
 
-use crate::standard::say;
+use crate::standard::to_stderr;
 
-/// What was done, and how long it took.
+/// A step and its duration.
 type Step = (Cow<'static, str>, Duration);
 
 /// The steps of one run.
@@ -19,7 +19,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Starts with what happened since `begun`, the first moment of the program.
+    /// Starts with the time since `begun`, the start of the program.
     pub(crate) fn start(begun: Instant) -> Self {
         Self {
             begun,
@@ -27,14 +27,14 @@ impl Trace {
         }
     }
 
-    /// Notes a step, if that is what the event is about.
+    /// Records a step, if the event reports one.
     pub(crate) fn note(&self, event: &Event) {
         if let Event::Timing { name, duration } = event {
             self.add(name.clone(), *duration);
         }
     }
 
-    /// Notes a step that took from `begun` until now.
+    /// Records a step that took from `begun` until now.
     pub(crate) fn took(&self, name: &'static str, begun: Instant) {
         self.add(name.into(), begun.elapsed());
     }
@@ -44,7 +44,7 @@ impl Trace {
         steps.push((name, duration));
     }
 
-    /// Prints the steps, what lies between them, and the sum.
+    /// Prints the steps, the time between them, and the sum.
     pub(crate) fn print(&self) {
         let total = self.begun.elapsed();
         let mut steps = self
@@ -57,7 +57,7 @@ impl Trace {
         steps.push(("total".into(), total));
         for (name, duration) in steps {
             let milliseconds = duration.as_secs_f64() * 1000.0;
-            say(&format!("[trace] {name} {milliseconds:.1} ms\n"));
+            to_stderr(&format!("[trace] {name} {milliseconds:.1} ms\n"));
         }
     }
 }

@@ -1,21 +1,21 @@
-//! Extended *attributes* that an image keeps: those that a program in the guest may rely on, and none
-//! that the guest's kernel obeys.
+//! The extended *attributes* that an image keeps: those that programs in the guest rely on, and
+//! none that control the guest's overlay or its security modules.
 
 use crate::erofs::{self, Namespace};
 use crate::pax::ExtendedAttributes;
 use crate::tar_member::Form;
 
-/// All of an inode have to be in one block with it.
+/// The largest size of an inode's attributes. They must be in one block with the inode.
 const MOST_BYTES: usize = 2048;
-/// Linux takes no longer name.
+/// The longest name that Linux accepts.
 const LONGEST_NAME: usize = 255;
 
-/// Returns the attributes that are kept of a file of this form, as an image has them. None if they are
-/// too many or too long.
+/// Returns the attributes that are kept for a file of this type, in the encoding of EROFS. None if
+/// there are too many or they are too long.
 ///
-/// What is dropped: `trusted.*`, by which an overlay finds its way, labels of security modules, sums of
-/// `security.ima` and `security.evm`; and what Linux permits of no such file, because an overlay could
-/// not copy it when the file is changed.
+/// It drops `trusted.*`, which control an overlay, the labels of security modules, `security.ima`
+/// and `security.evm`. It also drops attributes that Linux does not allow on a file of this type:
+/// an overlay could not copy them when the file is changed.
 pub(crate) fn kept(all: &ExtendedAttributes, form: Form) -> Option<Box<[u8]>> {
     let mut kept = Vec::new();
     for (name, value) in &all.values {
@@ -37,7 +37,8 @@ pub(crate) fn kept(all: &ExtendedAttributes, form: Form) -> Option<Box<[u8]>> {
     (room <= MOST_BYTES).then(|| erofs::attributes(kept.into_iter()))
 }
 
-/// Returns what an attribute's name begins with, and the rest of it. None if it is dropped.
+/// Returns the namespace of an attribute and the rest of its name. None if the attribute is
+/// dropped.
 fn namespace(name: &[u8], form: Form) -> Option<(Namespace, &[u8])> {
     let is_file = matches!(form, Form::File | Form::OldSparse | Form::Sparse);
     let is_directory = form == Form::Directory;

@@ -1,5 +1,4 @@
-//! An *entry* is what a layer says of one name: that it is there, and what it is, or that it is there
-//! no longer.
+//! An *entry* of a layer adds or replaces one name, or removes it.
 
 use super::attributes;
 use crate::error::{Error, Refusal};
@@ -11,11 +10,11 @@ use crate::tar_reader::TarContent;
 use crate::tar_sparse;
 use crate::time::Time;
 
-/// What begins with it is no file, but says something of files.
+/// A name with this prefix is not a file, but a mark: a whiteout.
 const MARK: &[u8] = b".wh.";
-/// All that lower layers have in a directory is deleted.
+/// This mark removes everything that lower layers have in its directory.
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// Files in the root by which eStargz finds its way in a layer.
+/// Files in the root that eStargz uses to find its index.
 const LANDMARKS: [&[u8]; 3] = [
     b"stargz.index.json",
     b".prefetch.landmark",
@@ -25,27 +24,27 @@ const LANDMARKS: [&[u8]; 3] = [
 /// A layer that was read.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
-    /// What it deletes of lower layers.
+    /// What it removes from lower layers.
     pub(crate) removed: Vec<Removed>,
-    /// What it has itself, in its order.
+    /// Its other entries, in order.
     pub(crate) entries: Vec<Entry>,
 }
 
-/// Something that is deleted.
+/// Something that is removed.
 #[derive(Debug)]
 pub(crate) enum Removed {
-    /// What is at a path.
+    /// The name at a path, with everything below it.
     Name(MemberPath),
-    /// All that is in a directory.
+    /// Everything in a directory.
     Children(MemberPath),
 }
 
-/// Where an entry belongs.
+/// What the name of an entry means.
 #[derive(Debug)]
 pub(crate) enum Place {
     At(MemberPath),
     Removed(Removed),
-    /// It is for programs that handle layers.
+    /// It is ignored: it is meant for programs that process layers.
     Nowhere,
 }
 
@@ -55,7 +54,7 @@ pub(crate) struct Entry {
     pub(crate) mode: u32,
     pub(crate) owner: Owner,
     pub(crate) modified: Time,
-    /// As an image has them.
+    /// In the encoding of EROFS.
     pub(crate) attributes: Box<[u8]>,
     pub(crate) what: What,
 }
@@ -67,12 +66,12 @@ pub(crate) enum What {
     Other(Body),
 }
 
-/// The content of a file that is still to be read.
+/// The content of a file that is not read yet.
 #[derive(Debug)]
 pub(crate) struct Shape {
-    /// In bytes, with its holes.
+    /// In bytes, including holes.
     pub(crate) size: u64,
-    /// Where there is something; none if that is everywhere.
+    /// The parts that are not holes; none if there are no holes.
     pub(crate) extents: Option<Extents>,
 }
 
@@ -91,7 +90,7 @@ impl Place {
         let Some(marked) = name.strip_prefix(MARK) else {
             return Ok(Self::At(path));
         };
-        // A mark is one whatever the entry is: some programs write directories and hard links.
+        // The type of a mark does not matter: some programs write directories or hard links.
         let removed = match marked {
             _ if name == OPAQUE => Removed::Children(path.parent()),
             b"" | b"." | b".." => return Ok(Self::Nowhere),
@@ -110,8 +109,8 @@ impl Removed {
 }
 
 impl Entry {
-    /// Returns what was described, and what its content is like if it has one. Takes of the content
-    /// what belongs to the map of a sparse file.
+    /// Makes an entry from its description, and returns the shape of its content if it is a file.
+    /// Reads the map of a sparse file if that is in front of the content.
     pub(crate) fn new(
         path: MemberPath,
         described: &Described,
@@ -173,7 +172,7 @@ impl Entry {
         Ok((entry, shape))
     }
 
-    /// Returns how many bytes are kept of it that it chooses itself.
+    /// Returns how many bytes its path, target and attributes take.
     pub(crate) fn description_bytes(&self) -> usize {
         let target = match &self.what {
             What::HardLink { target } => target.as_bytes().len(),
@@ -183,7 +182,7 @@ impl Entry {
         self.path.as_bytes().len() + target + self.attributes.len()
     }
 
-    /// Says where the image has the content of a file.
+    /// Sets the position of a file's content in the image.
     pub(crate) fn set_stored(&mut self, place: Stored) {
         if let What::Other(Body::File { stored, .. }) = &mut self.what {
             *stored = place;
@@ -191,7 +190,7 @@ impl Entry {
     }
 }
 
-/// Checks a name. All names begin at the root, those with a slash in front too.
+/// Checks a name. It is relative to the root, with or without a slash in front.
 fn path(name: &[u8]) -> Result<MemberPath, Error> {
     let start = name.iter().position(|byte| *byte != b'/');
     match start {
@@ -200,7 +199,7 @@ fn path(name: &[u8]) -> Result<MemberPath, Error> {
     }
 }
 
-/// Whether a directory is one of marks, such as aufs had.
+/// Whether a directory, or one above it, has the name of a mark; aufs had such directories.
 fn is_below_mark(parents: &[u8]) -> bool {
     let mut parts = parents.split(|byte| *byte == b'/');
     parts.any(|part| part.starts_with(MARK))

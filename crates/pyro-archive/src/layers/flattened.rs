@@ -1,4 +1,4 @@
-//! An image that is finished, *flattened*: it can be asked about what is in it.
+//! The finished image, *flattened*: files in it can be looked up and read.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +14,7 @@ use crate::node::{Body, Node, Stored};
 /// The unit of `st_blocks`, whatever the file system's is.
 const STAT_BLOCK: u64 = 512;
 
-/// An image of the root file system that layers amount to.
+/// A finished image of the root file system that layers describe.
 #[derive(Debug)]
 pub struct Flattened {
     file: File,
@@ -42,7 +42,7 @@ impl Flattened {
         self.inodes.into()
     }
 
-    /// How long the file is.
+    /// The length of the file in bytes.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -50,7 +50,8 @@ impl Flattened {
         Ok(self.file.metadata().map_err(fault)?.len())
     }
 
-    /// What it takes on the disk. Some file systems know only when the file was flushed.
+    /// The space that the file takes on the disk, in bytes. Some file systems know it only after
+    /// the file was flushed.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -58,15 +59,16 @@ impl Flattened {
         Ok(self.file.metadata().map_err(fault)?.blocks() * STAT_BLOCK)
     }
 
-    /// Whether there is a file at a path of the image that somebody may run. Links are followed, inside
-    /// the image.
+    /// Whether there is an executable file at a path of the image. Symbolic links are followed
+    /// inside the image.
     pub fn is_program(&self, path: &str) -> bool {
         let node = self.find(path);
         node.is_some_and(|node| matches!(node.body, Body::File { .. }) && node.mode & 0o111 != 0)
     }
 
-    /// Returns the content of the file at a path of the image, of at most so many bytes. None if there
-    /// is no file, or one that is longer or has large holes. Links are followed, inside the image.
+    /// Returns the content of the file at a path of the image. None if there is no file, or if it
+    /// is longer than `most` bytes or has large holes. Symbolic links are followed inside the
+    /// image.
     ///
     /// # Errors
     /// [`Error::Write`] if the image cannot be read.

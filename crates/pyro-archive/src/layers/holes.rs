@@ -1,4 +1,4 @@
-//! *Holes* are where contents of an image lie that nothing leads to.
+//! *Holes* replace the contents of an image that no file refers to any more.
 
 use std::fs::File;
 use std::io;
@@ -9,8 +9,8 @@ use rustix::io::Errno;
 use crate::erofs::BLOCK;
 use crate::node::{Body, Node, Stored};
 
-/// Gives the blocks back that no file of the tree has: from the first one after the superblock up to
-/// where the metadata begin. Does nothing where the file system cannot.
+/// Punches holes for all blocks between the superblock and the metadata that no file of the tree
+/// uses. Does nothing if the file system does not support holes.
 pub(crate) fn punch(file: &File, nodes: &[Node], metadata_begin: u32) -> io::Result<()> {
     let mut used = Vec::new();
     for node in nodes.iter().filter(|node| node.names > 0) {
@@ -38,7 +38,7 @@ pub(crate) fn punch(file: &File, nodes: &[Node], metadata_begin: u32) -> io::Res
     Ok(())
 }
 
-/// Returns whether the file system can.
+/// Returns whether the file system supports it.
 fn punch_one(file: &File, first: u64, count: u64) -> io::Result<bool> {
     let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     let block = BLOCK as u64;

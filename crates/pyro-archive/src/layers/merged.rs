@@ -1,4 +1,4 @@
-//! What layers amount to, *merged*: the tree that somebody sees who has the image.
+//! The *merged* tree: the files and directories that the layers so far describe together.
 
 use std::ops::Range;
 
@@ -14,26 +14,28 @@ pub(crate) struct Merged {
     /// The first is the root.
     nodes: Vec<Node>,
     most_nodes: u64,
-    /// Links from here on are followed: those of the layer that is being added, which were added last.
+    /// Symbolic links from this node on are followed: those of the layer that is being added,
+    /// because a layer's nodes come after those of lower layers.
     first_followed: usize,
-    /// Bytes that targets of links may still add to the paths of entries. Each of them may lead through
-    /// 40 links with targets of 4095 bytes, which takes its time.
+    /// How many bytes the targets of links may still add to the paths of entries. Without this
+    /// limit each path could lead through 40 links with targets of 4095 bytes, which takes much
+    /// time.
     may_add: u64,
 }
 
-/// Where a part of a path leads.
+/// The result of following one part of a path.
 enum Step {
     Directory(NodeId),
-    /// On along the target of a link, from here.
+    /// A link: its target is next, relative to this directory.
     Link(NodeId),
-    /// To something that leads nowhere.
+    /// Something that cannot be followed.
     Other(NodeId),
     Nothing,
     TooManyLinks,
 }
 
 impl Merged {
-    /// The tree of no layers.
+    /// Makes a tree with an empty root.
     pub(crate) fn new(most_nodes: u64, may_add: u64) -> Self {
         let mut root = implied(NodeId::ROOT);
         root.names = 1;
@@ -49,7 +51,7 @@ impl Merged {
         &self.nodes
     }
 
-    /// Puts a layer over what is there.
+    /// Applies a layer to the tree.
     pub(crate) fn apply(&mut self, layer: Layer) -> Result<(), Error> {
         self.first_followed = self.nodes.len();
         for removed in layer.removed {
@@ -61,12 +63,12 @@ impl Merged {
             .try_for_each(|entry| self.add(entry))
     }
 
-    /// From here on all links are followed, whichever layer they are from: as a guest will.
+    /// Makes all later look-ups follow the links of all layers, as a guest does.
     pub(crate) fn follow_all_links(&mut self) {
         self.first_followed = 0;
     }
 
-    /// Removes what is at a path. Makes nothing, and follows no links.
+    /// Applies a whiteout. Makes no directories and follows no links.
     fn remove(&mut self, removed: &Removed) {
         match removed {
             Removed::Name(path) => self.remove_at(path),
@@ -84,7 +86,7 @@ impl Merged {
         }
     }
 
-    /// Removes what is at a path, if there is something.
+    /// Removes the name at a path, if there is one.
     pub(crate) fn remove_at(&mut self, path: &MemberPath) {
         let Some((_, name)) = path.split() else {
             return;
@@ -104,7 +106,8 @@ impl Merged {
             self.describe(NodeId::ROOT, &entry);
             return Ok(());
         };
-        // What is replaced may be what a hard link names, or what that is in.
+        // The link may replace its own target, or a directory that contains it; so it is resolved
+        // first.
         let linked = match &entry.what {
             What::HardLink { target } => Some(self.link(&entry.path, target)?),
             _ => None,
@@ -135,7 +138,7 @@ impl Merged {
         Ok(())
     }
 
-    /// Gives what a hard link names one more name, and returns it.
+    /// Returns the target of a hard link, and counts the new name.
     fn link(&mut self, path: &MemberPath, target: &MemberPath) -> Result<NodeId, Error> {
         let mut walk = Walk::new(target.parent().as_bytes());
         let parent = self.find(&mut walk);
@@ -148,8 +151,8 @@ impl Merged {
         Ok(node)
     }
 
-    /// Returns the directory that an entry belongs into. What is no directory is replaced by one,
-    /// but for links of the layer itself, which are followed.
+    /// Returns the parent directory of an entry. Links of the same layer are followed; anything
+    /// else that is not a directory is replaced by one.
     fn directory(&mut self, path: &MemberPath, parents: &[u8]) -> Result<NodeId, Error> {
         let mut walk = Walk::new(parents);
         let mut here = NodeId::ROOT;
@@ -164,8 +167,8 @@ impl Merged {
         Ok(here)
     }
 
-    /// Returns the directory at a path, and makes it where nothing is. None if something else is there,
-    /// or there are too many links.
+    /// Returns the directory at a path, and makes what is missing. None if something else is in the
+    /// way, or if there are too many links.
     pub(crate) fn directory_unless_taken(
         &mut self,
         path: &MemberPath,
@@ -182,7 +185,7 @@ impl Merged {
         Ok(Some(here))
     }
 
-    /// Returns the directory of the root that has this name; what else has it is replaced.
+    /// Returns the directory with this name in the root. Anything else with this name is replaced.
     pub(crate) fn directory_in_root(&mut self, name: &[u8]) -> Result<NodeId, Error> {
         let there = self.child(NodeId::ROOT, name);
         match there.filter(|there| self.node(*there).is_directory()) {
@@ -195,7 +198,7 @@ impl Merged {
         self.nodes[node.index()].mode = mode;
     }
 
-    /// Returns what is at the end of a walk, if anything is.
+    /// Returns the node at the end of a walk.
     pub(crate) fn find(&self, walk: &mut Walk) -> Option<NodeId> {
         let mut here = NodeId::ROOT;
         while let Some(part) = walk.next() {
@@ -208,7 +211,7 @@ impl Merged {
         Some(here)
     }
 
-    /// Goes from a directory along one part of a path.
+    /// Follows one part of a path from a directory.
     fn step(&self, here: NodeId, walk: &mut Walk, part: Range<usize>) -> Step {
         let part = walk.part(part);
         if part == b".." {
@@ -233,7 +236,7 @@ impl Merged {
         }
     }
 
-    /// Returns what is at a path of directories; no links are followed.
+    /// Returns the node at a path without following links.
     pub(crate) fn plain(&self, path: &MemberPath) -> Option<NodeId> {
         let mut parts = path.parts();
         parts.try_fold(NodeId::ROOT, |here, part| self.child(here, part))
@@ -250,7 +253,7 @@ impl Merged {
         &self.nodes[id.index()]
     }
 
-    /// Makes an empty directory, in place of what is there.
+    /// Makes an empty directory, which replaces anything with this name.
     fn make(&mut self, parent: NodeId, name: &[u8]) -> Result<NodeId, Error> {
         let id = self.insert(implied(parent))?;
         self.nodes[id.index()].names = 1;
@@ -275,7 +278,7 @@ impl Merged {
         node.attributes.clone_from(&entry.attributes);
     }
 
-    /// Has a name lead to a node, which counts it already, and to nothing else.
+    /// Sets the node that a name refers to. The node counts the name already.
     fn name(&mut self, directory: NodeId, name: Box<[u8]>, node: NodeId) {
         if let Body::Directory { children, .. } = &mut self.nodes[directory.index()].body
             && let Some(replaced) = children.insert(name, node)
@@ -284,7 +287,7 @@ impl Merged {
         }
     }
 
-    /// Takes a name from a node, and from all that is in it if that was its last one.
+    /// Removes a name from a node. If it was the last one, the node is freed with everything in it.
     fn unname(&mut self, id: NodeId) {
         let mut ahead = vec![id];
         while let Some(id) = ahead.pop() {
@@ -294,7 +297,7 @@ impl Merged {
                 continue;
             }
             node.attributes = Box::default();
-            // Nothing leads here any more, so it may be anything that needs no memory.
+            // Nothing refers to this node any more; this frees the memory of its body.
             if let Body::Directory { children, .. } = std::mem::replace(&mut node.body, Body::Fifo)
             {
                 ahead.extend(children.into_values());
@@ -302,7 +305,7 @@ impl Merged {
         }
     }
 
-    /// Counts what links have added to a path.
+    /// Counts the bytes that links have added to a path.
     fn count(&mut self, path: &MemberPath, walk: &Walk) -> Result<(), Error> {
         let left = self.may_add.checked_sub(walk.added);
         self.may_add = left.ok_or_else(|| refused(path, Refusal::TooManyLinks))?;
@@ -310,7 +313,7 @@ impl Merged {
     }
 }
 
-/// A directory of which nothing but its name is known.
+/// A directory of which only the name is known.
 fn implied(parent: NodeId) -> Node {
     Node::new(IMPLIED_MODE, Time::EPOCH, Body::directory(parent))
 }

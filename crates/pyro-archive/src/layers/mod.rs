@@ -1,10 +1,10 @@
-//! *Layers* are what an OCI image is made of: tar files, each of which says what it adds, changes and
-//! deletes of those below it. Here they become one image, the lowest layer first.
+//! An OCI image consists of *layers*: tar files, each of which adds, changes and deletes files of
+//! the layers below it. This module flattens them into one image, starting with the lowest layer.
 //!
-//! A layer is read once. The contents of its files go straight into the image; what it says of names
-//! is kept until the layer ends, because its deletions come before its additions, wherever they are in
-//! the file. When all layers are in, the metadata are written, and holes are punched where contents
-//! lie that nothing leads to any more.
+//! Each layer is read once. The contents of its files are written into the image immediately. Its
+//! names are kept until the layer ends, because its deletions have to be applied before its
+//! additions, wherever they are in the file. After the last layer the metadata are written, and
+//! holes are punched for contents that no file refers to any more.
 
 mod attributes;
 mod entry;
@@ -40,36 +40,37 @@ use merged::Merged;
 pub use normal::Wanted;
 
 const BUFFER: usize = 256 * 1024;
-/// One in so many bytes of what describes entries may be paths that links lead to.
+/// The bytes that links may add to paths are the limit of descriptions divided by this.
 const LINKED: u64 = 8;
-/// How much longer than twice its contents an image may be, without its metadata: each file has the
-/// rest of a block.
+/// An image without its metadata may be longer than twice the limit of contents by this much: each
+/// file is padded to a whole block.
 const MOST_OVERHEAD: u64 = crate::MAX_ENTRIES * 4096;
 
-/// What layers may have, all together.
+/// The limits for all layers of an image together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LayerLimits {
-    /// Entries, and directories that are made for them: at most [`MAX_ENTRIES`](crate::MAX_ENTRIES).
+    /// The number of entries, and of files and directories made from them: at most
+    /// [`MAX_ENTRIES`](crate::MAX_ENTRIES).
     pub entries: u64,
-    /// Names, targets of links and extended attributes, in bytes. They are kept in memory, those of
-    /// the layer that is being read twice.
+    /// The size of paths, targets of links and extended attributes, in bytes. They are kept in
+    /// memory; those of the current layer twice.
     pub description_bytes: u64,
-    /// The contents of files, in bytes, also of those that another layer replaces.
+    /// The size of the contents of files, in bytes, including files that a later layer replaces.
     pub content_bytes: u64,
 }
 
-/// What a layer had.
+/// What was read from a layer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct LayerReport {
-    /// The digest of its tar file, unpacked: `sha256:` and 64 hexadecimal digits. The configuration of
-    /// an image has the same in `rootfs.diff_ids`.
+    /// The digest of the uncompressed tar file: `sha256:` and 64 hexadecimal digits, as in
+    /// `rootfs.diff_ids` of the image's configuration.
     pub diff_id: String,
-    /// Entries, without those that delete something and without those that were left out.
+    /// The number of entries, without whiteouts and ignored entries.
     pub entries: u64,
-    /// Entries that delete something of lower layers.
+    /// The number of entries that remove something from lower layers.
     pub whiteouts: u64,
-    /// Bytes of its files, without their holes.
+    /// The size of the contents of its files in bytes, without holes.
     pub content_bytes: u64,
 }
 
@@ -81,11 +82,11 @@ pub struct LayerImage {
     budget: Budget,
     merged: Merged,
     diff_ids: Sha256,
-    /// The layer that was not added as a whole.
+    /// The layer at which an error occurred.
     broken: Option<String>,
 }
 
-/// What is left of the limits.
+/// The remaining part of the limits.
 #[derive(Debug)]
 struct Left {
     entries: u64,
@@ -94,7 +95,7 @@ struct Left {
 }
 
 impl Default for LayerLimits {
-    /// As many entries as an archive may have, 256 MiB to describe them, 32 GiB of contents.
+    /// As many entries as an archive may have, 256 MiB of descriptions, 32 GiB of contents.
     fn default() -> Self {
         Self {
             entries: crate::MAX_ENTRIES,
@@ -105,7 +106,7 @@ impl Default for LayerLimits {
 }
 
 impl LayerImage {
-    /// Begins an image in a file, whose content is lost.
+    /// Begins an image in a file that is open for reading and writing. The file is truncated.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -134,17 +135,20 @@ impl LayerImage {
         })
     }
 
-    /// Adds the next layer, which lies over those before it: a tar file, packed with gzip, zstd or xz
-    /// or not at all, as its first bytes say. What the layer is called is for errors.
+    /// Adds the next layer on top of the earlier ones: a tar file, compressed with gzip, zstd or xz
+    /// or not at all, which its first bytes tell. `name` is for errors.
     ///
-    /// The caller has checked the digest of what is read here, and compares [`LayerReport::diff_id`]
-    /// with what the configuration of the image says. Nothing of a layer is opened or run, and no link
-    /// in it followed outside of the image that is being made.
+    /// The caller checks the digest of the input before this call, and afterwards compares
+    /// [`LayerReport::diff_id`] with the configuration of the image. No file of the host is made,
+    /// opened or run because of a layer's content. To cancel, the input returns an error that is
+    /// not `Interrupted`.
     ///
     /// # Errors
-    /// [`Error::LayerRefused`] names an entry that may not be in an image, [`Error::LayerDamaged`] says
-    /// what is wrong with the file or could not be read; [`Error::TooManyEntries`],
-    /// [`Error::DescriptionTooLong`], [`Error::ImageTooLarge`]; [`Error::Write`]. After any of them the image has no other use than to be removed.
+    /// [`Error::LayerRefused`] names an entry that is not allowed. [`Error::LayerDamaged`] says
+    /// what is wrong with the file. [`Error::LayerUnreadable`] if the input fails with an error of
+    /// the system. [`Error::TooManyEntries`], [`Error::DescriptionTooLong`] and
+    /// [`Error::ImageTooLarge`] for the limits; [`Error::Write`]. After an error the image cannot
+    /// be continued: the caller removes its file.
     pub fn add_layer(&mut self, name: &str, input: impl Read) -> Result<LayerReport, Error> {
         self.check()?;
         self.broken = Some(name.into());
@@ -155,12 +159,13 @@ impl LayerImage {
         report
     }
 
-    /// Finishes the image: makes what a guest needs, writes the metadata, and gives the place of what was
-    /// overwritten or deleted back to the file system. Nothing is flushed to the disk.
+    /// Finishes the image: makes the directories that a guest needs, writes the metadata, and
+    /// punches holes for overwritten and deleted files. Does not flush the file to the disk.
     ///
     /// # Errors
     /// [`Error::Write`], [`Error::TooManyEntries`], [`Error::TooLarge`]; [`Error::Refused`] for a
-    /// directory that is wanted and that cannot be; [`Error::LayerDamaged`] if a layer was not added.
+    /// wanted directory whose name is not allowed; [`Error::LayerDamaged`] if adding a layer has
+    /// failed.
     pub fn finish(mut self, wanted: &Wanted) -> Result<Flattened, Error> {
         self.check()?;
         normal::normalise(&mut self.merged, wanted)?;
@@ -168,7 +173,7 @@ impl LayerImage {
         let mut uuid = [0; 16];
         uuid.copy_from_slice(&self.diff_ids.finalize()[..16]);
         let identity = Identity {
-            // The same layers give the same image.
+            // So that the same layers always become the same image.
             built: Time::EPOCH,
             uuid: metadata::as_uuid(uuid),
         };
@@ -197,7 +202,7 @@ impl LayerImage {
         let mut layer = Layer::default();
         let content_bytes = self.left.content_bytes;
         let mut buffered = BufReader::with_capacity(BUFFER, &mut input);
-        // A file of no bytes is a layer that changes nothing.
+        // An empty file is accepted as a layer without entries.
         if !buffered.fill_buf().map_err(&of_file)?.is_empty() {
             let mut members = TarMembers::new(&mut buffered, Path::new(""));
             while let Some(described) = members.next()? {
@@ -260,7 +265,7 @@ impl LayerImage {
         tar.skip_padding(stored)
     }
 
-    /// Counts what is kept to describe an entry.
+    /// Counts the bytes that an entry takes in memory.
     fn describe(&mut self, bytes: usize) -> Result<(), Error> {
         let left = self.left.description_bytes.checked_sub(bytes as u64);
         self.left.description_bytes = left.ok_or(Error::DescriptionTooLong {
@@ -288,7 +293,7 @@ impl LayerImage {
         let extents = shape.extents.as_ref();
         let (blocks, budget) = (&mut self.blocks, &mut self.budget);
         let stored = metadata::store(blocks, &mut bounded, shape.size, extents, budget)?;
-        // The holes in the chunks of a file take room here, though not on the disk.
+        // Holes inside of chunks make the file longer, though they take no space on the disk.
         if self.blocks.position() > limit.saturating_mul(2).saturating_add(MOST_OVERHEAD) {
             return Err(Error::ImageTooLarge { limit });
         }
@@ -317,7 +322,7 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-/// A content of which no more is read than there may be, whatever was said of its size.
+/// Counts a content while it is read, whatever size the header claims.
 struct Bounded<'a> {
     content: &'a mut dyn Content,
     left: &'a mut u64,

@@ -1,34 +1,36 @@
-//! What is made *normal* when all layers are merged: the few things that a guest needs to boot.
+//! Makes the merged tree *normal*: a guest needs a few directories and files to boot.
 
 use super::merged::Merged;
 use crate::error::Error;
 use crate::member::MemberPath;
 use crate::node::Body;
 
-/// The guest's agent mounts something there, or writes files.
+/// The guest's agent mounts file systems or writes files there.
 const DIRECTORIES: [&str; 6] = ["dev", "etc", "proc", "run", "sys", "tmp"];
-/// The agent writes those.
+/// The agent writes these files.
 const FILES: [&str; 4] = [
     "etc/hostname",
     "etc/hosts",
     "etc/machine-id",
     "etc/resolv.conf",
 ];
-/// All users write in `/tmp`, and none removes what another one's is.
+/// The mode of `/tmp`: all users may write there, and only the owner of a file may remove it.
 const SHARED_MODE: u32 = 0o1777;
 
-/// What an image should have besides what its layers have.
+/// What an image should have in addition to its layers.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Wanted {
-    /// Directories, named as the configuration of an image does it (`WorkingDir`, `Volumes`): from the
-    /// root, with or without a slash in front. Those that are missing are made: root's, with mode 0755.
-    /// Links are followed inside the image. Where something else is in the way, it stays.
+    /// Directories, as in the configuration of an image (`WorkingDir`, `Volumes`): paths from the
+    /// root, with or without a slash in front. Missing ones are made, owned by root, with mode
+    /// 0755. Symbolic links are followed inside the image. If something else is in the way, the
+    /// directory is not made.
     pub directories: Vec<String>,
 }
 
-/// Makes what is wanted, and makes way for the agent: `/dev`, `/etc`, `/proc`, `/run`, `/sys` and `/tmp`
-/// become directories if they are something else or nothing, `/tmp` one for everybody. Host name,
-/// `hosts`, `resolv.conf` and machine id are removed unless they are regular files.
+/// Makes the wanted directories, and what the agent needs: `/dev`, `/etc`, `/proc`, `/run`, `/sys`
+/// and `/tmp` become directories, whatever they were, and `/tmp` gets mode 1777. `/etc/hostname`,
+/// `/etc/hosts`, `/etc/machine-id` and `/etc/resolv.conf` are removed unless they are regular
+/// files.
 pub(crate) fn normalise(merged: &mut Merged, wanted: &Wanted) -> Result<(), Error> {
     for name in DIRECTORIES {
         let directory = merged.directory_in_root(name.as_bytes())?;

@@ -1,16 +1,16 @@
-//! A *walk* is a path that is followed part by part, through symbolic links.
+//! A *walk* follows a path part by part, through symbolic links.
 
 use std::ops::Range;
 
-/// Linux follows no more links in one path.
+/// The number of links in one path that Linux follows.
 const MOST_LINKS: u32 = 40;
 
 pub(crate) struct Walk {
     path: Vec<u8>,
-    /// Where the rest of it begins.
+    /// The position of the rest of the path.
     position: usize,
     links: u32,
-    /// Bytes that links have added.
+    /// How many bytes links have added to the path.
     pub(crate) added: u64,
 }
 
@@ -24,7 +24,7 @@ impl Walk {
         }
     }
 
-    /// Returns where the next part is that leads somewhere.
+    /// Returns the position of the next part, without empty ones and `.`.
     pub(crate) fn next(&mut self) -> Option<Range<usize>> {
         while self.position < self.path.len() {
             let start = self.position;
@@ -43,14 +43,14 @@ impl Walk {
         &self.path[range]
     }
 
-    /// Whether no part is left that leads somewhere.
+    /// Whether no part is left.
     pub(crate) fn is_at_end(&self) -> bool {
         let rest = self.path.get(self.position..).unwrap_or_default();
         let mut parts = rest.split(|byte| *byte == b'/');
         parts.all(|part| matches!(part, b"" | b"."))
     }
 
-    /// Goes on with the target of a link. None if there were too many.
+    /// Continues with the target of a link. None if there were too many links.
     pub(crate) fn follow(&mut self, target: &[u8]) -> Option<()> {
         self.links += 1;
         if self.links > MOST_LINKS {

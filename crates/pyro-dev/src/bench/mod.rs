@@ -11,9 +11,10 @@ mod containers;
 mod host;
 mod idle;
 mod phases;
+mod ports;
 mod statistics;
 pub mod steady;
-mod workspaces;
+pub mod workspaces;
 
 pub use host::Host;
 pub use statistics::{Samples, Table};

@@ -1,5 +1,6 @@
 //! What is done in *workspaces*: making one, with a seed and without, running a command in it,
-//! copying files into it, and what one costs while nobody uses it.
+//! copying files into it and out of it, comparing it, connecting to it, and what one costs while nobody
+//! uses it.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -12,11 +13,13 @@ use tempfile::TempDir;
 
 use super::Table;
 use super::idle::usage;
+use super::ports::{self, Sender};
 use crate::Error;
 use crate::finished::Finished;
 use crate::program::Program;
 
 const LIMIT: Duration = Duration::from_secs(120);
+const FIRST_LIMIT: Duration = Duration::from_secs(1800);
 /// Nothing is left to flush, and the machine is paused, this long after the last use.
 const UNTIL_IDLE: Duration = Duration::from_secs(5);
 /// As large a project as many are.
@@ -41,7 +44,22 @@ const EXPORT: &str = "`workspace export` of that file";
 const EXPORT_SEED: &str = "`workspace export`, 4191 files of 25 KiB";
 const DIFF: &str = "`workspace diff` of 3 changes in 4191 files";
 const DIFF_MANY: &str = "`workspace diff` of 3 changes in 40000 files";
+const PORT: &str = "64 MiB from a server in the guest, through a published port";
+const PRINTED: &str = "`workspace exec`, a command that prints 64 MiB";
 const DELETE: &str = "`workspace delete`";
+
+/// Measures `count` rounds with the program at `path` and nothing else, and returns a section in
+/// Markdown.
+///
+/// # Errors
+/// When something fails.
+pub fn alone(count: u32, environment: &str, path: &Path) -> Result<String, Error> {
+    let program = Program::new(path, 0)?;
+    // The first run may have to build its environment.
+    let mut first = program.command(["run", environment, "-q", "--", "true"]);
+    Finished::success(&mut first, FIRST_LIMIT)?;
+    measure(&program, environment, count)
+}
 
 /// Measures `count` rounds and returns a section in Markdown.
 ///
@@ -51,6 +69,7 @@ pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Resul
     let files = Files::make()?;
     let mut table = Table::default();
     let many = changed(program, environment, &files.many)?;
+    let sender = Sender::start(program, environment)?;
     for round in 0..=count {
         // The first round warms up.
         let counts = round > 0;
@@ -88,9 +107,16 @@ pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Resul
         }
         run(EXPORT_SEED, &export(&seeded, ".", &files.out))?;
         run(DELETE, &["workspace", "delete", &seeded])?;
+        let (received, printed) = (sender.receive()?, sender.print(program)?);
+        if counts {
+            table.add(PORT, received);
+            table.add(PRINTED, printed);
+        }
     }
 
-    Finished::success(&mut program.command(["workspace", "delete", &many]), LIMIT)?;
+    for id in [&many, &sender.id] {
+        Finished::success(&mut program.command(["workspace", "delete", id]), LIMIT)?;
+    }
 
     let mut report = format!("{table}\n");
     if let (Some(diff), Some(many), Some(exec)) = (
@@ -105,10 +131,16 @@ pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Resul
             "* a diff takes {times:.2} times as long as `true`, and {more:.2} times that among 40000 files"
         )?;
     }
-    for (step, what) in [(LARGE, "push"), (EXPORT, "export")] {
+    for (step, what, bytes) in [
+        (LARGE, "a large push", LARGE_FILE_BYTES),
+        (EXPORT, "a large export", LARGE_FILE_BYTES),
+        (PORT, "a published port", ports::BYTES),
+        (PRINTED, "a command's standard output", ports::BYTES),
+    ] {
         if let Some(time) = table.median(step) {
-            let rate = LARGE_FILE_BYTES as f64 / MIB / time.as_secs_f64();
-            writeln!(report, "* a large {what}: {rate:.0} MiB/s")?;
+            let rate = bytes as f64 / time.as_secs_f64();
+            let (binary, decimal) = (rate / MIB, rate / 1e6);
+            writeln!(report, "* {what}: {binary:.0} MiB/s ({decimal:.0} MB/s)")?;
         }
     }
     if let (Some(seeded), Some(empty)) = (table.median(SEEDED), table.median(EMPTY)) {

@@ -29,7 +29,7 @@ fn section(page: &mut String, command: &mut Command, level: usize) {
         "#".repeat(level),
         about.trim()
     );
-    // Every command has these; they are described once, at the top.
+    // Every command has these options; they are described once, at the top.
     let is_everywhere = |argument: &Arg| {
         argument.is_global_set() || matches!(argument.get_id().as_str(), "help" | "version")
     };

@@ -35,7 +35,7 @@ pub(super) fn page() -> Result<String, Error> {
     Ok(page)
 }
 
-/// Asks an engine whose directories do not exist: what is installed here is no reference.
+/// Uses an engine whose directories do not exist: the reference must not depend on this host.
 fn list() -> Result<EnvironmentList, Error> {
     let nowhere = |name: &str| (name == "HOME").then(|| "/nonexistent".into());
     let engine = Engine::open(Config::from_variables(nowhere)?)?;

@@ -15,7 +15,7 @@ pub(super) fn pages() -> Result<Vec<(String, String)>, Error> {
 }
 
 fn add(pages: &mut Vec<(String, String)>, command: Command) -> Result<(), Error> {
-    // What is hidden is not for people.
+    // Hidden commands are not documented.
     for command in command
         .get_subcommands()
         .filter(|command| !command.is_hide_set())
@@ -26,7 +26,7 @@ fn add(pages: &mut Vec<(String, String)>, command: Command) -> Result<(), Error>
     let name = page.get_filename();
     let mut bytes = Vec::new();
     page.render(&mut bytes)?;
-    // Where a page has nothing to say, the renderer leaves spaces at the ends of lines.
+    // The renderer leaves trailing spaces in lines of empty sections.
     let text = String::from_utf8(bytes)?;
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     pages.push((name, lines.join("\n") + "\n"));

@@ -1,5 +1,5 @@
-//! *Generating* what repeats what the code defines, so that nobody has to write it twice and nobody
-//! can forget to: the reference, and the methods of the Python package.
+//! *Generating* files from the definitions in the code: the reference, and the methods of the
+//! Python package.
 
 mod command_line;
 mod environments;
@@ -18,7 +18,7 @@ use std::path::Path;
 use crate::Error;
 use page::COMMAND;
 
-/// Where the reference is, below the root of the source tree.
+/// The directory of the reference, relative to the root of the source tree.
 const DIRECTORY: &str = "docs/reference";
 /// Returns every file: its path below the root of the source tree, and its contents.
 ///
@@ -43,7 +43,8 @@ pub fn pages() -> Result<BTreeMap<String, String>, Error> {
     Ok(files)
 }
 
-/// Writes what is generated in the source tree at `root` and returns the paths of what changed.
+/// Writes the generated files in the source tree at `root`, and returns the paths of those that
+/// changed.
 ///
 /// # Errors
 /// When a page cannot be made or written.
@@ -63,10 +64,11 @@ pub fn write(root: &Path) -> Result<Vec<String>, Error> {
     Ok(changed)
 }
 
-/// Checks that what is generated in the source tree at `root` is what the code says.
+/// Checks that the generated files in the source tree at `root` are up to date.
 ///
 /// # Errors
-/// When it is not: the error names the files that differ and the command that writes them.
+/// When they are not; the error names the files that differ and the command that writes
+/// them.
 pub fn check(root: &Path) -> Result<(), Error> {
     let changed = differences(root, &pages()?)?;
     if changed.is_empty() {
@@ -76,7 +78,7 @@ pub fn check(root: &Path) -> Result<(), Error> {
     Err(format!("these differ from what the code defines:\n  {list}\nrun: {COMMAND}").into())
 }
 
-/// Returns the paths of the files that are missing, differ, or describe something that is gone.
+/// Returns the paths of the files that are missing, differ, or are obsolete.
 fn differences(root: &Path, pages: &BTreeMap<String, String>) -> Result<Vec<String>, Error> {
     let mut names: Vec<String> = pages
         .iter()

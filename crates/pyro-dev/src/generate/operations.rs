@@ -58,7 +58,7 @@ fn effect(entry: &Entry) -> &'static str {
     }
 }
 
-/// The properties of a schema. Requests say what is left out; responses, what can be absent.
+/// The properties of a schema. Requests state defaults; responses state which keys may be absent.
 fn table(page: &mut String, title: &str, schema: &Value, request: bool) {
     let Some(properties) = schema["properties"]
         .as_object()

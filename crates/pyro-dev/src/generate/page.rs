@@ -1,6 +1,6 @@
 //! A *page* of the reference, in Markdown.
 
-/// What writes all that is generated.
+/// The command that generates the files.
 pub(super) const COMMAND: &str = "cargo run -p pyro-dev -- generate";
 
 /// The first lines of a page.
@@ -8,7 +8,7 @@ pub(super) fn header(title: &str, source: &str) -> String {
     format!("<!-- Written by `{COMMAND}` from {source}; edit that instead. -->\n# {title}\n")
 }
 
-/// Makes text fit into one cell of a table.
+/// Formats a text as one cell of a table.
 pub(super) fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }

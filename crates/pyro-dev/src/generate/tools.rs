@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use pyro_engine::operation::Entry;
+use pyro_engine::operations::OPERATIONS;
 use pyro_mcp::{Profile, definitions};
 use serde_json::Value;
 
@@ -39,5 +41,26 @@ pub(super) fn page() -> String {
             .collect::<Vec<_>>();
         let _ = writeln!(page, "| `{profile}` | {} |", names.join(", "));
     }
+    let _ = write!(
+        page,
+        "\n`{core}` leaves properties out, which `{full}` has: {}.\n",
+        left_out(Profile::WorkspaceCore),
+        core = Profile::WorkspaceCore,
+        full = Profile::WorkspaceFull,
+    );
     page
+}
+
+/// What a profile leaves out of its tools, in words.
+fn left_out(profile: Profile) -> String {
+    let of = |entry: &Entry| {
+        let names = profile.left_out(entry).iter();
+        let names = names.map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        (!names.is_empty()).then(|| format!("{} of `{}`", names.join(" and "), entry.name))
+    };
+    OPERATIONS
+        .iter()
+        .filter_map(of)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

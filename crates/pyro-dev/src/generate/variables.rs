@@ -27,7 +27,7 @@ pub(super) fn page() -> String {
     page
 }
 
-/// Values are set as code, descriptions are not.
+/// Values are formatted as code, descriptions are not.
 fn default(text: &str) -> String {
     match text {
         "none" | "not set" => text.to_owned(),

@@ -1,9 +1,8 @@
-//! Modules of a crate depend on each other in one direction only: a module that is understood
-//! needs no other module that needs it.
+//! The modules of a crate have no circular dependencies.
 //!
-//! A module depends on another one if it names something that is *defined* there, by whatever
-//! path: a re-export leads to the definition, and is no dependency itself. What is compiled only
-//! for tests does not count.
+//! A module depends on another one if it names something that is *defined* there, by any path: a
+//! re-export leads to the definition and is not a dependency itself. Code that is compiled only for
+//! tests does not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,14 +16,14 @@ use syn::{Item, UseTree};
 /// A module's path within its crate: empty for the crate's root.
 type Name = Vec<String>;
 
-/// A file, and the modules without a file of their own that are in it.
+/// A file, and its inline modules.
 #[derive(Default)]
 struct Module {
     children: BTreeSet<String>,
-    /// What other paths are called here: imports, public or not.
+    /// The names of imported paths, public or not.
     aliases: BTreeMap<String, Path_>,
     globs: Vec<Path_>,
-    /// Every path that is written in it, but for re-exports.
+    /// All paths in it, except for re-exports.
     mentions: BTreeSet<Path_>,
     reexports: BTreeSet<String>,
 }
@@ -141,7 +140,7 @@ fn attributes(item: &Item) -> &[syn::Attribute] {
 }
 
 impl Module {
-    /// Notes what an import brings, and where it is from.
+    /// Records an import: its name, and its path.
     fn import(&mut self, tree: &UseTree, before: &Path_, is_reexport: bool) {
         match tree {
             UseTree::Path(path) => {
@@ -180,7 +179,7 @@ impl Module {
         self.aliases.insert(name, path);
     }
 
-    /// Notes the paths in what a macro is given: it is not parsed before the macro has run.
+    /// Records the paths in the arguments of a macro, which are not parsed as code.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path = Path_::new();
         let mut colons = 0;
@@ -249,7 +248,7 @@ impl<'a> Visit<'a> for Module {
     }
 }
 
-/// The modules that each module needs, and one thing that it needs of each.
+/// The modules on which each module depends, and one item of each for the report.
 type Dependencies = BTreeMap<Name, BTreeMap<Name, String>>;
 
 fn dependencies(modules: &BTreeMap<Name, Module>) -> Dependencies {
@@ -267,8 +266,8 @@ fn dependencies(modules: &BTreeMap<Name, Module>) -> Dependencies {
     all
 }
 
-/// Finds the module in which the end of a path is defined, and the name it has there. A path that
-/// ends at a module needs nothing of it: what it is the beginning of does.
+/// Finds the module in which the end of a path is defined, and its name there. A path that ends at
+/// a module is not a dependency on that module.
 fn resolve(
     modules: &BTreeMap<Name, Module>,
     from: &Name,
@@ -311,7 +310,7 @@ fn resolve(
             path.extend(segments.cloned());
             return resolve(modules, &at, &path, depth + 1);
         }
-        // By a glob; else it is defined here, if this is a module of ours at all.
+        // Imported by a glob; otherwise it is defined here, if this is a module of the crate.
         let rest: Vec<String> = std::iter::once(segment).chain(segments).cloned().collect();
         for glob in &module.globs {
             let path: Vec<String> = glob.iter().chain(&rest).cloned().collect();
@@ -323,7 +322,7 @@ fn resolve(
     }
 }
 
-/// Finds the circles: groups of modules each of which needs each other one, on some way.
+/// Finds the circles: groups of modules that depend on each other, directly or indirectly.
 fn find_circles(all: &Dependencies) -> Vec<String> {
     let reachable: BTreeMap<&Name, BTreeSet<&Name>> = all
         .keys()

@@ -1,5 +1,5 @@
-//! What is said of commands can be said of operations: `hints.rs` of the engine finds commands
-//! between backquotes.
+//! Texts about commands can be rewritten for operations: `hints.rs` of the engine finds the
+//! commands between backquotes.
 
 use crate::sources;
 
@@ -39,10 +39,10 @@ fn commands_are_between_backquotes() {
                 }
                 looked_at += 1;
                 let before = &line[..at];
-                // Examples are indented in their help, whatever stands before them.
+                // Examples in help texts are indented lines.
                 let is_example = before.ends_with("  ")
                     || ["| ", "_KEY "].iter().any(|end| before.ends_with(end));
-                // What a diagnosis would have run is a command, in every frontend.
+                // A command that `doctor` suggests remains a command in every frontend.
                 let is_advice = before.ends_with("advise(\"");
                 assert!(
                     before.ends_with('`') || is_example || is_advice,

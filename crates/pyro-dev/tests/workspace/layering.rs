@@ -1,4 +1,4 @@
-//! Who may use whom.
+//! The allowed dependencies between crates.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,9 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A crate, and the crates of this workspace that it may use, for whatever purpose. Frontends use the
-/// engine, the engine uses what makes environments and machines, and those do not know each
-/// other. The guest shares nothing with the host but the protocol.
+/// A crate, and the crates of this workspace on which it may depend. Frontends use the engine; the
+/// engine uses the crates for environments and machines, which are independent of each other. The
+/// guest and the host share only the protocol.
 const ALLOWED: &[(&str, &[&str])] = &[
     (
         "pyro",
@@ -42,12 +42,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pyro-protocol", &[]),
     ("pyro-python", &["pyro-engine"]),
     ("pyro-store", &[]),
-    // Its machines have the real agent.
+    // Its machines run the real agent.
     ("pyro-test", &["pyro-guest", "pyro-protocol"]),
     ("pyro-text", &[]),
 ];
 
-/// Crates of others whose words stay in one crate of ours.
+/// External crates that only one of our crates may use.
 const AT_HOME: &[(&str, &str)] = &[("pyo3", "pyro-python")];
 
 #[test]

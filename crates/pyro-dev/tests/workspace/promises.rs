@@ -1,10 +1,10 @@
-//! Documents that say which test shows something name tests that exist.
+//! Tests that are named in documents exist.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// What these stand for in the documents; other places are crates.
+/// The meaning of these prefixes in the documents; other prefixes are crates.
 const PLACES: &[(&str, &str)] = &[("cli", "crates/pyro/tests/cli"), ("python", "tests/python")];
 
 #[test]
@@ -42,7 +42,7 @@ fn test(code: &str) -> Option<(&str, &str)> {
 
 fn text_of_all(directory: &Path) -> String {
     let mut text = String::new();
-    // Where there is no directory there is no test, which is for the caller to say.
+    // If the directory does not exist, neither does the test, which the caller reports.
     for entry in fs::read_dir(directory).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.is_dir() {

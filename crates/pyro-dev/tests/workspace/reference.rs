@@ -1,4 +1,4 @@
-//! The committed reference is what the code defines.
+//! The committed reference is up to date.
 
 use std::path::Path;
 

@@ -31,7 +31,12 @@ fn collect(root: &Path, directory: &Path, sources: &mut Vec<Source>) {
             && !name.ends_with("_tests.rs")
         {
             let text = fs::read_to_string(&path).unwrap();
-            let end = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
+            let of_tests = [
+                "#[cfg(test)]\nmod tests",
+                "#[cfg(test)]\npub(crate) mod tests",
+            ];
+            let end = of_tests.iter().filter_map(|begin| text.find(begin)).min();
+            let end = end.unwrap_or(text.len());
             sources.push(Source {
                 path: path.strip_prefix(root).unwrap().to_str().unwrap().into(),
                 text: text[..end].into(),

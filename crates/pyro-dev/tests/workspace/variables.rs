@@ -1,14 +1,14 @@
-//! Environment variables are defined in one place, and read in few.
+//! Environment variables are defined in one place, and read in few places.
 
 use pyro_engine::variables::ALL;
 
 use crate::sources;
 
-/// Variables of the build, which no user of the program sees, and the one file that has each.
-/// `CONTRIBUTING.md` describes those that a developer may set.
+/// Variables for building, which users of the program do not see, and the only file that reads
+/// each. `CONTRIBUTING.md` describes those that a developer may set.
 const OF_THE_BUILD: &[(&str, &[&str])] = &[
     ("PYRO_GUEST_BINARY", &["crates/pyro-environment/build.rs"]),
-    // What a library in QEMU is told.
+    // Read by a library that is preloaded into QEMU.
     (
         "PYRO_READ_ONLY",
         &[
@@ -57,14 +57,14 @@ const OF_THE_BUILD: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Who may look into the environment of the process. Everybody else is handed what they need.
+/// The files that may read the environment of the process. All others get values as parameters.
 const READERS: &[&str] = &[
     "crates/pyro-dev/src/bench/mod.rs",
     "crates/pyro-dev/src/main.rs",
     "crates/pyro-dev/src/program.rs",
     "crates/pyro-environment/build.rs",
     "crates/pyro-machine/build.rs",
-    // Not in the program that users have.
+    // Not compiled into the released program.
     "crates/pyro-machine/src/cell/weakened.rs",
     "crates/pyro-mcp/examples/conformance_server/main.rs",
     "crates/pyro/src/mcp.rs",
@@ -72,7 +72,7 @@ const READERS: &[&str] = &[
     "crates/pyro/src/token.rs",
 ];
 
-/// A text may name a variable, in advice say, but only one that the reference describes.
+/// A text, such as a remedy, may name a variable only if the reference describes it.
 #[test]
 fn every_variable_that_is_named_is_documented() {
     for source in sources::all() {
@@ -110,7 +110,7 @@ fn the_environment_is_read_by_faces_and_builds_alone() {
     }
 }
 
-/// The words of a text that look like variables of ours.
+/// The words of a text that look like pyro's variables.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("PYRO_").map(|(start, _)| {
         let rest = &text[start..];

@@ -1,37 +1,38 @@
-//! An *image* is a file while hunks are applied to it: numbers that stand for its lines.
+//! An *image* is the state of a file while hunks are applied to it: numbers that represent its
+//! lines.
 //!
-//! The place of a hunk is the one where `git apply` finds it: the line that it says, in the file as
-//! the hunks before have made it, or the nearest one where all its lines are as it has them. A hunk
-//! that begins with line 1 has to be at the beginning, one without context at its end at the end. No
-//! line is changed twice.
+//! Hunks are placed as `git apply` does: at the line in their header, counted in the file as the
+//! previous hunks have changed it, or at the nearest position where all lines match. A hunk that
+//! begins with line 1 must match at the beginning of the file, a hunk without trailing context at
+//! the end. No line is changed twice.
 
 use std::collections::HashMap;
 
 use crate::error::{HunkRefusal, Misfit};
 use crate::patch::{Hunk, Sign};
 
-/// Steps of all searches for a patch. Nothing that is meant to fit needs as many: with it, the time
-/// does not grow with the square of what a hostile patch has.
+/// The limit on the steps of all searches for one patch. A valid patch needs far fewer; the limit
+/// prevents a hostile patch from causing quadratic time.
 pub(super) const SEARCH_STEPS: usize = 100_000_000;
 
-/// Lines that are shown of a hunk that does not fit, and bytes of each.
+/// How many lines of a hunk that does not fit are shown, and how many bytes of each.
 const SHOWN_LINES: usize = 3;
 const SHOWN_BYTES: usize = 200;
 
-/// The bit of a line that a hunk has put there, or had as its context.
+/// The bit that marks a line that a hunk has added or used as context.
 const PATCHED: u32 = 1 << 31;
 
 pub(super) struct Image<'a> {
-    /// The lines that the numbers stand for.
+    /// The lines that the numbers represent.
     lines: Vec<&'a [u8]>,
     numbers: HashMap<&'a [u8], u32>,
-    /// The file before and after the last change, the latter backwards: hunks that are in order then
+    /// The file before and after the last change, the latter in reverse order: ordered hunks then
     /// move each line once.
     before: Vec<u32>,
     after: Vec<u32>,
 }
 
-/// What could be searched for too long.
+/// The remaining steps of searches.
 #[derive(Debug, PartialEq, Eq)]
 struct TooLong;
 
@@ -60,8 +61,8 @@ impl<'a> Image<'a> {
         content
     }
 
-    /// Applies the hunk with this index. `refused` is by how many lines the file would be longer had
-    /// the hunks been applied that were refused. Returns by how many lines the hunk has moved.
+    /// Applies the hunk with this index. `refused` is the number of lines that the refused hunks
+    /// would have added to the file. Returns by how many lines the hunk was moved.
     pub(super) fn apply(
         &mut self,
         index: usize,
@@ -76,7 +77,7 @@ impl<'a> Image<'a> {
             .filter(|(sign, _)| *sign != Sign::Added)
             .map(|(_, line)| line)
             .collect();
-        // A line that the file does not have is nowhere in it.
+        // A line that the file does not have matches nowhere.
         let numbers: Option<Vec<u32>> = old
             .iter()
             .map(|line| self.numbers.get(line).copied())
@@ -107,7 +108,7 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// The nearest place, the later one of two that are as near.
+    /// The nearest position; of two equally near ones, the later one.
     fn find(
         &self,
         old: &[u32],
@@ -153,13 +154,13 @@ impl<'a> Image<'a> {
         Ok(same == old.len())
     }
 
-    /// How many lines are as they should be from a position on.
+    /// How many lines match from a position on.
     fn common(&self, old: &[u32], position: usize) -> usize {
         let is_same = |(index, number): &(usize, &u32)| self.at(position + index) == Some(**number);
         old.iter().enumerate().take_while(is_same).count()
     }
 
-    /// Pays for moving the place of the last change.
+    /// Counts the steps for moving the position of the last change.
     fn spend(&self, position: usize, steps: &mut usize) -> bool {
         let distance = position.abs_diff(self.before.len());
         match steps.checked_sub(distance) {
@@ -187,13 +188,13 @@ impl<'a> Image<'a> {
     }
 
     fn refusal(&self, index: usize, old: &[&[u8]], stated: usize, why: Misfit) -> HunkRefusal {
-        // A number that no line has, for those that the file does not have.
+        // The number for lines that the file does not have.
         let numbers: Vec<u32> = old
             .iter()
             .map(|line| self.numbers.get(line).copied().unwrap_or(u32::MAX))
             .collect();
         let mut same = self.common(&numbers, stated);
-        // The lines are right, only not at the beginning or the end, or they were changed before.
+        // The lines match, but not at the beginning or the end, or they were already changed.
         if same == old.len() {
             same = 0;
         }

@@ -1,4 +1,4 @@
-//! An *applied patch* is what each path becomes. It is all that the patch says, or nothing.
+//! An *applied patch* is the new content of each path. A patch is applied completely or not at all.
 
 mod image;
 
@@ -10,16 +10,16 @@ use crate::patch::{Action, Body, FilePatch, Hunk, Patch};
 use crate::{Mode, Side, id};
 use image::{Image, SEARCH_STEPS};
 
-/// How many refusals are told; the others are counted.
+/// How many refusals are reported; the others are counted.
 pub const REFUSALS: usize = 1000;
 
-/// Contents beyond which no patch is applied, whatever the caller allows: lines are counted in 31 bits.
+/// The hard limit on contents, independent of the caller's limit: lines are counted in 31 bits.
 const LARGEST: usize = 1 << 30;
 
-/// Bytes of a symbolic link's target, as Linux has it.
+/// The maximum length of a symbolic link's target in Linux.
 const TARGET_BYTES: usize = 4095;
 
-/// What is at a path.
+/// The current state of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Present {
     /// Nothing.
@@ -28,36 +28,36 @@ pub enum Present {
     Side(Side),
     /// A directory.
     Directory,
-    /// Something that git does not know: a device, a socket.
+    /// A file that git cannot represent: a device, a socket.
     Other,
 }
 
-/// What a patch makes.
+/// The result of a patch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// What each path becomes that changes; `None` is nothing. A file may take the place of a
-    /// directory whose files the patch removes: the caller has to see whether it is empty then.
+    /// The new state of each changed path; `None` for a deleted one. A file may replace a directory
+    /// whose files the patch removes: the caller must check that it is empty then.
     pub changes: BTreeMap<Vec<u8>, Option<Side>>,
-    /// The hunks that are not at the line that they say.
+    /// The hunks that were applied at another line than the patch says.
     pub moved: Vec<Moved>,
 }
 
-/// A hunk that is not at the line that it says.
+/// A hunk that was applied at another line than the patch says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     /// The path.
     pub path: Vec<u8>,
     /// The number of the hunk in the change of this file, from 1.
     pub hunk: usize,
-    /// How many lines further down it is.
+    /// How many lines further down it was applied.
     pub by: isize,
 }
 
-/// Computes what a patch makes of what `read` finds at a path.
+/// Computes the result of a patch for the files that `read` returns.
 ///
-/// The contents before and after each change of a file may have `limit` bytes together, and 1 GiB
-/// at most. Changes of one file follow each other; renames and copies are of what was there before
-/// the patch, as git has it.
+/// The contents before and after each change of a file may have at most `limit` bytes together, and
+/// at most 1 GiB. Several changes of one file are applied in order; renames and copies use the
+/// content from before the patch, as in git.
 pub fn apply<E>(
     patch: &Patch<'_>,
     limit: usize,
@@ -113,20 +113,20 @@ struct Work<'p, R> {
     limit: usize,
     remaining: usize,
     steps: usize,
-    /// The paths that the patch renames, anywhere in it.
+    /// All paths that the patch renames.
     renamed: BTreeSet<&'p [u8]>,
     before: BTreeMap<Vec<u8>, Present>,
     after: BTreeMap<Vec<u8>, Option<Side>>,
-    /// What follows on a refused change is not refused as well.
+    /// Changes that depend on a refused change are not refused as well.
     failed: BTreeSet<&'p [u8]>,
     refusals: Vec<Refusal>,
     more: usize,
     moved: Vec<Moved>,
 }
 
-/// Why the change of a file cannot be made.
+/// Why a change of a file cannot be applied.
 enum Stop<E> {
-    /// Hunks were refused, and each is noted.
+    /// Hunks were refused; each is already recorded.
     Hunks,
     Refused(Reason),
     Failed(ApplyError<E>),
@@ -161,7 +161,7 @@ impl<'p, E, R: FnMut(&[u8]) -> Result<Present, E>> Work<'p, R> {
         Ok(())
     }
 
-    /// What becomes of the file.
+    /// Computes the new state of the file.
     fn change(&mut self, file: &'p FilePatch<'p>) -> Result<Option<Side>, Stop<E>> {
         let old = self.old(file)?;
         let is_new = old.is_none() || matches!(file.action, Action::Rename | Action::Copy);
@@ -206,7 +206,7 @@ impl<'p, E, R: FnMut(&[u8]) -> Result<Present, E>> Work<'p, R> {
         Ok(Some(Side { mode, content }))
     }
 
-    /// What the change is made of. Nothing, if the file is new.
+    /// Returns the content to which the change applies; `None` if the file is new.
     fn old(&mut self, file: &FilePatch<'_>) -> Result<Option<Side>, Stop<E>> {
         if file.action == Action::Create {
             return Ok(None);
@@ -224,7 +224,7 @@ impl<'p, E, R: FnMut(&[u8]) -> Result<Present, E>> Work<'p, R> {
                 Present::Other => return Err(wrong_type(file, "something else").into()),
             },
         };
-        // A change of the permissions in the meantime does no harm, as with git.
+        // Other permissions than the patch expects are accepted, as in git.
         match (file.old_mode, side.mode) {
             (Some(Mode::Symlink), Mode::Symlink) | (None, _) => {}
             (Some(Mode::Symlink), _) => return Err(wrong_type(file, "a file").into()),
@@ -234,7 +234,7 @@ impl<'p, E, R: FnMut(&[u8]) -> Result<Present, E>> Work<'p, R> {
         Ok(Some(side))
     }
 
-    /// Sees that nothing is where a file is to be new.
+    /// Checks that a new file does not exist yet.
     fn check_free(&mut self, file: &'p FilePatch<'p>) -> Result<(), Stop<E>> {
         match self.after.get(&file.path) {
             Some(Some(_)) => return Err(Reason::Exists.into()),
@@ -244,13 +244,13 @@ impl<'p, E, R: FnMut(&[u8]) -> Result<Present, E>> Work<'p, R> {
         let is_renamed = self.renamed.contains(file.path());
         match self.before(&file.path)? {
             Present::Side(_) if is_renamed => Ok(()),
-            // Whether the patch removes what is in the directory is seen at the end.
+            // Whether the patch empties the directory is checked at the end.
             Present::Nothing | Present::Directory => Ok(()),
             Present::Side(_) | Present::Other => Err(Reason::Exists.into()),
         }
     }
 
-    /// The new content of a text; nothing if hunks were refused.
+    /// Returns the new content of a text; `None` if hunks were refused.
     fn text(
         &mut self,
         file: &FilePatch<'_>,
@@ -279,13 +279,13 @@ impl<'p, E, R: FnMut(&[u8]) -> Result<Present, E>> Work<'p, R> {
 
     fn keep(&mut self, file: &FilePatch<'_>, side: Option<Side>) {
         if file.action == Action::Rename {
-            // What another change has put there stays: two files may change their names.
+            // The result of another change is kept: two files may swap their names.
             self.after.entry(file.source().to_vec()).or_insert(None);
         }
         self.after.insert(file.path.clone(), side);
     }
 
-    /// Sees whether a file can be where it is to be, once all changes are made.
+    /// Checks that a file can exist at its path after all changes.
     fn place(&mut self, file: &FilePatch<'_>) -> Result<(), ApplyError<E>> {
         if !matches!(self.after.get(&file.path), Some(Some(_))) {
             return Ok(());
@@ -357,7 +357,7 @@ fn wrong_type(file: &FilePatch<'_>, found: &'static str) -> Reason {
     Reason::WrongType { expected, found }
 }
 
-/// A binary hunk says only what a content becomes; its ids say of which.
+/// A binary hunk has only the new content; the ids in the header identify the old one.
 fn check_old(file: &FilePatch<'_>, old: Option<&Side>) -> Result<(), Reason> {
     let Some(ids) = file.ids else {
         return Err(Reason::OtherContent);

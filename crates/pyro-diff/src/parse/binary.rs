@@ -1,5 +1,5 @@
-//! A *binary hunk* is a content or a delta, deflated, in git's base 85. A second one goes back; it is
-//! checked for its form only.
+//! A *binary hunk* is a content or a delta, compressed with deflate, in git's base 85. The second one
+//! is for the reverse direction; only its syntax is checked.
 
 use std::io::Read;
 
@@ -11,7 +11,7 @@ use crate::binary::DIGITS;
 use crate::error::{ParseError, Problem};
 use crate::patch::Body;
 
-/// For each byte its value as a digit; 85 is none.
+/// The value of each byte as a digit; 85 for an invalid one.
 const VALUES: [u8; 256] = {
     let mut values = [85; 256];
     let mut value = 0;
@@ -22,8 +22,8 @@ const VALUES: [u8; 256] = {
     values
 };
 
-/// Whether a line says that contents differ which the patch does not have.
-pub(super) fn says_that_files_differ(line: &[u8]) -> bool {
+/// Whether a line says that binary files differ without containing them.
+pub(super) fn announces_binary_difference(line: &[u8]) -> bool {
     line.starts_with(b"Binary files ") && without_end(line).ends_with(b" differ")
 }
 
@@ -55,7 +55,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// Whether it is a delta, and its size when it is inflated.
+    /// Whether it is a delta, and its decompressed size.
     fn binary_header(&mut self) -> Result<Option<(bool, usize)>, ParseError> {
         let line = without_end(self.lines.peek().unwrap_or_default());
         let (is_delta, digits) =
@@ -110,7 +110,7 @@ fn decode_line(line: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
 }
 
 fn inflate(deflated: &[u8], size: usize) -> Result<Vec<u8>, &'static str> {
-    // Not reserved: the size is only a claim.
+    // Not reserved in advance: the announced size is not trusted.
     let mut content = Vec::new();
     let limit = u64::try_from(size).unwrap_or(u64::MAX).saturating_add(1);
     ZlibDecoder::new(deflated)

@@ -8,11 +8,11 @@ use crate::error::{ParseError, Problem, shown};
 use crate::name::unquoted;
 use crate::patch::{Action, Body, FilePatch, Ids};
 
-/// What the lines of a header say.
+/// The parsed lines of a header.
 #[derive(Default)]
 struct Header<'a> {
     action: Option<Action>,
-    /// From the lines `---` and `+++`, or of a rename or copy.
+    /// From the lines `---` and `+++`, or from the lines of a rename or copy.
     old: Option<Name>,
     new: Option<Name>,
     from: Option<Vec<u8>>,
@@ -24,7 +24,8 @@ struct Header<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// Reads the change of a file, if the present line begins one: messages have such lines too.
+    /// Parses the change of a file, if the current line begins one: commit messages may also have
+    /// such lines.
     pub(super) fn git_file(&mut self) -> Result<Option<FilePatch<'a>>, ParseError> {
         let start = self.lines.clone();
         let strip = self.strip.unwrap_or(1);
@@ -41,7 +42,7 @@ impl<'a> Parser<'a> {
             && !self
                 .lines
                 .peek()
-                .is_some_and(binary::says_that_files_differ)
+                .is_some_and(binary::announces_binary_difference)
         {
             self.lines = start;
             return Ok(None);
@@ -69,7 +70,7 @@ impl<'a> Parser<'a> {
         }))
     }
 
-    /// Reads a line of the header, if the present line is one.
+    /// Parses a line of the header, if the current line is one.
     fn header_line(&mut self, header: &mut Header<'a>, strip: usize) -> Result<bool, ParseError> {
         let Some(line) = self.lines.peek().map(without_end) else {
             return Ok(false);
@@ -133,7 +134,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A name that goes to the end of its line.
+    /// A name that extends to the end of its line.
     fn whole_name(&self, text: &[u8], strip: usize) -> Result<Vec<u8>, ParseError> {
         if !text.starts_with(b"\"") {
             return self.stripped(text, strip);
@@ -172,7 +173,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The path that the file comes from, if it has another, and its path.
+    /// The source path, if different, and the path of the file.
     fn names(
         &self,
         header: &mut Header<'_>,
@@ -233,7 +234,7 @@ impl<'a> Parser<'a> {
             }
             return self.binary();
         }
-        if binary::says_that_files_differ(next) {
+        if binary::announces_binary_difference(next) {
             return Err(self.error(Problem::BinaryLeftOut));
         }
         let is_changed = header.action.is_some() || header.new_mode.is_some();
@@ -244,7 +245,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The name that both sides of a line `diff --git` have in common.
+/// The common name of both sides of a line `diff --git`.
 fn common_name(names: &[u8], strip: usize) -> Option<Vec<u8>> {
     if names.starts_with(b"\"") {
         let (first, rest) = unquoted(names)?;
@@ -256,14 +257,15 @@ fn common_name(names: &[u8], strip: usize) -> Option<Vec<u8>> {
         };
         return same(&first, &second, strip);
     }
-    // Only a name in quotes can have a quote.
+    // Only a quoted name can contain a quote.
     if let Some(quote) = names.iter().position(|byte| *byte == b'"') {
         let first = names[..quote].strip_suffix(b" ")?;
         let (second, rest) = unquoted(&names[quote..])?;
         return rest.is_empty().then(|| same(first, &second, strip))?;
     }
-    // Both may have spaces. There is one place at most where both are as long without their leading
-    // parts: further to the right the first is longer, and the second is not.
+    // Both names may have spaces. There is at most one position that splits the line into two names
+    // of equal length without their leading components: further to the right the first name only
+    // gets longer, and the second shorter.
     let slashes: Vec<usize> = (0..names.len()).filter(|at| names[*at] == b'/').collect();
     let first_start = start_after(&slashes, strip)?;
     let mut passed = 0;
@@ -282,7 +284,7 @@ fn common_name(names: &[u8], strip: usize) -> Option<Vec<u8>> {
     None
 }
 
-/// Where a name begins behind so many slashes.
+/// The position after this many slashes in a name.
 fn start_after(slashes: &[usize], strip: usize) -> Option<usize> {
     match strip {
         0 => Some(0),

@@ -1,10 +1,10 @@
-//! A *hunk* has as many lines as its first line says.
+//! A *hunk*: its header says how many lines it has.
 
 use super::parser::Parser;
 use crate::error::{ParseError, Problem};
 use crate::patch::{Action, Hunk};
 
-/// What the first line of a hunk says.
+/// The parsed header of a hunk.
 pub(super) struct Range {
     old_start: usize,
     old_count: usize,
@@ -32,7 +32,7 @@ fn side(text: &str) -> Option<(usize, usize)> {
     let (start, count) = text.split_once(',').unwrap_or((text, "1"));
     let number = |digits: &str| {
         let is_number = digits.bytes().all(|digit| digit.is_ascii_digit());
-        // Half of what there are, so that a start and a count can be added.
+        // Half of the range, so that a start and a count can be added without overflow.
         let number = digits
             .parse()
             .ok()
@@ -42,7 +42,7 @@ fn side(text: &str) -> Option<(usize, usize)> {
     Some((number(start)?, number(count)?))
 }
 
-/// Which sides have had their last line, because it has no newline.
+/// The sides that have ended with a line without a newline.
 #[derive(Default)]
 struct Ended {
     old: bool,
@@ -50,7 +50,7 @@ struct Ended {
 }
 
 impl<'a> Parser<'a> {
-    /// Reads the hunks of a file.
+    /// Parses the hunks of a file.
     pub(super) fn hunks(&mut self, action: Action) -> Result<Vec<Hunk<'a>>, ParseError> {
         let mut hunks = Vec::new();
         while self
@@ -141,8 +141,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Whether a line behind a hunk belongs to it, so that the counts of the hunk are wrong. Git passes
-/// over it. A header of `diff -u` and the signature of a mail begin with a dash too.
+/// Whether a line after a hunk belongs to it, so that the hunk's counts are wrong. Git ignores such
+/// a line. A header of `diff -u` and a mail signature also begin with a dash.
 fn is_too_much(line: &[u8]) -> bool {
     match line[0] {
         b'+' | b' ' | b'\\' => true,

@@ -1,4 +1,4 @@
-//! *Lines* are what is left of a patch. Each has its newline, which the last one may not have.
+//! The remaining *lines* of a patch, with their newlines. The last line may have none.
 
 #[derive(Clone)]
 pub(super) struct Lines<'a> {

@@ -1,5 +1,5 @@
-//! A *parser* reads what `git diff` and `diff -u` print. What is neither a header nor a hunk is
-//! passed over, as git does: messages, mails, lines of `diff -r`.
+//! A *parser* for the output of `git diff` and `diff -u`. As in git, lines that are neither a
+//! header nor a hunk are ignored: commit messages, mails, lines of `diff -r`.
 
 mod binary;
 mod header;
@@ -13,23 +13,23 @@ use crate::error::{ParseError, Problem};
 use crate::patch::Patch;
 use parser::Parser;
 
-/// How a patch is read.
+/// The options of a parser.
 #[derive(Clone, Copy, Debug)]
 pub struct ParseOptions {
-    /// How many bytes the patch and what is packed in it may have together. Memory stays within a
-    /// small multiple of it.
+    /// The limit on the size of the patch together with its decompressed contents, in bytes. Memory
+    /// use is bounded by a small multiple of it.
     pub limit: usize,
-    /// How many leading parts of each path are taken away. `None` takes away one where git has
-    /// printed the header, two where git compared two directories by name (`--no-index`), and from
-    /// `diff -u` what both sides do not have in common.
+    /// How many leading components of each path are removed. `None` removes one if the header is
+    /// git's, two if git compared two directories (`--no-index`), and for `diff -u` the components
+    /// in which the two sides differ.
     pub strip: Option<usize>,
 }
 
-/// Reads a patch.
+/// Parses a patch.
 pub fn parse(patch: &[u8], options: ParseOptions) -> Result<Patch<'_>, ParseError> {
     let result = Parser::new(patch, options.limit, options.strip).and_then(Parser::patch);
-    // `git diff --no-index old new` prints 'a/old/file b/new/file': one part more to take away, and
-    // the same in the whole patch, because the name of a new file does not show it.
+    // `git diff --no-index old new` prints 'a/old/file b/new/file': one more component is removed,
+    // in the whole patch, because the name of a new file alone does not show it.
     if let (Err(error), None) = (&result, options.strip)
         && matches!(error.problem, Problem::NamesDiffer { .. })
     {
@@ -54,7 +54,7 @@ impl<'a> Parser<'a> {
                 files.push(file);
                 continue;
             }
-            self.refuse_what_is_left_out(line)?;
+            self.refuse_missing_content(line)?;
             self.lines.next();
         }
         if files.is_empty() {
@@ -63,15 +63,15 @@ impl<'a> Parser<'a> {
         Ok(Patch { files })
     }
 
-    /// A patch is applied as a whole: what it mentions and does not contain is not passed over.
-    fn refuse_what_is_left_out(&self, line: &[u8]) -> Result<(), ParseError> {
+    /// A patch is applied as a whole: changes that it mentions but does not contain are errors.
+    fn refuse_missing_content(&self, line: &[u8]) -> Result<(), ParseError> {
         if line.starts_with(b"@@ -") && hunk::Range::parse(line).is_some() {
             return Err(self.error(Problem::NoFile));
         }
         if line.starts_with(b"@@@ -") {
             return Err(self.error(Problem::Combined));
         }
-        if binary::says_that_files_differ(line) {
+        if binary::announces_binary_difference(line) {
             return Err(self.error(Problem::BinaryLeftOut));
         }
         Ok(())

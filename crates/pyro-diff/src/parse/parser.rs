@@ -1,4 +1,4 @@
-//! The *state* of a parser: where it is, and what it may still use.
+//! The *state* of a parser: its position, and its remaining limits.
 
 use super::lines::Lines;
 use crate::error::{ParseError, Problem};
@@ -7,7 +7,7 @@ pub(super) struct Parser<'a> {
     pub(super) lines: Lines<'a>,
     pub(super) strip: Option<usize>,
     pub(super) limit: usize,
-    /// How many bytes may still be unpacked.
+    /// How many bytes may still be decompressed.
     pub(super) remaining: usize,
     pub(super) file: Option<Vec<u8>>,
     pub(super) hunk: Option<usize>,
@@ -33,7 +33,7 @@ impl<'a> Parser<'a> {
         Ok(parser)
     }
 
-    /// An error at the present line.
+    /// Returns an error at the current line.
     pub(super) fn error(&self, problem: Problem) -> ParseError {
         self.error_at(self.lines.number(), problem)
     }

@@ -1,25 +1,24 @@
-//! A *path* in a header has a prefix that is no part of it, and comes from anybody.
+//! A *path* in a header. It has a prefix to remove, and is untrusted.
 
 use super::parser::Parser;
 use crate::error::{ParseError, Problem, shown};
 use crate::name::unquoted;
 
-/// Bytes of a path, as Linux has it.
+/// The maximum length of a path in Linux.
 const PATH_BYTES: usize = 4095;
 
-/// Parts of a path. Each parent of each path is looked at.
+/// The maximum number of components of a path. Each parent of each path is checked.
 const PATH_PARTS: usize = 256;
 
 /// A name in a line of a header.
 pub(super) enum Name {
-    /// `/dev/null`: the file is not there.
+    /// `/dev/null`: the file does not exist.
     Nothing,
     Path(Vec<u8>),
 }
 
 impl Parser<'_> {
-    /// The name at the beginning of a text, and what comes after it: a tab ends a name that is not
-    /// in quotes.
+    /// Returns the name at the beginning of a text, and the rest. A tab ends an unquoted name.
     pub(super) fn name<'t>(&self, text: &'t [u8]) -> Result<(Name, &'t [u8]), ParseError> {
         let (name, rest) = if text.starts_with(b"\"") {
             unquoted(text).ok_or_else(|| self.error(Problem::Quotes))?
@@ -37,7 +36,7 @@ impl Parser<'_> {
         Ok((name, rest))
     }
 
-    /// Takes leading parts away, and checks what is left.
+    /// Removes leading components, and checks the remaining path.
     pub(super) fn stripped(&self, name: &[u8], strip: usize) -> Result<Vec<u8>, ParseError> {
         if name.starts_with(b"/") {
             return Err(self.bad_path(name, "it is absolute"));
@@ -82,7 +81,7 @@ impl Parser<'_> {
     }
 }
 
-/// A name without so many leading parts.
+/// Returns a name without this many leading components.
 pub(super) fn without_parts(name: &[u8], strip: usize) -> Option<&[u8]> {
     let mut rest = name;
     for _ in 0..strip {

@@ -1,10 +1,11 @@
-//! A *traditional header* is two lines, `---` and `+++`, before the first hunk: what `diff -u` prints.
+//! A *traditional header*, as `diff -u` prints it: two lines, `---` and `+++`, before the first
+//! hunk.
 //!
-//! It does not say how many leading parts of its names are no part of the path. Unless the caller
-//! does, it is one where the names have all but their first part in common (`old/x` and `new/x`,
-//! `a/x` and `b/x`), or where one is `/dev/null` and the other begins with `a/` or `b/`. Other names
-//! are taken as they are: `x` and `x` are `x`. Of two different names, `x.c.orig` and `x.c`, it is the
-//! second, unless it only has something more at its end than the first: `x.c` and `x.c.new` are `x.c`.
+//! It does not say how many leading components of its names to remove. Unless the caller does, one is
+//! removed if the names are equal except for their first component (`old/x` and `new/x`, `a/x` and
+//! `b/x`), or if one is `/dev/null` and the other begins with `a/` or `b/`. Other names are used
+//! unchanged: `x` and `x` are `x`. Of two different names, such as `x.c.orig` and `x.c`, the second is
+//! used, unless it is the first with a suffix: `x.c` and `x.c.new` are `x.c`.
 
 use super::lines::without_end;
 use super::parser::Parser;
@@ -13,7 +14,7 @@ use crate::error::{ParseError, Problem};
 use crate::patch::{Action, Body, FilePatch};
 
 impl<'a> Parser<'a> {
-    /// Reads the change of a file, if one begins here.
+    /// Parses the change of a file, if one begins here.
     pub(super) fn traditional_file(&mut self) -> Result<Option<FilePatch<'a>>, ParseError> {
         let mut ahead = self.lines.clone();
         let line = self.lines.number();
@@ -36,7 +37,7 @@ impl<'a> Parser<'a> {
             (Name::Nothing, Name::Path(new)) => (self.one_side(&new, b"b/")?, Action::Create),
             (Name::Path(old), Name::Nothing) => (self.one_side(&old, b"a/")?, Action::Delete),
             (Name::Path(old), Name::Path(new)) => {
-                // The time of a file that is not there is the beginning of time.
+                // The time of a file that does not exist is the Unix epoch.
                 let action = if is_epoch(old_time) {
                     Action::Create
                 } else if is_epoch(new_time) {
@@ -79,7 +80,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Whether a time, as `diff -u` prints it after a tab, is that of a file which is not there.
+/// Whether a time, as `diff -u` prints it after a tab, is that of a file that does not exist.
 fn is_epoch(time: &[u8]) -> bool {
     let Ok(time) = str::from_utf8(time) else {
         return false;

@@ -52,7 +52,7 @@ pub(crate) fn tree() -> impl Strategy<Value = Tree> {
         },
         content,
     });
-    // None leads to itself: git does not put a directory in the place of such a link.
+    // No link points to itself: git does not replace such a link with a directory.
     let link =
         prop::sample::select(vec![&b"else"[..], b"nowhere", b"d\n"]).prop_map(|target| Side {
             mode: Mode::Symlink,
@@ -67,7 +67,7 @@ pub(crate) fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// What the crate writes.
+/// The patch of this crate.
 pub(crate) fn patch(old: &Tree, new: &Tree) -> Vec<u8> {
     let mut patch = Vec::new();
     let mut paths: Vec<_> = old.keys().chain(new.keys()).collect();
@@ -139,7 +139,7 @@ pub(crate) fn read(root: &Path, prefix: &[u8], tree: &mut Tree) {
     }
 }
 
-/// Git, with no configuration but the program's own.
+/// Git, without any configuration files.
 pub(crate) fn git(directory: &Path) -> Command {
     let mut git = Command::new("git");
     git.current_dir(directory)

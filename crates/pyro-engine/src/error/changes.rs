@@ -20,23 +20,23 @@ impl Error {
             names.join(", ")
         );
         Self::new(ErrorKind::Failed, ErrorCode::NoSuchSnapshot, message).remedy(format!(
-            "`pyro workspace snapshot list {id}` shows which there are"
+            "`pyro workspace snapshot list {id}` shows the existing ones"
         ))
     }
 
-    /// A call in a machine that shows the disk of a workspace failed: what helps in the workspace itself
-    /// does not help here.
+    /// A call in a machine that reads the disk of a workspace failed. The remedies for the workspace
+    /// itself do not apply.
     pub(crate) fn on_disk(error: pyro_machine::Error, id: &str) -> Self {
         let pyro_machine::Error::Refused(refusal) = &error else {
             return error.into();
         };
-        let list = format!("`pyro workspace disk list {id}` shows what is on the disk");
+        let list = format!("`pyro workspace disk list {id}` lists the files on the disk");
         let remedy = match refusal.reason {
             RefusalReason::NoSuchFile => format!("check the path: {list}"),
             RefusalReason::NotAFile => format!("name a regular file: {list}"),
             RefusalReason::BadPath => {
                 format!(
-                    "name a path without parts that are files, or links that lead nowhere: {list}"
+                    "name a path whose parent components are directories, without dangling links: {list}"
                 )
             }
             RefusalReason::FileFailed => format!(
@@ -50,7 +50,7 @@ impl Error {
 
     /// The name of a new snapshot is taken.
     pub(crate) fn snapshot_exists(id: &str, name: &str) -> Self {
-        let message = format!("workspace {id} has a snapshot {name:?} already");
+        let message = format!("workspace {id} already has a snapshot {name:?}");
         Self::new(ErrorKind::Failed, ErrorCode::SnapshotExists, message).remedy(format!(
             "choose another name, or delete the old one: `pyro workspace snapshot delete {id} {name}`"
         ))
@@ -67,11 +67,11 @@ impl Error {
     /// The state of the workspace allows neither a snapshot nor a reset.
     pub(crate) fn no_snapshot_now(id: &str, state: &str) -> Self {
         let message = format!(
-            "workspace {id} is in state '{state}', or is being started, copied or reset: it can \
-             neither be copied nor reset now"
+            "workspace {id} is in state '{state}', or is being started, copied or reset: it cannot \
+             be copied or reset now"
         );
         Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
-            "`pyro workspace status {id}` shows what it is doing; `pyro workspace start {id}` starts it"
+            "`pyro workspace status {id}` shows its state; `pyro workspace start {id}` starts it"
         ))
     }
 
@@ -83,7 +83,7 @@ impl Error {
         ))
     }
 
-    /// A patch is none, or says what no patch may.
+    /// The text is no patch, or has an invalid change.
     pub(crate) fn unreadable_patch(error: &pyro_diff::ParseError) -> Self {
         let message = format!("the patch cannot be read: {error}");
         Self::new(ErrorKind::InvalidInput, ErrorCode::PatchUnreadable, message)
@@ -91,7 +91,7 @@ impl Error {
     }
 
     /// A patch does not fit the files.
-    pub(crate) fn misfitting_patch<E: std::error::Error>(error: &pyro_diff::ApplyError<E>) -> Self {
+    pub(crate) fn patch_misfit<E: std::error::Error>(error: &pyro_diff::ApplyError<E>) -> Self {
         const NAMED: usize = 20;
         let pyro_diff::ApplyError::Refused { refusals, more } = error else {
             return Self::diff_too_large(0).with_message(error.to_string());
@@ -110,7 +110,7 @@ impl Error {
             lines.push(format!("and {} more", count - NAMED));
         }
         let mut error = Self::new(ErrorKind::Failed, ErrorCode::PatchMisfit, message)
-            .remedy("make the patch again from what the files hold now");
+            .remedy("make the patch again from the current files");
         error.cause = Some(lines.join("\n"));
         error
     }
@@ -120,64 +120,66 @@ impl Error {
         self
     }
 
-    /// What differs is more than a result can have.
+    /// The differences are too large for a result.
     pub(crate) fn diff_too_large(limit: usize) -> Self {
         let message = format!(
             "the files that differ have more than {} MiB together",
             limit / (1024 * 1024)
         );
         Self::new(ErrorKind::Failed, ErrorCode::DiffTooLarge, message).remedy(
-            "name the paths that are wanted, or list only names with `--name-only`; \
+            "name the paths to compare, or list only names with `--name-only`; \
              `pyro workspace export` copies files of any size",
         )
     }
 
-    /// Both sides of a pull have changed the same. `conflicts` has paths and reasons.
-    pub(crate) fn pull_conflicts(
+    /// The workspace and the host have changed the same files or lines. `conflicts` has paths and
+    /// reasons of some of them; `count` is the number of all.
+    pub(crate) fn pull_conflicts<'a>(
         id: &str,
         target: &std::path::Path,
-        conflicts: Vec<(String, &'static str)>,
+        count: u64,
+        conflicts: impl Iterator<Item = (&'a str, &'static str)>,
     ) -> Self {
         const NAMED: usize = 20;
         let message = format!(
             "{} changed in workspace {id} and in {}: nothing was done",
-            match conflicts.len() {
+            match count {
                 1 => "1 path was".to_owned(),
                 count => format!("{count} paths were"),
             },
             pyro_text::line(&target.to_string_lossy())
         );
-        let more = conflicts.len().saturating_sub(NAMED);
-        let named = conflicts.into_iter().take(NAMED);
+        let named = conflicts.take(NAMED);
         let mut lines: Vec<_> = named
-            .map(|(path, reason)| format!("{}: {reason}", pyro_text::line(&path)))
+            .map(|(path, reason)| format!("{}: {reason}", pyro_text::line(path)))
             .collect();
+        let more = count.saturating_sub(lines.len() as u64);
         if more > 0 {
             lines.push(format!("and {more} more"));
         }
         let mut error = Self::new(ErrorKind::Failed, ErrorCode::PullConflicts, message).remedy(
             "`--check` shows the whole plan; choose with `--on-conflict markers`, `workspace` or \
-             `host`, or make the paths the same first",
+             `host`, or make the paths equal first",
         );
         error.cause = Some(lines.join("\n"));
         error
     }
 
-    /// No pull of this workspace into this directory can be taken back.
+    /// There is no pull of this workspace into this directory that can be undone.
     pub(crate) fn nothing_to_undo(id: &str, target: &std::path::Path) -> Self {
         let target = target.to_string_lossy();
         let message = format!(
-            "the last pull into {} was not one of workspace {id}, or was taken back",
+            "the last pull into {} was not from workspace {id}, or was already undone",
             pyro_text::line(&target)
         );
         Self::new(ErrorKind::Failed, ErrorCode::NothingToUndo, message)
             .remedy("name the directory and the workspace of the last pull")
     }
 
-    /// More paths differ than a pull takes.
+    /// More paths differ than a pull can handle.
     pub(crate) fn pull_too_large(limit: usize) -> Self {
         let message = format!("more than {limit} paths differ");
         Self::new(ErrorKind::Failed, ErrorCode::DiffTooLarge, message)
-            .remedy("take over parts of them with `--path`")
+            .remedy("pull parts of them with `--path`")
     }
 }

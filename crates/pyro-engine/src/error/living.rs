@@ -1,4 +1,4 @@
-//! Errors about what lives in a workspace: commands, shells, services.
+//! Errors about the processes in a workspace: commands, shells, services.
 
 use super::{Error, ErrorKind};
 use crate::code::ErrorCode;
@@ -21,7 +21,7 @@ impl Error {
         ))
     }
 
-    /// A shell runs no more.
+    /// A shell has ended.
     pub(crate) fn shell_ended(shell_id: &str) -> Self {
         let shell_id = pyro_text::line(shell_id);
         let message = format!("shell {shell_id} has ended");
@@ -35,11 +35,12 @@ impl Error {
         Self::unreadable_log(std::path::Path::new("of the output"), error)
     }
 
-    /// There are as many shells as there may be.
+    /// The limit on running shells is reached.
     pub(crate) fn too_many_shells(limit: usize) -> Self {
-        let message = format!("the workspace has {limit} running shells, which is the most");
-        Self::new(ErrorKind::Failed, ErrorCode::TooManyShells, message)
-            .remedy("close those that are not needed: `pyro workspace shell list`, `… shell close`")
+        let message = format!("the workspace has {limit} running shells, which is the limit");
+        Self::new(ErrorKind::Failed, ErrorCode::TooManyShells, message).remedy(
+            "close shells that are not needed: `pyro workspace shell list`, `… shell close`",
+        )
     }
 
     /// There is no service with this name.
@@ -51,19 +52,19 @@ impl Error {
         ))
     }
 
-    /// A service with this name runs already.
+    /// A service with this name is already running.
     pub(crate) fn service_runs(name: &str) -> Self {
         let name = pyro_text::line(name);
-        let message = format!("the workspace has a running service '{name}' already");
+        let message = format!("service '{name}' is already running in the workspace");
         Self::new(ErrorKind::Failed, ErrorCode::ServiceExists, message)
             .remedy("stop it first with `pyro workspace service stop`, or choose another name")
     }
 
-    /// There are as many services as there may be.
+    /// The limit on running services is reached.
     pub(crate) fn too_many_services(limit: usize) -> Self {
-        let message = format!("the workspace has {limit} running services, which is the most");
+        let message = format!("the workspace has {limit} running services, which is the limit");
         Self::new(ErrorKind::Failed, ErrorCode::TooManyServices, message)
-            .remedy("stop those that are not needed: `pyro workspace service stop`")
+            .remedy("stop services that are not needed: `pyro workspace service stop`")
     }
 
     /// The workspace has no secret with this name now.
@@ -81,21 +82,21 @@ impl Error {
     }
 
     /// A machine ended before it started a process.
-    pub(crate) fn not_begun() -> Self {
-        let message = "the machine ended before the process began";
+    pub(crate) fn process_not_started() -> Self {
+        let message = "the machine ended before the process started";
         Self::new(ErrorKind::Failed, ErrorCode::MachineStopped, message)
             .remedy("`pyro workspace status` shows why; start the workspace again")
     }
 
-    /// A command has no end, and runs no more.
+    /// A command was interrupted, so it has no exit code.
     pub(crate) fn command_interrupted(id: &str, sequence: u64) -> Self {
         let message = format!(
             "command {sequence} of workspace {id} was interrupted, because the workspace ended while it \
              ran; it has no exit code"
         );
         Self::new(ErrorKind::Failed, ErrorCode::CommandInterrupted, message).remedy(format!(
-            "start the workspace (`pyro workspace start {id}`), and run the command again if it may run \
-             twice"
+            "start the workspace (`pyro workspace start {id}`), and run the command again if running it \
+             twice is safe"
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! The *format* of an export is what the ending of its output's name says.
+//! The *format* of an export, which the extension of the output path determines.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -7,7 +7,7 @@ use pyro_archive::{Packing, Top};
 
 use crate::Error;
 
-/// What archives are named.
+/// The extensions of archives.
 const ENDINGS: [(&[u8], Ending); 9] = [
     (b".tar", Ending::Written(Packing::Plain)),
     (b".tar.gz", Ending::Written(Packing::Gzip)),
@@ -20,27 +20,28 @@ const ENDINGS: [(&[u8], Ending); 9] = [
     (b".zip", Ending::Other),
 ];
 
-/// The ending of an archive's name.
+/// An extension of archive names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Ending {
     Written(Packing),
-    /// Of a kind that is not written.
+    /// A format that pyro does not write.
     Other,
 }
 
-/// What is to be made.
+/// The output to create.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Format {
     Files,
     Archive {
         ending: Ending,
-        /// What is exported has such a name already. If it is no directory, it is copied.
+        /// The exported file itself has such a name. If it is not a directory, it is copied
+        /// unchanged.
         is_named_so: bool,
     },
 }
 
 impl Format {
-    /// Returns what the name of an output asks for, given that of what is exported.
+    /// Returns the format for the name of the output, given the name of the exported file.
     pub(super) fn wanted(output: &OsStr, exported: &[u8]) -> Self {
         match (ending(output.as_bytes()), ending(exported)) {
             (None, _) => Self::Files,
@@ -51,7 +52,8 @@ impl Format {
         }
     }
 
-    /// Returns how what has this at its top is packed, or none if it becomes files.
+    /// Returns the archive format for an export with this top-level entry, or none if files are
+    /// created.
     pub(super) fn of(&self, top: Top) -> Result<Option<Packing>, pyro_archive::Error> {
         let is_directory = top == Top::Directory;
         match *self {
@@ -59,7 +61,8 @@ impl Format {
                 ending: Ending::Written(packing),
                 is_named_so,
             } if is_directory || !is_named_so => Ok(Some(packing)),
-            // Whoever exports a directory to such a name wants an archive, and would not get one.
+            // An export of a directory to such a name is meant to be an archive, but would be a
+            // directory.
             Self::Archive {
                 ending: Ending::Other,
                 ..
@@ -75,11 +78,12 @@ fn ending(name: &[u8]) -> Option<Ending> {
     found.map(|(_, ending)| *ending)
 }
 
-/// The output has the name of an archive that is not written.
+/// The output has the name of an unsupported archive format.
 pub(super) fn refused() -> Error {
     let message = "output_path has the name of an archive of a kind that is not written";
-    Error::invalid(message)
-        .remedy("end it in .tar, .tar.gz, .tgz or .tar.zst, or name a directory to be made")
+    Error::invalid(message).remedy(
+        "use a name that ends in .tar, .tar.gz, .tgz or .tar.zst, or the path of a new directory",
+    )
 }
 
 #[cfg(test)]

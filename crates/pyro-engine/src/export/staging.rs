@@ -1,4 +1,4 @@
-//! A *staging directory* is beside the place of an export, and has what was made of it so far.
+//! A *staging directory* lies beside the destination of an export and has its unfinished files.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -15,14 +15,14 @@ use rustix::io::Errno;
 
 use crate::permissions::Destination;
 
-/// What the names of staging directories have in them, before a number.
+/// A part of the names of staging directories, followed by a number.
 const PARTIAL: &str = ".pyro-partial-";
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// A directory that is removed when it is dropped. It is locked as long as somebody uses it.
+/// A directory that is removed on drop. It is locked while it is in use.
 pub(super) struct Staging {
     parent: OwnedFd,
     name: OsString,
@@ -31,18 +31,18 @@ pub(super) struct Staging {
 
 impl Staging {
     pub(super) fn make(destination: &Destination) -> io::Result<Self> {
-        // The name of what is exported may be as long as a name can be.
+        // The exported name may already have the maximum length of a file name.
         let name = OsString::from(format!("{PARTIAL}{}", random_hex(8)));
         let parent = destination.directory.try_clone()?;
         rustix::fs::mkdirat(&parent, &name, Mode::RWXU)?;
         let open = rustix::fs::openat(&parent, &name, DIRECTORY, Mode::empty())?;
         let staging = Self { parent, name, open };
-        // It fails if another export takes this one for a dead one's, in this very moment.
+        // This fails if another export takes this directory for an abandoned one at this moment.
         rustix::fs::flock(&staging.open, FlockOperation::NonBlockingLockExclusive)?;
         Ok(staging)
     }
 
-    /// Moves what was made to its place.
+    /// Moves the finished files to the destination.
     pub(super) fn place(
         &self,
         unfinished: Option<UnfinishedDirectory>,
@@ -53,7 +53,7 @@ impl Staging {
         let rename =
             |flags| rustix::fs::renameat_with(from, PACKED_NAME, to, &destination.name, flags);
         match rename(RenameFlags::NOREPLACE) {
-            // What was there is in the staging directory then, and removed with it.
+            // The replaced file is then in the staging directory, and is removed with it.
             Err(Errno::EXIST) if force => rename(RenameFlags::EXCHANGE)?,
             renamed => renamed?,
         }
@@ -70,7 +70,7 @@ impl Drop for Staging {
     }
 }
 
-/// Removes what dead exports have left in a directory.
+/// Removes the staging directories of exports that died.
 pub(super) fn sweep(parent: &OwnedFd) {
     let Ok(entries) = Dir::read_from(parent) else {
         return;
@@ -90,7 +90,7 @@ pub(super) fn sweep(parent: &OwnedFd) {
     }
 }
 
-/// Removes a staging directory. What cannot be removed now the next export removes.
+/// Removes a staging directory. If this fails, the next export removes it.
 fn remove(parent: &OwnedFd, name: &OsString) {
     let path = PathBuf::from(format!("/proc/self/fd/{}", parent.as_raw_fd())).join(name);
     if std::fs::remove_dir_all(&path).is_ok() {
@@ -105,7 +105,7 @@ fn remove(parent: &OwnedFd, name: &OsString) {
     }
 }
 
-/// Gives a user the permissions to remove what is in a directory.
+/// Gives the user the permissions that are needed to remove the contents of a directory.
 fn make_writable(directory: &OwnedFd) {
     let Ok(entries) = Dir::read_from(directory) else {
         return;
@@ -115,7 +115,7 @@ fn make_writable(directory: &OwnedFd) {
         if name.to_bytes() == b"." || name.to_bytes() == b".." {
             continue;
         }
-        // No link is opened, and so no link's target changed.
+        // Links are not opened, so no link's target is changed.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let Ok(found) = rustix::fs::openat(directory, name, flags, Mode::empty()) else {
             continue;

@@ -1,5 +1,5 @@
-//! The *activity* of an instance: when it was last used. It is the time of an empty file, because that
-//! costs no write that anybody waits for: a record would be written and flushed with every command.
+//! The *activity* of an instance: when it was last used. It is stored as the modification time of an
+//! empty file, because a record would have to be written and flushed for every command.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -21,7 +21,8 @@ impl Activity {
         }
     }
 
-    /// Notes that the instance is used now. What cannot be noted is no reason to refuse the use.
+    /// Records that the instance is used now. A failure is ignored, because it must not prevent the
+    /// use.
     pub(crate) fn note(&self) {
         let mut options = File::options();
         let file = options
@@ -35,7 +36,7 @@ impl Activity {
         }
     }
 
-    /// When it was last noted, in seconds since the Unix epoch.
+    /// The last recorded time, in seconds since the Unix epoch.
     pub(super) fn last(&self) -> Option<f64> {
         let modified = self.path.metadata().ok()?.modified().ok()?;
         Some(modified.duration_since(UNIX_EPOCH).ok()?.as_secs_f64())

@@ -15,6 +15,7 @@ use super::activity::Activity;
 use super::kind::InstanceKind;
 use super::log::{LogRoom, LogWriter};
 use super::power::Power;
+use super::redacted::Redacted;
 use super::time::now;
 use super::vault::Vault;
 use super::wire::{Reply, relay_input, write_line};
@@ -50,7 +51,7 @@ struct CommandTable {
     /// The number of the newest command.
     last: u64,
     running: HashMap<u64, Arc<Running>>,
-    /// The tokens of commands whose clients cancelled them before they began.
+    /// The tokens of commands that their clients cancelled before the start.
     abandoned: VecDeque<String>,
 }
 
@@ -63,7 +64,7 @@ struct Running {
     ended: watch::Sender<Option<Reply>>,
     kill: Notify,
     controls: mpsc::UnboundedSender<Control>,
-    /// For the task that runs it, which takes it.
+    /// For the task that runs the command, which takes it.
     arrivals: Mutex<Option<mpsc::UnboundedReceiver<Control>>>,
 }
 
@@ -202,7 +203,7 @@ impl Commands {
         tokio::spawn(async move {
             this.run(log, &command, input).await;
             drop(under_way);
-            // After the client has its answer, and before the machine may be paused.
+            // Done after the client got its answer, and before the machine may be paused.
             this.power.flush(&this.machine).await;
             drop(on);
         });
@@ -227,10 +228,12 @@ impl Commands {
             return;
         };
         let (outcome, dropped_bytes) = {
-            let writer =
-                |file| LogWriter::new(file, &running.grown, &self.log_room, self.vault.redactor());
-            let mut stdout = writer(&log.stdout);
-            let mut stderr = writer(&log.stderr);
+            let output = |file| {
+                let writer = LogWriter::new(file, &running.grown, &self.log_room);
+                Redacted::new(self.vault.redactor(), writer)
+            };
+            let (stdout, stderr) = (output(&log.stdout), output(&log.stderr));
+            let (mut to_stdout, mut to_stderr) = (&stdout, &stderr);
             let (mut stdin, passing) = match input {
                 Some(input) => {
                     let (reader, writer) = tokio::io::simplex(INPUT_BUFFER_BYTES);
@@ -250,8 +253,8 @@ impl Commands {
                 stdin: stdin
                     .as_mut()
                     .map(|input| input as &mut (dyn AsyncRead + Send + Unpin)),
-                stdout: &mut stdout,
-                stderr: &mut stderr,
+                stdout: &mut to_stdout,
+                stderr: &mut to_stderr,
                 controls: controls.as_mut(),
                 started: None,
             };
@@ -259,6 +262,7 @@ impl Commands {
             let outcome = tokio::select! {
                 outcome = self.machine.run(command, streams) => outcome,
                 () = passing => unreachable!("it does not return"),
+                never = stdout.show_in_silence(), if command.terminal.is_some() => match never {},
                 // Dropping the call makes the guest kill the command.
                 () = running.kill.notified() => Ok(Outcome {
                     code: None,
@@ -268,8 +272,7 @@ impl Commands {
                     duration: started.elapsed(),
                 }),
             };
-            stdout.finish();
-            stderr.finish();
+            let (stdout, stderr) = tokio::join!(stdout.finish(), stderr.finish());
             (outcome, stdout.dropped_bytes() + stderr.dropped_bytes())
         };
         let (exit, error) = match outcome {
@@ -303,7 +306,7 @@ impl Commands {
         running.ended.send_replace(Some(reply));
     }
 
-    /// Follows a command that runs, or returns how it ended.
+    /// Follows a running command, or returns how it ended.
     pub(super) async fn follow(
         &self,
         sequence: u64,
@@ -337,21 +340,21 @@ impl Commands {
         }
     }
 
-    /// Kills a command, if it runs.
+    /// Kills a command, if it is running.
     pub(super) fn end(&self, sequence: u64) {
         if let Some(running) = self.known().running.get(&sequence) {
             running.kill.notify_one();
         }
     }
 
-    /// Does something to a command. Returns whether it runs.
+    /// Applies a function to a command. Returns whether the command is running.
     pub(super) fn control(&self, sequence: u64, control: Control) -> bool {
         let known = self.known();
         let running = known.running.get(&sequence);
         running.is_some_and(|running| running.controls.send(control).is_ok())
     }
 
-    /// Kills a command by its token, or keeps it from beginning.
+    /// Kills a command by its token, or prevents its start.
     pub(super) fn abandon(&self, token: String) {
         let mut known = self.known();
         let mut running = known.running.values();

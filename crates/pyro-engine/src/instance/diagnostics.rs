@@ -35,7 +35,7 @@ pub(super) fn begin(directory: &Path) {
     }
 }
 
-/// Returns the last lines that a supervisor logged, if there are any.
+/// Returns the last lines of a supervisor's log, if there are any.
 pub(super) fn last_words(directory: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     let mut file = File::options()

@@ -54,7 +54,7 @@ pub(crate) async fn delete(engine: &Engine, kind: InstanceKind, id: &str) -> Res
     }
 }
 
-/// Deletes the instance on drop, unless disarmed: while it is created, or when it is used up.
+/// Deletes the instance on drop, unless disarmed: while it is created, or after its single use.
 #[derive(Debug)]
 pub(crate) struct DeleteOnDrop {
     object: Option<Object>,
@@ -87,8 +87,8 @@ impl Drop for DeleteOnDrop {
 }
 
 impl Engine {
-    /// Removes the files of VMs that expired without a supervisor, and what processes have left
-    /// that died while they created or deleted a VM.
+    /// Removes the files of VMs that expired without a supervisor, and files of processes that died
+    /// while they created or deleted a VM.
     pub(crate) fn sweep_instances(&self) {
         for kind in [InstanceKind::Vm, InstanceKind::Workspace] {
             self.objects(kind).sweep();
@@ -102,9 +102,9 @@ impl Engine {
 }
 
 impl Instance {
-    /// Does what the supervisor would have done at the end of the lifetime.
+    /// Performs the cleanup of a supervisor at the end of the lifetime.
     fn expire(&self) {
-        // Holding it keeps others from starting it meanwhile.
+        // Holding the lock prevents others from starting it in the meantime.
         if let Ok(Some(_held)) = self.object.hold() {
             discard(&self.object);
             let _ = self

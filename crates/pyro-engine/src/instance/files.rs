@@ -30,8 +30,8 @@ pub(super) const SHELLS: &str = "shells";
 /// The directory of its services.
 pub(super) const SERVICES: &str = "services";
 
-/// Removes the records and outputs of its shells and services, none of which may run.
-pub(super) fn forget_processes(object: &Object) -> std::io::Result<()> {
+/// Removes the records and outputs of its shells and services, none of which may be running.
+pub(super) fn remove_process_files(object: &Object) -> std::io::Result<()> {
     for directory in [SHELLS, SERVICES] {
         match std::fs::remove_dir_all(object.path().join(directory)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),

@@ -8,6 +8,7 @@ use pyro_store::{History, HistoryEntry, Object, Objects, RecordError};
 use super::activity::Activity;
 use super::files;
 use super::kind::InstanceKind;
+use super::published::Published;
 use super::record::{State, VmRecord};
 use super::services::ServiceFiles;
 use super::shell_record::ShellFiles;
@@ -64,12 +65,21 @@ impl Engine {
 }
 
 impl Instance {
+    /// The ports that it publishes, now or when it is started.
+    pub(crate) fn ports(&self) -> Vec<Published> {
+        match self.state {
+            State::Started => self.record.ports.clone(),
+            _ => self.services().ports_at_start(&self.record),
+        }
+    }
+
     pub(super) fn read(kind: InstanceKind, object: Object) -> Result<Self, RecordError> {
         // Ownership is checked before and after: the instance may stop, or start, in between.
         let owned = object.is_owned();
         let record: VmRecord = object.record()?;
         let owned = owned || object.is_owned();
-        // One that has started has noted that it owns it: somebody holds what a killed one has left.
+        // A supervisor that has started has recorded its ownership: another process holds the lock
+        // of a killed supervisor.
         let owned = owned && !(record.state == State::Started && object.is_only_held());
         let (state, reason) = record.state_now(owned, now());
         Ok(Self {
@@ -168,7 +178,8 @@ impl Instance {
         metadata
     }
 
-    /// Fails if the VM runs, or its disk is gone. One that seems to start may be held for a moment.
+    /// Fails if the VM is running, or its disk is gone. A VM that seems to be starting may only be
+    /// locked briefly.
     pub(crate) fn require_stopped(&self, purpose: &str) -> Result<(), Error> {
         let (noun, id) = (self.kind.noun(), self.id());
         match self.state {
@@ -181,7 +192,7 @@ impl Instance {
         }
     }
 
-    /// Fails if its lifetime is over: then its files are gone.
+    /// Fails if its lifetime is over: its files are removed then.
     pub(crate) fn require_not_expired(&self) -> Result<(), Error> {
         match self.state {
             State::Expired => Err(Error::expired(

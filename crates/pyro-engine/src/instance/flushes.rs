@@ -1,4 +1,5 @@
-//! *Flushes* are joined: one runs at a time, and the next serves all who ask meanwhile.
+//! *Flushes* are combined: one runs at a time, and the next one serves all callers that arrive in
+//! the meantime.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,7 +8,7 @@ use tokio::sync::Mutex;
 #[derive(Debug, Default)]
 pub(super) struct Flushes {
     asked: AtomicU64,
-    /// How many of the callers were served. The flushing caller holds the lock.
+    /// How many callers were served. The flushing caller holds the lock.
     served: Mutex<u64>,
 }
 

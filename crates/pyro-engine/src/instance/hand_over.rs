@@ -1,5 +1,5 @@
-//! *Handing over* an open descriptor from a client to a supervisor, which may not listen on ports of
-//! the host itself: it is confined.
+//! *Passing* an open descriptor from a client to a supervisor. The supervisor is confined, and
+//! cannot open listening sockets on the host itself.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -12,7 +12,7 @@ use rustix::net::{
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
-/// Sends a descriptor, with one byte that has no meaning.
+/// Sends a descriptor, with one byte of dummy data.
 pub(super) async fn send(socket: &UnixStream, descriptor: BorrowedFd<'_>) -> io::Result<()> {
     let send = || {
         let descriptors = [descriptor];
@@ -26,7 +26,7 @@ pub(super) async fn send(socket: &UnixStream, descriptor: BorrowedFd<'_>) -> io:
     socket.async_io(Interest::WRITABLE, send).await
 }
 
-/// Receives it. Nothing of what came before may be unread.
+/// Receives a descriptor. All data before it must have been read.
 pub(super) async fn receive(socket: &UnixStream) -> io::Result<OwnedFd> {
     let receive = || {
         let mut byte = [0];

@@ -8,9 +8,9 @@ use crate::request::WORKSPACE;
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum InstanceKind {
-    /// Made by `vm_create`.
+    /// A VM of `vm_create`.
     Vm,
-    /// A workspace's.
+    /// A workspace.
     Workspace,
 }
 

@@ -1,40 +1,44 @@
-//! The *log* of a running command: its output is written to files as it comes, and clients that
-//! follow the command are notified.
+//! The *log* of a running command: its output is written to files as it is printed, and clients
+//! that follow the command are notified.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use pyro_store::History;
-use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
-use crate::redactor::Redactor;
+use super::redacted::Keep;
+use crate::off_thread::off_thread;
 
-/// The most that is kept of one output of one command. Further output is counted and dropped: a
-/// guest decides how much it prints, the host how much disk space that takes.
+/// The maximum that is kept of one output of one command. Further output is counted and dropped: a
+/// guest must not decide how much disk space of the host it uses.
 const LIMIT_BYTES: u64 = 1024 * 1024 * 1024;
-/// The most that is kept of all outputs of all commands of one VM. Newer output is worth more: the
-/// caller of a command wants to see what it prints.
+/// The maximum that is kept of all outputs of all commands of one VM. Newer output is kept, because
+/// it is more useful to the caller of a command.
 const TOTAL_LIMIT_BYTES: u64 = 4 * LIMIT_BYTES;
-/// The share that is dropped at once, because it takes a search through all commands.
+/// The share that is dropped at once, because dropping searches all commands.
 const DROPPED_SHARE: u64 = 16;
 
 /// The space for all outputs of all commands of one VM.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LogRoom {
     history: History,
     limit: u64,
-    taken: Mutex<UsedRoom>,
+    taken: Arc<Mutex<UsedRoom>>,
+    /// Held while old outputs are dropped.
+    dropping: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug)]
 struct UsedRoom {
     bytes: u64,
-    /// Nothing could be dropped the last time, and no command has ended since.
+    /// Nothing could be dropped the last time, and no command has ended since then.
     nothing_to_drop: bool,
+    /// How many commands have ended.
+    ended: u64,
 }
 
 impl LogRoom {
@@ -46,11 +50,13 @@ impl LogRoom {
         let taken = UsedRoom {
             bytes: history.output_bytes(),
             nothing_to_drop: false,
+            ended: 0,
         };
         Self {
             history,
             limit,
-            taken: Mutex::new(taken),
+            taken: Arc::new(Mutex::new(taken)),
+            dropping: Arc::default(),
         }
     }
 
@@ -59,26 +65,44 @@ impl LogRoom {
         self.lock().bytes
     }
 
-    /// Notes that a command has ended: its outputs may be dropped from now on.
+    /// Records that a command has ended: its outputs may be dropped from now on.
     pub(super) fn command_ended(&self) {
-        self.lock().nothing_to_drop = false;
+        let mut taken = self.lock();
+        taken.nothing_to_drop = false;
+        taken.ended += 1;
     }
 
-    /// Reserves space for `wanted` bytes, or as many as fit. Old outputs are dropped for it, but
-    /// not those of running commands.
-    fn take(&self, wanted: u64) -> u64 {
-        let mut taken = self.lock();
-        if taken.bytes.saturating_add(wanted) > self.limit && !taken.nothing_to_drop {
-            let dropped = self
-                .history
-                .drop_outputs(wanted.max(self.limit / DROPPED_SHARE));
-            let dropped = dropped.unwrap_or_else(|error| {
+    /// Whether old outputs have to be dropped before `wanted` bytes fit.
+    fn lacks(&self, wanted: u64) -> bool {
+        let taken = self.lock();
+        taken.bytes.saturating_add(wanted) > self.limit && !taken.nothing_to_drop
+    }
+
+    /// Drops old outputs so that `wanted` bytes fit, but not those of running commands. This writes
+    /// to many files, so it runs on another thread, and to its end even if the future is dropped.
+    async fn make_room(self, wanted: u64) {
+        let dropping = Arc::clone(&self.dropping).lock_owned().await;
+        if !self.lacks(wanted) {
+            return;
+        }
+        off_thread(move || {
+            let _dropping = dropping;
+            let ended = self.lock().ended;
+            let share = wanted.max(self.limit / DROPPED_SHARE);
+            let dropped = self.history.drop_outputs(share).unwrap_or_else(|error| {
                 tracing::warn!(%error, "old outputs are not dropped");
                 0
             });
+            let mut taken = self.lock();
             taken.bytes = taken.bytes.saturating_sub(dropped);
-            taken.nothing_to_drop = dropped < wanted;
-        }
+            taken.nothing_to_drop = dropped < wanted && taken.ended == ended;
+        })
+        .await;
+    }
+
+    /// Reserves space for `wanted` bytes, or as many as fit.
+    fn take(&self, wanted: u64) -> u64 {
+        let mut taken = self.lock();
         let granted = wanted.min(self.limit.saturating_sub(taken.bytes));
         taken.bytes += granted;
         granted
@@ -95,44 +119,48 @@ impl LogRoom {
 }
 
 /// One output of a running command.
-#[derive(Debug)]
 pub(super) struct LogWriter<'a> {
     file: &'a File,
     grown: &'a watch::Sender<()>,
     all: &'a LogRoom,
-    redactor: Redactor,
     room: u64,
     dropped: u64,
+    /// The pending removal of old outputs, which makes room for the next write.
+    making_room: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl<'a> LogWriter<'a> {
-    pub(super) fn new(
-        file: &'a File,
-        grown: &'a watch::Sender<()>,
-        all: &'a LogRoom,
-        redactor: Redactor,
-    ) -> Self {
+    pub(super) fn new(file: &'a File, grown: &'a watch::Sender<()>, all: &'a LogRoom) -> Self {
         Self {
-            redactor,
             file,
             grown,
             all,
             room: LIMIT_BYTES,
             dropped: 0,
-        }
-    }
-
-    /// Writes what was kept back because it could have been the beginning of a secret.
-    pub(super) fn finish(&mut self) {
-        let rest = self.redactor.finish();
-        if !rest.is_empty() {
-            self.keep(&rest);
+            making_room: None,
         }
     }
 
     /// How many bytes were dropped.
     pub(super) fn dropped_bytes(&self) -> u64 {
         self.dropped
+    }
+}
+
+impl Keep for LogWriter<'_> {
+    fn poll_room(&mut self, wanted: u64, context: &mut Context<'_>) -> Poll<()> {
+        if self.making_room.is_none() {
+            let wanted = self.room.min(wanted);
+            if !self.all.lacks(wanted) {
+                return Poll::Ready(());
+            }
+            self.making_room = Some(Box::pin(self.all.clone().make_room(wanted)));
+        }
+        if let Some(making_room) = &mut self.making_room {
+            ready!(making_room.as_mut().poll(context));
+            self.making_room = None;
+        }
+        Poll::Ready(())
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -154,35 +182,13 @@ impl<'a> LogWriter<'a> {
     }
 }
 
-impl AsyncWrite for LogWriter<'_> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let safe = self.redactor.pass(bytes);
-        if !safe.is_empty() {
-            self.keep(&safe);
-        }
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use pyro_store::{Exit, HistoryEntry, Log};
-    use tokio::io::AsyncWriteExt;
 
     use super::*;
-    use crate::instance::vault::Vault;
 
     fn begin(history: &History, sequence: u64) -> Log {
         let entry = HistoryEntry {
@@ -203,9 +209,9 @@ mod tests {
         let room = LogRoom::with_limit(history.clone(), 1000);
         let grown = watch::Sender::new(());
         let print = async |log: &Log, bytes: usize| {
-            let mut writer =
-                LogWriter::new(&log.stdout, &grown, &room, Vault::default().redactor());
-            writer.write_all(&vec![b'x'; bytes]).await.unwrap();
+            let mut writer = LogWriter::new(&log.stdout, &grown, &room);
+            poll_fn(|context| writer.poll_room(bytes as u64, context)).await;
+            writer.keep(&vec![b'x'; bytes]);
             writer.dropped_bytes()
         };
         let kept = |sequence| std::fs::metadata(history.stdout(sequence)).unwrap().len();
@@ -225,7 +231,8 @@ mod tests {
         let dropped = history.entry(18).unwrap().exit.unwrap().dropped_bytes;
         assert_eq!(dropped, 300);
 
-        // A running command keeps printing until it has all the space; what follows is dropped.
+        // A running command keeps printing until it has used all the space; further output is
+        // dropped.
         assert_eq!(print(&runs, 600).await, 0);
         assert_eq!(print(&runs, 200).await, 100);
         assert_eq!(print(&runs, 200).await, 200);

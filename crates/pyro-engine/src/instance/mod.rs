@@ -19,6 +19,7 @@ mod process;
 mod published;
 mod reader;
 mod record;
+mod redacted;
 mod requests;
 mod services;
 mod shell_record;

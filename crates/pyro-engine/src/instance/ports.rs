@@ -51,11 +51,11 @@ pub(super) fn open_all(
     record: &VmRecord,
     tell: impl Fn(String),
 ) -> Result<Vec<Listener>, Error> {
-    let open = |port: &Published| match port.listen() {
+    let open = |port: &Published| match port.clone().listen() {
         Err(error) if port.is_any && error.code == ErrorCode::PortTaken.name() => {
             let other = Published {
                 host_port: 0,
-                ..*port
+                ..port.clone()
             };
             let (listener, now) = other.listen()?;
             tell(format!(
@@ -93,13 +93,26 @@ pub(super) struct Ports {
     open: Mutex<BTreeMap<u16, Listening>>,
 }
 
-/// The task that accepts the connections of one port. On drop, it ends with all of them.
+/// The task that accepts the connections of one port. On drop, it ends with all of them, soon.
 #[derive(Debug)]
-struct Listening(JoinHandle<()>);
+struct Listening {
+    task: JoinHandle<()>,
+    /// See [`Published::service`].
+    service: Option<String>,
+}
+
+impl Listening {
+    /// Returns when the port is free.
+    async fn end(mut self) {
+        self.task.abort();
+        // It fails because it was aborted.
+        let _ = (&mut self.task).await;
+    }
+}
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -130,7 +143,10 @@ impl Ports {
         listener.set_nonblocking(true).map_err(unusable)?;
         let listener = TcpListener::from_std(listener).map_err(unusable)?;
         let accepting = Arc::clone(&self.forwarder).accept(listener, port.guest_port);
-        let listening = Listening(tokio::spawn(accepting));
+        let listening = Listening {
+            task: tokio::spawn(accepting),
+            service: port.service,
+        };
         self.lock().insert(port.host_port, listening);
         Ok(())
     }
@@ -155,7 +171,8 @@ impl Ports {
             host_port: address.port(),
             ..port
         };
-        self.change(move |ports| published::add(ports, port))
+        let added = port.clone();
+        self.change(move |ports| published::add(ports, added))
             .await?;
         self.serve((listener, port))?;
         Ok(Reply::Done)
@@ -166,8 +183,27 @@ impl Ports {
         let id = self.object.id().to_string();
         self.change(move |ports| published::remove(ports, &id, host_port))
             .await?;
-        self.lock().remove(&host_port);
+        let listening = self.lock().remove(&host_port);
+        if let Some(listening) = listening {
+            listening.end().await;
+        }
         Ok(Reply::Done)
+    }
+
+    /// The same for all ports that were published with a service.
+    pub(super) async fn take_back_all_of(&self, service: &str) {
+        let all: Vec<u16> = {
+            let open = self.lock();
+            let of_service = open
+                .iter()
+                .filter(|(_, listening)| listening.service.as_deref() == Some(service));
+            of_service.map(|(host_port, _)| *host_port).collect()
+        };
+        for host_port in all {
+            if let Err(error) = self.take_back(host_port).await {
+                tracing::warn!(%error, host_port, "the port of a service stays published");
+            }
+        }
     }
 
     /// Ends all connections, and accepts none any more.

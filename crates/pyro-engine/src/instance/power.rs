@@ -1,5 +1,5 @@
-//! The *power* of a supervised VM: it runs while it is in use or a process runs in it, and is
-//! paused otherwise. An idle guest always costs a little processor time, a paused one none.
+//! The *power state* of a supervised VM: it runs while it is in use or a process runs in it, and is
+//! paused otherwise. An idle guest uses a little processor time, a paused one none.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
@@ -42,7 +42,7 @@ enum Activity {
     Quiet,
 }
 
-/// Keeps a machine running.
+/// Keeps a machine running while it exists.
 #[derive(Debug)]
 pub(super) struct KeepAwake(Arc<Power>);
 
@@ -67,7 +67,7 @@ impl Power {
     /// keeps the machine running.
     pub(super) async fn flush(&self, machine: &SupervisedMachine) {
         let flush = async || {
-            // As with any full or broken disk, a program that must know calls `fsync`.
+            // As with any full or broken disk, a program that needs certainty calls `fsync`.
             if let Err(error) = self.flush_now(machine).await {
                 tracing::warn!(%error, "what was written is not on the disk");
             }
@@ -75,8 +75,8 @@ impl Power {
         self.flushes.join(tokio::time::sleep(COLLECT), flush).await;
     }
 
-    /// Does `work` while the machine is paused. What was written in it before is on its disk then.
-    /// Can be dropped at any time.
+    /// Does `work` while the machine is paused and everything written before is on its disk. Can be
+    /// dropped at any time.
     ///
     /// # Errors
     /// When the disk cannot take everything that was written, or the machine is not paused or not

@@ -6,13 +6,14 @@ use pyro_machine::{Command, Control, Outcome, Streams, SupervisedMachine};
 use tokio::io::{AsyncRead, AsyncWriteExt as _, SimplexStream, WriteHalf};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 
+use super::redacted::Redacted;
 use super::text_log::TextLogWriter;
 use crate::Error;
 
 /// How much input is buffered for it.
 const INPUT_BUFFER_BYTES: usize = 64 * 1024;
 
-/// A process that was started, and may have ended.
+/// A process that was started; it may have ended.
 #[derive(Debug)]
 pub(super) struct Process {
     /// Its id in the guest.
@@ -24,24 +25,24 @@ pub(super) struct Process {
     ended: watch::Receiver<bool>,
 }
 
-/// What a process is made of.
+/// The parameters of a process.
 pub(super) struct NewProcess {
     pub(super) command: Command,
-    /// Whether it has input; if not, its standard input is empty.
+    /// Whether clients can send it input; if not, its standard input is empty.
     pub(super) has_input: bool,
-    pub(super) stdout: TextLogWriter,
+    pub(super) stdout: Redacted<TextLogWriter>,
     /// Nothing if a terminal is both outputs.
-    pub(super) stderr: Option<TextLogWriter>,
+    pub(super) stderr: Option<Redacted<TextLogWriter>>,
     /// What both outputs tell when they grow.
     pub(super) grown: watch::Sender<()>,
 }
 
 impl Process {
-    /// Starts a process. When it has ended, and before anybody else learns of that, `end` is called;
-    /// with nothing if the machine has ended first.
+    /// Starts a process. `end` is called when it has ended, before anything else is notified; with
+    /// `None` if the machine ended first.
     ///
     /// # Errors
-    /// When the guest does not start it.
+    /// When the guest cannot start it.
     pub(super) async fn start<F: Future<Output = ()> + Send>(
         machine: Arc<SupervisedMachine>,
         new: NewProcess,
@@ -50,8 +51,8 @@ impl Process {
         let NewProcess {
             command,
             has_input,
-            mut stdout,
-            mut stderr,
+            stdout,
+            stderr,
             grown,
         } = new;
         let (controls, mut arrivals) = mpsc::unbounded_channel();
@@ -62,10 +63,11 @@ impl Process {
         let killed = Arc::clone(&kill);
         let running = tokio::spawn(async move {
             let mut nothing = tokio::io::sink();
+            let (mut to_stdout, mut to_stderr) = (&stdout, stderr.as_ref());
             let streams = Streams {
                 stdin: has_input.then_some(&mut reader as &mut (dyn AsyncRead + Send + Unpin)),
-                stdout: &mut stdout,
-                stderr: match &mut stderr {
+                stdout: &mut to_stdout,
+                stderr: match &mut to_stderr {
                     Some(stderr) => stderr,
                     None => &mut nothing,
                 },
@@ -76,10 +78,11 @@ impl Process {
                 outcome = machine.run(&command, streams) => outcome,
                 // Dropping the call makes the guest kill it.
                 () = killed.notified() => Ok(KILLED),
+                never = stdout.show_in_silence(), if command.terminal.is_some() => match never {},
             };
-            stdout.finish();
-            if let Some(stderr) = &mut stderr {
-                stderr.finish();
+            stdout.finish().await;
+            if let Some(stderr) = stderr {
+                stderr.finish().await;
             }
             match outcome {
                 Err(error) if matches!(error, pyro_machine::Error::Refused(_)) => Some(error),
@@ -102,12 +105,12 @@ impl Process {
             Err(_) => match running.await {
                 Ok(Some(refusal)) => Err(refusal.into()),
                 // The machine ended before it was started.
-                _ => Err(Error::not_begun()),
+                _ => Err(Error::process_not_started()),
             },
         }
     }
 
-    /// Gives it input. Returns whether it takes any; waits while it does not read.
+    /// Sends input to it, waiting while it does not read. Returns whether it accepts input.
     pub(super) async fn write(&self, bytes: &[u8]) -> bool {
         let mut input = self.input.lock().await;
         let mut ended = self.ended.clone();
@@ -120,13 +123,13 @@ impl Process {
         }
     }
 
-    /// Does something to it, if it runs.
+    /// Applies a function to it, if it is running.
     pub(super) fn control(&self, control: Control) {
-        // It fails if it has ended.
+        // This fails if it has ended.
         let _ = self.controls.send(control);
     }
 
-    /// Kills it with all that it has started.
+    /// Kills it with all its descendants.
     pub(super) fn kill(&self) {
         self.kill.notify_one();
     }
@@ -135,10 +138,10 @@ impl Process {
         *self.ended.borrow()
     }
 
-    /// Returns when it has ended, and that was recorded.
+    /// Returns when it has ended and its end was recorded.
     pub(super) async fn ended(&self) {
         let mut ended = self.ended.clone();
-        // It fails if the task is gone, and then it has ended, too.
+        // This fails if the task is gone; the process has also ended then.
         let _ = ended.wait_for(|ended| *ended).await;
     }
 
@@ -148,7 +151,7 @@ impl Process {
     }
 }
 
-/// How a process ends that is killed.
+/// The exit of a killed process.
 const KILLED: Outcome = Outcome {
     code: None,
     signal: Some(9),

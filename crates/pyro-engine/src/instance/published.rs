@@ -12,7 +12,7 @@ use crate::port_rule::PortRule;
 const LIMIT: usize = 64;
 
 /// A port of the guest that is published, whenever the instance runs.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Published {
     /// The address on which the host listens.
     pub(crate) host: IpAddr,
@@ -22,6 +22,9 @@ pub(crate) struct Published {
     /// Whether the kernel chose the host's port, so that any other one does as well.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) is_any: bool,
+    /// The service that it was published with, and ends with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<String>,
 }
 
 impl From<PortRule> for Published {
@@ -31,11 +34,20 @@ impl From<PortRule> for Published {
             host_port: rule.host_port.unwrap_or(0),
             guest_port: rule.guest_port,
             is_any: rule.host_port.is_none(),
+            service: None,
         }
     }
 }
 
 impl Published {
+    /// The same, for as long as a service runs.
+    pub(crate) fn with(self, service: &str) -> Self {
+        Self {
+            service: Some(service.to_owned()),
+            ..self
+        }
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.host_port)
     }
@@ -117,9 +129,9 @@ mod tests {
 
     #[test]
     fn a_port_that_is_taken_is_named() {
-        let (_taken, port) = of(&["80"]).unwrap()[0].listen().unwrap();
+        let (_taken, port) = of(&["80"]).unwrap().remove(0).listen().unwrap();
         assert!(port.is_any && port.host_port > 1024, "{port:?}");
-        let error = port.listen().unwrap_err();
+        let error = port.clone().listen().unwrap_err();
         assert_eq!(error.code, "port_taken");
         let number = port.host_port.to_string();
         assert!(error.message.contains(&number), "{}", error.message);
@@ -132,7 +144,11 @@ mod tests {
             "{remedy}"
         );
         // An address for documentation, which no host has.
-        let error = of(&["192.0.2.1:80"]).unwrap()[0].listen().unwrap_err();
+        let error = of(&["192.0.2.1:80"])
+            .unwrap()
+            .remove(0)
+            .listen()
+            .unwrap_err();
         assert_eq!(error.code, "port_unavailable");
     }
 }

@@ -1,5 +1,5 @@
-//! A *reader* is a throw-away machine that shows the disk of an instance that does not run. What a
-//! guest has written is parsed by a guest's kernel, never by the host's.
+//! A *reader* is a temporary machine that reads the disk of a stopped instance. A file system that
+//! a guest has written is parsed by a guest's kernel, never by the host's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,11 +26,11 @@ use crate::off_thread::off_thread;
 use crate::request::{DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, path_text};
 use crate::{Engine, Error, Event, Listener};
 
-/// How long to wait for others that copy the same disk.
+/// How long to wait for other processes that copy the same disk.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// What a reader has besides the disk of the instance.
+/// The further disk of a reader, besides the disk of the instance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Beside<'a> {
     Nothing,
@@ -38,14 +38,14 @@ pub(crate) enum Beside<'a> {
     Output {
         mib: u64,
     },
-    /// The disk of the snapshot with this name. Then the instance may run: what is shown is a copy of
-    /// its disk, as a snapshot would have it.
+    /// The disk of the snapshot with this name. In this case the instance may be running: the reader
+    /// gets a copy of its disk, as a new snapshot would.
     Snapshot(&'a str),
 }
 
-/// A machine with a copy of the disk; both are gone when it is dropped.
+/// A machine with a copy of the disk; both are removed on drop.
 pub(crate) struct Reader {
-    // Dropped in this order.
+    // The fields are dropped in this order.
     machine: SupervisedMachine,
     files: MachineDirectory,
     limit: DiskLimit,
@@ -54,8 +54,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Starts a machine that shows the disk of an instance. `purpose` is the operation, for its
-    /// error.
+    /// Starts a machine that reads the disk of an instance. `purpose` is the operation, for error
+    /// messages.
     pub(crate) async fn start(
         engine: &Engine,
         instance: &Instance,
@@ -68,7 +68,7 @@ impl Reader {
             Beside::Snapshot(name) => bytes += instance.disk_bytes(Some(name)),
             Beside::Nothing | Beside::Output { .. } => instance.require_stopped(purpose)?,
         }
-        engine.check_room(bytes)?;
+        engine.check_room(bytes).await?;
         let ready = environment_of(engine, instance, listener).await?;
         let files = engine.machines.directory_for_files()?;
         instance.activity().note();
@@ -80,7 +80,7 @@ impl Reader {
                 let image = output.clone();
                 off_thread(move || make_image(&image, mib)).await?;
             }
-            // First, so that what comes then may take its time: the snapshot may be deleted.
+            // Opened first: the snapshot may be deleted during the following steps.
             Beside::Snapshot(name) => instance.copy_snapshot_disk(name, &snapshot).await?,
         }
         instance.copy_files(purpose, files.path()).await?;
@@ -102,14 +102,14 @@ impl Reader {
         };
         let launch_listener = |event: LaunchEvent<'_>| match event {
             LaunchEvent::Starting(_) => {}
-            LaunchEvent::Notice(text) => listener.tell(Event::Notice(text)),
+            LaunchEvent::Notice(text) => listener.report(Event::Notice(text)),
         };
         let machine = engine
             .machines
             .launch_reader(&spec, engine.config.start, copied, &launch_listener)
             .await?;
         for phase in machine.phases() {
-            listener.tell(Event::Timing {
+            listener.report(Event::Timing {
                 name: phase.name.into(),
                 duration: phase.duration,
             });
@@ -122,7 +122,7 @@ impl Reader {
         })
     }
 
-    /// Carries out a call, whose output goes to `output` as it comes.
+    /// Carries out a call; its output is passed to `output` as it arrives.
     pub(crate) async fn call(
         &self,
         call: &Call,
@@ -166,8 +166,9 @@ fn snapshot_in(directory: &Path) -> PathBuf {
 }
 
 impl Instance {
-    /// Copies the disk to a directory, and links the seed there. Nobody starts the instance
-    /// meanwhile; if it runs, its supervisor copies the disk as it does for a snapshot.
+    /// Copies the disk to a directory, and links the seed there. The instance is locked against
+    /// starts in the meantime; if it is running, its supervisor copies the disk as it does for a
+    /// snapshot.
     async fn copy_files(&self, purpose: &'static str, directory: &Path) -> Result<(), Error> {
         let runs = self.state == State::Started;
         if runs {
@@ -188,7 +189,7 @@ impl Instance {
                 }
             }
             if has_seed {
-                // A seed is never written, and never another one.
+                // A seed is never written and never replaced.
                 let source = seed_in(object.path());
                 let linked = fs::hard_link(&source, seed_in(&directory));
                 linked.map_err(|_| gone(&source))?;
@@ -199,8 +200,8 @@ impl Instance {
     }
 }
 
-/// Keeps an instance from being started, and returns its record. Waits for others that do the same;
-/// for one that starts, until it has started.
+/// Locks an instance against starts, and returns its record. Waits for other processes that do the
+/// same, and for an instance that is starting.
 fn hold(
     kind: InstanceKind,
     object: &Object,
@@ -225,7 +226,7 @@ fn hold(
     }
 }
 
-/// The disk with which the instance would start, if there is one: it may be about to be reset.
+/// The disk with which the instance would start, if there is one; a reset may be pending.
 fn current_disk(object: &Object, record: &VmRecord) -> Result<Option<PathBuf>, Error> {
     match record.reset_to.as_deref() {
         Some(BASELINE) => Ok(None),

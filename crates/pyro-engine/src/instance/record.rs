@@ -52,13 +52,13 @@ pub(crate) struct VmRecord {
     /// What its image says of how its commands run.
     #[serde(default, skip_serializing_if = "CommandOptions::are_none")]
     pub(crate) defaults: CommandOptions,
-    /// What the network was asked to be, if it was asked for by name.
+    /// The requested network policy, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) network_policy: Option<NetworkPolicy>,
     /// The ports that are published whenever it runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) ports: Vec<Published>,
-    /// The version of the wire that its supervisor speaks, or spoke last.
+    /// The version of the wire protocol of its supervisor, or of the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) wire: Option<u32>,
 }
@@ -76,7 +76,7 @@ pub(crate) struct SeedRecord {
     pub(crate) warnings: Vec<TransferWarning>,
 }
 
-/// What a directory in the guest holds.
+/// The contents of a directory in the guest.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Content {
     pub(crate) entries: u64,
@@ -97,11 +97,11 @@ pub(crate) enum State {
     Starting,
     /// It runs.
     Started,
-    /// It does not run; its disk is there.
+    /// It is stopped; its disk exists.
     Stopped,
-    /// It did not come up.
+    /// Its start failed.
     Failed,
-    /// Its lifetime is over; its disk is gone.
+    /// Its lifetime is over; its disk was removed.
     Expired,
 }
 
@@ -150,7 +150,7 @@ impl VmRecord {
         }
     }
 
-    /// What its network is.
+    /// Its network policy.
     pub(crate) fn network_policy(&self) -> NetworkPolicy {
         self.network_policy.unwrap_or(if self.spec.network {
             NetworkPolicy::Egress
@@ -167,7 +167,7 @@ impl VmRecord {
 
 #[cfg(test)]
 impl VmRecord {
-    /// A record for tests of what reads or changes one.
+    /// A record for tests.
     pub(crate) fn of_test() -> Self {
         let spec = MachineSpec {
             vcpu_count: 1,

@@ -174,8 +174,8 @@ impl Supervisor {
         Ok(Reply::Done)
     }
 
-    /// Copies the disk while the machine is paused. The copy is the client's, who removes it; if the
-    /// client is gone with its directory, so is the copy.
+    /// Copies the disk while the machine is paused. The copy is in the client's directory, and the
+    /// client removes it; if the client dies, the copy is removed with the directory.
     async fn copy_disk(&self, to: PathBuf) -> Result<Reply, Error> {
         let source = disk(&self.object);
         let copied = off_thread(move || copy_disk(&source, &to));

@@ -14,12 +14,12 @@ use crate::command_options::CommandOptions;
 
 const RECORD: &str = "shell.json";
 const OUTPUT: &str = "output";
-/// A record is shorter.
+/// The limit on a record's size.
 const RECORD_LIMIT_BYTES: u64 = 64 * 1024;
-/// The most shells that have ended and whose output is kept.
+/// The maximum number of ended shells whose output is kept.
 const ENDED: usize = 64;
 
-/// What is recorded of a shell.
+/// The record of a shell.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct ShellRecord {
     pub(crate) shell_id: String,
@@ -28,7 +28,7 @@ pub(crate) struct ShellRecord {
     pub(crate) rows: u16,
     /// Seconds since the Unix epoch.
     pub(crate) started_at: f64,
-    /// When it ended, if it has and that is known.
+    /// When it ended, if it has ended and the time is known.
     #[serde(default)]
     pub(crate) ended_at: Option<f64>,
     /// Its exit code, if it has one: 128 + N if signal N ended it.
@@ -102,7 +102,7 @@ impl ShellFiles {
         Ok(write_atomically(&path, &text)?)
     }
 
-    /// Makes the directory of a new shell, and removes those that ended longest ago.
+    /// Creates the directory of a new shell, and removes the shells that ended longest ago.
     pub(super) fn begin(&self, record: &ShellRecord) -> Result<(), Error> {
         let ended: Vec<_> = self
             .all()
@@ -117,7 +117,7 @@ impl ShellFiles {
         self.write(record)
     }
 
-    /// Records that no shell runs: those that did ended with their machine.
+    /// Records that no shell is running: they ended with their machine.
     pub(super) fn close(&self) -> Result<(), Error> {
         for mut record in self.all() {
             if !record.has_ended {

@@ -1,5 +1,5 @@
-//! The *shells* of a supervised VM: each is a terminal in which a shell runs. They belong to the VM:
-//! clients come and go.
+//! The *shells* of a supervised VM: each is a terminal in which a shell runs. They belong to the VM,
+//! and are independent of clients.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::activity::Activity;
 use super::power::Power;
 use super::process::{NewProcess, Process};
+use super::redacted::Redacted;
 use super::shell_record::{NewShell, ShellFiles, ShellRecord};
 use super::text_log::TextLogWriter;
 use super::time::now;
@@ -23,7 +24,7 @@ use crate::Error;
 use crate::command::exit_code;
 use crate::off_thread::off_thread;
 
-/// The most shells of one VM that run at once.
+/// The maximum number of running shells of one VM.
 const RUNNING: usize = 64;
 /// How long to wait for a shell's first prompt.
 const PROMPT_LIMIT: Duration = Duration::from_secs(10);
@@ -32,8 +33,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The prompt, which is the same for every user and in every directory.
 const PROMPT: &str = "pyro$ ";
-/// The shell, with no file of the environment's that could set another prompt. Without bash, the
-/// environment's own.
+/// The shell, started without the environment's start-up files, which could set another prompt.
+/// Without bash, the environment's `sh`.
 const SHELL: &str = "command -v bash >/dev/null && exec bash --noprofile --norc -i; exec sh -i";
 
 /// The running shells.
@@ -115,10 +116,9 @@ impl Shells {
         let process = NewProcess {
             command,
             has_input: true,
-            stdout: TextLogWriter::new(
-                self.files.output(&id),
+            stdout: Redacted::new(
                 self.vault.redactor(),
-                grown.clone(),
+                TextLogWriter::new(self.files.output(&id), grown.clone()),
             ),
             stderr: None,
             grown,
@@ -136,11 +136,11 @@ impl Shells {
             Ok(process) => {
                 let mut grown = process.subscribe();
                 self.known().insert(id.clone(), Arc::clone(&process));
-                // It may have ended before it was known.
+                // It may have ended before it was registered.
                 if process.has_ended() {
                     self.known().remove(&id);
                 }
-                // What is typed before the prompt is there would be shown twice.
+                // Text that is typed before the prompt appears would be echoed twice.
                 let prompt = async {
                     tokio::select! {
                         _ = grown.changed() => {}
@@ -163,7 +163,7 @@ impl Shells {
         let _changing = self.changes.lock().await;
         let files = self.files.clone();
         let written = off_thread(move || {
-            // It may have been given another size.
+            // Its size may have been changed.
             if let Some(now) = files.record(&record.shell_id) {
                 record = now;
             }
@@ -177,7 +177,7 @@ impl Shells {
         }
     }
 
-    /// Passes a client's input on.
+    /// Forwards a client's input.
     pub(super) async fn input(
         &self,
         id: &str,
@@ -197,7 +197,7 @@ impl Shells {
         Ok(Reply::Done)
     }
 
-    /// Sends a signal to what runs in the foreground of a shell.
+    /// Sends a signal to the foreground process group of a shell.
     pub(super) async fn signal(&self, id: &str, signal: i32) -> Result<Reply, Error> {
         let process = self.find(id)?;
         let _on = self.power.on(&self.machine).await?;
@@ -219,7 +219,7 @@ impl Shells {
         Ok(Reply::Done)
     }
 
-    /// Ends a shell: first as when its window is closed, then by force.
+    /// Ends a shell: first by closing its terminal, then by force.
     pub(super) async fn close(&self, id: &str) -> Result<Reply, Error> {
         let Ok(process) = self.find(id) else {
             return Ok(Reply::Done);
@@ -246,7 +246,7 @@ impl Shells {
             return Ok(Reply::Done);
         };
         let mut grown = process.subscribe();
-        // Output may have come since the client has looked.
+        // Output may have arrived since the client's last read.
         grown.mark_changed();
         loop {
             tokio::select! {

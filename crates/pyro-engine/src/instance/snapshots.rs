@@ -1,7 +1,8 @@
-//! *Snapshots* of an instance: copies of its private disk, which holds all that was written in it.
+//! *Snapshots* of an instance: copies of its private disk, which has everything that was written in
+//! it.
 //!
-//! A reset is recorded when the machine has stopped, and the supervisor that starts next carries it
-//! out. So whichever process dies, nothing was reset, or the next start finishes it.
+//! A reset is recorded when the machine has stopped, and the next supervisor carries it out.
+//! Whichever process dies, either nothing was reset or the next start finishes the reset.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::activity::Activity;
 use super::client;
-use super::files::{SNAPSHOTS, disk, disk_in, forget_processes, history, seed_in};
+use super::files::{SNAPSHOTS, disk, disk_in, history, remove_process_files, seed_in};
 use super::find::Instance;
 use super::record::{Content, SeedRecord, State, VmRecord};
 use super::time::now;
@@ -21,12 +22,13 @@ use crate::Error;
 use crate::disk_limit::allocated_bytes;
 use crate::off_thread::off_thread;
 
-/// The name of what an instance began with. It needs no copy: it is an empty disk over the seed.
+/// The name of the initial state of an instance. It needs no copy: it is an empty disk over the
+/// seed.
 pub(crate) const BASELINE: &str = "baseline";
 
 const DISK: &str = "disk.ext4";
 
-/// How often others may start an instance while it is stopped for a reset.
+/// How often to stop an instance again if other processes start it before a reset.
 const START_RACES: usize = 8;
 
 /// The record of a snapshot.
@@ -35,7 +37,7 @@ pub(crate) struct Snapshot {
     format: u64,
     /// Seconds since the Unix epoch.
     pub(crate) created_at: f64,
-    /// What the snapshot holds, if it was counted.
+    /// The contents of the snapshot, if they were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) content: Option<Content>,
 }
@@ -49,7 +51,7 @@ pub(super) fn disk_of(object: &Object, name: &str) -> Option<PathBuf> {
     Some(snapshots(object).find(name)?.join(DISK))
 }
 
-/// The error for a snapshot that is not there; it names those that are.
+/// The error for a missing snapshot; it lists the existing ones.
 pub(super) fn missing(object: &Object, name: &str) -> Error {
     let all: Vec<(String, Snapshot)> = snapshots(object).all();
     let names: Vec<_> = all.into_iter().map(|(name, _)| name).collect();
@@ -57,16 +59,16 @@ pub(super) fn missing(object: &Object, name: &str) -> Error {
 }
 
 fn copy_snapshot_disk(object: &Object, name: &str, to: &Path) -> Result<(), Error> {
-    // Held, so that the snapshot is not deleted meanwhile.
+    // Locked, so that the snapshot is not deleted in the meantime.
     let _locked = snapshots(object).lock()?;
     let source = disk_of(object, name).ok_or_else(|| missing(object, name))?;
     Ok(copy_disk(&source, to)?)
 }
 
-/// Copies the disk into a new snapshot. The disk must not be written meanwhile.
+/// Copies the disk into a new snapshot. The disk must not be written in the meantime.
 pub(super) fn make(object: &Object, name: &str, content: Option<Content>) -> Result<(), Error> {
     let snapshots = snapshots(object);
-    // Before the copy, which takes time.
+    // Checked before the copy, which takes time.
     let taken = || Error::snapshot_exists(object.id().as_str(), name);
     if snapshots.find(name).is_some() {
         return Err(taken());
@@ -77,7 +79,7 @@ pub(super) fn make(object: &Object, name: &str, content: Option<Content>) -> Res
     let source = disk(object);
     copy_disk(&source, &new.path().join(DISK))?;
     if !source.exists() {
-        // Its lifetime ended meanwhile.
+        // Its lifetime ended in the meantime.
         return Err(Error::stopped("workspace", object.id().as_str()));
     }
     let record = Snapshot {
@@ -91,8 +93,8 @@ pub(super) fn make(object: &Object, name: &str, content: Option<Content>) -> Res
     Ok(())
 }
 
-/// Carries out the reset that the record names. The caller owns the instance, whose machine does not
-/// run. Every step can be repeated.
+/// Carries out the reset that the record names. The caller must own the instance, and its machine
+/// must not be running. Every step can be repeated.
 pub(super) fn finish_reset(object: &Object, record: &VmRecord) -> Result<VmRecord, Error> {
     let Some(name) = &record.reset_to else {
         return Ok(record.clone());
@@ -117,7 +119,7 @@ pub(super) fn finish_reset(object: &Object, record: &VmRecord) -> Result<VmRecor
         fs::rename(&copy, &disk).map_err(|error| failed(&disk, &error))?;
     }
     history(object).clear()?;
-    forget_processes(object).map_err(|error| failed(object.path(), &error))?;
+    remove_process_files(object).map_err(|error| failed(object.path(), &error))?;
     sync_directory(object.path())?;
     let has_disk = name != BASELINE;
     update(object, |record| {
@@ -175,8 +177,8 @@ impl Instance {
         off_thread(move || copy_snapshot_disk(&object, &name, &to)).await
     }
 
-    /// Copies what a snapshot holds into the directory of a new instance. Returns the record of the
-    /// seed, which both have.
+    /// Copies the disk of a snapshot and the seed into the directory of a new instance. Returns the
+    /// record of the seed, which both share.
     pub(crate) async fn copy_snapshot(
         &self,
         name: &str,
@@ -254,8 +256,8 @@ impl Instance {
         .await
     }
 
-    /// Stops the machine, and then records that the next start begins with this snapshot. While the
-    /// record says so nothing runs, so nothing that is written later can be lost.
+    /// Stops the machine, and then records that the next start begins with this snapshot. The
+    /// machine does not run between these steps, so no later write can be lost.
     pub(crate) async fn begin_reset(&self, name: &str) -> Result<(), Error> {
         match self.state {
             State::Expired => return Err(self.expired()),
@@ -272,7 +274,7 @@ impl Instance {
                 let Some(_held) = object.hold()? else {
                     return Ok(false);
                 };
-                // Locked, so that the snapshot is not deleted meanwhile.
+                // Locked, so that the snapshot is not deleted in the meantime.
                 let _locked = snapshots(&object).lock()?;
                 if name != BASELINE && disk_of(&object, &name).is_none() {
                     return Err(missing(&object, &name));

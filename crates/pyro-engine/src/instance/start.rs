@@ -35,7 +35,7 @@ pub(crate) struct NewInstance<'a> {
     /// The lifetime; 0 if it is unlimited.
     pub(crate) ttl_seconds: u64,
     pub(crate) network: bool,
-    /// The name by which the network was asked for, if it was.
+    /// The requested network policy, if one was given.
     pub(crate) network_policy: Option<NetworkPolicy>,
     pub(crate) ports: Vec<Published>,
     pub(crate) allow_host_compat: bool,
@@ -136,9 +136,9 @@ pub(crate) async fn start(
         let mut outcome = None;
         for line in BufReader::new(news).lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
-                Ok(StartEvent::Notice(text)) => listener.tell(Event::Notice(text)),
-                Ok(StartEvent::Warning(text)) => listener.tell(Event::Warning(text)),
-                Ok(StartEvent::Timing { name, seconds }) => listener.tell(Event::Timing {
+                Ok(StartEvent::Notice(text)) => listener.report(Event::Notice(text)),
+                Ok(StartEvent::Warning(text)) => listener.report(Event::Warning(text)),
+                Ok(StartEvent::Timing { name, seconds }) => listener.report(Event::Timing {
                     name: Cow::Owned(name),
                     duration: std::time::Duration::from_secs_f64(seconds),
                 }),
@@ -156,7 +156,7 @@ pub(crate) async fn start(
     Err(Error::supervisor_died(instance.kind.noun(), instance.id()).with_log_end(words))
 }
 
-/// Looks the environment up again, and records it.
+/// Looks up the environment again, and records it.
 async fn refresh(engine: &Engine, instance: &Instance, listener: &Listener) -> Result<(), Error> {
     let ready = environment_of(engine, instance, listener).await?;
     instance
@@ -170,8 +170,8 @@ async fn refresh(engine: &Engine, instance: &Instance, listener: &Listener) -> R
         .map_err(|error| Error::unreadable_record(instance.kind.noun(), instance.id(), &error))
 }
 
-/// Looks the environment of an instance up again. Its kernel and agent may be newer than when the VM
-/// was made; its image must be the same, because the VM's disk is a layer above it.
+/// Looks up the environment of an instance again. Its kernel and agent may be newer than when the VM
+/// was created; its image must be the same, because the VM's disk is a layer above it.
 pub(super) async fn environment_of(
     engine: &Engine,
     instance: &Instance,
@@ -202,7 +202,7 @@ fn spawn(
     };
     let text = serde_json::to_string(description)
         .map_err(|error| Error::no_supervisor(&error.to_string()))?;
-    // The id is there for people who look at the list of processes.
+    // The id is shown in the list of processes.
     let words = [SUPERVISE_COMMAND, description.id.as_str()];
     let stderr = diagnostics::stderr(instance.object.path());
     let config = &engine.config;

@@ -36,7 +36,7 @@ use crate::{Engine, Error};
 
 /// How long to wait for a free slot. Short runs free theirs within this time; instances do not.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long to wait for those who hold the disk to copy it, and when to say so.
+/// How long to wait for processes that copy the disk, and after how long to report the wait.
 const HOLD_PATIENCE: Duration = Duration::from_secs(30);
 const HOLD_UNTOLD: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -52,7 +52,7 @@ pub(super) struct Supervisor {
     pub(super) power: Arc<Power>,
     pub(super) activity: Activity,
     pub(super) commands: Arc<Commands>,
-    pub(super) ports: Ports,
+    pub(super) ports: Arc<Ports>,
     pub(super) shells: Arc<Shells>,
     pub(super) services: Arc<Services>,
     pub(super) ends: mpsc::Sender<End>,
@@ -65,7 +65,7 @@ pub(super) struct Supervisor {
 /// Why the VM ends.
 #[derive(Debug)]
 pub(super) enum End {
-    /// A client asked for it.
+    /// A client requested it.
     Stop { discard: bool },
     /// Its lifetime is over.
     Expired,
@@ -77,28 +77,28 @@ pub(super) enum End {
     TooBig(Exceeded),
 }
 
-/// Supervises the instance that `description` names, until its end. Reports the start through
-/// `news`.
+/// Supervises the instance that `description` names, until its end. Reports events of the start
+/// through `news`.
 pub(crate) async fn supervise(
     engine: &Engine,
     description: &Description,
     news: impl Write + Send,
 ) -> Result<(), Error> {
     let news = Mutex::new(news);
-    let tell = |piece: &StartEvent| {
+    let report = |piece: &StartEvent| {
         let mut news = news.lock().unwrap_or_else(PoisonError::into_inner);
-        // The process that started this one may be gone; the VM runs on for others.
+        // The process that started this one may be gone; the VM keeps running for other clients.
         let _ = news.write_all(&line(piece)).and_then(|()| news.flush());
     };
-    let started = begin(engine, description, &tell).await;
+    let started = begin(engine, description, &report).await;
     let (object, supervisor, listener, ends, owner) = match started {
         Ok(started) => started,
         Err(error) => {
-            tell(&StartEvent::Failed(error.clone().into()));
+            report(&StartEvent::Failed(error.clone().into()));
             return Err(error);
         }
     };
-    tell(&StartEvent::Ready);
+    report(&StartEvent::Ready);
     drop(news);
     if description.kind == InstanceKind::Workspace
         && supervisor.machine.accelerator() == Accelerator::Tcg
@@ -129,7 +129,7 @@ type Started = (
 async fn begin(
     engine: &Engine,
     description: &Description,
-    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+    report: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<Started, Error> {
     let kind = description.kind;
     let missing = || Error::no_such(kind.noun(), &description.id);
@@ -137,13 +137,14 @@ async fn begin(
         .objects(kind)
         .find(&description.id)
         .ok_or_else(missing)?;
-    let owner = own(kind, &object, tell).await?;
+    let owner = own(kind, &object, report).await?;
     diagnostics::begin(object.path());
     let unreadable = |error| Error::unreadable_record(kind.noun(), &description.id, &error);
     // Before the confinement, which forbids it, and before anything has changed.
-    let record = object.record().map_err(unreadable)?;
+    let mut record: VmRecord = object.record().map_err(unreadable)?;
+    record.ports = ServiceFiles::of(object.path()).ports_at_start(&record);
     let listeners = ports::open_all(&description.id, &record, |text| {
-        tell(&StartEvent::Notice(text));
+        report(&StartEvent::Notice(text));
     })?;
     let record: VmRecord = object
         .update(|record: &mut VmRecord| {
@@ -152,11 +153,11 @@ async fn begin(
             record.wire = Some(VERSION);
         })
         .map_err(unreadable)?;
-    // Before other threads exist.
+    // Must be done before other threads exist.
     let confined = pyro_machine::confine_keeper(record.spec.network)
         .map_err(|error| Error::no_supervisor(&format!("it cannot be confined: {error}")));
     let result = match confined {
-        Ok(()) => reset_and_launch(engine, record, description, &object, tell).await,
+        Ok(()) => reset_and_launch(engine, record, description, &object, report).await,
         Err(error) => Err(error),
     };
     let (supervisor, listener, ends) = match result {
@@ -176,20 +177,22 @@ async fn begin(
         .update(|record: &mut VmRecord| {
             record.state = State::Started;
             record.has_disk = true;
-            record.ports = listeners.iter().map(|(_, port)| *port).collect();
+            record.ports = listeners.iter().map(|(_, port)| port.clone()).collect();
         })
         .map_err(unreadable)?;
     for listener in listeners {
         supervisor.ports.serve(listener)?;
     }
+    // After that: a service that ends takes its ports back.
+    supervisor.services.autostart();
     Ok((object, supervisor, listener, ends, owner))
 }
 
-/// Becomes the owner. Waits for others who copy the disk.
+/// Becomes the owner. Waits for processes that copy the disk.
 async fn own(
     kind: InstanceKind,
     object: &Object,
-    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+    report: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<Ownership, Error> {
     let (noun, id) = (kind.noun(), object.id().as_str());
     let begun = Instant::now();
@@ -199,7 +202,7 @@ async fn own(
             return Ok(owner);
         }
         if !object.is_only_held() {
-            // The holder may have gone in this moment.
+            // The holder may have just exited.
             match object.own()? {
                 Some(owner) => return Ok(owner),
                 None if object.is_only_held() => {}
@@ -211,7 +214,7 @@ async fn own(
         }
         if !told && begun.elapsed() > HOLD_UNTOLD {
             told = true;
-            tell(&StartEvent::Notice(
+            report(&StartEvent::Notice(
                 "waiting for a process that copies the disk".into(),
             ));
         }
@@ -224,11 +227,11 @@ async fn reset_and_launch(
     record: VmRecord,
     description: &Description,
     object: &Object,
-    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+    report: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<(Arc<Supervisor>, UnixListener, mpsc::Receiver<End>), Error> {
     let reset = object.clone();
     let record = off_thread(move || finish_reset(&reset, &record)).await?;
-    launch(engine, &record, description, object, tell).await
+    launch(engine, &record, description, object, report).await
 }
 
 async fn launch(
@@ -236,7 +239,7 @@ async fn launch(
     record: &VmRecord,
     description: &Description,
     object: &Object,
-    tell: &(dyn Fn(&StartEvent) + Send + Sync),
+    report: &(dyn Fn(&StartEvent) + Send + Sync),
 ) -> Result<(Arc<Supervisor>, UnixListener, mpsc::Receiver<End>), Error> {
     let kind = description.kind;
     let (disk, seed) = (disk(object), seed_in(object.path()));
@@ -255,7 +258,7 @@ async fn launch(
     };
     let launch_listener = |event: LaunchEvent<'_>| match event {
         LaunchEvent::Starting(_) => {}
-        LaunchEvent::Notice(text) => tell(&StartEvent::Notice(text)),
+        LaunchEvent::Notice(text) => report(&StartEvent::Notice(text)),
     };
     let machine = engine
         .machines
@@ -268,7 +271,7 @@ async fn launch(
         )
         .await?;
     for phase in machine.phases() {
-        tell(&StartEvent::Timing {
+        report(&StartEvent::Timing {
             name: phase.name.into(),
             seconds: phase.duration.as_secs_f64(),
         });
@@ -279,14 +282,14 @@ async fn launch(
              push them again"
         );
         tracing::warn!("{text}");
-        tell(&StartEvent::Warning(text));
+        report(&StartEvent::Warning(text));
     }
     let (sender, ends) = mpsc::channel(4);
     let supervisor = Supervisor::new(machine, object, record, description, sender).await?;
     Ok((Arc::new(supervisor), listener, ends))
 }
 
-/// Listens in the object's directory, whose path may be longer than a socket's may.
+/// Listens in the object's directory, whose path may be longer than the limit for socket addresses.
 fn listen(directory: &Path) -> std::io::Result<UnixListener> {
     let path = directory.join(SOCKET);
     let _ = std::fs::remove_file(&path);
@@ -402,7 +405,8 @@ fn not_in_order(error: &Error) -> String {
 }
 
 impl Supervisor {
-    /// Takes over a machine that has started. What ran in an earlier one has ended.
+    /// Prepares the state for a machine that has started. All processes of an earlier machine have
+    /// ended.
     async fn new(
         machine: SupervisedMachine,
         object: &Object,
@@ -426,12 +430,12 @@ impl Supervisor {
             activity.clone(),
             Arc::clone(&vault),
         );
-        let ports = Ports::new(
+        let ports = Arc::new(Ports::new(
             object.clone(),
             Arc::clone(&machine),
             Arc::clone(&power),
             activity.clone(),
-        );
+        ));
         let shell_files = ShellFiles::of(object.path());
         shell_files.close()?;
         let shells = Shells::new(
@@ -442,7 +446,7 @@ impl Supervisor {
             Arc::clone(&vault),
         );
         let service_files = ServiceFiles::of(object.path());
-        let autostart = service_files.close()?;
+        service_files.close()?;
         let services = Arc::new(Services::new(
             Arc::clone(&machine),
             Arc::clone(&power),
@@ -450,8 +454,8 @@ impl Supervisor {
             service_files,
             kind.working_directory().unwrap_or("/root"),
             vault,
+            Arc::clone(&ports),
         ));
-        services.autostart(autostart);
         Ok(Self {
             kind,
             object: object.clone(),
@@ -489,7 +493,7 @@ impl Supervisor {
         }
     }
 
-    /// Why the VM ended by itself, in a line.
+    /// Why the VM ended by itself, in one line.
     async fn cause_of_death(&self) -> String {
         let (status, tails) = self.machine.last_words().await;
         let last = [tails.console.lines().last(), tails.vmm.lines().last()];

@@ -1,27 +1,24 @@
-//! A *text log* keeps the newest output of a process that may print for ever: a shell, a service.
-//! Places in it are counted in characters since the beginning, and stay the same when old output is
-//! dropped.
+//! A *text log* keeps the newest output of a long-lived process: a shell, a service. Positions in
+//! it are counted in characters since the beginning, and remain valid when old output is dropped.
 //!
-//! It consists of files, each named after the place where it begins, so that no index can be wrong:
-//! `output.0`, `output.524288`. Only the supervisor writes; everybody else may read at any time.
+//! It consists of files, each named after the position where it begins, so there is no index that
+//! could be wrong: `output.0`, `output.524288`. Only the supervisor writes; other processes may
+//! read at any time.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use pyro_store::create_private_file;
-use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
-use crate::redactor::Redactor;
+use super::redacted::Keep;
 
-/// How many characters a file has at least before the next one begins.
+/// The minimum number of characters in a file before the next one begins.
 const FILE_CHARS: u64 = 512 * 1024;
 /// How many files are kept.
 const FILES: usize = 4;
-/// How often a reader looks again whose file was dropped meanwhile.
+/// How often a reader tries again if the file was dropped in the meantime.
 const READS: usize = 16;
 
 /// The log of one output, for readers.
@@ -34,12 +31,12 @@ pub(crate) struct TextLog {
 /// A part of a log.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Part {
-    /// Where it begins: later than what was asked for if that was dropped.
+    /// Where it begins: after the requested position if output was dropped.
     pub(crate) start: u64,
     pub(crate) text: String,
     /// Where it ends.
     pub(crate) end: u64,
-    /// Whether the log goes on there.
+    /// Whether the log continues there.
     pub(crate) more: bool,
 }
 
@@ -52,7 +49,7 @@ impl TextLog {
         }
     }
 
-    /// Reads from `cursor` on, `max_chars` at most.
+    /// Reads at most `max_chars` from `cursor` on.
     pub(crate) fn read(&self, cursor: u64, max_chars: u64) -> io::Result<Part> {
         for _ in 0..READS {
             match self.read_files(cursor, max_chars) {
@@ -67,7 +64,7 @@ impl TextLog {
     /// Returns the last lines; `more` says whether there are others before them.
     pub(crate) fn tail(&self, lines: usize) -> io::Result<Part> {
         let mut all = self.read(0, u64::MAX)?;
-        // The end of the last line does not begin another one.
+        // The newline of the last line does not begin another one.
         let text = all.text.strip_suffix('\n').unwrap_or(&all.text);
         let mut ends = text.rmatch_indices('\n').map(|(place, _)| place + 1);
         let start = lines.checked_sub(1).and_then(|others| ends.nth(others));
@@ -76,6 +73,14 @@ impl TextLog {
         all.start += all.text[..before].chars().count() as u64;
         all.text.drain(..before);
         Ok(all)
+    }
+
+    /// Removes it.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        for (_, path) in self.files()? {
+            fs::remove_file(path)?;
+        }
+        Ok(())
     }
 
     fn read_files(&self, cursor: u64, max_chars: u64) -> io::Result<Part> {
@@ -94,7 +99,7 @@ impl TextLog {
             }
             let mut bytes = Vec::new();
             File::open(path)?.read_to_end(&mut bytes)?;
-            // The last character may be there in part only: the writer is at work.
+            // The last character may be incomplete while the writer is writing.
             let text = valid_part(&bytes);
             let skipped = usize::try_from(part.end.saturating_sub(*start)).unwrap_or(usize::MAX);
             let room = usize::try_from(max_chars - (part.end - part.start)).unwrap_or(usize::MAX);
@@ -110,7 +115,7 @@ impl TextLog {
             }
         }
         if part.start > end_of_all {
-            // A place that does not exist yet.
+            // A position that does not exist yet.
             part.start = end_of_all;
             part.end = end_of_all;
         }
@@ -118,7 +123,7 @@ impl TextLog {
         Ok(part)
     }
 
-    /// The files with the places where they begin, in order.
+    /// The files with their start positions, in order.
     fn files(&self) -> io::Result<Vec<(u64, PathBuf)>> {
         let mut files = Vec::new();
         let entries = match fs::read_dir(&self.directory) {
@@ -151,25 +156,23 @@ fn valid_part(bytes: &[u8]) -> &str {
     }
 }
 
-/// The writer of a log. Bytes that are no UTF-8 become replacement characters.
+/// The writer of a log. Bytes that are not UTF-8 become replacement characters.
 #[derive(Debug)]
 pub(super) struct TextLogWriter {
     log: TextLog,
     file: Option<File>,
-    /// How many characters there are in all, and in the current file.
+    /// The number of characters in total, and in the current file.
     total: u64,
     in_file: u64,
-    /// The beginning of a character whose end has not come yet.
+    /// An incomplete character at the end of the last write.
     partial: Vec<u8>,
-    redactor: Redactor,
     grown: watch::Sender<()>,
 }
 
 impl TextLogWriter {
     /// Begins an empty log. `grown` is told of all new output.
-    pub(super) fn new(log: TextLog, redactor: Redactor, grown: watch::Sender<()>) -> Self {
+    pub(super) fn new(log: TextLog, grown: watch::Sender<()>) -> Self {
         Self {
-            redactor,
             log,
             file: None,
             total: 0,
@@ -180,56 +183,21 @@ impl TextLogWriter {
     }
 
     /// Goes on with a log, which may be empty.
-    pub(super) fn append_to(
-        log: TextLog,
-        redactor: Redactor,
-        grown: watch::Sender<()>,
-    ) -> Result<Self, crate::Error> {
+    pub(super) fn append_to(log: TextLog, grown: watch::Sender<()>) -> Result<Self, crate::Error> {
         let end = log.read(u64::MAX, 0);
         let end = end
             .map_err(|error| crate::Error::unreadable_output(&error))?
             .end;
         Ok(Self {
             total: end,
-            ..Self::new(log, redactor, grown)
+            ..Self::new(log, grown)
         })
-    }
-
-    /// Writes what was kept back because it could have been the beginning of a secret.
-    pub(super) fn finish(&mut self) {
-        let rest = self.redactor.finish();
-        if !rest.is_empty() {
-            self.keep(&rest);
-        }
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        let mut all = std::mem::take(&mut self.partial);
-        all.extend_from_slice(bytes);
-        let mut text = String::new();
-        for chunk in all.utf8_chunks() {
-            text.push_str(chunk.valid());
-            let invalid = chunk.invalid();
-            let may_go_on =
-                std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
-            if may_go_on && ends_with(&all, invalid) {
-                self.partial = invalid.to_vec();
-            } else if !invalid.is_empty() {
-                text.push(char::REPLACEMENT_CHARACTER);
-            }
-        }
-        // A full disk must not end the process.
-        if let Err(error) = self.append(&text) {
-            tracing::warn!(%error, "output is not logged");
-            self.file = None;
-        }
-        self.grown.send_replace(());
     }
 
     fn append(&mut self, text: &str) -> io::Result<()> {
         if self.file.is_none() || self.in_file >= FILE_CHARS {
             let path = self.log.path(self.total);
-            // One that a failed write has left may have the same name.
+            // A failed write may have left a file with the same name.
             let _ = fs::remove_file(&path);
             self.file = Some(create_private_file(&path)?);
             self.in_file = 0;
@@ -253,46 +221,44 @@ impl TextLogWriter {
     }
 }
 
+impl Keep for TextLogWriter {
+    fn keep(&mut self, bytes: &[u8]) {
+        let mut all = std::mem::take(&mut self.partial);
+        all.extend_from_slice(bytes);
+        let mut text = String::new();
+        for chunk in all.utf8_chunks() {
+            text.push_str(chunk.valid());
+            let invalid = chunk.invalid();
+            let may_go_on =
+                std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+            if may_go_on && ends_with(&all, invalid) {
+                self.partial = invalid.to_vec();
+            } else if !invalid.is_empty() {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        // A full disk must not end the process.
+        if let Err(error) = self.append(&text) {
+            tracing::warn!(%error, "output is not logged");
+            self.file = None;
+        }
+        self.grown.send_replace(());
+    }
+}
+
 /// Whether a part of `all` is its very end.
 fn ends_with(all: &[u8], part: &[u8]) -> bool {
     std::ptr::eq(all.as_ptr_range().end, part.as_ptr_range().end)
 }
 
-impl AsyncWrite for TextLogWriter {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let safe = self.redactor.pass(bytes);
-        if !safe.is_empty() {
-            self.keep(&safe);
-        }
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::instance::vault::Vault;
 
     fn log() -> (tempfile::TempDir, TextLog, TextLogWriter) {
         let directory = tempfile::tempdir().unwrap();
         let log = TextLog::new(directory.path(), "output");
-        let writer = TextLogWriter::new(
-            log.clone(),
-            Vault::default().redactor(),
-            watch::Sender::new(()),
-        );
+        let writer = TextLogWriter::new(log.clone(), watch::Sender::new(()));
         (directory, log, writer)
     }
 
@@ -339,13 +305,13 @@ mod tests {
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), FILES);
         let last = log.read(total - 6, 99).unwrap();
         assert_eq!(last, part(total - 6, "<0059>", false));
-        // What was dropped is passed over.
+        // Dropped output is skipped.
         let first = log.read(3, 2).unwrap();
         assert!(first.start > 1_000_000 && first.more, "{first:?}");
         let all = log.read(0, u64::MAX).unwrap();
         assert_eq!((all.end, all.more), (total, false));
         assert_eq!(all.text.chars().count() as u64, all.end - all.start);
-        // Across the border of two files.
+        // Across the boundary of two files.
         let files = log.files().unwrap();
         let border = log.read(files[2].0 - 5, 10).unwrap();
         assert_eq!(border.text.chars().count(), 10);

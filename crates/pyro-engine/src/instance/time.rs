@@ -1,4 +1,4 @@
-//! Points of the wall clock, in seconds since the Unix epoch.
+//! Wall-clock times, in seconds since the Unix epoch.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ pub(crate) fn now() -> f64 {
         .as_secs_f64()
 }
 
-/// Waits until a point of the wall clock, even if the clock is set meanwhile.
+/// Waits until a wall-clock time, even if the clock is set in the meantime.
 pub(super) async fn until(end: Option<f64>) {
     let Some(end) = end else {
         return std::future::pending().await;

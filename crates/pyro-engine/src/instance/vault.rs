@@ -1,4 +1,4 @@
-//! The *vault* of a supervised VM has its secrets, in memory only.
+//! The *vault* of a supervised VM holds its secrets, in memory only.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl Vault {
         }
     }
 
-    /// Makes the secrets files of the guest, in its memory.
+    /// Writes the secrets to files in the guest's memory.
     pub(super) async fn bring_to(&self, machine: &SupervisedMachine) -> Result<(), Error> {
         for (name, value) in &self.secrets.0 {
             let call = Call::KeepSecret {
@@ -68,7 +68,7 @@ impl Vault {
         Ok(env)
     }
 
-    /// Returns what removes the secrets from one output.
+    /// Returns a filter that removes the secrets from one output.
     pub(super) fn redactor(&self) -> Redactor {
         Redactor::new(Arc::clone(&self.forms))
     }

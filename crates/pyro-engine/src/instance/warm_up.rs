@@ -1,5 +1,5 @@
-//! The *warm-up* of a machine that has just started: it runs what its user may run first, so that
-//! all code which this needs is translated by then.
+//! The *warm-up* of a machine that has just started: it runs what its user is likely to run first,
+//! so that the needed code is already translated.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use pyro_machine::SupervisedMachine;
 
 use super::power::Power;
 
-/// The head start of a client that made the workspace for a command.
+/// The delay before the warm-up, so that a client that created the workspace for a command can run
+/// it first.
 const HEAD_START: Duration = Duration::from_millis(50);
 
 /// Takes one step at a time while no client uses the machine. It does not count as a use, and is

@@ -36,8 +36,8 @@ pub(super) const SOCKET: &str = "supervisor.sock";
 pub(super) const VERSION: u32 = 1;
 /// The most bytes in one piece of input or output.
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
-/// Longer than any request: a command line has at most 128 KiB, which escaping may make six times
-/// as long.
+/// Longer than any request: a command line has at most 128 KiB, which escaping may lengthen six
+/// times.
 const LINE_LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// The request of a client.
@@ -53,8 +53,8 @@ pub(super) enum Request {
         #[serde(default)]
         token: Option<String>,
     },
-    /// Run a command that is more than a line: supervisors that do not know this request refuse it,
-    /// where they would overlook fields that they do not know.
+    /// Run a command with options. This is a request of its own so that supervisors that do not
+    /// know it refuse it; they would ignore unknown fields of `exec`.
     ExecWith {
         command: String,
         /// The time limit, if there is one.
@@ -74,15 +74,15 @@ pub(super) enum Request {
     Signal { sequence: u64, signal: i32 },
     /// Change the size of a command's terminal.
     Resize { sequence: u64, size: TerminalSize },
-    /// Kill the command with this token, or do not begin it.
+    /// Kill the command with this token, or do not start it.
     Abandon { token: String },
     /// Carry out a call in the guest.
     Call { call: Call },
     /// Open a shell.
     OpenShell(NewShell),
-    /// Give a shell the input that follows, in pieces.
+    /// Send a shell the input that follows, in pieces.
     ShellInput { shell_id: String },
-    /// Send a signal to what runs in the foreground of a shell.
+    /// Send a signal to the foreground process group of a shell.
     ShellSignal { shell_id: String, signal: i32 },
     /// Change the size of a shell's terminal.
     ResizeShell {
@@ -95,7 +95,7 @@ pub(super) enum Request {
     CloseShell { shell_id: String },
     /// Start a service, and answer when it is ready or has failed.
     StartService(ServiceDefinition),
-    /// End a service, if it runs.
+    /// Stop a service, if it is running.
     StopService { name: String },
     /// Report when a service's output grows, until it is over.
     FollowService { name: String },
@@ -105,11 +105,12 @@ pub(super) enum Request {
         #[serde(default)]
         content: Option<Content>,
     },
-    /// Publish a port: the client hands over the descriptor that listens, once it has read `done`.
+    /// Publish a port: after the reply `done`, the client passes the descriptor of the listening
+    /// socket.
     Publish { port: Published },
-    /// Publish a port no more.
+    /// Stop publishing a port.
     TakeBack { host_port: u16 },
-    /// Copy the disk to a file of the host that does not exist yet, for a client that compares it.
+    /// Copy the disk to a new file on the host, for a client that compares it.
     CopyDisk { to: String },
     /// End the VM: by a shutdown, or at once because its disk is to be discarded.
     Stop { discard: bool },
@@ -129,7 +130,7 @@ pub(super) enum Reply {
     Output { bytes: u32 },
     /// The call was carried out.
     Answered(Answer),
-    /// Whether the command ran, so that the signal was sent.
+    /// Whether the signal was sent: false if the command had ended.
     Sent { running: bool },
     /// The request was carried out, or will be.
     Done,
@@ -242,7 +243,8 @@ pub(super) async fn write_input(
     writer.write_all(piece).await
 }
 
-/// Passes pieces of input on. Returns true at their end, false if the client went away before it.
+/// Forwards pieces of input. Returns true at the end of the input, false if the client disconnected
+/// before it.
 pub(super) async fn relay_pieces(
     reader: &mut BufReader<OwnedReadHalf>,
     writer: &mut (impl AsyncWrite + Unpin),
@@ -271,7 +273,7 @@ pub(super) async fn read_piece(reader: &mut BufReader<OwnedReadHalf>) -> Option<
     Some(piece)
 }
 
-/// Passes the pieces of a command's input on, and returns at its end. If the client goes away
+/// Forwards the pieces of a command's input, and returns at its end. If the client disconnects
 /// before that, this does not return: the command's input stays open without further data.
 pub(super) async fn relay_input(
     reader: &mut BufReader<OwnedReadHalf>,
@@ -297,7 +299,7 @@ pub(super) async fn read_line<T: DeserializeOwned>(
     Ok(Some(serde_json::from_slice(&line)?))
 }
 
-/// Sends a call's output in pieces, to its end.
+/// Sends a call's output in pieces, until its end.
 pub(super) async fn send_output(
     output: &mut (impl AsyncRead + Unpin),
     writer: &mut (impl AsyncWrite + Unpin),

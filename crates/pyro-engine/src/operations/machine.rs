@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::instance::Instance;
 
-/// A machine that outlives the call that made it: what was asked for, and what became of it.
+/// A machine that outlives the call that created it: the requested resources, and its state.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Machine {
     /// Its environment.
@@ -18,11 +18,11 @@ pub struct Machine {
     pub vcpu_count: u32,
     /// Memory, in MiB.
     pub mem_mib: u32,
-    /// How long it may exist, in seconds; 0 for no limit.
+    /// Its time to live in seconds; 0 for no limit.
     pub ttl_seconds: u64,
     /// When it was made, in seconds since the Unix epoch.
     pub created_at: f64,
-    /// When its time is over, in seconds since the Unix epoch; null for never.
+    /// When its time to live is over, in seconds since the Unix epoch; null for never.
     pub expires_at: Option<f64>,
     /// `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
     pub state: String,
@@ -30,15 +30,15 @@ pub struct Machine {
     pub network_enabled: bool,
     /// Whether commands were allowed to run on the host.
     pub allow_host_compat: bool,
-    /// Its address, if it has access to the network.
+    /// Its IP address, if it has access to the network.
     pub guest_ip: Option<String>,
     /// Always null: no device of the host is needed.
     pub tap_name: Option<String>,
     /// Where commands run.
     pub execution_mode: String,
-    /// More about it.
+    /// Further metadata.
     pub metadata: BTreeMap<String, String>,
-    /// Present if it did not end in order: why.
+    /// Present if it was not shut down properly: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
 }

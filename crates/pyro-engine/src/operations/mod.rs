@@ -10,9 +10,10 @@ pub mod workspace;
 use std::sync::LazyLock;
 
 pub use machine::Machine;
+use serde_json::{Value, json};
 
 use crate::hints::Hints;
-use crate::operation::Entry;
+use crate::operation::{Entry, Operation};
 
 /// All operations, in the order in which frontends show them.
 pub static OPERATIONS: &[Entry] = &[
@@ -82,6 +83,17 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     OPERATIONS.iter().find(|entry| entry.name == name)
 }
 
+/// Returns the operation, and its request, that deletes what a call has created: for a caller that
+/// does not get the response, and so does not know the id. `None` if the call creates no instance.
+pub fn undo(entry: &Entry, response: &Value) -> Option<(&'static Entry, Value)> {
+    let (delete, key) = match entry.name {
+        name if name == vm::Create::NAME => (vm::Delete::NAME, "vm_id"),
+        name if name == workspace::Create::NAME => (workspace::Delete::NAME, "workspace_id"),
+        _ => return None,
+    };
+    Some((find(delete)?, json!({ key: response.get(key)? })))
+}
+
 /// Hints in the words of these operations.
 pub static HINTS: LazyLock<Hints> = LazyLock::new(|| Hints::of(OPERATIONS));
 
@@ -89,9 +101,21 @@ pub static HINTS: LazyLock<Hints> = LazyLock::new(|| Hints::of(OPERATIONS));
 mod tests {
     use std::collections::HashSet;
 
-    use serde_json::Value;
-
     use super::*;
+
+    #[test]
+    fn instances_that_were_created_can_be_deleted_again() {
+        let response = json!({"workspace_id": "0123456789ab", "vm_id": "6789abcdef01"});
+        for (create, delete, key) in [
+            ("vm_create", "vm_delete", "vm_id"),
+            ("workspace_create", "workspace_delete", "workspace_id"),
+        ] {
+            let (entry, request) = undo(find(create).unwrap(), &response).unwrap();
+            assert_eq!(entry.name, delete);
+            assert_eq!(request, json!({ key: response[key] }));
+        }
+        assert!(undo(find("workspace_status").unwrap(), &response).is_none());
+    }
 
     #[test]
     fn names_and_commands_are_unique() {

@@ -2,49 +2,49 @@
 //! or another one. It merges three sides of each path: how it began, the workspace, and the host.
 
 mod decide;
+mod made;
 mod node;
+mod packed;
+mod place;
 mod plan;
 mod protected;
 mod pulled;
 mod receive;
-mod step_back;
+mod rewrite;
+mod step;
 mod steps;
 mod transaction;
+mod undo;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+#[cfg(test)]
+mod memory_tests;
+
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 
 use pyro_machine::{Call, FilePath, octets};
-use pyro_store::{create_private_directory, create_private_file};
 use sha2::{Digest, Sha256};
 
 use crate::comparison::{Machine, compare};
 use crate::instance::{self, Instance};
 use crate::off_thread::{off_thread, pipe};
-use crate::output::hex;
 use crate::request::{WORKSPACE, path_text};
 use crate::{Engine, Error, Listener};
+use made::MadePath;
 use node::{Node, Sum};
-pub(crate) use plan::{Action, OnConflict, Outcome};
+use packed::Packed;
+use place::Place;
+pub(crate) use place::Target;
+pub(crate) use plan::{Action, OnConflict, Outcome, Reason};
 use plan::{Change, Planned};
 use protected::Named;
 use pulled::Pulled;
 use receive::Receiver;
-use step_back::step_back;
-use transaction::{Journal, Step, Transaction};
-
-/// The directory of what pulls keep.
-const PULLS: &str = "pulls";
-
-/// A directory of the host.
-pub(crate) struct Target {
-    pub(crate) open: OwnedFd,
-    pub(crate) path: PathBuf,
-}
+use transaction::Transaction;
+pub(crate) use undo::undo;
 
 /// What a pull is to do.
 pub(crate) struct Wanted {
@@ -98,32 +98,29 @@ pub(crate) async fn pull(
         pulled,
         ..
     } = receiver;
-    let conflicts: Vec<_> = plan
-        .iter()
-        .filter(|planned| planned.action == Action::Conflict)
-        .collect();
-    if wanted.check || !conflicts.is_empty() {
+    let outcome = Outcome::of(&plan, kept.len(), changed);
+    let conflicts = outcome.count(Action::Conflict);
+    if wanted.check || conflicts > 0 {
         transaction.discard()?;
     }
     if wanted.check {
-        return Ok(Outcome::of(&plan, kept.len(), changed));
+        return Ok(outcome);
     }
-    if !conflicts.is_empty() {
-        let of = |planned: &&Planned| (planned.path.clone(), planned.reason.unwrap_or_default());
-        let conflicts = conflicts.iter().map(of).collect();
-        return Err(Error::pull_conflicts(instance.id(), &path, conflicts));
+    if conflicts > 0 {
+        let named = outcome.conflicts();
+        return Err(Error::pull_conflicts(
+            instance.id(),
+            &path,
+            conflicts,
+            named,
+        ));
     }
+    // There may be many paths in them, and they are not needed any more.
+    drop(kept);
+    let record = pulled.into_record();
     let id = instance.id().to_owned();
     off_thread(move || {
-        let outcome = Outcome::of(&plan, kept.len(), changed);
-        let steps = steps::of(&plan, open.as_fd()).map_err(|error| Error::transfer(&error))?;
-        if steps.is_empty() {
-            transaction.discard()?;
-            return Ok(outcome);
-        }
-        transaction.commit(open.as_fd(), &path, &id, steps)?;
-        pulled.write(&plan)?;
-        transaction.keep_as(&place.last())?;
+        place.carry_out((open.as_fd(), &path), transaction, &plan, &record, &id)?;
         Ok(outcome)
     })
     .await
@@ -132,14 +129,13 @@ pub(crate) async fn pull(
 /// Plans what an earlier pull has made and the workspace has made undone since: it does not differ
 /// from how it began any more.
 async fn take_back(instance: &Instance, receiver: &mut Receiver) -> Result<(), Error> {
-    let wants = |path: &str| receiver.named.wants(&octets::decode(path));
-    let left = receiver.pulled.all();
-    let left = left.filter(|(path, _)| !receiver.has(path) && wants(path));
-    let left: Vec<_> = left
-        .map(|(path, made)| (path.clone(), made.clone()))
-        .collect();
-    for (path, made) in &left {
-        let found = Node::at(receiver.target.as_fd(), &octets::decode(path));
+    let mut more = Packed::default();
+    for number in 0..receiver.pulled.count() {
+        let MadePath { path, made } = receiver.pulled.nth(number);
+        if receiver.has(&path) || !receiver.named.wants(&octets::decode(&path)) {
+            continue;
+        }
+        let found = Node::at(receiver.target.as_fd(), &octets::decode(&path));
         let found = found.map_err(|error| Error::transfer(&error))?;
         if found != made.node || found == made.base || made.node != made.workspace {
             continue;
@@ -148,7 +144,7 @@ async fn take_back(instance: &Instance, receiver: &mut Receiver) -> Result<(), E
         if let Node::File { sha256, .. } = &made.base {
             let number = receiver.next_number();
             let file = receiver.transaction.new_content(number);
-            if read_file(instance, path, &file).await? != *sha256 {
+            if read_file(instance, &path, &file).await? != *sha256 {
                 // It has changed again in this moment.
                 continue;
             }
@@ -158,19 +154,21 @@ async fn take_back(instance: &Instance, receiver: &mut Receiver) -> Result<(), E
             Node::Absent => Action::Delete,
             _ => Action::Modify,
         };
-        receiver.plan.push(Planned {
-            path: path.clone(),
+        more.push(&Planned {
+            path,
             action,
-            reason: Some("the workspace has what it began with again"),
+            reason: Some(Reason::TakenBack),
             change: Some(Change {
                 base: made.base.clone(),
                 workspace: made.base.clone(),
                 old: found,
-                new: made.base.clone(),
+                new: made.base,
                 content,
             }),
         });
     }
+    receiver.plan.append(&more);
+    receiver.plan.sort();
     Ok(())
 }
 
@@ -210,176 +208,4 @@ async fn read_file(instance: &Instance, path: &str, to: &Path) -> Result<Sum, Er
     let (written, answer) = tokio::join!(writing, calling);
     answer?;
     written.map_err(failed)
-}
-
-/// Takes the last pull into a directory back, if nothing that it has made was changed since.
-/// Returns the paths.
-pub(crate) async fn undo(
-    engine: &Engine,
-    instance: &Instance,
-    target: Target,
-    check: bool,
-) -> Result<Outcome, Error> {
-    let base = engine.config.base_dir.clone();
-    let (id, workspace) = (instance.id().to_owned(), instance.object.path().to_owned());
-    off_thread(move || {
-        let place = Place::lock(&base, &target.path, &target.open)?;
-        let none = || Error::nothing_to_undo(&id, &target.path);
-        let (last, journal) = Transaction::open(place.last()).ok_or_else(none)?;
-        if journal.workspace_id != id {
-            return Err(none());
-        }
-        let open = target.open.as_fd();
-        // There may be many, so they are changed where they are.
-        let mut steps = journal.steps;
-        let mut number = steps.len();
-        let mut conflicts = Vec::new();
-        let mut outcome = Outcome::default();
-        let transaction = Transaction::create(place.current())?;
-        let mut undone = Undone::of(&steps);
-        steps.reverse();
-        let mut exchange = |step: &mut Step| {
-            number -= 1;
-            let found = undone.at(open, &step.path)?;
-            if found == step.old {
-                return Ok(false);
-            }
-            if found != step.new {
-                let path = std::mem::take(&mut step.path);
-                conflicts.push((path, "it was changed after the pull"));
-                return Ok(false);
-            }
-            undone.note(step);
-            let old = last.old_content(number);
-            step.content = old.exists().then_some(number);
-            if let Some(number) = step.content {
-                fs::hard_link(old, transaction.new_content(number))?;
-            }
-            let action = match (&step.new, &step.old) {
-                (_, Node::Absent) => Action::Delete,
-                (Node::Absent, _) => Action::Add,
-                _ => Action::Modify,
-            };
-            outcome.add(&step.path, action, None);
-            std::mem::swap(&mut step.old, &mut step.new);
-            Ok(true)
-        };
-        let mut failed = None;
-        steps.retain_mut(|step| {
-            // Nothing more once one has failed.
-            failed.is_none()
-                && exchange(step).unwrap_or_else(|error: io::Error| {
-                    failed = Some(error);
-                    false
-                })
-        });
-        if let Some(error) = failed {
-            return Err(Error::transfer(&error));
-        }
-        if check || !conflicts.is_empty() {
-            transaction.discard()?;
-            if check {
-                return Ok(outcome);
-            }
-            return Err(Error::pull_conflicts(&id, &target.path, conflicts));
-        }
-        let steps = transaction.commit(open, &target.path, &id, steps)?;
-        let paths = steps.iter().map(|step| &*step.path).collect();
-        step_back(&workspace, &path_text(&target.path), &paths)?;
-        last.discard()?;
-        transaction.discard()?;
-        Ok(outcome)
-    })
-    .await
-}
-
-/// What paths are once steps are undone that are planned already.
-#[derive(Default)]
-struct Undone {
-    /// Of paths that have several steps.
-    nodes: BTreeMap<String, Option<Node>>,
-    /// Directories that are not there now.
-    made: BTreeSet<String>,
-}
-
-impl Undone {
-    /// Only where there are directories a path has several steps.
-    fn of(steps: &[Step]) -> Self {
-        let of_directories = steps
-            .iter()
-            .filter(|step| is_directory(&step.old) || is_directory(&step.new));
-        Self {
-            nodes: of_directories
-                .map(|step| (step.path.clone(), None))
-                .collect(),
-            made: BTreeSet::new(),
-        }
-    }
-
-    fn note(&mut self, step: &Step) {
-        if is_directory(&step.old) && !is_directory(&step.new) {
-            self.made.insert(step.path.clone());
-        }
-        if let Some(node) = self.nodes.get_mut(&step.path) {
-            *node = Some(step.old.clone());
-        }
-    }
-
-    fn at(&self, open: BorrowedFd<'_>, path: &str) -> io::Result<Node> {
-        if let Some(Some(node)) = self.nodes.get(path) {
-            return Ok(node.clone());
-        }
-        let mut parents = path.match_indices('/').map(|(end, _)| &path[..end]);
-        if parents.any(|parent| self.made.contains(parent)) {
-            return Ok(Node::Absent);
-        }
-        Node::at(open, &octets::decode(path))
-    }
-}
-
-fn is_directory(node: &Node) -> bool {
-    matches!(node, Node::Directory { .. })
-}
-
-/// Where pulls into one directory keep what they need. Held as long as a pull goes on.
-struct Place {
-    directory: PathBuf,
-    _lock: File,
-}
-
-impl Place {
-    /// Waits until no other pull uses the same directory, and undoes one that was interrupted.
-    fn lock(base: &Path, target: &Path, open: &OwnedFd) -> Result<Self, Error> {
-        let name = hex(&Sha256::digest(target.as_os_str().as_encoded_bytes())[..16]);
-        let directory = base.join(PULLS).join(name);
-        create_private_directory(&directory)?;
-        let lock = create_private_file(&directory.join(".lock"));
-        let lock = lock.map_err(|error| Error::transfer(&error))?;
-        lock.lock().map_err(|error| Error::transfer(&error))?;
-        let place = Self {
-            directory,
-            _lock: lock,
-        };
-        match Transaction::open(place.current()) {
-            Some((transaction, Journal { is_done: true, .. })) => {
-                transaction.keep_as(&place.last())?;
-            }
-            Some((transaction, journal)) => {
-                transaction.roll_back(open.as_fd(), &journal);
-                transaction.discard()?;
-            }
-            None => {}
-        }
-        Ok(place)
-    }
-
-    /// The transaction that is prepared or carried out.
-    fn current(&self) -> PathBuf {
-        self.directory.join("current")
-    }
-
-    /// The transaction that can be undone.
-    fn last(&self) -> PathBuf {
-        self.directory.join("last")
-    }
 }

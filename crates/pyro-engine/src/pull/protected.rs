@@ -1,6 +1,7 @@
 //! Paths that a pull touches only if they are named: what git runs or obeys on the host.
 
 use super::node::Node;
+use super::plan::Reason;
 use super::transaction::PARTIAL;
 
 /// What git keeps in `.git` that neither runs nor says what runs.
@@ -42,12 +43,12 @@ fn is_at_or_below(path: &[u8], top: &[u8]) -> bool {
 }
 
 /// Returns why a path is not touched, if it is not.
-pub(super) fn reason(path: &[u8], workspace: &Node, named: &Named) -> Option<&'static str> {
+pub(super) fn reason(path: &[u8], workspace: &Node, named: &Named) -> Option<Reason> {
     if path
         .split(|byte| *byte == b'/')
         .any(|part| part.starts_with(PARTIAL.as_bytes()))
     {
-        return Some("its name is one that pyro uses for unfinished files");
+        return Some(Reason::Unfinished);
     }
     let rest = git_part(path)?;
     let is_link = matches!(workspace, Node::Symlink { .. });
@@ -56,8 +57,7 @@ pub(super) fn reason(path: &[u8], workspace: &Node, named: &Named) -> Option<&'s
         None | Some(b"") => matches!(workspace, Node::Directory { .. }),
         Some(first) => HARMLESS.contains(&first) && !is_link,
     };
-    (!is_harmless && !named.has(path))
-        .then_some("git runs or obeys it on the host; it is taken over only if it is named")
+    (!is_harmless && !named.has(path)).then_some(Reason::Git)
 }
 
 /// Returns the part of a path below a directory of git's, if it is in one.

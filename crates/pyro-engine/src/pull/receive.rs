@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::decide::{Decision, decide};
 use super::node::{Node, Sum, open_file, open_parent};
-use super::plan::{Action, Change, OnConflict, Planned};
+use super::packed::{Packed, PathRecord};
+use super::plan::{Action, Change, OnConflict, Planned, Reason};
 use super::protected::{self, Named};
 use super::pulled::Pulled;
 use super::transaction::Transaction;
@@ -30,9 +31,9 @@ pub(super) struct Receiver {
     pub(super) named: Named,
     pub(super) on_conflict: OnConflict,
     pub(super) listener: Listener,
-    pub(super) plan: Vec<Planned>,
+    pub(super) plan: Packed<Planned>,
     /// Paths that stay as they are.
-    pub(super) kept: Vec<String>,
+    pub(super) kept: Packed<PathRecord>,
     /// How many changes have come, each with numbers for two contents.
     count: usize,
     pub(super) bytes: u64,
@@ -79,8 +80,8 @@ impl Receiver {
             named,
             on_conflict,
             listener,
-            plan: Vec::new(),
-            kept: Vec::new(),
+            plan: Packed::default(),
+            kept: Packed::default(),
             count: 0,
             bytes: 0,
             replaced: BTreeSet::new(),
@@ -102,15 +103,11 @@ impl Receiver {
     /// Plans the last change, and sorts the plan by path.
     pub(super) fn end(&mut self) -> Result<(), Error> {
         self.finish()?;
-        self.kept.sort_unstable();
-        self.plan
-            .sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        let is_twice = self.plan.windows(2).any(|two| two[0].path == two[1].path)
-            || self.kept.windows(2).any(|two| two[0] == two[1])
-            || self
-                .plan
-                .iter()
-                .any(|planned| self.kept.binary_search(&planned.path).is_ok());
+        self.kept.sort();
+        self.plan.sort();
+        let is_twice = self.plan.has_twins()
+            || self.kept.has_twins()
+            || self.plan.paths().any(|path| self.kept.find(path).is_some());
         if is_twice {
             return Err(Error::guest_output("a comparison", &"a path came twice"));
         }
@@ -119,11 +116,7 @@ impl Receiver {
 
     /// Whether a change of this path has come; not before the [end](Self::end).
     pub(super) fn has(&self, path: &str) -> bool {
-        let planned = self
-            .plan
-            .binary_search_by(|planned| (*planned.path).cmp(path));
-        let kept = self.kept.binary_search_by(|kept| (**kept).cmp(path));
-        planned.is_ok() || kept.is_ok()
+        self.plan.find(path).is_some() || self.kept.find(path).is_some()
     }
 
     /// Plans the last change.
@@ -197,9 +190,9 @@ impl Receiver {
         }
         self.count += 1;
         if planned.action == Action::Keep && planned.reason.is_none() {
-            self.kept.push(planned.path);
+            self.kept.push(&PathRecord(planned.path));
         } else {
-            self.plan.push(planned);
+            self.plan.push(&planned);
         }
         Ok(())
     }
@@ -221,17 +214,14 @@ impl Receiver {
             host,
         } = sides;
         let text = octets::encode(path).into_owned();
-        let planned = |action, reason: Option<&'static str>| Planned {
+        let planned = |action, reason: Option<Reason>| Planned {
             path: text.clone(),
             action,
             reason,
             change: None,
         };
         if *workspace == Node::Other {
-            return Ok(planned(
-                Action::Skip,
-                Some("it is a device, a pipe or a socket"),
-            ));
+            return Ok(planned(Action::Skip, Some(Reason::Device)));
         }
         if let Some(reason) = protected::reason(path, workspace, &self.named) {
             return Ok(planned(Action::Skip, Some(reason)));
@@ -293,7 +283,7 @@ impl Receiver {
                         };
                         return Ok(changed(action, node, content));
                     }
-                    None => "both have changed it",
+                    None => Reason::ChangedByBoth,
                 }
             }
             Decision::Conflict(reason) => reason,
@@ -389,7 +379,7 @@ impl Changes for Receiver {
         written.map_err(|error| failed(&current.path, &error))?;
         self.current = Some(current);
         self.bytes += bytes.len() as u64;
-        self.listener.tell(Event::Transfer {
+        self.listener.report(Event::Transfer {
             what: "pull",
             bytes: self.bytes,
             total: None,

@@ -20,6 +20,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::node::{Node, open_file, open_parent};
+use super::packed::Packed;
+use super::step::{self, Step, Steps};
 use crate::Error;
 use crate::instance::now;
 
@@ -31,30 +33,28 @@ const JOURNAL: &str = "journal.json";
 const NEW: &str = "new";
 const OLD: &str = "old";
 
-/// A step: what a path was, and what it becomes.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Step {
-    /// The path below the target.
-    pub(super) path: String,
-    pub(super) old: Node,
-    pub(super) new: Node,
-    /// The number of the new content, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) content: Option<usize>,
-}
-
-/// The record of a transaction.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// The record of a transaction, as it is read.
+#[derive(Debug, Deserialize)]
 pub(super) struct Journal {
-    format: u64,
-    /// The directory that is changed, for people.
-    pub(super) target: String,
     /// The workspace that it is from.
     pub(super) workspace_id: String,
-    /// Seconds since the Unix epoch.
-    pub(super) created_at: f64,
-    pub(super) steps: Vec<Step>,
+    #[serde(deserialize_with = "step::deserialize")]
+    pub(super) steps: Packed<Step>,
     pub(super) is_done: bool,
+}
+
+/// The same, as it is written.
+#[derive(Serialize)]
+struct WrittenJournal<'a> {
+    format: u64,
+    /// The directory that is changed, for people.
+    target: &'a str,
+    workspace_id: &'a str,
+    /// Seconds since the Unix epoch.
+    created_at: f64,
+    #[serde(serialize_with = "step::serialize")]
+    steps: &'a dyn Steps,
+    is_done: bool,
 }
 
 /// A transaction that is prepared or carried out, in its directory.
@@ -96,41 +96,45 @@ impl Transaction {
         self.directory.join(OLD).join(step.to_string())
     }
 
-    /// Carries out all steps, in their order, and returns them. If one fails, those before it are
-    /// undone.
+    /// Carries out all steps, in their order. If one fails, those before it are undone.
     pub(super) fn commit(
         &self,
         target: BorrowedFd<'_>,
         path: &Path,
         workspace_id: &str,
-        steps: Vec<Step>,
-    ) -> Result<Vec<Step>, Error> {
-        let mut journal = Journal {
+        steps: &dyn Steps,
+    ) -> Result<(), Error> {
+        let mut journal = WrittenJournal {
             format: 1,
-            target: octets::encode(path.as_os_str().as_encoded_bytes()).into_owned(),
-            workspace_id: workspace_id.to_owned(),
+            target: &octets::encode(path.as_os_str().as_encoded_bytes()),
+            workspace_id,
             created_at: now(),
             steps,
             is_done: false,
         };
-        let mut kept = Vec::with_capacity(journal.steps.len());
-        for (number, step) in journal.steps.iter().enumerate() {
-            let identity = self.keep(target, number, step);
-            kept.push(identity.map_err(|error| failed(step, &error))?);
+        let mut kept = Vec::new();
+        for number in 0..steps.count() {
+            let step = steps.step(number);
+            let identity = self.keep(target, number, &step);
+            let identity = identity.map_err(|error| failed(&step, &error))?;
+            kept.extend(identity.map(|identity| (number, identity)));
         }
         let flushed = File::open(&self.directory).and_then(|open| Ok(rustix::fs::syncfs(open)?));
         flushed.map_err(|error| Error::transfer(&error))?;
         write_compact(&self.directory.join(JOURNAL), &journal)?;
-        for (number, step) in journal.steps.iter().enumerate() {
-            if let Err(error) = self.apply(target, number, step, kept[number].as_ref()) {
-                self.roll_back(target, &journal);
-                return Err(failed(step, &error));
+        let mut kept = kept.iter().peekable();
+        for number in 0..steps.count() {
+            let step = steps.step(number);
+            let identity = kept.next_if(|(kept, _)| *kept == number);
+            let identity = identity.map(|(_, identity)| identity);
+            if let Err(error) = self.apply(target, number, &step, identity) {
+                self.roll_back(target, steps);
+                return Err(failed(&step, &error));
             }
         }
         rustix::fs::syncfs(target).map_err(|error| Error::transfer(&error))?;
         journal.is_done = true;
-        write_compact(&self.directory.join(JOURNAL), &journal)?;
-        Ok(journal.steps)
+        write_compact(&self.directory.join(JOURNAL), &journal)
     }
 
     /// Keeps what a file holds before it is replaced or removed.
@@ -246,9 +250,10 @@ impl Transaction {
     }
 
     /// Undoes the steps that were done, the last first. What somebody has changed meanwhile stays.
-    pub(super) fn roll_back(&self, target: BorrowedFd<'_>, journal: &Journal) {
-        for (number, step) in journal.steps.iter().enumerate().rev() {
-            if let Err(error) = self.undo(target, number, step) {
+    pub(super) fn roll_back(&self, target: BorrowedFd<'_>, steps: &dyn Steps) {
+        for number in (0..steps.count()).rev() {
+            let step = steps.step(number);
+            if let Err(error) = self.undo(target, number, &step) {
                 let path = pyro_text::line(&step.path);
                 tracing::warn!(%error, path, "a step of a pull was not undone");
             }
@@ -305,17 +310,6 @@ impl Transaction {
     /// Removes it with what it has kept.
     pub(super) fn discard(&self) -> Result<(), Error> {
         remove(&self.directory)
-    }
-}
-
-impl Step {
-    /// Whether only the permissions differ.
-    fn is_only_mode(&self) -> bool {
-        match (&self.old, &self.new) {
-            (Node::File { sha256: old, .. }, Node::File { sha256: new, .. }) => old == new,
-            (Node::Directory { .. }, Node::Directory { .. }) => true,
-            _ => false,
-        }
     }
 }
 

@@ -9,14 +9,12 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use pyro_protocol::{
-    Answer, FileChange, FilePath, FileState, FileType, Refusal, RefusalReason, octets,
-};
+use pyro_protocol::{Answer, FileChange, FileState, FileType, Refusal, RefusalReason, octets};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::list::{joined, names, state};
-use super::{open, open_root};
+use super::{find_root, open};
 use crate::directories;
 use crate::layers::Layers;
 use crate::root::Snapshot;
@@ -55,10 +53,6 @@ pub(crate) fn compare(
         Refusal::new(RefusalReason::FileFailed, message)
     };
     let layers = layers.ok_or_else(|| failed(io::ErrorKind::Unsupported.into()))?;
-    let top = FilePath {
-        root: wanted.root.clone(),
-        path: String::new(),
-    };
     // What can differ from a snapshot was written in either.
     let mut layers_written: Vec<_> = layers.written.iter().collect();
     let snapshot = wanted.snapshot.then(|| Snapshot::mount(layers));
@@ -78,8 +72,9 @@ pub(crate) fn compare(
         Err(error) => Err(failed(error.into())),
     };
     let (old, mut is_merged) = below(&before.map_err(failed)?)?;
+    let new = find_root(root, &wanted.root)?;
     // What is not there has no layers, so everything on the other side differs.
-    is_merged &= old.is_some();
+    is_merged &= old.is_some() && new.is_some();
     let mut written = Vec::new();
     // Down to the directory, none of its parents may hide what is below it.
     for layer in layers_written {
@@ -95,7 +90,7 @@ pub(crate) fn compare(
     }
     let mut walk = Walk {
         old,
-        new: open_root(root, &top)?,
+        new,
         written,
         paths: wanted
             .paths
@@ -117,17 +112,14 @@ pub(crate) fn read_all(root: &Path, top: &str, paths: &[String], pipes: Pipes) -
         let message = format!("{path}: {error}");
         Refusal::new(RefusalReason::FileFailed, message)
     };
-    let top = FilePath {
-        root: top.to_owned(),
-        path: String::new(),
-    };
-    let base = open_root(root, &top)?;
+    let base = find_root(root, top)?;
     let mut output = Output::new(pipes);
     for path in paths {
         let bytes = octets::decode(path);
         let (parent, name) = directories::split(&bytes);
-        let directory = match directories::open(&base, parent) {
-            Ok(directory) => Some(directory),
+        let opened = base.as_ref().map(|base| directories::open(base, parent));
+        let directory = match opened.transpose() {
+            Ok(directory) => directory,
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => None,
             Err(error) => return Err(failed(path, error.into())),
         };
@@ -160,7 +152,7 @@ fn merges(directory: &OwnedFd) -> bool {
 
 struct Walk {
     old: Option<OwnedFd>,
-    new: OwnedFd,
+    new: Option<OwnedFd>,
     /// The same directory in the written layers that have it.
     written: Vec<OwnedFd>,
     paths: Vec<Vec<u8>>,
@@ -188,12 +180,13 @@ impl Walk {
         // Paths and not open directories: a tree may be deeper than the limit on open files.
         let mut left = vec![(Vec::new(), is_merged)];
         while let Some((path, is_merged)) = left.pop() {
+            let below = |top: &Option<OwnedFd>| match top {
+                Some(top) => directory(top, &path),
+                None => Ok(None),
+            };
             let both = Both {
-                old: match &self.old {
-                    Some(old) => directory(old, &path)?,
-                    None => None,
-                },
-                new: directory(&self.new, &path)?,
+                old: below(&self.old)?,
+                new: below(&self.new)?,
             };
             let (names, is_merged) = self.names(&path, &both, is_merged)?;
             let mut below = Vec::new();

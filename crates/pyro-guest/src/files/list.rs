@@ -10,14 +10,18 @@ use pyro_protocol::{
 use rustix::fs::{AtFlags, Dir, FileType as Type, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use super::{bounds, open_root, open_within, refusal, shown};
+use super::{bounds, find_root, open_within, refusal, shown};
 use crate::directories;
 use crate::streams::task::{Outcome, Pipes};
 
 /// Writes one line for each entry, in the order of their names, a directory before its contents.
 pub(crate) fn list(root: &Path, file: &FilePath, recursive: bool, pipes: Pipes) -> Outcome {
-    let base = open_root(root, file)?;
     let path = octets::decode(&file.path);
+    let base = match find_root(root, &file.root)? {
+        Some(base) => base,
+        None if path.is_empty() => return Ok(Answer::Listed),
+        None => return Err(refusal(&shown(file), Errno::NOENT)),
+    };
     let failed = |error| refusal(&shown(file), error);
     let bounds = bounds(file);
     let opened = open_within(&base, &path, OFlags::PATH, bounds).map_err(failed)?;

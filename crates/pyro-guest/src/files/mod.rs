@@ -59,11 +59,21 @@ fn open_within(
 
 /// Opens the root of a file's path, in the file system whose root is `root`.
 fn open_root(root: &Path, file: &FilePath) -> Result<OwnedFd, Refusal> {
-    let path = octets::decode(&file.root);
+    find_root(root, &file.root)?.ok_or_else(|| refusal(&file.root, Errno::NOENT))
+}
+
+/// Opens the root of paths. `None` if a command has removed it: then nothing is below it. It is not
+/// made again, as for a command or a new file, because who only looks must not change anything.
+fn find_root(root: &Path, top: &str) -> Result<Option<OwnedFd>, Refusal> {
+    let path = octets::decode(top);
     let directory = OFlags::PATH | OFlags::DIRECTORY;
-    rustix::fs::open(root, directory | OFlags::CLOEXEC, Mode::empty())
-        .and_then(|root| open(root, path.strip_prefix(b"/").unwrap_or(&path), directory))
-        .map_err(|error| refusal(&file.root, error))
+    let opened = rustix::fs::open(root, directory | OFlags::CLOEXEC, Mode::empty())
+        .and_then(|root| open(root, path.strip_prefix(b"/").unwrap_or(&path), directory));
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(refusal(top, error)),
+    }
 }
 
 /// The path in readable form.

@@ -41,7 +41,7 @@ pub(crate) struct Done {
 
 impl Done {
     /// Reports the outcome. The output must be closed.
-    pub(crate) fn tell(self, outcome: Outcome) {
+    pub(crate) fn finish(self, outcome: Outcome) {
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         self.mailbox.ring();
     }
@@ -57,7 +57,7 @@ pub(super) fn work(work: impl FnOnce(Pipes, Done) + Send + 'static) -> Work {
 
 /// Returns work whose outcome is its return value.
 pub(super) fn simple(work: impl FnOnce(Pipes) -> Outcome + Send + 'static) -> Work {
-    Box::new(|pipes, done| done.tell(work(pipes)))
+    Box::new(|pipes, done| done.finish(work(pipes)))
 }
 
 impl Task {

@@ -167,7 +167,7 @@ impl Present<'_> {
         let (parent, name) = directories::split(&path);
         let is_wanted = match directories::open(&self.destination, parent) {
             Ok(directory) => {
-                is_what_it_was(edit, &directory, name).map_err(|error| refused(edit, &error))?
+                is_unchanged(edit, &directory, name).map_err(|error| refused(edit, &error))?
             }
             Err(Errno::NOENT) => edit.old.is_none(),
             // What is in the way goes.
@@ -223,7 +223,7 @@ impl Present<'_> {
 }
 
 /// Whether a path is still what an edit was made for.
-fn is_what_it_was(edit: &FileEdit, parent: &OwnedFd, name: &[u8]) -> io::Result<bool> {
+fn is_unchanged(edit: &FileEdit, parent: &OwnedFd, name: &[u8]) -> io::Result<bool> {
     let (found, old) = match (state(parent, name)?, &edit.old) {
         (None, None) => return Ok(true),
         (Some(found), Some(old)) => (found, old),

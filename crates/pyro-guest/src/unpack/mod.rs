@@ -56,12 +56,12 @@ pub(crate) fn unpack(root: &Path, destination: &str, pipes: Pipes, done: Done) {
     match run(root, destination, input, &mut |_| {}) {
         Ok(unpacked) => {
             let Totals { entries, bytes } = unpacked.totals;
-            done.tell(Ok(Answer::Unpacked { entries, bytes }));
+            done.finish(Ok(Answer::Unpacked { entries, bytes }));
             unpacked.clean_up();
         }
         Err(error) => {
             let refusal = Refusal::new(RefusalReason::NotUnpacked, error.to_string());
-            done.tell(Err(refusal));
+            done.finish(Err(refusal));
         }
     }
 }

@@ -219,14 +219,14 @@ impl Cell {
         if let Some(namespaces) = &self.namespaces {
             self.progress.reach(namespaces.enter()?);
         }
-        self.give_up_rights()?;
+        self.drop_privileges()?;
         // After changes of credentials, which reset it, and before the filter, which denies it.
         self.progress.at(Step::Parent);
         self.tie_to_parent()?;
         self.close()
     }
 
-    fn give_up_rights(&self) -> io::Result<()> {
+    fn drop_privileges(&self) -> io::Result<()> {
         self.progress.at(Step::Limits);
         lower(Resource::Core, 0)?;
         for (resource, limit) in &self.limits {
@@ -281,7 +281,7 @@ pub fn confine_keeper(network: bool) -> io::Result<()> {
         return Ok(());
     }
     let mut cell = Cell::keeper(network)?;
-    cell.give_up_rights()?;
+    cell.drop_privileges()?;
     cell.close()
 }
 

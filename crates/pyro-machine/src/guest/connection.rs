@@ -171,10 +171,10 @@ impl Link {
     /// Sends the guest the time; it is sent again if the guest's answer shows that its clock lags.
     pub(crate) async fn set_clock(&self) -> Result<(), Failure> {
         self.lock().clock.told();
-        self.tell_time().await
+        self.send_time().await
     }
 
-    async fn tell_time(&self) -> Result<(), Failure> {
+    async fn send_time(&self) -> Result<(), Failure> {
         // The time is read after the wait for the queue, which may be long.
         let room = self.outgoing.reserve().await;
         let room = room.map_err(|_| self.failure())?;
@@ -326,7 +326,7 @@ async fn read(mut reader: ReadHalf<UnixStream>, link: Arc<Link>) {
                 Ok(true) => {
                     // In a task of its own: a guest whose output is not read may not read either.
                     let link = Arc::clone(&link);
-                    tokio::spawn(async move { link.tell_time().await });
+                    tokio::spawn(async move { link.send_time().await });
                 }
                 Err(failure) => return link.fail(failure),
             }

@@ -19,7 +19,7 @@ pub(crate) struct Layers {
 
 impl Guest {
     /// Opens the connection.
-    pub(crate) async fn say_hello(&self) -> Result<(), Failure> {
+    pub(crate) async fn send_hello(&self) -> Result<(), Failure> {
         self.send(&HostMessage::Hello {
             generation: GENERATION,
         })
@@ -102,7 +102,7 @@ impl Guest {
     /// Opens the connection to a clone and gives it its identity.
     pub(crate) async fn renew(&mut self, id: &VmId) -> Result<(), Failure> {
         let told = Instant::now();
-        self.say_hello().await?;
+        self.send_hello().await?;
         self.send_identity(id).await?;
         self.expect_hello().await?;
         self.expect_identity().await?;

@@ -72,7 +72,7 @@ impl Guest {
     }
 
     /// Sets the network that the machine is sent together with its identity.
-    pub(crate) fn give_network(&mut self, network: Network) {
+    pub(crate) fn set_network(&mut self, network: Network) {
         self.network = Some(network);
     }
 

@@ -23,7 +23,8 @@ const FEATURES: &str = "none,has_journal,ext_attr,dir_index,filetype,extent,64bi
 
 /// Makes the private disk of one machine at `path`. `directory` belongs to the machine and is below
 /// `base`; the disk may be in another file system.
-pub(crate) fn create(path: &Path, base: &Path, directory: &Path) -> Result<(), Error> {
+pub(crate) async fn create(path: &Path, base: &Path, directory: &Path) -> Result<(), Error> {
+    prepare_blank(base, directory).await?;
     copy(&blank(base, &directory.join("blank"))?, path)
 }
 
@@ -43,11 +44,26 @@ pub fn copy_disk(from: &Path, to: &Path) -> Result<(), Error> {
     flushed.map_err(|error| failed(to, &error))
 }
 
+/// Formats the blank disk below `base` if there is none yet, on another thread: it takes some time.
+pub(super) async fn prepare_blank(base: &Path, directory: &Path) -> Result<(), Error> {
+    if blank_path(base).exists() {
+        return Ok(());
+    }
+    let (base, scratch) = (base.to_owned(), directory.join("blank"));
+    let made = tokio::task::spawn_blocking(move || blank(&base, &scratch)).await;
+    made.expect("formatting does not panic, and is not aborted")?;
+    Ok(())
+}
+
+fn blank_path(base: &Path) -> PathBuf {
+    base.join(format!("blank-{PRIVATE_DISK_MIB}-{FORMAT}.ext4"))
+}
+
 /// Returns the blank disk below `base`; formats it if there is none yet. That is done in `scratch`,
 /// which belongs to the machine, so that a sweep removes it if this process dies meanwhile. It is in
 /// the same file system as `base`, so that it can be renamed.
 fn blank(base: &Path, scratch: &Path) -> Result<PathBuf, Error> {
-    let path = base.join(format!("blank-{PRIVATE_DISK_MIB}-{FORMAT}.ext4"));
+    let path = blank_path(base);
     if path.exists() {
         return Ok(path);
     }
@@ -208,11 +224,11 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_copy_is_equal_and_as_sparse() {
+    #[tokio::test]
+    async fn a_copy_is_equal_and_as_sparse() {
         let base = tempfile::tempdir().unwrap();
         let disk = base.path().join("disk");
-        create(&disk, base.path(), base.path()).unwrap();
+        create(&disk, base.path(), base.path()).await.unwrap();
         let blank = blank(base.path(), &base.path().join("scratch")).unwrap();
         let (original, copy) = (fs::metadata(&blank).unwrap(), fs::metadata(&disk).unwrap());
         assert_eq!(original.len(), PRIVATE_DISK_MIB * 1024 * 1024);
@@ -233,13 +249,13 @@ mod tests {
         assert_eq!(left.len(), 2, "{left:?}");
     }
 
-    #[test]
-    fn a_disk_may_be_in_another_file_system_than_the_blank_one() {
+    #[tokio::test]
+    async fn a_disk_may_be_in_another_file_system_than_the_blank_one() {
         // A template's is where the templates are.
         let base = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
         let disk = elsewhere.path().join("disk");
-        create(&disk, base.path(), base.path()).unwrap();
+        create(&disk, base.path(), base.path()).await.unwrap();
         assert_eq!(
             fs::metadata(&disk).unwrap().len(),
             PRIVATE_DISK_MIB * 1024 * 1024

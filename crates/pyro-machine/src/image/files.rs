@@ -102,7 +102,7 @@ impl Files<'_> {
     }
 
     /// Makes the missing files. A new private disk is a copy of `begin`, or blank.
-    pub(crate) fn lay_out(
+    pub(crate) async fn lay_out(
         &self,
         kind: TemplateKind,
         begin: Option<&Path>,
@@ -110,18 +110,18 @@ impl Files<'_> {
         base: &Path,
     ) -> Result<DiskPaths, Error> {
         let own = directory.path().join("disk.ext4");
-        let make = |path: &Path| match begin {
+        let make = async |path: &Path| match begin {
             Some(from) => disk::copy(from, path),
-            None => disk::create(path, base, directory.path()),
+            None => disk::create(path, base, directory.path()).await,
         };
         let (private, seed) = match self {
             Files::Own => {
-                make(&own)?;
+                make(&own).await?;
                 (own, None)
             }
             Files::Copied(copied) => {
                 if !copied.disk.exists() {
-                    make(copied.disk)?;
+                    make(copied.disk).await?;
                 }
                 (copied.disk.to_owned(), copied.seed)
             }
@@ -130,7 +130,7 @@ impl Files<'_> {
                     // The disk is renamed into place, so that it exists completely or not at all.
                     let partial = kept.disk.with_extension("partial");
                     let _ = fs::remove_file(&partial);
-                    make(&partial)?;
+                    make(&partial).await?;
                     fs::rename(&partial, kept.disk).map_err(|error| Error::Disk {
                         path: kept.disk.to_owned(),
                         detail: error.to_string(),

@@ -164,7 +164,7 @@ impl OwnedMachine {
         };
         machine.guest.runs_in(Some(machine.vmm.id()));
         if machine.network.is_some() {
-            machine.guest.give_network(Network::for_guest());
+            machine.guest.set_network(Network::for_guest());
         }
         machine.clock.end("vmm_spawn");
         Ok(machine)
@@ -176,7 +176,7 @@ impl OwnedMachine {
     }
 
     /// Gives the machine a name other than its id.
-    pub(crate) fn be_called(&mut self, name: Option<&VmId>) {
+    pub(crate) fn set_name(&mut self, name: Option<&VmId>) {
         if let Some(name) = name {
             self.name = name.clone();
         }
@@ -186,7 +186,7 @@ impl OwnedMachine {
     pub(crate) async fn await_agent(&mut self, limit: Duration) -> Result<(), Error> {
         let deadline = self.deadline(limit);
         let booted = async {
-            self.guest.say_hello().await?;
+            self.guest.send_hello().await?;
             self.expect_to_have_booted().await
         };
         let result = deadline.bound(booted).await;
@@ -223,7 +223,7 @@ impl OwnedMachine {
         let mut step = "the guest agent";
         let deadline = self.deadline(limit);
         let set_up = async {
-            self.guest.say_hello().await?;
+            self.guest.send_hello().await?;
             self.guest.send_prepare(layers).await?;
             self.expect_to_have_booted().await?;
             self.clock.end("kernel_and_agent");
@@ -252,7 +252,7 @@ impl OwnedMachine {
         let restored = async {
             // The agent reads all of these as soon as it runs; the time is sent again later.
             let told = Instant::now();
-            self.guest.say_hello().await?;
+            self.guest.send_hello().await?;
             if let Some(layers) = layers {
                 self.guest.send_prepare(layers).await?;
             }

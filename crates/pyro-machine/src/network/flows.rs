@@ -59,7 +59,7 @@ impl Flows {
             return true;
         }
         if self.last_packets.len() >= FLOWS {
-            self.forget_idle(now);
+            self.remove_idle(now);
         }
         if self.last_packets.len() >= FLOWS {
             return false;
@@ -94,7 +94,7 @@ impl Flows {
         }
     }
 
-    fn forget_idle(&mut self, now: Instant) {
+    fn remove_idle(&mut self, now: Instant) {
         let since = self.tidied.map(|then| now.duration_since(then));
         if since.is_none_or(|since| since >= TIDIED_EVERY) {
             self.tidied = Some(now);

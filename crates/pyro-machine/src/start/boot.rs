@@ -41,7 +41,9 @@ impl Machines {
         let directory = self.new_directory(listener)?;
         let files = plan.files;
         let kind = files.template_kind();
-        let disks = files.lay_out(kind, None, &directory, &self.base_dir)?;
+        let disks = files
+            .lay_out(kind, None, &directory, &self.base_dir)
+            .await?;
         clock.end("disk");
         let mut machine = plan.spawn(Memory::Anonymous, &disks, directory, clock)?;
         machine.set_up(files.layers(), self.boot_limit).await?;

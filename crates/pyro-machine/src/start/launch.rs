@@ -28,7 +28,7 @@ impl Machines {
         // A request for a network fails if there can be none.
         let access = self.access_for(spec)?;
         let slot = self.slot(listener).await?;
-        let plan = self.plan(spec, start, Files::Own, access)?;
+        let plan = self.plan(spec, start, Files::Own, access).await?;
         let mut machine = match self.claim(&plan, listener).await {
             Some(machine) => machine,
             None => self.start(plan, listener).await?.into(),
@@ -60,7 +60,7 @@ impl Machines {
             .map_err(|_| Error::TooManyActive {
                 limit: self.active_limit,
             })??;
-        let plan = self.plan(spec, start, Files::Kept(files), access)?;
+        let plan = self.plan(spec, start, Files::Kept(files), access).await?;
         let machine = self.start(plan, listener).await?;
         SupervisedMachine::new(machine.into_parts(), slot)
     }
@@ -85,7 +85,7 @@ impl Machines {
             .output
             .or(files.snapshot)
             .map_or(start, |_| Start::Boot);
-        let plan = self.plan(spec, start, Files::Copied(files), None)?;
+        let plan = self.plan(spec, start, Files::Copied(files), None).await?;
         let machine = self.start(plan, listener).await?;
         SupervisedMachine::new(machine.into_parts(), slot)
     }

@@ -25,7 +25,7 @@ impl Machines {
     /// # Errors
     /// When it cannot be made; machines are then booted.
     pub async fn prepare(&self, spec: &MachineSpec) -> Result<(), Error> {
-        let (platform, proved) = self.platform()?;
+        let (platform, proved) = self.platform().await?;
         let prepared = self.prepare_on(&platform, spec).await;
         self.learn(&platform, &prepared);
         match prepared {
@@ -85,7 +85,7 @@ impl Machines {
         let turn = self.turn().await?;
         let directory = self.new_directory(&|_| {})?;
         let disk = builder.disk();
-        image::create(&disk, &self.base_dir, directory.path())?;
+        image::create(&disk, &self.base_dir, directory.path()).await?;
         let seed = match kind {
             TemplateKind::Assembled => None,
             TemplateKind::Bare => Some(image::no_seed(directory.path())?),

@@ -25,7 +25,7 @@ impl Machines {
     /// When the machine does not start.
     pub async fn park(&self, spec: &MachineSpec, idle: Duration) -> Result<bool, Error> {
         let access = self.access_for(spec)?;
-        let plan = self.plan(spec, Start::Restore, Files::Own, access)?;
+        let plan = self.plan(spec, Start::Restore, Files::Own, access).await?;
         let (Some(key), Some(kind)) = (&plan.template, plan.parked_kind()) else {
             return Ok(false);
         };

@@ -34,7 +34,7 @@ pub(super) struct Plan<'a> {
 
 impl Machines {
     /// Determines the facts for a start.
-    pub(super) fn plan<'a>(
+    pub(super) async fn plan<'a>(
         &self,
         spec: &'a MachineSpec,
         start: Start,
@@ -42,7 +42,7 @@ impl Machines {
         access: Option<Access>,
     ) -> Result<Plan<'a>, Error> {
         let begun = Instant::now();
-        let (platform, proved) = self.platform()?;
+        let (platform, proved) = self.platform().await?;
         let template = match start {
             Start::Restore => Some(TemplateKey::new(&platform, spec, files.template_kind())?),
             Start::Boot => None,
@@ -106,7 +106,7 @@ impl Plan<'_> {
             directory,
             clock,
         )?;
-        machine.be_called(self.files.name());
+        machine.set_name(self.files.name());
         Ok(machine)
     }
 }

@@ -122,7 +122,9 @@ impl Machines {
         let files = plan.files;
         // An assembled root file system continues on a copy of its disk.
         let assembled = (kind == TemplateKind::Assembled).then(|| template.disk());
-        let disks = files.lay_out(kind, assembled.as_deref(), &directory, &self.base_dir)?;
+        let disks = files
+            .lay_out(kind, assembled.as_deref(), &directory, &self.base_dir)
+            .await?;
         clock.end("disk");
         let memory = template.memory();
         let mut machine = plan.spawn(Memory::Copied(&memory), &disks, directory, clock)?;

@@ -60,7 +60,9 @@ fixture!(
     WithProgress {},
     |_this, context| {
         for step in 0..4 {
-            context.listener.tell(Event::Notice(format!("step {step}")));
+            context
+                .listener
+                .report(Event::Notice(format!("step {step}")));
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
         Ok("done".into())
@@ -68,7 +70,7 @@ fixture!(
 );
 
 fixture!("test_logging_tool", Logging {}, |_this, context| {
-    context.listener.tell(Event::Warning("a warning".into()));
+    context.listener.report(Event::Warning("a warning".into()));
     Ok("done".into())
 });
 
@@ -77,7 +79,7 @@ fixture!(
     "test_streaming_elicitation",
     Streaming {},
     |_this, context| {
-        context.listener.tell(Event::Notice("working".into()));
+        context.listener.report(Event::Notice("working".into()));
         Ok("done".into())
     }
 );

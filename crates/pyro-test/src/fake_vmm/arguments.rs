@@ -5,17 +5,17 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-/// What this machine is.
+/// The machine that the arguments describe.
 #[derive(Debug)]
 pub(super) struct Arguments {
     pub(super) control: RawFd,
     pub(super) agent: RawFd,
     /// The private disk.
     pub(super) disk: PathBuf,
-    /// The file that keeps the memory, if one does.
+    /// The file of the memory, if there is one.
     pub(super) memory: Option<PathBuf>,
     pub(super) processors: usize,
-    /// Whether the state is to come before it runs.
+    /// Whether the machine waits for a saved state before it runs.
     pub(super) incoming: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the fake VMM asks the test.
+//! The fake VMM's questions to the test.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::SOCKET;
 use crate::director::{Action, Question};
 
-/// Asks the test what to do.
+/// Asks the test for actions.
 #[derive(Debug)]
 pub(super) struct Asking {
     pub(super) socket: Option<PathBuf>,
@@ -23,7 +23,7 @@ impl Asking {
         }
     }
 
-    /// Asks what to do at `point`, and waits for the answer. Ends this process if that is it.
+    /// Asks for the action at `point`, and waits for the answer. Exits if that is the action.
     pub(super) fn ask(&self, point: &str) -> Action {
         let action = self.answer(point).unwrap_or(Action::Go);
         if let Action::Exit(status) = action {

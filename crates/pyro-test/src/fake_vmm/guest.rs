@@ -1,5 +1,5 @@
-//! The *guest* of a fake machine: the real agent's server as the first process of a namespace, with
-//! the host's programs and files of its own.
+//! The *guest* of a fake machine: the real agent's server as the first process of a PID namespace,
+//! with the host's programs and its own files.
 
 #![expect(unsafe_code, reason = "processes are forked while there is one thread")]
 
@@ -21,34 +21,34 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 use super::arguments::Arguments;
 use super::processes::Guest;
 
-/// What of the host a guest sees.
+/// The directories of the host that a guest sees.
 const SHARED: [&str; 6] = ["usr", "bin", "lib", "lib64", "etc", "dev"];
-/// What it has of its own.
+/// The guest's own directories.
 const OWN: [&str; 4] = ["workspace", "root", "tmp", "proc"];
-/// There if the guest was shut down in order.
+/// A file that exists if the guest was shut down properly.
 const IN_ORDER: &str = "ended-in-order";
-/// Where descriptors begin that are not input, output and messages.
+/// The first descriptor after the standard streams.
 const FIRST_DESCRIPTOR: RawFd = 3;
-/// A VMM is given a few.
+/// More descriptors than a VMM inherits.
 const DESCRIPTORS: RawFd = 256;
-/// How fast the timer of an emulated processor counts.
+/// The frequency of the timer of an emulated processor.
 const LAPIC_HERTZ: u64 = 62_500_000;
 
-/// Starts the guest, and returns what it is and the other end of its port. This process must have
-/// one thread.
+/// Starts the guest; returns its process and the other end of its port. This process must be
+/// single-threaded.
 pub(super) fn start(arguments: &Arguments) -> (Guest, UnixStream) {
     let (ours, port) = UnixStream::pair().unwrap();
     let root = arguments.disk.with_extension("files");
-    let (mut ready, tell) = io::pipe().unwrap();
+    let (mut ready, ready_writer) = io::pipe().unwrap();
     // SAFETY: there is one thread, so that the child has all that it had.
     match unsafe { libc::fork() } {
         0 => {
             drop((ours, ready));
-            keep(arguments.processors, &root, port, tell)
+            keep(arguments.processors, &root, port, ready_writer)
         }
         keeper => {
             assert!(keeper > 0, "{}", io::Error::last_os_error());
-            drop((port, tell));
+            drop((port, ready_writer));
             let mut line = Vec::new();
             ready.read_to_end(&mut line).unwrap();
             assert_eq!(line, b"ready", "the guest did not come up");
@@ -57,10 +57,11 @@ pub(super) fn start(arguments: &Arguments) -> (Guest, UnixStream) {
     }
 }
 
-/// The process between the VMM and the guest's first: it has the namespaces, and dies with the VMM.
-fn keep(processors: usize, root: &Path, port: UnixStream, tell: io::PipeWriter) -> ! {
+/// The process between the VMM and the guest's first process: it creates the namespaces, and dies
+/// with the VMM.
+fn keep(processors: usize, root: &Path, port: UnixStream, ready_writer: io::PipeWriter) -> ! {
     set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
-    close_all_but(&[port.as_raw_fd(), tell.as_raw_fd()]);
+    close_all_but(&[port.as_raw_fd(), ready_writer.as_raw_fd()]);
     let user = rustix::process::geteuid();
     let mut namespaces = UnshareFlags::NEWPID | UnshareFlags::NEWNS;
     if !user.is_root() {
@@ -74,17 +75,18 @@ fn keep(processors: usize, root: &Path, port: UnixStream, tell: io::PipeWriter) 
     }
     // SAFETY: as above.
     match unsafe { libc::fork() } {
-        0 => live(processors, root, port, tell),
+        0 => live(processors, root, port, ready_writer),
         first => {
             assert!(first > 0, "{}", io::Error::last_os_error());
-            drop((port, tell));
+            drop((port, ready_writer));
             let guest = Guest { keeper: first };
             std::process::exit(guest.wait())
         }
     }
 }
 
-/// Closes what the VMM has inherited: the guest does not hold its connections, or its lock.
+/// Closes the descriptors that the VMM inherited, so that the guest does not hold its connections
+/// or its lock.
 fn close_all_but(kept: &[RawFd]) {
     for number in FIRST_DESCRIPTOR..DESCRIPTORS {
         if !kept.contains(&number) {
@@ -95,12 +97,12 @@ fn close_all_but(kept: &[RawFd]) {
 }
 
 /// The guest's first process.
-fn live(processors: usize, root: &Path, port: UnixStream, mut tell: io::PipeWriter) -> ! {
+fn live(processors: usize, root: &Path, port: UnixStream, mut ready_writer: io::PipeWriter) -> ! {
     set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
     enter(root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
     let _ = fs::remove_file(Path::new("/").join(IN_ORDER));
-    tell.write_all(b"ready").unwrap();
-    drop(tell);
+    ready_writer.write_all(b"ready").unwrap();
+    drop(ready_writer);
     let mut machine = Fake {
         started: Instant::now(),
         processors,
@@ -119,7 +121,7 @@ fn live(processors: usize, root: &Path, port: UnixStream, mut tell: io::PipeWrit
     }
 }
 
-/// Makes `root` the root directory, with what is shared of the host below it.
+/// Makes `root` the root directory, with the shared directories of the host mounted in it.
 fn enter(root: &Path) -> io::Result<()> {
     fs::create_dir_all(root)?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -128,7 +130,7 @@ fn enter(root: &Path) -> io::Result<()> {
         let from = Path::new("/").join(name);
         let to = root.join(name);
         match fs::read_link(&from) {
-            // As on systems whose /bin is /usr/bin.
+            // As on systems where /bin is /usr/bin.
             Ok(target) => {
                 let _ = std::os::unix::fs::symlink(target, &to);
             }
@@ -148,21 +150,21 @@ fn enter(root: &Path) -> io::Result<()> {
     std::env::set_current_dir("/")
 }
 
-/// Keeps what is shared from being written to by root, who else might.
+/// Makes the shared directories read-only, because root could write to them.
 fn protect(name: &str, path: &Path) -> io::Result<()> {
-    // Devices are used by writing to them.
+    // Devices must be writable.
     if name == "dev" || !rustix::process::geteuid().is_root() {
         return Ok(());
     }
     let again = MountFlags::BIND | MountFlags::RDONLY;
-    // In a namespace of a user's own some flags of the host's may not be taken away.
+    // In an unprivileged user namespace, some mount flags of the host must be kept.
     match mount_remount(path, again, "") {
         Err(rustix::io::Errno::PERM) => Ok(()),
         other => Ok(other?),
     }
 }
 
-/// A machine whose root file system is there from the beginning.
+/// A machine whose root file system exists from the beginning.
 #[derive(Debug)]
 struct Fake {
     started: Instant,

@@ -1,9 +1,9 @@
-//! The *fake VMM*: QEMU's arguments, QEMU's control protocol, and the real agent behind the port of
-//! a guest's.
+//! The *fake VMM*: QEMU's arguments and control protocol, and the real agent behind the guest's
+//! port.
 //!
-//! Its guest is a process tree in namespaces of its own, whose root is a directory beside the private
-//! disk, `disk.files`, so that files stay as they would on the disk. `disk.files/ended-in-order` is
-//! there if the guest was shut down in order when it ended last.
+//! Its guest is a process tree in its own namespaces. Its root is the directory `disk.files` beside
+//! the private disk, so that files persist as on a disk. `disk.files/ended-in-order` exists if the
+//! guest's last shutdown was orderly.
 
 mod arguments;
 mod asking;
@@ -20,10 +20,10 @@ use asking::Asking;
 use monitor::Monitor;
 use port::Port;
 
-/// What QEMU says to `--version`. From 10.0 on nothing has to be preloaded into it.
+/// The output of `qemu --version`. From 10.0 on no library has to be preloaded.
 const VERSION: &str = "QEMU emulator version 10.0.2 (fake)";
 
-/// Lives a VMM's life, as the arguments of this process say.
+/// Runs the VMM that the arguments of this process describe.
 pub fn main() -> ! {
     let words: Vec<_> = std::env::args_os().collect();
     if words.get(1).is_some_and(|word| word == "--version") {
@@ -31,7 +31,7 @@ pub fn main() -> ! {
         std::process::exit(0);
     }
     let arguments = Arguments::parse(&words);
-    // Before there are other threads, which a process cannot take along.
+    // Done before other threads exist, because a fork does not copy them.
     let (guest, port) = guest::start(&arguments);
     let guest = Arc::new(guest);
     let director = Arc::new(Asking::new(&words[0], arguments.disk.clone()));

@@ -21,20 +21,20 @@ use super::processes::Guest;
 use super::state::State;
 use crate::director::Action;
 
-/// What a template's memory is: none, as the agent's is in its process.
+/// The memory of a template: empty, because the agent's memory is in its process.
 const MEMORY: &str = "the memory of a fake machine";
 
 /// The control connection.
 #[derive(Debug)]
 pub(super) struct Monitor {
     connection: UnixStream,
-    /// What is to be said, without a bound: QEMU keeps what nobody reads.
+    /// The output queue. It is unbounded, as in QEMU.
     say: Sender<Value>,
     guest: Arc<Guest>,
     port: Arc<Port>,
     director: Arc<Asking>,
     memory: Option<PathBuf>,
-    /// The descriptor that was sent last.
+    /// The last received descriptor.
     descriptor: Mutex<Option<OwnedFd>>,
     stopped: Mutex<bool>,
 }
@@ -52,7 +52,7 @@ impl Monitor {
         let mut writer = connection.try_clone().unwrap();
         std::thread::spawn(move || {
             for message in said {
-                // Nobody may read it any more.
+                // The reader may be gone.
                 let _ = writer.write_all(format!("{message}\n").as_bytes());
             }
         });
@@ -68,7 +68,7 @@ impl Monitor {
         }
     }
 
-    /// Answers commands from now on.
+    /// Answers commands until the connection ends.
     pub(super) fn start(self) {
         self.send(json!({"QMP": {"version": {}, "capabilities": []}}));
         std::thread::spawn(move || self.serve());
@@ -145,7 +145,7 @@ impl Monitor {
         self.guest.stop();
         let was_stopped = std::mem::replace(&mut *self.stopped.lock().unwrap(), true);
         self.director.ask("qmp:stop:obeyed");
-        // QEMU says nothing of what changes nothing.
+        // QEMU sends no event if nothing changes.
         if !was_stopped {
             self.event("STOP", &json!({}));
         }

@@ -1,5 +1,5 @@
-//! The *port* between the host and the agent. What passes is looked at: a test may hold a message,
-//! have it refused, or lose it.
+//! The *port* between the host and the agent. It inspects all messages: a test may delay, refuse or
+//! drop one.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,7 +17,7 @@ use super::asking::Asking;
 use super::state::State;
 use crate::director::Action;
 
-/// How long what the agent said last may take to be passed on.
+/// How long forwarding the agent's last message may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Both ends of a guest's port.
@@ -28,7 +28,7 @@ pub(super) struct Port {
     running: Mutex<bool>,
     changed: Condvar,
     state: Mutex<State>,
-    /// Answers that the host has not asked for.
+    /// Answers for which there was no request.
     swallowed: Mutex<HashMap<String, usize>>,
     director: Arc<Asking>,
     answers: Mutex<Option<JoinHandle<()>>>,
@@ -51,7 +51,7 @@ impl Port {
         })
     }
 
-    /// Passes on what comes from either side.
+    /// Forwards the data of both sides.
     pub(super) fn start(self: &Arc<Self>) {
         let port = Arc::clone(self);
         std::thread::spawn(move || port.pass_messages());
@@ -60,21 +60,21 @@ impl Port {
         *self.answers.lock().unwrap() = Some(answers);
     }
 
-    /// Lets the guest hear the host.
+    /// Starts forwarding the host's data to the guest.
     pub(super) fn let_run(&self) {
         *self.running.lock().unwrap() = true;
         self.changed.notify_all();
     }
 
-    /// What a template keeps.
+    /// The part that is saved in a template.
     pub(super) fn state(&self) -> State {
         *self.state.lock().unwrap()
     }
 
-    /// Goes on as a template that had come so far.
+    /// Continues from the state of a template.
     pub(super) fn restore(&self, state: State) {
         if state.prepared {
-            // The agent of the template was asked this once.
+            // The agent of the template has already received this request.
             let mut swallowed = self.swallowed.lock().unwrap();
             *swallowed.entry("prepared".into()).or_default() += 1;
             drop(swallowed);
@@ -84,7 +84,7 @@ impl Port {
         }
     }
 
-    /// Waits until what the agent said last was passed on.
+    /// Waits until the agent's last message was forwarded.
     pub(super) fn finish(&self) {
         let begun = std::time::Instant::now();
         let Some(answers) = self.answers.lock().unwrap().take() else {
@@ -110,7 +110,7 @@ impl Port {
             }
             _ => self.to_agent(frame),
         });
-        // A guest hears that the host has closed its end.
+        // The guest sees that the host has closed its end.
         let _ = self
             .agent
             .lock()
@@ -139,24 +139,24 @@ impl Port {
         });
     }
 
-    /// Passes an answer on, in its own time: those that are held keep nothing else back.
+    /// Forwards an answer independently of others: a delayed answer does not block the others.
     fn answer(self: &Arc<Self>, name: &str, frame: &Frame) {
         if self.director.socket.is_none() {
             return self.to_host(frame);
         }
         if frame.stream != CONNECTION {
-            return self.answer_as_told(frame);
+            return self.answer_as_directed(frame);
         }
         let (port, frame) = (Arc::clone(self), frame.clone());
-        // The order of those that are asked for once does not change.
+        // The order of answers to single requests does not change.
         if name == "synced" {
-            std::thread::spawn(move || port.answer_as_told(&frame));
+            std::thread::spawn(move || port.answer_as_directed(&frame));
         } else {
-            port.answer_as_told(&frame);
+            port.answer_as_directed(&frame);
         }
     }
 
-    fn answer_as_told(&self, frame: &Frame) {
+    fn answer_as_directed(&self, frame: &Frame) {
         match self.decide("answer", frame) {
             Action::Ignore => {}
             Action::Refuse(message) => {
@@ -175,17 +175,17 @@ impl Port {
     }
 
     fn to_agent(&self, frame: &Frame) {
-        // It fails when the guest has ended, which its other side shows.
+        // This fails when the guest has ended, which the other direction reports.
         let _ = self.agent.lock().unwrap().write_all(&frame.to_bytes());
     }
 
     fn to_host(&self, frame: &Frame) {
-        // The host may have closed its end: QEMU goes on too.
+        // The host may have closed its end: QEMU also continues then.
         let _ = self.host.lock().unwrap().write_all(&frame.to_bytes());
     }
 }
 
-/// What a control frame is called on the wire; a call and its answer, what they are about.
+/// The name of a control frame on the wire; for a call and its answer, the name of the call.
 fn name(frame: &Frame) -> Option<String> {
     if frame.kind != FrameKind::Control {
         return None;
@@ -203,7 +203,7 @@ fn name(frame: &Frame) -> Option<String> {
     }
 }
 
-/// Reads frames until the end of them.
+/// Reads frames until the end of the stream.
 fn pass(mut from: impl Read, mut take: impl FnMut(&Frame)) {
     let mut decoder = Decoder::new();
     let mut buffer = vec![0; 64 * 1024];

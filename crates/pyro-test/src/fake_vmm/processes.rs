@@ -1,5 +1,5 @@
-//! The *processes* of a fake guest, seen from outside: they are stopped when its processors are, and
-//! end with the VMM.
+//! The *processes* of a fake guest, seen from the host: they are stopped with its virtual
+//! processors, and end with the VMM.
 
 #![expect(unsafe_code, reason = "waitpid on a child that was forked by hand")]
 
@@ -7,17 +7,17 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How often processes are looked for that were started meanwhile.
+/// How many times to look for processes that were started in the meantime.
 const ROUNDS: usize = 8;
 
-/// The guest's first process, as this process sees it.
+/// The guest's first process, by its id in this namespace.
 #[derive(Debug)]
 pub(super) struct Guest {
     pub(super) keeper: libc::pid_t,
 }
 
 impl Guest {
-    /// Waits for the end of it; returns what the VMM exits with.
+    /// Waits for its end; returns the exit status of the VMM.
     pub(super) fn wait(&self) -> i32 {
         let mut status = 0;
         // SAFETY: it writes to a number of ours.
@@ -28,12 +28,12 @@ impl Guest {
         1
     }
 
-    /// Stops everything in it.
+    /// Stops all processes.
     pub(super) fn stop(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets everything in it go on.
+    /// Continues all processes.
     pub(super) fn go_on(&self) {
         self.signal(Signal::CONT);
     }

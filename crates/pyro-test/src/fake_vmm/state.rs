@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a restored machine goes on with.
+/// The state of a restored machine.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct State {
     /// Whether its root file system was assembled.

@@ -1,4 +1,4 @@
-//! What was changed in a workspace, for people.
+//! The changes in a workspace, for people.
 
 use std::fmt::Write;
 
@@ -8,13 +8,13 @@ use pyro_engine::operations::workspace::{AppliedPatch, DiffEntry, WorkspaceDiff}
 
 use super::parts::{Part, Rendered, View, shown, text};
 
-/// The widest bar of `--stat`, in characters.
+/// The maximum width of a bar of `--stat`, in characters.
 const BAR: u64 = 40;
 
-/// The most entries that are named because they are not in the patch.
+/// The maximum number of entries that are listed because they are not in the patch.
 const NAMED: usize = 20;
 
-/// Returns what renders the results of an operation on differences.
+/// Returns the renderer for the results of an operation on differences.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
         "workspace_diff" => |view| diff(view.typed(), view.request["name_only"] == true),
@@ -54,7 +54,7 @@ fn applied(patch: &AppliedPatch) -> String {
     text
 }
 
-/// The patch where results go, the rest elsewhere.
+/// Prints the patch to standard output, and the rest to standard error.
 fn diff(diff: WorkspaceDiff, name_only: bool) -> Rendered {
     let mut footer = summary(&diff);
     let output = if !diff.changed {
@@ -107,7 +107,8 @@ fn summary(diff: &WorkspaceDiff) -> String {
     text
 }
 
-/// Names what `git apply` will not do. A directory counts only if nothing in it is listed.
+/// Lists the changes that `git apply` does not make. A directory is listed only if none of its
+/// contents is.
 fn not_in_patch(diff: &WorkspaceDiff) -> String {
     let entries = &diff.entries;
     let is_implied = |index: usize, entry: &DiffEntry| {
@@ -149,7 +150,7 @@ fn names(diff: &WorkspaceDiff) -> String {
     names.collect()
 }
 
-/// One line for each entry, with how many lines were added and removed, as git shows it.
+/// One line for each entry, with the number of added and removed lines, as in git.
 pub(crate) fn stat(value: &serde_json::Value) -> Rendered {
     let diff: WorkspaceDiff =
         serde_json::from_value(value.clone()).expect("the engine made it from this very type");
@@ -170,7 +171,7 @@ pub(crate) fn stat(value: &serde_json::Value) -> Rendered {
     for entry in &diff.entries {
         let path = shown(&entry.path);
         if let Some((added, removed)) = lines(entry) {
-            // At least one sign for each that there is.
+            // At least one sign for each kind of change that occurs.
             let scaled = |count: u64| {
                 let bar = if most <= BAR {
                     count
@@ -206,14 +207,14 @@ pub(crate) fn stat(value: &serde_json::Value) -> Rendered {
     }
 }
 
-/// Adds the colours of git to a patch, whose text commands nothing on a terminal.
+/// Adds git's colours to a patch, and escapes control sequences in its text.
 pub(crate) fn coloured(patch: &[u8]) -> String {
     use anstyle::{AnsiColor, Style};
     let mut text = String::new();
     let mut in_hunk = false;
     for line in patch.split_inclusive(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        // Every line of a hunk begins with a blank, a sign or a backslash.
+        // Every line of a hunk begins with a space, a sign or a backslash.
         let style = match line.first() {
             Some(b'@') => {
                 in_hunk = true;

@@ -7,7 +7,7 @@ use pyro_engine::operations::workspace::file::{FileContent, FileListing, Written
 
 use super::parts::{Part, Rendered, View, shown, text};
 
-/// Returns what renders the results of an operation on files.
+/// Returns the renderer for the results of an operation on files.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
         "workspace_file_list" | "workspace_disk_list" => |view| text(listing(&view.typed())),
@@ -48,7 +48,7 @@ fn listing(listing: &FileListing) -> String {
     text
 }
 
-/// The content where results go, the rest elsewhere.
+/// Prints the content to standard output, and the rest to standard error.
 fn content(word: &str, file: FileContent) -> Rendered {
     let lossy = if file.content_lossy {
         " content_lossy=true"

@@ -13,7 +13,7 @@ use pyro_engine::operations::workspace::{
 use super::parts::{Part, Rendered, View, footer, shown, table, text};
 use super::ports::port;
 
-/// Returns what renders the results of an operation on VMs and workspaces.
+/// Returns the renderer for the results of an operation on VMs and workspaces.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
         "vm_create" | "vm_start" | "vm_stop" | "vm_status" => |view| text(vm(&view.typed())),
@@ -53,7 +53,7 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
         "workspace_sync_push" => |view| text(pushed(&view.typed())),
         "workspace_export" => |view| {
             let line = exported(&view.typed());
-            // Standard output has the archive.
+            // The archive was written to standard output.
             if view.value["output_path"] == "-" {
                 return footer(line);
             }
@@ -158,7 +158,7 @@ fn labels(labels: &BTreeMap<String, String>) -> String {
     labels.collect::<Vec<_>>().join(", ")
 }
 
-/// How long something is past.
+/// Formats how long ago something happened.
 fn ago(seconds: f64) -> String {
     let (unit, name) = match seconds {
         ..120.0 => (1.0, "s"),
@@ -216,7 +216,8 @@ fn exported(exported: &Exported) -> String {
     )
 }
 
-/// The logs, with each command's outputs where they belong.
+/// Prints the logs, with each command's standard output and standard error to the corresponding
+/// stream.
 fn logs(logs: &WorkspaceLogs) -> Vec<Part> {
     if logs.entries.is_empty() {
         return vec![Part::Stdout("No workspace logs found.\n".into())];
@@ -236,7 +237,7 @@ fn log_entry(entry: &LogEntry) -> [Part; 3] {
     ]
 }
 
-/// A command as it is shown: its lines cannot be taken for others of the log.
+/// Formats a command so that its lines cannot be confused with other lines of the log.
 fn command_lines(command: &str) -> String {
     let shown = shown(command);
     let prompts = std::iter::once("$ ").chain(std::iter::repeat("> "));
@@ -246,7 +247,7 @@ fn command_lines(command: &str) -> String {
         .collect()
 }
 
-/// What is said of a command whose output was passed on already.
+/// The summary of a command whose output was already printed.
 fn followed(logs: &WorkspaceLogs) -> String {
     logs.entries.iter().map(log_header).collect()
 }

@@ -1,26 +1,26 @@
-//! The *parts* of what is shown.
+//! The *parts* of rendered output.
 
 use pyro_engine::octets;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What is shown of a result, and the exit status that goes with it.
+/// The rendered result, and its exit status.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct Rendered {
-    /// What is printed, in this order.
+    /// The parts, in the order in which they are printed.
     pub(crate) parts: Vec<Part>,
-    /// For standard error, unless only results are wanted.
+    /// For standard error, unless only results are to be printed.
     pub(crate) footer: String,
     /// The exit status.
     pub(crate) status: u8,
 }
 
-/// A piece of text and where it goes.
+/// A text and its destination.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Part {
     /// To standard output.
     Stdout(String),
-    /// A patch, to standard output: in colours to a terminal, else byte for byte.
+    /// A patch, to standard output: with colours on a terminal, otherwise byte for byte.
     Patch(Vec<u8>),
     /// To standard error.
     Stderr(String),
@@ -32,14 +32,13 @@ impl Rendered {
     }
 }
 
-/// A name or a command line as people can read it: bytes that are no text, and what a terminal
-/// would obey, are shown as something else.
+/// Escapes a name or a command line for display: invalid UTF-8 and control sequences are replaced.
 pub(super) fn shown(text: &str) -> String {
     let bytes = octets::decode(text);
     pyro_text::escaped(&String::from_utf8_lossy(&bytes)).into_owned()
 }
 
-/// What is to be rendered.
+/// A result to render.
 pub(super) struct View<'a> {
     pub(super) request: &'a Value,
     pub(super) value: &'a Value,
@@ -47,14 +46,14 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// Returns the result as what it is.
+    /// Returns the result with its type.
     pub(super) fn typed<T: DeserializeOwned>(&self) -> T {
-        // Read where it is: a copy of a long list takes as much memory again.
+        // Deserialised by reference: a copy of a long list would double the memory.
         T::deserialize(self.value).expect("the engine made it from this very type")
     }
 }
 
-/// Rows below their heads, in columns that are as wide as they have to be.
+/// Formats a table with a header and columns of the minimum width.
 pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
     let mut all = vec![heads.map(str::to_owned)];
     all.extend(rows);
@@ -73,7 +72,7 @@ pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) ->
     all.iter().map(line).collect()
 }
 
-/// Text where results go.
+/// Text for standard output.
 pub(super) fn text(stdout: String) -> Rendered {
     Rendered {
         parts: vec![Part::Stdout(stdout)],
@@ -81,7 +80,7 @@ pub(super) fn text(stdout: String) -> Rendered {
     }
 }
 
-/// Text where results do not go.
+/// Text for standard error.
 pub(super) fn footer(footer: String) -> Rendered {
     Rendered {
         footer,

@@ -8,7 +8,7 @@ use pyro_engine::operations::workspace::port::{
 
 use super::parts::{Rendered, View, text};
 
-/// Returns what renders the results of an operation on ports.
+/// Returns the renderer for the results of an operation on ports.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
         "workspace_port_add" => |view| {
@@ -31,7 +31,7 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     })
 }
 
-/// A port, and where it is published.
+/// Formats a port and its address on the host.
 pub(super) fn port(port: &PublishedPort) -> String {
     let host = match port.host.parse::<IpAddr>() {
         Ok(host) => SocketAddr::new(host, port.host_port).to_string(),

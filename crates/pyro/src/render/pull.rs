@@ -1,4 +1,4 @@
-//! What was taken over from a workspace, for people.
+//! The changes that were pulled from a workspace, for people.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use pyro_engine::operations::workspace::PulledChanges;
 
 use super::parts::{Part, Rendered, View, shown};
 
-/// Returns what renders a pull: its plan where results go, if it was only checked.
+/// Returns the renderer for a pull. If it was only checked, the plan is printed to standard output.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     (name == "workspace_sync_pull").then_some(|view| pull(&view.typed()))
 }
@@ -39,6 +39,14 @@ fn pull(pulled: &PulledChanges) -> Rendered {
         counts.skipped,
         counts.conflicts
     );
+    if pulled.truncated {
+        line!(
+            footer,
+            "[workspace-sync-pull] only {} paths are listed, those with conflicts first: \
+             `--path` lists those below one",
+            pulled.entries.len()
+        );
+    }
     if pulled.changed_count > 0 {
         line!(
             footer,

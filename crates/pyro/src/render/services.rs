@@ -4,7 +4,7 @@ use pyro_engine::operations::workspace::service::{Service, ServiceLogs, Services
 
 use super::parts::{Part, Rendered, View, footer, shown, table, text};
 
-/// Returns what renders the results of an operation on services.
+/// Returns the renderer for the results of an operation on services.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
         "service_start" => |view| footer(summary("start", &view.typed())),

@@ -6,7 +6,7 @@ use pyro_engine::operations::workspace::shell::{
 
 use super::parts::{Part, Rendered, View, footer, shown, table, text};
 
-/// Returns what renders the results of an operation on shells.
+/// Returns the renderer for the results of an operation on shells.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
         "shell_open" => |view| {

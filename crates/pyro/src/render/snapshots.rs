@@ -6,7 +6,7 @@ use pyro_engine::operations::workspace::snapshot::{Created, Deleted, Snapshot, S
 
 use super::parts::{Rendered, View, text};
 
-/// Returns what renders the results of an operation on snapshots.
+/// Returns the renderer for the results of an operation on snapshots.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
         "snapshot_create" => |view| {

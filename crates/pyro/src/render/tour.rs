@@ -1,11 +1,11 @@
-//! A *tour* of what pyro does, for people.
+//! The *tour* of `pyro demo`, for people.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use pyro_engine::operations::demo::Demonstration;
 
-/// A step of it, and how long that took.
+/// A step, and how long it took.
 pub(crate) fn step(what: &str, text: &str, duration: Duration) -> String {
     let took = if duration < Duration::from_secs(1) {
         format!("{} ms", duration.as_millis())
@@ -15,7 +15,7 @@ pub(crate) fn step(what: &str, text: &str, duration: Duration) -> String {
     format!("{what:<12} {text}  [{took}]\n")
 }
 
-/// What is said at the end.
+/// The closing text.
 pub(super) fn end(shown: &Demonstration) -> String {
     let mut text = String::new();
     if let Some(reason) = &shown.network_unreachable {

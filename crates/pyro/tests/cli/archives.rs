@@ -1,4 +1,4 @@
-//! What people have in their directories and archives: it is copied, or left out and named.
+//! Unusual files in directories and archives are copied, or left out and reported.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, symlink};
@@ -13,7 +13,7 @@ use crate::instances::{Instance, id_in};
 
 const NO_OPTIONS: &[&str] = &[];
 
-/// A directory as a project is: with a virtual environment, a socket, a pipe, files of a build.
+/// A typical project directory: with a virtual environment, a socket, a pipe, and build outputs.
 fn project(context: &TestContext) -> PathBuf {
     let root = context.path("project");
     for directory in [".venv/bin", "src", "target/debug"] {
@@ -61,7 +61,7 @@ fn a_project_is_copied_with_links_and_without_its_socket() {
     assert_eq!(workspace.ask(look), expected);
     assert_eq!(workspace.status()["workspace_seed"], seed);
 
-    // The same when it is pushed, again over itself, and packed.
+    // The same for a push, for a second push over it, and for an archive.
     workspace.ask("rm -rf /workspace/* /workspace/.[a-z]*");
     for _ in 0..2 {
         let pushed = workspace.push(&root).args(&["--json"]).run().expect(0);
@@ -136,14 +136,14 @@ fn holes_of_a_seed_and_of_a_push_stay_holes() {
     let plant = |name: &str, gibibytes: u64| {
         let file = File::create(root.join(name)).unwrap();
         file.set_len(gibibytes << 30).unwrap();
-        // In the middle of a piece of the image.
+        // In the middle of a chunk of the image.
         file.write_all_at(b"here", 5_000_000).unwrap();
     };
     plant("disk", 20);
     let workspace = Instance::workspace(&context, &["--seed-path", root.to_str().unwrap()]);
     let look = "stat -c %s disk; tail -c +5000001 disk | head -c 4";
     assert_eq!(workspace.ask(look), format!("{}\nhere", 20_u64 << 30));
-    // More than the guest's disk has room for; and all of it takes less than a MiB.
+    // More than fits on the guest's disk, although it uses less than 1 MiB there.
     let free = "df --output=used -k / | tail -1";
     let before: u64 = workspace.ask(free).trim().parse().unwrap();
     let pushed = workspace.push(&root).args(&["--dest", "pushed", "--json"]);
@@ -156,7 +156,7 @@ fn holes_of_a_seed_and_of_a_push_stay_holes() {
     );
     let after: u64 = workspace.ask(free).trim().parse().unwrap();
     assert!(after < before + 1024, "{before} {after}");
-    // And one that GNU tar has packed.
+    // And a sparse archive of GNU tar.
     let archive = context.path("disks.tar");
     let mut pack = Command::new("tar");
     pack.args(["--sparse", "-cf"])
@@ -240,7 +240,7 @@ fn a_worktree_is_copied_and_it_is_said_that_git_does_not_work_there() {
     assert_eq!(warning["code"], "git_data_elsewhere");
     assert!(warning["remedy"].as_str().unwrap().contains("git clone"));
     pushed.err_has("git will not work there: .git says that");
-    // What it advises works.
+    // The suggested remedy works.
     let copy = context.path("copy");
     assert!(git(
         &main,

@@ -1,4 +1,4 @@
-//! Environments that are really built. These tests take the longest.
+//! Tests that build real environments. They are the slowest.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn interrupted_pulls_leave_nothing_and_eight_at_once_build_once() {
         let mut run = context.pyro(PULL).start();
         run.wait_for_stderr("[pull] phase=install environment=debian:12-base");
         wait_for_process(&context, "mmdebstrap");
-        // Somewhere in the middle: packages are being downloaded or unpacked.
+        // In the middle of a build: packages are being downloaded or unpacked.
         thread::sleep(Duration::from_secs(4));
         run.signal(signal);
         run.finish().expect(code);
@@ -121,8 +121,9 @@ fn find(program: &str) -> std::path::PathBuf {
         .unwrap()
 }
 
-/// What runs packages' scripts sees neither the caller's secrets nor the host's processes, and has
-/// no right over the host's kernel. A stand-in for mmdebstrap says what it finds.
+/// The process that runs the scripts of packages has no access to the caller's secrets and the
+/// host's processes, and no privileges over the host's kernel. A stand-in for mmdebstrap reports
+/// its surroundings.
 #[test]
 fn what_builds_environments_is_confined() {
     let context = TestContext::new().with_own_cache();

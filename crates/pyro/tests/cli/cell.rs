@@ -1,6 +1,6 @@
-//! The cell from inside: a stand-in for the VMM is started by pyro as the VMM is, and tries what code
-//! would try that has broken out of a guest. Each attempt is also made without a cell, where it has
-//! to succeed: else it would show nothing.
+//! The cell from inside: pyro starts a stand-in for the VMM, which attempts what code that has
+//! escaped from a guest would attempt. Each attempt is also made without a cell, where it must
+//! succeed: otherwise it would prove nothing.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -23,18 +23,18 @@ use crate::skip;
 
 const ORDINARY: u32 = 7001;
 
-/// What the VMM may do, and why that is harmless.
+/// The permitted attempts of the VMM, and why they are harmless.
 const HARMLESS: &[(&str, &str)] = &[(
     "read what everybody may: the loader's cache",
     "it is started with it",
 )];
 
-/// Where there is no Landlock, its own root directory can be looked at: empty directories that lead
-/// to the machine's files.
+/// Without Landlock, the VMM can list its own root directory: empty directories that lead to the
+/// machine's files.
 const HARMLESS_IN_ITS_ROOT: &[&str] = &["list other machines", "list the host's temporary files"];
 
-/// What passt may not do, whoever runs it. It makes a sandbox of its own, for which it has to start
-/// with files, sockets and namespaces; but nothing of these.
+/// The attempts that passt must never succeed with. It needs files, sockets and namespaces to
+/// create its own sandbox, but none of these.
 const REFUSED_TO_PASST: &[&str] = &[
     "signal another process",
     "signal another process's thread",
@@ -66,7 +66,7 @@ const REFUSED_TO_PASST: &[&str] = &[
     "watch all files",
 ];
 
-/// What does not succeed without a cell either, for a reason of this host or of the attempt.
+/// The attempts that also fail without a cell, because of this host or of the attempt itself.
 const NEVER: &[(&str, &str)] = &[
     ("open /dev/mem", "many kernels have none"),
     (
@@ -104,7 +104,7 @@ const NEVER: &[(&str, &str)] = &[
     ("read the kernel's log", "containers may not"),
 ];
 
-/// A host with something to be had, and the process that is attacked.
+/// The targets of the attempts on the host, and a victim process.
 struct Host {
     context: TestContext,
     user: u32,
@@ -145,7 +145,7 @@ impl Host {
         ] {
             give(path, user);
         }
-        // Where it was built, another user may have no access: below root's home, say.
+        // Another user may have no access to the build directory, for example below root's home.
         fs::copy(PYRO, context.path("pyro")).unwrap();
         let mut victim = Command::new("sleep");
         victim.arg("1000").uid(user).gid(user);
@@ -220,7 +220,7 @@ impl Host {
         pyro.user(self.user, self.user)
     }
 
-    /// What succeeds in the cell. The stand-in writes into its machine's disk.
+    /// The attempts that succeed in the cell. The stand-in reports on its machine's disk.
     fn in_the_cell(&self, cell: &str) -> Report {
         let run = self.pyro(&["run", "debian:12", "--cold", "--", "true"]);
         let run = run
@@ -244,7 +244,7 @@ impl Host {
         report
     }
 
-    /// What succeeds in passt's cell. The stand-in writes into its log.
+    /// The attempts that succeed in passt's cell. The stand-in reports in its log.
     fn in_passts_cell(&self) -> Report {
         let run = self.pyro(&["run", "debian:12", "--network", "--cold", "--", "true"]);
         let run = run.env("PATH", path_with(&self.program)).start();
@@ -261,11 +261,11 @@ impl Host {
         report
     }
 
-    /// What succeeds as an ordinary process of the user.
+    /// The attempts that succeed in an ordinary process of the user.
     fn outside(&self) -> Report {
         let disk = self.context.path("home/report");
         fs::write(&disk, "").unwrap();
-        // The report is no file of which it is asked whether it can be written.
+        // The report file itself is not a target of the attempts.
         let left_open = self.context.path("home/left-open");
         fs::write(&left_open, "").unwrap();
         for path in [&disk, &left_open] {
@@ -309,7 +309,7 @@ impl Drop for Host {
     }
 }
 
-/// Each attempt, and the error's number if it failed.
+/// Each attempt, with the error number if it failed.
 type Report = BTreeMap<String, Option<i32>>;
 
 fn wait_for_report(run: &Running, read: impl Fn() -> String) -> Report {
@@ -336,7 +336,7 @@ fn parse(text: &str) -> Report {
         .collect()
 }
 
-/// The text that a file, or a disk, begins with.
+/// Reads the text at the beginning of a file or disk.
 fn head(path: &Path) -> String {
     let mut bytes = vec![0; 16 * 1024];
     let length = File::open(path).and_then(|file| file.read_at(&mut bytes, 0));
@@ -362,7 +362,7 @@ fn give(path: &Path, user: u32) {
     }
 }
 
-/// Where a process has memory that can be read.
+/// The address of readable memory in a process.
 fn first_mapping(pid: u32) -> u64 {
     let mut maps = String::new();
     let mut file = File::open(format!("/proc/{pid}/maps")).unwrap();
@@ -380,7 +380,7 @@ fn succeeded(report: &Report) -> Vec<&str> {
     names.map(|(name, _)| name.as_str()).collect()
 }
 
-/// As `user`: all that succeeds outside is refused inside, but what is harmless.
+/// As `user`: all attempts that succeed outside are refused inside, except harmless ones.
 fn judge(user: u32, test: &str) {
     if !rustix::process::geteuid().is_root() {
         skip!(test, "only root can be two users");
@@ -402,8 +402,8 @@ fn judge(user: u32, test: &str) {
         "these succeed in the cell: {harmful:#?}"
     );
 
-    // Where Landlock is of Debian 12's version, or not there, the rest is closed all the same, but
-    // for files that the namespaces hide as well.
+    // With the Landlock version of Debian 12, or without Landlock, the other mechanisms still
+    // refuse everything except files that the namespaces hide.
     for weaker in ["landlock=2", "landlock=0", "no-namespaces"] {
         let inside = host.in_the_cell(weaker);
         let in_its_root = weaker == "landlock=0";
@@ -418,7 +418,7 @@ fn judge(user: u32, test: &str) {
         );
     }
 
-    // The launch path with no cell, and no launch path at all.
+    // Started without a cell, and started directly.
     let outside = host.outside();
     let launched = host.in_the_cell("none");
     let expected = |name: &str| user != 0 || NEVER.iter().any(|(never, _)| name == *never);
@@ -473,7 +473,7 @@ fn passt_has_what_it_needs_and_no_more_or_skip() {
         for name in REFUSED_TO_PASST {
             assert!(inside.contains_key(*name), "{name} was not tried");
         }
-        // What its own sandbox is made of.
+        // The system calls of its own sandbox.
         for needed in [
             "make a user namespace",
             "speak to a port of 127.0.0.1 (UDP)",

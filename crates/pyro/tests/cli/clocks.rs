@@ -1,4 +1,4 @@
-//! A guest's clocks are right however busy the host was when it booted.
+//! A guest's clocks are correct even if the host was busy during its boot.
 
 use std::fs;
 use std::sync::Arc;
@@ -15,13 +15,14 @@ use crate::templates::{templates, with_own_templates};
 /// `mult` of a timer that counts at 62.5 MHz, which is right for the local APIC of QEMU.
 const RIGHT: f64 = 268_435_456.0;
 const TOLERANCE: f64 = 0.02;
-/// How long a VMM may run, and how long not: a quarter of a processor, as a container may have.
+/// The periods in which a VMM runs and is stopped: a quarter of a processor, as in a limited
+/// container.
 const ON: Duration = Duration::from_millis(25);
 const OFF: Duration = Duration::from_millis(75);
-/// Against hanging: with a quarter of a processor, and several boots if need be.
+/// A generous limit: the guest has a quarter of a processor and may boot several times.
 const LIMIT_SECONDS: u64 = 600;
 
-/// Twenty templates are what shows it; they take a quarter of an hour.
+/// The fault appears about once in twenty templates, which take a quarter of an hour.
 fn rounds() -> u32 {
     if std::env::var_os("PYRO_TEST_FULL").is_some() {
         20
@@ -64,7 +65,7 @@ fn assert_right(rates: &[f64], round: u32) {
 }
 
 /// Runs a command in a guest that boots while its VMM is stopped and continued by signal; returns
-/// what its kernel believes of its timers.
+/// its kernel's calibration of its timers.
 fn timers_made_under_pressure(context: &TestContext, options: &[&str]) -> Vec<f64> {
     let show = "grep -A12 'Clock Event Device: lapic' /proc/timer_list | sed -n 's/ *mult: *//p'";
     let run = context

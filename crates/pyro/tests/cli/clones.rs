@@ -1,4 +1,4 @@
-//! Clones of one memory: each is a machine of its own. With `PYRO_TEST_FULL` there are more.
+//! Clones of one template have different identities. `PYRO_TEST_FULL` tests more clones.
 
 use std::collections::HashSet;
 use std::thread;
@@ -9,7 +9,7 @@ use crate::parked;
 use crate::process::Pyro;
 use crate::templates::{has, phases, with_shared_template};
 
-/// What no two machines may share.
+/// The values that must differ between machines.
 const FACTS: &[&str] = &[
     "urandom",
     "uuid",
@@ -20,16 +20,16 @@ const FACTS: &[&str] = &[
     "perl's random number",
 ];
 
-/// Prints them, a line each; then, each time when asked, the time, and that it ends.
+/// Prints them, one per line; then the time on each request, and a line at the end.
 const SCRIPT: &str = "head -c 1024 /dev/urandom | od -An -v -tx1 | tr -d ' \\n'; echo; \
                       cd /proc/sys/kernel/random; cat uuid boot_id /etc/machine-id; \
                       hostname; mktemp -u; perl -e 'print rand, qq{\\n}'; \
                       echo ready; read line; date +%s%N; echo told; read line";
 
-/// How far a guest's clock may be from the host's.
+/// The maximum difference between a guest's clock and the host's.
 const CLOCK_TOLERANCE: Duration = Duration::from_millis(50);
 
-/// How many at a time.
+/// How many run at once.
 const LANES: usize = 2;
 
 pub(crate) fn full() -> bool {
@@ -105,7 +105,7 @@ fn a_machine_that_was_booted_knows_the_time_too() {
 #[test]
 fn parked_clones_share_nothing() {
     let context = with_shared_template();
-    // One that was restored is a clone of the same memory.
+    // A restored machine is a clone of the same memory.
     let mut clones = vec![ask(parked::leaving_one(question(&context), 60), "identity")];
     for _ in 0..count(6, 64) {
         parked::wait_for_one(&context);
@@ -135,7 +135,7 @@ fn question(context: &TestContext) -> Pyro {
     run.args(&["--", "sh", "-c", SCRIPT]).silent_stdin()
 }
 
-/// Returns a clone's facts, once it is clear that it came to life in this way and knows the time.
+/// Returns the values of a clone, after checking how it was started and that its clock is right.
 #[track_caller]
 fn ask(run: Pyro, phase: &str) -> Vec<String> {
     let mut run = run.start();

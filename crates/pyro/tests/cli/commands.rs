@@ -1,4 +1,4 @@
-//! How commands run: variables, directories, users, input; those that go on by themselves.
+//! The options of commands: variables, directories, users, input, and detached commands.
 
 use serde_json::json;
 
@@ -64,7 +64,7 @@ fn commands_of_a_workspace_have_them_too() {
     assert_eq!(workspace.ask("stat -c %u:%g src/mine"), "1234:5678\n");
     assert_eq!(workspace.logs()[1]["cwd"], "/workspace/src");
 
-    // Bytes that are no UTF-8 arrive as they are.
+    // Bytes that are not UTF-8 are passed unchanged.
     let odd = std::ffi::OsStr::new("A=\u{e4}");
     let run = workspace
         .call(&["exec"])
@@ -78,12 +78,12 @@ fn a_detached_command_goes_on_and_can_be_waited_for_and_killed() {
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, NONE);
     let begin = |script: &str| {
-        // In place of the shell that every command has: signals go to this one only.
+        // Replaces the command's shell, so that signals go to this process only.
         let begun = workspace.call(&["exec", "--detach", "-q"]);
         let begun = begun.args(&["--", "exec", "sh", "-c", script]);
         begun.run().expect(0).out().trim().to_owned()
     };
-    // Longer than commands may run that somebody waits for.
+    // Longer than the default time limit of attached commands.
     let slow = begin("while [ ! -e go ]; do sleep 0.1; done; echo done; exit 7");
     assert_eq!(slow, "1");
     let wait = |number: &str| workspace.call(&["wait"]).args(&[number]);
@@ -98,7 +98,7 @@ fn a_detached_command_goes_on_and_can_be_waited_for_and_killed() {
         (&json!(7), &json!(1))
     );
     assert_eq!(workspace.logs()[0]["stdout"], "done\n");
-    // Again, when it has ended.
+    // Again after its end.
     wait(&slow).run().expect(7).out_is("");
 
     let kill_with = |number: &str, signal: &str| {

@@ -1,4 +1,4 @@
-//! The *context* of a test: directories of its own, and commands that know them.
+//! The *context* of a test: its own directories, and commands that use them.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,7 +11,7 @@ use crate::process::Pyro;
 /// The program under test.
 pub(crate) const PYRO: &str = env!("CARGO_BIN_EXE_pyro");
 
-/// What the machine's own set-up may need to reach its package archive.
+/// The variables that the host may need to reach its package archive.
 const PASSED_ON: &[&str] = &[
     "PATH",
     "APT_CONFIG",
@@ -21,7 +21,7 @@ const PASSED_ON: &[&str] = &[
     "CURL_CA_BUNDLE",
 ];
 
-/// The directories of one test. When it is dropped, everything that was started must have ended.
+/// The directories of one test. Its drop fails the test if a process that was started still runs.
 pub(crate) struct TestContext {
     directory: tempfile::TempDir,
     cache: PathBuf,
@@ -29,7 +29,7 @@ pub(crate) struct TestContext {
 }
 
 impl TestContext {
-    /// Makes directories; nothing is installed yet, as on a clean machine.
+    /// Creates the directories; no environment is installed, as on a new machine.
     pub(crate) fn new() -> Self {
         let directory = tempfile::Builder::new()
             .prefix("pyro-test-")
@@ -45,7 +45,7 @@ impl TestContext {
         }
     }
 
-    /// Makes directories and sees to it that the environment is installed in the shared cache.
+    /// Creates the directories, and installs the environment in the shared cache if necessary.
     pub(crate) fn with(environment: &str) -> Self {
         let context = Self::new();
         context.pyro(&["env", "pull", environment]).run().expect(0);
@@ -70,7 +70,7 @@ impl TestContext {
         self
     }
 
-    /// The directory that holds all others.
+    /// The parent of all other directories.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -112,8 +112,8 @@ impl TestContext {
             .args(arguments)
     }
 
-    /// As [`scripted`](Self::scripted), where what the script mounts is seen by nobody else.
-    /// `None` if this user may not.
+    /// Like [`scripted`](Self::scripted), in a mount namespace of its own. `None` if this user
+    /// cannot create one.
     pub(crate) fn mounting(&self, script: &str, arguments: &[&str]) -> Option<Pyro> {
         let may = Command::new("unshare")
             .args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
@@ -126,7 +126,7 @@ impl TestContext {
         })
     }
 
-    /// A program that sees what pyro sees.
+    /// A command with the same environment as pyro.
     pub(crate) fn program(&self, program: &Path) -> Pyro {
         let mut command = Command::new(program);
         command.env_clear().current_dir(self.path("home"));
@@ -139,7 +139,7 @@ impl TestContext {
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.path("tmp"))
             .env("PYRO_BASE_DIR", self.base())
-            // What is kept for the next call would be left behind by this one.
+            // A parked machine would be left behind by the test.
             .env("PYRO_PARKED_SECONDS", "0")
             .env("PYRO_ENVIRONMENT_CACHE_DIR", &self.cache)
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -157,7 +157,7 @@ impl TestContext {
         directory
     }
 
-    /// Fails if anything is left of what was started.
+    /// Fails if processes or machines are left over.
     pub(crate) fn assert_nothing_is_left(&self) {
         let left = leftovers::find(self.directory());
         assert!(left.is_empty(), "left behind: {left:#?}");

@@ -1,4 +1,4 @@
-//! The promised shapes: what is printed where, in what form, with what exit status.
+//! The public contract of the output: streams, formats and exit statuses.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Environments that were altered on disk: noticed, named, never booted.
+//! Environments that were altered on disk are detected, reported, and never booted.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -9,7 +9,7 @@ use crate::environments::{closed_archive, copy_cache};
 
 type Damage = (&'static str, fn(&Path), &'static str);
 
-/// A file, what is done to it, what is said about it.
+/// A file, its alteration, and the expected message.
 const DAMAGES: &[Damage] = &[
     ("rootfs.erofs", cut, "rootfs.erofs"),
     ("rootfs.erofs", flip, "rootfs.erofs"),
@@ -50,10 +50,10 @@ fn whatever_is_altered_is_noticed_before_anything_boots() {
     for (name, damage, said) in DAMAGES {
         let _ = fs::remove_dir_all(installed(&context));
         copy_cache(&source, &context, "debian_12-1.0.0");
-        // So that what is known about the files is as of a cache in use.
+        // So that the recorded stamps are those of a used cache.
         context.pyro(&["env", "pull", "debian:12"]).run().expect(0);
         damage(&installed(&context).join(name));
-        // It cannot be rebuilt, so that this test takes seconds.
+        // Rebuilding is made impossible, so that this test takes seconds.
         let run = context
             .debian(&["--", "true"])
             .env("APT_CONFIG", closed_archive(&context));

@@ -1,5 +1,5 @@
-//! A database server: packages of the distribution in a workspace, as a service that the host's own
-//! client reaches. Only with `PYRO_TEST_FULL`: installing takes minutes.
+//! A database server, by the example: packages of the distribution in a workspace, as a service that
+//! the host's own client reaches. Only with `PYRO_TEST_FULL`: installing takes minutes.
 
 use std::net::{IpAddr, TcpStream};
 use std::process::Command;
@@ -9,17 +9,18 @@ use serde_json::Value;
 
 use crate::clones::full;
 use crate::context::TestContext;
+use crate::examples;
 use crate::instances::{Instance, Kind};
 use crate::network;
 use crate::templates::wait_until;
 
 /// A port of the host on which nobody listens.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-/// Why the test cannot be run here, if it cannot.
+/// Why the test cannot run here, if so.
 fn missing() -> Option<&'static str> {
     if !full() {
         return Some("it takes minutes; PYRO_TEST_FULL=1 runs it");
@@ -36,7 +37,7 @@ fn missing() -> Option<&'static str> {
     (!reaches).then_some("this host does not reach its package mirror")
 }
 
-/// The addresses of the host's package mirrors, which a guest has, too.
+/// The addresses of the host's package mirrors, which a guest also uses.
 fn addresses() -> Vec<IpAddr> {
     let mirrors = network::mirrors().into_iter();
     let all = mirrors.flat_map(|(_, addresses)| addresses);
@@ -52,49 +53,14 @@ fn a_database_is_a_service_that_survives_a_stop() {
     let allowed: Vec<String> = addresses().iter().map(ToString::to_string).collect();
     let context =
         TestContext::with("debian:12").with_variable("PYRO_NETWORK_ALLOW", allowed.join(","));
-    let create = [
-        "workspace",
-        "create",
-        "debian:12",
-        "--network",
-        "--ttl-seconds",
-        "0",
-        "--id-only",
-    ];
-    let id = context.pyro(&create).run().expect(0).out();
-    let workspace = Instance::known(&context, Kind::Workspace, id.trim().to_owned());
-    let install = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
-                   --no-install-recommends postgresql-15";
-    let install = workspace.shell_with(&["--timeout-seconds", "1500"], install);
-    install.limit(1600).run().expect(0);
-
     let port = free_port().to_string();
-    let publish = format!("{port}:5432");
-    let start = workspace.call(&["service", "start"]).args(&[
-        "db",
-        "--user",
-        "postgres",
-        "--autostart",
-        "--publish",
-        &publish,
-        "--ready-command",
-        "pg_isready -q -h 127.0.0.1",
-        "--ready-timeout-seconds",
-        "120",
-        "--json",
-        "--",
-        "/usr/lib/postgresql/15/bin/postgres",
-        "-D",
-        "/var/lib/postgresql/15/main",
-        "-c",
-        "config_file=/etc/postgresql/15/main/postgresql.conf",
-        "-k",
-        "/tmp",
-    ]);
-    assert_eq!(start.run().expect(0).json()["state"], "running");
-    let role = "psql -h /tmp -c \"create role tester superuser login password 'tester'\"";
-    let options = ["--user", "postgres", "--cwd", "/tmp"];
-    workspace.shell_with(&options, role).run().expect(0);
+    let id = examples::shell(&context, "database.sh")
+        .args(&[&port])
+        .limit(1800)
+        .run()
+        .expect(0)
+        .out();
+    let workspace = Instance::known(&context, Kind::Workspace, id.trim().to_owned());
 
     // The host's own client.
     let ask = |query: &str| {
@@ -133,4 +99,13 @@ fn a_database_is_a_service_that_survives_a_stop() {
     };
     wait_until("it is ready again", || status()["ready_at"].is_number());
     assert_eq!(ask("select sum(n) from t"), (true, "500500".to_owned()));
+
+    // For the next tests, it is as new.
+    let again = examples::shell(&context, "database.sh");
+    let again = again.args(&[&port, &workspace.id]).limit(300).run();
+    assert_eq!(again.expect(0).out(), id);
+    assert_eq!(
+        ask("select to_regclass('t') is null"),
+        (true, "t".to_owned())
+    );
 }

@@ -1,4 +1,4 @@
-//! `demo`: what pyro does, shown to people and to programs.
+//! `demo`, at a terminal and for programs.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ fn a_program_gets_the_result_of_a_run() {
     assert_eq!(shown["exit_code"], 0);
 }
 
-/// Runs pyro where a person sees it.
+/// Runs pyro at a terminal.
 fn seen(context: &TestContext, arguments: &str) -> Option<String> {
     if !Path::new("/usr/bin/script").exists() {
         return None;
@@ -68,12 +68,12 @@ fn a_person_gets_a_tour() {
         "{tour}"
     );
     assert!(!tour.contains("phase="), "{tour}");
-    // Who wants JSON gets it there, too.
+    // `--json` prints JSON at a terminal, too.
     let json = seen(&context, "demo --json").unwrap();
     assert!(json.starts_with("{\n"), "{json}");
 }
 
-/// Where the outside cannot be reached that is said, and the rest is shown.
+/// If the Internet cannot be reached, that is reported and the rest is shown.
 #[test]
 fn a_missing_network_is_said_and_the_rest_is_shown() {
     let context = TestContext::with("debian:12");
@@ -91,7 +91,7 @@ fn a_missing_network_is_said_and_the_rest_is_shown() {
     assert!(reason.contains("this user may not"), "{shown:#}");
 }
 
-/// With a network, either the outside answers or its silence is explained.
+/// With a network, either a page is fetched or the failure is explained.
 #[test]
 fn the_outside_answers_or_it_is_said_why_not() {
     const TEST: &str = "the_outside_answers_or_it_is_said_why_not";
@@ -112,7 +112,7 @@ fn the_outside_answers_or_it_is_said_why_not() {
     }
 }
 
-/// Without a guest there is nothing to show, and nothing of the host is used instead.
+/// Without a guest the demonstration fails, and does not run on the host instead.
 #[test]
 fn without_a_guest_there_is_no_demo() {
     let context = TestContext::with("debian:12");

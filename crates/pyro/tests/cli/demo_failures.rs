@@ -1,12 +1,12 @@
-//! `demo ollama` with models and servers that misbehave: each ends as it should, with a message and
-//! exit status 1.
+//! `demo ollama` with misbehaving models and servers: each run ends with a message and exit status
+//! 1.
 
 use crate::context::TestContext;
 use crate::demo_model::Model;
 use crate::process::Finished;
 
-/// Runs with a server that behaves like this, to a failure with this code, message and part of
-/// the rest.
+/// Runs with a server of this behaviour, and expects a failure with this code, message and part of
+/// the other output.
 #[track_caller]
 fn fails(
     behaviour: &str,
@@ -148,7 +148,7 @@ fn calls_that_are_too_many_are_not_made() {
     }
 }
 
-/// Whatever a model starts ends with the conversation; a context looks whether it did.
+/// Machines that a model started end with the conversation; the context checks this.
 #[test]
 fn nothing_is_left_of_a_models_machines() {
     fails(

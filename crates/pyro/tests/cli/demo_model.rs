@@ -13,10 +13,10 @@ use serde_json::Value;
 use crate::context::TestContext;
 use crate::process::{Finished, Pyro};
 
-/// The stand-in for a model's server, if this was built with it.
+/// The stand-in for a model's server, if it was built.
 const SERVER: Option<&str> = option_env!("CARGO_BIN_EXE_pyro-model-server");
 
-/// A model's server that behaves in one way.
+/// A model's server with a fixed behaviour.
 pub(crate) struct Model {
     process: Child,
     pub(crate) url: String,
@@ -57,7 +57,7 @@ impl Model {
         run.args(&["--model", "stand-in"]).args(arguments)
     }
 
-    /// What it was asked in a run, once all of that has come: a reply was made of each.
+    /// Returns the requests that it received during a run, after it has replied to all of them.
     fn requests(&self, run: &Finished) -> Vec<Value> {
         let replies = run.out().matches("[model] output assistant").count();
         let next = |_| self.requests.recv_timeout(Duration::from_secs(60)).unwrap();
@@ -80,7 +80,7 @@ const SUCCESS: &str = "[ollama] no tool calls returned; stopping loop\n\
                        [done] command execution succeeded\n\
                        [summary] exit_code=0 fallback_used=False execution_mode=guest_vsock\n";
 
-/// The lines about a call, and what came of it.
+/// The lines about a call and its result.
 fn called(tool: &str, outcome: &str) -> String {
     format!(
         "[model] tool_call {tool}\n[tool] calling {tool}\n[tool] {tool} {outcome}\n\
@@ -293,14 +293,14 @@ fn an_address_that_is_none_or_that_nobody_has_is_explained() {
     );
     let error = ask("http://127.0.0.1:1/v1").json_error("model_unreachable", true);
     assert!(error["remedy"].as_str().unwrap().contains("ollama serve"));
-    // A server that has no TLS.
+    // A server without TLS.
     if let Some(model) = Model::start("good") {
         let url = model.url.replace("http:", "https:");
         ask(&url).json_error("model_unreachable", true);
     }
 }
 
-/// Lines that could not be written are no lines that were: what is lost is said.
+/// Output lines that cannot be written are reported as an error.
 #[test]
 fn lines_that_cannot_be_printed_are_not_lost_in_silence() {
     let Some(model) = Model::start("good") else {
@@ -318,7 +318,7 @@ fn lines_that_cannot_be_printed_are_not_lost_in_silence() {
     let run = run.expect(0);
     assert!(run.out().ends_with("0 141\n"), "{run:?}");
 
-    // A pipe that is full is waited for.
+    // Writes to a full pipe wait.
     let model = Model::start("talks-much").unwrap();
     let mut run = model.ask(&context, &["-v"]).nonblocking().start_unread();
     let mut stdout = run.take_stdout();

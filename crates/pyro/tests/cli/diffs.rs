@@ -1,4 +1,4 @@
-//! What was changed in a workspace: `workspace diff`.
+//! `workspace diff`: the changes in a workspace.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -27,7 +27,7 @@ fn diff(workspace: &Instance<'_>, words: &[&str]) -> Value {
     call.run().expect(0).json()
 }
 
-/// A directory with something for each change.
+/// A directory with a file for each kind of change.
 fn mixed_seed(context: &TestContext) -> PathBuf {
     let seed = context.path("seed");
     fs::create_dir_all(seed.join("src/deep")).unwrap();
@@ -125,7 +125,7 @@ fn every_kind_of_change_is_seen_and_git_makes_most_of_them() {
     assert_eq!(entries[12]["in_patch"], false, "git has no mode 600");
     assert!(made["patch_base64"].is_string(), "not all of it is UTF-8");
 
-    // The same, byte for byte, on standard output; the rest of it is elsewhere.
+    // The same bytes on standard output; everything else is on standard error.
     let run = workspace.call(&["diff"]).run().expect(0);
     assert!(
         run.err().contains("[workspace-diff] workspace_id="),
@@ -200,7 +200,7 @@ fn a_workspace_without_a_seed_began_empty() {
     apply(&target, made["patch"].as_str().unwrap().as_bytes());
     assert_eq!(fs::read(target.join("dir/file")).unwrap(), b"hello\n");
 
-    // More than a result can have, and names alone.
+    // More than fits into a result; names alone do fit.
     workspace.ask("head -c 70000000 /dev/zero > big");
     let refused = workspace.call(&["diff", "--json"]).run();
     refused.expect(1).json_error("diff_too_large", true);

@@ -1,5 +1,4 @@
-//! Disks of workspaces that do not run: `workspace disk`. With `PYRO_TEST_FULL` there are more sudden
-//! deaths.
+//! `workspace disk`: disks of stopped workspaces. `PYRO_TEST_FULL` kills processes more often.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -20,7 +19,7 @@ use crate::templates::wait_until;
 
 const NONE: &[&str] = &[];
 
-/// A workspace that began with the files `seed` and `gone`.
+/// A workspace whose seed has the files `seed` and `gone`.
 fn seeded(context: &TestContext) -> Instance<'_> {
     let source = context.path("source");
     fs::create_dir_all(&source).unwrap();
@@ -52,7 +51,7 @@ fn export(workspace: &Instance<'_>, output: &Path) -> Pyro {
     call.args(&["--output".as_ref(), output.as_os_str()])
 }
 
-/// What debugfs says about an image.
+/// The output of debugfs for an image.
 fn debugfs(image: &Path, request: &str) -> String {
     let mut debugfs = Command::new("/usr/sbin/debugfs");
     let said = debugfs.args(["-R", request]).arg(image).output().unwrap();
@@ -66,14 +65,14 @@ fn digest(workspace: &Instance<'_>) -> Vec<u8> {
 
 /// The digest of a disk.
 pub(crate) fn digest_of(disk: &Path) -> Vec<u8> {
-    // The journal is at the beginning; to read all 8 GiB takes long.
+    // The journal is at the beginning; reading all 8 GiB would take long.
     let command = "head -c 300000000 \"$1\" | sha256sum";
     let mut shell = Command::new("sh");
     let sum = shell.args(["-c", command, "sh"]).arg(disk).output();
     sum.unwrap().stdout
 }
 
-/// Whether there is a machine, or a directory for one.
+/// Whether a machine, or a directory of one, exists.
 pub(crate) fn machines(context: &TestContext) -> usize {
     let entries = fs::read_dir(context.base().join("vms")).into_iter();
     let names = entries.flatten().flatten().map(|entry| entry.file_name());
@@ -114,13 +113,14 @@ fn the_disk_of_a_stopped_workspace_is_listed_and_read() {
     assert_eq!(list(&workspace, &[]), expected);
     let deep = [pair("deep/er", "directory"), pair("deep/er/bytes", "file")];
     assert_eq!(list(&workspace, &["deep", "--recursive"]), deep);
-    // A directory that was renamed is merged with the environment's.
+    // A renamed directory is merged with the environment's.
     let renamed = list(&workspace, &["/etc/renamed"]);
     assert!(
         renamed.contains(&("/etc/renamed/.bashrc".into(), "file".into())),
         "{renamed:?}"
     );
-    // Through a link to an absolute path, which is one of the workspace and not of the machine.
+    // Through a link to an absolute path, which must be resolved in the workspace's root, not in
+    // the reader's.
     let one = [("/workspace/through/installed".to_owned(), "file".to_owned())];
     assert_eq!(list(&workspace, &["through/installed"]), one);
     assert_eq!(list(&workspace, &["through"]), one);
@@ -154,7 +154,7 @@ fn the_disk_of_a_stopped_workspace_is_listed_and_read() {
     ] {
         let run = workspace.call(&["disk", "read", "--json"]).args(&[path]);
         let error = run.run().expect(1).json_error(code, true);
-        // Not that of a workspace that runs.
+        // The disk of a running workspace is refused.
         let hint = error["remedy"].as_str().unwrap_or_default();
         let list = format!("`pyro workspace disk list {}`", workspace.id);
         assert!(code == "invalid_input" || hint.contains(&list), "{hint}");
@@ -174,14 +174,14 @@ fn a_disk_is_shown_as_the_next_start_would_have_it() {
     let context = TestContext::with("debian:12");
     let workspace = seeded(&context);
     workspace.ask("echo one > file; sync");
-    // It dies as if the power had failed: the journal has to be replayed, in the copy.
+    // The VMM is killed, as in a power failure: the journal has to be replayed in the copy.
     kill(workspace.supervisor().unwrap());
     wait_until("its death was noticed", || workspace.state() == "stopped");
     let before = digest(&workspace);
     read(&workspace, &["file", "--content-only"]).out_is("one\n");
     assert_eq!(digest(&workspace), before, "it was not written");
 
-    // Resets that the next start carries out.
+    // Pending resets, which the next start carries out.
     let snapshot = workspace.call(&["snapshot", "create"]).args(&["one"]);
     snapshot.run().expect(0);
     workspace.call(&["start"]).run().expect(0);
@@ -198,7 +198,7 @@ fn a_disk_is_shown_as_the_next_start_would_have_it() {
     let names = list(&workspace, &[]);
     assert_eq!(names.len(), 2, "the seed: {names:?}");
 
-    // A disk that is gone is not taken for an empty one.
+    // A missing disk is not treated as an empty one.
     record["reset_to"] = Value::Null;
     fs::write(&path, record.to_string()).unwrap();
     fs::remove_file(workspace.directory().join("disk.ext4")).unwrap();
@@ -276,7 +276,7 @@ fn an_image_has_all_of_the_root_file_system() {
     has("null", &["character special", "01:03"]);
     has("pipe", &["FIFO"]);
     has("hole", &["Size: 4294967300", "Blockcount: 8"]);
-    // Its path is longer than the kernel takes.
+    // Its path is longer than the kernel's limit.
     let far = format!("far/{}end", format!("{}/", "n".repeat(200)).repeat(30));
     has(&far, &["Size: 4", "Links: 2"]);
     assert_eq!(debugfs(&image, &format!("cat /workspace/{far}")), "far\n");
@@ -294,7 +294,7 @@ fn an_image_has_all_of_the_root_file_system() {
     assert_eq!(debugfs(&image, "cat /workspace/sum")[..64], sum[..64]);
     fs::remove_file(&dumped).unwrap();
 
-    // What is there is replaced only on demand.
+    // An existing file is replaced only with `--force`.
     fs::write(&image, "precious").unwrap();
     let refused = export(&workspace, &image).run().expect(1);
     let error = refused.json_error("invalid_input", true);
@@ -327,7 +327,7 @@ fn whoever_dies_nothing_of_a_reader_is_left() {
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("echo text > file; head -c 60000000 /dev/urandom > big; sync");
     stop(&workspace);
-    // The template is there.
+    // The template exists.
     list(&workspace, &[]);
     let before = digest(&workspace);
     let out = context.path("out");
@@ -359,7 +359,7 @@ fn whoever_dies_nothing_of_a_reader_is_left() {
         if image.exists() {
             fs::remove_file(&image).unwrap();
         }
-        // The next call of any kind sweeps.
+        // The next call of any kind removes leftovers.
         wait_until("the machine is gone", || {
             workspace.state();
             machines(&context) == 0
@@ -367,7 +367,7 @@ fn whoever_dies_nothing_of_a_reader_is_left() {
         assert_eq!(workspace.state(), "stopped");
     }
     assert_eq!(digest(&workspace), before, "it was not written");
-    // What a killed export has left beside its output, the next one removes.
+    // The next export removes the staging directory of a killed one.
     export(&workspace, &image).run().expect(0);
     assert_eq!(fs::read_dir(&out).unwrap().count(), 1);
     workspace.call(&["start"]).run().expect(0);
@@ -420,7 +420,7 @@ fn a_start_waits_for_those_who_copy_the_disk_and_says_so() {
     workspace.ask("echo text > file; sync");
     kill(workspace.supervisor().unwrap());
     wait_until("its death was noticed", || workspace.state() == "stopped");
-    // As a reader does while it copies.
+    // Locked, as a reader does while it copies.
     let path = workspace.directory().join("owner.lock");
     let take = || {
         let lock = fs::File::options().write(true).open(&path).unwrap();

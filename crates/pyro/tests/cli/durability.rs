@@ -1,4 +1,5 @@
-//! What a command has written is on the disk soon after it has answered, whoever dies then.
+//! The files that a command wrote are on the disk soon after its result was returned, even if
+//! processes are killed then.
 
 use std::thread;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use crate::instances::{Instance, kill};
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];
-/// What "soon" is here: many times what it takes, and much less than the half minute after
+/// The meaning of "soon": many times the usual duration, and much less than the half minute after
 /// which a kernel writes by itself.
 const SOON: Duration = Duration::from_secs(2);
 
@@ -26,16 +27,16 @@ fn what_a_command_wrote_outlives_its_vmm() {
     assert_outlives(&workspace, || kill(workspace.vmm().unwrap()));
 }
 
-/// Fails unless what was written soon before `strike` is there when it was started again.
+/// Fails unless files that were written shortly before `strike` exist after the next start.
 #[track_caller]
 fn assert_outlives(instances: &Instance, strike: impl Fn()) {
-    // The second time, what is written replaces what is on the disk already.
+    // In the second round, the write replaces a file that is already on the disk.
     for content in ["first", "second"] {
-        // It is not idle, so that it is not flushed because of that.
+        // It is kept busy, so that it is not flushed because of a pause.
         let mut busy = instances.shell("echo begun; sleep 100").start();
         busy.wait_for_stdout("begun");
         instances.ask("echo earlier > earlier");
-        // Several that end at once, of which some end while a flush is under way.
+        // Several commands end at once, some of them during a flush.
         let write = |name: &str| format!("mkdir -p new; echo {content} > new/{name}");
         let writers = ["a", "b", "c"].map(|name| instances.shell(&write(name)).start());
         for writer in writers {

@@ -1,4 +1,4 @@
-//! How commands end: one rule, whoever ends them, and what is said of it.
+//! The end of commands: the same rule for all causes, and the reported result.
 
 use rustix::process::Signal;
 
@@ -6,7 +6,7 @@ use crate::context::TestContext;
 use crate::instances::Instance;
 use crate::process::Pyro;
 
-/// Starts what tries to get away: a session of its own, and one whose parent has ended.
+/// Starts processes that try to escape: one in a session of its own, and an orphan.
 const GET_AWAY: &str = "setsid sleep 1000 & (setsid sh -c 'setsid sleep 2000 & exit' &); \
                         until test $(pgrep -cx sleep) = 2; do :; done; echo ready; wait; sleep 3000";
 
@@ -19,11 +19,11 @@ fn what_a_command_has_started_ends_with_it_whoever_ends_it() {
                     done; pgrep -ax sleep; exit 1";
         workspace.shell(look).run().expect(0);
     };
-    // Its time limit.
+    // Ended by its time limit.
     let limited = workspace.shell_with(&["--timeout-seconds", "3"], GET_AWAY);
     limited.run().expect(124).out_is("ready\n");
     nothing_runs();
-    // The user, and the end of the client's patience.
+    // Ended by the user, and by the client's timeout.
     for signal in [Signal::INT, Signal::TERM] {
         let mut run = workspace.shell(GET_AWAY).start();
         run.wait_for_stdout("ready\n");
@@ -31,14 +31,14 @@ fn what_a_command_has_started_ends_with_it_whoever_ends_it() {
         run.finish();
         nothing_runs();
     }
-    // The reader of its output.
+    // Ended because the reader of its output is gone.
     let mut run = workspace
         .shell(&format!("{GET_AWAY} & while echo; do :; done"))
         .start_unread();
     drop(run.take_stdout());
     run.finish().expect(141);
     nothing_runs();
-    // Its own end leaves a daemon alone.
+    // The end of a command does not end its daemons.
     workspace.ask("setsid sleep 1000 >/dev/null 2>&1 & exit 0");
     workspace.ask("pgrep -x sleep && pkill -x sleep");
 }
@@ -46,7 +46,7 @@ fn what_a_command_has_started_ends_with_it_whoever_ends_it() {
 #[test]
 fn the_end_of_memory_is_told_from_a_kill() {
     let context = TestContext::with("debian:12");
-    // Its own process, and one that its shell tells of.
+    // A signal of its own process, and of a child that its shell reports.
     for (script, code) in [("exec tail /dev/zero", 137), ("tail /dev/zero; exit 3", 3)] {
         let long = ["--timeout-seconds", "300"];
         let small = [&long[..], &["--mem-mib", "256", "--", "sh", "-c", script]].concat();

@@ -1,11 +1,11 @@
-//! Environments that need no building.
+//! Tests of environments that need no build.
 
 use std::fs;
 
 use crate::context::TestContext;
 use crate::skip;
 
-/// Settings of apt that lead nowhere: port 9 of this machine is closed.
+/// An apt configuration with an unreachable archive: port 9 of this machine is closed.
 const CLOSED: &str = "Acquire::http::Proxy \"http://127.0.0.1:9/\";\n\
                       Acquire::https::Proxy \"http://127.0.0.1:9/\";\nAcquire::Retries \"0\";\n";
 
@@ -32,7 +32,7 @@ fn pulling_what_is_there_changes_nothing() {
     };
     let before = manifest();
     let pull = context.pyro(&["env", "pull", "debian:12"]);
-    // It needs no archive, no tools and asks nobody.
+    // It needs neither an archive nor tools nor network.
     let pull = pull
         .env("APT_CONFIG", closed_archive(&context))
         .env("PATH", "/nowhere");
@@ -74,7 +74,7 @@ fn an_archive_that_cannot_be_reached_is_named_with_the_way_out() {
 #[test]
 fn tools_that_are_missing_are_named_all_at_once_or_skip() {
     let context = TestContext::new().with_own_cache();
-    // Hidden, not removed: what is bound over them is no program.
+    // Hidden by bind mounts of files that are not executable.
     let script = "for tool in mmdebstrap mkfs.erofs; do \
                   mount --bind /dev/null \"$(command -v $tool)\"; done; exec \"$@\"";
     let Some(pull) = context.mounting(script, &["env", "pull", "debian:12-base", "--json"]) else {

@@ -1,4 +1,4 @@
-//! What comes out of a workspace: `workspace export`.
+//! `workspace export`: copying files out of a workspace.
 
 use std::fs;
 use std::io::Read;
@@ -83,7 +83,7 @@ fn files_directories_and_links_come_out_as_they_are() {
     let sum = String::from_utf8(sum.stdout).unwrap();
     assert_eq!(&workspace.ask("sha256sum tree/big")[..64], &sum[..64]);
 
-    // One file, and one link, each by itself.
+    // A single file, and a single link.
     let one = export(&workspace, "/workspace/tree/a b", &out.join("one")).run();
     let text = one.expect(0).out();
     assert!(text.starts_with("[workspace-export] "), "{text}");
@@ -142,7 +142,7 @@ fn what_is_there_is_replaced_only_on_demand() {
         let run = export(&workspace, "dir", &out.join(name)).args(&["--json"]);
         refused(run.run(), "name of an archive of a kind");
     }
-    // What is refused because of its kind is not sent first.
+    // A file of a refused type is refused before it is sent.
     workspace.ask("truncate -s 20G dir/large");
     let begun = Instant::now();
     let run = export(&workspace, "dir", &out.join("x.zip")).args(&["--json"]);
@@ -161,7 +161,7 @@ fn what_is_there_is_replaced_only_on_demand() {
     let nowhere = export(&workspace, "file", &out.join("no/where")).args(&["--json"]);
     assert_eq!(nowhere.run().code, 1);
 
-    // A link is replaced, and what it points to is not.
+    // A link is replaced, but its target is not.
     for name in ["old", "link"] {
         let run = export(&workspace, "file", &out.join(name)).args(&["--force"]);
         run.run().expect(0);
@@ -206,7 +206,7 @@ fn whoever_dies_nothing_that_looks_complete_is_there() {
             fs::remove_dir_all(&tree).unwrap();
         }
     }
-    // The next export to the same directory removes what the killed one has left.
+    // The next export to the same directory removes the leftovers of the killed one.
     crate::templates::wait_until("it has started", || {
         workspace.call(&["start"]).run();
         workspace.shell("true").run().code == 0
@@ -275,7 +275,7 @@ with tarfile.open(sys.argv[1]) as archive:
               ascii(member.linkname), member.type, hashlib.sha256(content).hexdigest())
 ";
 
-/// What another program prints about an archive, which it has nothing to complain of.
+/// The output of another program for an archive; it must report no errors.
 fn said(command: &mut Command) -> String {
     let done = command.env("LC_ALL", "C").output().unwrap();
     assert!(done.status.success(), "{command:?}: {done:?}");
@@ -283,7 +283,7 @@ fn said(command: &mut Command) -> String {
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
-/// What there is below a directory, as `find` says it, with what is in files.
+/// The entries below a directory, as `find` prints them, with the contents of files.
 fn tree(directory: &Path) -> String {
     let script = r#"cd "$0" && find . -printf '%P\t%y\t%m\t%T@\t%l\t%n\n' | sort -z | sort;
         find . -type f -exec sha256sum {} + | sort"#;
@@ -325,7 +325,7 @@ fn archives_are_what_other_programs_read() {
             assert_eq!(done["left_out_count"], 1, "{done}");
         }
         sizes.push(fs::metadata(&archive).unwrap().len());
-        // Python before 3.14 knows no zstd, and tar needs a program for it.
+        // Python before 3.14 does not support zstd, and tar needs a program for it.
         let plain = if name == "x.tar.zst" {
             let plain = out.join("plain.tar");
             let unpacked = Command::new("zstd")
@@ -344,7 +344,7 @@ fn archives_are_what_other_programs_read() {
         let unpacked = out.join("unpacked");
         fs::create_dir(&unpacked).unwrap();
         let mut tar = Command::new("tar");
-        // It takes a time before 1970 and complains of it.
+        // It accepts a time before 1970 but prints a warning.
         tar.args(["--warning=no-timestamp", "-xpf"]);
         said(tar.arg(&plain).arg("-C").arg(&unpacked));
         assert_eq!(names(&unpacked), [b"tree"], "{name}");
@@ -385,7 +385,7 @@ fn one_file_becomes_an_archive_unless_it_is_one() {
     let there = workspace.ask("sha256sum made.tar.gz");
     let here = said(Command::new("sha256sum").arg(&copied));
     assert_eq!(here[..64], there[..64]);
-    // The workspace itself has the name that it has in the guest.
+    // The exported root has the name of its directory in the guest.
     export(&workspace, ".", &out.join("all.tar"))
         .run()
         .expect(0);
@@ -393,7 +393,7 @@ fn one_file_becomes_an_archive_unless_it_is_one() {
     let lines: Vec<_> = listed.lines().collect();
     assert_eq!(lines[0], "workspace/");
     assert!(lines.contains(&"workspace/file"), "{listed}");
-    // It takes the place of another, or of nothing.
+    // It replaces an existing one, or is new.
     let again = export(&workspace, "link", &out.join("file.tar")).args(&["--json"]);
     again.run().json_error("invalid_input", true);
     let again = export(&workspace, "link", &out.join("file.tar")).args(&["--force"]);

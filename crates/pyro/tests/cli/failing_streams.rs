@@ -1,5 +1,5 @@
-//! Streams that wait, fail or end early: what cannot be passed on is an error that names itself,
-//! and never the end of what there was.
+//! Streams that block, fail or end early: a failure is reported as an error, and is never treated
+//! as the end of the data.
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -113,7 +113,7 @@ fn output_of_a_command_that_cannot_be_written_ends_it() {
             .run()
             .expect(1);
     }
-    // Nothing of it goes on.
+    // The command has ended.
     workspace.shell("! pgrep -x sleep").run().expect(0);
     let lost = ["run", "debian:12", "--", "sh", "-c", "echo lost >&2"];
     let lost = context.scripted("exec \"$@\" 2>/dev/full", &lost);
@@ -123,7 +123,7 @@ fn output_of_a_command_that_cannot_be_written_ends_it() {
 #[test]
 fn output_beyond_the_limit_of_a_file_is_an_error_and_no_signal() {
     let context = TestContext::with("debian:12");
-    // What a machine needs is there already; only what is printed goes beyond the limit.
+    // The machine's files already exist; only the output exceeds the limit.
     let workspace = Instance::workspace(&context, &NONE);
     let exec = ["workspace", "exec", &workspace.id, "--", "seq", "400000"];
     context
@@ -171,7 +171,7 @@ fn an_input_that_cannot_be_read_is_not_one_that_has_ended() {
             .err_has("code: input_failed");
     }
     workspace.shell("! pgrep -x sleep").run().expect(0);
-    // As `nohup` gives its programs, so that they do not wait for a terminal.
+    // As `nohup` does, so that programs do not wait for a terminal.
     let not_for_reading = || OpenOptions::new().write(true).open("/dev/null").unwrap();
     for run in [
         context.shell("cat; echo end"),
@@ -201,12 +201,12 @@ fn half_an_input_is_not_taken_for_the_whole() {
         .expect(0);
     run.signal(Signal::KILL);
     run.finish().expect(-9);
-    // The supervisor has noticed by the time it has answered somebody else.
+    // The supervisor has noticed it when it has answered another request.
     workspace
         .shell("sleep 1; test ! -e whole; pgrep -x cat")
         .run()
         .expect(0);
-    // An input that ends is one that ends.
+    // A regular end of the input is not an error.
     workspace.shell(script).stdin("whole").run().expect(0);
     workspace.shell("test -e whole").run().expect(0);
 }
@@ -255,7 +255,7 @@ fn a_log_that_cannot_be_read_is_no_end_of_output() {
     let workspace = Instance::workspace(&context, &NONE);
     let mut run = workspace.shell("echo begun; sleep 1000").start();
     run.wait_for_stdout("begun\n");
-    // What reads a directory gets an error from the kernel, as from a disk that is damaged.
+    // Reading from a directory fails with an error of the kernel, as with a damaged disk.
     let log = workspace.directory().join("history/000001/stdout");
     std::fs::rename(&log, log.with_extension("away")).unwrap();
     std::fs::create_dir(&log).unwrap();

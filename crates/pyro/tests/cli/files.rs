@@ -30,7 +30,7 @@ fn files_are_written_read_and_listed() {
         "644 root\nfn main() {}\n"
     );
 
-    // From standard input, byte for byte, with the mode that is asked for, and as it was by then.
+    // From standard input, byte for byte, with the requested mode, and then with the previous mode.
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let write = workspace.call(&["file", "write"]).args(&[
         "/workspace/tool",
@@ -57,7 +57,7 @@ fn files_are_written_read_and_listed() {
     let read = read.run().expect(0);
     assert!(read.stdout == bytes && read.stderr.is_empty());
 
-    // As text, and as what it is.
+    // As text, and as exact bytes.
     let read = workspace
         .call(&["file", "read"])
         .args(&["src/main.rs"])
@@ -152,7 +152,7 @@ fn a_part_of_a_large_file_is_read() {
             .json()
     };
     let first = read(&end, "2");
-    // Not half a character.
+    // The result must not end with half a character.
     assert_eq!(first["content"], "a");
     assert_eq!(first["truncated"], true);
     let next = first["next_offset"].as_u64().unwrap();
@@ -176,7 +176,7 @@ fn two_who_write_do_not_overwrite_each_other() {
     write("two", "missing")
         .expect(1)
         .json_error("file_changed", true);
-    // Of four who all have read the same, one writes.
+    // Of four clients that have read the same content, only one may write.
     let outcomes: Vec<i32> = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..4)
             .map(|number| scope.spawn(move || write(&format!("by {number}"), digest).code))
@@ -194,7 +194,7 @@ fn two_who_write_do_not_overwrite_each_other() {
     assert!(workspace.ask("cat f").starts_with("by "));
 }
 
-/// Whether neither the supervisor nor the VMM do anything.
+/// Whether the supervisor and the VMM are idle.
 fn is_paused(workspace: &Instance<'_>) -> bool {
     let busy = || [workspace.supervisor(), workspace.vmm()].map(|pid| ticks(pid.unwrap()));
     let before = busy();
@@ -202,7 +202,8 @@ fn is_paused(workspace: &Instance<'_>) -> bool {
     before == busy()
 }
 
-/// What was acknowledged is there, whoever is killed then; and a paused workspace wakes for it.
+/// Acknowledged writes survive the death of any process, and a paused workspace is resumed for a
+/// write.
 #[test]
 fn what_was_written_survives_the_machine() {
     let context = TestContext::with("debian:12");

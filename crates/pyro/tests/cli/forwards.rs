@@ -1,5 +1,5 @@
-//! What published ports do with connections, byte for byte. The VMM is a fake one, whose guest has
-//! this machine's loopback: the server in the guest is the test itself, which sees both ends.
+//! Connections through published ports, byte for byte. The VMM is the fake one, whose guest shares
+//! this machine's loopback: the test itself is the server in the guest, and sees both ends.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,10 +14,10 @@ use crate::ports::{connect, host_port, pattern};
 use crate::races::stage::Stage;
 use crate::templates::wait_until;
 
-/// Beyond every buffer on the way.
+/// More than all buffers in between can hold.
 const MUCH: usize = 24 * 1024 * 1024;
 
-/// A workspace of fake machines, and the server in its guest.
+/// A workspace with a fake machine, and the server in its guest.
 struct Forwarded<'a> {
     scene: Scene,
     workspace: Instance<'a>,
@@ -46,7 +46,7 @@ impl<'a> Forwarded<'a> {
         let client = connect(self.port);
         let (server, _) = self.server.accept().unwrap();
         for stream in [&client, &server] {
-            // Against hanging.
+            // A limit, so that the test cannot hang.
             stream
                 .set_read_timeout(Some(Duration::from_secs(60)))
                 .unwrap();
@@ -73,7 +73,7 @@ fn each_direction_ends_alone_and_only_whole_ones_end_properly_or_skip() {
     };
     let context = stage.context();
     let forwarded = Forwarded::start(&stage, &context);
-    // First the client's, then the server's.
+    // First the client's direction ends, then the server's.
     let (mut client, mut server) = forwarded.pair();
     client.write_all(b"request").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
@@ -86,7 +86,7 @@ fn each_direction_ends_alone_and_only_whole_ones_end_properly_or_skip() {
         });
         assert!(rest_of(&client) == much);
     });
-    // First the server's, then the client's.
+    // First the server's direction ends, then the client's.
     let (mut client, server) = forwarded.pair();
     server.shutdown(Shutdown::Write).unwrap();
     assert_eq!(rest_of(&client), b"");
@@ -97,7 +97,7 @@ fn each_direction_ends_alone_and_only_whole_ones_end_properly_or_skip() {
         });
         assert!(rest_of(&server) == much);
     });
-    // Neither end.
+    // Neither direction ends.
     let (mut client, mut server) = forwarded.pair();
     let mut buffer = [0; 100];
     for round in 0..50_u8 {
@@ -108,18 +108,18 @@ fn each_direction_ends_alone_and_only_whole_ones_end_properly_or_skip() {
         client.read_exact(&mut buffer[..7]).unwrap();
         assert_eq!(buffer[..7], [round; 7]);
     }
-    // A server that breaks off: it has unread data when it closes.
+    // A server that resets the connection, by closing it with unread data.
     client.write_all(b"unread").unwrap();
     server.peek(&mut buffer).unwrap();
     drop(server);
     assert!(is_reset(client.read(&mut buffer)));
-    // A client that breaks off.
+    // A client that resets the connection.
     let (client, mut server) = forwarded.pair();
     server.write_all(b"unread").unwrap();
     client.peek(&mut buffer).unwrap();
     drop(client);
     assert!(is_reset(server.read(&mut buffer)));
-    // A server that goes: nothing listens any more.
+    // A server that stops listening.
     drop(forwarded.server);
     let mut client = connect(forwarded.port);
     assert!(is_reset(client.read(&mut buffer)));
@@ -139,8 +139,8 @@ fn who_does_not_read_is_not_sent_to_and_others_go_on_or_skip() {
         } else {
             (server, client)
         };
-        // Writes until there is no room anywhere. What is on the way is in buffers of the kernel, and
-        // in windows of the call; pyro itself must not keep more.
+        // Writes until all buffers are full. Data in transit is only in kernel buffers and in the
+        // windows of the call; pyro itself must not buffer more.
         writer
             .set_write_timeout(Some(Duration::from_secs(2)))
             .unwrap();
@@ -156,7 +156,7 @@ fn who_does_not_read_is_not_sent_to_and_others_go_on_or_skip() {
             }
             assert!(sent.len() < 128 * 1024 * 1024, "it goes nowhere");
         }
-        // Meanwhile another one has all it needs.
+        // Meanwhile another connection is not affected.
         let (mut client, mut server) = forwarded.pair();
         client.write_all(b"hello").unwrap();
         let mut five = [0; 5];
@@ -164,7 +164,7 @@ fn who_does_not_read_is_not_sent_to_and_others_go_on_or_skip() {
         server.write_all(&five).unwrap();
         client.read_exact(&mut five).unwrap();
         assert_eq!(&five, b"hello");
-        // Nothing is lost of what waited.
+        // No waiting data is lost.
         writer.shutdown(Shutdown::Write).unwrap();
         let mut received = Vec::new();
         reader.read_to_end(&mut received).unwrap();
@@ -184,7 +184,7 @@ fn a_connection_wakes_the_machine_and_keeps_it_awake_or_skip() {
     let woken = scene.reached("qmp:cont");
     let (mut client, server) = forwarded.pair();
     assert_eq!(scene.reached("qmp:cont"), woken + 1);
-    // Longer than it takes to pause an idle one.
+    // Longer than the time after which an idle workspace is paused.
     thread::sleep(Duration::from_secs(5));
     client.write_all(b"still there").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
@@ -193,7 +193,7 @@ fn a_connection_wakes_the_machine_and_keeps_it_awake_or_skip() {
     drop(server);
     assert_eq!(rest_of(&client), b"");
     scene.wait_for("qmp:stop:said", 2);
-    // A machine that does not wake takes no connection, and says so.
+    // If the machine cannot be resumed, connections are refused and the reason is logged.
     scene.next("qmp:cont", Action::Refuse("no".into()));
     let mut client = connect(forwarded.port);
     assert!(is_reset(client.read(&mut [0])));
@@ -208,7 +208,7 @@ fn beyond_the_bound_connections_wait_or_skip() {
     let context = stage.context();
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let rule = server.local_addr().unwrap().port().to_string();
-    // A supervisor with 300 descriptors keeps 256 for all else.
+    // A supervisor with 300 descriptors reserves 256 for other purposes.
     let script = "ulimit -n 300 && exec \"$@\"";
     let words = [
         "workspace",
@@ -224,13 +224,13 @@ fn beyond_the_bound_connections_wait_or_skip() {
     let port = host_port(&made, 0);
     let clients: Vec<TcpStream> = (0..60).map(|_| connect(port)).collect();
     let mut accepted: Vec<TcpStream> = (0..44).map(|_| server.accept().unwrap().0).collect();
-    // No more come, although others of this workspace are answered.
+    // No further connections are accepted, although other requests to this workspace are answered.
     workspace.ask("true");
     server.set_nonblocking(true).unwrap();
     thread::sleep(Duration::from_secs(1));
     assert_eq!(server.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     server.set_nonblocking(false).unwrap();
-    // For each that ends, another one comes, until all were there.
+    // For each connection that ends, another one is accepted, until all were served.
     drop(clients.into_iter().collect::<Vec<_>>());
     for _ in 44..60 {
         drop(accepted.remove(0));

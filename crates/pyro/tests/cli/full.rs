@@ -1,4 +1,4 @@
-//! File systems without room.
+//! Full file systems.
 
 use crate::context::TestContext;
 use crate::skip;
@@ -6,7 +6,7 @@ use crate::skip;
 const MOUNT: &str =
     "mkdir -p \"$2\"; mount -t tmpfs -o size=$1,mode=700 none \"$2\"; shift 2; exec \"$@\"";
 
-/// Runs pyro where `place` is a file system of this size.
+/// Runs pyro with a file system of this size at `place`.
 fn with_small(
     context: &TestContext,
     size: &str,
@@ -18,7 +18,7 @@ fn with_small(
     );
     let mut all = vec![size, place.to_str().unwrap()];
     all.extend(arguments);
-    // Here it is the file system that says no, and not we before it.
+    // Here the file system refuses the write, not pyro's own check.
     let run = context.mounting(&script, &all)?;
     Some(run.env("PYRO_MAX_DISK_MIB", "100000").run())
 }

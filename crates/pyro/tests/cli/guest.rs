@@ -1,4 +1,4 @@
-//! The guest, as somebody who knows Debian expects it.
+//! The guest behaves as a Debian user expects.
 
 use std::fmt::Write;
 
@@ -43,7 +43,7 @@ const FACTS: &[(&str, &str)] = &[
     ("stat -c '%a %U:%G' /tmp", "1777 root:root"),
     ("stat -c '%a %U:%G' /var/tmp", "1777 root:root"),
     ("script -qc tty /dev/null | tr -d '\\r'", "/dev/pts/0"),
-    // Whoever built the environment, and as whom.
+    // Regardless of the user who built the environment.
     ("stat -c '%a %U:%G' /", "755 root:root"),
     ("stat -c '%a %U:%G' /root", "700 root:root"),
     (
@@ -94,7 +94,7 @@ const FACTS: &[(&str, &str)] = &[
         "sed -n 's/^SigBlk:\\t//p' /proc/self/status",
         "0000000000000000",
     ),
-    // Older C libraries, which the agent is linked with, have their own real-time signals ignored.
+    // The agent's older C library ignores its own real-time signals.
     (
         "bash -c 'echo $((0x$(sed -n \"s/^SigIgn:\\t//p\" /proc/self/status) & 0x7fffffff))'",
         "0",

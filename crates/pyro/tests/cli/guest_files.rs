@@ -1,5 +1,5 @@
-//! The guest's files behave like those on a disk, whatever they came with: the environment, a
-//! seed, a command.
+//! Files in the guest behave like files on a disk, whether they come from the environment, a seed,
+//! or a command.
 
 use std::fs;
 
@@ -19,19 +19,19 @@ fn a_repository_that_came_as_a_seed_is_worked_on_as_on_a_disk() {
         "git init -q . && git add . && git -c user.name=a -c user.email=a@b commit -qm all && \
          git mv src lib && test -f lib/deep/file && test ! -e src",
     );
-    // A rename, and no copy; also of what came with the environment.
+    // A rename is not a copy, even for files of the environment.
     let rename = "perl -e 'rename($ARGV[0], $ARGV[1]) or die $!'";
     workspace.ask(&format!(
         "{rename} lib again && {rename} /usr/share/doc /usr/share/docs"
     ));
-    // What was renamed is there when the machine is another one.
+    // Renamed files exist after a restart of the machine.
     workspace.call(&["stop"]).run().expect(0);
     workspace.call(&["start"]).run().expect(0);
     workspace.ask("cat again/deep/file && test ! -e lib && test -d /usr/share/docs/bash");
     workspace.ask("mkdir src && echo new >src/main.c && ls src | grep -qx main.c");
 }
 
-/// Programs take a file that has another number for another file: `tail -F`, `tar`, `rsync`, `git`.
+/// Programs identify files by inode number: `tail -F`, `tar`, `rsync`, `git`.
 #[test]
 fn a_file_keeps_its_number_when_it_is_written() {
     let context = TestContext::with("debian:12");
@@ -45,7 +45,7 @@ fn a_file_keeps_its_number_when_it_is_written() {
              test $before = $after || { echo $file $before $after; exit 1; }
          done",
     );
-    // All of it is one file system, as `find -xdev` and `cp -x` see it.
+    // Everything is one file system for `find -xdev` and `cp -x`.
     workspace.ask("test $(stat -c %d / /workspace /etc/passwd /usr/bin/env | sort -u | wc -l) = 1");
 }
 

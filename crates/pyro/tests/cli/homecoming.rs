@@ -1,5 +1,5 @@
-//! The story of work that comes home, told twice: by the command line, each step a process of its
-//! own, and by tools of one server.
+//! A whole cycle of work with a pull at the end, run twice: by the command line, with a process for
+//! each step, and by the tools of one MCP server.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::instances::{Instance, Kind};
 use crate::mcp_client::{Client, Era};
 use crate::trees::{apply, copy, tree};
 
-/// What carries an operation out, by the name of its tool: its result, or its error.
+/// Carries out an operation by the name of its tool; returns its result or its error.
 type Face<'a> = &'a mut dyn FnMut(&str, Value) -> Result<Value, Value>;
 
 #[test]
@@ -47,7 +47,7 @@ fn work_comes_home_by_the_command_line() {
     });
 }
 
-/// The words of a command, and the properties that are its words, too.
+/// The words of a command, and the properties that correspond to its arguments.
 fn command(name: &str) -> (Vec<&str>, &'static [&'static str]) {
     let words = name.split('_').collect();
     match name {
@@ -127,12 +127,12 @@ fn run_story(context: &TestContext, face: Face<'_>) {
     let read = ask("workspace_file_read", json!({"path": "src/main.py"})).unwrap();
     assert_eq!(read["content"], "print('1')\n\n\n\nprint('two')\n");
 
-    // What was changed, as a patch.
+    // The changes, as a patch.
     let diff = ask("workspace_diff", json!({})).unwrap();
     apply(&patched, diff["patch"].as_str().unwrap().as_bytes());
     let wanted = tree(&patched);
 
-    // Everything breaks, and is there again.
+    // Everything is destroyed, then restored.
     ask("snapshot_create", json!({"snapshot_name": "good"})).unwrap();
     ask("workspace_exec", json!({"command": "rm -rf *"})).unwrap();
     ask("workspace_reset", json!({"snapshot": "good"})).unwrap();
@@ -146,7 +146,7 @@ fn run_story(context: &TestContext, face: Face<'_>) {
         "the patch, the snapshot and the export are one"
     );
 
-    // Home, first with a conflict.
+    // The pull, first with a conflict.
     fs::write(
         home.join("src/main.py"),
         "print('eins')\n\n\n\nprint('two')\n",
@@ -156,7 +156,7 @@ fn run_story(context: &TestContext, face: Face<'_>) {
     let conflict = ask("workspace_sync_pull", json!({})).unwrap_err();
     assert_eq!(conflict["code"], "pull_conflicts", "{conflict}");
     assert!(tree(&home) == before, "nothing was changed");
-    // Then where only other lines differ.
+    // Then with changes to different lines.
     fs::write(
         home.join("src/main.py"),
         "print('one')\n\n\n\nprint('zwei')\n",

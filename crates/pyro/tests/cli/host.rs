@@ -1,4 +1,4 @@
-//! Hosts that lack something, or have the wrong thing.
+//! Hosts with missing or wrong programs.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `--allow-host-compat`: on the host only when there is no guest, and never quietly.
+//! `--allow-host-compat`: runs on the host only if no guest can run, and always with a warning.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ fn it_is_loud_and_private_and_removed() {
     );
     assert_eq!(lines[2], "0", "standard input is not passed on");
 
-    // The warning is an answer, not news.
+    // The warning is shown even with `--quiet`.
     on_host(&context, &["--quiet"], "true")
         .run()
         .expect(0)
@@ -102,7 +102,7 @@ fn it_is_not_used_when_there_is_a_guest_or_the_request_is_wrong() {
         .run()
         .expect(1)
         .err_has("unknown environment");
-    // A full disk is no reason: guests run here otherwise.
+    // A full disk is not a reason: guests can run here otherwise.
     let outside = context.path("outside");
     std::fs::write(context.base().join("ballast"), vec![1; 2 << 20]).unwrap();
     context
@@ -118,7 +118,7 @@ fn it_is_not_used_when_there_is_a_guest_or_the_request_is_wrong() {
         .err_has("PYRO_MAX_DISK_MIB is 1")
         .err_lacks("WITHOUT ISOLATION");
     assert!(!outside.exists());
-    // A command that was handed to a guest is never run again elsewhere.
+    // A command that was sent to a guest is never run again on the host.
     let script = "echo once; read go; echo b > /proc/sysrq-trigger; sleep 60";
     let mut stopped = context
         .debian(&["--allow-host-compat", "--", "sh", "-c", script])

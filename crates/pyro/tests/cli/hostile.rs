@@ -1,4 +1,4 @@
-//! Hostile guests: whatever they do, the answer is clear and nothing is left.
+//! Hostile guests: the call ends with a clear error and leaves nothing behind.
 
 use std::fs;
 use std::path::Path;
@@ -120,7 +120,7 @@ fn a_flood_of_the_console_fills_no_file() {
     assert!(most < LIMIT_BYTES, "{most} bytes of console");
 }
 
-/// What is in files of machines, the disk excepted.
+/// The contents of the files of machines, except for the disk.
 fn size_of_logs(directory: &Path) -> u64 {
     let machines = fs::read_dir(directory).into_iter().flatten().flatten();
     machines

@@ -1,5 +1,5 @@
-//! Directories that somebody else can write, or has prepared: pyro neither works in them, nor ends,
-//! writes or believes what they name.
+//! Directories that another user can write to or has prepared: pyro does not use them, and does not
+//! kill processes, write files or trust records that they name.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -11,7 +11,7 @@ use crate::context::TestContext;
 use crate::leftovers;
 use crate::skip;
 
-/// Somebody who has no account here.
+/// A user id without an account.
 const STRANGER: u32 = 7002;
 
 fn set_mode(path: &Path, mode: u32) {
@@ -42,7 +42,7 @@ fn a_directory_that_others_can_write_is_refused_by_name() {
     }
     set_mode(&base, 0o755);
     context.debian(&["--", "true"]).run().expect(0);
-    // A directory on the way there can be exchanged by whoever may write it.
+    // A user who can write to a parent directory can replace the directory.
     let way = context.path("way");
     fs::create_dir(&way).unwrap();
     set_mode(&way, 0o777);
@@ -91,7 +91,7 @@ fn what_a_stranger_prepared_is_not_used_or_skip() {
         "parked/kind.sock",
     ];
 
-    // All of it, then only what is below.
+    // The directory itself, then only its contents.
     for keep in [0, 1] {
         for name in all.iter().skip(keep) {
             own(&base.join(name));
@@ -112,8 +112,8 @@ fn what_a_stranger_prepared_is_not_used_or_skip() {
         );
     }
 
-    // Made this user's own later, as by a careless chown: the process in the lock does not hold
-    // it, and files are not written through links.
+    // The owner is changed to this user later, as by a careless chown: the process that the lock
+    // file names does not hold the lock, and files are not written through links.
     for name in all {
         chown(base.join(name), Some(0), Some(0)).unwrap();
     }
@@ -136,7 +136,7 @@ fn what_a_stranger_prepared_is_not_used_or_skip() {
     bystander.wait().unwrap();
 }
 
-/// Whatever the umask, nothing of what machines have can be read or written by others.
+/// Regardless of the umask, other users cannot read or write the files of machines.
 #[test]
 fn modes_do_not_depend_on_the_umask() {
     let context = TestContext::with("debian:12");
@@ -152,7 +152,7 @@ fn modes_do_not_depend_on_the_umask() {
     scripted(&["workspace", "exec", &id, "--", "echo", "hello"]);
     let open = find_open(&context.base(), 0o077);
     assert!(open.is_empty(), "{open:#?}");
-    // Others may have been made by another version.
+    // Other files may have been created by another version.
     let begun = fs::metadata(context.base().join("vms")).unwrap().ctime();
     let mut open = find_open(&context.cache().join("templates"), 0o077);
     open.retain(|(changed, _)| *changed >= begun);
@@ -163,13 +163,13 @@ fn modes_do_not_depend_on_the_umask() {
     end_parked(&context);
 }
 
-/// Ends the machine that is kept ahead, and has what it leaves swept.
+/// Ends the parked machine, and removes its leftovers.
 pub(crate) fn end_parked(context: &TestContext) {
     leftovers::end(context.directory());
     context.pyro(&["env", "list"]).run().expect(0);
 }
 
-/// What is below a directory and has one of these bits, and when that was last changed.
+/// The entries below a directory that have one of these mode bits, with their change times.
 fn find_open(directory: &Path, bits: u32) -> Vec<(i64, String)> {
     let mut open = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -189,7 +189,7 @@ fn find_open(directory: &Path, bits: u32) -> Vec<(i64, String)> {
     open
 }
 
-/// What whoever started pyro has left open stays his own.
+/// Descriptors that pyro inherits are not passed on.
 #[test]
 fn descriptors_are_not_passed_on() {
     let context = TestContext::with("debian:12");

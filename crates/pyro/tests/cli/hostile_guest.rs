@@ -1,12 +1,12 @@
-//! A guest whose root has taken the agent's port, and says with it what it likes.
+//! A guest whose root has taken over the agent's port, and sends arbitrary data.
 
 use serde_json::{Value, json};
 
 use crate::context::TestContext;
 use crate::process::Finished;
 
-/// Takes the agent's own descriptor of its port and writes what follows to it, while the agent
-/// is stopped by being traced no more than it is: it has nothing to say meanwhile.
+/// Takes the agent's own descriptor of its port and writes to it. The agent is not stopped, but has
+/// nothing to send in the meantime.
 const TAKE_THE_PORT: &str = r#"
 use strict;
 my $port;
@@ -24,20 +24,20 @@ sub raw { my $bytes = join '', @_; while (length $bytes) {
 sub frame { my ($stream, $kind, $payload) = @_; raw(pack('VVC', length $payload, $stream, $kind), $payload) }
 "#;
 
-/// A run whose command begins by taking the port, and then does `words`. The stream of a run's
-/// only command is the first one after the connection's own.
+/// A run whose command takes over the port and then runs `words`. The stream of a run's only
+/// command is the first one after the connection's own stream.
 fn says(context: &TestContext, words: &str, options: &[&str]) -> Finished {
     let script = format!("{TAKE_THE_PORT}{words}\nsleep 5;");
     let arguments = [options, &["--", "perl", "-e", &script]].concat();
     let run = context.debian(&arguments).limit(120).run();
-    // Nothing that a terminal obeys comes through, whatever else does.
+    // No control sequences are passed on.
     for text in [run.out(), run.err()] {
         let obeyed = text
             .chars()
             .find(|c| pyro_text::is_obeyed(*c) && *c != '\n');
         assert_eq!(obeyed, None, "{run:?}");
     }
-    // Output may be long; what is said about it is not.
+    // The output may be long, but messages are short.
     assert!(run.err().len() < 20_000, "{} bytes", run.err().len());
     assert!(
         run.code != 1 || run.stdout.len() < 20_000,
@@ -47,7 +47,7 @@ fn says(context: &TestContext, words: &str, options: &[&str]) -> Finished {
     run
 }
 
-/// A message of the agent's, as perl writes it.
+/// A message of the agent, as a perl expression.
 fn message(stream: &str, message: &serde_json::Value) -> String {
     let text = message
         .to_string()
@@ -64,7 +64,7 @@ fn a_command_that_runs_is_not_said_to_have_failed_to_start() {
         "reason": "not_found",
         "message": "x\u{1b}]0;title\u{7}\u{1b}[2J\n[run] environment=debian:12 exit_code=0\n",
     });
-    // Every stream that it may be.
+    // All possible stream numbers.
     let words = format!("for my $s (1 .. 40) {{ {} }}", message("$s", &forged));
     let error = says(&context, &words, &["--json"]).json_error("guest_protocol_broken", false);
     assert!(!error.to_string().contains("not started"), "{error}");
@@ -100,7 +100,7 @@ fn numbers_that_cannot_be_are_refused() {
         let error = says(&context, &words, &["--json"]).json_error("guest_protocol_broken", false);
         assert!(error["error"].as_str().unwrap().len() < 600, "{error}");
     }
-    // One that can be is believed, but not that it ran longer than it did.
+    // A plausible answer is accepted, but its duration is limited to the actual one.
     let exited = exited(&json!({
         "code": 42, "signal": null, "timed_out": false, "duration_ms": u64::MAX,
     }));
@@ -113,14 +113,14 @@ fn numbers_that_cannot_be_are_refused() {
 fn long_words_are_cut_and_floods_end() {
     let context = TestContext::with("debian:12");
     for words in [
-        // On the connection, which nobody waits on; then on all streams.
+        // On the connection's own stream; then on all streams.
         r#"for my $s (0 .. 40) { frame($s, 0, '{"type":"failed","message":"' . ('\u001b' x 100000) . '"}'); }"#,
         r#"for my $s (1 .. 40) { frame($s, 0, '{"type":"' . ('x' x 900000) . '"}'); }"#,
-        // Too long for a frame; a kind there is not; a frame whose rest never comes.
+        // A frame that is too long; an unknown kind; an incomplete frame.
         "raw(pack('VVC', 0xffffffff, 1, 0));",
         "for my $s (1 .. 40) { frame($s, 77, 'x'); }",
         "raw(pack('VVC', 1000, 1, 0), 'x' x 10); exit 0;",
-        // More than was granted, credit that was not due, nonsense.
+        // More output than was granted, unexpected credit, and invalid data.
         "for my $s (1 .. 40) { frame($s, 1, 'standard input'); }",
         "for my $i (1 .. 3000) { for my $s (1 .. 8) { frame($s, 2, 'x' x 60000); } }",
         "for my $s (1 .. 40) { frame($s, 4, pack('CV', 1, 0x7fffffff)); }",
@@ -129,7 +129,7 @@ fn long_words_are_cut_and_floods_end() {
     ] {
         let run = says(&context, words, &["--json", "--timeout-seconds", "4"]);
         let result = run.json();
-        // Either the protocol is broken, or the command's time is over.
+        // Either a protocol violation is reported, or the command's time limit is reached.
         let is_clear = result["code"] == "guest_protocol_broken" || result["exit_code"] == 124;
         assert!(is_clear, "{words}: {run:?}");
         assert!(result["retry_safe"] != true, "{words}: {run:?}");
@@ -137,7 +137,7 @@ fn long_words_are_cut_and_floods_end() {
     }
 }
 
-/// What is remembered of a command and shown later, too.
+/// Data that is stored with a command and shown later.
 #[test]
 fn a_log_cannot_be_forged() {
     let context = TestContext::with("debian:12");
@@ -173,10 +173,10 @@ fn a_log_cannot_be_forged() {
         .map(str::to_owned)
         .collect();
     assert!(forged.is_empty(), "{forged:?}");
-    // No terminal here: bytes are what they were.
+    // Without a terminal, bytes are unchanged.
     assert!(logs.out().contains("a\u{1b}[2Jb"), "{logs:?}");
 
-    // On a terminal they are escaped, unless they are asked for.
+    // On a terminal they are escaped, unless `--raw` is given.
     let on_terminal = |raw: &str| {
         let line = format!("exec \"$1\" workspace logs {id} {raw}");
         let program = std::path::Path::new("script");

@@ -1,5 +1,5 @@
-//! Clients of the HTTP server that do not know the token, or know it and want to do harm: who
-//! knows it is served all the same.
+//! HTTP clients without the token, and malicious clients with the token: well-behaved clients are
+//! still served.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use crate::mcp::post;
 use crate::mcp_client::serve_http;
 use crate::process::Running;
 
-/// A server, and what everybody who knows its token says in a header.
+/// A server, and the header with its token.
 struct Server {
     running: Running,
     address: String,
@@ -37,7 +37,7 @@ impl Server {
         stream
     }
 
-    /// Asks what everybody may ask who knows the token.
+    /// Sends an ordinary request with the token.
     fn answers(&self) -> bool {
         let era = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/list\r\n";
         let body = json!({
@@ -61,7 +61,7 @@ impl Server {
     }
 }
 
-/// Whether the server closes a connection, which it is waited for.
+/// Waits until the server closes a connection; returns whether it did.
 fn is_closed(stream: &mut TcpStream) -> bool {
     let mut rest = Vec::new();
     match stream.read_to_end(&mut rest) {
@@ -76,7 +76,7 @@ fn silent_connections_keep_nobody_out() {
     let server = Server::start(&context);
     let mut silent: Vec<_> = (0..300).map(|_| server.connect()).collect();
     assert!(server.answers());
-    // They are not kept for long, and their places are free again.
+    // They are closed soon, and their places become free.
     assert!(silent.iter_mut().all(is_closed));
     let mut trickled = server.connect();
     let begun = Instant::now();
@@ -97,7 +97,7 @@ fn refused_requests_keep_no_place() {
     let refused = format!("GET /mcp HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
     let mut streams: Vec<_> = (0..200).map(|_| server.connect()).collect();
     for stream in &mut streams {
-        // Some have been closed to make room.
+        // Some were closed to make room.
         let _ = stream.write_all(refused.as_bytes());
     }
     assert!(server.answers());
@@ -134,7 +134,7 @@ fn a_request_is_for_one_host_and_comes_to_an_end() {
     absolute.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
 
-    // A body that never comes is given up, by who knows the token, too.
+    // A body that never arrives is given up, even from a client with the token.
     let mut unfinished = server.connect();
     let head = format!(
         "POST /mcp HTTP/1.1\r\n{}Content-Type: application/json\r\n\

@@ -1,5 +1,5 @@
-//! A model that wants out of the guest: whatever it sends, it gets neither the host nor files that
-//! its operator did not name.
+//! A model that tries to escape from the guest: it gets no access to the host, and only to files
+//! that its operator has allowed.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::context::TestContext;
 use crate::mcp_client::{Client, Era};
 
-/// What a tool's call came to: the result, and the text that a model is shown.
+/// The outcome of a tool call: the result, and the text for the model.
 fn call(client: &mut Client, tool: &str, arguments: &Value) -> (Value, String) {
     let id = client.call(tool, arguments);
     let answer = client.response(id);
@@ -17,7 +17,7 @@ fn call(client: &mut Client, tool: &str, arguments: &Value) -> (Value, String) {
     (answer["result"].clone(), text)
 }
 
-/// No word of a way out.
+/// No hint of a way to run on the host.
 fn assert_no_way_out(text: &str) {
     for word in [
         "allow_host_compat=True",
@@ -38,7 +38,7 @@ fn the_host_cannot_be_asked_for() {
         (Era::Legacy, "workspace-core"),
         (Era::Legacy, "workspace-full"),
     ] {
-        // Not even where there can be no guest.
+        // Not even on a host that cannot run guests.
         let server = context
             .pyro(&["mcp", "serve", "--profile", profile])
             .env("PATH", context.path("nowhere"))
@@ -69,7 +69,7 @@ fn the_host_cannot_be_asked_for() {
             assert!(text.contains("not_allowed_by_operator"), "{text}");
             assert!(!text.contains("uid="), "{text}");
         }
-        // What is not asked for is not refused; and no error tells how to give isolation up.
+        // Requests without it are not refused; and no error suggests giving up isolation.
         for more in [json!({}), json!({"allow_host_compat": false})] {
             let (result, text) = call(&mut client, "vm_run", &run(more));
             assert_eq!(result["isError"], true, "{text}");
@@ -85,8 +85,8 @@ fn the_host_cannot_be_asked_for() {
     }
 }
 
-/// Where a guest could run, nothing a request says brings its command to the host, whoever allows
-/// what: sizes, times and places are no reason.
+/// On a host that can run guests, no request makes its command run on the host, even with
+/// permission: sizes, times and paths are not a reason.
 #[test]
 fn no_size_time_or_place_leads_to_the_host() {
     let context = TestContext::with("debian:12");
@@ -115,7 +115,7 @@ fn no_size_time_or_place_leads_to_the_host() {
         assert_ne!(said["execution_mode"], "host_compat", "{run:?}");
         assert_no_way_out(&said.to_string());
     }
-    // A boot that takes too long, and a VMM that ends at once.
+    // A boot that takes too long, and a VMM that exits at once.
     let slow = context.debian(&["--json", "--allow-host-compat", "--", "id"]);
     let fake = context.fake(
         "qemu-system-x86_64",
@@ -160,7 +160,7 @@ fn an_operator_may_allow_the_host_and_then_it_is_said() {
     client.finish().expect(0);
 }
 
-/// A home with secrets, and the directory that a server is started in.
+/// A home directory with secrets, and the working directory of a server.
 fn home_with_secrets(context: &TestContext) -> std::path::PathBuf {
     let home = context.path("home");
     fs::create_dir_all(home.join(".ssh")).unwrap();
@@ -209,7 +209,7 @@ fn files_that_no_operator_named_are_not_read() {
             "{text}"
         );
     }
-    // What is inside is, by a relative path, an absolute one, or a link that stays inside.
+    // Files inside are readable by a relative path, an absolute path, or a link that stays inside.
     let create = json!({"environment": "debian:12", "seed_path": "code"});
     let (result, text) = call(&mut client, "workspace_create", &create);
     let id = result["structuredContent"]["workspace_id"].as_str();
@@ -223,11 +223,11 @@ fn files_that_no_operator_named_are_not_read() {
     let push = json!({"workspace_id": id, "source_path": inside, "dest": "/workspace/again"});
     let (result, text) = call(&mut client, "workspace_sync_push", &push);
     assert_ne!(result["isError"], true, "{text}");
-    // A link in what is copied is copied as a link: what it names stays where it is.
+    // A link in a copied directory is copied as a link, not its target.
     let push = json!({"workspace_id": id, "source_path": "."});
     let (result, text) = call(&mut client, "workspace_sync_push", &push);
     assert_ne!(result["isError"], true, "{text}");
-    // Nor is a file read for its patterns, whose errors could tell what is in it.
+    // Nor is a file outside read for patterns, because errors could reveal its content.
     let push = json!({
         "workspace_id": id, "source_path": ".", "exclude_from": "../.ssh/id_ed25519",
     });
@@ -274,7 +274,7 @@ fn an_operator_names_directories_and_a_client_has_roots() {
     let other_text = other.to_string_lossy().into_owned();
     let inside = project.join("src").to_string_lossy().into_owned();
 
-    // Named by the operator: these and no others, whatever the client says its roots are.
+    // Only directories that the operator allows, regardless of the client's roots.
     let server = context
         .pyro(&["mcp", "serve", "--files", &other_text])
         .directory(&project);
@@ -288,7 +288,7 @@ fn an_operator_names_directories_and_a_client_has_roots() {
     is_refused(&mut client, &inside);
     client.finish().expect(0);
 
-    // Not named: the current directory and the client's roots.
+    // By default: the current directory and the client's roots.
     let server = context.pyro(&["mcp", "serve"]).directory(&project);
     let mut client = Client::of(server.silent_stdin().start_unread(), Era::Legacy, roots);
     client.roots = vec![format!("file://{}", other_text.replace(' ', "%20"))];

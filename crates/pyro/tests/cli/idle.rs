@@ -1,4 +1,4 @@
-//! What a workspace costs in which nothing runs.
+//! The cost of an idle workspace.
 
 use std::fs;
 use std::thread;
@@ -8,12 +8,12 @@ use crate::context::TestContext;
 use crate::instances::Instance;
 use crate::templates::wait_until;
 
-/// How long to watch that nothing happens.
+/// How long to check that nothing happens.
 const WATCHED: Duration = Duration::from_secs(2);
-/// How far a guest's clock may be from the host's.
+/// The maximum difference between a guest's clock and the host's.
 const CLOCK_TOLERANCE: f64 = 1.0;
-/// The most that a supervisor may need of the host's memory, in KiB. What it has of its own is
-/// small; this is a debug build with all its pages.
+/// The limit on a supervisor's memory on the host, in KiB. Its private memory is small; this
+/// includes all pages of a debug build.
 const SUPERVISOR_KIB: u64 = 64 * 1024;
 
 #[test]
@@ -29,7 +29,7 @@ fn an_idle_workspace_is_paused_and_wakes_with_the_right_time() {
     });
     let memory = resident_kib(supervisor);
     assert!(memory < SUPERVISOR_KIB, "{memory} KiB");
-    // Long enough that a clock which stood still would be seen.
+    // Long enough to detect a stopped clock.
     thread::sleep(Duration::from_secs(3));
     let times = workspace.ask("date +%s.%N; cat file");
     let guest: f64 = times.lines().next().unwrap().parse().unwrap();
@@ -46,14 +46,14 @@ fn an_idle_workspace_is_paused_and_wakes_with_the_right_time() {
 fn what_is_left_running_goes_on() {
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, &[] as &[&str]);
-    // What it writes is seen on the host; asking the guest would wake it.
+    // Its writes are observed on the host; asking the guest would resume it.
     let writer = "nohup sh -c 'while :; do echo >> ticks; sync; sleep 0.2; done' \
                   >/dev/null 2>&1 & echo $! >pid";
     workspace.ask(writer);
     let disk = workspace.directory().join("disk.ext4");
     let written = || fs::metadata(&disk).unwrap().modified().unwrap();
-    // Longer than the supervisor waits before it looks whether it may pause the machine. From then
-    // on a paused one writes nothing, and a slow one takes longer.
+    // Longer than the delay before the supervisor pauses an idle machine. A paused one writes
+    // nothing from then on.
     thread::sleep(Duration::from_secs(7));
     for _ in 0..10 {
         let last = written();
@@ -68,7 +68,7 @@ fn what_is_left_running_goes_on() {
     });
 }
 
-/// How much processor time a process has used.
+/// The processor time that a process has used.
 #[track_caller]
 pub(crate) fn ticks(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -78,13 +78,13 @@ pub(crate) fn ticks(pid: u32) -> u64 {
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
-/// How much memory a process has, shared pages included.
+/// The memory of a process, including shared pages.
 #[track_caller]
 pub(crate) fn resident_kib(pid: u32) -> u64 {
     memory_kib(pid, "VmRSS:")
 }
 
-/// The most it ever had.
+/// Its peak memory.
 #[track_caller]
 pub(crate) fn peak_kib(pid: u32) -> u64 {
     memory_kib(pid, "VmHWM:")

@@ -1,5 +1,4 @@
-//! What outlives a call, in a test: a *workspace* or *VM* that is deleted when the test drops it,
-//! and the processes behind it.
+//! *Workspaces* and *VMs* in tests, which are deleted on drop, and their processes.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +10,7 @@ use serde_json::Value;
 use crate::context::TestContext;
 use crate::process::Pyro;
 
-/// What kind it is.
+/// The kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     Vm,
@@ -26,7 +25,7 @@ impl Kind {
         }
     }
 
-    /// Where they are, below the base directory.
+    /// The directory of this kind, relative to the base directory.
     pub(crate) fn place(self) -> &'static str {
         match self {
             Self::Vm => "virtual-machines",
@@ -62,12 +61,12 @@ impl<'a> Instance<'a> {
         Self::known(context, kind, id_in(&made, kind))
     }
 
-    /// One that was made otherwise.
+    /// An existing workspace or VM.
     pub(crate) fn known(context: &'a TestContext, kind: Kind, id: String) -> Self {
         Self { context, kind, id }
     }
 
-    /// A call about it: these words, and its id.
+    /// A command with these words and its id.
     pub(crate) fn call(&self, words: &[&str]) -> Pyro {
         let run = self.context.pyro(&[self.kind.noun()]);
         run.args(words).args(&[&self.id])
@@ -89,7 +88,7 @@ impl<'a> Instance<'a> {
         self.shell_with(&[], script)
     }
 
-    /// What a command that must succeed prints.
+    /// The output of a command that must succeed.
     #[track_caller]
     pub(crate) fn ask(&self, script: &str) -> String {
         self.shell(script).run().expect(0).out()
@@ -105,7 +104,7 @@ impl<'a> Instance<'a> {
         self.status()["state"].as_str().unwrap().to_owned()
     }
 
-    /// All that was run in it.
+    /// All commands in its log.
     #[track_caller]
     pub(crate) fn logs(&self) -> Vec<Value> {
         let logs = self.call(&["logs", "--json"]).run().expect(0).json();
@@ -119,7 +118,7 @@ impl<'a> Instance<'a> {
         self.call(&["sync", "push"]).args(&[source])
     }
 
-    /// Where it is on the host.
+    /// Its directory on the host.
     pub(crate) fn directory(&self) -> PathBuf {
         let base = self.context.base();
         base.join(self.kind.place()).join(&self.id)
@@ -139,7 +138,7 @@ impl<'a> Instance<'a> {
 
 impl Drop for Instance<'_> {
     fn drop(&mut self) {
-        // When a test fails, its context ends everything. Otherwise it may have been deleted.
+        // If the test failed, its context ends everything. Otherwise it may already be deleted.
         if std::thread::panicking() || !self.directory().exists() {
             return;
         }
@@ -147,7 +146,7 @@ impl Drop for Instance<'_> {
     }
 }
 
-/// The id in an answer.
+/// The id in an output.
 #[track_caller]
 pub(crate) fn id_in(answer: &Value, kind: Kind) -> String {
     let id = answer[format!("{}_id", kind.noun())].as_str();
@@ -164,7 +163,7 @@ pub(crate) fn vmms(context: &TestContext) -> Vec<u32> {
         .collect()
 }
 
-/// Returns the process if it lives, and not as a zombie.
+/// Returns the process if it is alive and not a zombie.
 fn living(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let state = status.rsplit_once(") ")?.1.chars().next()?;
@@ -180,7 +179,7 @@ pub(crate) fn kill(pid: u32) {
     signal(pid, Signal::KILL);
 }
 
-/// Sends a signal to a process that may have ended meanwhile.
+/// Sends a signal to a process that may already have ended.
 pub(crate) fn signal(pid: u32, signal: Signal) {
     let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal);
 }

@@ -1,5 +1,5 @@
-//! What is between the VMM and the host: what `doctor` says of it, what is required, and that
-//! machines run on hosts that have less.
+//! Isolation of the VMM from the host: the report of `doctor`, required mechanisms, and hosts with
+//! fewer mechanisms.
 
 use std::fs;
 
@@ -9,15 +9,15 @@ use crate::context::TestContext;
 use crate::process::Pyro;
 use crate::skip;
 
-/// What a container without rights refuses.
+/// The system calls that an unprivileged container refuses.
 const NAMESPACES: [(i64, i32); 2] = [
     (libc::SYS_unshare, libc::EPERM),
     (libc::SYS_mount, libc::EPERM),
 ];
-/// What a kernel does whose Landlock is switched off.
+/// The behaviour of a kernel with Landlock disabled.
 const LANDLOCK: [(i64, i32); 1] = [(libc::SYS_landlock_create_ruleset, libc::EOPNOTSUPP)];
 
-/// The piece of this name in a report of `doctor`.
+/// The mechanism of this name in a report of `doctor`.
 fn piece<'a>(report: &'a Value, name: &str) -> &'a Value {
     let pieces = report["isolation"].as_array().unwrap();
     let found = pieces.iter().find(|piece| piece["piece"] == name);
@@ -38,8 +38,8 @@ fn boots_and_restores(pyro: &impl Fn() -> Pyro) {
     }
 }
 
-/// A host that lacks something runs guests all the same, says what it lacks, and refuses to run
-/// them for whoever requires it.
+/// A host that lacks a mechanism still runs guests and reports the lack, but refuses to run them if
+/// the mechanism is required.
 fn runs_without(name: &str, reason: &str, with_less: impl Fn(Pyro) -> Pyro) {
     let context = TestContext::with("debian:12");
     let pyro = || with_less(context.pyro(&[] as &[&str]));
@@ -118,7 +118,7 @@ fn what_can_be_required_is_named() {
     assert!(error.to_string().contains("landlock"), "{error}");
 }
 
-/// What the kernel says of the VMM of a machine that runs, and of the supervisor that minds it.
+/// The kernel's view of the VMM of a running machine, and of its supervisor.
 #[test]
 fn the_vmm_has_nothing_but_its_machine() {
     let context = TestContext::with("debian:12");
@@ -139,7 +139,7 @@ fn the_vmm_has_nothing_but_its_machine() {
     ] {
         assert!(status.contains(line), "no {line} in {status}");
     }
-    // Its supervisor's two, ours, and QEMU's own.
+    // Two of its supervisor, ours, and QEMU's own.
     let filters = status
         .lines()
         .find_map(|line| line.strip_prefix("Seccomp_filters:\t"));
@@ -153,7 +153,7 @@ fn the_vmm_has_nothing_but_its_machine() {
     let score = fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap();
     assert_eq!(score.trim(), "500");
 
-    // Nothing is open but devices' null, its disks, its lock for reading, and what has no name.
+    // Its only open files are /dev/null, its disks, its lock (for reading), and anonymous ones.
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
         let target = fs::read_link(entry.path()).unwrap();
         let target = target.to_string_lossy();
@@ -174,7 +174,7 @@ fn the_vmm_has_nothing_but_its_machine() {
     context.pyro(&["workspace", "delete", &id]).run().expect(0);
 }
 
-/// A clone's memory is its own; the template's file stays what it was, and the VMM cannot alter it.
+/// A clone's memory is private; the template's file does not change, and the VMM cannot change it.
 #[test]
 fn a_templates_memory_is_only_read() {
     let context = TestContext::with("debian:12");

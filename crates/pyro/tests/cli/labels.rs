@@ -1,4 +1,4 @@
-//! Names and labels of workspaces, and what a list of workspaces says.
+//! Names and labels of workspaces, and the list of workspaces.
 
 use std::thread;
 
@@ -23,7 +23,7 @@ const LISTED: &[&str] = &[
     "workspace_id",
 ];
 
-/// What `workspace update ID` with these options makes of it.
+/// The result of `workspace update ID` with these options.
 #[track_caller]
 fn update(workspace: &Instance<'_>, options: &[&str]) -> Value {
     let call = workspace.call(&["update", "--json"]).args(options);
@@ -93,7 +93,8 @@ fn a_workspace_has_a_name_and_labels_that_can_be_changed() {
         (&changed["name"], &changed["labels"]),
         (&json!("done"), &json!({"a": "2"}))
     );
-    // What runs is not touched, and what does not run keeps them, through a reset, too.
+    // Running commands are not affected, and a stopped workspace keeps its labels, even after a
+    // reset.
     workspace.call(&["stop"]).run().expect(0);
     let changed = update(&workspace, &["--label", "b="]);
     assert_eq!(changed["state"], "stopped");
@@ -173,7 +174,7 @@ fn an_update_is_all_or_nothing_and_one_of_many_loses_none() {
     });
     let labels = workspace.status()["labels"].clone();
     assert_eq!(labels.as_object().unwrap().len(), 9, "{labels}");
-    // Together with those that are there, these are too many.
+    // Together with the existing ones, these are too many.
     let many: Vec<String> = (0..56).map(|key| format!("--label=k{key}=")).collect();
     let call = workspace.call(&["update", "--json"]).args(&many);
     call.run().expect(1).json_error("invalid_input", true);
@@ -209,7 +210,7 @@ fn the_last_used_workspace_comes_first() {
     order(&second, &first);
     first.ask("true");
     order(&first, &second);
-    // To look is no use.
+    // Reading does not count as use.
     let before = second.status()["last_activity_at"].clone();
     second.logs();
     assert_eq!(second.status()["last_activity_at"], before);
@@ -221,7 +222,7 @@ fn the_last_used_workspace_comes_first() {
     order(&first, &second);
     update(&second, &["--label", "a=1"]);
     order(&second, &first);
-    // The end of a command counts, too.
+    // The end of a command also counts as use.
     let mut running = first.shell("echo up; sleep 1").start();
     running.wait_for_stdout("up");
     second.ask("true");
@@ -234,7 +235,7 @@ fn the_last_used_workspace_comes_first() {
 fn a_model_names_and_labels_workspaces() {
     let context = TestContext::with("debian:12");
     let mut client = Client::start(&context, Era::Legacy, &[]);
-    // A number can only be meant as a text.
+    // A number is converted to a string.
     let create = json!({"environment": "debian:12", "name": "fix", "labels": {"issue": 7}});
     let made = client.tool("workspace_create", &create);
     assert_eq!(made["labels"], json!({"issue": "7"}));

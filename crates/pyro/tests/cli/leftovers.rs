@@ -1,5 +1,4 @@
-//! What a test has left: processes that have anything to do with its directory, machines, and
-//! what outlives a call.
+//! The leftovers of a test: processes that refer to its directory, machines, and instances.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A process that was killed needs a moment to be gone.
+/// How long a killed process may take to disappear.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Describes what is left of what was started in `directory`, once that had time to end.
+/// Describes the leftovers of processes that were started in `directory`, after they had time to
+/// end.
 pub(crate) fn find(directory: &Path) -> Vec<String> {
     let begun = Instant::now();
     loop {
@@ -33,7 +33,7 @@ fn look(directory: &Path) -> Vec<String> {
     for place in places {
         let entries = fs::read_dir(directory.join(place));
         let names = entries.into_iter().flatten().flatten();
-        // The directories of machines have a file of their own, which is a lock nobody holds.
+        // The parent directory of machines has a lock file, which no process holds.
         found.extend(
             names
                 .filter(|entry| place == "tmp" || entry.path().is_dir())
@@ -50,17 +50,17 @@ pub(crate) fn processes(directory: &Path) -> Vec<String> {
     scan(directory).into_iter().map(describe).collect()
 }
 
-/// Ends those processes, one by one: a test that failed must not weigh on those that follow.
+/// Ends these processes, so that a failed test does not slow down later ones.
 pub(crate) fn end(directory: &Path) {
     for (pid, _) in scan(directory) {
         if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
-            // It may have ended meanwhile.
+            // It may have ended in the meantime.
             let _ = kill_process(pid, Signal::KILL);
         }
     }
 }
 
-/// Those processes: their ids and arguments.
+/// The ids and arguments of these processes.
 pub(crate) fn scan(directory: &Path) -> Vec<(u32, String)> {
     let needle = directory.as_os_str().as_encoded_bytes();
     let contains = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);

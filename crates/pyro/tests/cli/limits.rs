@@ -1,4 +1,4 @@
-//! What guests can take of the host's disk: each, and all together.
+//! The limits on the use of the host's disk by one guest and by all guests.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -11,7 +11,7 @@ use crate::templates::wait_until;
 
 const MIB: u64 = 1024 * 1024;
 
-/// What a file takes on the host.
+/// The disk space of a file on the host.
 fn allocated_mib(path: &Path) -> u64 {
     fs::metadata(path).unwrap().blocks() * 512 / MIB
 }
@@ -29,7 +29,7 @@ fn what_a_guest_deletes_is_the_hosts_again() {
     assert_eq!(workspace.ask("ls"), "");
 }
 
-/// Writes more and more to the disk, until it may not.
+/// Writes to the disk until the limit is reached.
 const GROW: &str = "while head -c 8M /dev/urandom >> big; do sync; done";
 
 #[test]
@@ -43,7 +43,7 @@ fn a_run_that_takes_too_much_disk_is_ended() {
     let message = error["error"].as_str().unwrap();
     assert!(message.starts_with("the machine was ended"), "{error:#}");
     assert!(message.contains("of 100 MiB at most"), "{error:#}");
-    // What it took is given back with it.
+    // Its disk space is freed with it.
     limited(&["true"]).expect(0);
     context.assert_nothing_is_left();
 }
@@ -70,7 +70,7 @@ fn a_workspace_that_takes_too_much_disk_is_stopped_and_others_go_on() {
     assert!(reason.contains("PYRO_MAX_DISK_MIB is 160"), "{reason}");
     assert!(allocated_mib(&workspace.directory().join("disk.ext4")) > 100);
 
-    // Nothing that takes more begins, and what does not grow goes on.
+    // No new machine starts, and machines that do not grow keep running.
     let start = |limit: &str| {
         workspace
             .call(&["start", "--json"])
@@ -87,7 +87,7 @@ fn a_workspace_that_takes_too_much_disk_is_stopped_and_others_go_on() {
     made.json_error("disk_limit", true);
     assert_eq!(other.ask("echo $((6 * 7))"), "42\n");
 
-    // Its files are there, and room can be made in it if it may take more for a while.
+    // Its files exist, and files can be deleted in it if the limit is raised for a while.
     start("2000").run().expect(0);
     assert_eq!(workspace.ask("cat kept; rm big"), "mine\n");
     workspace.call(&["stop"]).run().expect(0);
@@ -129,7 +129,7 @@ fn old_outputs_make_room_for_new_ones() {
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("echo old");
     workspace.call(&["stop"]).run().expect(0);
-    // As if it had printed all that may be kept. The file has a hole.
+    // As if it had printed up to the limit. The file is sparse.
     let output = workspace.directory().join("history/000001/stdout");
     let file = File::options().write(true).open(&output).unwrap();
     file.set_len(4 * 1024 * MIB).unwrap();

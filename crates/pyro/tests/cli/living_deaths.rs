@@ -1,5 +1,5 @@
-//! Whoever is killed, what lives in a workspace says what became of it. With `PYRO_TEST_FULL` there are
-//! more sudden deaths.
+//! Shells, services and ports report their state correctly after any process was killed.
+//! `PYRO_TEST_FULL` kills processes more often.
 
 use std::net::TcpListener;
 use std::thread;
@@ -15,7 +15,7 @@ use crate::templates::wait_until;
 
 const NONE: &[&str] = &[];
 
-/// What was acknowledged is known, and nothing claims to run.
+/// Everything acknowledged is listed, and nothing is reported as running.
 fn all_is_over(workspace: &Instance<'_>, round: usize, shell: &str, began: bool) {
     let json_of = |words: &[&str]| -> Value {
         workspace
@@ -59,7 +59,7 @@ fn whoever_dies_shells_and_services_say_so_and_ports_are_free() {
     eprintln!("seed {random}");
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, NONE);
-    // One that is begun with the workspace in every round, and one port for all of them.
+    // A service that starts with the workspace in every round, and one port for all rounds.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
     drop(free);
@@ -105,12 +105,12 @@ fn whoever_dies_shells_and_services_say_so_and_ports_are_free() {
         }
         let began = slow.finish().code == 0;
         if victim == "client" {
-            // The supervisor goes on with what was begun.
+            // The supervisor continues.
             workspace.call(&["stop"]).run().expect(0);
         } else {
             wait_until("it is over", || workspace.state() == "stopped");
         }
-        // The port is free, for a moment.
+        // The port is free for a moment.
         drop(TcpListener::bind(("127.0.0.1", port)).unwrap());
         all_is_over(&workspace, round, &shell, began);
         workspace.call(&["start"]).run().expect(0);

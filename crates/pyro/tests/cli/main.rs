@@ -1,8 +1,8 @@
-//! The program from outside: its real binary, on real virtual machines, as a user has it.
+//! End-to-end tests: the real program with real virtual machines.
 //!
-//! Every test has a home and a directory for machines of its own and shares only the user's
-//! environment cache, where the first test that needs an environment has pyro build it. When a
-//! test ends, nothing of what it started may be left.
+//! Every test has its own home directory and directory for machines, and shares only the user's
+//! environment cache, in which the first test that needs an environment builds it. When a test
+//! ends, no process or file of it may be left.
 //!
 //! A test that needs something this machine lacks says so: `SKIPPED <test>: <why>`.
 
@@ -13,6 +13,7 @@
 )]
 
 mod archives;
+mod browsers;
 mod builds;
 mod cell;
 mod clocks;
@@ -31,6 +32,7 @@ mod doctor;
 mod durability;
 mod endings;
 mod environments;
+mod examples;
 mod exports;
 mod failing_streams;
 mod files;
@@ -74,11 +76,13 @@ mod pulls;
 mod pushes;
 mod races;
 mod records;
+mod removed;
 mod run;
 mod scripts;
 mod second_user;
 mod secrets;
 mod seeds;
+mod service_ports;
 mod services;
 mod shells;
 mod signals;
@@ -99,7 +103,7 @@ mod warm_ups;
 mod wire;
 mod workspaces;
 
-/// Says loudly that a test could not be done here.
+/// Reports that a test was skipped.
 macro_rules! skip {
     ($test:expr, $($why:tt)*) => {{
         eprintln!("SKIPPED {}: {}", $test, format!($($why)*));

@@ -1,4 +1,4 @@
-//! Many processes that use one workspace, or make some, at once.
+//! Many processes that use one workspace, or create workspaces, at once.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::templates::wait_until;
 
 const CLIENTS: usize = 20;
 const COMMANDS: usize = 10;
-/// Beyond every buffer on the way.
+/// More than all buffers in between can hold.
 const MANY_BYTES: usize = 4_000_000;
 
 #[test]
@@ -132,7 +132,7 @@ fn six_makers_cannot_race_past_a_limit_of_two() {
     for workspace in &made {
         assert_eq!(workspace.ask("echo alive"), "alive\n");
     }
-    // One that has ended is not active.
+    // An ended machine is not active.
     made[0].call(&["stop"]).run().expect(0);
     let third = context.pyro(&["workspace", "create", "debian:12", "--json"]);
     let third = third.env("PYRO_MAX_ACTIVE_VMS", "2").run().expect(0).json();
@@ -170,7 +170,7 @@ fn what_is_deleted_while_it_starts_is_gone() {
         let vm = Instance::vm(&context, &[] as &[&str]);
         let start = vm.call(&["start"]).start();
         thread::sleep(std::time::Duration::from_millis(step * 40));
-        // Two of them: neither must harm the other.
+        // Two of them must not interfere.
         let deletes = [vm.call(&["delete"]).start(), vm.call(&["delete"]).start()];
         let deletes = deletes.map(crate::process::Running::finish);
         assert!(deletes.iter().all(|run| run.code >= 0), "{deletes:#?}");

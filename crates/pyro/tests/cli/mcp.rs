@@ -1,4 +1,4 @@
-//! The MCP server, as clients have it.
+//! The MCP server, as clients use it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,7 +15,7 @@ use crate::mcp_client::{Client, Era, on_debian, serve_http};
 
 pub(crate) const ERAS: [Era; 2] = [Era::Modern, Era::Legacy];
 
-/// How many machines there are.
+/// The number of machines.
 fn machines(context: &TestContext) -> usize {
     let entries = fs::read_dir(context.base().join("vms"));
     let entries = entries.into_iter().flatten().flatten();
@@ -170,11 +170,11 @@ fn however_the_server_ends_its_machines_end_too() {
         let ended = Instant::now();
         end(&mut client);
         let finished = client.server.finish().expect(code);
-        // Not what it takes, but whether it waited for the command.
+        // This does not measure the duration, but checks that it did not wait for the command.
         assert!(ended.elapsed() < Duration::from_secs(60), "{name}");
         drop(finished.err_lacks("panicked"));
         if code != 0 {
-            // Its directory is removed by the next one.
+            // The next call removes its directory.
             context.pyro(&["env", "list"]).run().expect(0);
         }
         context.assert_nothing_is_left();
@@ -203,6 +203,13 @@ fn a_workspace_outlives_what_is_cancelled_in_it_and_the_server() {
     let id = created["workspace_id"].as_str().unwrap().to_owned();
     let exec =
         |command: &str| json!({"workspace_id": id, "command": command, "timeout_seconds": 600});
+    // Not in this profile.
+    let secret = json!({"workspace_id": id, "command": "true", "secret_env": {"A": "A"}});
+    let secret = json!({"name": "workspace_exec", "arguments": secret});
+    let refused = client.ask("tools/call", secret);
+    assert_eq!(refused["isError"], true, "{refused}");
+    let text = refused["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("takes no 'secret_env'"), "{text}");
 
     let long = client.tool("workspace_exec", &exec("echo kept > note; seq 100000"));
     let stdout = long["stdout"].as_str().unwrap();
@@ -221,7 +228,7 @@ fn a_workspace_outlives_what_is_cancelled_in_it_and_the_server() {
     assert_eq!(logs["entries"][0]["stdout"], whole.concat()[32_768..][..10]);
 
     let endless = client.call("workspace_exec", &exec("sleep 1234567"));
-    // The brackets keep the search from finding itself.
+    // The brackets prevent the search from finding itself.
     let sleeping = r"cat /proc/[0-9]*/cmdline | tr '\0' ' ' | grep -c '[s]leep 1234567'; true";
     let count = |client: &mut Client| {
         let seen = client.tool("workspace_exec", &exec(sleeping));
@@ -267,7 +274,7 @@ fn what_a_result_leaves_out_is_a_resource() {
     let id = created["workspace_id"].as_str().unwrap();
     let whole: Vec<_> = (1..=300_000).map(|number| format!("{number}\n")).collect();
     let whole = whole.concat();
-    // Bytes that are no text, where a part begins.
+    // Bytes that are not UTF-8, at the beginning of a part.
     let command = r"seq 300000; printf 'a\377z' >&2; head -c 99997 /dev/zero >&2";
 
     for era in ERAS {
@@ -426,7 +433,7 @@ pub(crate) fn post(address: &str, headers: &str, body: impl AsRef<[u8]>) -> (u16
         body.len()
     )
     .unwrap();
-    // Who refuses by the head alone hangs up.
+    // A server that refuses a request by its header closes the connection.
     let _unread = stream.write_all(body);
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -485,7 +492,7 @@ fn http_is_for_those_who_know_the_token_and_come_from_here() {
         assert!((400..500).contains(&status), "{status}: {rest}");
     }
 
-    // Who hangs up does not want the result.
+    // Closing the connection cancels the call.
     let mut stream = TcpStream::connect(&address).unwrap();
     let body = body("sleep 1000");
     write!(

@@ -1,5 +1,5 @@
-//! What models and programs send: what can only mean one thing is taken, and for everything else
-//! there is an answer.
+//! Arguments of models and programs: unambiguous values are converted, and all others get a helpful
+//! error.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::context::TestContext;
 use crate::mcp::{ERAS, post};
 use crate::mcp_client::{Client, Era, on_debian, serve_http};
 
-/// A line of the client, without a meaning for the server.
+/// A raw line from the client.
 fn raw(client: &mut Client, line: &[u8]) -> Value {
     client.server.say_bytes(line);
     client.server.say("\n");
@@ -201,7 +201,7 @@ fn arguments_that_can_only_mean_one_thing_are_taken() {
         let text = result["content"][0]["text"].as_str().unwrap();
         assert!(result["isError"] == true && text.contains(told), "{text}");
     }
-    // What the operator did not allow stays so, however it is written.
+    // A denied permission stays denied in every notation.
     for value in [json!(true), json!("true"), json!(1)] {
         let mut arguments = on_debian("true");
         arguments["allow_host_compat"] = value;
@@ -227,7 +227,8 @@ fn paths_begin_where_the_client_works_and_hints_are_for_models() {
         .start_unread();
     let mut client = Client::of(server, Era::Legacy, json!({"roots": {}}));
     client.roots = vec![format!("file://{}", project.display())];
-    // A relative path is the client's; the home is that of whoever runs the server.
+    // A relative path is resolved in the client's root; the home directory is that of the server's
+    // user.
     for (path, text) in [("src", "project"), ("~/src", "home")] {
         let create = json!({"environment": "debian:12", "seed_path": path});
         let made = client.tool("workspace_create", &create);
@@ -279,7 +280,7 @@ fn paths_begin_where_the_client_works_and_hints_are_for_models() {
     let hint = format!("hint: start it: `vm_start` with vm_id {id}");
     assert!(told.contains(&hint), "{told}");
     client.tool("vm_delete", &json!({"vm_id": id}));
-    // Nor is it told of them before.
+    // Nor does the schema mention them.
     let tools = client.ask("tools/list", json!({})).to_string();
     let tools = tools.replace("git --version", "");
     for foreign in ["--", "`pyro ", "`vm ", "`workspace "] {
@@ -288,7 +289,7 @@ fn paths_begin_where_the_client_works_and_hints_are_for_models() {
     client.finish().expect(0);
 }
 
-/// Of several roots none is meant more than the others.
+/// With several roots, a relative path is ambiguous.
 #[test]
 fn a_relative_path_begins_in_the_only_root_or_where_the_server_is() {
     let context = TestContext::new();
@@ -319,7 +320,7 @@ fn a_relative_path_begins_in_the_only_root_or_where_the_server_is() {
         let whole = directory.join("no/such").display().to_string();
         assert!(text.contains(&whole), "{whole}: {text}");
     }
-    // A form that was left empty does not mean all files of a directory.
+    // An empty form field does not mean all files of a directory.
     let text = told(&[one], "");
     assert!(text.contains("seed_path is empty"), "{text}");
     client.finish().expect(0);

@@ -1,4 +1,4 @@
-//! A *client* of the MCP server, which believes nothing: every line it is sent must be a message.
+//! A strict *client* of the MCP server: every line that it receives must be a valid message.
 
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{Receiver, channel};
@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 use crate::context::TestContext;
 use crate::process::{Finished, Running};
 
-/// Against hanging, not a claim on time.
+/// A limit, so that the test cannot hang; not a performance requirement.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// How a client opens, and what it sends with every request.
+/// The protocol era: how a client begins, and what it sends with every request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Era {
     /// With a handshake.
     Legacy,
-    /// Without one: each request says all there is to know.
+    /// Without a handshake: each request has all the information.
     Modern,
 }
 
@@ -42,9 +42,9 @@ pub(crate) struct Client {
     era: Era,
     capabilities: Value,
     last_id: u64,
-    /// What it answers when it is asked for its roots.
+    /// Its answer to a request for its roots.
     pub(crate) roots: Vec<String>,
-    /// What came while something else was waited for.
+    /// Messages that were received while waiting for another one.
     pub(crate) passed_over: Vec<Value>,
 }
 
@@ -54,7 +54,7 @@ impl Client {
         Self::of(server.silent_stdin().start_unread(), era, json!({}))
     }
 
-    /// A client with these capabilities, of a server that runs.
+    /// A client with these capabilities, connected to a running server.
     pub(crate) fn of(mut server: Running, era: Era, capabilities: Value) -> Self {
         let stdout = BufReader::new(server.take_stdout());
         let (sender, messages) = channel();
@@ -108,7 +108,7 @@ impl Client {
         self.last_id
     }
 
-    /// Calls a tool, asks for news, and returns the request's id.
+    /// Calls a tool with progress notifications, and returns the request's id.
     pub(crate) fn call(&mut self, tool: &str, arguments: &Value) -> u64 {
         let token = format!("news-{}", self.last_id);
         let params =
@@ -121,7 +121,7 @@ impl Client {
         self.server.say(&format!("{message}\n"));
     }
 
-    /// Waits for a message and fails if it is none.
+    /// Waits for a line, which must be a valid message.
     pub(crate) fn next(&mut self) -> Value {
         let message = self
             .messages
@@ -149,7 +149,7 @@ impl Client {
         }
     }
 
-    /// Waits until news of a call has this in it.
+    /// Waits until a progress notification of a call contains this text.
     pub(crate) fn wait_for_news(&mut self, text: &str) {
         loop {
             let message = self.next();
@@ -177,7 +177,7 @@ impl Client {
         self.tool("vm_run", &on_debian(command))
     }
 
-    /// Calls a tool and returns what it returns.
+    /// Calls a tool and returns its result.
     #[track_caller]
     pub(crate) fn tool(&mut self, name: &str, arguments: &Value) -> Value {
         let id = self.call(name, arguments);
@@ -186,13 +186,13 @@ impl Client {
         result["structuredContent"].clone()
     }
 
-    /// Hangs up, and returns what became of the server.
+    /// Closes the connection, and returns how the server ended.
     pub(crate) fn finish(mut self) -> Finished {
         self.server.say_no_more();
         self.server.finish()
     }
 
-    /// What came since the last look, and was not waited for.
+    /// The messages since the last call of this function that no other function has taken.
     pub(crate) fn rest(&mut self) -> Vec<Value> {
         let mut rest = std::mem::take(&mut self.passed_over);
         rest.extend(self.messages.try_iter());

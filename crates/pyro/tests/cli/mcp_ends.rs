@@ -1,4 +1,4 @@
-//! How the MCP server's streams end, and what is done first.
+//! The end of the MCP server's streams.
 
 use std::io::{BufRead, BufReader, Read};
 use std::thread;
@@ -30,7 +30,7 @@ fn what_was_asked_before_the_end_is_answered_before_the_end() {
         say(json!({"jsonrpc": "2.0", "id": id, "method": "tools/call",
             "params": {"name": "vm_run", "arguments": arguments}}));
     }
-    // The last line need not end.
+    // The last line needs no newline.
     let served = context
         .pyro(&["mcp", "serve"])
         .stdin(lines.trim_end())
@@ -51,7 +51,7 @@ fn what_was_asked_before_the_end_is_answered_before_the_end() {
     }
 }
 
-/// Nobody reads what would be answered.
+/// The answers are not read.
 #[test]
 fn a_client_that_is_gone_is_not_waited_for() {
     let context = TestContext::with("debian:12");
@@ -78,7 +78,7 @@ fn a_client_that_is_gone_is_not_waited_for() {
     server.say_no_more();
     let begun = Instant::now();
     server.finish().expect(0);
-    // Not what it takes, but whether it waited for the command.
+    // This does not measure the duration, but checks that it did not wait for the command.
     assert!(begun.elapsed() < Duration::from_secs(60));
     context.assert_nothing_is_left();
 }
@@ -102,7 +102,7 @@ fn streams_that_fail_end_the_server_with_their_name() {
         .expect(1)
         .err_has("cannot read from the client")
         .err_has("Is a directory");
-    // Nobody reads any more: nothing is wrong.
+    // A closed output is not an error.
     context
         .scripted(&format!("echo '{ping}' | \"$@\" | true"), &["mcp", "serve"])
         .run()
@@ -120,7 +120,7 @@ fn streams_that_fail_end_the_server_with_their_name() {
     client.finish().expect(0);
 }
 
-/// At a signal nothing is waited for, whatever was asked before the end of the input.
+/// On a signal, pending requests from before the end of the input are not completed.
 #[test]
 fn a_signal_ends_the_server_at_once_after_the_end_of_its_input() {
     let context = TestContext::with("debian:12");
@@ -131,12 +131,12 @@ fn a_signal_ends_the_server_at_once_after_the_end_of_its_input() {
     let begun = Instant::now();
     client.server.signal(Signal::TERM);
     client.finish().expect(0);
-    // Not what it takes, but whether it waited for the command.
+    // This does not measure the duration, but checks that it did not wait for the command.
     assert!(begun.elapsed() < Duration::from_secs(60));
     context.assert_nothing_is_left();
 }
 
-/// A client that says no more could not ask for a task's result.
+/// A client that has closed its input could not request a task's result.
 #[test]
 fn no_call_becomes_a_task_after_the_end_of_the_input() {
     let context = TestContext::with("debian:12");
@@ -156,7 +156,7 @@ fn no_call_becomes_a_task_after_the_end_of_the_input() {
     client.finish().expect(0);
 }
 
-/// However much there is to complain about, and however late it is read.
+/// With many errors, and a slow reader of them.
 #[test]
 fn everything_wrong_is_answered() {
     let context = TestContext::new();
@@ -166,7 +166,7 @@ fn everything_wrong_is_answered() {
         .stdin("no JSON\n".repeat(count))
         .start_unread();
     let mut stdout = server.take_stdout();
-    // It has time to read all that it would.
+    // It has time to read everything.
     thread::sleep(Duration::from_secs(1));
     let mut answers = String::new();
     stdout.read_to_string(&mut answers).unwrap();
@@ -179,7 +179,7 @@ fn a_call_that_waits_for_the_hosts_disk_holds_up_no_other() {
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("echo printed");
-    // A disk that does not answer, until somebody opens the pipe to write.
+    // A file that blocks, like one on a hanging disk, until a writer opens the pipe.
     let log = workspace.directory().join("history/000001/stdout");
     std::fs::remove_file(&log).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, &log, 0o600.into()).unwrap();

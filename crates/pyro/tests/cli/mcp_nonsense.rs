@@ -1,4 +1,4 @@
-//! What the MCP server makes of messages without sense: nothing.
+//! Nonsensical messages have no effect on the MCP server.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use crate::mcp_client::{Client, Era};
 const COUNT: usize = 10_000;
 const HUGE_BYTES: usize = 5 * 1024 * 1024;
 
-/// Messages that were right once.
+/// Valid messages, to be corrupted.
 struct Nonsense(u64);
 
 impl Nonsense {
@@ -24,7 +24,7 @@ impl Nonsense {
         usize::try_from(self.0 % below as u64).unwrap()
     }
 
-    /// One of them, without an end of line.
+    /// A corrupted message, without a newline.
     fn message(&mut self) -> Vec<u8> {
         let seeds = [
             r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"vm_run","arguments":{"environment":"no:1","command":"x"}}}"#,
@@ -49,12 +49,12 @@ impl Nonsense {
     }
 }
 
-/// How many descriptors a process has open.
+/// The number of open descriptors of a process.
 fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// The most memory a process has had, in KiB.
+/// The peak memory of a process, in KiB.
 fn peak_kib(pid: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
@@ -62,7 +62,7 @@ fn peak_kib(pid: u32) -> usize {
     words.unwrap().parse().unwrap()
 }
 
-/// What this many messages may leave behind is less than what a few of them weigh.
+/// The growth limit for this many messages: less than the size of a few of them.
 fn assert_nothing_stays(pid: u32, before: (usize, usize)) {
     let (had, peak) = before;
     assert!(
@@ -85,7 +85,7 @@ fn nonsense_ends_nothing() {
             .limit(300)
             .start_unread();
         let mut client = Client::of(server, Era::Modern, json!({}));
-        // Before anything else, too.
+        // Also before the handshake.
         client.notify("notifications/nothing", &json!({}));
         client
             .server

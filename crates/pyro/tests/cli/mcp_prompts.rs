@@ -1,12 +1,11 @@
-//! What the MCP server offers to a person rather than to a model: prompts, and what their arguments
-//! can be.
+//! Prompts of the MCP server, and completion of their arguments.
 
 use serde_json::{Value, json};
 
 use crate::context::TestContext;
 use crate::mcp_client::{Client, Era};
 
-/// What an argument can be that begins like this.
+/// The completions of an argument that begins with this.
 fn completions(client: &mut Client, of: &Value, argument: &str, begun: &str) -> Vec<String> {
     let argument = json!({"name": argument, "value": begun});
     let answer = client.ask(

@@ -1,4 +1,4 @@
-//! Bad input: the promised words, in the promised shape.
+//! Invalid input: error messages and codes of the public contract.
 
 use crate::context::TestContext;
 
@@ -103,7 +103,7 @@ fn every_one_has_its_message_and_code() {
     }
 }
 
-/// A script's variable that is not set leaves no word where it stands.
+/// An unset variable in a script leaves no argument.
 #[test]
 fn what_is_missing_before_the_command_is_named() {
     let context = TestContext::new().with_own_cache();
@@ -153,7 +153,7 @@ fn bad_variables_are_named() {
 #[test]
 fn a_command_that_is_too_long_is_refused_before_anything_starts() {
     let context = TestContext::new();
-    // As several words: one word of that length does not even reach pyro.
+    // As several words: the kernel does not pass one word of this length.
     let word = "x".repeat(100_000);
     let words = [
         "run",

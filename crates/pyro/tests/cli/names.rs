@@ -1,4 +1,4 @@
-//! Names are bytes: those that are no text can be named, on every way in.
+//! File names are bytes: names that are not UTF-8 are accepted in every interface.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -17,7 +17,7 @@ fn words(words: &[&[u8]]) -> Vec<OsString> {
 #[test]
 fn words_of_a_command_need_not_be_text() {
     let context = TestContext::with("debian:12");
-    // The last is a character that stands for a byte elsewhere.
+    // The last one is a character that represents a raw byte in the escaped form.
     let odd: &[u8] = b"a\xff\xc3(\xe4\xf4\x8f\xbe\x80";
     let run = words(&[b"-q", b"run", b"debian:12", b"--", b"printf", b"%s", odd]);
     assert_eq!(context.pyro(&run).run().expect(0).stdout, odd);
@@ -28,7 +28,7 @@ fn words_of_a_command_need_not_be_text() {
     context.pyro(&exec).run().expect(0);
     let listed = workspace.shell("printf %s *").run().expect(0);
     assert_eq!(listed.stdout, odd);
-    // It is in the log, in a form that JSON can have.
+    // The log has it in an escaped form, for JSON.
     let logged = workspace.logs()[0]["command"].as_str().unwrap().to_owned();
     assert!(logged.starts_with("touch 'a"), "{logged:?}");
 }
@@ -49,14 +49,14 @@ fn files_whose_names_are_no_text_go_in() {
         .run()
         .expect(0);
     assert_eq!(found.stdout, b"deep/\xfd content");
-    // Results name what was named.
+    // Results contain the same name.
     let status = context.pyro(&["workspace", "status", &workspace.id, "--json"]);
     let status = status.run().expect(0).json();
     let named = status["workspace_seed"]["seed_path"].as_str().unwrap();
     assert!(named.ends_with("/seed-\u{10ffff}"), "{named:?}");
 }
 
-/// All that is ours may be in a directory whose name is no text.
+/// All of pyro's files may be in a directory whose name is not UTF-8.
 #[test]
 fn directories_of_ours_need_not_be_text() {
     let context = TestContext::with("debian:12");
@@ -87,7 +87,7 @@ fn what_must_be_text_is_named_if_it_is_not() {
     refused.err_has("error: 'no-\u{fffd}' is not UTF-8");
 }
 
-/// An empty path is most often a variable that is not set, and not all files that are here.
+/// An empty path is usually an unset variable, and does not mean the current directory.
 #[test]
 fn an_empty_path_means_nothing() {
     let context = TestContext::new();

@@ -1,4 +1,4 @@
-//! The network: what a guest reaches with it and without, and that nothing of it stays.
+//! The network: what a guest can reach with and without it, and that nothing is left over.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::process::Running;
 use crate::skip;
 use crate::templates::{has, phases, wait_until, with_shared_template};
 
-/// Connects to each of its arguments and says which answered.
+/// Connects to each of its arguments and prints which ones answered.
 const TRY: &str = "for to; do timeout 5 bash -c \"exec 3<>/dev/tcp/$to\" 2>/dev/null \
                    && echo reached $to; done; echo tried";
 
@@ -41,7 +41,7 @@ impl Service {
         Self { port, visits }
     }
 
-    /// Fails unless there were that many since the last time.
+    /// Fails unless there were this many connections since the last check.
     #[track_caller]
     fn had(&self, visits: usize) {
         wait_until("they are counted", || {
@@ -51,7 +51,7 @@ impl Service {
     }
 }
 
-/// The address by which this host reaches others, if it does. Nothing is sent.
+/// The source address of this host's default route, if there is one. Nothing is sent.
 fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.connect("198.51.100.1:9").ok()?;
@@ -97,7 +97,7 @@ fn the_host_is_out_of_reach_with_a_network_and_without() {
     assert_eq!(run(&["--network"], ""), "tried\n");
     assert_eq!(run(&["--network", "--cold"], ""), "tried\n");
     service.had(0);
-    // It could be reached, if it were opened; and without a network that opens nothing.
+    // Reachable if allowed; but allowing it has no effect without a network.
     let opened = format!("{own}:{port}");
     let reached = format!("reached {own}/{port}\ntried\n");
     assert_eq!(run(&["--network"], &opened), reached);
@@ -111,7 +111,7 @@ fn the_host_is_out_of_reach_with_a_network_and_without() {
 #[test]
 fn what_the_host_sends_itself_reaches_no_guest() {
     const TEST: &str = "what_the_host_sends_itself_reaches_no_guest";
-    // Sends a datagram from a port, and prints the first that comes back there.
+    // Sends a datagram from a port, and prints the first reply.
     const SEND: &str = "use IO::Socket::INET; my ($own, $to, $port) = @ARGV; \
                         my $s = IO::Socket::INET->new(Proto => 'udp', LocalPort => $own) or die; \
                         send $s, 'question', 0, sockaddr_in($port, inet_aton($to)) or die; \
@@ -135,7 +135,7 @@ fn what_the_host_sends_itself_reaches_no_guest() {
     let (length, guest) = service.recv_from(&mut question).unwrap();
     assert_eq!(&question[..length], b"question");
     assert_eq!(guest.port(), 45678, "passt takes the port on the host");
-    // To that port, but not from where the guest may send.
+    // To the same port, but from an address that the guest may not reach.
     let local = UdpSocket::bind("127.0.0.1:0").unwrap();
     local
         .send_to(b"secret", ("127.0.0.1", guest.port()))
@@ -166,7 +166,7 @@ fn names_are_resolved_and_packages_are_found() {
         );
     };
     let context = TestContext::with("debian:12");
-    // A mirror may be in a network that is closed to guests.
+    // A mirror may be in a private network, which guests cannot reach.
     let allowed: BTreeSet<String> = mirrors
         .iter()
         .flat_map(|(_, addresses)| addresses)
@@ -263,7 +263,7 @@ fn nothing_stays_of_a_network() {
     }
 }
 
-/// The passt that this run has started.
+/// The passt process of this run.
 fn passt_of(run: &Running) -> Option<u32> {
     let children = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
     let parent = format!("PPid:\t{}\n", run.pid());

@@ -1,4 +1,4 @@
-//! What a guest with a network can take from the host's, send to its name servers, and be sent.
+//! Limits of a guest's network: sockets on the host, queries to name servers, and incoming data.
 
 use std::net::{TcpListener, UdpSocket};
 use std::thread;
@@ -8,15 +8,15 @@ use crate::context::TestContext;
 use crate::skip;
 use crate::stand_in::{self, ALLOWED, ANSWER, HOST, NameServer, STRANGER};
 
-/// Against hanging.
+/// A limit, so that the test cannot hang.
 const LIMIT: Duration = Duration::from_secs(200);
-/// What tables of sockets say of one that is bound, and of one that waits for connections.
+/// The states of bound and of listening sockets in the kernel's tables.
 const BOUND: &str = "07";
 const LISTENING: &str = "0A";
 
 #[test]
 fn a_guest_cannot_take_the_hosts_ports_or_skip() {
-    // Sends from thousands of ports, then again from the first, and connects.
+    // Sends from thousands of ports, then again from the first one, and connects.
     const FLOOD: &str = "use IO::Socket::INET; my ($to, $port, $web) = @ARGV; \
         my $place = sockaddr_in($port, inet_aton($to)); \
         my $open = sub { IO::Socket::INET->new(Proto => 'udp', LocalPort => shift) or die }; \
@@ -65,7 +65,7 @@ fn a_guest_cannot_take_the_hosts_ports_or_skip() {
 
 #[test]
 fn a_stranger_reaches_no_guest_or_skip() {
-    // Sends a datagram, waits for connections as well, and prints the first datagram that comes.
+    // Sends a datagram, listens for connections, and prints the first received datagram.
     const ASK: &str = "use IO::Socket::INET; my ($to, $port) = @ARGV; \
         my $l = IO::Socket::INET->new(Listen => 5, LocalPort => 45679) or die; \
         my $s = IO::Socket::INET->new(Proto => 'udp', LocalPort => 45678) or die; \
@@ -92,7 +92,7 @@ fn a_stranger_reaches_no_guest_or_skip() {
         );
         let waiting = stand_in::own_ports("tcp", LISTENING);
         assert!(waiting.is_empty(), "{waiting:?} wait for connections");
-        // The guest may send to both of them, and has not.
+        // The guest may send to both, but has not.
         for address in [STRANGER, HOST] {
             let stranger = UdpSocket::bind((address, 0)).unwrap();
             stranger.send_to(b"unasked", guest).unwrap();
@@ -104,8 +104,8 @@ fn a_stranger_reaches_no_guest_or_skip() {
 
 #[test]
 fn name_servers_hear_questions_only_or_skip() {
-    // Sends each of its arguments, in hexadecimal, to the guest's name server, and prints what the
-    // answers begin with.
+    // Sends each of its hexadecimal arguments to the guest's name server, and prints the beginning
+    // of each answer.
     const SEND: &str = "use IO::Socket::INET; \
         for (@ARGV) { my $s = IO::Socket::INET->new(Proto => 'udp', PeerAddr => '10.0.2.3', \
             PeerPort => 53) or die; $s->send(pack 'H*', $_); \
@@ -121,7 +121,8 @@ fn name_servers_hear_questions_only_or_skip() {
         let run = context.debian(&["--network", "--timeout-seconds", "150", "--", "perl", "-e"]);
         let run = run
             .args(&[SEND])
-            // An update, a notice, a transfer, whatever there is, an answer, a page, a question.
+            // An update, a notify, a zone transfer, an ANY query, a response, a non-DNS text, a
+            // query.
             .args(&[
                 "123429000001000000000001016100000600010161000001000100000001000401020304",
                 "123421000001000000000000016100000600 01"

@@ -1,7 +1,7 @@
-//! The machine that is kept ahead: claimed once, gone when its time is up or its keeper dies.
+//! The parked machine: claimed once, removed when its time is over or its keeper dies.
 //!
-//! It is the only thing a run may leave behind, and only these tests let it: each ends what it
-//! has parked in order.
+//! It is the only thing that a run may leave behind, and only these tests allow it: each ends its
+//! parked machines properly.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::leftovers;
 use crate::process::{Finished, Pyro};
 use crate::templates::{has, phases, wait_until, with_shared_template};
 
-/// Long enough never to be up during a test.
+/// Longer than any test.
 const LONG: u32 = 120;
 
 #[test]
@@ -32,7 +32,7 @@ fn one_is_kept_ahead_shown_and_claimed() {
     let second = name_of(&context).run().expect(0);
     assert_claimed(&second);
     assert_ne!(second.out(), first.out(), "another machine");
-    // That one left nobody behind: what was claimed is used up.
+    // That run parked no machine: the claimed one is used up.
     assert_gone(&context);
     let third = name_of(&context).run().expect(0);
     assert!(!has(&phases(&third), "claim"), "{third:?}");
@@ -41,7 +41,7 @@ fn one_is_kept_ahead_shown_and_claimed() {
 #[test]
 fn one_is_kept_ahead_below_a_long_path() {
     let context = with_shared_template();
-    // A socket's address has room for 107 bytes.
+    // A socket address has room for 107 bytes.
     let base = context.path(&"long-".repeat(40));
     let run = |seconds| {
         let run = name_of(&context).env("PYRO_BASE_DIR", &base);
@@ -65,7 +65,7 @@ fn what_is_parked_is_for_those_who_want_the_same() {
         &["--cold"][..],
         &["--mem-mib", "768"],
         &["--vcpu-count", "2"],
-        // Those that wait have no network.
+        // Parked machines have no network.
         &["--network"],
     ] {
         let run = context.debian(&["--trace"]).args(options);
@@ -122,7 +122,7 @@ fn a_keeper_that_is_killed_leaves_nothing_after_the_next_call() {
     let context = with_shared_template();
     park(&context, LONG);
     signal_keeper(&context, Signal::KILL);
-    // Its VMM dies with it; what it had on disk goes with the next call, which starts without.
+    // Its VMM dies with it; the next call removes its files and starts without a parked machine.
     let next = name_of(&context).run().expect(0);
     assert!(!has(&phases(&next), "claim"), "{next:?}");
     assert_gone(&context);
@@ -131,7 +131,7 @@ fn a_keeper_that_is_killed_leaves_nothing_after_the_next_call() {
     signal_keeper(&context, Signal::KILL);
     assert_eq!(parked_machines(&context), 0);
     context.assert_nothing_is_left();
-    // What is left of the offer does not keep anyone from parking the next one.
+    // Leftovers of the parked machine do not prevent parking the next one.
     park(&context, LONG);
     assert_claimed(&name_of(&context).run().expect(0));
     assert_gone(&context);
@@ -174,7 +174,7 @@ fn a_keeper_that_dies_under_a_command_ends_it_with_an_explanation() {
             "echo ready >/dev/ttyS0; sleep 100",
         ]);
         let run = run.silent_stdin().limit(60).start();
-        // Nothing is offered any more: it was claimed.
+        // No machine is available any more: it was claimed.
         wait_until("it is claimed", || sockets(&context).is_empty());
         thread::sleep(Duration::from_secs(1));
         signal_keeper(&context, signal);
@@ -230,12 +230,12 @@ fn a_claimed_machine_does_what_others_do() {
     assert_gone(&context);
 }
 
-/// A run that tells the name of its machine.
+/// A run that prints the name of its machine.
 fn name_of(context: &TestContext) -> Pyro {
     context.debian(&["--trace", "--", "hostname"])
 }
 
-/// A run that leaves a machine behind, for so many seconds.
+/// A run that parks a machine for this many seconds.
 pub(crate) fn leaving_one(run: Pyro, seconds: u32) -> Pyro {
     run.env("PYRO_PARKED_SECONDS", seconds.to_string())
 }
@@ -263,11 +263,11 @@ fn signal_keeper(context: &TestContext, signal: Signal) {
     let found = keepers(context);
     assert!(!found.is_empty(), "there is a keeper");
     for pid in found {
-        // It may have ended meanwhile.
+        // It may have ended in the meantime.
         let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal);
     }
     if signal == Signal::KILL {
-        // Until it is gone, what it has is its own.
+        // Its files belong to it until it has ended.
         wait_until("the keeper is gone", || keepers(context).is_empty());
     }
 }
@@ -290,7 +290,7 @@ fn sockets(context: &TestContext) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Fails unless process, directory and socket are gone, once they had time to go.
+/// Fails unless process, directory and socket disappear within a limit.
 #[track_caller]
 fn assert_gone(context: &TestContext) {
     context.assert_nothing_is_left();

@@ -49,7 +49,7 @@ fn git(directory: &Path, words: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// Changes of all kinds that git prints.
+/// All kinds of changes that git prints.
 fn change(repository: &Path) {
     let in_it = |name: &str| repository.join(name);
     let lines: Vec<_> = (0..40).map(|line| format!("line {line}\n")).collect();
@@ -181,7 +181,7 @@ fn what_git_prints_is_applied_forth_and_back() {
         format!("{before:?}")
     );
 
-    // What `workspace diff` prints is applied to another one.
+    // The output of `workspace diff` is applied to another workspace.
     workspace.ask("sed -i 's/line 3$/three/' edited; rm copied; chmod 755 run");
     let patch = context.path("patch");
     let run = workspace.call(&["diff"]).run().expect(0);
@@ -239,7 +239,7 @@ fn a_patch_that_does_not_fit_changes_nothing() {
         let error = error.json_error(code, true);
         assert!(error.to_string().contains(words), "{words}: {error}");
     }
-    // A file in a directory that is a link on the way out.
+    // A file in a directory that is a link to the outside.
     workspace.ask("ln -s /etc out");
     fs::write(&patch, "--- /dev/null\n+++ b/out/file\n@@ -0,0 +1 @@\n+x\n").unwrap();
     let error = apply(&workspace, &patch).args(&["--json"]).run().expect(1);
@@ -247,7 +247,7 @@ fn a_patch_that_does_not_fit_changes_nothing() {
     workspace.ask("rm out; ! ls /etc/file");
     assert_eq!(format!("{:?}", export(&workspace, &out)), before);
 
-    // Hunks are found elsewhere; owner and permissions stay.
+    // Hunks are applied at other lines; owner and permissions are kept.
     workspace.ask("sed -i 1i\\\\first edited; chown nobody edited; chmod 640 edited");
     fs::write(
         &patch,
@@ -268,7 +268,7 @@ fn a_patch_that_does_not_fit_changes_nothing() {
         "nobody 640\n1\n"
     );
 
-    // From standard input, and from a model.
+    // From standard input, and by a model.
     let call = workspace
         .call(&["patch", "apply"])
         .args(&["--patch-file", "-"]);
@@ -326,7 +326,7 @@ fn whoever_dies_a_patch_is_applied_or_not() {
             workspace.call(&["start"]).run();
             workspace.shell("true").run().code == 0
         });
-        // A call that lost its client may still be at work.
+        // A call whose client is gone may still be running.
         thread::sleep(Duration::from_millis(300));
         let found = workspace.ask("cat * | sort -u");
         let expected = if is_new {

@@ -1,9 +1,9 @@
-//! The shell that waited in the template is like one that is started for its command.
+//! The prestarted shell behaves like one that is started for its command.
 
 use crate::templates::with_shared_template;
 
-/// What the kernel knows of the command's shell, which is the parent of the one that asks. Numbers
-/// that are one process's own are left out.
+/// The kernel's data about the command's shell, the parent of the reporting process. Ids of single
+/// processes are left out.
 const FACTS: &str = r"cd /proc/$PPID; grep -q prestart.so maps && echo waited; readlink cwd exe root; tr '\0' '\n' <cmdline
     tr '\0' '\n' <environ; sort -o /dev/stdout limits; cat oom_score_adj
     grep -E '^(Name|State|Tracer|Uid|Gid|Groups|Umask|Threads|Sig[BIC]|Shd|Cap|NoNew|Seccomp)' status
@@ -11,7 +11,7 @@ const FACTS: &str = r"cd /proc/$PPID; grep -q prestart.so maps && echo waited; r
     ps -o ppid=,sid=,tty= $PPID; [ $(ps -o pgid= $PPID) = $PPID ] && echo leads its group
     ps -o etimes= $PPID | grep -cx ' *[0-9]'; cat";
 
-/// Whether the shell waited: it has the library then.
+/// Whether the shell was prestarted: it has loaded the library then.
 const WAITED: &str = "grep -q prestart.so /proc/$PPID/maps && echo waited; pwd; echo $HOME";
 
 #[test]
@@ -26,7 +26,7 @@ fn it_is_like_any_other() {
         assert!(started.ends_with(&format!("1\n{input}")), "{started}");
         assert_eq!(waited, format!("waited\n{started}"));
     }
-    // Without an input it is the same as well.
+    // Without an input it is also the same.
     let facts = |options: &[&str]| {
         let run = context
             .debian(options)
@@ -48,7 +48,7 @@ fn it_waits_in_a_clone_and_nowhere_else() {
     };
     assert_eq!(run(&["--cold"]), "/root\n/root\n");
     assert_eq!(run(&[]), "waited\n/root\n/root\n");
-    // What does not fit into its message is not for it.
+    // A command that does not fit into its message is not run by it.
     let long = format!("{WAITED}; : {}", "x".repeat(100_000));
     let run = context.debian(&["--", "sh", "-c", &long]).run().expect(0);
     run.out_is("/root\n/root\n");
@@ -66,7 +66,7 @@ fn it_ends_like_any_other() {
             let run = context.debian(options).args(&["--", "sh", "-c", command]);
             let run = run.run().expect(code);
             let err = run.err();
-            // The machine's own name is in some, and others are about how it came to be.
+            // Some contain the machine's name or depend on how it was started.
             let of_the_command = err
                 .lines()
                 .filter(|line| !line.starts_with("[run]") && !line.starts_with("note:"));

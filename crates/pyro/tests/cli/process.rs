@@ -1,5 +1,5 @@
-//! A run of *pyro*, and what came of it. No run can go on for ever: each has a limit, after which
-//! it is killed and the test fails.
+//! A run of *pyro*, and its result. Each run has a time limit, after which it is killed and the
+//! test fails.
 
 #![expect(unsafe_code, reason = "a child that the kernel refuses something")]
 
@@ -19,11 +19,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use serde_json::Value;
 
-/// Against hanging, not a claim on time: an environment may have to be built first, by a machine
-/// that is busy with other tests.
+/// A limit, so that a test cannot hang. It is generous, because an environment may have to be built
+/// first, on a machine that is busy with other tests.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// A run to be.
+/// A run that is being prepared.
 pub(crate) struct Pyro {
     command: Command,
     stdin: Input,
@@ -31,13 +31,13 @@ pub(crate) struct Pyro {
     limit: Duration,
 }
 
-/// What a run gets on its standard input.
+/// The standard input of a run.
 enum Input {
     Nothing,
     Bytes(Vec<u8>),
-    /// A pipe to which nobody writes and which stays open.
+    /// A pipe that stays open without data.
     Silence,
-    /// Something that was opened by the test.
+    /// A file that the test has opened.
     File(File),
 }
 
@@ -66,8 +66,8 @@ impl Pyro {
         self
     }
 
-    /// Has the kernel refuse these system calls, each with this error, as it does in containers or
-    /// where it was built without them.
+    /// Makes the kernel refuse these system calls, each with this error, as in containers or in
+    /// kernels built without them.
     pub(crate) fn refused(mut self, calls: &[(i64, i32)]) -> Self {
         let filters: Vec<_> = calls
             .iter()
@@ -92,7 +92,7 @@ impl Pyro {
         self
     }
 
-    /// The command, for those who start it otherwise.
+    /// The command, for tests that start it differently.
     pub(crate) fn into_command(self) -> Command {
         self.command
     }
@@ -117,8 +117,7 @@ impl Pyro {
         self
     }
 
-    /// Has the program get pipes that are set to `O_NONBLOCK`, as programs on event loops leave
-    /// them.
+    /// Gives the program pipes with `O_NONBLOCK`, as parents with event loops do.
     pub(crate) fn nonblocking(mut self) -> Self {
         self.nonblocking = true;
         self
@@ -134,7 +133,7 @@ impl Pyro {
         self.start().finish()
     }
 
-    /// Starts, and reads its output as it comes.
+    /// Starts, and reads its output as it is printed.
     pub(crate) fn start(self) -> Running {
         let mut running = self.start_unread();
         let stdout = running.child.stdout.take().unwrap();
@@ -169,12 +168,12 @@ impl Pyro {
             .spawn()
             .unwrap_or_else(|error| panic!("{line}: {error}"));
         child.stdout = Some(own_stdout.into());
-        // It holds the ends that it gave away.
+        // The command holds the child's ends of the pipes.
         drop(self.command);
         let stdin = match self.stdin {
             Input::Bytes(bytes) => {
                 let mut stdin = own_stdin.unwrap();
-                // Whoever does not read all of it closes the pipe.
+                // A program that does not read all of the input closes the pipe.
                 thread::spawn(move || drop(stdin.write_all(&bytes)));
                 None
             }
@@ -203,7 +202,7 @@ impl Pyro {
     }
 }
 
-/// A run under way; killed when dropped.
+/// A running process; killed on drop.
 pub(crate) struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -229,13 +228,13 @@ impl Running {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Whether the run has ended. It must do so in time.
+    /// Whether the run has ended. Fails after the time limit.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.check_limit("its end");
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Writes to a standard input that is silent otherwise.
+    /// Writes text to the standard input.
     pub(crate) fn say(&mut self, text: &str) {
         self.say_bytes(text.as_bytes());
     }
@@ -261,7 +260,7 @@ impl Running {
         });
     }
 
-    /// What it has written to standard error so far.
+    /// Its standard error so far.
     pub(crate) fn stderr(&self) -> String {
         self.stderr.text()
     }
@@ -280,7 +279,7 @@ impl Running {
         }
     }
 
-    /// Waits until the run has ended and nothing holds its output any more.
+    /// Waits until the run has ended and no process holds its output any more.
     pub(crate) fn finish(mut self) -> Finished {
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -415,8 +414,8 @@ impl Finished {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Fails unless it is a failure of pyro's own with this code, cause or not, a remedy, and
-    /// this answer to "may I try again?"; returns the error.
+    /// Fails unless it is an error of pyro with this code, a remedy, and this `retry_safe`; returns
+    /// the error.
     #[track_caller]
     pub(crate) fn json_error(&self, code: &str, retry_safe: bool) -> Value {
         let error = self.json();

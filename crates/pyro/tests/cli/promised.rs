@@ -1,5 +1,5 @@
-//! The list of what version 2.4.0 and the contract of later ones have: every command with its options, every tool with its
-//! properties, every method with its parameters. More is no fault; less is.
+//! The public contract of version 2.4.0 and later ones: every command with its options, every tool with its
+//! properties, every method with its parameters. Additions are allowed, removals are not.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::context::TestContext;
 use crate::mcp_client::{Client, Era};
 
-/// A command, what it takes by position, and its options with their defaults; `-` for those that
-/// have none, `!` for those that have to be given.
+/// A command, its positional arguments, and its options with their defaults; `-` for options
+/// without a default, `!` for required ones.
 const COMMANDS: &[(&str, &str, &str)] = &[
     ("env list", "", "--json"),
     ("env pull", "ENVIRONMENT", "--json"),
@@ -151,8 +151,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The tools in their order, with their properties: a type, and a default, or `!` where it has to
-/// be given.
+/// The tools in their order, with their properties: a type, and a default or `!` for required ones.
 const TOOLS: &[(&str, &str)] = &[
     (
         "vm_run",
@@ -375,7 +374,7 @@ fn every_tool_exists_with_its_properties() {
             assert!(has_type(found, wanted), "{name}.{property}: {found}");
             assert_eq!(found["default"], default, "{name}.{property}");
         }
-        // Whoever knows only the promise can call it.
+        // A caller that knows only the contract can call it.
         let more = required.iter().find(|one| !promised.contains_key(*one));
         assert_eq!(more, None, "{name} requires more than was promised");
     }
@@ -386,7 +385,7 @@ fn has_type(schema: &Value, wanted: &str) -> bool {
     schema["type"] == wanted || one_of.into_iter().any(|one| one["type"] == wanted)
 }
 
-/// What the Python package's own tests hold every method to is what there is in the source.
+/// The promises in the tests of the Python package match the source.
 #[test]
 fn every_method_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

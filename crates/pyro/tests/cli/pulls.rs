@@ -253,6 +253,10 @@ fn what_both_changed_is_merged_or_named_and_nothing_is_done() {
     fs::write(project.join("binary"), [7, 0]).unwrap();
     let error = pull(&workspace, &["--undo", "--json"]).run();
     error.expect(1).json_error("pull_conflicts", true);
+    let check = pull(&workspace, &["--undo", "--check", "--json"]).run();
+    let check = check.expect(1).json();
+    assert_eq!(actions(&check), ["conflict binary", "add src/main"]);
+    assert_eq!(check["has_conflicts"], true, "{check}");
     fs::write(project.join("binary"), [1, 0]).unwrap();
     pull(&workspace, &["--undo"]).run().expect(0);
     assert_eq!(

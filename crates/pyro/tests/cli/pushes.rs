@@ -1,4 +1,4 @@
-//! `sync push`: all of it or nothing, of any size, and only what may be.
+//! `sync push`: atomic, of any size, and only allowed members.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::instances::{Instance, is_alive, kill, signal};
 use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];
-/// The most memory that client and supervisor may need for a transfer of any size, in KiB.
+/// The memory limit of client and supervisor for a transfer of any size, in KiB.
 const MEMORY_KIB: u64 = 64 * 1024;
 const BIG_MIB: u64 = 200;
 
@@ -27,7 +27,7 @@ fn a_push_that_is_cut_changes_nothing() {
     fs::create_dir_all(source.join("directory")).unwrap();
     fs::write(source.join("directory/file"), "new\n").unwrap();
     fs::write(source.join("file"), "new\n").unwrap();
-    // What comes first is there long before the rest.
+    // The first members arrive long before the rest.
     big(&source.join("zeros"), BIG_MIB);
     let tree = "find . | LC_ALL=C sort; cat file directory/file";
     let before = workspace.ask(tree);
@@ -59,7 +59,7 @@ fn a_push_that_is_cut_changes_nothing() {
     push.finish().expect(1).err_has("code: supervisor_gone");
     workspace.call(&["start"]).run().expect(0);
     assert_eq!(workspace.ask(tree), before);
-    // Nothing of it takes the place of what comes.
+    // The existing files are not replaced.
     fs::remove_file(source.join("zeros")).unwrap();
     workspace.push(&source).run().expect(0);
     assert_eq!(workspace.ask("cat file directory/file"), "new\nnew\n");
@@ -82,7 +82,7 @@ fn a_big_push_takes_no_memory() {
     let push = workspace.push(&source).start();
     let mut peak = 0;
     while is_alive(push.pid()) {
-        // It may end while it is looked at.
+        // It may end while it is inspected.
         let seen = std::panic::catch_unwind(|| peak_kib(push.pid())).unwrap_or(0);
         peak = peak.max(seen);
         thread::sleep(Duration::from_millis(20));
@@ -101,7 +101,7 @@ fn a_big_push_takes_no_memory() {
 fn a_push_of_too_many_paths_is_refused_before_anything_is_sent() {
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, NO_OPTIONS);
-    // Where the path to each is long, not so many files are too many.
+    // With long paths, fewer files exceed the limit.
     let source = context.path("source");
     let deep: PathBuf = std::iter::repeat_n("d".repeat(250), 15).collect();
     let files = (32 << 20) / deep.as_os_str().len();
@@ -110,7 +110,7 @@ fn a_push_of_too_many_paths_is_refused_before_anything_is_sent() {
         fs::write(source.join(&deep).join(number.to_string()), "").unwrap();
     }
     let supervisor = workspace.supervisor().unwrap();
-    // It takes nothing.
+    // It uses no space.
     signal(supervisor, Signal::STOP);
     let push = workspace.push(&source).limit(60).run();
     signal(supervisor, Signal::CONT);
@@ -131,8 +131,8 @@ fn a_push_of_too_many_paths_is_refused_before_anything_is_sent() {
 fn an_interrupted_push_that_cannot_be_finished_is_told_at_the_next_start() {
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, NO_OPTIONS);
-    // What an agent leaves that had committed two files when it was killed; something is in the way
-    // of one of them by now.
+    // The state after an agent was killed that had committed two files; the place of one of them is
+    // now occupied.
     workspace.ask(
         "staging=/.pyro/staging-0; mkdir -p $staging/drawer-0 taken && \
          echo first > $staging/drawer-0/0 && echo second > $staging/drawer-0/1 && \
@@ -146,7 +146,7 @@ fn an_interrupted_push_that_cannot_be_finished_is_told_at_the_next_start() {
         .err_has("an earlier push was interrupted, and not all of its files are in their places")
         .err_has("taken");
     assert_eq!(workspace.ask("cat free; ls -d taken/"), "second\ntaken/\n");
-    // It is told once.
+    // It is reported once.
     workspace.call(&["stop"]).run().expect(0);
     let start = workspace.call(&["start"]).run().expect(0);
     start.err_lacks("push");
@@ -174,7 +174,7 @@ fn what_may_not_be_is_refused_by_name_and_changes_nothing() {
         push.err_has(name);
         assert_eq!(workspace.ask("find . | sort; cat first"), before, "{name}");
     }
-    // A seed is refused before there is a workspace.
+    // A seed is refused before the workspace is created.
     let archive = tar(&context, &[first, Member::file("../b", "x")]);
     let run = context.pyro(&["workspace", "create", "debian:12", "--seed-path"]);
     run.args(&[&archive]).run().expect(1).err_has("../b");
@@ -214,7 +214,7 @@ fn of_members_with_one_name_the_last_wins() {
     assert_eq!(workspace.ask(look), expected);
 }
 
-/// A file of so many MiB that somebody has written: holes would not be sent.
+/// A file of this many MiB without holes, because holes would not be sent.
 fn big(path: &Path, mebibytes: u64) {
     let mut file = File::create(path).unwrap();
     for _ in 0..mebibytes {
@@ -222,7 +222,7 @@ fn big(path: &Path, mebibytes: u64) {
     }
 }
 
-/// A member of a tar file, as no program would write it.
+/// A malformed member of a tar file.
 #[derive(Clone, Debug)]
 struct Member {
     name: String,

@@ -1,4 +1,4 @@
-//! What is written down: by whom it may be read, and what happens if it cannot be.
+//! Records on disk: who can read them, and unreadable records.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -132,7 +132,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// The templates that are there.
+/// The existing templates.
 fn templates(context: &TestContext) -> Vec<std::path::PathBuf> {
     let all = std::fs::read_dir(context.cache().join("templates")).unwrap();
     let mut all: Vec<_> = all.map(|entry| entry.unwrap().path()).collect();
@@ -150,7 +150,7 @@ fn a_disk_that_is_damaged_or_gone_is_named_and_costs_no_template() {
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("echo kept >file");
     workspace.call(&["stop"]).run().expect(0);
-    // Has the template made of which machines with a disk of their own are restored.
+    // Creates the template for machines with an existing disk.
     workspace.call(&["start"]).run().expect(0);
     workspace.call(&["stop"]).run().expect(0);
     let before = templates(&context);

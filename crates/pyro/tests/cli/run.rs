@@ -60,7 +60,7 @@ fn exit_codes_are_passed_on() {
         (&["--", "false"], 1),
         (&["--", "sh", "-c", "exit 255"], 255),
         (&["--", "no-such-program"], 127),
-        // One word is the name of one program.
+        // A single word is the name of a program.
         (&["--", "echo hi"], 127),
         (&["--", "/etc/passwd"], 126),
         (&["--", "sh", "-c", "kill -KILL $$"], 137),
@@ -88,7 +88,7 @@ fn the_time_limit_ends_the_command_and_keeps_what_it_printed() {
         .expect(124)
         .out_is("before\n")
         .err_has("timed out");
-    // Start-up may take twice as long the second time: other tests are running.
+    // The second start may take twice as long, because other tests are running.
     let most = start_up * 2 + Duration::from_secs(5 + 2);
     assert!(
         finished.elapsed < most,

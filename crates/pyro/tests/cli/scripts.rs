@@ -1,4 +1,4 @@
-//! Trees that change at random, in the same way in a guest and on the host.
+//! Random changes of trees, the same in a guest and on the host.
 
 use std::path::Path;
 use std::process::Command;
@@ -30,7 +30,7 @@ impl Script {
         }
     }
 
-    /// The commands until now; the next ones are another script.
+    /// Returns the commands so far; the next ones begin another script.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.text)
     }
@@ -49,7 +49,7 @@ impl Script {
             if depth > 0 {
                 path.push(b'/');
             }
-            // Few directories, so that much happens in them.
+            // Few directories, so that many changes happen in each.
             let name = NAMES[self.number(if depth == 0 { 4 } else { NAMES.len() })];
             path.extend(name);
         }
@@ -69,7 +69,7 @@ impl Script {
         self.text.extend(b" 2> /dev/null\n");
     }
 
-    /// A command that makes something.
+    /// A command that creates a file.
     pub(crate) fn make(&mut self) {
         let path = self.path();
         let number = self.number(1000).to_string();
@@ -84,7 +84,7 @@ impl Script {
         }
     }
 
-    /// A command that changes something, or makes it.
+    /// A command that changes or creates a file.
     pub(crate) fn change(&mut self) {
         let (path, other) = (self.path(), self.path());
         match self.number(9) {

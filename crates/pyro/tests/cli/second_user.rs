@@ -1,5 +1,5 @@
-//! A second user of the host, who looks around: what is kept is its owner's alone, and command
-//! lines and environments, of which the first are for all to see, hold neither paths nor secrets.
+//! Another user of the host cannot read pyro's files; command lines and environments of its
+//! processes contain neither paths nor secrets.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -21,7 +21,7 @@ fn nothing_can_be_reached_by_another_user_or_skip() {
         );
     }
     let context = TestContext::with("debian:12");
-    // All that leads there is open; what pyro makes is not.
+    // All parent directories are accessible; pyro's own directories are not.
     fs::set_permissions(context.directory(), fs::Permissions::from_mode(0o755)).unwrap();
     let create = ["workspace", "create", "debian:12", "--json"];
     let created = context

@@ -1,4 +1,4 @@
-//! Secrets: only the memory of a workspace's processes has them.
+//! Secrets exist only in the memory of a workspace's processes.
 
 use std::fs;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::mcp_client::{Client, Era};
 use crate::templates::wait_until;
 
 const NONE: &[&str] = &[];
-/// Found nowhere else.
+/// A value that occurs nowhere else.
 const VALUE: &str = "s3cr3t-Vqz8/7Kp+w X";
 
-/// The files below a directory that have the value in one of its forms. Disks are large, and mostly
-/// holes, which grep passes over.
+/// The files below a directory that contain the value in one of its forms. Disks are large but
+/// sparse, and grep skips holes.
 fn files_with_value(directory: &Path) -> String {
     let mut grep = Command::new("grep");
     grep.args([
@@ -37,7 +37,7 @@ fn files_with_value(directory: &Path) -> String {
 }
 
 fn forms() -> [String; 3] {
-    // What Base64 makes of the middle of it, whatever stands before it.
+    // The Base64 encoding of its middle, independent of the preceding bytes.
     let middle = STANDARD.encode(&VALUE[..15]);
     [VALUE.to_owned(), middle, "s3cr3t-Vqz8%2F7Kp%2Bw".to_owned()]
 }
@@ -98,7 +98,7 @@ fn a_command_has_the_secrets_and_its_output_has_not() {
     );
     workspace.shell("test -z \"$TOKEN\"").run().expect(0);
 
-    // However it is written.
+    // In all encodings.
     let script = "echo \"a $TOKEN b\"; printf %s \"${TOKEN%%z*}\"; sleep 0.3; printf '%s\\n' \"z${TOKEN#*z}\"; \
                   echo \"$TOKEN\" >&2; printf 'u:%s' \"$TOKEN\" | base64; cat /run/pyro-secrets/KEY; \
                   printf %s \"${TOKEN%%V*}\"";
@@ -110,7 +110,7 @@ fn a_command_has_the_secrets_and_its_output_has_not() {
     let lines: Vec<&str> = stdout.lines().collect();
     assert_eq!(&lines[..2], ["a [REDACTED] b", "[REDACTED]"], "{stdout}");
     assert!(lines[2].contains("[REDACTED]"), "{stdout}");
-    // What is only the beginning of one is there in the end.
+    // An incomplete secret is printed in the end.
     assert_eq!(lines[3..], ["[REDACTED]", "s3cr3t-"], "{stdout}");
     assert_eq!(ran["stderr"], "[REDACTED]\n");
 
@@ -123,7 +123,7 @@ fn nothing_on_the_host_has_the_value() {
     let context = TestContext::with("debian:12");
     let workspace = create(&context);
     let id = workspace.id.clone();
-    // A person who writes the value into a command is not helped by a record of that.
+    // The recorded command line does not contain the value either.
     let run = workspace.exec(&["echo", VALUE]).run().expect(0);
     assert_eq!(run.out(), "[REDACTED]\n");
     let shell = workspace
@@ -177,9 +177,35 @@ fn nothing_on_the_host_has_the_value() {
     assert_eq!(files_with_value(context.directory()), "");
     workspace.call(&["stop"]).run().expect(0);
     assert_eq!(files_with_value(context.directory()), "");
-    // The look finds what is there.
+    // The search itself works.
     fs::write(context.path("home/leak"), VALUE).unwrap();
     assert!(files_with_value(context.directory()).contains("home/leak"));
+}
+
+/// The prompt ends as the secret begins.
+#[test]
+fn a_person_at_a_terminal_sees_the_whole_prompt_and_no_secret() {
+    let context = TestContext::with("debian:12");
+    let create = context.pyro(&["workspace", "create", "debian:12", "--id-only"]);
+    let create = create
+        .args(&["--secret", "TOKEN"])
+        .env("TOKEN", "$ 3cr3t-value");
+    let id = create.run().expect(0).out().trim().to_owned();
+    let workspace = Instance::known(&context, crate::instances::Kind::Workspace, id);
+    let open = workspace.call(&["shell", "open"]);
+    let open = open.args(&["--secret-env", "TOKEN", "--id-only"]);
+    let shell = open.run().expect(0).out();
+    let call = |word: &str| workspace.call(&["shell", word]).args(&[shell.trim()]);
+    let seen = || {
+        let read = call("read").args(&["--json"]).run().expect(0).json();
+        read["output"].as_str().unwrap().to_owned()
+    };
+    wait_until("the prompt is whole", || seen().ends_with("pyro$ "));
+    let input = r#"echo "pyro$TOKEN""#;
+    call("write").args(&["--input", input]).run().expect(0);
+    wait_until("it has printed", || seen().contains("pyro[REDACTED]\r\n"));
+    wait_until("the prompt is whole", || seen().ends_with("pyro$ "));
+    assert!(!seen().contains("3cr3t"));
 }
 
 #[test]
@@ -198,6 +224,32 @@ fn a_stop_loses_the_secrets_and_says_so() {
         .err_lacks(VALUE);
     let ask = |name: &str| workspace.shell_with(&["--secret-env", name], "true").run();
     ask("TOKEN").expect(0);
+    // A service that begins with its workspace waits for its secret.
+    let service = |words: &[&str]| workspace.call(&["service", words[0]]).args(&words[1..]);
+    let autostart = [
+        "start",
+        "web",
+        "--autostart",
+        "--secret-env",
+        "TOKEN",
+        "--publish",
+        "80",
+    ];
+    let command = ["--", "sleep", "1000"];
+    service(&autostart).args(&command).run().expect(0);
+    let web = || service(&["status", "web", "--json"]).run().expect(0).json();
+    let ports = web()["published_ports"].clone();
+    for (value, state) in [(None, "stopped"), (Some(VALUE), "running")] {
+        workspace.call(&["stop"]).run().expect(0);
+        let start = workspace.call(&["start"]);
+        let start = match value {
+            Some(value) => start.args(&["--secret", "TOKEN"]).env("TOKEN", value),
+            None => start,
+        };
+        start.run().expect(0);
+        wait_until(state, || web()["state"] == state);
+        assert_eq!(web()["published_ports"], ports);
+    }
     ask("KEY")
         .expect(1)
         .err_has("the workspace has no secret KEY now; it has TOKEN");

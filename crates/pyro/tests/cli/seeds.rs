@@ -1,4 +1,4 @@
-//! What a workspace begins with, compared inside the guest with what it was on the host.
+//! Seeds of workspaces: the files in the guest are compared with those on the host.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,7 +10,8 @@ use crate::context::TestContext;
 use crate::instances::Instance;
 use crate::skip;
 
-/// Tells all that should be the same of a tree, one line for each name. Directories' times too.
+/// Lists all properties of a tree that must be preserved, one line for each name, including the
+/// times of directories.
 const DESCRIBE: &str = "find . -mindepth 1 -printf '%P %y %m %n %T@ %l\\n' | LC_ALL=C sort; \
                         find . -type f -exec sha256sum {} + | LC_ALL=C sort -k2";
 
@@ -27,8 +28,8 @@ fn a_directory_arrives_as_it_is() {
         (&"directory".into(), &11.into())
     );
 
-    // It can be changed, and what was changed stays.
-    // A hard link to what the seed brought ends where either is changed.
+    // It can be changed, and the changes persist. A hard link from the seed is broken when one of
+    // its names is changed.
     workspace.ask("echo more >> plain; rm bin/tool; mv deep lower; ln plain another");
     workspace.call(&["stop"]).run().expect(0);
     workspace.call(&["start"]).run().expect(0);
@@ -99,7 +100,7 @@ impl Instance<'_> {
     }
 }
 
-/// Everything a repository may have, and more.
+/// All kinds of files that a repository may have, and more.
 pub(crate) fn tree(context: &TestContext) -> std::path::PathBuf {
     let root = context.path("tree");
     for directory in ["bin", "deep/er", "empty", "größe 日本"] {

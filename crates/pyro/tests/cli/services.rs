@@ -1,6 +1,5 @@
 //! Services: programs in a workspace that run until they are stopped.
 
-use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,7 +14,7 @@ use crate::templates::wait_until;
 const NONE: &[&str] = &[];
 
 /// A server for HTTP in as few words as possible: it answers each connection with a page.
-const SERVER: &str = r#"exec perl -MIO::Socket::INET -e '
+pub(crate) const SERVER: &str = r#"exec perl -MIO::Socket::INET -e '
     $| = 1;
     $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 8000, Listen => 50, ReuseAddr => 1) or die;
     print "listening\n";
@@ -26,11 +25,16 @@ const SERVER: &str = r#"exec perl -MIO::Socket::INET -e '
         close $one;
     }'"#;
 
-fn service(workspace: &Instance<'_>, word: &str, name: &str) -> Pyro {
+pub(crate) fn service(workspace: &Instance<'_>, word: &str, name: &str) -> Pyro {
     workspace.call(&["service", word]).args(&[name])
 }
 
-fn start(workspace: &Instance<'_>, name: &str, options: &[&str], script: &str) -> Finished {
+pub(crate) fn start(
+    workspace: &Instance<'_>,
+    name: &str,
+    options: &[&str],
+    script: &str,
+) -> Finished {
     let start = service(workspace, "start", name)
         .args(options)
         .args(&["--json"]);
@@ -38,7 +42,7 @@ fn start(workspace: &Instance<'_>, name: &str, options: &[&str], script: &str) -
     start.args(&["--", "exec", "sh", "-c", script]).run()
 }
 
-fn status(workspace: &Instance<'_>, name: &str) -> Value {
+pub(crate) fn status(workspace: &Instance<'_>, name: &str) -> Value {
     let status = service(workspace, "status", name).args(&["--json"]);
     status.run().expect(0).json()
 }
@@ -191,11 +195,10 @@ fn a_stop_ends_what_does_not_want_to_end() {
     start(
         &workspace,
         "stubborn",
-        NONE,
-        "trap '' TERM; sleep 1000 & while :; do wait; done",
+        &["--ready-file", "trapped"],
+        "trap '' TERM; sleep 1000 & touch trapped; while :; do wait; done",
     )
     .expect(0);
-    std::thread::sleep(Duration::from_millis(500));
     let stopped = service(&workspace, "stop", "stubborn")
         .args(&["--json"])
         .run()
@@ -316,51 +319,6 @@ fn services_end_with_their_workspace_and_begin_with_it_if_asked_to() {
     assert_eq!(status(&workspace, "auto")["stop_reason"], "sigterm");
     workspace.call(&["reset"]).run().expect(0);
     assert_eq!(workspace.status()["service_count"], 0);
-}
-
-#[test]
-fn a_service_is_reached_through_a_published_port_until_it_is_stopped() {
-    let context = TestContext::with("debian:12");
-    let workspace = Instance::workspace(&context, NONE);
-    let ask = |port: u64| -> std::io::Result<String> {
-        let address = ("127.0.0.1", u16::try_from(port).unwrap());
-        let mut connection = std::net::TcpStream::connect(address)?;
-        connection.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    let options = ["--ready-tcp", "8000", "--publish", "8000"];
-    let started = start(&workspace, "web", &options, SERVER).expect(0).json();
-    let port = started["published_ports"][0]["host_port"].as_u64().unwrap();
-    assert!(ask(port).unwrap().ends_with("hello"));
-    let list = workspace
-        .call(&["port", "list", "--json"])
-        .run()
-        .expect(0)
-        .json();
-    assert_eq!(
-        list["published_ports"].as_array().unwrap().len(),
-        1,
-        "{list}"
-    );
-    service(&workspace, "stop", "web").run().expect(0);
-    assert!(ask(port).is_err());
-    // A port that is taken keeps the service from running.
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let rule = format!("{}:8000", taken.local_addr().unwrap().port());
-    let refused = start(&workspace, "web", &["--publish", &rule], SERVER);
-    refused.expect(1).json_error("port_taken", true);
-    assert_eq!(workspace.ask("pgrep -c perl || true"), "0\n");
-    // One that fails leaves none published.
-    let fails = ["--publish", "8000", "--ready-file", "never"];
-    start(&workspace, "fails", &fails, "exit 1").expect(1);
-    let list = workspace
-        .call(&["port", "list", "--json"])
-        .run()
-        .expect(0)
-        .json();
-    assert_eq!(list["published_ports"], json!([]));
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl<'a> Shell<'a> {
         self.call("write").args(&["--input", input]).run().expect(0);
     }
 
-    /// Reads from where the last read ended, until the pattern matches.
+    /// Reads from the end of the last read, until the pattern matches.
     #[track_caller]
     fn read(&mut self, pattern: &str) -> String {
         let cursor = self.cursor.to_string();
@@ -81,9 +81,13 @@ fn a_shell_keeps_its_state_from_one_client_to_the_next() {
         "{seen:?}"
     );
 
-    // A program in the foreground is interrupted, and the shell goes on.
+    // A program in the foreground is interrupted, and the shell continues.
     shell.write("sleep 1000");
     shell.read("sleep 1000\r\n");
+    // What is shown as typed may not have begun.
+    wait_until("it is in the foreground", || {
+        workspace.ask("pgrep -c sleep || true") == "1\n"
+    });
     let signal = shell
         .call("signal")
         .args(&["--json"])
@@ -96,7 +100,7 @@ fn a_shell_keeps_its_state_from_one_client_to_the_next() {
     );
     shell.write("echo status=$?");
     shell.read("status=130\r\n");
-    // Keys are typed as they are: here the end of the input.
+    // Keys are typed unchanged: here the end of the input.
     shell.write("echo li''ne; cat; echo ov''er");
     shell.read("line\r\n");
     std::thread::sleep(std::time::Duration::from_millis(500));
@@ -198,7 +202,7 @@ fn a_workspace_whose_shells_wait_is_paused_and_a_write_wakes_it() {
     session.wait_for("awake\r\n");
     wait_until("it is paused again", is_idle);
 
-    // What works in a shell is not stopped.
+    // A busy program in a shell is not paused.
     shell.write("sleep 14; echo do''ne");
     shell.read("done\r\n");
     session.say("\x1d");

@@ -66,7 +66,7 @@ fn a_signal_while_the_command_runs_ends_the_run() {
 #[test]
 fn a_second_interrupt_waits_for_nothing() {
     let context = TestContext::with("debian:12");
-    // Nobody reads its standard error, where it says that it was cancelled.
+    // The reader of its standard error, where it reports the cancellation, is gone.
     let (path, _pipe) = full_pipe(&context);
     let interrupt = |words: &[&str]| {
         let words = [words, &["--", "sh", "-c", "echo ready; sleep 100"]].concat();
@@ -102,7 +102,7 @@ fn an_interrupt_ends_a_program_whose_result_nobody_reads() {
     }
 }
 
-/// Interrupts again and again, as somebody does who waits.
+/// Sends interrupts repeatedly, like an impatient user.
 #[track_caller]
 fn interrupt_until_it_ends(mut run: Running, output: &str) {
     while !run.has_ended() {
@@ -112,7 +112,7 @@ fn interrupt_until_it_ends(mut run: Running, output: &str) {
     run.finish().expect(130).out_is(output);
 }
 
-/// A named pipe that takes no more, and its reader, who does not read.
+/// A full named pipe, and its reader, which does not read.
 fn full_pipe(context: &TestContext) -> (String, File) {
     let path = context.path("full");
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
@@ -129,7 +129,7 @@ fn full_pipe(context: &TestContext) -> (String, File) {
     (path.to_str().unwrap().to_owned(), pipe)
 }
 
-/// Whether a process is past its beginning: SIGINT has a handler.
+/// Whether a process has installed its handler for SIGINT.
 fn catches_interrupts(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
@@ -159,7 +159,7 @@ fn fifty_sudden_deaths_leave_nothing_after_the_next_call() {
                     state ^= state << 13;
                     state ^= state >> 7;
                     state ^= state << 17;
-                    // Most die while they boot, some before and some after.
+                    // Most are killed during the boot, some before and some after.
                     let moment = whole.mul_f64(1.1 * (state % 1000) as f64 / 1000.0);
                     let run = context.debian(&["--", "sleep", "100"]).start();
                     thread::sleep(moment);
@@ -209,12 +209,12 @@ fn assert_no_remains(context: &TestContext) {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// What was being written when somebody died has a name that begins with a dot.
+/// Incomplete files of killed processes have names that begin with a dot.
 fn hidden(directory: &std::path::Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).unwrap().flatten();
     entries
         .filter_map(|entry| entry.file_name().into_string().ok())
-        // Known: a record that was being flushed when its writer died stays as a small file.
+        // Known: a record that was being flushed when its writer died remains as a small file.
         .filter(|name| name.starts_with('.') && !name.starts_with(".new-"))
         .collect()
 }

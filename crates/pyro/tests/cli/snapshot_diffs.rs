@@ -1,5 +1,5 @@
-//! What was changed in a workspace since a snapshot, and in one that is stopped: `workspace diff
-//! --against`. With `PYRO_TEST_FULL` there are more trees, and more sudden deaths.
+//! `workspace diff --against`: changes since a snapshot, and in a stopped workspace.
+//! `PYRO_TEST_FULL` tests more trees, and kills processes more often.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -39,7 +39,7 @@ fn stop(workspace: &Instance<'_>) {
     workspace.call(&["stop"]).run().expect(0);
 }
 
-/// What is in the workspace, which runs.
+/// The files of the running workspace.
 fn export(workspace: &Instance<'_>, name: &str) -> PathBuf {
     let out = workspace.context.path(name);
     let export = workspace.call(&["export"]).args(&[".", "--output"]);
@@ -82,12 +82,12 @@ fn seeded(context: &TestContext) -> Instance<'_> {
     Instance::workspace(context, &["--seed-path".as_ref(), seed.as_os_str()])
 }
 
-/// Before the snapshot: what comes, goes, moves and gets other permissions.
+/// Before the snapshot: files are added, deleted, moved, and get other permissions.
 const BEFORE: &str = "umask 022; echo one > added; mkdir -p dir/sub; echo x > dir/sub/file; \
      rm removed again; mv moved renamed; chmod 600 kept; printf '\\0old' > binary; \
      ln -s one link; echo same > touched";
 
-/// After it: some of that is made undone, so that it is as it began.
+/// After it: some of these changes are reverted to the initial state.
 const AFTER: &str = "umask 022; rm added; rm -r dir; echo back > removed; chmod +x run; chmod 644 kept; \
      mv renamed moved; printf '\\0\\377new' > binary; ln -sf two link; echo again > again; \
      touch touched; mkdir -p new/empty; echo new > new/file";
@@ -125,7 +125,7 @@ fn a_workspace_is_compared_with_a_snapshot_while_it_runs_and_when_it_is_stopped(
     );
     let then = export(&workspace, "then");
     workspace.ask(AFTER);
-    // What runs goes on running, and none of it runs where it is compared.
+    // Its processes keep running, and none of them run in the machine that compares.
     workspace.ask("sleep 1000 > /dev/null 2>&1 & echo $! > /root/pid");
     let from_baseline = diff(&workspace, "baseline");
     let running = diff(&workspace, "mid");
@@ -147,7 +147,7 @@ fn a_workspace_is_compared_with_a_snapshot_while_it_runs_and_when_it_is_stopped(
     let now = export(&workspace, "now");
     assert_eq!(tree(&target), tree(&now));
 
-    // The same when it is stopped; neither disk is written.
+    // The same when it is stopped; neither disk is written to.
     stop(&workspace);
     let disks = ["disk.ext4", "snapshots/mid/disk.ext4"];
     let digests = || disks.map(|disk| digest_of(&workspace.directory().join(disk)));
@@ -212,7 +212,7 @@ fn a_snapshot_without_the_directory_has_nothing_and_models_compare_too() {
     let mut client = Client::start(&context, Era::Legacy, &[]);
     let ask = json!({"workspace_id": workspace.id, "against": "without"});
     let made = client.tool("workspace_diff", &ask);
-    // All of the seed, though nothing of it was written.
+    // The whole seed, although none of it was changed.
     assert_eq!(made["summary"]["added"], 7, "{made}");
     assert_eq!(made["summary"]["total"], 7, "{made}");
     let empty = context.path("empty");
@@ -320,7 +320,7 @@ fn whoever_dies_nothing_of_a_comparison_is_left() {
             _ => run.signal(Signal::INT),
         }
         run.finish();
-        // The next call of any kind sweeps.
+        // The next call of any kind removes leftovers.
         wait_until("only the workspace's own machine is left", || {
             workspace.state();
             machines(&context) == 1

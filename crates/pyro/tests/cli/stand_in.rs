@@ -1,5 +1,5 @@
-//! A *stand-in* for the host's network: one that a test makes for itself, with addresses, a name
-//! server and services of its own, and with nobody else.
+//! A *stand-in* for the host's network: a network namespace of the test, with its own addresses,
+//! name server and services.
 
 #![expect(unsafe_code, reason = "a thread gets a network of its own")]
 
@@ -12,12 +12,12 @@ use std::thread;
 
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-/// The host's addresses in it; whoever has the second is another one to guests.
+/// The host's addresses in it; guests treat the second as another host.
 pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 pub(crate) const STRANGER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
-/// What `PYRO_NETWORK_ALLOW` has to be for guests to reach both.
+/// The value of `PYRO_NETWORK_ALLOW` with which guests can reach both.
 pub(crate) const ALLOWED: &str = "198.51.100.0/24";
-/// What its name server says of every name.
+/// The address in all answers of its name server.
 pub(crate) const ANSWER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
 
 const SET_UP: &str = "mount --make-rprivate / && mount --bind \"$0\" /etc/resolv.conf && \
@@ -27,7 +27,7 @@ const SET_UP: &str = "mount --make-rprivate / && mount --bind \"$0\" /etc/resolv
                       ip addr add 198.51.100.3/24 dev eth0 && \
                       ip route add default via 198.51.100.1";
 
-/// Why there can be none here.
+/// Why it cannot be created here.
 pub(crate) fn missing() -> Option<&'static str> {
     if !rustix::process::geteuid().is_root() {
         return Some("only root can make a network");
@@ -44,7 +44,7 @@ pub(crate) fn missing() -> Option<&'static str> {
     (!found).then_some("passt is not installed")
 }
 
-/// Does something where there is no other network than a new one. What is started there, is there.
+/// Runs a function in a new network namespace. Processes that it starts are also in it.
 pub(crate) fn within<R: Send>(directory: &Path, body: impl FnOnce() -> R + Send) -> R {
     let configuration = directory.join("resolv.conf");
     fs::write(&configuration, "nameserver 127.0.0.53\n").unwrap();
@@ -89,13 +89,13 @@ impl NameServer {
         Self { received }
     }
 
-    /// All that it has heard.
+    /// All queries that it has received.
     pub(crate) fn received(&self) -> Vec<Vec<u8>> {
         self.received.lock().unwrap().clone()
     }
 }
 
-/// Says that the name has this address, if that was the question.
+/// Answers a query for an address with this address.
 fn answer_to(question: &[u8]) -> Option<Vec<u8>> {
     let name = question.get(12..)?.iter().position(|byte| *byte == 0)?;
     let end = 12 + name + 5;
@@ -110,7 +110,7 @@ fn answer_to(question: &[u8]) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// The own ports of this network's sockets for datagrams, or of those that wait for connections.
+/// The local ports of this network's datagram or listening sockets.
 pub(crate) fn own_ports(table: &str, state: &str) -> Vec<u16> {
     let text = fs::read_to_string(format!("/proc/thread-self/net/{table}")).unwrap();
     let port = |line: &str| {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::context::TestContext;
 
-/// Bytes of every value that do not repeat soon.
+/// Bytes of all values, with a long period.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(length + 8);
@@ -45,7 +45,7 @@ fn every_kind_of_standard_input_ends() {
         .out_is("3\n");
     let closed = context.scripted("exec \"$@\" <&-", &count);
     closed.run().expect(0).out_is("0\n");
-    // Input that the command does not read, and input that never ends.
+    // Input that the command does not read, and input without an end.
     context
         .debian(&["--", "true"])
         .stdin(noise(3_000_000))
@@ -148,7 +148,7 @@ fn a_flood_to_a_reader_that_does_not_read_stays_in_the_guest() {
         assert!(memory < LIMIT_KIB, "pyro holds {memory} KiB");
         std::thread::sleep(Duration::from_millis(100));
     }
-    // What was held back is still there, and no more than fits between there and here.
+    // The waiting output is complete, and no more than the buffers in between hold was produced.
     stdout.read_exact(&mut vec![0; 4_000_000]).unwrap();
     drop(stdout);
     run.finish().expect(141);

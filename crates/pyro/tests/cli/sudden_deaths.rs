@@ -1,5 +1,5 @@
-//! Sudden death, at any moment, of everybody who has to do with a workspace. With
-//! `PYRO_TEST_FULL` there is more of it.
+//! The client, supervisor or VMM of a workspace is killed at random moments. `PYRO_TEST_FULL`
+//! repeats this more often.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,12 +16,12 @@ use crate::leftovers;
 use crate::process::{Pyro, Running};
 use crate::templates::wait_until;
 
-/// Beyond every buffer on the way.
+/// More than all buffers in between can hold.
 const CONTENT_BYTES: usize = 300_000;
 const VICTIMS: &[&str] = &["client", "supervisor", "VMM"];
 const DEEDS: &[&str] = &["create", "push", "exec", "delete"];
 
-/// Draws numbers; the same ones from the same seed.
+/// A random number generator, reproducible by its seed.
 struct Chance(u64);
 
 impl Chance {
@@ -33,7 +33,7 @@ impl Chance {
     }
 }
 
-/// What a workspace must have, by file: exactly one of these contents.
+/// The expected content of each file of a workspace: exactly one of these.
 type Expected = BTreeMap<String, Vec<Vec<u8>>>;
 
 #[test]
@@ -58,7 +58,7 @@ fn whoever_dies_nothing_that_was_acknowledged_is_lost() {
     }
 }
 
-/// A workspace in which something was done, and something else is under way when somebody dies.
+/// A workspace with acknowledged work, and a call that is running when a process is killed.
 fn one_round(
     context: &TestContext,
     source: &Path,
@@ -88,7 +88,7 @@ fn one_round(
     if deed == "push" && ended.code == 0 {
         only_newest(&mut expected);
     }
-    // The next call of anybody tidies up.
+    // The next call of any client removes leftovers.
     let list = context
         .pyro(&["workspace", "list", "--json"])
         .run()
@@ -119,7 +119,7 @@ fn creation(context: &TestContext, source: &Path) -> Pyro {
     run.args(&[source])
 }
 
-/// Starts a run and ends somebody after a while.
+/// Starts a run and kills a process after a while.
 fn strike(context: &TestContext, run: Pyro, victim: &str, moment: Duration) -> Running {
     let run = run.start();
     thread::sleep(moment);
@@ -145,7 +145,7 @@ fn supervisors(context: &TestContext) -> Vec<u32> {
         .collect()
 }
 
-/// Writes files for a push, of which a part may be acknowledged before.
+/// Writes files for a push, some of which were pushed before.
 fn fill(source: &Path, round: usize, what: &str, expected: &mut Expected) {
     for number in 0..4 {
         let mut content = format!("{what} in round {round}, file {number}\n").into_bytes();
@@ -156,14 +156,14 @@ fn fill(source: &Path, round: usize, what: &str, expected: &mut Expected) {
     }
 }
 
-/// After an acknowledged push only what it brought may be there.
+/// After an acknowledged push, only its contents are allowed.
 fn only_newest(expected: &mut Expected) {
     for contents in expected.values_mut() {
         contents.drain(..contents.len() - 1);
     }
 }
 
-/// Fails unless a workspace is usable, or says why not and can be started, with all its files.
+/// Fails unless a workspace is usable, or reports a reason and can be started, with all its files.
 #[track_caller]
 fn assert_whole(workspace: &Instance, deed: &str, expected: &Expected) {
     let mut status = workspace.status();
@@ -175,7 +175,7 @@ fn assert_whole(workspace: &Instance, deed: &str, expected: &Expected) {
     }
     workspace.logs();
     match status["state"].as_str().unwrap() {
-        // Its VMM may have died a moment ago, which takes its supervisor a moment to see.
+        // The supervisor needs a moment to notice the death of its VMM.
         "started" => {
             let run = workspace.shell("true").run();
             if run.code != 0 {
@@ -205,7 +205,7 @@ fn assert_whole(workspace: &Instance, deed: &str, expected: &Expected) {
         at_once > 0 && found.windows(2).all(|pair| pair[0] == pair[1]),
         "{found:?}"
     );
-    // What its client's death left running comes to its end.
+    // A command whose client was killed runs to its end.
     wait_until("nothing runs", || {
         let entries = workspace.logs();
         entries
@@ -223,7 +223,7 @@ fn assert_whole(workspace: &Instance, deed: &str, expected: &Expected) {
     }
 }
 
-/// Fails if anything is left: processes, machines, what was being made or removed.
+/// Fails if anything is left over: processes, machines, incomplete or half-removed objects.
 #[track_caller]
 fn assert_tidy(context: &TestContext) {
     context.pyro(&["workspace", "list"]).run().expect(0);

@@ -1,4 +1,4 @@
-//! What pyro is started in: a search path, directories, limits, whatever they are.
+//! Unusual surroundings of pyro: search path, directories, limits.
 
 use std::fs;
 
@@ -38,7 +38,7 @@ fn a_relative_base_directory_is_relative_to_where_pyro_starts() {
         .run()
         .expect(0);
     assert!(context.path("home/here/base/workspaces").join(id).exists());
-    // From elsewhere it is another one.
+    // From another directory it is a different one.
     let elsewhere = pyro(&["workspace", "list"]).directory(context.directory());
     elsewhere.run().expect(0).out_is("No workspaces found.\n");
     pyro(&["workspace", "delete", id]).run().expect(0);
@@ -51,7 +51,7 @@ fn a_relative_base_directory_is_relative_to_where_pyro_starts() {
         .err_has("set PYRO_BASE_DIR to an absolute path");
 }
 
-/// Nobody is told to give up isolation because a directory cannot be used.
+/// An unusable directory must not lead to a suggestion to give up isolation.
 #[test]
 fn a_base_directory_that_cannot_be_used_is_named() {
     let context = TestContext::with("debian:12");
@@ -89,7 +89,7 @@ fn limits_that_are_too_low_are_named_and_those_that_can_be_raised_are() {
             ("ulimit -n 30", "ulimit -n"),
             ("ulimit -n 16", "ulimit -n"),
             ("ulimit -n 8", "ulimit -n"),
-            // Whoever starts us may leave us open files.
+            // The parent process may pass open files.
             (
                 "exec 3</dev/null 4</dev/null 5</dev/null; ulimit -n 8",
                 "ulimit -n",

@@ -1,5 +1,4 @@
-//! Templates: made once, used by every later start, and never used when they are not what was
-//! saved.
+//! Templates: created once, used by every later start, and never used when they were altered.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -14,7 +13,7 @@ use crate::environments::copy_cache;
 use crate::process::Finished;
 use crate::skip;
 
-/// Against hanging: a template may have to be made by a machine busy with other tests.
+/// A limit, so that the test cannot hang; a busy machine may have to create a template first.
 const LIMIT_SECONDS: u64 = 180;
 
 #[test]
@@ -33,7 +32,7 @@ fn the_second_start_restores_and_a_cold_one_boots() {
     assert!(!has(&cold, "restore"), "{cold:?}");
     assert_eq!(record_inode(template), made, "it was made once");
 
-    // Another kind has another one.
+    // Another kind has its own template.
     traced(&context, &["--mem-mib", "512"]);
     assert_eq!(templates(&context).len(), 2);
 }
@@ -45,7 +44,7 @@ fn a_cold_start_makes_no_template() {
     assert!(templates(&context).is_empty(), "{:?}", templates(&context));
 }
 
-/// What is done to a template.
+/// The alterations of a template.
 type Damage = (&'static str, fn(&Path));
 
 const DAMAGES: &[Damage] = &[
@@ -82,7 +81,7 @@ fn a_damaged_template_is_made_again_and_never_used() {
             panic!("{name}: {:?}", templates(&context))
         };
         let before = record_inode(template);
-        // So that the number of what was removed is not given to what is made.
+        // So that the inode number of the removed file is not reused.
         let held = File::open(template.join("template.json")).unwrap();
         damage(template);
         traced(&context, &[]);
@@ -151,7 +150,8 @@ fn templates_that_cannot_be_written_or_do_not_fit_or_skip() {
     let context = with_own_templates();
     fs::create_dir(context.cache().join("templates")).unwrap();
     let directory = context.cache().join("templates");
-    // Read only; nothing fits; the memory does not; it would, but barely.
+    // A read-only file system; one with no space; one without space for the memory; one that is
+    // just too small.
     for options in ["ro", "size=64k", "size=8m", "size=60m", "size=95m"] {
         let script = format!(
             "mount -t tmpfs -o {options} none '{}'; exec \"$@\"",
@@ -180,7 +180,7 @@ fn a_death_while_a_template_is_made_leaves_nothing_after_the_next_call() {
         let run = context.debian(&["--", "sleep", "100"]).start();
         wait_until("a template is being made", || !hidden(&context).is_empty());
         thread::sleep(Duration::from_millis(delay));
-        // Somebody else died while he removed one.
+        // Another process died while it removed a template.
         fs::create_dir(context.cache().join("templates/.trash-0123456789ab")).unwrap();
         run.signal(Signal::KILL);
         run.finish().expect(-9);
@@ -223,7 +223,7 @@ fn of_four_first_starts_at_once_one_boots_and_the_others_wait_for_its_template()
 fn a_template_that_is_deleted_does_not_disturb_its_clones() {
     let context = with_own_templates();
     traced(&context, &[]);
-    // What was not touched before has to come out of the deleted files.
+    // Pages that were not accessed before must be read from the deleted files.
     let script = "echo ready; read line; echo more > /root/file; sync; cat /root/file; \
                   find /usr/lib /etc -type f | head -n 500 | xargs cat | wc -c >&2; \
                   git --version >&2; echo done";
@@ -285,7 +285,7 @@ pub(crate) fn with_own_templates() -> TestContext {
     context
 }
 
-/// A run that must do the right thing, whatever there is to start from.
+/// A run that must succeed in whatever way it starts.
 #[track_caller]
 fn traced(context: &TestContext, options: &[&str]) -> Finished {
     let run = context.debian(&["--trace"]).args(options);
@@ -306,7 +306,7 @@ pub(crate) fn has(phases: &[String], name: &str) -> bool {
     phases.iter().any(|phase| phase == name)
 }
 
-/// Waits for something that must happen; the limit is only against hanging.
+/// Waits for a condition; the limit only prevents hanging.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, happened: impl Fn() -> bool) {
     let begun = Instant::now();
@@ -336,7 +336,7 @@ pub(crate) fn templates(context: &TestContext) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What is being made, or was.
+/// Incomplete templates.
 fn hidden(context: &TestContext) -> Vec<String> {
     let names = names(context).into_iter();
     names.filter(|name| name.starts_with('.')).collect()
@@ -348,7 +348,7 @@ fn assert_tidy(context: &TestContext) {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// Tells one making of a template from another.
+/// Identifies one creation of a template.
 fn record_inode(template: &Path) -> u64 {
     fs::metadata(template.join("template.json")).unwrap().ino()
 }

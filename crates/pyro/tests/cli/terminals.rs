@@ -1,4 +1,4 @@
-//! Commands with a terminal: pyro is driven through a terminal as by a person.
+//! Commands with a terminal: the tests control pyro through a terminal, like a person.
 
 #![expect(unsafe_code, reason = "a process with a terminal of its own")]
 
@@ -18,7 +18,7 @@ use crate::context::TestContext;
 use crate::instances::{Instance, kill, vmms};
 use crate::process::Pyro;
 
-/// Against hanging.
+/// A limit, so that the test cannot hang.
 const PATIENCE: Duration = Duration::from_secs(120);
 const NONE: &[&str] = &[];
 
@@ -26,7 +26,7 @@ const NONE: &[&str] = &[];
 pub(crate) struct Session {
     child: Child,
     ours: File,
-    /// Kept open, so that the terminal's settings can be looked at after the end.
+    /// Kept open, so that the terminal's settings can be checked after the end.
     theirs: OwnedFd,
     before: String,
     seen: Arc<Mutex<Vec<u8>>>,
@@ -80,7 +80,7 @@ impl Session {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
     }
 
-    /// Waits until `text` was shown, and forgets everything up to it.
+    /// Waits until `text` is shown, and discards everything up to it.
     #[track_caller]
     pub(crate) fn wait_for(&self, text: &str) {
         let begun = Instant::now();
@@ -102,7 +102,7 @@ impl Session {
         }
     }
 
-    /// Waits for its end; the terminal must be as it was.
+    /// Waits for its end; the terminal's settings must be restored.
     #[track_caller]
     pub(crate) fn end(&mut self) -> i32 {
         let begun = Instant::now();
@@ -151,7 +151,7 @@ fn a_shell_in_a_fresh_microvm_is_a_shell() {
     session.say("stty size; tty; echo $TERM\r");
     session.wait_for("33 91\r\n/dev/pts/0\r\nxterm-256color\r\n");
 
-    // Ctrl-C ends the command, and neither the shell nor pyro.
+    // Ctrl-C ends the command, but not the shell or pyro.
     session.say("echo begun; sleep 1000\r");
     session.wait_for("begun\r\n");
     session.say("\x03");
@@ -159,7 +159,7 @@ fn a_shell_in_a_fresh_microvm_is_a_shell() {
     session.say("echo status $?\r");
     session.wait_for("status 130\r\n");
 
-    // Job control is there.
+    // Job control works.
     session.say("sleep 1000\r");
     thread::sleep(Duration::from_millis(500));
     session.say("\x1a");
@@ -181,7 +181,7 @@ fn a_program_is_told_of_the_terminals_new_size_and_draws_anew() {
     thread::sleep(Duration::from_millis(500));
     session.seen.lock().unwrap().clear();
     set_size(&session.ours, 60, 12);
-    // Far from the end of its delay, it shows its head again.
+    // It redraws its header long before its next update.
     session.wait_for("PID USER");
     session.say("q");
     assert_eq!(session.end(), 0);
@@ -222,7 +222,7 @@ fn the_terminal_is_put_back_however_it_ends() {
     assert_eq!(session.end(), 1);
     assert!(session.seen().contains("[error]"), "{:?}", session.seen());
 
-    // pyro is asked to end.
+    // pyro gets a signal to end.
     let mut session = Session::start(run(), 80, 24);
     session.wait_for("ready");
     let pid = rustix::process::Pid::from_child(&session.child);

@@ -1,4 +1,4 @@
-//! The end of an instance's time.
+//! The end of an instance's time to live.
 
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::context::TestContext;
 use crate::instances::{Instance, is_alive};
 
-/// The shortest there is.
+/// The minimum time to live.
 const SECONDS: f64 = 60.0;
-/// How long what its supervisor does at the end may take.
+/// How long the supervisor's cleanup may take.
 const GRACE: f64 = 5.0;
 
 #[test]

@@ -7,8 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What git knows of a tree: the files and links in it, with their contents and whether they may be
-/// executed.
+/// The part of a tree that git tracks: files and links, with their contents and executable bits.
 pub(crate) fn tree(directory: &Path) -> BTreeMap<Vec<u8>, (char, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut left = vec![directory.to_owned()];

@@ -46,7 +46,7 @@ impl User {
         }
     }
 
-    /// A run by this user, with nothing set but what a login sets.
+    /// A run by this user, with only the variables of a login.
     fn pyro(&self, context: &TestContext, arguments: &[&str]) -> Pyro {
         let program = context.path("pyro");
         context
@@ -70,12 +70,12 @@ impl Drop for User {
 }
 
 fn remove(name: &str) {
-    // Usually it is not there; what it says is of no use.
+    // Usually it does not exist; its output is irrelevant.
     let _ = Command::new("userdel").args(["-r", "-f", name]).output();
 }
 
-/// A context whose directories and program every user can reach; `None` where users must not be
-/// made.
+/// A context whose directories and program all users can access; `None` if this machine does not
+/// allow creating users.
 fn context_for_all(test: &str) -> Option<TestContext> {
     let wanted = std::env::var_os("PYRO_TEST_USER").is_some()
         || std::env::var_os("CI").is_some_and(|value| value == "true");
@@ -207,7 +207,7 @@ fn a_user_without_subordinate_ids_is_told_the_command_or_skip() {
     let Some(context) = context_for_all("a_user_without_subordinate_ids") else {
         return;
     };
-    // Only ordinary users are given ranges.
+    // Only ordinary users get ranges.
     let user = User::add("pyro-test-bare", &["--system"]);
     chown(&user.home, Some(user.uid), Some(user.gid)).unwrap();
     let pull = user.pyro(&context, &["env", "pull", "debian:12-base", "--json"]);

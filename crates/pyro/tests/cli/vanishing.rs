@@ -1,4 +1,4 @@
-//! Clients that go away while their command runs, each in its own way.
+//! Clients that end in different ways while their command runs.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::templates::wait_until;
 
 const NO_OPTIONS: &[&str] = &[];
 
-/// Prints lines until it is told to end.
+/// Prints lines until it is asked to end.
 const UNTIL_TOLD: &str = "echo begun; until [ -e told ]; do sleep 0.1; done; echo ended; exit 7";
 
 #[test]
@@ -34,7 +34,7 @@ fn a_command_outlives_its_client_and_others_see_the_rest() {
     assert_eq!(entry["stdout"], "begun\nended\n");
     assert_eq!(entry["exit_code"], 7);
     assert_eq!(entry.get("interrupted"), None);
-    // What has ended can be followed too.
+    // An ended command can also be followed.
     let again = workspace
         .call(&["logs", "--follow", "--sequence", "1"])
         .run();
@@ -71,7 +71,7 @@ fn a_signal_before_the_command_begins_leaves_nothing_running() {
         std::thread::sleep(client.elapsed.mul_f64(f64::from(step) / 8.0));
         client_runs.signal(Signal::INT);
         let ended = client_runs.finish();
-        // Before it listens to signals, one ends it at once.
+        // Before it has installed its handlers, a signal ends it at once.
         assert!(ended.code == 130 || ended.code == -2, "{ended:?}");
     }
     wait_until("they are gone", || sleepers(&workspace) == 0);
@@ -128,7 +128,7 @@ fn every_byte_passes_both_ways() {
     let part = ["logs", "--json", "--offset", "1", "--limit", "4"];
     let part = workspace.call(&part).run().expect(0).json();
     assert_eq!(part["entries"][0]["stdout_truncated_from_bytes"], 3_000_000);
-    // Nobody writes to a command that is given nothing, or more than it reads.
+    // A command without input, and one with more input than it reads.
     let nothing = workspace.exec(&["cat"]).run().expect(0);
     nothing.out_is("");
     let first = workspace.exec(&["head", "-c", "3"]).stdin(bytes.clone());
@@ -138,7 +138,7 @@ fn every_byte_passes_both_ways() {
     assert_eq!(workspace.logs()[3]["exit_code"], 143);
 }
 
-/// How many processes sleep in the guest that these tests started.
+/// The number of these tests' `sleep` processes in the guest.
 #[track_caller]
 fn sleepers(workspace: &Instance) -> usize {
     let found = workspace.ask("pgrep -x sleep -a | grep -c ' 471[0-9]' || true");

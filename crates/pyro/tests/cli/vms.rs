@@ -1,4 +1,4 @@
-//! The life of a *VM* that outlives the call that made it.
+//! The life of a *VM* that outlives the call that created it.
 
 use serde_json::Value;
 
@@ -71,7 +71,7 @@ fn from_created_to_deleted_by_many_processes() {
 
     let stopped = vm.call(&["stop", "--json"]).run().expect(0).json();
     assert_eq!((&stopped["state"], vm.vmm()), (&"stopped".into(), None));
-    // It is what it was asked for.
+    // It has the requested size.
     vm.call(&["stop"]).run().expect(0);
     vm.call(&["start"]).run().expect(0);
     let (supervisor, vmm) = (vm.supervisor().unwrap(), vm.vmm().unwrap());
@@ -110,7 +110,7 @@ fn from_created_to_deleted_by_many_processes() {
 fn a_stopped_vm_keeps_its_files_and_a_deleted_one_nothing() {
     let context = TestContext::with("debian:12");
     let vm = Instance::vm(&context, &[] as &[&str]);
-    // In no state is there anything to be stopped that cannot be, or deleted.
+    // It can be stopped and deleted in every state.
     let stopped = vm.call(&["stop", "--json"]).run().expect(0).json();
     assert_eq!(stopped["state"], "stopped");
     vm.call(&["start"]).run().expect(0);

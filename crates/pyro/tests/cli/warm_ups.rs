@@ -1,4 +1,4 @@
-//! What a workspace does before anybody asks it for something.
+//! The warm-up of a workspace before its first command.
 
 use crate::context::TestContext;
 use crate::instances::Instance;
@@ -8,7 +8,7 @@ use crate::templates::wait_until;
 fn a_warm_up_leaves_nothing() {
     let context = TestContext::with("debian:12");
     let workspace = Instance::workspace(&context, &[] as &[&str]);
-    // Whether or not it has begun, it comes to an end.
+    // It ends, whether or not it has begun.
     let first = workspace.ask("ls -A / /tmp /workspace");
     std::thread::sleep(std::time::Duration::from_secs(1));
     wait_until("it is over", || {

@@ -14,15 +14,15 @@ use crate::templates::wait_until;
 
 const NONE: &[&str] = &[];
 
-/// What pyro 2.4.0 sent to run a command, and to stop a workspace.
+/// The requests of pyro 2.4.0 to run a command, and to stop a workspace.
 const OLD_EXEC: &str =
     r#"{"exec":{"command":"true","timeout_ms":30000,"stdin":false,"token":"0123456789abcdef"}}"#;
 const OLD_STOP: &str = r#"{"stop":{"discard":false}}"#;
 
-/// Sends a line to the supervisor in a directory, and returns the line that it answers; an empty
-/// text, if it hangs up.
+/// Sends a line to the supervisor in a directory, and returns its answer, which is empty if it
+/// closes the connection.
 fn say(directory: &Path, line: &str) -> String {
-    // A socket's path is short.
+    // The path of a socket must be short.
     let directory = File::open(directory).unwrap();
     let path = format!("/proc/self/fd/{}/supervisor.sock", directory.as_raw_fd());
     let mut connection = UnixStream::connect(path).unwrap();

@@ -1,4 +1,4 @@
-//! A *workspace* from its making to its end, each step in a process of its own.
+//! A *workspace* from its creation to its end, each step in a separate process.
 
 use std::fs;
 
@@ -145,7 +145,7 @@ fn the_story_of_a_repository() {
     list.out_is("No workspaces found.\n");
 }
 
-/// Files and logs are there while it is stopped, and when it was started again.
+/// Files and logs exist while it is stopped, and after the next start.
 #[track_caller]
 fn assert_stops_and_starts(workspace: &Instance) {
     let id = &workspace.id;
@@ -246,7 +246,7 @@ fn what_does_not_exist_is_said_not_to() {
             assert_eq!(error["error"], message);
         }
     }
-    // Asking makes nothing.
+    // A query creates nothing.
     assert!(!context.base().join("workspaces").exists());
 }
 
@@ -311,7 +311,7 @@ fn a_workspace_whose_supervisor_is_killed_says_so_and_starts_again() {
     assert!(reason.contains("its supervisor was killed"), "{reason}");
     let error = workspace.shell("true").run().expect(1);
     error.err_has("must be in 'started' state").err_has(reason);
-    // Twice: what was under way does not come back to life with the workspace.
+    // Twice: interrupted commands are not resumed with the workspace.
     for started in [false, true] {
         if started {
             workspace.call(&["start"]).run().expect(0);
@@ -373,7 +373,7 @@ pub(crate) fn keys(value: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// The same with every duration as `N`.
+/// The same, with every duration replaced by `N`.
 fn without_duration(text: &str) -> String {
     let mut parts = text.split("duration_ms=");
     let mut result = parts.next().unwrap_or_default().to_owned();

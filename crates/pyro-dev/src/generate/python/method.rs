@@ -22,21 +22,21 @@ pub(super) struct Method {
 struct Returns {
     annotation: String,
     description: String,
-    /// The key of the response that is returned; `None` for the response itself.
+    /// The key of the response to return; `None` for the whole response.
     key: Option<&'static str>,
 }
 
 struct Parameter {
     name: String,
     annotation: String,
-    /// As Python writes it; `None` if it has to be given.
+    /// The default as a Python literal; `None` if the parameter is required.
     default: Option<String>,
     positional: bool,
     description: String,
 }
 
 impl Method {
-    /// The methods of an operation: one, or two where the first promises not to have everything.
+    /// The methods of an operation: one, or two if the contract fixes the parameters of the first.
     pub(super) fn of(entry: &'static Entry, results: &Results) -> Vec<Self> {
         let method = |name: String, only: Option<&[&str]>| Self {
             name,
@@ -81,8 +81,8 @@ impl Method {
         text
     }
 
-    /// The definition of a method of one workspace, which calls this one; `None` if it is not about
-    /// one.
+    /// The definition of the corresponding method of a workspace object; `None` if the operation
+    /// does not take a workspace.
     pub(super) fn of_workspace(&self, keyword: &str) -> Option<String> {
         let name = name::of_workspace(self.operation);
         let (id, parameters) = self.parameters.split_first()?;
@@ -134,7 +134,7 @@ impl Method {
         text
     }
 
-    /// Whether it has all that its operation has.
+    /// Whether it has all parameters of its operation.
     pub(super) fn is_full(&self) -> bool {
         self.name == name::full(self.operation)
     }
@@ -149,7 +149,12 @@ impl Method {
             name, description, ..
         } in &self.parameters
         {
-            lines.push(format!("    {name}: {description}"));
+            let mut described = description.lines();
+            lines.push(format!(
+                "    {name}: {}",
+                described.next().unwrap_or_default()
+            ));
+            lines.extend(described.map(|line| format!("        {line}")));
         }
         lines.extend([String::new(), "Returns:".into()]);
         let returned = self.returns.description.lines();
@@ -176,20 +181,20 @@ const RAISES: [&str; 3] = [
     "    PyroRuntimeError: The request is sound, but was not carried out.",
 ];
 
-/// The parameters of an operation, in the order in which its struct has them: those by position,
-/// those that have to be given, the others.
+/// The parameters of an operation: positional ones, then other required ones, then optional ones,
+/// each in the order of the struct.
 fn parameters(entry: &'static Entry, only: Option<&[&str]>) -> Vec<Parameter> {
     let schema = (entry.input_schema)().to_value();
     let command = (entry.add_arguments)(clap::Command::new(entry.name));
     let mut names = Vec::new();
     for argument in command.get_arguments() {
         let name = property(argument);
-        // Several options may say what one property says.
+        // Several options may set one property.
         if !names.iter().any(|(known, _)| *known == name) {
             names.push((name, name::is_positional(entry, argument)));
         }
     }
-    // The command line has no option for some.
+    // The command line has no option for some properties.
     let properties = schema["properties"].as_object().into_iter().flatten();
     for (name, _) in properties {
         if !names.iter().any(|(known, _)| known == name) {
@@ -211,7 +216,7 @@ fn parameter(entry: &Entry, name: String, positional: bool, schema: &Value) -> P
     if entry.host_paths.contains(&name.as_str()) {
         annotation = annotation.replace("str", "str | os.PathLike[str]");
     }
-    // A default that a call could change would be one for all later calls.
+    // A mutable default would be shared by all calls.
     let is_empty = |value: &Value| value.as_object().is_some_and(serde_json::Map::is_empty);
     if property.get("default").is_some_and(is_empty) {
         annotation.push_str(" | None");
@@ -231,7 +236,7 @@ fn parameter(entry: &Entry, name: String, positional: bool, schema: &Value) -> P
     }
 }
 
-/// Requests are flat so far.
+/// Requests have no nested objects so far.
 fn unreachable_class() -> String {
     "dict[str, object]".into()
 }
@@ -258,7 +263,7 @@ fn returns(entry: &'static Entry, results: &Results) -> Returns {
     }
 }
 
-/// A response in words: what it is, and its keys.
+/// The description of a response, with its keys.
 fn described(whole: &Value, keyed: &Value, root: &Value) -> String {
     let mut text = whole["description"].as_str().unwrap_or_default().to_owned();
     let keyed = match keyed["items"]["$ref"].as_str() {

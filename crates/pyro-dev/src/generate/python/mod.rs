@@ -70,7 +70,7 @@ fn operations(results: &Results) -> String {
     )
 }
 
-/// What operations are called, for hints.
+/// The names of operations in Python, for hints.
 fn names() -> String {
     let name = |entry: &Entry| format!("    \"{}\": \"{}\",\n", entry.name, name::full(entry.name));
     let names: String = OPERATIONS.iter().map(name).collect();

@@ -1,10 +1,10 @@
-//! What a method is called and which parameters it takes by position. This is the one place where
-//! names of operations become names of methods.
+//! The name of a method, and its positional parameters. Only this module derives names of methods
+//! from names of operations.
 
 use pyro_engine::operation::Entry;
 use pyro_engine::operations::HINTS;
 
-/// Methods that the rule of [`of`] does not name.
+/// Exceptions from the rule of [`of`].
 const NAMES: &[(&str, &str)] = &[
     ("demo_ollama", "demo_ollama"),
     ("vm_list_environments", "list_environments"),
@@ -15,19 +15,19 @@ const NAMES: &[(&str, &str)] = &[
     ("workspace_wait", "wait_command"),
 ];
 
-/// Operations whose environment is not taken by position, although it is on the command line.
+/// Operations whose environment is not positional in Python, although it is on the command line.
 const ENVIRONMENT_BY_NAME: &[&str] = &["vm_create", "vm_run", "workspace_create"];
 
-/// Methods that promise fewer parameters than their operation has, and the name of a second
-/// method that has all of them.
+/// Methods that have fewer parameters than their operation, and the name of a second method that
+/// has all of them.
 pub(super) const EXACT: &[(&str, &[&str], &str)] =
     &[("workspace_logs", &["workspace_id"], "read_workspace_logs")];
 
 /// Methods that return one key of the response.
 pub(super) const UNWRAPPED: &[(&str, &str)] = &[("vm_list_environments", "environments")];
 
-/// The method of an operation. Operations say the noun first, methods the verb; what acts on all
-/// things of a kind has the plural.
+/// The method of an operation. Names of operations begin with the noun, those of methods with the
+/// verb; operations on all objects of a kind have the plural.
 pub(super) fn of(operation: &str) -> String {
     if let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == operation) {
         return (*name).to_owned();
@@ -46,19 +46,19 @@ pub(super) fn of(operation: &str) -> String {
     format!("{verb}_{noun}{plural}")
 }
 
-/// The method that has all an operation has.
+/// The method that has all parameters of an operation.
 pub(super) fn full(operation: &str) -> String {
     let exact = EXACT.iter().find(|(known, ..)| *known == operation);
     exact.map_or_else(|| of(operation), |(_, _, full)| (*full).to_owned())
 }
 
-/// What is said of commands, said of methods.
+/// Rewrites a text about commands for methods.
 pub(super) fn in_methods(text: &str) -> String {
     HINTS.for_operations(text, |operation| Some(full(operation)))
 }
 
-/// Whether a parameter is taken by position: those that have to be given by position on the command
-/// line are, too.
+/// Whether a parameter is positional: the same ones as the required positional arguments of the
+/// command line.
 pub(super) fn is_positional(entry: &Entry, argument: &clap::Arg) -> bool {
     argument.is_positional()
         && argument.is_required_set()

@@ -1,4 +1,4 @@
-//! The *results*: a class of keys for every object that a response is or has.
+//! The *results*: a `TypedDict` for every object in a response.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,14 +9,14 @@ use serde_json::Value;
 use super::docstring::documentation;
 use super::name;
 
-/// All classes, by the name of their schema; where two schemas share one, by another name.
+/// All classes, by the name of their schema; a second schema of the same name gets another name.
 pub(super) struct Results {
     classes: BTreeMap<String, Class>,
 }
 
 struct Class {
     schema: Value,
-    /// What the schema's references refer to.
+    /// The definitions to which the schema refers.
     root: Value,
 }
 
@@ -83,8 +83,8 @@ impl Results {
         text
     }
 
-    /// A class of its own for keys that are always there, as long as Python 3.10 cannot say it of
-    /// a single key.
+    /// Required keys are in a separate class, because Python 3.10 cannot mark single keys as
+    /// required.
     fn definition(&self, name: &str, Class { schema, root }: &Class) -> String {
         let is_required = |key: &str| {
             let required = schema["required"].as_array();

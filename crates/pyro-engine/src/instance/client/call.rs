@@ -11,8 +11,8 @@ use crate::Error;
 use crate::instance::find::Instance;
 use crate::instance::wire::{PIECE_BYTES, Reply, Request, request_line, write_input};
 
-/// Carries out a call whose input is in memory. Its output goes to `output` as it comes. If the
-/// future is dropped, the guest ends the call.
+/// Carries out a call whose input is in memory. Its output is passed to `output` as it arrives. If
+/// the future is dropped, the guest ends the call.
 pub(crate) async fn call(
     instance: &Instance,
     call: &Call,
@@ -48,7 +48,7 @@ pub(crate) async fn call(
     tokio::select! {
         biased;
         answer = &mut received => answer,
-        // A supervisor that stops reading sends the reason.
+        // If the supervisor stops reading, it sends the reason.
         _ = &mut sent => received.await,
     }
 }
@@ -88,7 +88,7 @@ impl Push {
             Ok(Ok(Reply::Answered(_))) => Ok(()),
             Ok(Ok(Reply::Failed(error))) => Err(error.into()),
             Ok(Ok(other)) => Err(unexpected(&other)),
-            // A push that is repeated does the same again.
+            // Repeating a push is safe.
             Ok(Err(_)) | Err(_) => Err(Error {
                 retry_safe: true,
                 ..gone(instance)

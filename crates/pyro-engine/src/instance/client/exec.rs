@@ -24,7 +24,7 @@ const OUTPUT_CHUNK_BYTES: usize = 64 * 1024;
 
 type Output<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
 
-/// Where a command's output goes while it runs.
+/// The destination of a command's output while it runs.
 pub(crate) struct Outputs<'a> {
     pub(crate) stdout: Output<'a>,
     pub(crate) stderr: Output<'a>,
@@ -54,7 +54,7 @@ impl NewCommand {
             .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
         let token = Some(token.to_owned());
         match timeout_ms {
-            // Every supervisor of this version knows it.
+            // Every supervisor of this protocol version supports this request.
             Some(timeout_ms) if self.options.are_none() && terminal.is_none() => Request::Exec {
                 command: self.line,
                 timeout_ms,
@@ -92,11 +92,11 @@ pub(crate) async fn exec(
     if entry.exit.as_ref().is_some_and(|exit| exit.oom_killed) {
         context
             .listener
-            .tell(out_of_memory(instance.record.spec.mem_mib));
+            .report(out_of_memory(instance.record.spec.mem_mib));
     }
     let exit = entry.exit.as_ref();
     if let Some(reason) = exit.and_then(|exit| exit.not_flushed.as_ref()) {
-        context.listener.tell(not_flushed(reason));
+        context.listener.report(not_flushed(reason));
     }
     // Truncated output already tells the caller that there was more.
     let is_known = |captured: &CapturedOutput| captured.truncated_from_bytes.is_some();
@@ -150,12 +150,12 @@ async fn exec_with(
     result
 }
 
-/// A command that has begun.
+/// A command that was started.
 struct Begun<'a> {
     sequence: u64,
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
-    /// Kills it, unless it is disarmed.
+    /// Kills the command on drop, unless disarmed.
     unwanted: KillOnDrop<'a>,
 }
 
@@ -191,7 +191,7 @@ async fn begin(
     })
 }
 
-/// Begins a command that goes on without a caller, once it has all its input. Returns its number.
+/// Starts a command that runs in the background once it has all its input. Returns its number.
 pub(crate) async fn exec_detached(
     instance: &Instance,
     command: NewCommand,
@@ -205,7 +205,7 @@ pub(crate) async fn exec_detached(
     Ok(begun.sequence)
 }
 
-/// Sends a command a signal. Returns whether it ran.
+/// Sends a signal to a command. Returns whether the command was running.
 pub(crate) async fn send_signal(
     instance: &Instance,
     sequence: u64,
@@ -220,7 +220,7 @@ pub(crate) async fn send_signal(
     }
 }
 
-/// Passes the new sizes of the caller's terminal on.
+/// Forwards changes of the size of the caller's terminal.
 async fn pass_sizes_on(
     instance: &Instance,
     sequence: u64,
@@ -236,8 +236,8 @@ async fn pass_sizes_on(
     std::future::pending().await
 }
 
-/// Sends a command its input, to the end of it. Fails only if reading the input fails: a command
-/// need not read all of it.
+/// Sends a command's input until its end. Fails only if reading the input fails: a command need not
+/// read all of it.
 async fn send_input(
     stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,
     writer: &mut OwnedWriteHalf,
@@ -253,7 +253,7 @@ async fn send_input(
     }
 }
 
-/// Passes the output of a command on, from its beginning until it ends.
+/// Forwards the output of a command, from its beginning until the command ends.
 pub(crate) async fn follow(
     instance: &Instance,
     sequence: u64,
@@ -267,7 +267,7 @@ pub(crate) async fn follow(
 /// Kills a command when its caller drops the call.
 struct KillOnDrop<'a> {
     instance: &'a Instance,
-    /// The request that ends it: by token, then by number. `None` once it is disarmed.
+    /// The request that kills it: by token at first, then by number. `None` when disarmed.
     end: Option<Request>,
 }
 
@@ -286,7 +286,7 @@ impl Drop for KillOnDrop<'_> {
     }
 }
 
-/// Passes a command's output on whenever the supervisor reports more.
+/// Forwards a command's output whenever the supervisor reports more.
 async fn pass_on(
     instance: &Instance,
     sequence: u64,
@@ -300,7 +300,7 @@ async fn pass_on(
     tail.pass_on(stdout, stderr).await?;
     loop {
         let reply = reply(instance, reader).await;
-        // Before the reply is examined: also the output from before the supervisor died.
+        // Read before the reply is examined, to include output from before the supervisor died.
         tail.pass_on(stdout, stderr).await?;
         match reply? {
             Reply::Grown => {}
@@ -311,7 +311,7 @@ async fn pass_on(
     }
 }
 
-/// The two logs of a command, and how far they were read.
+/// The two logs of a command, and the read positions.
 struct Tail {
     stdout: LogFile,
     stderr: LogFile,
@@ -336,7 +336,7 @@ impl Tail {
         })
     }
 
-    /// Passes on the output since the last call.
+    /// Forwards the output since the last call.
     async fn pass_on(&mut self, stdout: Output<'_>, stderr: Output<'_>) -> Result<(), Error> {
         pass_rest_on(&mut self.stdout, &mut self.buffer, stdout).await?;
         pass_rest_on(&mut self.stderr, &mut self.buffer, stderr).await

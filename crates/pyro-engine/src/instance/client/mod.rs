@@ -36,7 +36,7 @@ const DISCARD_LIMIT: Duration = Duration::from_secs(5);
 /// How long a killed process may take to exit.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Ends the VM, by a shutdown or at once, and returns when it is gone.
+/// Ends the VM, by a shutdown or immediately, and returns when it has ended.
 pub(super) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error> {
     let limit = if discard { DISCARD_LIMIT } else { STOP_LIMIT };
     let asked = async {
@@ -48,7 +48,7 @@ pub(super) async fn stop(instance: &Instance, discard: bool) -> Result<(), Error
     };
     let asked = tokio::time::timeout(limit, asked).await;
     if instance.object.is_owned() {
-        // It does not listen (yet, or any more), or did not finish in time.
+        // It does not listen (not yet, or no longer), or did not finish in time.
         tracing::warn!(?asked, "the supervisor did not end by itself");
         let object = instance.object.clone();
         if !off_thread(move || object.end_owner(KILL_LIMIT)).await {
@@ -106,7 +106,7 @@ async fn send_request(
     sent.map_err(|_| gone(instance))
 }
 
-/// Refuses requests to a supervisor of an older or newer program that would not understand them.
+/// Refuses requests to a supervisor of another version that would not understand them.
 fn check_version(instance: &Instance) -> Result<(), Error> {
     match instance.record.wire {
         Some(VERSION) => Ok(()),
@@ -121,7 +121,7 @@ async fn reply(instance: &Instance, reader: &mut BufReader<OwnedReadHalf>) -> Re
     }
 }
 
-/// The error of a call in which the supervisor went away.
+/// The error of a call during which the supervisor ended.
 fn gone(instance: &Instance) -> Error {
     let words = diagnostics::last_words(instance.object.path());
     Error::supervisor_gone(instance.kind.noun(), instance.id()).with_log_end(words)

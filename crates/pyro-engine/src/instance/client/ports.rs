@@ -1,4 +1,4 @@
-//! Publishing ports of an instance, and taking them back.
+//! Adding and removing published ports of an instance.
 
 use std::os::fd::AsFd as _;
 
@@ -10,13 +10,13 @@ use crate::instance::ports::change;
 use crate::instance::published::{Published, remove};
 use crate::instance::wire::{Reply, Request};
 use crate::off_thread::off_thread;
-use crate::port_rule::PortRule;
 
-/// Publishes a port of a running instance. Returns where.
-pub(crate) async fn publish(instance: &Instance, rule: PortRule) -> Result<Published, Error> {
-    let (listener, port) = Published::from(rule).listen()?;
+/// Publishes a port of a running instance. Returns the address and the ports.
+pub(crate) async fn publish(instance: &Instance, wanted: Published) -> Result<Published, Error> {
+    let (listener, port) = wanted.listen()?;
     let (mut reader, mut writer) = connect(instance).await?;
-    send_request(instance, &mut writer, &Request::Publish { port }).await?;
+    let request = Request::Publish { port: port.clone() };
+    send_request(instance, &mut writer, &request).await?;
     match reply(instance, &mut reader).await? {
         Reply::Done => {}
         Reply::Failed(error) => return Err(error.into()),
@@ -31,11 +31,11 @@ pub(crate) async fn publish(instance: &Instance, rule: PortRule) -> Result<Publi
     }
 }
 
-/// Publishes a port no more, whether or not the instance runs.
+/// Stops publishing a port, whether or not the instance runs.
 pub(crate) async fn take_back(instance: &Instance, host_port: u16) -> Result<(), Error> {
     let object = instance.object.clone();
     let id = instance.id().to_owned();
-    // Holding it keeps others from starting it meanwhile.
+    // Holding the lock prevents others from starting the instance in the meantime.
     let changed = off_thread(move || {
         let held = object.hold()?;
         let change = || change(&object, |ports| remove(ports, &id, host_port));

@@ -6,7 +6,7 @@ use crate::instance::find::Instance;
 use crate::instance::services::ServiceDefinition;
 use crate::instance::wire::Request;
 
-/// Starts a service, and returns when it is ready or has failed: its record says which.
+/// Starts a service, and returns when it is ready or has failed; its record has the state.
 pub(crate) async fn start_service(
     instance: &Instance,
     mut definition: ServiceDefinition,
@@ -15,7 +15,7 @@ pub(crate) async fn start_service(
     ask(instance, &Request::StartService(definition)).await
 }
 
-/// Ends a service, if it runs.
+/// Stops a service, if it is running.
 pub(crate) async fn stop_service(instance: &Instance, name: &str) -> Result<(), Error> {
     let name = name.to_owned();
     ask(instance, &Request::StopService { name }).await

@@ -16,7 +16,7 @@ pub(crate) async fn open_shell(instance: &Instance, mut new: NewShell) -> Result
     ask(instance, &Request::OpenShell(new)).await
 }
 
-/// Sends a signal to what runs in the foreground of a shell.
+/// Sends a signal to the foreground process group of a shell.
 pub(crate) async fn signal_shell(instance: &Instance, id: &str, signal: i32) -> Result<(), Error> {
     let shell_id = id.to_owned();
     ask(instance, &Request::ShellSignal { shell_id, signal }).await
@@ -32,13 +32,13 @@ pub(crate) async fn resize_shell(
     ask(instance, &Request::ResizeShell { shell_id, size }).await
 }
 
-/// Ends a shell, if it runs.
+/// Ends a shell, if it is running.
 pub(crate) async fn close_shell(instance: &Instance, id: &str) -> Result<(), Error> {
     let shell_id = id.to_owned();
     ask(instance, &Request::CloseShell { shell_id }).await
 }
 
-/// Gives a shell input, to the end of it.
+/// Sends input to a shell, until the end of the input.
 pub(crate) async fn write_to_shell(
     instance: &Instance,
     id: &str,
@@ -52,7 +52,7 @@ pub(crate) async fn write_to_shell(
         loop {
             let length = input.read(&mut piece).await;
             let length = length.map_err(|error| pyro_machine::Error::input(&error))?;
-            // A supervisor that stops reading sends the reason.
+            // If the supervisor stops reading, it sends the reason.
             if write_input(&mut writer, &piece[..length]).await.is_err() || length == 0 {
                 return Ok::<_, Error>(());
             }

@@ -20,8 +20,10 @@ pub(crate) use record::{
 };
 
 use super::activity::Activity;
+use super::ports::Ports;
 use super::power::{KeepAwake, Power};
 use super::process::{NewProcess, Process};
+use super::redacted::Redacted;
 use super::text_log::TextLogWriter;
 use super::time::now;
 use super::vault::Vault;
@@ -51,6 +53,7 @@ pub(super) struct Services {
     files: ServiceFiles,
     working_directory: &'static str,
     vault: Arc<Vault>,
+    ports: Arc<Ports>,
     known: Mutex<HashMap<String, Arc<Service>>>,
 }
 
@@ -103,6 +106,7 @@ impl Services {
         files: ServiceFiles,
         working_directory: &'static str,
         vault: Arc<Vault>,
+        ports: Arc<Ports>,
     ) -> Self {
         Self {
             machine,
@@ -111,6 +115,7 @@ impl Services {
             files,
             working_directory,
             vault,
+            ports,
             known: Mutex::default(),
         }
     }
@@ -133,8 +138,8 @@ impl Services {
     }
 
     /// Starts those that are started with their workspace. Does not wait for them.
-    pub(super) fn autostart(self: &Arc<Self>, definitions: Vec<ServiceDefinition>) {
-        for definition in definitions {
+    pub(super) fn autostart(self: &Arc<Self>) {
+        for definition in self.files.begin_with_it() {
             let this = Arc::clone(self);
             tokio::spawn(async move {
                 let name = definition.name.clone();
@@ -165,6 +170,7 @@ impl Services {
             ready_at: None,
             stop_reason: None,
             restarts: 0,
+            restart_due: false,
         };
         let service = Arc::new(Service {
             status: Mutex::new(Status {
@@ -187,16 +193,25 @@ impl Services {
         on: KeepAwake,
     ) -> Result<(), Error> {
         let (record, files) = (service.status().record.clone(), self.files.clone());
-        let begun = off_thread(move || files.begin(&record)).await;
-        let process = match begun {
-            Ok(()) => self.spawn(&service).await,
-            Err(error) => Err(error),
+        let name = record.definition.name.clone();
+        let before = off_thread(move || {
+            let before = files.record(&record.definition.name);
+            files.begin(&record).map(|()| before)
+        });
+        let before = before.await;
+        let started = match before {
+            Ok(_) => self.spawn(&service).await,
+            Err(ref error) => Err(error.clone()),
         };
-        if let Err(error) = process {
-            // What never ran is no service.
-            let name = service.status().record.definition.name.clone();
+        if let Err(error) = started {
             let files = self.files.clone();
-            let _ = off_thread(move || files.remove(&name)).await;
+            let _ = off_thread(move || match before.ok().flatten() {
+                // The next start of the workspace may have the secret that is missing.
+                Some(before) if before.begins_with_its_instance() => files.write(&before),
+                // What never ran is no service.
+                _ => files.remove(&name),
+            })
+            .await;
             service.over.send_replace(true);
             return Err(error);
         }
@@ -224,7 +239,10 @@ impl Services {
             ..Command::default()
         };
         let grown = service.grown.clone();
-        let log = |log| TextLogWriter::append_to(log, self.vault.redactor(), grown.clone());
+        let log = |log| {
+            let writer = TextLogWriter::append_to(log, grown.clone())?;
+            Ok::<_, Error>(Redacted::new(self.vault.redactor(), writer))
+        };
         let process = NewProcess {
             command,
             has_input: false,
@@ -319,18 +337,34 @@ impl Services {
                 && record.exit_code != Some(0)
                 && record.definition.restart == Restart::OnFailure
                 && record.restarts < record.definition.max_restarts;
+            record.restart_due = again;
             again.then(|| {
                 let doubled = FIRST_DELAY.saturating_mul(1 << record.restarts.min(16));
                 doubled.min(LONGEST_DELAY)
             })
         };
-        self.write(&service).await;
         if let Some(delay) = delay {
+            self.write(&service).await;
             tokio::spawn(self.restart_after(service, delay));
         } else {
-            service.over.send_replace(true);
-            service.grown.send_replace(());
+            self.over(&service).await;
         }
+    }
+
+    /// Notes that a service is over. Its ports are free before anybody can read that.
+    async fn over(&self, service: &Service) {
+        let (name, why) = {
+            let record = &mut service.status().record;
+            record.restart_due = false;
+            (record.definition.name.clone(), record.stop_reason.clone())
+        };
+        // Those of one that ends with its workspace may be published again when both begin.
+        if why.as_deref() != Some(WORKSPACE_STOPPED) {
+            self.ports.take_back_all_of(&name).await;
+        }
+        self.write(service).await;
+        service.over.send_replace(true);
+        service.grown.send_replace(());
     }
 
     /// The same as [`restart`](Self::restart), with a type that does not contain itself.
@@ -344,12 +378,8 @@ impl Services {
 
     /// Starts a service again after a delay, during which the machine is not paused.
     async fn restart(self: Arc<Self>, service: Arc<Service>, delay: Duration) {
-        let over = |service: &Service| {
-            service.over.send_replace(true);
-            service.grown.send_replace(());
-        };
         let Ok(_on) = self.power.on(&self.machine).await else {
-            return over(&service);
+            return self.over(&service).await;
         };
         let stopped = tokio::time::timeout(delay, service.stop.notified())
             .await
@@ -361,13 +391,13 @@ impl Services {
                 status.record.state = ServiceState::Stopped;
                 status.record.stop_reason = Some(ending.unwrap_or(SIGTERM).into());
             }
-            self.write(&service).await;
-            return over(&service);
+            return self.over(&service).await;
         }
         {
             let mut status = service.status();
             let record = &mut status.record;
             record.restarts += 1;
+            record.restart_due = false;
             record.state = ServiceState::Running;
             record.started_at = now();
             record.ended_at = None;
@@ -379,8 +409,7 @@ impl Services {
             Err(error) => {
                 tracing::warn!(%error, "a service is not started again");
                 service.status().record.state = ServiceState::Failed;
-                self.write(&service).await;
-                over(&service);
+                self.over(&service).await;
             }
         }
     }

@@ -10,7 +10,9 @@ use crate::Error;
 use crate::command_options::CommandOptions;
 use crate::instance::files::SERVICES;
 use crate::instance::published::Published;
+use crate::instance::record::VmRecord;
 use crate::instance::text_log::TextLog;
+use crate::output::is_false;
 
 const RECORD: &str = "service.json";
 /// A record is shorter: a command line has at most 128 KiB, which escaping may make six times as long.
@@ -32,9 +34,6 @@ pub(crate) struct ServiceDefinition {
     pub(crate) pausable: bool,
     /// Whether it is started with its workspace.
     pub(crate) autostart: bool,
-    /// The ports of the workspace that were published with it.
-    #[serde(default)]
-    pub(crate) published: Vec<Published>,
 }
 
 /// When a service is ready.
@@ -121,6 +120,24 @@ pub(crate) struct ServiceRecord {
     pub(crate) stop_reason: Option<String>,
     /// How often it was restarted in a row.
     pub(crate) restarts: u32,
+    /// Whether it has ended, but will be started again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) restart_due: bool,
+}
+
+impl ServiceRecord {
+    /// Whether it is not over: it runs, or will be started again; or it would, if its instance had not
+    /// ended.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.state == ServiceState::Running || self.restart_due
+    }
+
+    /// Whether it begins with the next start of its instance, if that ends, or has ended.
+    pub(in crate::instance) fn begins_with_its_instance(&self) -> bool {
+        let ends_with_it =
+            self.is_alive() || self.stop_reason.as_deref() == Some(WORKSPACE_STOPPED);
+        ends_with_it && self.definition.autostart
+    }
 }
 
 /// The files of the services of one VM.
@@ -177,40 +194,54 @@ impl ServiceFiles {
         Ok(write_atomically(&path, &text)?)
     }
 
-    /// Begins a run: the output of the one before is removed.
+    /// Begins a run: the output of the one before is removed. At each moment there is a record, the old
+    /// one or the new one: a service that is started again is not lost meanwhile.
     pub(in crate::instance) fn begin(&self, record: &ServiceRecord) -> Result<(), Error> {
-        let directory = self.path(&record.definition.name);
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::unreadable_log(&directory, &error));
-            }
-            _ => {}
-        }
+        let name = &record.definition.name;
         create_private_directory(&self.directory)?;
-        create_private_directory(&directory)?;
+        create_private_directory(&self.path(name))?;
+        for log in [self.stdout(name), self.stderr(name)] {
+            let removed = log.remove();
+            removed.map_err(|error| Error::unreadable_log(&self.path(name), &error))?;
+        }
         self.write(record)
     }
 
     /// Removes a service.
-    pub(in crate::instance) fn remove(&self, name: &str) -> std::io::Result<()> {
-        fs::remove_dir_all(self.path(name))
+    pub(in crate::instance) fn remove(&self, name: &str) -> Result<(), Error> {
+        let path = self.path(name);
+        fs::remove_dir_all(&path).map_err(|error| Error::unreadable_log(&path, &error))
     }
 
-    /// Records that no service runs: those that did ended with their machine. Returns those that are
-    /// to be started with it.
-    pub(in crate::instance) fn close(&self) -> Result<Vec<ServiceDefinition>, Error> {
-        let mut autostart = Vec::new();
+    /// Records that no service runs: those that did ended with their machine.
+    pub(in crate::instance) fn close(&self) -> Result<(), Error> {
         for mut record in self.all() {
-            if record.state == ServiceState::Running {
+            if record.is_alive() {
+                record.restart_due = false;
                 record.state = ServiceState::Stopped;
                 record.stop_reason = Some(WORKSPACE_STOPPED.into());
                 self.write(&record)?;
             }
-            let ended_with_it = record.stop_reason.as_deref() == Some(WORKSPACE_STOPPED);
-            if ended_with_it && record.definition.autostart {
-                autostart.push(record.definition);
-            }
         }
-        Ok(autostart)
+        Ok(())
+    }
+
+    /// Those that begin with the next start of their instance.
+    pub(in crate::instance) fn begin_with_it(&self) -> Vec<ServiceDefinition> {
+        let all = self.all().into_iter();
+        let begin = all.filter(ServiceRecord::begins_with_its_instance);
+        begin.map(|record| record.definition).collect()
+    }
+
+    /// The ports that an instance which does not run publishes when it starts: those of a service only
+    /// if that begins, too.
+    pub(in crate::instance) fn ports_at_start(&self, record: &VmRecord) -> Vec<Published> {
+        // A reset leaves no services.
+        let begins = |service: &str| {
+            let known = self.record(service).filter(|_| record.reset_to.is_none());
+            known.is_some_and(|service| service.begins_with_its_instance())
+        };
+        let kept = |port: &&Published| port.service.as_deref().is_none_or(begins);
+        record.ports.iter().filter(kept).cloned().collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The *conversation* between a model and its tools, from the task to the end of it.
+//! The *conversation* with a model about its task, including its tool calls.
 
 use pyro_chat::{Reply, Server};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const ROUNDS: u32 = 12;
 /// The limit on the calls of one reply that are carried out.
 const CALLS_OF_A_REPLY: usize = 8;
 
-/// A conversation as far as it has come.
+/// The state of a conversation.
 pub(super) struct Conversation<'a> {
     server: &'a Server,
     model: &'a str,
@@ -75,7 +75,7 @@ impl<'a> Conversation<'a> {
         Err(failure::rounds_exceeded(ROUNDS, self.tools.last_failure()))
     }
 
-    /// Deletes the VMs that the model has left; returns whether a command may have run.
+    /// Deletes the VMs that the model did not delete; returns whether a command may have run.
     pub(super) async fn end(self) -> bool {
         self.tools.end().await
     }
@@ -153,7 +153,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn report(&self, talk: Talk) {
-        self.listener.tell(Event::Talk(talk));
+        self.listener.report(Event::Talk(talk));
     }
 }
 

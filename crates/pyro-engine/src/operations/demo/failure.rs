@@ -20,7 +20,7 @@ fn failure(code: ErrorCode, message: impl Into<String>, cause: Option<String>) -
     }
 }
 
-/// The server cannot be asked at all.
+/// The server cannot be reached.
 impl From<Chat> for Error {
     fn from(error: Chat) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl From<Chat> for Error {
     }
 }
 
-/// There is no reply.
+/// The server did not reply.
 pub(super) fn no_reply(error: Chat, base_url: &str) -> Error {
     let message = match &error {
         Chat::NotAReply { .. } => "Ollama response did not contain completion choices".to_owned(),

@@ -24,9 +24,9 @@ use crate::{Context, Engine, Error, Event, Listener, Permissions};
 use task::ENVIRONMENT;
 
 const COMMAND: &str = "git --version";
-/// Prints the HTTP status of a page outside, or the reason why there is none. The environment has
-/// neither Python nor curl, but git, whose helper can fetch a file over HTTPS and verify the
-/// server.
+/// Prints the HTTP status of a page on the Internet, or the reason why there is none. The
+/// environment has neither Python nor curl, but git, whose helper can fetch a file over HTTPS and
+/// verify the server.
 const PROBE: &str = "url=https://example.com/
 printf 'get %s /tmp/page\\n\\n' $url |
   GIT_TRACE_CURL=/tmp/trace GIT_TRACE_CURL_NO_DATA=1 timeout 20 git remote-https $url $url \
@@ -40,14 +40,14 @@ echo \"${why:-$(cat /tmp/errors)}\" >&2
 exit 1";
 const PROBED: &str = "ask https://example.com/ for a page";
 
-/// Show what pyro does: run git in a fresh microVM
+/// Demonstrate pyro: run git in a new microVM
 ///
-/// The result is that of `run`. At a terminal each step is shown as it is made; elsewhere, and with
-/// `--json`, the result is printed as JSON.
+/// The result is that of `run`. On a terminal, each step is shown as it happens; otherwise, and
+/// with `--json`, the result is printed as JSON.
 ///
-/// With `--network`, a second microVM then asks https://example.com/ for a page, and the result is
-/// what that one printed: the status of the answer. Where the outside cannot be reached, the result
-/// is the first one's and says why.
+/// With `--network`, a second microVM then requests https://example.com/, and the result is the
+/// output of that microVM: the status of the response. If the Internet cannot be reached, the
+/// result is that of the first microVM and contains the reason.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -55,19 +55,19 @@ const PROBED: &str = "ask https://example.com/ for a page";
     pyro demo --network\n  \
     pyro demo ollama --model qwen3:8b            let a language model do it")]
 pub struct Demo {
-    /// Show that a guest can reach the Internet, too
+    /// Also show that a guest can reach the Internet
     #[arg(long)]
     #[serde(default)]
     pub network: bool,
 }
 
-/// What was shown.
+/// The result of the demonstration.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Demonstration {
-    /// What came of the command.
+    /// The result of the command.
     #[serde(flatten)]
     pub result: RunResult,
-    /// Present if the outside was to be reached and cannot be: why.
+    /// Present if the Internet was requested and cannot be reached: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_unreachable: Option<String>,
 }
@@ -85,7 +85,7 @@ impl Operation for Demo {
         let begun = Instant::now();
         environment::ready(engine, listener, ENVIRONMENT, PullPolicy::Missing).await?;
         let packages = engine.environments.status(ENVIRONMENT)?.default_packages;
-        listener.tell(Event::Step {
+        listener.report(Event::Step {
             what: "environment",
             text: format!("{ENVIRONMENT}, with {}", packages.join(", ")),
             duration: begun.elapsed(),
@@ -113,7 +113,7 @@ impl Operation for Demo {
     }
 }
 
-/// The codes of errors that keep a guest from having a network.
+/// The codes of errors for which a guest cannot have a network.
 const NO_NETWORK: [&str; 2] = ["network_unavailable", "passt_missing"];
 
 fn unreachable(probed: &RunResult) -> String {
@@ -125,7 +125,7 @@ fn unreachable(probed: &RunResult) -> String {
     )
 }
 
-/// Runs a command and reports its steps as a tour. It may use nothing of the host.
+/// Runs a command and reports its steps as a tour. The command has no access to the host.
 async fn run(
     engine: &Engine,
     listener: &Listener,
@@ -136,7 +136,7 @@ async fn run(
     let cleanup = Arc::<Mutex<Duration>>::default();
     let (told, outer, begun) = (Arc::clone(&cleanup), listener.clone(), Instant::now());
     let listen = move |event| match event {
-        // The tour has its own words for the phases.
+        // The tour has its own messages for the phases.
         Event::Phase { .. } => {}
         Event::Started {
             vm_id,
@@ -148,7 +148,7 @@ async fn run(
                 "kvm" => "the hardware runs it (KVM)",
                 _ => "software emulates it (TCG)",
             };
-            outer.tell(Event::Step {
+            outer.report(Event::Step {
                 what: "microVM",
                 text: format!("{vm_id}: {vcpus} vCPU, {mib} MiB, {network}; {how}; {origin}"),
                 duration: begun.elapsed(),
@@ -160,7 +160,7 @@ async fn run(
             {
                 *told.lock().unwrap_or_else(PoisonError::into_inner) = *duration;
             }
-            outer.tell(event);
+            outer.report(event);
         }
     };
     let mut context = Context {
@@ -173,7 +173,7 @@ async fn run(
     };
     let result = Operation::run(run, engine, &mut context).await?;
     let printed = format!("{}{}", result.printed.stdout, result.printed.stderr);
-    listener.tell(Event::Step {
+    listener.report(Event::Step {
         what: "command",
         text: format!(
             "{command}: {} (exit code {})",
@@ -182,7 +182,7 @@ async fn run(
         ),
         duration: Duration::from_millis(result.duration_ms),
     });
-    listener.tell(Event::Step {
+    listener.report(Event::Step {
         what: "cleanup",
         text: format!("{} is gone, with all that was written in it", result.vm_id),
         duration: *cleanup.lock().unwrap_or_else(PoisonError::into_inner),

@@ -18,18 +18,18 @@ const BASE_URL: &str = "http://localhost:11434/v1";
 const MODEL: &str = "llama3.2:3b";
 const TIMEOUT_SECONDS: i64 = 90;
 
-/// Let a language model run a command in a microVM, with the tools that an agent has
+/// Let a language model run a command in a microVM, with the tools of an agent
 ///
-/// The model's server is Ollama or any other that has OpenAI's chat completions with tools; it is
-/// asked directly, not through a proxy, and with the key in PYRO_MODEL_API_KEY, if there is one. The
-/// model is asked to clone a git repository in a guest and to see whether that worked. It may call
-/// a few tools on microVMs and has nothing else: no command runs on the host, no file of the host
-/// is read, and the microVMs that it leaves are deleted. A call that cannot be meant is answered
-/// with what is wrong.
+/// The model's server is Ollama or any other server with OpenAI's chat completions API and tool
+/// calls. pyro connects to it directly, not through a proxy, and sends the key in PYRO_MODEL_API_KEY
+/// if that is set. The model is asked to clone a git repository in a guest and to check the result.
+/// It can only call a few tools for microVMs: no command runs on the host, no file of the host is
+/// read, and microVMs that the model leaves behind are deleted. An invalid tool call is answered
+/// with an explanation of the mistake.
 ///
-/// It succeeds if the last command that the model ran printed what it should. It fails if there was
-/// none, if it printed something else, if the model still calls tools after 12 rounds, or if its
-/// server gives no reply.
+/// The demonstration succeeds if the last command of the model printed the expected text. It fails
+/// if the model ran no command or another one, if it still calls tools after 12 rounds, or if its
+/// server does not reply.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -38,20 +38,20 @@ const TIMEOUT_SECONDS: i64 = 90;
     PYRO_MODEL_API_KEY=$OPENAI_API_KEY pyro demo ollama \\\n      \
       --base-url https://api.openai.com/v1 --model gpt-4o-mini --stream")]
 pub struct DemoOllama {
-    /// Address of the model's server, to which `/chat/completions` is added
+    /// Base URL of the model's server, to which `/chat/completions` is appended
     #[arg(long, default_value = BASE_URL, value_name = "URL")]
     #[serde(default = "base_url")]
     pub base_url: String,
-    /// The model, by the server's name for it; it has to support tools
+    /// Name of the model on the server; the model must support tool calls
     #[arg(long, default_value = MODEL)]
     #[serde(default = "model")]
     pub model: String,
-    /// Seconds that the model may take for a reply, or for each piece of one that comes in pieces
+    /// Time limit in seconds for each reply of the model; with --stream, for each chunk of a reply
     #[arg(long, default_value_t = TIMEOUT_SECONDS, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(default = "timeout_seconds")]
     #[schemars(range(min = 1))]
     pub timeout_seconds: i64,
-    /// Ask for replies in pieces, as the model makes them
+    /// Request streamed replies
     #[arg(long)]
     #[serde(default)]
     pub stream: bool,
@@ -83,7 +83,7 @@ impl Operation for DemoOllama {
         let limit = limit.min(Duration::from_secs(24 * 60 * 60));
         let key = engine.config.model_key.as_ref();
         let server = Server::new(&self.base_url, key, limit)?;
-        // The time for building the environment does not count towards the model's limit.
+        // Building the environment does not count towards the model's time limit.
         environment::ready(engine, &context.listener, ENVIRONMENT, PullPolicy::Missing).await?;
         let mut conversation = Conversation::new(
             engine,

@@ -15,21 +15,21 @@ pub(super) const COMMAND: &str = "cd /tmp && git init -q first && git clone -q f
                                   git -C second rev-parse --is-inside-work-tree";
 pub(super) const EXPECTED: &str = "true";
 
-/// What a model had run.
+/// The command that a model ran.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ModelRun {
     /// The model.
     pub model: String,
-    /// How many replies it gave.
+    /// How many replies it sent.
     pub rounds: u32,
-    /// How many calls of tools it asked for.
+    /// How many tool calls it requested.
     pub tool_calls: u32,
-    /// Always false: nothing is run in the model's place.
+    /// Always false: no command is run in place of the model.
     pub fallback_used: bool,
-    /// Present if it called a tool in vain at least once.
+    /// Present if at least one tool call failed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub corrected: bool,
-    /// What came of the last command.
+    /// The result of the last command.
     #[serde(flatten)]
     pub result: RunResult,
 }

@@ -29,12 +29,13 @@ static DELETE: Entry = Entry::of::<vm::Delete>();
 static START: Entry = Entry::of::<vm::Start>();
 static STATUS: Entry = Entry::of::<vm::Status>();
 static HINTS: LazyLock<Hints> = LazyLock::new(|| Hints::of(OFFERED));
-/// The limit of one call, whatever time limit the model gives its command.
+/// The time limit of one call, independent of the limit that the model sets for its command.
 const CALL_LIMIT: Duration = Duration::from_secs(300);
-/// How much of a text in a result a model receives: half from its beginning, half from its end.
+/// The maximum length of a text in a result for the model: half from its beginning, half from its
+/// end.
 const TEXT_LIMIT_BYTES: usize = 8 * 1024;
 
-/// The tools, and the state of their use.
+/// The tools and the state of their calls.
 pub(super) struct Tools<'a> {
     engine: &'a Engine,
     listener: Listener,
@@ -219,7 +220,7 @@ impl<'a> Tools<'a> {
         Ok(result)
     }
 
-    /// Starts a VM that the model has created and not started: models forget it.
+    /// Starts a VM that the model has created and not started: models forget to do so.
     async fn have_started(&self, arguments: &Map<String, Value>) -> Result<(), Error> {
         let request = json!({"vm_id": arguments.get("vm_id")});
         let status = self.ask(&STATUS, request.clone()).await?;
@@ -235,7 +236,7 @@ impl<'a> Tools<'a> {
         let listen = move |event| {
             // The conversation has its own events for these.
             if !matches!(event, Event::Phase { .. } | Event::Started { .. }) {
-                outer.tell(event);
+                outer.report(event);
             }
         };
         let context = Context {
@@ -252,7 +253,7 @@ impl<'a> Tools<'a> {
         self.engine.call(entry, request, context).await
     }
 
-    /// Deletes the VMs that the model has left; returns whether a command may have run.
+    /// Deletes the VMs that the model did not delete; returns whether a command may have run.
     pub(super) async fn end(self) -> bool {
         for (id, unfinished) in &self.created {
             // If this fails, dropping the VM deletes it without events.
@@ -263,7 +264,7 @@ impl<'a> Tools<'a> {
     }
 
     fn report(&self, talk: Talk) {
-        self.listener.tell(Event::Talk(talk));
+        self.listener.report(Event::Talk(talk));
     }
 }
 
@@ -277,12 +278,12 @@ fn definition(entry: &Entry) -> Value {
         "function": {
             "name": entry.name,
             "description": tool::description(&HINTS, entry, false),
-            "parameters": tool::input(&HINTS, entry, false),
+            "parameters": tool::input(&HINTS, entry, false, &[]),
         },
     })
 }
 
-/// Shortens a result for the model: of every long text the beginning and the end remain.
+/// Shortens a result for the model: only the beginning and the end of every long text are kept.
 fn bounded(mut result: Value) -> Value {
     match &mut result {
         Value::String(text) if text.len() > TEXT_LIMIT_BYTES => *text = ends(text),

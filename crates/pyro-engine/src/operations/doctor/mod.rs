@@ -22,12 +22,12 @@ use crate::{Context, Engine, Error, Listener};
 
 /// The environment that `doctor --boot` boots.
 const BOOTED_ENVIRONMENT: &str = "debian:12";
-/// An environment can hardly be installed with less free space, in MiB.
+/// The free space that installing an environment needs, in MiB.
 const WANTED_MIB: u64 = 2048;
 
-/// Check whether this machine can run guests, and say what is missing
+/// Check whether this machine can run guests, and report what is missing
 ///
-/// Exits with 0 only if a guest can run. `--boot` proves it by booting one.
+/// The exit status is 0 only if a guest can run. `--boot` proves it by booting one.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro doctor\n  pyro doctor --boot\n  pyro doctor --json")]
@@ -36,7 +36,7 @@ pub struct Doctor {
     #[arg(long, default_value = PLATFORM)]
     #[serde(default = "platform")]
     pub platform: String,
-    /// Boot a guest, building its environment first if need be
+    /// Boot a guest, after building its environment if necessary
     #[arg(long)]
     #[serde(default)]
     pub boot: bool,
@@ -67,7 +67,7 @@ impl Operation for Doctor {
         let mut report = examine(engine)?;
         if self.boot && report.runtime_ok {
             // Ignores the remembered verdict: this boot is the proof.
-            engine.machines.try_kvm_anew();
+            engine.machines.test_kvm_again();
             let boot = boot(engine, &context.listener).await;
             if let Some(error) = &boot.error {
                 report.runtime_ok = false;
@@ -75,7 +75,7 @@ impl Operation for Doctor {
                     .issues
                     .push(format!("a guest was booted and did not answer: {error}"));
             }
-            // The boot has tested KVM by now.
+            // By now the boot has tested KVM.
             report.accelerator = accelerator(engine).1;
             report.boot = Some(boot);
         }
@@ -83,7 +83,7 @@ impl Operation for Doctor {
     }
 }
 
-/// Checks everything that needs no guest.
+/// Makes all checks that need no guest.
 fn examine(engine: &Engine) -> Result<Report, Error> {
     let mut findings = Findings::default();
     let device = kvm(&mut findings);
@@ -181,7 +181,7 @@ fn examine(engine: &Engine) -> Result<Report, Error> {
     })
 }
 
-/// The problems, and whether they keep guests from running.
+/// The problems, and whether they prevent guests from running.
 #[derive(Default)]
 struct Findings {
     issues: Vec<String>,
@@ -204,7 +204,7 @@ impl Findings {
     }
 }
 
-/// Whether KVM is there and usable.
+/// Whether KVM exists and is usable.
 fn kvm(findings: &mut Findings) -> KvmDevice {
     let device = KvmDevice::detect();
     if !device.exists {
@@ -257,7 +257,7 @@ fn qemu(engine: &Engine, findings: &mut Findings) -> QemuReport {
     }
 }
 
-/// Which parts of the isolation are in force around a process that is started as the VMM is.
+/// Which isolation mechanisms are in force for a process that is started like the VMM.
 fn isolation(engine: &Engine, findings: &mut Findings) -> Vec<IsolationReport> {
     let examined = match pyro_machine::examine_isolation(&engine.machines.search_path) {
         Ok(examined) => examined,
@@ -284,8 +284,8 @@ fn isolation(engine: &Engine, findings: &mut Findings) -> Vec<IsolationReport> {
     examined.pieces().into_iter().map(report).collect()
 }
 
-/// The path of the program that guests with a network need, or why they cannot have a network.
-/// Guests without one run in any case.
+/// The path of the program that guests with a network need, or why guests cannot have a network.
+/// Guests without a network run in any case.
 fn network(engine: &Engine, findings: &mut Findings) -> Result<PathBuf, String> {
     engine.machines.check_network().map_err(|error| {
         findings.note(&error.to_string());
@@ -402,7 +402,7 @@ fn networking(search_path: &std::ffi::OsStr, passt: Option<&Path>) -> Networking
     }
 }
 
-/// Boots a guest the way `run` does.
+/// Boots a guest as `run` does.
 async fn boot(engine: &Engine, listener: &Listener) -> Boot {
     let begun = std::time::Instant::now();
     let request = vm::Run::new(BOOTED_ENVIRONMENT, "uname -r");

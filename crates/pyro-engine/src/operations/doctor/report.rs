@@ -1,4 +1,4 @@
-//! The *report*: everything that was found out about a machine.
+//! The *report*: all that was found out about the host.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::operations::env::Environment;
 
-/// What was found.
+/// The report about the host.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Report {
     /// The platform.
     pub platform: String,
     /// Whether a guest can run.
     pub runtime_ok: bool,
-    /// What is wrong or could be better.
+    /// Problems and possible improvements.
     pub issues: Vec<String>,
-    /// What to do about it, command by command.
+    /// Commands that solve the problems.
     pub remedies: Vec<String>,
     /// The KVM device.
     pub kvm: Kvm,
@@ -24,15 +24,15 @@ pub struct Report {
     pub accelerator: AcceleratorReport,
     /// The VMM.
     pub qemu: QemuReport,
-    /// What is between the VMM and the host, piece by piece.
+    /// The isolation between the VMM and the host, by mechanism.
     pub isolation: Vec<IsolationReport>,
-    /// What networking needs, or might need.
+    /// The requirements of networking.
     pub networking: Networking,
-    /// What guests consist of.
+    /// The parts of the runtime.
     pub runtime: Runtime,
     /// Programs that environments are built with.
     pub build_requirements: Vec<BuildRequirement>,
-    /// Machines that are kept ahead of their use at this moment.
+    /// The number of machines that are parked now.
     pub parked_machines: usize,
     /// Kernels in the cache.
     pub kernels: Vec<String>,
@@ -46,67 +46,68 @@ pub struct Report {
 /// The KVM device.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Kvm {
-    /// It exists.
+    /// Whether it exists.
     pub exists: bool,
-    /// This user may read it.
+    /// Whether this user can read it.
     pub readable: bool,
-    /// This user may write it.
+    /// Whether this user can write it.
     pub writable: bool,
 }
 
 /// The accelerator for guests.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct AcceleratorReport {
-    /// `kvm` or `tcg`; null if what was asked for cannot be had.
+    /// `kvm` or `tcg`; null if the requested one is not available.
     pub selected: Option<String>,
     /// Why.
     pub reason: String,
 }
 
-/// A piece of what is between the VMM and the host.
+/// An isolation mechanism between the VMM and the host.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct IsolationReport {
     /// Its name, as for `--require-isolation`.
     pub piece: String,
     /// Whether it is in force on this host.
     pub in_force: bool,
-    /// Its extent, or why it is not in force.
+    /// Details, or why it is not in force.
     pub detail: String,
 }
 
 /// The VMM.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct QemuReport {
-    /// Where it is.
+    /// Its path.
     pub path: Option<String>,
     /// Its version.
     pub version: Option<String>,
     /// The oldest version that is supported.
     pub minimum_version: String,
-    /// The versions that pyro was tested with; others from the oldest on may work as well.
+    /// The versions that pyro was tested with; other versions from the minimum on may work as well.
     pub tried_versions: Vec<String>,
 }
 
-/// What networking needs, or might need.
+/// The requirements of networking.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Networking {
-    /// Whether guests have a network without being given one.
+    /// Whether guests have a network by default.
     pub enabled_by_default: bool,
-    /// Where `passt` is, which guests with a network need; null also if the host has no way out.
+    /// The path of `passt`, which guests with a network need; also null if the host has no default
+    /// route.
     pub passt_binary: Option<String>,
     /// Whether there is a TUN device.
     pub tun_available: bool,
-    /// Where `ip` is.
+    /// The path of `ip`.
     pub ip_binary: Option<String>,
-    /// Where `nft` is.
+    /// The path of `nft`.
     pub nft_binary: Option<String>,
-    /// Where `iptables` is.
+    /// The path of `iptables`.
     pub iptables_binary: Option<String>,
     /// Whether this host forwards IPv4.
     pub ip_forward_enabled: bool,
 }
 
-/// What guests consist of.
+/// The parts of the runtime.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Runtime {
     /// Directory of a runtime bundle; null: the guest agent is part of the program.
@@ -127,9 +128,9 @@ pub struct Runtime {
     pub notice_path: Option<String>,
     /// Version of the runtime.
     pub bundle_version: String,
-    /// Versions of its parts.
+    /// Versions of its components.
     pub component_versions: BTreeMap<String, String>,
-    /// What guests can do.
+    /// The capabilities of guests.
     pub capabilities: Capabilities,
     /// Version of the catalog.
     pub catalog_version: String,
@@ -139,7 +140,7 @@ pub struct Runtime {
     pub environments: Vec<Environment>,
 }
 
-/// What guests can do.
+/// The capabilities of guests.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Capabilities {
     /// Boot.
@@ -157,18 +158,18 @@ pub struct Capabilities {
 pub struct BuildRequirement {
     /// Its name.
     pub tool: String,
-    /// Where it is.
+    /// Its path.
     pub path: Option<String>,
-    /// The Debian package it is in.
+    /// The Debian package that contains it.
     pub package: String,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: String,
 }
 
 /// A directory and its free space.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct DiskReport {
-    /// What it is for: `environments` or `machines`.
+    /// Its purpose: `environments` or `machines`.
     pub purpose: String,
     /// The directory.
     pub path: String,
@@ -181,11 +182,11 @@ pub struct DiskReport {
 /// A guest that was booted.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Boot {
-    /// Whether it answered.
+    /// Whether its agent answered.
     pub ok: bool,
-    /// What it is.
+    /// Its environment.
     pub environment: String,
-    /// Its kernel, if it answered.
+    /// The version of its kernel, if it answered.
     pub kernel: Option<String>,
     /// From the start of the operation to the answer, in milliseconds.
     pub total_ms: u64,

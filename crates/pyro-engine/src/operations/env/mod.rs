@@ -1,4 +1,4 @@
-//! Environments: what can be booted.
+//! Environments: the systems that can be booted.
 
 mod inspect;
 mod list;
@@ -16,16 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::path_text;
 
-/// What is known about one environment.
+/// The description of an environment.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Environment {
     /// Its name.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: String,
-    /// The packages it promises.
+    /// The packages that it is guaranteed to contain.
     pub default_packages: Vec<String>,
     /// The distribution.
     pub distribution: String,
@@ -49,7 +49,7 @@ pub struct Environment {
     pub installed: bool,
     /// The environment cache.
     pub cache_dir: String,
-    /// Where it is, or would be, installed.
+    /// The directory in which it is or would be installed.
     pub install_dir: String,
     /// The record of its installation, if it is installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

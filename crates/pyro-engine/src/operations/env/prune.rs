@@ -19,7 +19,7 @@ pub struct Prune {}
 pub struct Pruned {
     /// Names of the removed directories, sorted.
     pub deleted_environment_dirs: Vec<String>,
-    /// How many they are.
+    /// How many were removed.
     pub count: usize,
 }
 

@@ -13,8 +13,8 @@ use crate::{Context, Engine, Error};
 
 /// Install an environment, or check that it is installed
 ///
-/// It is built from the Debian archive that the machine's apt is configured for, which takes
-/// about half a minute. An installed environment that is complete and unaltered is left as it is.
+/// The environment is built from the Debian archive for which the host's apt is configured; this
+/// takes about half a minute. A complete and unaltered environment is not built again.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(
@@ -28,14 +28,14 @@ pub struct Pull {
 /// An installed environment.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Pulled {
-    /// What is known about it.
+    /// Its description.
     #[serde(flatten)]
     pub environment: Environment,
     /// Its kernel.
     pub kernel_image: String,
     /// The image of its root file system.
     pub rootfs_image: String,
-    /// Where it came from.
+    /// The source from which it was built.
     pub source: String,
 }
 

@@ -16,10 +16,10 @@ use crate::request::{
 };
 use crate::{Context, Engine, Error};
 
-/// Make a VM that outlives this call; it is not started yet
+/// Create a VM that outlives this call, without starting it
 ///
-/// It lives until it is deleted or its time is over, whatever comes first; its id is all that is
-/// needed to use it, from any process of the same user.
+/// The VM exists until it is deleted or its time to live is over. Any process of the same user can
+/// use it by its id.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -38,12 +38,13 @@ pub struct Create {
     #[serde(default = "one_gibibyte")]
     #[schemars(range(min = 256, max = 32768))]
     pub mem_mib: i64,
-    /// Seconds after which the VM is deleted, whatever happens in it; 60 to 3600
+    /// Time to live in seconds, after which the VM is deleted even if a command is running; 60 to
+    /// 3600
     #[arg(long, default_value_t = ten_minutes(), value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(default = "ten_minutes")]
     #[schemars(range(min = 60, max = 3600))]
     pub ttl_seconds: i64,
-    /// Give the guest access to the network
+    /// Let the guest reach the Internet, but neither this host nor private networks
     #[arg(long)]
     #[serde(default)]
     pub network: bool,

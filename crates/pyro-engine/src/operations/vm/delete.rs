@@ -7,7 +7,7 @@ use crate::instance::{self, InstanceKind};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
-/// Delete a VM with everything in it, whatever it is doing
+/// Delete a VM with everything in it, even if a command is running
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro vm delete 0123456789ab")]
@@ -16,12 +16,12 @@ pub struct Delete {
     pub vm_id: String,
 }
 
-/// A VM that is gone.
+/// A deleted VM.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Deleted {
     /// The VM.
     pub vm_id: String,
-    /// Whether it is gone.
+    /// Whether it was deleted.
     pub deleted: bool,
     /// Why.
     pub reason: String,

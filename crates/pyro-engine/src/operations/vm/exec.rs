@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Cleanup, RunResult, status};
-use crate::command::{exit_status, give_input, time_limit};
+use crate::command::{exit_status, set_input, time_limit};
 use crate::command_options::CommandOptions;
 use crate::instance::{self, DeleteOnDrop, Instance, NewCommand};
 use crate::operation::{Effect, Operation};
@@ -33,16 +33,17 @@ pub struct Exec {
     #[arg(long, value_name = "PATH", value_parser = octets_parser())]
     #[serde(default)]
     pub cwd: Option<String>,
-    /// Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+    /// User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+    /// the default is root
     #[arg(long, value_name = "USER")]
     #[serde(default)]
     pub user: Option<String>,
-    /// Text that the command reads from its standard input
+    /// Text for the command's standard input
     #[arg(skip)]
     #[serde(default)]
     pub stdin: Option<String>,
-    /// Seconds after which the command is ended; the default of 30 is not for commands with a
-    /// terminal, which have no limit then
+    /// Time limit of the command in seconds; the default of 30 does not apply to commands with a
+    /// terminal, which have no limit by default
     #[arg(long, default_value_t = half_a_minute(), value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(default = "half_a_minute")]
     #[schemars(range(min = 1))]
@@ -67,10 +68,10 @@ impl Operation for Exec {
             options: CommandOptions::checked(self.env, self.cwd.as_deref(), self.user)?,
         };
         let line = command.line.clone();
-        give_input(context, self.stdin.as_deref());
+        set_input(context, self.stdin.as_deref());
         let found: Instance = status::find(engine, &self.vm_id).await?;
         found.require_started("execution")?;
-        // From here on the VM counts as used, however the command ends, and is deleted.
+        // From here on the VM counts as used and is deleted, however the command ends.
         let used = DeleteOnDrop::new(engine, found.object.clone());
         let (entry, printed) = instance::exec(&found, command, context).await?;
         let record = found.record.clone();

@@ -9,7 +9,7 @@ pub(super) struct Finished {
     /// The microVM's id.
     pub(super) vm_id: String,
     pub(super) outcome: Outcome,
-    /// The output, if the caller gave no streams for it.
+    /// The output, unless the caller gave streams for it.
     pub(super) printed: [CapturedOutput; 2],
     /// The name of the execution mode in results.
     pub(super) execution_mode: &'static str,

@@ -1,5 +1,5 @@
-//! *Host compatibility*: the command runs on the host, without a sandbox, only if the caller asked
-//! for it and no guest can be had.
+//! *Host compatibility*: runs the command on the host, without a sandbox. Used only if the caller
+//! allowed it and the host cannot run guests.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -18,10 +18,10 @@ use crate::command::streams;
 use crate::output::Capture;
 use crate::{Context, Error, Event};
 
-/// The only variable besides `HOME` that the command sees.
+/// The only variable besides `HOME` that the command gets.
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// How long output is still read after the command has ended.
+/// How long output is read after the command has ended.
 const REST_LIMIT: Duration = Duration::from_millis(100);
 
 /// Runs the command in a private directory that is removed afterwards, with a clean environment
@@ -33,7 +33,7 @@ pub(super) async fn run(
     why: &Error,
     context: &mut Context,
 ) -> Result<Finished, Error> {
-    context.listener.tell(Event::Warning(format!(
+    context.listener.report(Event::Warning(format!(
         "no guest can be had ({}), so the command runs ON THE HOST, WITHOUT ISOLATION, because \
          host compatibility was allowed",
         why.message
@@ -71,7 +71,7 @@ pub(super) async fn run(
                 .map_err(|error| pyro_machine::Error::output(&error))
         };
         let finish = async {
-            // Not until the end of the output: a background process may keep it open.
+            // Do not wait for the end of the output: a background process may keep it open.
             tokio::pin!(pass);
             let status = tokio::select! {
                 status = child.wait() => {

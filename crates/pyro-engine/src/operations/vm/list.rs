@@ -8,7 +8,7 @@ use crate::instance::InstanceKind;
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error, Event};
 
-/// List the VMs that outlive their calls
+/// List the VMs
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro vm list --json")]
@@ -32,7 +32,7 @@ impl Operation for List {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Vms, Error> {
         let (mut found, broken) = engine.all_instances(InstanceKind::Vm);
         for problem in broken {
-            context.listener.tell(Event::Warning(problem));
+            context.listener.report(Event::Warning(problem));
         }
         found.sort_by(|one, other| other.record.created_at.total_cmp(&one.record.created_at));
         let vms: Vec<Vm> = found.iter().map(Vm::from).collect();

@@ -17,33 +17,33 @@ pub struct NetworkInfo {
     pub vm_id: String,
 }
 
-/// The network of a VM. Without one there are no addresses, but a reason.
+/// The network of a VM. A VM without a network has no addresses, but a reason.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 pub struct VmNetwork {
     /// The VM.
     pub vm_id: String,
     /// Whether it has access to the network.
     pub network_enabled: bool,
-    /// Whether connections to the outside should work.
+    /// Whether outgoing connections should work.
     pub outbound_connectivity_expected: bool,
     /// Why there is no network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What it has.
+    /// Its addresses.
     #[serde(flatten)]
     pub addresses: Option<Addresses>,
 }
 
-/// The addresses of a VM that has a network.
+/// The addresses of a VM with a network.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 pub struct Addresses {
     /// Always null: no device of the host is needed.
     pub tap_name: Option<String>,
     /// Its own address.
     pub guest_ip: String,
-    /// Its way out.
+    /// Its default gateway.
     pub gateway_ip: String,
-    /// Its network.
+    /// Its subnet.
     pub subnet_cidr: String,
     /// The hardware address of its network card.
     pub mac_address: String,

@@ -9,7 +9,8 @@ use crate::{Context, Engine, Error};
 
 /// Delete the records of the VMs whose time to live is over
 ///
-/// They have ended by themselves, and their disks are gone; this removes their records.
+/// The VMs ended when their time was over, and their disks were removed then; this removes their
+/// records.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro vm reap-expired --json")]

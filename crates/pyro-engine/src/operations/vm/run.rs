@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::finished::Finished;
 use super::host_compat;
 use crate::command::{
-    exit_code, exit_status, give_input, milliseconds, out_of_memory, streams, time_limit,
+    exit_code, exit_status, milliseconds, out_of_memory, set_input, streams, time_limit,
 };
 use crate::command_options::CommandOptions;
 use crate::disk_limit::{DiskLimit, allocated_bytes};
@@ -25,13 +25,13 @@ use crate::request::{
 };
 use crate::{Context, Engine, Error, Event, Listener, Terminal, Variables};
 
-/// Run one command in a fresh microVM, then throw the microVM away
+/// Run one command in a new microVM, then discard the microVM
 ///
 /// The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
 /// ended it.
 ///
 /// With `allow_host_compat`, on a host that cannot run guests, the command runs on the host itself,
-/// WITHOUT ISOLATION, and may destroy what is there.
+/// WITHOUT ISOLATION, and may destroy the user's files.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -41,7 +41,7 @@ use crate::{Context, Engine, Error, Event, Listener, Terminal, Variables};
     pyro run -it debian:12 -- bash\n  \
     pyro run debian:12 -e LANG=C --user www-data --cwd /tmp -- sh -c 'id; pwd'\n  \
     pyro run debian:12 --json --timeout-seconds 5 -- uname -r\n\n\
-    Output is passed on as it comes. Standard input is passed to the command unless it is a \
+    Output is shown as it is printed. Standard input is passed to the command unless it is a \
     terminal.")]
 pub struct Run {
     /// Environment to boot, for example `debian:12`
@@ -58,11 +58,12 @@ pub struct Run {
     #[arg(long, value_name = "PATH", value_parser = octets_parser())]
     #[serde(default)]
     pub cwd: Option<String>,
-    /// Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+    /// User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+    /// the default is root
     #[arg(long, value_name = "USER")]
     #[serde(default)]
     pub user: Option<String>,
-    /// Text that the command reads from its standard input
+    /// Text for the command's standard input
     #[arg(skip)]
     #[serde(default)]
     pub stdin: Option<String>,
@@ -86,8 +87,8 @@ pub struct Run {
     #[serde(default = "one_gibibyte")]
     #[schemars(range(min = 256, max = 32768))]
     pub mem_mib: i64,
-    /// Seconds after which the command is ended; the default of 30 is not for commands with a
-    /// terminal, which have no limit then
+    /// Time limit of the command in seconds; the default of 30 does not apply to commands with a
+    /// terminal, which have no limit by default
     #[arg(
         long,
         default_value_t = 30,
@@ -97,8 +98,8 @@ pub struct Run {
     #[serde(default = "half_a_minute")]
     #[schemars(range(min = 1))]
     pub timeout_seconds: i64,
-    /// Seconds after which the microVM is ended, whatever happens in it; 60 to 3600; with a terminal,
-    /// the default of 600 is 3600
+    /// Seconds after which the microVM is ended even if the command is running; 60 to 3600; with a
+    /// terminal, the default is 3600 instead of 600
     #[arg(
         long,
         default_value_t = 600,
@@ -118,7 +119,7 @@ pub struct Run {
     pub allow_host_compat: bool,
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct RunResult {
     /// The microVM it ran in.
@@ -129,7 +130,7 @@ pub struct RunResult {
     pub environment_version: Option<String>,
     /// The command.
     pub command: String,
-    /// What it printed.
+    /// Its output.
     #[serde(flatten)]
     pub printed: CommandOutput,
     /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
@@ -138,13 +139,13 @@ pub struct RunResult {
     pub duration_ms: u64,
     /// Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
     pub execution_mode: String,
-    /// What became of the microVM.
+    /// The end of the microVM.
     pub cleanup: Cleanup,
     /// Present if the command was ended at its time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub timed_out: bool,
-    /// Present if the command did not end well, and the guest's kernel killed a process of it
-    /// because the memory was used up.
+    /// Present if the command failed and the guest's kernel killed one of its processes because
+    /// memory was exhausted.
     #[serde(default, skip_serializing_if = "is_false")]
     pub oom_killed: bool,
     /// Present if a signal ended the command: its number.
@@ -152,12 +153,12 @@ pub struct RunResult {
     pub signal: Option<i32>,
 }
 
-/// What became of a microVM.
+/// The end of a microVM.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Cleanup {
     /// The microVM.
     pub vm_id: String,
-    /// Whether it is gone.
+    /// Whether it was deleted.
     pub deleted: bool,
     /// Why.
     pub reason: String,
@@ -234,7 +235,7 @@ impl Operation for Run {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
         let allow_host_compat = self.allow_host_compat;
-        give_input(context, self.stdin.as_deref());
+        set_input(context, self.stdin.as_deref());
         let mut request = self.check(context.terminal.is_some())?;
         engine.environments.status(&request.environment)?;
         if request.network {
@@ -308,27 +309,28 @@ async fn start(
     };
     let launch_listener = |event: LaunchEvent<'_>| match event {
         LaunchEvent::Starting(id) => listener.phase("run", "start", ("vm_id", id.as_str())),
-        LaunchEvent::Notice(text) => listener.tell(Event::Notice(text)),
+        LaunchEvent::Notice(text) => listener.report(Event::Notice(text)),
     };
     let begun = Instant::now();
     let machine = engine
         .machines
         .launch(&spec, engine.config.start, &launch_listener)
         .await?;
-    // The wait for a slot, the platform, the search for a template or a parked machine.
+    // The time for waiting for a slot, determining the platform, and finding a template or a parked
+    // machine.
     let admission = begun.elapsed();
     let phases = machine.phases().iter().map(|phase| phase.duration).sum();
-    listener.tell(Event::Timing {
+    listener.report(Event::Timing {
         name: "admission".into(),
         duration: admission.saturating_sub(phases),
     });
     for phase in machine.phases() {
-        listener.tell(Event::Timing {
+        listener.report(Event::Timing {
             name: phase.name.into(),
             duration: phase.duration,
         });
     }
-    listener.tell(Event::Started {
+    listener.report(Event::Started {
         vm_id: machine.id().to_string(),
         accelerator: machine.accelerator().name(),
         origin: origin(&machine),
@@ -371,14 +373,14 @@ pub(in crate::operations) async fn prepare_template(engine: &Engine, ready: &Rea
     }
 }
 
-/// Passes the new sizes of the caller's terminal on.
+/// Forwards changes of the size of the caller's terminal.
 async fn pass_sizes_on(
     terminal: Option<Terminal>,
     controls: mpsc::UnboundedSender<Control>,
 ) -> Infallible {
     if let Some(mut terminal) = terminal {
         while let Some(size) = terminal.sizes.recv().await {
-            // It fails if the command has ended.
+            // This fails if the command has ended.
             let _ = controls.send(Control::Resize(size));
         }
     }
@@ -433,7 +435,7 @@ async fn in_guest(
     };
     context.listener.took("command", begun);
     if outcome.oom_killed {
-        context.listener.tell(out_of_memory(request.mem_mib));
+        context.listener.report(out_of_memory(request.mem_mib));
     }
     let begun = Instant::now();
     drop(machine);

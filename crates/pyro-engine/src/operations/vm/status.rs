@@ -8,7 +8,7 @@ use crate::operation::{Effect, Operation};
 use crate::operations::Machine;
 use crate::{Context, Engine, Error};
 
-/// Show what a VM is doing
+/// Show the state of a VM
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro vm status 0123456789ab --json")]

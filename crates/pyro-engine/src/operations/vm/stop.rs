@@ -8,7 +8,7 @@ use crate::instance::InstanceKind;
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
-/// Stop a VM in order; its files are kept and it can be started again
+/// Shut down a VM; its files are kept and it can be started again
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro vm stop 0123456789ab")]

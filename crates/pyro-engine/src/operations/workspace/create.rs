@@ -18,11 +18,11 @@ use crate::request::{
 };
 use crate::{Context, Engine, Error, SecretsGiven, transfer};
 
-/// Make a workspace and start it: a microVM to run many commands in
+/// Create and start a workspace: a microVM for many commands
 ///
-/// Its files are in /workspace, which begins empty or with what --seed-path names. It lives until
-/// it is deleted or its time is over; while nothing runs in it, it is paused and costs nothing. Its
-/// id is all that is needed to use it, from any process of the same user.
+/// Its files are in /workspace, which is empty at first unless --seed-path is given. The workspace
+/// exists until it is deleted or its time to live is over; while nothing runs in it, it is paused
+/// and uses no processor time. Any process of the same user can use it by its id.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -46,7 +46,8 @@ pub struct Create {
     #[serde(default = "one_gibibyte")]
     #[schemars(range(min = 256, max = 32768))]
     pub mem_mib: i64,
-    /// Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
+    /// Time to live in seconds, after which the workspace ends even if commands are running; at
+    /// least 60, or 0 for no limit
     #[arg(long, default_value_t = ten_minutes(), value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(default = "ten_minutes")]
     #[schemars(range(min = 0))]
@@ -55,14 +56,14 @@ pub struct Create {
     #[arg(long)]
     #[serde(default)]
     pub network: bool,
-    /// The network by name: `off`; `egress`, which is what --network means; or
-    /// `egress+published-ports`. Ports can be published with each
+    /// Network policy: `off`; `egress`, the same as --network; or `egress+published-ports`. Ports
+    /// can be published with any of them
     #[arg(long, value_name = "POLICY", value_parser = network_policy::NAMES)]
     #[serde(default)]
     #[schemars(extend("enum" = network_policy::CHOICES))]
     pub network_policy: Option<String>,
-    /// Publish a TCP port of the guest on this host, on its loopback unless an address is named; the
-    /// host's port (1025 to 65535) is any that is free unless it is named
+    /// Publish a TCP port of the guest on this host. The default address is the loopback address;
+    /// the default host port is a free one (1025 to 65535)
     #[arg(long = "publish", value_name = "[[ADDRESS:]HOST_PORT:]GUEST_PORT")]
     #[serde(default)]
     pub published_ports: Option<Vec<PortRule>>,
@@ -70,16 +71,17 @@ pub struct Create {
     #[arg(long)]
     #[serde(default)]
     pub allow_host_compat: bool,
-    /// Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
+    /// Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy into the new
+    /// workspace
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
     #[serde(default)]
     pub seed_path: Option<String>,
-    /// Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
-    /// with its seed
+    /// Begin with the files of a snapshot of another workspace of this environment, `ID:NAME`;
+    /// `ID:baseline` has the files that workspace began with
     #[arg(long, value_name = "ID:NAME")]
     #[serde(default)]
     pub from_snapshot: Option<String>,
-    /// Name, of up to 120 characters, for those who list workspaces; several may have the same
+    /// Name of up to 120 characters, shown in lists; it need not be unique
     #[arg(long, value_name = "NAME")]
     #[serde(default)]
     pub name: Option<String>,
@@ -88,26 +90,27 @@ pub struct Create {
     #[serde(default, with = "labels")]
     #[schemars(with = "labels::Schema")]
     pub labels: Option<Vec<(String, String)>>,
-    /// Secrets of the workspace: files of root's in /run/pyro-secrets, in the guest's memory only
+    /// Secrets of the workspace: files in /run/pyro-secrets that only root can read, in the guest's
+    /// memory
     #[command(flatten)]
     #[serde(default)]
     pub secrets: SecretsGiven,
-    /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
-    /// the last that matches decides
+    /// Leave out files that match a pattern, in the syntax of .gitignore: `*.o`, `target/`,
+    /// `/build`; the last matching pattern decides
     #[arg(long, value_name = "PATTERN")]
     #[serde(default)]
     pub exclude: Option<Vec<String>>,
-    /// Leave out what matches a pattern in a file with one pattern on each line
+    /// Leave out files that match a pattern in this file, which has one pattern on each line
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, value_parser = octets_parser())]
     #[serde(default)]
     pub exclude_from: Option<String>,
-    /// Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
-    /// `exclude`
+    /// Whether to copy files that git ignores, according to the .gitignore files of the directory:
+    /// `include` or `exclude`
     #[arg(long, default_value_t = include(), value_name = "WHETHER", value_parser = GIT_IGNORED)]
     #[serde(default = "include")]
     #[schemars(extend("enum" = GIT_IGNORED))]
     pub git_ignored: String,
-    /// What to do about files that cannot be read: `fail`, or `skip` them
+    /// What to do with files that cannot be read: `fail`, or `skip` them
     #[arg(long, default_value_t = fail(), value_name = "WHAT", value_parser = UNREADABLE)]
     #[serde(default = "fail")]
     #[schemars(extend("enum" = UNREADABLE))]
@@ -126,8 +129,12 @@ impl Create {
 }
 
 impl Create {
-    /// Finds the snapshot that `text` names, with its workspace.
-    fn snapshot<'a>(&self, engine: &Engine, text: &'a str) -> Result<(Instance, &'a str), Error> {
+    /// Finds the snapshot that `text` names, and its workspace.
+    async fn snapshot<'a>(
+        &self,
+        engine: &Engine,
+        text: &'a str,
+    ) -> Result<(Instance, &'a str), Error> {
         let Some((id, name)) = text.split_once(':') else {
             return Err(Error::invalid(
                 "from_snapshot must be ID:NAME, a workspace and its snapshot",
@@ -144,7 +151,7 @@ impl Create {
         if name != BASELINE {
             other.snapshot(name)?;
         }
-        engine.check_room(other.disk_bytes(Some(name)))?;
+        engine.check_room(other.disk_bytes(Some(name))).await?;
         Ok((other, name))
     }
 }
@@ -156,6 +163,7 @@ impl Operation for Create {
     const OPEN_WORLD: bool = true;
     const HOST_PATHS: &'static [&'static str] = &["seed_path", "exclude_from"];
     const TOOL_SET: ToolSet = ToolSet::Core;
+    const FULL_ONLY: &'static [&'static str] = &["network_policy", "secrets"];
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {
@@ -174,10 +182,10 @@ impl Operation for Create {
         let ports = instance::checked_ports(rules)?;
         for port in &ports {
             // A port that is taken is told before a seed is copied; the supervisor tries again.
-            port.listen()?;
+            port.clone().listen()?;
         }
         engine.environments.status(&self.environment)?;
-        // Before the seed takes more space.
+        // Checked before the seed takes space.
         engine.check_disk_limit().await?;
         let source = match &self.seed_path {
             Some(path) => {
@@ -196,7 +204,7 @@ impl Operation for Create {
                     "seed_path and from_snapshot exclude each other: a snapshot has its seed";
                 return Err(Error::invalid(message));
             }
-            Some(text) => Some(self.snapshot(engine, text)?),
+            Some(text) => Some(self.snapshot(engine, text).await?),
             None => None,
         };
         if network {
@@ -236,7 +244,7 @@ impl Operation for Create {
             (None, None) => None,
         };
         let made = instance::create(object, &new, seed)?;
-        // The caller learns the id only when the workspace runs, so a failed one must not remain.
+        // The caller gets the id only when the workspace runs, so a failed one must not remain.
         let unfinished = DeleteOnDrop::new(engine, made.object.clone());
         instance::start(engine, &made, secrets, listener).await?;
         unfinished.disarm();

@@ -7,7 +7,7 @@ use crate::instance::{self, InstanceKind};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::{Context, Engine, Error};
 
-/// Delete a workspace with its files and logs, whatever it is doing
+/// Delete a workspace with its files and logs, even if commands are running
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace delete 0123456789ab")]
@@ -16,12 +16,12 @@ pub struct Delete {
     pub workspace_id: String,
 }
 
-/// A workspace that is gone.
+/// A deleted workspace.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Deleted {
     /// The workspace.
     pub workspace_id: String,
-    /// Whether it is gone.
+    /// Whether it was deleted.
     pub deleted: bool,
     /// Why.
     pub reason: String,

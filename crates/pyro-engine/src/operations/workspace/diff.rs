@@ -19,20 +19,23 @@ use crate::output::is_zero;
 use crate::request::octets_parser;
 use crate::{Context, Engine, Error, Listener};
 
-/// The most bytes of paths and contents of a diff: they are in memory, and so is the result.
+/// The maximum size of the paths and contents of a diff, in bytes: they are held in memory, and so
+/// is the result.
 const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
-/// How often others may start or stop the workspace before its disk is copied.
+/// How often to try again if another process starts or stops the workspace before its disk is
+/// copied.
 const ATTEMPTS: usize = 3;
 
 /// Show what was changed in a workspace since it began, or since a snapshot
 ///
-/// It is compared with its seed, or with an empty directory; or with a snapshot. The patch is
-/// complete, binary files and symbolic links included: `git apply` makes a copy of what it is
-/// compared with the same as the workspace. What git cannot have in a patch is only listed:
-/// directories, devices, permissions other than `x`. What is in a directory `.git` is left out. The
-/// workspace may be stopped: then, and for a snapshot, a throw-away microVM without a network
-/// compares copies of the disks, and nothing of the workspace runs there.
+/// The workspace is compared with its seed (or with an empty directory), or with a snapshot. The
+/// patch is complete, including binary files and symbolic links: `git apply` turns a copy of the
+/// seed or snapshot into the workspace's current files. Changes that a git patch cannot express are
+/// only listed: directories, devices, permissions other than `x`. The contents of `.git`
+/// directories are left out. The workspace may be stopped. In this case, and for a snapshot, a
+/// temporary microVM without a network compares copies of the disks, and no program of the
+/// workspace runs in it.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -43,15 +46,15 @@ const ATTEMPTS: usize = 3;
 pub struct Diff {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// What to compare, absolute or relative to /workspace; nothing means all of it
+    /// Path to compare, absolute or relative to /workspace; without one, all of /workspace
     #[arg(value_name = "PATH", value_parser = octets_parser())]
     #[serde(default)]
     pub paths: Vec<String>,
-    /// Only list which paths differ; no contents are read, and there is no patch
+    /// Only list the paths that differ; no contents are read, and there is no patch
     #[arg(long)]
     #[serde(default)]
     pub name_only: bool,
-    /// Snapshot to compare with; `baseline` is what the workspace began with
+    /// Snapshot to compare with; `baseline` has the files that the workspace began with
     #[arg(long, default_value_t = baseline_name(), value_name = "NAME")]
     #[serde(default = "baseline_name")]
     pub against: String,
@@ -66,42 +69,43 @@ fn baseline_name() -> String {
 pub struct WorkspaceDiff {
     /// The workspace.
     pub workspace_id: String,
-    /// The snapshot that it was compared with; `baseline` is what it began with.
+    /// The snapshot that it was compared with; `baseline` has the files that it began with.
     pub against: String,
-    /// Whether anything was.
+    /// Whether anything was changed.
     pub changed: bool,
-    /// How many entries there are of each kind.
+    /// How many entries were changed, by kind of change.
     pub summary: DiffSummary,
-    /// What differs, sorted by path.
+    /// The differences, sorted by path.
     pub entries: Vec<DiffEntry>,
-    /// All differences that git knows, as a patch that `git apply` takes.
+    /// All differences that git can express, as a patch for `git apply`.
     pub patch: String,
-    /// Present if bytes in `patch` that are not UTF-8 were replaced: the exact patch, in Base64.
+    /// Present if `patch` is not exact, because bytes that are not UTF-8 were replaced: the exact
+    /// patch, in Base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch_base64: Option<String>,
-    /// Present if there are differences in directories `.git`: how many, and they were left out.
+    /// Present if there are differences in `.git` directories, which are left out: how many.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub git_entries_left_out: u64,
-    /// Present if files grew or shrank while they were read: how many. The patch may not have what
-    /// they hold now.
+    /// Present if files grew or shrank while they were read: how many. The patch may not have their
+    /// current content.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub changed_count: u64,
 }
 
-/// How many entries differ, and how.
+/// How many entries differ, by kind of difference.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 pub struct DiffSummary {
     /// All.
     pub total: u64,
     /// Those that were not there before.
     pub added: u64,
-    /// Those whose content, link target or permissions are different.
+    /// Entries whose content, link target or permissions are different.
     pub modified: u64,
     /// Those that are gone.
     pub deleted: u64,
-    /// Those that are of another type.
+    /// Entries that changed their type.
     pub type_changed: u64,
-    /// Those that are in the patch as text.
+    /// Entries that are in the patch as text.
     pub text_patched: u64,
     /// The others.
     pub non_text: u64,
@@ -114,9 +118,9 @@ pub struct DiffEntry {
     pub path: String,
     /// `added`, `modified`, `deleted` or `type_changed`.
     pub status: String,
-    /// What is there now, or was there: `file`, `directory`, `symlink` or `other`.
+    /// The type now, or before if it was deleted: `file`, `directory`, `symlink` or `other`.
     pub artifact_type: String,
-    /// Its part of the patch, if that is text.
+    /// Its part of the patch, if it is text.
     pub text_patch: Option<String>,
     /// Whether it is in the patch, as text or not.
     pub in_patch: bool,
@@ -124,9 +128,9 @@ pub struct DiffEntry {
     pub lines_added: Option<u64>,
     /// How many lines were removed, if it is in the patch as text.
     pub lines_removed: Option<u64>,
-    /// Its permissions before, in octal digits, for example `0644`; null if it was not there.
+    /// Its permissions before, in octal digits, for example `0644`; null if it did not exist.
     pub old_mode: Option<String>,
-    /// Its permissions now; null if it is gone.
+    /// Its permissions now; null if it was deleted.
     pub new_mode: Option<String>,
 }
 
@@ -155,7 +159,8 @@ impl Operation for Diff {
 }
 
 impl Diff {
-    /// Returns the workspace, and the machine that reads its disk unless it compares itself.
+    /// Returns the workspace, and the temporary machine that reads its disk unless the running
+    /// workspace makes the comparison.
     async fn machine(
         &self,
         engine: &Engine,
@@ -175,7 +180,7 @@ impl Diff {
             };
             match Reader::start(engine, &found, Self::NAME, beside, listener).await {
                 Ok(reader) => return Ok((found, Some(reader))),
-                // It was started or stopped meanwhile.
+                // It was started or stopped in the meantime.
                 Err(error) if error.is_of_the_state() && attempts.next().is_some() => {}
                 Err(error) => return Err(error),
             }
@@ -183,7 +188,7 @@ impl Diff {
     }
 }
 
-/// The changes as they come.
+/// The changes as they arrive.
 #[derive(Default)]
 struct Collected {
     changes: BTreeMap<Vec<u8>, Change>,
@@ -243,7 +248,7 @@ impl Changes for Collected {
     }
 }
 
-/// Whether a path is in a directory of git's, or is one: git refuses patches for such paths.
+/// Whether a path is a `.git` directory or is inside one: git refuses patches for such paths.
 fn is_in_git(path: &[u8]) -> bool {
     path.split(|byte| *byte == b'/')
         .any(|part| part.eq_ignore_ascii_case(b".git"))
@@ -259,7 +264,8 @@ impl Collected {
             let mut is_text = true;
             if !wanted.name_only {
                 let (what, old, new) = (change.what.clone(), change.old, change.new);
-                // Permissions alone need no content; it only has to be the same on both sides.
+                // A change of permissions alone needs no content; it only has to be the same on
+                // both sides.
                 let [old, new] = [(&what.old, old), (&what.new, new)].map(|(state, content)| {
                     let side = side(state.as_ref()?, content);
                     is_text &= side
@@ -290,7 +296,7 @@ impl Collected {
     }
 }
 
-/// Returns one side for a patch, if git knows what is there.
+/// Returns one side of a patch, if git can express it.
 fn side(state: &FileState, content: Vec<u8>) -> Option<PatchSide> {
     let mode = match state.file_type {
         FileType::File if state.mode & 0o100 != 0 => Mode::Executable,
@@ -333,7 +339,7 @@ fn entry(change: FileChange, part: &[u8], is_text: bool) -> DiffEntry {
 /// Counts the lines that a patch adds and removes.
 fn count_lines(patch: &[u8]) -> [u64; 2] {
     let mut counts = [0, 0];
-    // Every line of a hunk begins with a blank, a sign or a backslash.
+    // Every line of a hunk begins with a space, a sign or a backslash.
     let mut in_hunk = false;
     for line in patch.split(|byte| *byte == b'\n') {
         match line.first() {

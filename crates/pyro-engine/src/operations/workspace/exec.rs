@@ -4,7 +4,7 @@ use pyro_store::HistoryEntry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::{exit_status, give_input, time_limit};
+use crate::command::{exit_status, set_input, time_limit};
 use crate::command_options::CommandOptions;
 use crate::instance::{self, Instance, InstanceKind, NewCommand};
 use crate::operation::{Effect, Operation, ToolSet};
@@ -13,14 +13,15 @@ use crate::output::is_false;
 use crate::request::{ShellCommand, half_a_minute, octets_parser};
 use crate::{Context, Engine, Error, SecretVariables, Variables};
 
-/// Run a command in a workspace, in /workspace
+/// Run a command in a workspace
 ///
-/// Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
-/// time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
-/// goes on; the workspace's log shows it.
+/// The command's output is kept in the workspace's log. Its exit code is returned: 124 if it was
+/// ended at its time limit, 128 + N if signal N ended it. Many commands may run at once. A command
+/// keeps running if its client dies; the workspace's log shows its output.
 ///
-/// With `detach`, the number of the command is returned at once, and it goes on:
-/// `workspace logs` shows its output, `workspace wait` waits for its end, `workspace kill` ends it.
+/// With `detach`, the call returns the command's number at once and the command runs in the
+/// background: `workspace logs` shows its output, `workspace wait` waits for its end, `workspace
+/// kill` ends it.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -29,7 +30,7 @@ use crate::{Context, Engine, Error, SecretVariables, Variables};
     pyro workspace exec 0123456789ab -e CI=1 --cwd src --user www-data -- ./test.sh\n  \
     pyro workspace exec 0123456789ab --detach -- npm run build\n  \
     pyro workspace exec -it 0123456789ab -- bash\n\n\
-    Output is passed on as it comes. Standard input is passed to the command unless it is a \
+    Output is shown as it is printed. Standard input is passed to the command unless it is a \
     terminal.")]
 pub struct Exec {
     /// Id of the workspace, as `workspace create` returned it
@@ -42,36 +43,37 @@ pub struct Exec {
     #[command(flatten)]
     #[serde(default)]
     pub env: Variables,
-    /// Working directory: an absolute path, or one below /workspace, which is the default
+    /// Working directory: an absolute path, or one relative to /workspace, which is the default
     #[arg(long, value_name = "PATH", value_parser = octets_parser())]
     #[serde(default)]
     pub cwd: Option<String>,
-    /// Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+    /// User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+    /// the default is root
     #[arg(long, value_name = "USER")]
     #[serde(default)]
     pub user: Option<String>,
-    /// Secrets of the workspace that become environment variables: names of secrets with names of
-    /// variables
+    /// Secrets of the workspace to pass as environment variables: the name of each secret with the
+    /// name of its variable
     #[command(flatten)]
     #[serde(default)]
     pub secret_env: SecretVariables,
-    /// Text that the command reads from its standard input
+    /// Text for the command's standard input
     #[arg(skip)]
     #[serde(default)]
     pub stdin: Option<String>,
-    /// Return the command's number at once, and let it go on
+    /// Return the command's number at once, and run the command in the background
     #[arg(long)]
     #[serde(default)]
     pub detach: bool,
-    /// Seconds after which the command is ended; the default of 30 is not for commands with `detach`
-    /// or a terminal, which have no limit then
+    /// Time limit of the command in seconds; the default of 30 does not apply to commands with
+    /// `detach` or a terminal, which have no limit by default
     #[arg(long, default_value_t = half_a_minute(), value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(default = "half_a_minute")]
     #[schemars(range(min = 1))]
     pub timeout_seconds: i64,
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ExecResult {
     /// The workspace it ran in.
@@ -82,11 +84,11 @@ pub struct ExecResult {
     pub environment_version: Option<String>,
     /// The command.
     pub command: String,
-    /// What it printed.
+    /// Its output.
     #[serde(flatten)]
     pub printed: CommandOutput,
     /// Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
-    /// it runs on.
+    /// it is still running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "i32")]
     pub exit_code: Option<i32>,
@@ -98,14 +100,14 @@ pub struct ExecResult {
     pub sequence: u64,
     /// Its working directory.
     pub cwd: String,
-    /// Present if the command goes on.
+    /// Present if the command is still running.
     #[serde(default, skip_serializing_if = "is_false")]
     pub detached: bool,
     /// Present if the command was ended at its time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub timed_out: bool,
-    /// Present if the command did not end well, and the guest's kernel killed a process of it
-    /// because the memory was used up.
+    /// Present if the command failed and the guest's kernel killed one of its processes because
+    /// memory was exhausted.
     #[serde(default, skip_serializing_if = "is_false")]
     pub oom_killed: bool,
     /// Present if a signal ended the command: its number.
@@ -119,6 +121,7 @@ impl Operation for Exec {
     const EFFECT: Effect = Effect::Mutating;
     const OPEN_WORLD: bool = true;
     const TOOL_SET: ToolSet = ToolSet::Core;
+    const FULL_ONLY: &'static [&'static str] = &["secret_env"];
     type Output = ExecResult;
 
     fn exit_status(output: &Self::Output) -> u8 {
@@ -135,7 +138,7 @@ impl Operation for Exec {
         };
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_exec")?;
-        give_input(context, self.stdin.as_deref());
+        set_input(context, self.stdin.as_deref());
         if self.detach {
             let sequence = instance::exec_detached(&found, command, context).await?;
             let entry = found.history().entry(sequence)?;
@@ -147,7 +150,7 @@ impl Operation for Exec {
 }
 
 impl ExecResult {
-    /// What came of a command, or of its beginning if it has not ended.
+    /// The result of a command, which may still be running.
     pub(super) fn of(found: &Instance, entry: HistoryEntry, printed: CommandOutput) -> Self {
         let detached = entry.exit.is_none();
         let exit = entry.exit.unwrap_or_default();
@@ -157,7 +160,7 @@ impl ExecResult {
             environment_version: Some(found.record.environment_version.clone()),
             command: entry.command,
             printed,
-            // One that was interrupted has no exit code.
+            // An interrupted command has no exit code.
             exit_code: exit.exit_code.or((!detached).then_some(1)),
             duration_ms: exit.duration_ms,
             execution_mode: entry.execution_mode,

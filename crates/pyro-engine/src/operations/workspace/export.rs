@@ -13,11 +13,11 @@ use crate::{Context, Engine, Error};
 
 /// Copy a file, a directory or a symbolic link out of a started workspace
 ///
-/// It appears at the output path when all of it has arrived, or not at all. Permissions,
-/// modification times and links are kept; everything belongs to you, and setuid, setgid and sticky
-/// bits are dropped. Devices, pipes and sockets are left out. If the output path ends in .tar,
-/// .tar.gz, .tgz or .tar.zst, it becomes an archive, in which everything is below the last part of
-/// what was named; only a file that has such a name itself is copied as it is.
+/// The copy appears at the output path only when it is complete. Permissions, modification times
+/// and links are kept; you own all files, and setuid, setgid and sticky bits are dropped. Devices,
+/// pipes and sockets are left out. If the output path ends in .tar, .tar.gz, .tgz or .tar.zst, the
+/// output is an archive whose members begin with the last component of the exported path; only a
+/// file that has such a name itself is copied unchanged.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -28,13 +28,13 @@ use crate::{Context, Engine, Error};
 pub struct Export {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// What to copy, absolute or relative to /workspace; a symbolic link is copied as a link
+    /// Path to copy, absolute or relative to /workspace; a symbolic link is copied as a link
     #[arg(value_parser = octets_parser())]
     pub path: String,
     /// Path of the copy on this host; its directory must exist
     #[arg(long = "output", value_name = "PATH", value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
     pub output_path: String,
-    /// Replace what is at the output path, even a directory with all that is in it
+    /// Replace an existing file or directory at the output path, with everything in it
     #[arg(long)]
     #[serde(default)]
     pub force: bool,
@@ -45,23 +45,23 @@ pub struct Export {
 pub struct Exported {
     /// The workspace.
     pub workspace_id: String,
-    /// What was copied, as an absolute path in the guest.
+    /// The absolute path in the guest.
     pub workspace_path: String,
-    /// Where it is on this host.
+    /// The path of the copy on this host.
     pub output_path: String,
     /// `file`, `directory` or `symlink`.
     pub artifact_type: String,
-    /// How many files, directories and links it has, with itself.
+    /// How many files, directories and links were copied.
     pub entry_count: u64,
-    /// How many bytes its files have.
+    /// The total size of its files, in bytes.
     pub bytes_written: u64,
     /// Where the workspace runs.
     pub execution_mode: String,
-    /// Present if there were devices, pipes or sockets: how many, and they were not copied.
+    /// Present if there were devices, pipes or sockets, which are not copied: how many.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out_count: u64,
-    /// Present if files grew or shrank while they were read: how many. They have the size that they
-    /// had first.
+    /// Present if files grew or shrank while they were read: how many. Each copy has the size that
+    /// the file had first.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub changed_count: u64,
 }
@@ -106,5 +106,5 @@ impl Operation for Export {
 fn no_stream() -> Error {
     let message = "output_path '-' is the command line's standard output, without --json";
     let error = Error::invalid(message);
-    error.remedy("name a file, such as 'x.tar'; for one of the name '-', write './-'")
+    error.remedy("name a file, such as 'x.tar'; for a file named '-', use './-'")
 }

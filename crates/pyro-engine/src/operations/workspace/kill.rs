@@ -10,8 +10,8 @@ use crate::{Context, Engine, Error};
 
 /// Send a signal to a command in a workspace
 ///
-/// KILL ends the command with all that it has started; any other signal goes to the command's process
-/// group. One that has ended already is left as it is.
+/// KILL ends the command with all its processes; any other signal goes to the command's process
+/// group. If the command has already ended, nothing is done.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -20,11 +20,11 @@ use crate::{Context, Engine, Error};
 pub struct Kill {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// Number of the command, as `workspace exec` returned it, or `workspace logs` shows it
+    /// Number of the command, as `workspace exec` or `workspace logs` returned it
     #[arg(value_name = "N")]
     #[schemars(range(min = 1))]
     pub sequence: u64,
-    /// Signal, by its name or number
+    /// Signal name or number
     #[arg(long, value_name = "SIGNAL", default_value_t = kill())]
     #[serde(default = "kill")]
     pub signal: String,
@@ -34,7 +34,7 @@ fn kill() -> String {
     "KILL".into()
 }
 
-/// What became of a signal.
+/// The result of sending a signal.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Killed {
     /// The workspace.
@@ -43,7 +43,7 @@ pub struct Killed {
     pub sequence: u64,
     /// The name of the signal.
     pub signal: String,
-    /// Whether the command ran, so that the signal was sent.
+    /// Whether the signal was sent: false if the command had already ended.
     pub sent: bool,
 }
 

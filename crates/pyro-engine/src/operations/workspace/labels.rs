@@ -1,5 +1,5 @@
-//! The *labels* of a workspace, keys with values, and its name: both are chosen by its users, and mean
-//! nothing to pyro.
+//! The *labels* of a workspace, keys with values, and its name. Users choose both; pyro does not
+//! interpret them.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::Error;
 use crate::request::check_plain_name;
 
-/// What a request says of labels. The command line takes a list, everybody else an object.
+/// Labels in a request. The command line takes a list, other frontends an object.
 pub(super) type Given = Option<Vec<(String, String)>>;
 
 /// The schema of [`Given`].
 pub(super) type Schema = Option<BTreeMap<String, String>>;
 
-/// The longest name, and the longest value of a label.
+/// The maximum length of a name, and of a label's value.
 const CHARACTERS: usize = 120;
-/// The most labels of a workspace: its record is written as a whole whenever it changes.
+/// The maximum number of labels of a workspace: every change rewrites the whole record.
 const LABELS: usize = 64;
 
 /// Parses a word of the command line, `KEY=VALUE`.
@@ -35,7 +35,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
     check_line("name", name)
 }
 
-/// Checks labels. Of two with one key, the last counts.
+/// Checks labels. If two have the same key, the last counts.
 pub(super) fn checked(given: Given) -> Result<BTreeMap<String, String>, Error> {
     let labels: BTreeMap<String, String> = given.unwrap_or_default().into_iter().collect();
     for (key, value) in &labels {
@@ -51,7 +51,7 @@ pub(super) fn check_key(key: &str) -> Result<(), Error> {
     check_plain_name("the key of a label", key)
 }
 
-/// Checks that one workspace may have all these labels.
+/// Checks the number of labels.
 pub(super) fn check_count(labels: &BTreeMap<String, String>) -> Result<(), Error> {
     if labels.len() > LABELS {
         let count = labels.len();

@@ -10,7 +10,7 @@ use crate::instance::{Instance, InstanceKind};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::{Context, Engine, Error, Event};
 
-/// List the workspaces, the last used first
+/// List the workspaces, the most recently used first
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace list --json")]
@@ -21,7 +21,7 @@ pub struct List {}
 pub struct Workspaces {
     /// How many there are.
     pub count: usize,
-    /// The workspaces, the last used first.
+    /// The workspaces, the most recently used first.
     pub workspaces: Vec<Listed>,
 }
 
@@ -48,7 +48,7 @@ pub struct Listed {
     pub command_count: usize,
     /// How many services it has.
     pub service_count: usize,
-    /// How many of them run.
+    /// How many of them are running.
     pub running_service_count: usize,
 }
 
@@ -82,7 +82,7 @@ impl Operation for List {
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspaces, Error> {
         let (found, broken) = engine.all_instances(InstanceKind::Workspace);
         for problem in broken {
-            context.listener.tell(Event::Warning(problem));
+            context.listener.report(Event::Warning(problem));
         }
         let mut workspaces: Vec<Listed> = found.iter().map(Listed::from).collect();
         workspaces.sort_by(|one, other| other.last_activity_at.total_cmp(&one.last_activity_at));

@@ -17,10 +17,10 @@ use crate::output::{CAPTURE_LIMIT_BYTES, Capture, CapturedOutput, CommandOutput}
 use crate::request::path_text;
 use crate::{Context, Engine, Error, Event, Listener};
 
-/// Show what was run in a workspace, with its output
+/// Show the commands of a workspace, with their output
 ///
-/// Logs are kept until the workspace is deleted, also when it has stopped or its time is over. Of
-/// what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
+/// Logs are kept until the workspace is deleted, even if it has stopped or its time to live is
+/// over. 4 GiB of output are kept; beyond that, the output of the oldest commands is removed first.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -40,12 +40,12 @@ pub struct Logs {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub tail: Option<u64>,
-    /// Show the output of one command as it comes, from its beginning until the command ends: of
-    /// the command with the number --sequence, or of the newest
+    /// Show the output of one command as it is printed, from its beginning until the command ends:
+    /// of command --sequence, or of the newest one
     #[arg(long)]
     #[serde(default)]
     pub follow: bool,
-    /// Skip so many bytes of each output
+    /// Skip this many bytes of each output
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     #[serde(default)]
     pub offset: u64,
@@ -56,21 +56,21 @@ pub struct Logs {
     pub limit: u64,
 }
 
-/// The limit on all outputs in a result: enough for both of one command.
+/// The limit on all output in a result: enough for both streams of one command.
 const TOTAL_LIMIT_BYTES: u64 = 2 * CAPTURE_LIMIT_BYTES as u64;
 
 fn most() -> u64 {
     CAPTURE_LIMIT_BYTES as u64
 }
 
-/// What was run in a workspace.
+/// The commands of a workspace.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct WorkspaceLogs {
     /// The workspace.
     pub workspace_id: String,
-    /// How many commands there are in this answer.
+    /// How many commands are in this result.
     pub count: usize,
-    /// The commands, the first first.
+    /// The commands, the oldest first.
     pub entries: Vec<LogEntry>,
 }
 
@@ -83,7 +83,7 @@ pub struct LogEntry {
     pub command: String,
     /// Its working directory.
     pub cwd: String,
-    /// Its exit code; null if it runs, or was interrupted.
+    /// Its exit code; null if it is running, or was interrupted.
     pub exit_code: Option<i32>,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
@@ -91,11 +91,11 @@ pub struct LogEntry {
     pub execution_mode: String,
     /// When it was started, in seconds since the Unix epoch.
     pub recorded_at: f64,
-    /// The file with its standard output, with exact bytes.
+    /// The path of the file with its exact standard output.
     pub stdout_file: String,
-    /// The file with its standard error, with exact bytes.
+    /// The path of the file with its exact standard error.
     pub stderr_file: String,
-    /// What it printed.
+    /// Its output.
     #[serde(flatten)]
     pub printed: CommandOutput,
     /// Present if it has no exit code: `running`, or why it was interrupted.
@@ -104,12 +104,12 @@ pub struct LogEntry {
     /// Present if the command was ended at its time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub timed_out: bool,
-    /// Present if the command did not end well, and the guest's kernel killed a process of it
-    /// because the memory was used up.
+    /// Present if the command failed and the guest's kernel killed one of its processes because
+    /// memory was exhausted.
     #[serde(default, skip_serializing_if = "is_false")]
     pub oom_killed: bool,
-    /// Present if the command printed more than is kept, or its output made room for that of newer
-    /// ones: how many bytes were dropped.
+    /// Present if output was dropped, because the command printed more than is kept, or to make
+    /// room for newer commands: how many bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped_bytes: Option<u64>,
 }
@@ -131,7 +131,7 @@ impl Operation for Logs {
             }
         }
         let listener = context.listener.clone();
-        // Whoever serves many callers serves the others while this waits for the host's disk.
+        // Reading from the host's disk must not block the other calls of a server.
         off_thread(move || {
             let entries = self.read_selected(&found, &listener)?;
             Ok(self.answer(entries))
@@ -181,7 +181,7 @@ impl Logs {
         let history: History = found.history();
         let mut entries = Vec::new();
         let mut room = TOTAL_LIMIT_BYTES;
-        // The newest come first: newer output is worth more.
+        // Newer output is more useful.
         for sequence in sequences.iter().rev() {
             match history.entry(*sequence) {
                 Ok(entry) => {
@@ -191,7 +191,7 @@ impl Logs {
                 }
                 // A damaged entry must not hide the others.
                 Err(error) => {
-                    listener.tell(Event::Warning(format!("{error}; it is left out")));
+                    listener.report(Event::Warning(format!("{error}; it is left out")));
                 }
             }
         }
@@ -199,7 +199,7 @@ impl Logs {
         Ok(entries)
     }
 
-    /// Reads the requested part of an output, as far as there is room for it.
+    /// Reads the requested part of an output, within the remaining limit.
     fn read_part(&self, path: &Path, room: &mut u64) -> Result<CapturedOutput, Error> {
         let mut bytes = Vec::new();
         let total = File::open(path).and_then(|mut file| {
@@ -214,7 +214,7 @@ impl Logs {
     }
 }
 
-/// Passes the output of a command on until it ends.
+/// Forwards the output of a command until it ends.
 async fn follow(found: &Instance, sequence: u64, context: &mut Context) -> Result<LogEntry, Error> {
     let mut captures = [Capture::default(), Capture::default()];
     let entry = {

@@ -19,19 +19,20 @@ use crate::output::hex;
 use crate::request::{WORKSPACE, octets_parser};
 use crate::{Context, Engine, Error};
 
-/// The limit on a patch, and on what it changes: all of it is in memory.
+/// The limit on the size of a patch, and of the files that it changes: all of them are held in
+/// memory.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// How many paths are asked for at once: their names have to fit into one message.
+/// How many paths one call asks the guest for: the names must fit into one message.
 const PATHS_AT_ONCE: usize = 200;
 const NEW_MODE: u32 = 0o644;
 const EXECUTABLE: u32 = 0o111;
 
 /// Apply a patch to files of a started workspace
 ///
-/// It takes what `git diff` prints: new, deleted, renamed and copied files, permissions, symbolic
-/// links, binary files; and what `diff -u` prints. All of it is applied or nothing. A hunk may be at
-/// another line than the patch says, but its lines must be the same. A paused workspace is woken for
-/// it.
+/// The patch has the format of `git diff`, with new, deleted, renamed and copied files, permissions,
+/// symbolic links and binary files, or that of `diff -u`. Either the whole patch is applied or
+/// nothing. A hunk may apply at another line than the patch says, but its context and removed lines
+/// must match exactly. A paused workspace is resumed.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -45,11 +46,11 @@ pub struct PatchApply {
     #[arg(long, value_name = "PATCH", value_parser = octets_parser(), allow_hyphen_values = true, group = "content")]
     #[serde(default)]
     pub patch: Option<String>,
-    /// File of this host with the patch; `-` is standard input
+    /// File on this host with the patch; `-` is standard input
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, value_parser = octets_parser(), allow_hyphen_values = true, group = "content")]
     #[serde(default)]
     pub patch_file: Option<String>,
-    /// How many leading parts of each path to remove; by default, the prefixes that git adds
+    /// How many leading components of each path to remove; by default, the prefixes that git adds
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
     #[serde(default)]
     #[schemars(range(min = 0, max = 64))]
@@ -67,15 +68,15 @@ pub struct AppliedPatch {
     pub workspace_id: String,
     /// Where it was applied.
     pub execution_mode: String,
-    /// Whether nothing was done, but only seen whether it fits.
+    /// Whether the patch was only checked and nothing was changed.
     pub check: bool,
     /// Whether any file was changed, or would be.
     pub changed: bool,
-    /// How many files there are of each kind.
+    /// How many files were changed, by kind of change.
     pub summary: PatchSummary,
-    /// What was changed, sorted by path.
+    /// The changes, sorted by path.
     pub entries: Vec<PatchEntry>,
-    /// Hunks that were not at the line that the patch says.
+    /// Hunks that were applied at another line than the patch says.
     pub moved: Vec<MovedHunk>,
 }
 
@@ -84,11 +85,11 @@ pub struct AppliedPatch {
 pub struct PatchSummary {
     /// All.
     pub total: u64,
-    /// Those that were not there before.
+    /// Files that did not exist before.
     pub added: u64,
-    /// Those whose content or permissions are different.
+    /// Files whose content or permissions were changed.
     pub modified: u64,
-    /// Those that are gone.
+    /// Files that were deleted.
     pub deleted: u64,
 }
 
@@ -101,14 +102,14 @@ pub struct PatchEntry {
     pub status: String,
 }
 
-/// A hunk that was not at its line.
+/// A hunk that was applied at another line than the patch says.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct MovedHunk {
     /// The path, relative to /workspace.
     pub path: String,
     /// The number of the hunk in the file, from 1.
     pub hunk: u64,
-    /// How many lines further down it was.
+    /// How many lines further down it was applied.
     pub by: i64,
 }
 
@@ -136,7 +137,7 @@ impl Operation for PatchApply {
             _ => return Err(Error::invalid("one of patch and patch_file must be given")),
         };
         if !patch.ends_with(b"\n") {
-            // The last one is often lost where a patch is a text.
+            // The final newline is often lost when a patch is passed as text.
             patch.push(b'\n');
         }
         let options = ParseOptions {
@@ -155,12 +156,12 @@ impl Operation for PatchApply {
         };
         let files = read(&found, paths).await?;
         let (files, applied) = off_thread(move || {
-            // Once more, because what is parsed borrows the patch.
+            // Parsed again, because the parsed patch borrows from the text.
             let parsed = pyro_diff::parse(&patch, options);
             let parsed = parsed.map_err(|error| Error::unreadable_patch(&error))?;
             let present = |path: &[u8]| Ok::<_, Infallible>(files.present(path));
             let applied = pyro_diff::apply(&parsed, MAX_BYTES, present);
-            let applied = applied.map_err(|error| Error::misfitting_patch(&error))?;
+            let applied = applied.map_err(|error| Error::patch_misfit(&error))?;
             Ok::<_, Error>((files, applied))
         })
         .await?;
@@ -179,7 +180,7 @@ fn with_parents(path: &[u8]) -> Vec<Vec<u8>> {
     ends.map(|end| path[..end].to_vec()).collect()
 }
 
-/// What is at the paths of a patch.
+/// The files at the paths of a patch.
 #[derive(Default)]
 struct Files {
     found: BTreeMap<Vec<u8>, (Option<FileState>, Vec<u8>)>,
@@ -277,7 +278,7 @@ fn result(workspace_id: String, check: bool, files: &Files, applied: &Applied) -
     }
 }
 
-/// Makes the changes in the guest, if the files are still what they were.
+/// Makes the changes in the guest, provided that the files have not changed in the meantime.
 async fn edit(found: &Instance, files: &Files, applied: Applied) -> Result<(), Error> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -333,7 +334,7 @@ async fn edit(found: &Instance, files: &Files, applied: Applied) -> Result<(), E
     }
 }
 
-/// The permissions of a file: a patch says only whether it may be executed.
+/// The permissions of a file: a patch only says whether the file is executable.
 fn new_mode(old: Option<&FileState>, mode: Mode) -> u32 {
     let old = old.map_or(NEW_MODE, |old| old.mode);
     let is_executable = mode == Mode::Executable;
@@ -341,7 +342,7 @@ fn new_mode(old: Option<&FileState>, mode: Mode) -> u32 {
         return old;
     }
     if is_executable {
-        // For whom it may be read.
+        // Whoever may read it may execute it.
         old | (old & 0o444) >> 2
     } else {
         old & !EXECUTABLE

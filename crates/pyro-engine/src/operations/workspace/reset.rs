@@ -11,10 +11,11 @@ use crate::operation::{Effect, Operation, ToolSet};
 use crate::request::WORKSPACE;
 use crate::{Context, Engine, Error, SecretsGiven};
 
-/// Throw away what was done in a workspace, back to how it began or to a snapshot
+/// Restore the files of a workspace to its initial state or to a snapshot
 ///
-/// Its machine is stopped, and a new one starts with the snapshot's disk. Its commands with their
-/// logs are removed. It keeps its id, its lifetime and its snapshots.
+/// All later changes are lost. The machine is stopped, and a new one starts with the snapshot's
+/// disk. The commands and their logs are removed. The workspace keeps its id, its time to live and
+/// its snapshots.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -23,12 +24,12 @@ use crate::{Context, Engine, Error, SecretsGiven};
 pub struct Reset {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// Snapshot to go back to; `baseline` is what the workspace began with
+    /// Snapshot to restore; `baseline` has the files that the workspace began with
     #[arg(long, default_value_t = baseline_name(), value_name = "NAME")]
     #[serde(default = "baseline_name")]
     pub snapshot: String,
-    /// Secrets of the workspace: they are not kept on the host's disk, so a reset loses those that it
-    /// has
+    /// Secrets of the workspace; they are not stored on the host's disk, so a reset discards the
+    /// previous ones
     #[command(flatten)]
     #[serde(default)]
     pub secrets: SecretsGiven,
@@ -44,22 +45,22 @@ pub struct ResetWorkspace {
     /// The workspace.
     #[serde(flatten)]
     pub workspace: Workspace,
-    /// What it has now.
+    /// The state that was restored.
     pub workspace_reset: Restored,
 }
 
-/// What a workspace was reset to.
+/// The state to which a workspace was reset.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Restored {
     /// The snapshot.
     pub snapshot_name: String,
     /// `baseline` or `named`.
     pub kind: String,
-    /// Where its files are in the guest.
+    /// The directory of its files in the guest.
     pub destination: String,
-    /// How many files, directories and links the snapshot has there; null if that is not known.
+    /// How many files, directories and links the snapshot has in it; null if unknown.
     pub entry_count: Option<u64>,
-    /// How many bytes its files have; null if that is not known.
+    /// The total size of its files, in bytes; null if unknown.
     pub bytes_written: Option<u64>,
 }
 
@@ -68,6 +69,7 @@ impl Operation for Reset {
     const COMMAND: &'static [&'static str] = &["workspace", "reset"];
     const EFFECT: Effect = Effect::Destructive;
     const TOOL_SET: ToolSet = ToolSet::Core;
+    const FULL_ONLY: &'static [&'static str] = &["secrets"];
     type Output = ResetWorkspace;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<ResetWorkspace, Error> {
@@ -79,8 +81,8 @@ impl Operation for Reset {
         } else {
             named(&found, name, &found.snapshot(name)?)
         };
-        // While the old files are still there.
-        engine.check_room(snapshot.disk_bytes)?;
+        // Checked while the old files still exist.
+        engine.check_room(snapshot.disk_bytes).await?;
         found.begin_reset(name).await?;
         let found = engine.instance(InstanceKind::Workspace, id)?;
         let secrets = again(&found, &self.secrets, context)?;

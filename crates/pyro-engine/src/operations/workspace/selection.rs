@@ -8,7 +8,7 @@ use pyro_archive::Selection;
 use crate::request::host_path;
 use crate::{Context, Error};
 
-/// The limit on a file of patterns: more than anybody writes.
+/// The limit on the size of a pattern file, in bytes.
 const MAX_PATTERN_BYTES: u64 = 1 << 20;
 
 /// The values of `git_ignored` and `unreadable`.
@@ -41,7 +41,7 @@ impl Wanted<'_> {
             && self.unreadable == UNREADABLE[0]
     }
 
-    /// Reads the patterns; those of the file come first, so that the others take precedence.
+    /// Reads the patterns. Those from the file come first, so that the others take precedence.
     pub(super) fn selection(&self, context: &Context) -> Result<Selection, Error> {
         let without_git_ignored = second("git_ignored", self.git_ignored, &GIT_IGNORED)?;
         let skip_unreadable = second("unreadable", self.unreadable, &UNREADABLE)?;
@@ -60,7 +60,7 @@ impl Wanted<'_> {
     }
 }
 
-/// Returns whether the value is the second of two words.
+/// Returns whether the value is the second of two allowed words.
 fn second(property: &str, word: &str, words: &[&str; 2]) -> Result<bool, Error> {
     match words.iter().position(|known| *known == word) {
         Some(position) => Ok(position == 1),

@@ -16,14 +16,14 @@ use crate::{Context, Engine, Error, Event, SecretsGiven};
 pub struct Start {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// Secrets of the workspace: they are not kept on the host's disk, so a stop has lost those that it
-    /// had
+    /// Secrets of the workspace; they are not stored on the host's disk, so the previous ones were lost
+    /// when it stopped
     #[command(flatten)]
     #[serde(default)]
     pub secrets: SecretsGiven,
 }
 
-/// Returns the secrets for another start, records their names, and warns of those that are missing.
+/// Returns the secrets for a start, records their names, and warns about missing ones.
 pub(super) fn again(
     found: &Instance,
     given: &SecretsGiven,
@@ -36,7 +36,7 @@ pub(super) fn again(
         .filter(|name| !secrets.0.contains_key(*name))
         .collect();
     if !missing.is_empty() {
-        context.listener.tell(Event::Warning(format!(
+        context.listener.report(Event::Warning(format!(
             "the workspace has lost the secrets {}: their values are kept in memory only, while it runs",
             missing.join(", ")
         )));
@@ -55,9 +55,9 @@ impl Operation for Start {
         let id = &self.workspace_id;
         let found = engine.instance(InstanceKind::Workspace, id)?;
         match found.state {
-            // It runs already.
+            // It is already running.
             State::Started => {}
-            // Its disk is copied: the start waits.
+            // Its disk is being copied: the start waits.
             State::Starting if found.object.is_only_held() => {
                 let secrets = again(&found, &self.secrets, context)?;
                 instance::start(engine, &found, secrets, &context.listener).await?;

@@ -14,7 +14,7 @@ use crate::operations::Machine;
 use crate::request::WORKSPACE;
 use crate::{Context, Engine, Error, SecretKind};
 
-/// Show what a workspace is doing
+/// Show the state of a workspace
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace status 0123456789ab --json")]
@@ -34,22 +34,22 @@ pub struct Workspace {
     /// Its labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// What it runs in.
+    /// Its machine.
     #[serde(flatten)]
     pub machine: Machine,
-    /// Where its files are in the guest.
+    /// The directory of its files in the guest.
     pub workspace_path: String,
-    /// What it began with.
+    /// The files that it began with.
     pub workspace_seed: Seed,
-    /// What its network is: `off`, `egress` or `egress+published-ports`.
+    /// Its network policy: `off`, `egress` or `egress+published-ports`.
     #[serde(default)]
     pub network_policy: String,
-    /// Its ports that are published on the host whenever it runs.
+    /// The ports that are published on the host while it runs.
     #[serde(default)]
     pub published_ports: Vec<PublishedPort>,
     /// How many commands were run in it.
     pub command_count: usize,
-    /// The last one that has ended.
+    /// The last command that has ended.
     pub last_command: Option<LastCommand>,
     /// Its secrets, without their values.
     #[serde(default)]
@@ -57,34 +57,34 @@ pub struct Workspace {
     /// How many services it has.
     #[serde(default)]
     pub service_count: usize,
-    /// How many of them run.
+    /// How many of them are running.
     #[serde(default)]
     pub running_service_count: usize,
     /// When it was made or last used, in seconds since the Unix epoch.
     #[serde(default)]
     pub last_activity_at: f64,
-    /// How many bytes its disk, its seed and its snapshots take of the host's disk.
+    /// How many bytes its disk, its seed and its snapshots occupy on the host's disk.
     #[serde(default)]
     pub disk_bytes: u64,
 }
 
-/// What a workspace began with.
+/// The files that a workspace began with.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Seed {
     /// `empty`, `directory`, `tar_archive` or `zip_archive`.
     pub mode: String,
-    /// Where it came from; null if it began empty.
+    /// The path of the source on the host; null if the workspace began empty.
     pub seed_path: Option<String>,
-    /// Where it is in the guest.
+    /// The path of the files in the guest.
     pub destination: String,
-    /// How many files, directories and links it has.
+    /// How many files, directories and links were copied.
     pub entry_count: u64,
-    /// How many bytes its files have.
+    /// The total size of its files, in bytes.
     pub bytes_written: u64,
-    /// What was not copied.
+    /// The files that were not copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOut>,
-    /// What should be known of it.
+    /// Warnings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<TransferWarning>,
 }

@@ -8,7 +8,7 @@ use crate::instance::InstanceKind;
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
-/// Stop a workspace in order; its files and logs are kept
+/// Shut down a workspace; its files and logs are kept
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace stop 0123456789ab")]

@@ -7,7 +7,7 @@ use super::file::places;
 use crate::instance::{Instance, InstanceKind};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::{is_false, is_zero};
-use crate::pull::{Action, OnConflict, Outcome, Target, Wanted, pull, undo};
+use crate::pull::{Action, OnConflict, Outcome, Reason, Target, Wanted, pull, undo};
 use crate::request::{octets_parser, path_text};
 use crate::{Context, Engine, Error};
 
@@ -77,7 +77,7 @@ pub struct PulledChanges {
     pub summary: PullSummary,
     /// What was done about which path. What is the same already is not listed.
     pub entries: Vec<PullEntry>,
-    /// Present if there are more: only 10,000 paths are listed.
+    /// Present if there are more: only 10,000 paths are listed, conflicts first.
     #[serde(default, skip_serializing_if = "is_false")]
     pub truncated: bool,
     /// Present if files grew or shrank in the workspace while they were read: how many.
@@ -199,7 +199,7 @@ fn result(
     undo: bool,
     outcome: Outcome,
 ) -> PulledChanges {
-    let count = |action| outcome.counts.get(&action).copied().unwrap_or_default();
+    let count = |action| outcome.count(action);
     let summary = PullSummary {
         added: count(Action::Add),
         modified: count(Action::Modify),
@@ -209,15 +209,15 @@ fn result(
         skipped: count(Action::Skip),
         conflicts: count(Action::Conflict),
     };
-    let listed = outcome.listed.into_iter();
-    let mut entries: Vec<_> = listed
+    let (truncated, changed_count) = (outcome.is_cut(), outcome.changed);
+    let listed = outcome.into_listed().into_iter();
+    let entries = listed
         .map(|(path, action, reason)| PullEntry {
             path,
             action: name(action).into(),
-            reason: reason.map(str::to_owned),
+            reason: reason.map(Reason::text).map(str::to_owned),
         })
         .collect();
-    entries.sort_by(|one, other| one.path.cmp(&other.path));
     PulledChanges {
         workspace_id,
         target_path,
@@ -227,8 +227,8 @@ fn result(
         has_conflicts: summary.conflicts > 0,
         summary,
         entries,
-        truncated: outcome.is_cut,
-        changed_count: outcome.changed,
+        truncated,
+        changed_count,
     }
 }
 

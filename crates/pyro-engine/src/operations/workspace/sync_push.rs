@@ -13,8 +13,8 @@ use crate::{Context, Engine, Error, transfer};
 
 /// Copy files into a started workspace
 ///
-/// All of them appear, or none: they are unpacked beside and moved into their places. Files that
-/// are there and not in the source stay.
+/// Either all files are copied or none: they are unpacked into a staging directory first, then
+/// moved into place. Existing files that are not in the source are kept.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -30,22 +30,22 @@ pub struct SyncPush {
     #[arg(long, default_value = WORKSPACE, value_name = "PATH", value_parser = octets_parser())]
     #[serde(default = "workspace")]
     pub dest: String,
-    /// Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
-    /// the last that matches decides
+    /// Leave out files that match a pattern, in the syntax of .gitignore: `*.o`, `target/`,
+    /// `/build`; the last matching pattern decides
     #[arg(long, value_name = "PATTERN")]
     #[serde(default)]
     pub exclude: Option<Vec<String>>,
-    /// Leave out what matches a pattern in a file with one pattern on each line
+    /// Leave out files that match a pattern in this file, which has one pattern on each line
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, value_parser = octets_parser())]
     #[serde(default)]
     pub exclude_from: Option<String>,
-    /// Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
-    /// `exclude`
+    /// Whether to copy files that git ignores, according to the .gitignore files of the directory:
+    /// `include` or `exclude`
     #[arg(long, default_value_t = include(), value_name = "WHETHER", value_parser = GIT_IGNORED)]
     #[serde(default = "include")]
     #[schemars(extend("enum" = GIT_IGNORED))]
     pub git_ignored: String,
-    /// What to do about files that cannot be read: `fail`, or `skip` them
+    /// What to do with files that cannot be read: `fail`, or `skip` them
     #[arg(long, default_value_t = fail(), value_name = "WHAT", value_parser = UNREADABLE)]
     #[serde(default = "fail")]
     #[schemars(extend("enum" = UNREADABLE))]
@@ -67,7 +67,7 @@ fn workspace() -> String {
     WORKSPACE.into()
 }
 
-/// What was done.
+/// The result of a push.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Pushed {
     /// The workspace.
@@ -83,18 +83,18 @@ pub struct Pushed {
 pub struct Sync {
     /// `directory`, `tar_archive` or `zip_archive`.
     pub mode: String,
-    /// Where it came from.
+    /// The path of the source on the host.
     pub source_path: String,
-    /// Where it is in the guest.
+    /// The path of the files in the guest.
     pub destination: String,
-    /// How many files, directories and links it has.
+    /// How many files, directories and links were copied.
     pub entry_count: u64,
-    /// How many bytes its files have.
+    /// The total size of its files, in bytes.
     pub bytes_written: u64,
-    /// What was not copied.
+    /// The files that were not copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOut>,
-    /// What should be known of it.
+    /// Warnings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<TransferWarning>,
 }

@@ -14,7 +14,7 @@ use crate::{Context, Engine, Error};
 /// Change the name and the labels of a workspace
 ///
 /// Name and labels are changed together or not at all; a request that would change nothing is
-/// refused. Labels that it does not name stay. Commands in the workspace run on.
+/// refused. Other labels are kept. Running commands are not affected.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -76,7 +76,7 @@ impl Change {
         Ok(change)
     }
 
-    /// Changes a record, or says why not.
+    /// Changes a record, or returns why it cannot be changed.
     fn apply(self, record: &mut VmRecord) -> Result<(), Error> {
         let before = (record.name.clone(), record.labels.clone());
         if self.clear_name {
@@ -140,7 +140,7 @@ mod tests {
         record
     }
 
-    /// What a request makes of a name and labels, or its code and message.
+    /// The name and labels after a request, or the code and message of its error.
     fn update(mut request: Value) -> Result<(Value, Value), (String, String)> {
         request["workspace_id"] = "0123456789ab".into();
         let request: Update = serde_json::from_value(request).unwrap();
@@ -180,7 +180,7 @@ mod tests {
                 Value::Null,
                 json!({"c": "3"}),
             ),
-            // Half of it changes nothing.
+            // A request that is partly invalid changes nothing.
             (
                 json!({"name": "old", "labels": {"a": "2"}}),
                 json!("old"),

@@ -15,8 +15,8 @@ use crate::{Context, Engine, Error};
 
 /// Wait for the end of a command in a workspace, and return its exit code
 ///
-/// Its output is not shown: `workspace logs` does that. If the wait takes longer than its limit, the
-/// command goes on, and there is no exit code.
+/// The output is not shown: use `workspace logs`. If the wait ends at its limit, the command keeps
+/// running and no exit code is returned.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -30,7 +30,7 @@ pub struct Wait {
     #[arg(value_name = "N")]
     #[schemars(range(min = 1))]
     pub sequence: u64,
-    /// Seconds to wait at most; without a limit if not given
+    /// Maximum number of seconds to wait; no limit if not given
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(default)]
     #[schemars(range(min = 1))]

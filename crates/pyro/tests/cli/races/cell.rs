@@ -10,9 +10,10 @@ use super::stage::Stage;
 use crate::instances::{Instance, is_alive};
 use crate::templates::wait_until;
 
-/// What is pushed: beyond every buffer on the way.
+/// The size of a push: more than all buffers in between can hold.
 const PUSHED_BYTES: usize = 300_000;
-/// How long after its start a workspace expires, where it does: the moment has come then.
+/// How long after its start a workspace expires in the cells that test this: the moment is reached
+/// by then.
 const LIFE_SECONDS: f64 = 7.0;
 
 pub(super) fn run(stage: &Stage, what: What, when: When) {
@@ -30,7 +31,7 @@ pub(super) fn run(stage: &Stage, what: What, when: When) {
     }
     workspace.ask("echo kept > kept");
     if what != What::Expire {
-        // The warm-up's and the command's: no other flush is under way.
+        // The flushes of the warm-up and of the command are over.
         scene.wait_for("answer:synced", 2);
     }
     what.arrange(&scene);
@@ -58,7 +59,7 @@ pub(super) fn run(stage: &Stage, what: What, when: When) {
     context.assert_nothing_is_left();
 }
 
-/// Has a workspace that does not run expire then.
+/// Sets the expiry of a stopped workspace.
 fn rewrite(workspace: &Instance, expires_at: f64) {
     let path = workspace.directory().join("record.json");
     let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -66,7 +67,7 @@ fn rewrite(workspace: &Instance, expires_at: f64) {
     fs::write(&path, serde_json::to_vec(&record).unwrap()).unwrap();
 }
 
-/// What clients may be told.
+/// The errors that clients may receive.
 fn check_client(what: What, when: When, client: Client) {
     let Client { deed, run } = client;
     let ended = run.finish();
@@ -90,7 +91,7 @@ fn check_client(what: What, when: When, client: Client) {
         Deed::Stop | Deed::Delete => {
             ended.expect(0);
         }
-        // QEMU has refused to let it run once.
+        // QEMU has refused to resume it once.
         Deed::Exec if what == What::ContRefused => {
             ended.expect(1).err_has("not now");
         }
@@ -139,14 +140,14 @@ fn check(workspace: &Instance, what: What, when: When, outcome: Outcome) {
     if outcome != Outcome::Started {
         workspace.call(&["start"]).run().expect(0);
     }
-    // What was acknowledged is there.
+    // Acknowledged data exists.
     assert_eq!(workspace.ask("cat kept"), "kept\n");
     if what == What::Push {
         assert_eq!(workspace.ask("wc -c < pushed"), format!("{PUSHED_BYTES}\n"));
     }
 }
 
-/// What was run has an end.
+/// Each command has an end.
 fn check_history(workspace: &Instance) {
     let ended = || {
         let entries = workspace.logs();

@@ -1,4 +1,4 @@
-//! What *happens* to a workspace, and what is to come of it.
+//! The *events* of the table, and their expected results.
 
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,10 +10,14 @@ use super::moments::{self, Client, Deed, Moment, When};
 use crate::instances::{Instance, kill, signal};
 use crate::templates::wait_until;
 
-/// Longer than anybody waits for QEMU to stop a guest's processors.
+/// Longer than the limit for QEMU to stop a guest's processors.
 const SILENCE: Duration = Duration::from_secs(6);
 
-/// What happens.
+/// Not longer than the limit for a flush of the guest's disk; the next one follows within
+/// [`Scene::wait_for`]'s limit.
+const FLUSH_SILENCE: Duration = Duration::from_secs(50);
+
+/// An event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum What {
     Nothing,
@@ -29,36 +33,39 @@ pub(super) enum What {
     Push,
     /// The guest cannot flush its disk.
     FlushFails,
-    /// QEMU does not stop the guest's processors.
+    /// The guest never answers a request to flush its disk.
+    FlushSilent,
+    /// QEMU refuses to stop the guest's processors.
     StopRefused,
-    /// It does, and says nothing, ever.
+    /// QEMU stops them, but never replies.
     StopSilent,
-    /// QEMU does not let them go on.
+    /// QEMU refuses to resume them.
     ContRefused,
     /// The guest's disk fails all the time.
     Flood,
 }
 
-/// What is to come of it.
+/// The expected result.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Outcome {
     /// It runs.
     Started,
-    /// It was shut down in order.
+    /// It was shut down properly.
     InOrder,
-    /// It was ended; it says why.
+    /// It was ended; its record has the reason.
     Ended,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// It is gone.
+    /// It was deleted.
     Deleted,
-    /// It did not come up.
+    /// Its start failed.
     Failed,
 }
 
 impl What {
     pub(super) const ALL: &[Self] = &[
         // The longest first.
+        Self::FlushSilent,
         Self::StopSilent,
         Self::Expire,
         Self::Stop,
@@ -77,7 +84,8 @@ impl What {
         Self::Nothing,
     ];
 
-    /// Whether it can happen then, and differs from what happens at other moments.
+    /// Whether the event can happen at this moment, and differs from the same event at other
+    /// moments.
     pub(super) fn is_possible(self, when: When) -> bool {
         let pausing = matches!(
             when,
@@ -86,6 +94,8 @@ impl What {
         match self {
             Self::Exec | Self::Push => when != When::BeforeShutdown && when != When::DuringStart,
             Self::FlushFails => pausing || when == When::Busy,
+            // One moment is enough, because it takes a minute.
+            Self::FlushSilent => when == When::AfterExec,
             Self::StopRefused | Self::StopSilent => pausing,
             Self::ContRefused => when == When::Paused,
             Self::Flood => when == When::Idle,
@@ -102,7 +112,7 @@ impl What {
         }
     }
 
-    /// What has to be arranged before the moment comes.
+    /// Prepares the event before the moment is reached.
     pub(super) fn arrange(self, scene: &Scene) {
         match self {
             Self::StopRefused => scene.next("qmp:stop", Action::Refuse("not now".into())),
@@ -113,7 +123,7 @@ impl What {
         }
     }
 
-    /// Has it happen, and lets the machine go on; returns the clients that wait.
+    /// Triggers the event, and lets the machine continue; returns the waiting clients.
     pub(super) fn happen(
         self,
         workspace: &Instance,
@@ -143,23 +153,29 @@ impl What {
                 .iter()
                 .for_each(|client| client.run.signal(Signal::KILL)),
             Self::Expire => wait_until("its time is over", || now() > expires_at),
-            Self::Exec | Self::ContRefused => clients.push(moments::exec(workspace)),
+            Self::Exec | Self::ContRefused | Self::FlushSilent => {
+                clients.push(moments::exec(workspace));
+            }
             Self::Push => clients.push(moments::call(workspace, Deed::Push)),
         }
-        // So that whoever is concerned has heard of it before the machine goes on.
+        // So that the event is noticed before the machine continues.
         settle();
         let full = Action::Refuse("no space left on device".into());
         if self == Self::FlushFails {
             scene.always("answer:synced", full.clone());
         }
         if let Some(hold) = hold {
-            let flushes = hold.point() == "answer:synced" && self == Self::FlushFails;
-            hold.release(if flushes { full } else { Action::Go });
+            let flushes = hold.point() == "answer:synced";
+            hold.release(match self {
+                Self::FlushFails if flushes => full,
+                Self::FlushSilent => Action::Ignore,
+                _ => Action::Go,
+            });
         }
         clients
     }
 
-    /// Waits until it has had its effect, where that is later.
+    /// Waits for the effect of the event, if it is delayed.
     pub(super) fn wait_for_effect(self, scene: &Scene) {
         match self {
             Self::FlushFails => {
@@ -167,6 +183,13 @@ impl What {
                 scene.wait_for("answer:synced", so_far + 1);
                 settle();
                 scene.always("answer:synced", Action::Go);
+            }
+            // The next flush, and the pause that follows it.
+            Self::FlushSilent => {
+                let so_far = scene.reached("answer:synced");
+                thread::sleep(FLUSH_SILENCE);
+                scene.wait_for("answer:synced", so_far + 1);
+                scene.wait_for("qmp:stop:said", 1);
             }
             Self::StopRefused => scene.wait_for("qmp:stop", 1),
             Self::StopSilent => {
@@ -179,13 +202,13 @@ impl What {
         settle();
     }
 
-    /// What is to come of it.
+    /// The expected result.
     pub(super) fn outcome(self, when: When) -> Outcome {
         let starting = when == When::DuringStart;
         match self {
             Self::Delete => Outcome::Deleted,
             Self::KillSupervisor | Self::Terminate if starting => Outcome::Failed,
-            // Another one is started.
+            // The workspace is started again.
             Self::KillVmm if starting => Outcome::Started,
             Self::KillSupervisor | Self::KillVmm => Outcome::Ended,
             Self::Expire => Outcome::Expired,
@@ -196,7 +219,7 @@ impl What {
     }
 }
 
-/// Long enough for a message to get where it goes.
+/// Long enough for a message to arrive.
 pub(super) fn settle() {
     thread::sleep(Duration::from_millis(250));
 }

@@ -1,8 +1,8 @@
-//! Everything that can happen to a workspace, at every moment of its machine's life: a table. The VMM
-//! is a fake one, which stops at any point that it is told; agent, supervisor and clients are real.
+//! A table of all events that can happen to a workspace, at every moment of its machine's life. The
+//! VMM is the fake one, which can wait at any point; agent, supervisor and clients are real.
 //!
-//! A cell asserts the state that is written down, that what was acknowledged is there, and that
-//! nothing is left of processes and files.
+//! A cell checks the recorded state, that acknowledged data exists, and that no processes and files
+//! are left over.
 
 mod cell;
 mod events;
@@ -19,7 +19,7 @@ use events::What;
 use moments::When;
 use stage::Stage;
 
-/// How many cells are under way at a time. Most of the time they wait.
+/// How many cells run at once. Most of the time they wait.
 const LANES: usize = 40;
 
 #[test]

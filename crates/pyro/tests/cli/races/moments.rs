@@ -1,4 +1,4 @@
-//! The *moments* of a workspace's life, and how it gets there.
+//! The *moments* of a workspace's life, and how to reach them.
 
 use std::thread;
 use std::time::Duration;
@@ -8,22 +8,23 @@ use pyro_test::{Hold, Scene};
 use crate::instances::Instance;
 use crate::process::Running;
 
-/// When something happens.
+/// The moment of an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum When {
-    /// It has nothing to do, and runs.
+    /// It is idle and running.
     Idle,
     /// The guest flushes its disk, before it is paused.
     InFlush,
-    /// QEMU was told to stop the guest's processors, and has not.
+    /// QEMU has received the command to stop the guest's processors, and has not executed it.
     BeforeStop,
-    /// QEMU has stopped them, and has not said so.
+    /// QEMU has stopped them, and has not replied.
     InStop,
     /// It is paused.
     Paused,
-    /// A client waits; QEMU was told to let the processors go on, and has not.
+    /// A client waits; QEMU has received the command to resume the processors, and has not executed
+    /// it.
     BeforeResume,
-    /// QEMU has let them go on, and has not said so.
+    /// QEMU has resumed them, and has not replied.
     InResume,
     /// A command runs.
     DuringExec,
@@ -31,11 +32,11 @@ pub(super) enum When {
     AfterExec,
     /// A process was left running.
     Busy,
-    /// What was pushed is in its place, and nobody was told.
+    /// The files of a push are in place, and the client has no answer yet.
     DuringPush,
-    /// It is told to shut down, and has not heard it.
+    /// The request to shut down was sent, and has not arrived.
     BeforeShutdown,
-    /// It starts; the guest is not its own yet.
+    /// It is starting; the guest has not been adopted yet.
     DuringStart,
 }
 
@@ -57,15 +58,15 @@ impl When {
     ];
 }
 
-/// What is under way at a moment.
+/// The state at a moment.
 #[derive(Default)]
 pub(super) struct Moment {
-    /// Where the machine waits.
+    /// The point at which the machine waits.
     pub(super) hold: Option<Hold>,
     pub(super) client: Option<Client>,
 }
 
-/// A client's call that is under way.
+/// A client's running call.
 pub(super) struct Client {
     pub(super) deed: Deed,
     pub(super) run: Running,
@@ -80,7 +81,7 @@ pub(super) enum Deed {
     Delete,
 }
 
-/// What an `exec` of the table prints.
+/// The output of an `exec` of the table.
 pub(super) const PRINTED: &str = "begun\nended\n";
 
 pub(super) fn exec(workspace: &Instance) -> Client {
@@ -167,6 +168,6 @@ pub(super) fn reach(when: When, workspace: &Instance, scene: &Scene) -> Moment {
 
 fn pause(scene: &Scene) {
     scene.wait_for("qmp:stop:said", 1);
-    // Its supervisor needs a moment to hear it.
+    // The message may take a moment to reach its supervisor.
     thread::sleep(Duration::from_millis(50));
 }

@@ -1,4 +1,4 @@
-//! What is refused, fails, or is not wanted any more, and leaves nothing.
+//! Calls that are refused, fail or are cancelled leave nothing behind.
 
 use std::fs;
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::instances::{Instance, Kind, id_in, kill};
 use crate::leftovers;
 use crate::templates::wait_until;
 
-/// What is shown of one output at most.
+/// The limit on one output in a result.
 const EACH: usize = 16 * 1024 * 1024;
 
 fn supervisors(context: &TestContext) -> usize {
@@ -33,7 +33,7 @@ fn a_start_that_is_refused_leaves_no_process_and_takes_no_place_or_skip() {
     let first = Instance::workspace(&context, &[] as &[&str]);
     for noun in ["workspace", "vm"] {
         let made = context.pyro(&[noun, "create", "debian:12", "--json"]).run();
-        // One is started as it is made, the other is not.
+        // One kind is started when it is created, the other is not.
         let refused = if noun == "workspace" {
             made
         } else {
@@ -61,7 +61,7 @@ fn a_full_disk_is_told_and_ends_nothing_or_skip() {
     let so_far = scene.reached("answer:synced");
     scene.wait_for("answer:synced", so_far + 1);
     settle();
-    // What ran in it runs on.
+    // Its processes keep running.
     let told = workspace.shell("kill -0 $(cat pid) && echo runs").run();
     told.expect(0)
         .out_is("runs\n")
@@ -126,7 +126,7 @@ fn a_command_whose_caller_has_gone_before_it_was_told_does_not_go_on_or_skip() {
         let entries = workspace.logs();
         entries.len() == 1 && entries[0]["interrupted"] != "running"
     });
-    // One that waits for the machine, and never begins.
+    // A command that waits for the machine, and never starts.
     let pauses = scene.reached("qmp:stop:said");
     scene.wait_for("qmp:stop:said", pauses + 1);
     settle();

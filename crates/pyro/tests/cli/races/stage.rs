@@ -1,4 +1,4 @@
-//! The *stage*: what all cells of a table share. A fake VMM in `PATH`, its director, and a cache with
+//! The *stage* that all cells of a table share: a fake VMM in `PATH`, its director, and a cache with
 //! an environment and templates of fake machines.
 
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use pyro_test::Director;
 use crate::context::{TestContext, path_with};
 use crate::environments::copy_cache;
 
-/// The fake VMM, if this was built with it.
+/// The fake VMM, if it was built.
 const FAKE_VMM: Option<&str> = option_env!("CARGO_BIN_EXE_pyro-fake-vmm");
 
 pub(crate) struct Stage {
@@ -19,7 +19,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Makes one, with templates; says so where there can be none.
+    /// Creates a stage with templates; reports if this is not possible here.
     pub(crate) fn set(test: &str) -> Option<Self> {
         let (Some(vmm), true) = (FAKE_VMM, cfg!(feature = "weaker-cell")) else {
             eprintln!("SKIPPED {test}: built without the features test-programs and weaker-cell");
@@ -38,7 +38,7 @@ impl Stage {
             programs,
             context,
         };
-        // A template of each kind: one for new machines, one for those that have a disk.
+        // A template of each kind: for new machines, and for machines with a disk.
         let first = stage.context();
         let made = first
             .pyro(&["workspace", "create", "debian:12", "--json"])
@@ -58,13 +58,13 @@ impl Stage {
         Some(stage)
     }
 
-    /// A context in which the fake VMM is the only one.
+    /// A context in which only the fake VMM is found.
     pub(crate) fn context(&self) -> TestContext {
         TestContext::new()
             .with_cache(self.context.cache())
             .with_variable("PATH", path_with(&self.programs))
             .with_variable("PYRO_ACCEL", "tcg")
-            // It starts programs, and has a root of its own.
+            // It starts programs, and has its own root directory.
             .with_variable("PYRO_TEST_CELL", "none")
     }
 }

@@ -16,17 +16,19 @@ use crate::request::{octets_parser, path_text};
 use crate::{Context, Engine, Error, Event, Listener};
 
 const MIB: u64 = 1024 * 1024;
-/// The most that files of an environment's image are larger than the image, which is compressed.
+/// The maximum ratio between the files of an environment and its image, which is compressed.
 const EXPANSION: u64 = 8;
-/// The most that a file takes of the image besides its content: an inode's share, and a block.
+/// The maximum overhead of a file in the image besides its content: its share of the inode tables,
+/// and a block.
 const ENTRY_BYTES: u64 = 20 * 1024;
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
 /// Export the whole root file system of a stopped workspace as one ext4 image
 ///
-/// The image has the environment and all that was written, with owners, permissions, links and
-/// devices; it needs nothing else. It is sparse. Nothing of the workspace runs: a throw-away microVM
-/// without a network makes it. It appears at the output path when it is complete, or not at all.
+/// The image contains the environment and everything that was written, with owners, permissions,
+/// links and devices, and depends on no other file. It is sparse. No program of the workspace runs:
+/// a temporary microVM without a network makes the image. The file appears at the output path only
+/// when it is complete.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -35,29 +37,29 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 pub struct Export {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// Path on this host that the image gets; its directory must exist
+    /// Path of the image on this host; its directory must exist
     #[arg(long = "output", value_name = "PATH", value_hint = clap::ValueHint::AnyPath, value_parser = octets_parser())]
     pub output_path: String,
-    /// Replace what is at the output path, even a directory with all that is in it
+    /// Replace an existing file or directory at the output path, with everything in it
     #[arg(long)]
     #[serde(default)]
     pub force: bool,
 }
 
-/// An image that was made.
+/// An image that was exported.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct DiskExport {
     /// The workspace.
     pub workspace_id: String,
-    /// Where the image is on this host.
+    /// The path of the image on this host.
     pub output_path: String,
     /// `ext4`.
     pub disk_format: String,
-    /// How many bytes the image takes of the host's disk.
+    /// How many bytes the image occupies on the host's disk.
     pub bytes_written: u64,
-    /// How long the image is, with its holes.
+    /// The length of the image in bytes, holes included.
     pub size_bytes: u64,
-    /// How many files, directories, links and others it has.
+    /// How many files, directories, links and other entries it has.
     pub entry_count: u64,
 }
 
@@ -89,7 +91,7 @@ impl Operation for Export {
         let Answer::RootCopied { entries, .. } = answer else {
             return Err(Error::guest_output("an image", &format!("{answer:?}")));
         };
-        // The machine must not write it any more.
+        // The machine must not write to the image any more.
         let files = reader.end();
         let bytes_written = allocated_bytes(&image);
         off_thread(move || {
@@ -109,7 +111,7 @@ impl Operation for Export {
     }
 }
 
-/// How large the image has to be: what is not written takes nothing of the host's disk.
+/// The size that the image needs. Blocks that are not written take no space on the host's disk.
 fn image_mib(found: &Instance) -> u64 {
     let rootfs = found.record.spec.rootfs.metadata();
     let mut bytes = rootfs.map_or(0, |image| image.len()) * EXPANSION;
@@ -119,11 +121,11 @@ fn image_mib(found: &Instance) -> u64 {
     PRIVATE_DISK_MIB + bytes.div_ceil(MIB)
 }
 
-/// Tells how much of the image is written.
+/// Reports how much of the image is written.
 async fn report(image: &Path, listener: &Listener) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(PROGRESS_EVERY).await;
-        listener.tell(Event::Transfer {
+        listener.report(Event::Transfer {
             what: "export",
             bytes: allocated_bytes(image),
             total: None,

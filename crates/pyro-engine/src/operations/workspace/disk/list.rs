@@ -14,9 +14,9 @@ use crate::{Context, Engine, Error};
 
 /// List files on the disk of a stopped workspace
 ///
-/// The path may be anywhere in its machine, not only in /workspace. Nothing of the workspace runs: a
-/// throw-away microVM without a network reads a copy of the disk. Symbolic links are named and not
-/// followed, unless the path itself is one.
+/// The path may be anywhere in the root file system, not only in /workspace. No program of the
+/// workspace runs: a temporary microVM without a network reads a copy of the disk. Symbolic links
+/// are listed and not followed, unless the path itself is one.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -29,7 +29,7 @@ pub struct List {
     #[arg(default_value = WORKSPACE, value_parser = octets_parser())]
     #[serde(default = "workspace")]
     pub path: String,
-    /// List what is in its directories, too
+    /// List subdirectories recursively
     #[arg(long)]
     #[serde(default)]
     pub recursive: bool,

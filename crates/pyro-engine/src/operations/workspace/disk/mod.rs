@@ -1,4 +1,4 @@
-//! Disks of workspaces that do not run. A throw-away machine reads them.
+//! Disks of stopped workspaces. A temporary machine reads them.
 
 mod export;
 mod list;

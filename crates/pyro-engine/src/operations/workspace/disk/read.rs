@@ -18,8 +18,9 @@ const OFFSETS: std::ops::RangeInclusive<i64> = 0..=i64::MAX;
 
 /// Read a file on the disk of a stopped workspace
 ///
-/// The file may be anywhere in its machine, not only in /workspace. Nothing of the workspace runs: a
-/// throw-away microVM without a network reads a copy of the disk. A symbolic link is followed.
+/// The file may be anywhere in the root file system, not only in /workspace. No program of the
+/// workspace runs: a temporary microVM without a network reads a copy of the disk. A symbolic link
+/// is followed.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -31,7 +32,7 @@ pub struct Read {
     /// The file, absolute or relative to /workspace
     #[arg(value_parser = octets_parser())]
     pub path: String,
-    /// Byte of the file to begin with
+    /// Byte offset in the file at which to begin
     #[arg(
         long,
         default_value_t = 0,
@@ -41,12 +42,12 @@ pub struct Read {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub offset: i64,
-    /// The most bytes to read; never more than 16 MiB at once
+    /// Maximum number of bytes to read, at most 16 MiB
     #[arg(long, default_value_t = DEFAULT_BYTES, value_name = "BYTES", allow_negative_numbers = true)]
     #[serde(default = "default_bytes")]
     #[schemars(range(min = 1))]
     pub max_bytes: i64,
-    /// Return the exact bytes in Base64, too
+    /// Also return the exact bytes, in Base64
     #[arg(long)]
     #[serde(default)]
     pub base64: bool,

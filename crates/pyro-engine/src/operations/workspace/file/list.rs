@@ -11,13 +11,13 @@ use crate::output::{Capture, is_false};
 use crate::request::{WORKSPACE, octets_parser};
 use crate::{Context, Engine, Error};
 
-/// The most entries of one result.
+/// The maximum number of entries in one result.
 const MOST_ENTRIES: usize = 10_000;
 
 /// List files of a started workspace
 ///
-/// Symbolic links are named and not followed, unless the path itself is one. A paused workspace is
-/// woken for it.
+/// Symbolic links are listed and not followed, unless the path itself is one. A paused workspace is
+/// resumed.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -30,7 +30,7 @@ pub struct List {
     #[arg(default_value = WORKSPACE, value_parser = octets_parser())]
     #[serde(default = "workspace")]
     pub path: String,
-    /// List what is in its directories, too
+    /// List subdirectories recursively
     #[arg(long)]
     #[serde(default)]
     pub recursive: bool,
@@ -40,14 +40,14 @@ fn workspace() -> String {
     WORKSPACE.into()
 }
 
-/// What is in a directory.
+/// The contents of a directory.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct FileListing {
     /// The workspace.
     pub workspace_id: String,
     /// The directory.
     pub path: String,
-    /// Whether what is in its directories is listed, too.
+    /// Whether subdirectories were listed recursively.
     pub recursive: bool,
     /// Its entries, sorted by name; a directory comes before its contents.
     pub entries: Vec<ListedFile>,
@@ -63,9 +63,9 @@ pub struct ListedFile {
     pub path: String,
     /// `file`, `directory`, `symlink` or `other`.
     pub artifact_type: String,
-    /// How many bytes it holds; 0 for directories and devices.
+    /// Its size in bytes; 0 for directories and devices.
     pub size_bytes: u64,
-    /// Where it points to, if it is a symbolic link.
+    /// The target, if it is a symbolic link.
     pub link_target: Option<String>,
     /// Its permissions, in octal digits, for example `0644`.
     pub mode: String,
@@ -74,7 +74,7 @@ pub struct ListedFile {
 }
 
 impl ListedFile {
-    /// What is at a path below the directory `root`.
+    /// Lists a path below the directory `root`.
     fn below(root: &str, FileEntry { path, state }: FileEntry) -> Self {
         Self {
             path: format!("{root}/{path}"),
@@ -115,7 +115,7 @@ impl Operation for List {
     }
 }
 
-/// Reads a list that the guest has made, of files below `root`. Returns whether there are more, too.
+/// Parses the guest's list of files below `root`. Also returns whether there are more.
 pub(in super::super) fn listed(
     root: &str,
     output: Capture,
@@ -123,7 +123,7 @@ pub(in super::super) fn listed(
     let (lines, mut is_whole) = output.into_bytes();
     let mut entries = Vec::new();
     for line in lines.split_inclusive(|&byte| byte == b'\n') {
-        // The capture has cut the rest off.
+        // The capture has cut off the rest.
         if !line.ends_with(b"\n") || entries.len() == MOST_ENTRIES {
             is_whole = false;
             break;

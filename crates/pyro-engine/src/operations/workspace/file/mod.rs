@@ -28,8 +28,8 @@ pub(super) fn place(path: &str) -> Result<(String, FilePath), Error> {
     Ok((absolute, file))
 }
 
-/// Returns paths below `/workspace`, for the guest; none if one of them is the workspace itself, which
-/// means the same.
+/// Returns paths relative to `/workspace`, for the guest; an empty list, which means everything, if
+/// one of them is `/workspace` itself.
 pub(super) fn places(paths: &[String]) -> Result<Vec<String>, Error> {
     let relative = paths.iter().map(|path| Ok(place(path)?.1.path));
     let relative = relative.collect::<Result<Vec<_>, Error>>()?;
@@ -39,7 +39,7 @@ pub(super) fn places(paths: &[String]) -> Result<Vec<String>, Error> {
     Ok(relative)
 }
 
-/// Returns what results call a type of file.
+/// Returns the name of a file type in results.
 pub(super) fn artifact_type(file_type: FileType) -> &'static str {
     match file_type {
         FileType::File => "file",

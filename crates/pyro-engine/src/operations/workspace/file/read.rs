@@ -20,8 +20,8 @@ const OFFSETS: std::ops::RangeInclusive<i64> = 0..=i64::MAX;
 
 /// Read a file of a started workspace
 ///
-/// Only the part that is asked for is read, however large the file is. A symbolic link is followed
-/// if it stays in /workspace. A paused workspace is woken for it.
+/// Only the requested part is read, however large the file is. A symbolic link is followed if its
+/// target is in /workspace. A paused workspace is resumed.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -34,7 +34,7 @@ pub struct Read {
     /// The file, absolute or relative to /workspace
     #[arg(value_parser = octets_parser())]
     pub path: String,
-    /// Byte of the file to begin with
+    /// Byte offset in the file at which to begin
     #[arg(
         long,
         default_value_t = 0,
@@ -44,12 +44,12 @@ pub struct Read {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub offset: i64,
-    /// The most bytes to read, 1 to 1048576
+    /// Maximum number of bytes to read, 1 to 1048576
     #[arg(long, default_value_t = DEFAULT_BYTES, value_name = "BYTES", allow_negative_numbers = true)]
     #[serde(default = "default_bytes")]
     #[schemars(range(min = 1, max = 1_048_576))]
     pub max_bytes: i64,
-    /// Return the exact bytes in Base64, too
+    /// Also return the exact bytes, in Base64
     #[arg(long)]
     #[serde(default)]
     pub base64: bool,
@@ -59,32 +59,32 @@ fn default_bytes() -> i64 {
     DEFAULT_BYTES
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct FileContent {
     /// The workspace.
     pub workspace_id: String,
     /// The file's absolute path.
     pub path: String,
-    /// How many bytes the whole file holds.
+    /// The size of the whole file in bytes.
     pub size_bytes: u64,
-    /// The byte of the file with which `content` begins.
+    /// The byte offset at which `content` begins.
     pub offset: u64,
-    /// The most bytes that were to be read.
+    /// The maximum number of bytes that was requested.
     pub max_bytes: u64,
-    /// What was read, as text.
+    /// The content as text.
     pub content: String,
-    /// Whether the file holds more after what was read.
+    /// Whether the file continues after this part.
     pub truncated: bool,
-    /// Present if there is more: the byte with which the next part begins.
+    /// Present if the file continues: the byte offset of the next part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_offset: Option<u64>,
     /// Its permissions, in octal digits, for example `0644`.
     pub mode: String,
-    /// Present if bytes in `content` that are not UTF-8 were replaced.
+    /// Present if `content` is not exact, because bytes that are not UTF-8 were replaced.
     #[serde(default, skip_serializing_if = "is_false")]
     pub content_lossy: bool,
-    /// Present if it was asked for: what was read, in Base64.
+    /// Present if it was requested: the exact content, in Base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_base64: Option<String>,
     /// Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it.
@@ -122,7 +122,7 @@ impl Operation for Read {
     }
 }
 
-/// Which part of a file was to be read, and how it is returned.
+/// The part of a file that was requested, and how to return it.
 pub(in super::super) struct Part {
     pub(in super::super) path: String,
     pub(in super::super) offset: u64,
@@ -131,7 +131,7 @@ pub(in super::super) struct Part {
 }
 
 impl FileContent {
-    /// What the guest has read.
+    /// The part that the guest has read.
     pub(in super::super) fn of(
         workspace_id: String,
         part: Part,
@@ -145,7 +145,7 @@ impl FileContent {
         let (mut bytes, _) = output.into_bytes();
         let is_cut = offset.saturating_add(bytes.len() as u64) < size;
         if is_cut {
-            // The next part begins with the character that was cut.
+            // The next part begins with the incomplete character.
             let mut whole = bytes.clone();
             drop_partial_character(&mut whole);
             if !whole.is_empty() {

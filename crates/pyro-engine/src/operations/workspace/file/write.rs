@@ -17,18 +17,18 @@ use crate::output::hex;
 use crate::request::{host_path, octets_parser};
 use crate::{Context, Engine, Error};
 
-/// The limit on a file's content, in bytes.
+/// The maximum size of a file's content, in bytes.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
-/// The name of a file that stands for standard input.
+/// The file name that stands for standard input.
 const STANDARD_INPUT: &str = "-";
-/// The `if_match` for a file that must not exist.
+/// The value of `if_match` for a file that must not exist.
 const MISSING: &str = "missing";
 
 /// Write a file of a started workspace
 ///
-/// The file holds either what it held before or all of the new content, whatever happens. One that
-/// exists keeps its mode and owner; directories that are missing are made. When this returns, the
-/// content is on the workspace's disk. A paused workspace is woken for it.
+/// The file is replaced atomically: it has either its old content or all of the new content. An
+/// existing file keeps its mode and owner; missing directories are created. When the call returns,
+/// the content is on the workspace's disk. A paused workspace is resumed.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -46,7 +46,7 @@ pub struct Write {
     #[arg(long, value_name = "TEXT", value_parser = octets_parser(), allow_hyphen_values = true, group = "content")]
     #[serde(default)]
     pub text: Option<String>,
-    /// File of this host with the new content; `-` is standard input
+    /// File on this host with the new content; `-` is standard input
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, value_parser = octets_parser(), allow_hyphen_values = true, group = "content")]
     #[serde(default)]
     pub text_file: Option<String>,
@@ -58,7 +58,7 @@ pub struct Write {
     #[arg(long, value_name = "MODE")]
     #[serde(default)]
     pub mode: Option<String>,
-    /// Write only if the present content of the file has this SHA-256, in hexadecimal; with
+    /// Write only if the current content of the file has this SHA-256, in hexadecimal; with
     /// `missing`, only if the file does not exist
     #[arg(long, value_name = "SHA256")]
     #[serde(default)]
@@ -72,15 +72,15 @@ pub struct WrittenFile {
     pub workspace_id: String,
     /// The file's absolute path.
     pub path: String,
-    /// How many bytes it holds.
+    /// Its size in bytes.
     pub size_bytes: u64,
-    /// How many bytes were written: all that it holds.
+    /// How many bytes were written: the whole content.
     pub bytes_written: u64,
-    /// Whether it did not exist before.
+    /// Whether the file did not exist before.
     pub created: bool,
     /// Its permissions, in octal digits, for example `0644`.
     pub mode: String,
-    /// SHA-256 of what it holds, in hexadecimal, as `if_match` takes it.
+    /// SHA-256 of its content, in hexadecimal, as `if_match` takes it.
     pub sha256: String,
     /// Where it was written.
     pub execution_mode: String,
@@ -137,8 +137,8 @@ impl Write {
     }
 }
 
-/// Reads a file of the host, or standard input, up to one byte over the limit. `noun` is the property
-/// that names it.
+/// Reads a file of the host, or standard input, up to one byte over the limit. `noun` is the name of
+/// the property.
 pub(crate) async fn read_content(
     noun: &'static str,
     file: &str,

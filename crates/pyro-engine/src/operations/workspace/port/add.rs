@@ -11,9 +11,9 @@ use crate::{Context, Engine, Error};
 
 /// Publish a TCP port of a running workspace on this host
 ///
-/// Connections to the host's port reach what listens on the guest's port, be it there already or
-/// later; the guest needs no network for that. The host listens on its loopback unless an address is
-/// named. The port is published again whenever the workspace starts.
+/// Connections to the host's port are forwarded to the guest's port. The server in the guest may be
+/// started later, and the guest needs no network. The host listens on its loopback address unless
+/// another address is given. The port is published again whenever the workspace starts.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -23,8 +23,8 @@ use crate::{Context, Engine, Error};
 pub struct Add {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// Port in the guest, after the host's port (1025 to 65535) if that matters: `8000`, `8080:80`,
-    /// `ADDRESS:8080:80`
+    /// Port in the guest, optionally after the host's port (1025 to 65535) and address: `8000`,
+    /// `8080:80`, `ADDRESS:8080:80`
     #[arg(value_name = "[[ADDRESS:]HOST_PORT:]GUEST_PORT")]
     pub port: PortRule,
 }
@@ -34,7 +34,7 @@ pub struct Add {
 pub struct AddedPort {
     /// The workspace.
     pub workspace_id: String,
-    /// Where it is published.
+    /// The ports and the address.
     pub published_port: PublishedPort,
 }
 
@@ -48,7 +48,7 @@ impl Operation for Add {
         context.permissions.check_ports(&[self.port])?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
         found.require_started("workspace_port_add")?;
-        let port = instance::publish(&found, self.port).await?;
+        let port = instance::publish(&found, self.port.into()).await?;
         Ok(AddedPort {
             workspace_id: self.workspace_id,
             published_port: (&port).into(),

@@ -10,7 +10,7 @@ use crate::{Context, Engine, Error};
 
 /// List the ports of a workspace that are published on this host
 ///
-/// Those of a workspace that does not run are published again when it starts.
+/// The ports of a stopped workspace are published again when it starts.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace port list 0123456789ab --json")]
@@ -26,7 +26,7 @@ pub struct PublishedPorts {
     pub workspace_id: String,
     /// How many there are.
     pub count: usize,
-    /// In the order in which they were published.
+    /// The ports, in the order in which they were published.
     pub published_ports: Vec<PublishedPort>,
 }
 

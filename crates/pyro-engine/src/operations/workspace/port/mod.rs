@@ -39,6 +39,5 @@ impl From<&Published> for PublishedPort {
 
 /// The ports that a workspace publishes.
 pub(super) fn published(instance: &Instance) -> Vec<PublishedPort> {
-    let ports = instance.record.ports.iter();
-    ports.map(PublishedPort::from).collect()
+    instance.ports().iter().map(PublishedPort::from).collect()
 }

@@ -8,9 +8,9 @@ use crate::operation::{Effect, Operation};
 use crate::request::within;
 use crate::{Context, Engine, Error};
 
-/// Publish a port of a workspace no more
+/// Stop publishing a port of a workspace
 ///
-/// The host's port is free then, and its connections are cut. The workspace may be stopped.
+/// The host's port is released, and its open connections are closed. The workspace may be stopped.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace port remove 0123456789ab 8080")]
@@ -23,7 +23,7 @@ pub struct Remove {
     pub host_port: i64,
 }
 
-/// A port that is published no more.
+/// A port that is no longer published.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct RemovedPort {
     /// The workspace.

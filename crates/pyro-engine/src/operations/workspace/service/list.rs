@@ -8,7 +8,7 @@ use crate::instance::InstanceKind;
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
-/// List the services of a workspace, those that have ended among them
+/// List the services of a workspace, including those that have ended
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace service list 0123456789ab")]
@@ -24,7 +24,7 @@ pub struct Services {
     pub workspace_id: String,
     /// How many there are.
     pub count: usize,
-    /// How many of them run.
+    /// How many of them are running.
     pub running_count: usize,
     /// The services, by name.
     pub services: Vec<Service>,

@@ -13,10 +13,10 @@ use crate::request::within;
 use crate::{Context, Engine, Error};
 
 const LINES: std::ops::RangeInclusive<i64> = 1..=10_000_000;
-/// How much is passed on at once, in characters.
+/// How much is forwarded at once, in characters.
 const READ_CHARS: u64 = 64 * 1024;
 
-/// Show what a service has printed
+/// Show the output of a service
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -28,16 +28,16 @@ pub struct Logs {
     pub workspace_id: String,
     /// Name of the service
     pub service_name: String,
-    /// Show only so many of the last lines of each output
+    /// Show only the last N lines of each output
     #[arg(long, value_name = "N", default_value_t = two_hundred(), allow_negative_numbers = true)]
     #[serde(default = "two_hundred")]
     #[schemars(range(min = 1))]
     pub tail_lines: i64,
-    /// Show all that is kept
+    /// Show all the output that is kept
     #[arg(long)]
     #[serde(default)]
     pub all: bool,
-    /// Pass further output on as it comes, until the service is over
+    /// Show further output as it is printed, until the service ends
     #[arg(long)]
     #[serde(default)]
     pub follow: bool,
@@ -47,7 +47,7 @@ fn two_hundred() -> i64 {
     200
 }
 
-/// What a service has printed.
+/// The output of a service.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ServiceLogs {
     /// The service.
@@ -57,9 +57,9 @@ pub struct ServiceLogs {
     pub stdout: String,
     /// Its standard error, unless that was streamed.
     pub stderr: String,
-    /// How many lines of each were asked for; null for all.
+    /// The number of lines that was requested for each output; null for all.
     pub tail_lines: Option<i64>,
-    /// Whether there was more.
+    /// Whether earlier output was left out.
     pub truncated: bool,
 }
 
@@ -99,7 +99,7 @@ impl Operation for Logs {
                 follow(&found, &self.service_name, &logs, cursors, [stdout, stderr]).await?;
             }
         }
-        // It may have ended meanwhile.
+        // It may have ended in the meantime.
         let (_, service) = find(engine, &self.workspace_id, &self.service_name)?;
         let [stdout, stderr] = captures.map(|capture| capture.finish().text);
         Ok(ServiceLogs {
@@ -127,7 +127,7 @@ async fn pass_on(output: &mut (dyn AsyncWrite + Send + Unpin), text: &str) -> Re
         .map_err(|error| pyro_machine::Error::output(&error))?)
 }
 
-/// Passes output on as it comes, until the service is over.
+/// Forwards output as it arrives, until the service ends.
 async fn follow(
     found: &Instance,
     name: &str,

@@ -39,7 +39,7 @@ pub struct Service {
     pub cwd: String,
     /// When it was started last, in seconds since the Unix epoch.
     pub started_at: f64,
-    /// When it ended; null if it runs, or if it ended with its workspace.
+    /// When it ended; null if it is running, or if it ended with its workspace.
     pub ended_at: Option<f64>,
     /// Its exit code; 128 + N if signal N ended it; null if it has none.
     pub exit_code: Option<i32>,
@@ -47,41 +47,42 @@ pub struct Service {
     pub pid: Option<i32>,
     /// Where it runs.
     pub execution_mode: String,
-    /// What it has to do to be ready; null if it is ready at once.
+    /// Its readiness check; null if it is ready at once.
     pub readiness: Option<ServiceReadiness>,
-    /// When it was ready; null if it never was.
+    /// When it became ready; null if it never did.
     pub ready_at: Option<f64>,
-    /// Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-    /// `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+    /// Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+    /// `process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+    /// itself.
     pub stop_reason: Option<String>,
-    /// Whether it is started again when it fails: `no` or `on-failure`.
+    /// When it is restarted: `no` or `on-failure`.
     pub restart: String,
-    /// How often it was started again in a row.
+    /// How many times in a row it was restarted.
     pub restart_count: u32,
     /// Whether the workspace may be paused while it runs.
     pub pausable: bool,
-    /// Whether it is started with its workspace.
+    /// Whether it is started when its workspace is started again.
     pub autostart: bool,
-    /// The ports that were published with it, until it is stopped.
+    /// The ports that are published with it, until it has ended.
     pub published_ports: Vec<PublishedPort>,
 }
 
-/// What a service has to do to be ready.
+/// The readiness check of a service.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ServiceReadiness {
     /// `file`, `tcp`, `http` or `command`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// With `file`: the file that exists then.
+    /// With `file`: the file that must exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// With `tcp`: where connections are accepted then.
+    /// With `tcp`: the address that must accept connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// With `http`: what is answered then, with a status below 400.
+    /// With `http`: the URL that must be answered with a status below 400.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// With `command`: the command that exits with 0 then.
+    /// With `command`: the command that must exit with 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
 }
@@ -121,19 +122,12 @@ impl From<Readiness> for ServiceReadiness {
 
 impl Service {
     fn of(instance: &Instance, record: ServiceRecord) -> Self {
+        let ended_with_workspace = record.is_alive() && instance.state != State::Started;
         let definition = record.definition;
-        let ended_with_workspace =
-            record.state == ServiceState::Running && instance.state != State::Started;
-        // Somebody may have taken them back one by one.
-        let still = |port: &&Published| instance.record.ports.contains(port);
-        let published_ports = (record.state == ServiceState::Running).then(|| {
-            definition
-                .published
-                .iter()
-                .filter(still)
-                .map(PublishedPort::from)
-                .collect()
-        });
+        let ports = instance.ports();
+        let published_ports = of_service(&ports, &definition.name)
+            .map(PublishedPort::from)
+            .collect();
         let (state, stop_reason) = if ended_with_workspace {
             (ServiceState::Stopped, Some(WORKSPACE_STOPPED.to_owned()))
         } else {
@@ -164,7 +158,7 @@ impl Service {
             restart_count: record.restarts,
             pausable: definition.pausable,
             autostart: definition.autostart,
-            published_ports: published_ports.unwrap_or_default(),
+            published_ports,
         }
     }
 
@@ -188,13 +182,20 @@ fn find(engine: &Engine, workspace_id: &str, name: &str) -> Result<(Instance, Se
 }
 
 /// Takes back the ports that were published with a service, as far as they still are.
-async fn take_ports_back(found: &Instance, record: &ServiceRecord) -> Result<(), Error> {
-    for port in &record.definition.published {
-        if found.record.ports.contains(port) {
-            instance::take_back(found, port.host_port).await?;
-        }
+async fn take_ports_back(found: &Instance, service: &str) -> Result<(), Error> {
+    for port in of_service(&found.record.ports, service) {
+        instance::take_back(found, port.host_port).await?;
     }
     Ok(())
+}
+
+fn of_service<'a>(
+    ports: &'a [Published],
+    service: &'a str,
+) -> impl Iterator<Item = &'a Published> + 'a {
+    ports
+        .iter()
+        .filter(move |port| port.service.as_deref() == Some(service))
 }
 
 /// How many services a workspace has, and how many of them run.

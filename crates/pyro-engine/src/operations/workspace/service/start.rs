@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Service, ServiceReadiness, check_name, find, take_ports_back};
 use crate::command_options::CommandOptions;
 use crate::instance::{
-    self, Instance, InstanceKind, Published, Readiness, Restart, ServiceDefinition, ServiceState,
+    self, Instance, InstanceKind, Published, Readiness, Restart, ServiceDefinition,
 };
 use crate::operation::{Effect, Operation};
 use crate::port_rule::PortRule;
@@ -21,9 +21,10 @@ const RESTART_RULES: [&str; 2] = ["no", "on-failure"];
 
 /// Start a service in a workspace: a program that runs until it is stopped
 ///
-/// Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
-/// ready. Its output is kept, the newest 2 million characters of each stream. It outlives whoever
-/// started it; while it runs, the workspace is not paused, unless it is `pausable`.
+/// Returns when the service is ready, as the requested readiness check determines, or has failed to
+/// become ready. The newest 2 million characters of each of its output streams are kept. The service
+/// does not depend on the client that started it. While it runs, the workspace is not paused, unless
+/// the service is `pausable`.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -41,24 +42,25 @@ pub struct Start {
     #[command(flatten)]
     #[serde(default)]
     pub command: ShellCommand,
-    /// Working directory: an absolute path, or one below /workspace
+    /// Working directory: an absolute path, or one relative to /workspace
     #[arg(long, value_name = "PATH", default_value_t = workspace(), value_parser = octets_parser())]
     #[serde(default = "workspace")]
     pub cwd: String,
-    /// Environment variables of the service, by name; they are kept on the host's disk with it
+    /// Environment variables of the service, by name; they are stored on the host's disk
     #[command(flatten)]
     #[serde(default)]
     pub env: Variables,
-    /// Secrets of the workspace that become environment variables: names of secrets with names of
-    /// variables
+    /// Secrets of the workspace to pass as environment variables: the name of each secret with the
+    /// name of its variable
     #[command(flatten)]
     #[serde(default)]
     pub secret_env: SecretVariables,
-    /// Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+    /// User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+    /// the default is root
     #[arg(long, value_name = "USER")]
     #[serde(default)]
     pub user: Option<String>,
-    /// Ready when this file exists: an absolute path, or one below /workspace
+    /// Ready when this file exists: an absolute path, or one relative to /workspace
     #[arg(long, value_name = "PATH", group = "ready", value_parser = octets_parser())]
     #[serde(default)]
     pub ready_file: Option<String>,
@@ -66,7 +68,7 @@ pub struct Start {
     #[arg(long, value_name = "ADDRESS", group = "ready")]
     #[serde(default)]
     pub ready_tcp: Option<String>,
-    /// Ready when this URL in the guest is answered with a status below 400:
+    /// Ready when a request in the guest for this URL is answered with a status below 400:
     /// `http://127.0.0.1:8000/health`
     #[arg(long, value_name = "URL", group = "ready")]
     #[serde(default)]
@@ -75,42 +77,42 @@ pub struct Start {
     #[arg(long, value_name = "COMMAND", group = "ready")]
     #[serde(default)]
     pub ready_command: Option<String>,
-    /// The check as an object, instead of the four: `type` is `file`, `tcp`, `http` or `command`, with
-    /// `path`, `address`, `url` or `command`
+    /// The readiness check as one object, instead of the four properties: `type` is `file`, `tcp`,
+    /// `http` or `command`, with `path`, `address`, `url` or `command`
     #[arg(skip)]
     #[serde(default)]
     pub readiness: Option<ServiceReadiness>,
-    /// Seconds after which it is ended if it is not ready
+    /// Seconds after which the service is ended if it is not ready
     #[arg(long, value_name = "SECONDS", default_value_t = half_a_minute(), allow_negative_numbers = true)]
     #[serde(default = "half_a_minute")]
     #[schemars(range(min = 1))]
     pub ready_timeout_seconds: i64,
-    /// Milliseconds between two checks, 10 to 60000
+    /// Milliseconds between two readiness checks, 10 to 60000
     #[arg(long, value_name = "MS", default_value_t = half_a_second(), allow_negative_numbers = true)]
     #[serde(default = "half_a_second")]
     #[schemars(range(min = 10, max = 60_000))]
     pub ready_interval_ms: i64,
-    /// Publish a TCP port of the guest on this host until the service is stopped, as
-    /// `workspace port add` does
+    /// Publish a TCP port of the guest on this host until the service has ended, by itself or not, as
+    /// `workspace port add` does; one that is started again keeps it
     #[arg(long = "publish", value_name = "[[ADDRESS:]HOST_PORT:]GUEST_PORT")]
     #[serde(default)]
     pub published_ports: Option<Vec<PortRule>>,
-    /// When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
-    /// with 0; after 1 second, and twice as long before each further time
+    /// When to restart the service after it has exited: `no`, or `on-failure`, if its exit code was
+    /// not 0. The first restart is after 1 second; the delay doubles with each further one
     #[arg(long, value_name = "WHEN", default_value_t = no(), value_parser = RESTART_RULES)]
     #[serde(default = "no")]
     #[schemars(extend("enum" = RESTART_RULES))]
     pub restart: String,
-    /// How often in a row it is started again at most
+    /// Maximum number of consecutive restarts
     #[arg(long, value_name = "N", default_value_t = five(), allow_negative_numbers = true)]
     #[serde(default = "five")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub max_restarts: i64,
-    /// Let the workspace be paused while the service runs, when nothing else is done in it
+    /// Allow the workspace to be paused while the service runs, if it is otherwise idle
     #[arg(long)]
     #[serde(default)]
     pub pausable: bool,
-    /// Start it again whenever the workspace is started after a stop
+    /// Start the service whenever the workspace is started again
     #[arg(long)]
     #[serde(default)]
     pub autostart: bool,
@@ -136,7 +138,7 @@ impl Start {
     fn definition(self) -> Result<ServiceDefinition, Error> {
         check_name(&self.service_name)?;
         let readiness = self.readiness()?;
-        // The default directory is made anew if a command has removed it.
+        // The default directory is created again if a command has removed it.
         let cwd = Some(self.cwd.as_str()).filter(|path| *path != WORKSPACE);
         let timeout = positive_seconds("ready_timeout_seconds", self.ready_timeout_seconds)?;
         Ok(ServiceDefinition {
@@ -154,7 +156,6 @@ impl Start {
             max_restarts: within("max_restarts", self.max_restarts, &RESTARTS)?,
             pausable: self.pausable,
             autostart: self.autostart,
-            published: Vec::new(),
             name: self.service_name,
         })
     }
@@ -254,7 +255,7 @@ fn http(url: &str) -> Result<Readiness, Error> {
     })
 }
 
-/// The port of `PORT` or `HOST:PORT`, whose host must be the guest itself.
+/// Returns the port of `PORT` or `HOST:PORT`. The host must be the guest itself.
 fn port_of(address: &str) -> Option<u16> {
     let port = match address.rsplit_once(':') {
         Some((host, port)) if is_loopback(host) => port,
@@ -269,10 +270,14 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Publishes all these ports, or none.
-async fn publish_all(found: &Instance, rules: &[PortRule]) -> Result<Vec<Published>, Error> {
+async fn publish_all(
+    found: &Instance,
+    service: &str,
+    rules: &[PortRule],
+) -> Result<Vec<Published>, Error> {
     let mut published = Vec::new();
     for rule in rules {
-        match instance::publish(found, *rule).await {
+        match instance::publish(found, Published::from(*rule).with(service)).await {
             Ok(port) => published.push(port),
             Err(error) => {
                 take_all_back(found, &published).await;
@@ -285,8 +290,9 @@ async fn publish_all(found: &Instance, rules: &[PortRule]) -> Result<Vec<Publish
 
 async fn take_all_back(found: &Instance, ports: &[Published]) {
     for port in ports {
+        // It fails if somebody else has done it.
         if let Err(error) = instance::take_back(found, port.host_port).await {
-            tracing::warn!(%error, "a port stays published");
+            tracing::debug!(%error, "a port is not taken back");
         }
     }
 }
@@ -306,31 +312,24 @@ impl Operation for Start {
         let workspace_id = self.workspace_id.clone();
         let rules = self.published_ports.clone().unwrap_or_default();
         context.permissions.check_ports(&rules)?;
-        let mut definition = self.definition()?;
+        let definition = self.definition()?;
         let name = definition.name.clone();
         let found = engine.instance(InstanceKind::Workspace, &workspace_id)?;
         found.require_started("service_start")?;
-        if let Some(record) = found.services().record(&name) {
-            if record.state == ServiceState::Running {
-                return Err(Error::service_runs(&name));
-            }
-            take_ports_back(&found, &record).await?;
+        let known = found.services().record(&name);
+        if known.is_some_and(|record| record.is_alive()) {
+            return Err(Error::service_runs(&name));
         }
+        // Of a start whose caller was killed before there was a service.
+        take_ports_back(&found, &name).await?;
         // First: a service whose port is taken must not run.
-        let published = publish_all(&found, &rules).await?;
-        definition.published.clone_from(&published);
+        let published = publish_all(&found, &name, &rules).await?;
         let started = instance::start_service(&found, definition).await;
-        let (found, service) = match started.and_then(|()| find(engine, &workspace_id, &name)) {
-            Ok(started) => started,
-            Err(error) => {
-                take_all_back(&found, &published).await;
-                return Err(error);
-            }
-        };
-        if !service.runs() {
+        if let Err(error) = started {
             take_all_back(&found, &published).await;
+            return Err(error);
         }
-        Ok(service)
+        Ok(find(engine, &workspace_id, &name)?.1)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Service, find};
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
-/// Show a service of a workspace: its state, and why it ended if it has
+/// Show the state of a service, and why it ended if it has
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace service status 0123456789ab web")]

@@ -10,9 +10,9 @@ use crate::{Context, Engine, Error};
 
 /// Stop a service of a workspace
 ///
-/// It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
-/// One that does not run is left as it is; its output can still be read. Ports that were published
-/// with it are taken back.
+/// The service gets SIGTERM; if it has not ended after 10 seconds, it is killed with all its
+/// processes. A service that is not running is left as it is. Its output can still be read. Ports
+/// that were published with it are released.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace service stop 0123456789ab web")]
@@ -32,15 +32,16 @@ impl Operation for Stop {
 
     async fn run(self, engine: &Engine, _context: &mut Context) -> Result<Service, Error> {
         let (found, service) = find(engine, &self.workspace_id, &self.service_name)?;
-        // One that has exited may be about to be started again.
-        let may_run = service.runs() || service.state == "exited";
-        if may_run && found.state == State::Started {
+        if found.state != State::Started {
+            return Ok(service);
+        }
+        let known = found.services().record(&self.service_name);
+        if known.is_some_and(|record| record.is_alive()) {
             instance::stop_service(&found, &self.service_name).await?;
         }
+        // Of a start whose caller was killed before there was a service.
         let (found, _) = find(engine, &self.workspace_id, &self.service_name)?;
-        if let Some(record) = found.services().record(&self.service_name) {
-            take_ports_back(&found, &record).await?;
-        }
+        take_ports_back(&found, &self.service_name).await?;
         Ok(find(engine, &self.workspace_id, &self.service_name)?.1)
     }
 }

@@ -13,14 +13,14 @@ use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::Capture;
 use crate::{Context, Engine, Error, Terminal};
 
-/// How much of what was printed before is shown, in characters: about a screen.
+/// How much of the earlier output is shown, in characters: about a screen.
 const SHOWN_BEFORE: u64 = 4096;
 /// How much is read at once, in characters.
 const READ_CHARS: u64 = 64 * 1024;
 
-/// Connect this terminal to a shell, until the shell ends or Ctrl-] is typed
+/// Attach this terminal to a shell, until the shell ends or Ctrl-] is typed
 ///
-/// Others may be attached to the same shell: all see the same.
+/// Several terminals may be attached to the same shell: all show the same output.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -54,7 +54,7 @@ impl Operation for Attach {
             std::future::pending().await
         };
         tokio::select! {
-            // The shell's end is told by its output.
+            // The end of the output reports the end of the shell.
             biased;
             shown = show(&found, &self.shell_id, &log, context) => shown?,
             typed = typed => typed?,
@@ -64,7 +64,7 @@ impl Operation for Attach {
     }
 }
 
-/// Shows the output, beginning with the last of what is there, until the shell ends.
+/// Shows the output, beginning with the last screen, until the shell ends.
 async fn show(
     found: &Instance,
     id: &str,
@@ -105,7 +105,7 @@ async fn show(
     }
 }
 
-/// Gives the shell's terminal the size of the caller's, now and whenever that changes.
+/// Keeps the size of the shell's terminal equal to that of the caller's.
 async fn pass_sizes_on(
     found: &Instance,
     id: &str,
@@ -120,10 +120,10 @@ async fn pass_sizes_on(
     std::future::pending().await
 }
 
-/// What is typed, up to Ctrl-].
+/// The input up to Ctrl-].
 struct Keys<'a> {
     input: &'a mut Box<dyn AsyncRead + Send + Unpin>,
-    /// Whether it was typed.
+    /// Whether Ctrl-] was typed.
     left: bool,
 }
 

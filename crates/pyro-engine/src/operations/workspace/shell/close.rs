@@ -8,10 +8,10 @@ use crate::instance;
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
-/// End a shell with all that runs in it
+/// End a shell with all its processes
 ///
-/// What runs there gets SIGHUP, as when a window is closed, and is killed if it does not end then. The
-/// output can still be read. One that has ended already is left as it is.
+/// Its processes get SIGHUP, as when a terminal window is closed, and are killed if they do not end
+/// then. The output can still be read. A shell that has already ended is left as it is.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  pyro workspace shell close 0123456789ab 6789abcdef01")]

@@ -1,4 +1,4 @@
-//! Shells in a workspace: terminals that stay, whoever looks at them.
+//! Shells in a workspace: terminals that do not depend on the clients that use them.
 
 mod attach;
 mod close;
@@ -34,7 +34,7 @@ pub struct Shell {
     pub workspace_id: String,
     /// Its id.
     pub shell_id: String,
-    /// The directory it began in.
+    /// Its initial working directory.
     pub cwd: String,
     /// The columns of its terminal.
     pub cols: u16,
@@ -44,7 +44,7 @@ pub struct Shell {
     pub state: String,
     /// When it was opened, in seconds since the Unix epoch.
     pub started_at: f64,
-    /// When it ended; null if it runs, or if it ended with its workspace.
+    /// When it ended; null if it is running, or if it ended with its workspace.
     pub ended_at: Option<f64>,
     /// Its exit code; 128 + N if signal N ended it; null if it has none.
     pub exit_code: Option<i32>,
@@ -83,7 +83,7 @@ fn find(engine: &Engine, workspace_id: &str, shell_id: &str) -> Result<(Instance
     Ok((found, shell))
 }
 
-/// Finds a shell that runs.
+/// Finds a running shell.
 fn find_running(
     engine: &Engine,
     workspace_id: &str,

@@ -12,14 +12,15 @@ use crate::operation::{Effect, Operation};
 use crate::request::{WORKSPACE, octets_parser};
 use crate::{Context, Engine, Error, SecretVariables, Variables};
 
-/// As long as the ids of workspaces: 12 characters.
+/// As long as workspace ids: 12 characters.
 const ID_BYTES: usize = 6;
 
-/// Open a shell in a workspace: a terminal that stays, with what runs in it
+/// Open an interactive shell in a workspace, which stays open after this call
 ///
-/// It keeps its directory, its variables and its running programs from one write to the next, and
-/// belongs to no client: read it, write to it, attach to it from anywhere. The prompt is `pyro$ `.
-/// A workspace whose shells only wait is paused like any other; the next write wakes it.
+/// The shell keeps its directory, variables and running programs between writes, and does not
+/// depend on a client: any process can read from it, write to it and attach to it. The prompt is
+/// `pyro$ `. A workspace whose shells only wait, also in a built-in command such as `read`, is
+/// paused like any other; the next write resumes it.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -30,7 +31,7 @@ const ID_BYTES: usize = 6;
 pub struct Open {
     /// Id of the workspace, as `workspace create` returned it
     pub workspace_id: String,
-    /// Directory to begin in: an absolute path, or one below /workspace
+    /// Initial working directory: an absolute path, or one relative to /workspace
     #[arg(long, value_name = "PATH", default_value_t = workspace(), value_parser = octets_parser())]
     #[serde(default = "workspace")]
     pub cwd: String,
@@ -48,12 +49,13 @@ pub struct Open {
     #[command(flatten)]
     #[serde(default)]
     pub env: Variables,
-    /// Secrets of the workspace that become environment variables: names of secrets with names of
-    /// variables
+    /// Secrets of the workspace to pass as environment variables: the name of each secret with the
+    /// name of its variable
     #[command(flatten)]
     #[serde(default)]
     pub secret_env: SecretVariables,
-    /// Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+    /// User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+    /// the default is root
     #[arg(long, value_name = "USER")]
     #[serde(default)]
     pub user: Option<String>,
@@ -83,7 +85,7 @@ impl Operation for Open {
             columns: size("cols", self.cols)?,
             rows: size("rows", self.rows)?,
         };
-        // The default directory is made anew if a command has removed it.
+        // The default directory is created again if a command has removed it.
         let cwd = Some(self.cwd.as_str()).filter(|path| *path != WORKSPACE);
         let options =
             CommandOptions::checked(self.env, cwd, self.user)?.with_secrets(self.secret_env)?;

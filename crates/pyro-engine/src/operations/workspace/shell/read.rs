@@ -16,15 +16,15 @@ use crate::{Context, Engine, Error};
 
 const IDLE_MS: std::ops::RangeInclusive<i64> = 1..=10_000;
 const CHARS: std::ops::RangeInclusive<i64> = 1..=1_048_576;
-/// Expressions that need more memory are refused.
+/// The limit on the compiled size of a regular expression, in bytes.
 const PATTERN_LIMIT_BYTES: usize = 1024 * 1024;
 
-/// Read what a shell has printed
+/// Read the output of a shell
 ///
-/// A cursor is a place in the output, in characters: pass the `next_cursor` of one read to the next,
-/// which goes on there. With `plain`, the text is what a person would see, without control sequences.
-/// To see what came of a command, wait until the shell has printed nothing for a while, or until a
-/// pattern was printed.
+/// A cursor is a position in the output, in characters: to continue after a read, pass its
+/// `next_cursor`. With `plain`, the text is rendered as a terminal shows it, without control
+/// sequences. To get the result of a command, wait until the shell has printed nothing for a while,
+/// or until the output matches a pattern.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -36,7 +36,7 @@ pub struct Read {
     pub workspace_id: String,
     /// Id of the shell, as `workspace shell open` returned it
     pub shell_id: String,
-    /// Place to read from, in characters; 0 is the beginning
+    /// Position to read from, in characters; 0 is the beginning
     #[arg(
         long,
         value_name = "N",
@@ -46,25 +46,25 @@ pub struct Read {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub cursor: i64,
-    /// Most characters to read, 1 to 1048576
+    /// Maximum number of characters to read, 1 to 1048576
     #[arg(long, value_name = "N", default_value_t = max_chars(), allow_negative_numbers = true)]
     #[serde(default = "max_chars")]
     #[schemars(range(min = 1, max = 1_048_576))]
     pub max_chars: i64,
-    /// Show what a person would see: the lines of the terminal, without control sequences
+    /// Render the output as lines of text, as a terminal shows it, without control sequences
     #[arg(long)]
     #[serde(default)]
     pub plain: bool,
-    /// Wait until nothing was printed for so many milliseconds, 1 to 10000
+    /// Wait until nothing has been printed for this many milliseconds, 1 to 10000
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     #[serde(default)]
     #[schemars(range(min = 1, max = 10_000))]
     pub wait_for_idle_ms: Option<i64>,
-    /// Wait until what was printed since the cursor matches this regular expression
+    /// Wait until the output after the cursor matches this regular expression
     #[arg(long, value_name = "REGEX")]
     #[serde(default)]
     pub wait_for: Option<String>,
-    /// Seconds after which a wait ends, whatever was printed
+    /// Maximum number of seconds to wait
     #[arg(long, value_name = "SECONDS", default_value_t = half_a_minute(), allow_negative_numbers = true)]
     #[serde(default = "half_a_minute")]
     #[schemars(range(min = 1))]
@@ -75,28 +75,28 @@ fn max_chars() -> i64 {
     65_536
 }
 
-/// What a shell has printed.
+/// The output of a shell.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ShellOutput {
     /// The shell.
     #[serde(flatten)]
     pub shell: Shell,
-    /// The place that was asked for.
+    /// The requested position.
     pub cursor: u64,
-    /// The place where the next read goes on.
+    /// The position at which the next read continues.
     pub next_cursor: u64,
-    /// What was printed from there on.
+    /// The output from there on.
     pub output: String,
-    /// Whether there was more than `max_chars`.
+    /// Whether there is more output than `max_chars`.
     pub truncated: bool,
-    /// Whether `output` is what a person would see.
+    /// Whether `output` was rendered without control sequences.
     pub plain: bool,
-    /// How long nothing was to be printed.
+    /// The requested idle time, in milliseconds.
     pub wait_for_idle_ms: Option<i64>,
     /// Present if old output was dropped: how many characters after the cursor are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped_chars: Option<u64>,
-    /// Present if a pattern was waited for: whether it was printed.
+    /// Present if a pattern was given: whether the output matched it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched: Option<bool>,
 }
@@ -127,7 +127,7 @@ impl Operation for Read {
             wish.wait(&found, &self.shell_id, &log).await?;
         }
         let part = wish.read(&log)?;
-        // It may have ended meanwhile.
+        // It may have ended in the meantime.
         let (_, shell) = find(engine, &self.workspace_id, &self.shell_id)?;
         let dropped = part.start.saturating_sub(cursor);
         Ok(ShellOutput {
@@ -161,7 +161,7 @@ fn pattern(text: &str) -> Result<Regex, Error> {
     })
 }
 
-/// What is read, and what is waited for before.
+/// What to read, and what to wait for before that.
 struct Wish {
     cursor: u64,
     max_chars: u64,
@@ -183,7 +183,7 @@ impl Wish {
         Ok(part.more || self.pattern.as_ref().is_some_and(matches))
     }
 
-    /// Waits as long as was asked for, or until the shell ends.
+    /// Waits as requested, at most until the shell ends.
     async fn wait(&self, found: &Instance, id: &str, log: &TextLog) -> Result<(), Error> {
         if self.idle.is_none() && self.pattern.is_none() {
             return Ok(());

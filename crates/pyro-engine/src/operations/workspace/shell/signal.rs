@@ -12,10 +12,10 @@ use crate::{Context, Engine, Error};
 /// The signals that the contract names.
 const SIGNALS: [&str; 4] = ["HUP", "INT", "TERM", "KILL"];
 
-/// Send a signal to what runs in a shell
+/// Send a signal to the programs in a shell
 ///
-/// It goes to the program in the foreground, as Ctrl-C does; KILL ends the shell with all that it has
-/// started.
+/// The signal goes to the program in the foreground, as with Ctrl-C; KILL ends the shell with all its
+/// processes.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -37,7 +37,7 @@ fn interrupt() -> String {
     "INT".into()
 }
 
-/// What was signalled.
+/// The result of sending a signal.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ShellSignalled {
     /// The shell.

@@ -9,13 +9,13 @@ use crate::instance;
 use crate::operation::{Effect, Operation};
 use crate::{Context, Engine, Error};
 
-/// The most bytes of one write.
+/// The maximum number of bytes in one write.
 const LIMIT_BYTES: usize = 1024 * 1024;
 
-/// Type something into a shell, and Enter
+/// Type text into a shell, followed by Enter
 ///
-/// Control characters are keys: `\u0003` in JSON is Ctrl-C, `\u0004` is Ctrl-D, `\u001b` is Escape.
-/// Wakes the workspace if it is paused.
+/// Control characters act as keys: `\u0003` in JSON is Ctrl-C, `\u0004` is Ctrl-D, `\u001b` is
+/// Escape. A paused workspace is resumed.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -29,7 +29,7 @@ pub struct Write {
     /// Text to type
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub input: String,
-    /// Whether Enter is typed at the end
+    /// Whether to type Enter at the end
     #[arg(long = "no-newline", action = clap::ArgAction::SetFalse)]
     #[serde(default = "yes")]
     pub append_newline: bool,
@@ -39,13 +39,13 @@ fn yes() -> bool {
     true
 }
 
-/// What was typed.
+/// The result of a write.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ShellWritten {
     /// The shell.
     #[serde(flatten)]
     pub shell: Shell,
-    /// How many characters were typed, Enter included.
+    /// How many characters were typed, including Enter.
     pub input_length: usize,
     /// Whether Enter was typed at the end.
     pub append_newline: bool,

@@ -11,10 +11,11 @@ use crate::output::Each;
 use crate::request::WORKSPACE;
 use crate::{Context, Engine, Error};
 
-/// Save what was written in a workspace, to come back to it with `workspace reset`
+/// Save the files of a workspace, to restore them later with `workspace reset`
 ///
-/// Everything that was written in its machine is saved: files in /workspace and elsewhere, installed
-/// packages; not what runs. The workspace pauses while it is copied. It may be stopped, too.
+/// Everything that was written to its root file system is saved, in /workspace and elsewhere,
+/// installed packages included; running processes are not. The workspace is paused while its disk is
+/// copied. It may also be stopped.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 #[command(after_help = "Examples:\n  \
@@ -27,7 +28,7 @@ pub struct Create {
     pub snapshot_name: String,
 }
 
-/// A snapshot that was made.
+/// A snapshot that was created.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Created {
     /// The workspace.
@@ -48,9 +49,13 @@ impl Operation for Create {
         let name = self.snapshot_name;
         check_name(&name)?;
         let found = engine.instance(InstanceKind::Workspace, &self.workspace_id)?;
-        engine.check_room(found.disk_bytes(None))?;
+        engine.check_room(found.disk_bytes(None)).await?;
         let content = match found.state {
-            State::Started => Some(count(&found).await?),
+            State::Started => match count(&found).await {
+                // It is saved, whatever a command has put in the place of the directory.
+                Err(error) if error.is_of_a_path() => None,
+                counted => Some(counted?),
+            },
             _ => None,
         };
         found.make_snapshot(&name, content).await?;
@@ -63,7 +68,7 @@ impl Operation for Create {
     }
 }
 
-/// Counts what /workspace holds.
+/// Counts the entries of /workspace.
 async fn count(found: &Instance) -> Result<Content, Error> {
     let call = Call::ListFiles {
         file: FilePath {
@@ -81,14 +86,15 @@ async fn count(found: &Instance) -> Result<Content, Error> {
     Ok(counter.content)
 }
 
-/// Counts the entries of a list as it comes. An entry that cannot be read counts without its bytes.
+/// Counts the entries of a list as it arrives. The size of an entry that cannot be parsed is not
+/// counted.
 #[derive(Debug, Default)]
 struct Counter {
     line: Vec<u8>,
     content: Content,
 }
 
-/// Longer than any entry: two paths of 4 KiB, which escaping may make six times as long.
+/// Longer than any entry: two paths of 4 KiB, which escaping may lengthen six times.
 const LINE_LIMIT_BYTES: usize = 64 * 1024;
 
 impl Counter {

@@ -26,7 +26,7 @@ pub struct Delete {
 pub struct Deleted {
     /// The workspace.
     pub workspace_id: String,
-    /// The name that the snapshot had.
+    /// The name of the snapshot.
     pub snapshot_name: String,
     /// Always true.
     pub deleted: bool,

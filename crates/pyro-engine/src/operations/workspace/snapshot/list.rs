@@ -10,7 +10,7 @@ use crate::{Context, Engine, Error};
 
 /// List the snapshots of a workspace
 ///
-/// The first one, `baseline`, is what the workspace began with; the others are sorted by age, the
+/// The first one, `baseline`, has the files that the workspace began with; the others follow, the
 /// newest first.
 #[derive(Clone, Debug, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +27,7 @@ pub struct Snapshots {
     pub workspace_id: String,
     /// How many there are.
     pub count: usize,
-    /// `baseline`, then the others, the newest first.
+    /// `baseline`, then the other snapshots, the newest first.
     pub snapshots: Vec<Snapshot>,
 }
 

@@ -1,4 +1,4 @@
-//! Snapshots of a workspace: everything that was written in its machine, to come back to.
+//! Snapshots of a workspace: saved copies of everything that was written to its disk.
 
 mod create;
 mod delete;
@@ -22,18 +22,20 @@ pub struct Snapshot {
     pub workspace_id: String,
     /// Its name.
     pub snapshot_name: String,
-    /// `baseline`, what the workspace began with, or `named`.
+    /// `baseline`, with the files that the workspace began with, or `named`.
     pub kind: String,
     /// When it was made, in seconds since the Unix epoch.
     pub created_at: f64,
-    /// How many files, directories and links /workspace had; null if the workspace did not run then.
+    /// How many files, directories and links /workspace had; null if the workspace did not run
+    /// then, or /workspace was no directory.
     pub entry_count: Option<u64>,
-    /// How many bytes its files had; null if the workspace did not run then.
+    /// How many bytes its files had; null if the workspace did not run then, or /workspace was no
+    /// directory.
     pub bytes_written: Option<u64>,
     /// Whether it can be deleted.
     pub deletable: bool,
-    /// How many bytes it takes of the host's disk; blocks that it shares with others are counted,
-    /// too.
+    /// How many bytes it occupies on the host's disk, including blocks that it shares with other
+    /// files.
     pub disk_bytes: u64,
 }
 
