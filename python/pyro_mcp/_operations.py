@@ -727,7 +727,7 @@ changed since
                 has_conflicts: Present if it cannot be done as it is: there are conflicts.
                 summary: How many paths there are of each kind.
                 target_path: The directory of this host.
-                truncated: Present if there are more: only 10,000 paths are listed, conflicts first.
+                truncated: Present if there are more: only 5,000 paths are listed, conflicts first.
                 undo: Whether this took a pull back.
                 workspace_id: The workspace.
 
@@ -2773,7 +2773,7 @@ changed since
                 has_conflicts: Present if it cannot be done as it is: there are conflicts.
                 summary: How many paths there are of each kind.
                 target_path: The directory of this host.
-                truncated: Present if there are more: only 10,000 paths are listed, conflicts first.
+                truncated: Present if there are more: only 5,000 paths are listed, conflicts first.
                 undo: Whether this took a pull back.
                 workspace_id: The workspace.
 

@@ -1131,7 +1131,7 @@ class PulledChanges(_PulledChangesAlways, total=False):
     """Present if it cannot be done as it is: there are conflicts."""
 
     truncated: bool
-    """Present if there are more: only 10,000 paths are listed, conflicts first."""
+    """Present if there are more: only 5,000 paths are listed, conflicts first."""
 
 
 class Pushed(TypedDict):

@@ -124,9 +124,9 @@ fn pull(base: &Path, workspace: &Path, target: &Path, mode: u32) -> Outcome {
         pulled,
         ..
     } = receiver;
+    let record = pulled.into_record();
     let outcome = Outcome::of(&plan, kept.len(), 0);
     drop(kept);
-    let record = pulled.into_record();
     let into = (open.as_fd(), path.as_path());
     place
         .carry_out(into, transaction, &plan, &record, "id")

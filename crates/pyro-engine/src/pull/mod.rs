@@ -98,6 +98,8 @@ pub(crate) async fn pull(
         pulled,
         ..
     } = receiver;
+    // What is not needed any more may be large.
+    let record = pulled.into_record();
     let outcome = Outcome::of(&plan, kept.len(), changed);
     let conflicts = outcome.count(Action::Conflict);
     if wanted.check || conflicts > 0 {
@@ -115,9 +117,7 @@ pub(crate) async fn pull(
             named,
         ));
     }
-    // There may be many paths in them, and they are not needed any more.
     drop(kept);
-    let record = pulled.into_record();
     let id = instance.id().to_owned();
     off_thread(move || {
         place.carry_out((open.as_fd(), &path), transaction, &plan, &record, &id)?;

@@ -1,10 +1,13 @@
-//! *Packed* records are bytes in one block. A pull may have tens of thousands of them, and as values
+//! *Packed* records are bytes in a few blocks. A pull may have tens of thousands of them, and as values
 //! with strings of their own they take several times as much memory.
 
 use std::iter;
 use std::marker::PhantomData;
 
 use super::node::{Node, Sum};
+
+/// How large a block is: so small that it is part of a heap, whose pages are used again.
+const BLOCK: usize = 64 * 1024;
 
 /// A record of a path.
 pub(super) trait Record: Sized {
@@ -21,16 +24,17 @@ pub(super) trait Record: Sized {
 /// Packed records, with numbers in their order.
 #[derive(Clone, Debug)]
 pub(super) struct Packed<R> {
-    bytes: Vec<u8>,
-    /// Where each begins.
-    starts: Vec<usize>,
+    /// None grows when it is full: that would leave a hole in memory where it was.
+    blocks: Vec<Vec<u8>>,
+    /// Where each begins: in which block, and where in it.
+    starts: Vec<(u32, u32)>,
     record: PhantomData<fn() -> R>,
 }
 
 impl<R> Default for Packed<R> {
     fn default() -> Self {
         Self {
-            bytes: Vec::new(),
+            blocks: Vec::new(),
             starts: Vec::new(),
             record: PhantomData,
         }
@@ -40,18 +44,34 @@ impl<R> Default for Packed<R> {
 impl<R: Record> Packed<R> {
     /// Adds a record as the last one.
     pub(super) fn push(&mut self, record: &R) {
-        self.starts.push(self.bytes.len());
-        let mut packer = Packer(&mut self.bytes);
+        let mut bytes = Vec::new();
+        let mut packer = Packer(&mut bytes);
         packer.text(record.path());
         record.pack(&mut packer);
+        self.add(&bytes);
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let has_room = |block: &Vec<u8>| block.capacity() - block.len() >= bytes.len();
+        if !self.blocks.last().is_some_and(has_room) {
+            let size = BLOCK.max(bytes.len());
+            self.blocks.push(Vec::with_capacity(size));
+        }
+        let number = self.blocks.len() - 1;
+        let block = &mut self.blocks[number];
+        let start = [number, block.len()].map(u32::try_from);
+        let [Ok(number), Ok(start)] = start else {
+            unreachable!("paths are at most a million, each of a few kilobytes");
+        };
+        self.starts.push((number, start));
+        block.extend_from_slice(bytes);
     }
 
     /// Adds all of `more`.
     pub(super) fn append(&mut self, more: &Self) {
-        let length = self.bytes.len();
-        self.starts
-            .extend(more.starts.iter().map(|start| length + start));
-        self.bytes.extend_from_slice(&more.bytes);
+        for record in more.iter() {
+            self.push(&record);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -60,14 +80,14 @@ impl<R: Record> Packed<R> {
 
     /// Returns the record with a number.
     pub(super) fn get(&self, number: usize) -> R {
-        let mut unpacker = Unpacker(&self.bytes[self.starts[number]..]);
+        let mut unpacker = unpacker(&self.blocks, self.starts[number]);
         let path = unpacker.text().to_owned();
         R::unpack(path, &mut unpacker)
     }
 
     /// Returns the path of the record with a number.
     pub(super) fn path(&self, number: usize) -> &str {
-        Unpacker(&self.bytes[self.starts[number]..]).text()
+        unpacker(&self.blocks, self.starts[number]).text()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = R> + '_ {
@@ -80,7 +100,8 @@ impl<R: Record> Packed<R> {
 
     /// Sorts the records by their paths.
     pub(super) fn sort(&mut self) {
-        let path = |start: &usize| Unpacker(&self.bytes[*start..]).text();
+        let blocks = &self.blocks;
+        let path = |start: &(u32, u32)| unpacker(blocks, *start).text();
         self.starts
             .sort_unstable_by(|one, other| path(one).cmp(path(other)));
     }
@@ -89,7 +110,7 @@ impl<R: Record> Packed<R> {
     pub(super) fn find(&self, path: &str) -> Option<usize> {
         let found = self
             .starts
-            .binary_search_by(|start| Unpacker(&self.bytes[*start..]).text().cmp(path));
+            .binary_search_by(|start| unpacker(&self.blocks, *start).text().cmp(path));
         found.ok()
     }
 
@@ -97,6 +118,10 @@ impl<R: Record> Packed<R> {
     pub(super) fn has_twins(&self) -> bool {
         iter::zip(self.paths(), self.paths().skip(1)).any(|(one, other)| one == other)
     }
+}
+
+fn unpacker(blocks: &[Vec<u8>], (block, start): (u32, u32)) -> Unpacker<'_> {
+    Unpacker(&blocks[block as usize][start as usize..])
 }
 
 /// A path alone.

@@ -77,7 +77,7 @@ pub struct PulledChanges {
     pub summary: PullSummary,
     /// What was done about which path. What is the same already is not listed.
     pub entries: Vec<PullEntry>,
-    /// Present if there are more: only 10,000 paths are listed, conflicts first.
+    /// Present if there are more: only 5,000 paths are listed, conflicts first.
     #[serde(default, skip_serializing_if = "is_false")]
     pub truncated: bool,
     /// Present if files grew or shrank in the workspace while they were read: how many.
