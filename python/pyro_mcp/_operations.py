@@ -92,13 +92,13 @@ class Operations:
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
-the default is root
+                the default is root
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
             timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with a
-terminal, which have no limit by default
+                terminal, which have no limit by default
             ttl_seconds: Seconds after which the microVM is ended even if the command is running; 60 to 3600; with a
-terminal, the default is 3600 instead of 600
+                terminal, the default is 3600 instead of 600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
             stdin: Text for the command's standard input
@@ -174,7 +174,7 @@ terminal, the default is 3600 instead of 600
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Time to live in seconds, after which the VM is deleted even if a command is running; 60 to
-3600
+                3600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
 
@@ -248,9 +248,9 @@ terminal, the default is 3600 instead of 600
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
-the default is root
+                the default is root
             timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with a
-terminal, which have no limit by default
+                terminal, which have no limit by default
             stdin: Text for the command's standard input
 
         Returns:
@@ -422,26 +422,26 @@ terminal, which have no limit by default
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Time to live in seconds, after which the workspace ends even if commands are running; at
-least 60, or 0 for no limit
+                least 60, or 0 for no limit
             network: Let the guest reach the Internet, but neither this host nor private networks
             network_policy: Network policy: `off`; `egress`, the same as network; or `egress+published-ports`. Ports
-can be published with any of them
+                can be published with any of them
             published_ports: Publish a TCP port of the guest on this host. The default address is the loopback address;
-the default host port is a free one (1025 to 65535)
+                the default host port is a free one (1025 to 65535)
             allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy into the new
-workspace
+                workspace
             from_snapshot: Begin with the files of a snapshot of another workspace of this environment, `ID:NAME`;
-`ID:baseline` has the files that workspace began with
+                `ID:baseline` has the files that workspace began with
             name: Name of up to 120 characters, shown in lists; it need not be unique
             labels: Labels, each a key with a value: `issue=123`
             secrets: Secrets of the workspace: files in /run/pyro-secrets that only root can read, in the guest's
-memory
+                memory
             exclude: Leave out files that match a pattern, in the syntax of .gitignore: `*.o`, `target/`,
-`/build`; the last matching pattern decides
+                `/build`; the last matching pattern decides
             exclude_from: Leave out files that match a pattern in this file, which has one pattern on each line
             git_ignored: Whether to copy files that git ignores, according to the .gitignore files of the directory:
-`include` or `exclude`
+                `include` or `exclude`
             unreadable: What to do with files that cannot be read: `fail`, or `skip` them
 
         Returns:
@@ -566,12 +566,12 @@ memory
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path, or one relative to /workspace, which is the default
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
-the default is root
+                the default is root
             secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
-name of its variable
+                name of its variable
             detach: Return the command's number at once, and run the command in the background
             timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with
-`detach` or a terminal, which have no limit by default
+                `detach` or a terminal, which have no limit by default
             stdin: Text for the command's standard input
 
         Returns:
@@ -687,10 +687,10 @@ name of its variable
             source_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
             dest: Directory in the workspace to copy into, absolute or relative to /workspace
             exclude: Leave out files that match a pattern, in the syntax of .gitignore: `*.o`, `target/`,
-`/build`; the last matching pattern decides
+                `/build`; the last matching pattern decides
             exclude_from: Leave out files that match a pattern in this file, which has one pattern on each line
             git_ignored: Whether to copy files that git ignores, according to the .gitignore files of the directory:
-`include` or `exclude`
+                `include` or `exclude`
             unreadable: What to do with files that cannot be read: `fail`, or `skip` them
 
         Returns:
@@ -721,10 +721,10 @@ name of its variable
             target_path: Directory of this host; without it, the one that the workspace was seeded from
             paths: Take over only what is at or below this path, absolute or relative to /workspace
             on_conflict: What to do where workspace and host have changed the same lines or file: `fail`, take the
-version of the `workspace` or of the `host`, or write both into the file between `markers`
+                version of the `workspace` or of the `host`, or write both into the file between `markers`
             check: Only show what would be changed
             undo: Undo the last pull of this workspace into the directory, if no file that it wrote was
-changed since
+                changed since
 
         Returns:
             What was taken over.
@@ -842,7 +842,7 @@ changed since
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             secrets: Secrets of the workspace; they are not stored on the host's disk, so the previous ones were lost
-when it stopped
+                when it stopped
 
         Returns:
             A workspace.
@@ -916,7 +916,7 @@ when it stopped
             sequence: Show only the command with this number
             tail: Show only the last N commands
             follow: Show the output of one command as it is printed, from its beginning until the command ends:
-of command sequence, or of the newest one
+                of command sequence, or of the newest one
             offset: Skip this many bytes of each output
             limit: Show at most this many bytes of each output, and 32 MiB of all outputs: the newest first
 
@@ -1082,7 +1082,7 @@ of command sequence, or of the newest one
             base64: New content of the file, in Base64
             mode: Permissions of the file, in octal digits; a new file gets 0644 by default
             if_match: Write only if the current content of the file has this SHA-256, in hexadecimal; with
-`missing`, only if the file does not exist
+                `missing`, only if the file does not exist
 
         Returns:
             A file that was written.
@@ -1305,7 +1305,7 @@ of command sequence, or of the newest one
             workspace_id: Id of the workspace, as `create_workspace` returned it
             snapshot: Snapshot to restore; `baseline` has the files that the workspace began with
             secrets: Secrets of the workspace; they are not stored on the host's disk, so a reset discards the
-previous ones
+                previous ones
 
         Returns:
             A workspace that was reset.
@@ -1357,7 +1357,7 @@ previous ones
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             port: Port in the guest, optionally after the host's port (1025 to 65535) and address: `8000`,
-`8080:80`, `ADDRESS:8080:80`
+                `8080:80`, `ADDRESS:8080:80`
 
         Returns:
             A port that was published.
@@ -1429,9 +1429,9 @@ previous ones
             rows: Rows of the terminal, 1 to 1000
             env: Environment variables of the shell, by name
             secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
-name of its variable
+                name of its variable
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
-the default is root
+                the default is root
 
         Returns:
             A shell.
@@ -1689,25 +1689,25 @@ the default is root
             cwd: Working directory: an absolute path, or one relative to /workspace
             env: Environment variables of the service, by name; they are stored on the host's disk
             secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
-name of its variable
+                name of its variable
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
-the default is root
+                the default is root
             ready_file: Ready when this file exists: an absolute path, or one relative to /workspace
             ready_tcp: Ready when this TCP port of the guest accepts connections: `8000` or `127.0.0.1:8000`
             ready_http: Ready when a request in the guest for this URL is answered with a status below 400:
-`http://127.0.0.1:8000/health`
+                `http://127.0.0.1:8000/health`
             ready_command: Ready when this shell command exits with 0
             ready_timeout_seconds: Seconds after which the service is ended if it is not ready
             ready_interval_ms: Milliseconds between two readiness checks, 10 to 60000
             published_ports: Publish a TCP port of the guest on this host until the service is stopped, as
-`add_workspace_port` does
+                `add_workspace_port` does
             restart: When to restart the service after it has exited: `no`, or `on-failure`, if its exit code was
-not 0. The first restart is after 1 second; the delay doubles with each further one
+                not 0. The first restart is after 1 second; the delay doubles with each further one
             max_restarts: Maximum number of consecutive restarts
             pausable: Allow the workspace to be paused while the service runs, if it is otherwise idle
             autostart: Start the service whenever the workspace is started again
             readiness: The readiness check as one object, instead of the four properties: `type` is `file`, `tcp`,
-`http` or `command`, with `path`, `address`, `url` or `command`
+                `http` or `command`, with `path`, `address`, `url` or `command`
 
         Returns:
             A service.
@@ -2159,13 +2159,13 @@ class AsyncOperations:
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
-the default is root
+                the default is root
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
             timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with a
-terminal, which have no limit by default
+                terminal, which have no limit by default
             ttl_seconds: Seconds after which the microVM is ended even if the command is running; 60 to 3600; with a
-terminal, the default is 3600 instead of 600
+                terminal, the default is 3600 instead of 600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
             stdin: Text for the command's standard input
@@ -2241,7 +2241,7 @@ terminal, the default is 3600 instead of 600
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Time to live in seconds, after which the VM is deleted even if a command is running; 60 to
-3600
+                3600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
 
@@ -2315,9 +2315,9 @@ terminal, the default is 3600 instead of 600
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
-the default is root
+                the default is root
             timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with a
-terminal, which have no limit by default
+                terminal, which have no limit by default
             stdin: Text for the command's standard input
 
         Returns:
@@ -2489,26 +2489,26 @@ terminal, which have no limit by default
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
             ttl_seconds: Time to live in seconds, after which the workspace ends even if commands are running; at
-least 60, or 0 for no limit
+                least 60, or 0 for no limit
             network: Let the guest reach the Internet, but neither this host nor private networks
             network_policy: Network policy: `off`; `egress`, the same as network; or `egress+published-ports`. Ports
-can be published with any of them
+                can be published with any of them
             published_ports: Publish a TCP port of the guest on this host. The default address is the loopback address;
-the default host port is a free one (1025 to 65535)
+                the default host port is a free one (1025 to 65535)
             allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
             seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy into the new
-workspace
+                workspace
             from_snapshot: Begin with the files of a snapshot of another workspace of this environment, `ID:NAME`;
-`ID:baseline` has the files that workspace began with
+                `ID:baseline` has the files that workspace began with
             name: Name of up to 120 characters, shown in lists; it need not be unique
             labels: Labels, each a key with a value: `issue=123`
             secrets: Secrets of the workspace: files in /run/pyro-secrets that only root can read, in the guest's
-memory
+                memory
             exclude: Leave out files that match a pattern, in the syntax of .gitignore: `*.o`, `target/`,
-`/build`; the last matching pattern decides
+                `/build`; the last matching pattern decides
             exclude_from: Leave out files that match a pattern in this file, which has one pattern on each line
             git_ignored: Whether to copy files that git ignores, according to the .gitignore files of the directory:
-`include` or `exclude`
+                `include` or `exclude`
             unreadable: What to do with files that cannot be read: `fail`, or `skip` them
 
         Returns:
@@ -2633,12 +2633,12 @@ memory
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path, or one relative to /workspace, which is the default
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
-the default is root
+                the default is root
             secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
-name of its variable
+                name of its variable
             detach: Return the command's number at once, and run the command in the background
             timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with
-`detach` or a terminal, which have no limit by default
+                `detach` or a terminal, which have no limit by default
             stdin: Text for the command's standard input
 
         Returns:
@@ -2754,10 +2754,10 @@ name of its variable
             source_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
             dest: Directory in the workspace to copy into, absolute or relative to /workspace
             exclude: Leave out files that match a pattern, in the syntax of .gitignore: `*.o`, `target/`,
-`/build`; the last matching pattern decides
+                `/build`; the last matching pattern decides
             exclude_from: Leave out files that match a pattern in this file, which has one pattern on each line
             git_ignored: Whether to copy files that git ignores, according to the .gitignore files of the directory:
-`include` or `exclude`
+                `include` or `exclude`
             unreadable: What to do with files that cannot be read: `fail`, or `skip` them
 
         Returns:
@@ -2788,10 +2788,10 @@ name of its variable
             target_path: Directory of this host; without it, the one that the workspace was seeded from
             paths: Take over only what is at or below this path, absolute or relative to /workspace
             on_conflict: What to do where workspace and host have changed the same lines or file: `fail`, take the
-version of the `workspace` or of the `host`, or write both into the file between `markers`
+                version of the `workspace` or of the `host`, or write both into the file between `markers`
             check: Only show what would be changed
             undo: Undo the last pull of this workspace into the directory, if no file that it wrote was
-changed since
+                changed since
 
         Returns:
             What was taken over.
@@ -2909,7 +2909,7 @@ changed since
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             secrets: Secrets of the workspace; they are not stored on the host's disk, so the previous ones were lost
-when it stopped
+                when it stopped
 
         Returns:
             A workspace.
@@ -2983,7 +2983,7 @@ when it stopped
             sequence: Show only the command with this number
             tail: Show only the last N commands
             follow: Show the output of one command as it is printed, from its beginning until the command ends:
-of command sequence, or of the newest one
+                of command sequence, or of the newest one
             offset: Skip this many bytes of each output
             limit: Show at most this many bytes of each output, and 32 MiB of all outputs: the newest first
 
@@ -3149,7 +3149,7 @@ of command sequence, or of the newest one
             base64: New content of the file, in Base64
             mode: Permissions of the file, in octal digits; a new file gets 0644 by default
             if_match: Write only if the current content of the file has this SHA-256, in hexadecimal; with
-`missing`, only if the file does not exist
+                `missing`, only if the file does not exist
 
         Returns:
             A file that was written.
@@ -3372,7 +3372,7 @@ of command sequence, or of the newest one
             workspace_id: Id of the workspace, as `create_workspace` returned it
             snapshot: Snapshot to restore; `baseline` has the files that the workspace began with
             secrets: Secrets of the workspace; they are not stored on the host's disk, so a reset discards the
-previous ones
+                previous ones
 
         Returns:
             A workspace that was reset.
@@ -3424,7 +3424,7 @@ previous ones
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             port: Port in the guest, optionally after the host's port (1025 to 65535) and address: `8000`,
-`8080:80`, `ADDRESS:8080:80`
+                `8080:80`, `ADDRESS:8080:80`
 
         Returns:
             A port that was published.
@@ -3496,9 +3496,9 @@ previous ones
             rows: Rows of the terminal, 1 to 1000
             env: Environment variables of the shell, by name
             secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
-name of its variable
+                name of its variable
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
-the default is root
+                the default is root
 
         Returns:
             A shell.
@@ -3756,25 +3756,25 @@ the default is root
             cwd: Working directory: an absolute path, or one relative to /workspace
             env: Environment variables of the service, by name; they are stored on the host's disk
             secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
-name of its variable
+                name of its variable
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
-the default is root
+                the default is root
             ready_file: Ready when this file exists: an absolute path, or one relative to /workspace
             ready_tcp: Ready when this TCP port of the guest accepts connections: `8000` or `127.0.0.1:8000`
             ready_http: Ready when a request in the guest for this URL is answered with a status below 400:
-`http://127.0.0.1:8000/health`
+                `http://127.0.0.1:8000/health`
             ready_command: Ready when this shell command exits with 0
             ready_timeout_seconds: Seconds after which the service is ended if it is not ready
             ready_interval_ms: Milliseconds between two readiness checks, 10 to 60000
             published_ports: Publish a TCP port of the guest on this host until the service is stopped, as
-`add_workspace_port` does
+                `add_workspace_port` does
             restart: When to restart the service after it has exited: `no`, or `on-failure`, if its exit code was
-not 0. The first restart is after 1 second; the delay doubles with each further one
+                not 0. The first restart is after 1 second; the delay doubles with each further one
             max_restarts: Maximum number of consecutive restarts
             pausable: Allow the workspace to be paused while the service runs, if it is otherwise idle
             autostart: Start the service whenever the workspace is started again
             readiness: The readiness check as one object, instead of the four properties: `type` is `file`, `tcp`,
-`http` or `command`, with `path`, `address`, `url` or `command`
+                `http` or `command`, with `path`, `address`, `url` or `command`
 
         Returns:
             A service.
