@@ -184,12 +184,11 @@ impl What {
                 settle();
                 scene.always("answer:synced", Action::Go);
             }
-            // The next flush, and the pause that follows it.
+            // The flush is given up, and the next one is requested.
             Self::FlushSilent => {
                 let so_far = scene.reached("answer:synced");
                 thread::sleep(FLUSH_SILENCE);
                 scene.wait_for("answer:synced", so_far + 1);
-                scene.wait_for("qmp:stop:said", 1);
             }
             Self::StopRefused => scene.wait_for("qmp:stop", 1),
             Self::StopSilent => {
