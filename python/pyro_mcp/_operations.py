@@ -78,50 +78,51 @@ class Operations:
         raise NotImplementedError
 
     def run_in_vm(self, *, environment: str, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, stdin: str | None = None) -> results.RunResult:
-        """Run one command in a fresh microVM, then throw the microVM away
+        """Run one command in a new microVM, then discard the microVM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
         ended it.
 
         With `allow_host_compat`, on a host that cannot run guests, the command runs on the host itself,
-        WITHOUT ISOLATION, and may destroy what is there.
+        WITHOUT ISOLATION, and may destroy the user's files.
 
         Args:
             environment: Environment to boot, for example `debian:12`
             command: Shell command to run, for example `git --version`
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
-            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+                the default is root
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
-            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
-terminal, which have no limit then
-            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600; with a terminal,
-the default of 600 is 3600
+            timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with a
+                terminal, which have no limit by default
+            ttl_seconds: Seconds after which the microVM is ended even if the command is running; 60 to 3600; with a
+                terminal, the default is 3600 instead of 600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
-            stdin: Text that the command reads from its standard input
+            stdin: Text for the command's standard input
 
         Returns:
-            What came of a command.
-                cleanup: What became of the microVM.
+            The result of a command.
+                cleanup: The end of the microVM.
                 command: The command.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
 
@@ -140,11 +141,11 @@ the default of 600 is 3600
                 cache_dir: The environment cache.
                 catalog_version: Version of the catalog it is in.
                 compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
+                default_packages: The packages that it is guaranteed to contain.
+                description: Its purpose.
                 distribution: The distribution.
                 distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
+                install_dir: The directory in which it is or would be installed.
                 install_manifest: The record of its installation, if it is installed.
                 installed: Whether it is installed.
                 name: Its name.
@@ -163,17 +164,18 @@ the default of 600 is 3600
         return response
 
     def create_vm(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.Vm:
-        """Make a VM that outlives this call; it is not started yet
+        """Create a VM that outlives this call, without starting it
 
-        It lives until it is deleted or its time is over, whatever comes first; its id is all that is
-        needed to use it, from any process of the same user.
+        The VM exists until it is deleted or its time to live is over. Any process of the same user can
+        use it by its id.
 
         Args:
             environment: Environment to boot, for example `debian:12`
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
-            ttl_seconds: Seconds after which the VM is deleted, whatever happens in it; 60 to 3600
-            network: Give the guest access to the network
+            ttl_seconds: Time to live in seconds, after which the VM is deleted even if a command is running; 60 to
+                3600
+            network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
 
         Returns:
@@ -183,15 +185,15 @@ the default of 600 is 3600
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -215,15 +217,15 @@ the default of 600 is 3600
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -245,31 +247,32 @@ the default of 600 is 3600
             command: Shell command to run, for example `git --version`
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
-            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
-            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
-terminal, which have no limit then
-            stdin: Text that the command reads from its standard input
+            user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+                the default is root
+            timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with a
+                terminal, which have no limit by default
+            stdin: Text for the command's standard input
 
         Returns:
-            What came of a command.
-                cleanup: What became of the microVM.
+            The result of a command.
+                cleanup: The end of the microVM.
                 command: The command.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
 
@@ -281,7 +284,7 @@ terminal, which have no limit then
         return response
 
     def stop_vm(self, vm_id: str) -> results.Vm:
-        """Stop a VM in order; its files are kept and it can be started again
+        """Shut down a VM; its files are kept and it can be started again
 
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
@@ -293,15 +296,15 @@ terminal, which have no limit then
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -313,14 +316,14 @@ terminal, which have no limit then
         return response
 
     def delete_vm(self, vm_id: str) -> results.Deleted:
-        """Delete a VM with everything in it, whatever it is doing
+        """Delete a VM with everything in it, even if a command is running
 
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
-            A VM that is gone.
-                deleted: Whether it is gone.
+            A deleted VM.
+                deleted: Whether it was deleted.
                 reason: Why.
                 vm_id: The VM.
 
@@ -332,7 +335,7 @@ terminal, which have no limit then
         return response
 
     def status_vm(self, vm_id: str) -> results.Vm:
-        """Show what a VM is doing
+        """Show the state of a VM
 
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
@@ -344,15 +347,15 @@ terminal, which have no limit then
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -370,15 +373,15 @@ terminal, which have no limit then
             vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
-            The network of a VM. Without one there are no addresses, but a reason.
+            The network of a VM. A VM without a network has no addresses, but a reason.
                 dns_servers: Its name servers.
-                gateway_ip: Its way out.
+                gateway_ip: Its default gateway.
                 guest_ip: Its own address.
                 mac_address: The hardware address of its network card.
                 network_enabled: Whether it has access to the network.
-                outbound_connectivity_expected: Whether connections to the outside should work.
+                outbound_connectivity_expected: Whether outgoing connections should work.
                 reason: Why there is no network.
-                subnet_cidr: Its network.
+                subnet_cidr: Its subnet.
                 tap_name: Always null: no device of the host is needed.
                 vm_id: The VM.
 
@@ -392,7 +395,8 @@ terminal, which have no limit then
     def reap_expired(self) -> results.Reaped:
         """Delete the records of the VMs whose time to live is over
 
-        They have ended by themselves, and their disks are gone; this removes their records.
+        The VMs ended when their time was over, and their disks were removed then; this removes their
+        records.
 
         Returns:
             The VMs that were deleted.
@@ -407,67 +411,70 @@ terminal, which have no limit then
         return response
 
     def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, secrets: list[dict[str, object]] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
-        """Make a workspace and start it: a microVM to run many commands in
+        """Create and start a workspace: a microVM for many commands
 
-        Its files are in /workspace, which begins empty or with what seed_path names. It lives until
-        it is deleted or its time is over; while nothing runs in it, it is paused and costs nothing. Its
-        id is all that is needed to use it, from any process of the same user.
+        Its files are in /workspace, which is empty at first unless seed_path is given. The workspace
+        exists until it is deleted or its time to live is over; while nothing runs in it, it is paused
+        and uses no processor time. Any process of the same user can use it by its id.
 
         Args:
             environment: Environment to boot, for example `debian:12`
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
-            ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
+            ttl_seconds: Time to live in seconds, after which the workspace ends even if commands are running; at
+                least 60, or 0 for no limit
             network: Let the guest reach the Internet, but neither this host nor private networks
-            network_policy: The network by name: `off`; `egress`, which is what network means; or
-`egress+published-ports`. Ports can be published with each
-            published_ports: Publish a TCP port of the guest on this host, on its loopback unless an address is named; the
-host's port (1025 to 65535) is any that is free unless it is named
+            network_policy: Network policy: `off`; `egress`, the same as network; or `egress+published-ports`. Ports
+                can be published with any of them
+            published_ports: Publish a TCP port of the guest on this host. The default address is the loopback address;
+                the default host port is a free one (1025 to 65535)
             allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
-            seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
-            from_snapshot: Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
-with its seed
-            name: Name, of up to 120 characters, for those who list workspaces; several may have the same
+            seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy into the new
+                workspace
+            from_snapshot: Begin with the files of a snapshot of another workspace of this environment, `ID:NAME`;
+                `ID:baseline` has the files that workspace began with
+            name: Name of up to 120 characters, shown in lists; it need not be unique
             labels: Labels, each a key with a value: `issue=123`
-            secrets: Secrets of the workspace: files of root's in /run/pyro-secrets, in the guest's memory only
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
-the last that matches decides
-            exclude_from: Leave out what matches a pattern in a file with one pattern on each line
-            git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
-`exclude`
-            unreadable: What to do about files that cannot be read: `fail`, or `skip` them
+            secrets: Secrets of the workspace: files in /run/pyro-secrets that only root can read, in the guest's
+                memory
+            exclude: Leave out files that match a pattern, in the syntax of .gitignore: `*.o`, `target/`,
+                `/build`; the last matching pattern decides
+            exclude_from: Leave out files that match a pattern in this file, which has one pattern on each line
+            git_ignored: Whether to copy files that git ignores, according to the .gitignore files of the directory:
+                `include` or `exclude`
+            unreadable: What to do with files that cannot be read: `fail`, or `skip` them
 
         Returns:
             A workspace.
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -477,12 +484,12 @@ the last that matches decides
         return response
 
     def list_workspaces(self) -> results.Workspaces:
-        """List the workspaces, the last used first
+        """List the workspaces, the most recently used first
 
         Returns:
             All workspaces.
                 count: How many there are.
-                workspaces: The workspaces, the last used first.
+                workspaces: The workspaces, the most recently used first.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -495,7 +502,7 @@ the last that matches decides
         """Change the name and the labels of a workspace
 
         Name and labels are changed together or not at all; a request that would change nothing is
-        refused. Labels that it does not name stay. Commands in the workspace run on.
+        refused. Other labels are kept. Running commands are not affected.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -509,32 +516,32 @@ the last that matches decides
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -544,51 +551,52 @@ the last that matches decides
         return response
 
     def exec_workspace(self, workspace_id: str, *, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30, stdin: str | None = None) -> results.ExecResult:
-        """Run a command in a workspace, in /workspace
+        """Run a command in a workspace
 
-        Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
-        time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
-        goes on; the workspace's log shows it.
+        The command's output is kept in the workspace's log. Its exit code is returned: 124 if it was
+        ended at its time limit, 128 + N if signal N ended it. Many commands may run at once. A command
+        keeps running if its client dies; the workspace's log shows its output.
 
-        With `detach`, the number of the command is returned at once, and it goes on:
-        `read_workspace_logs` shows its output, `wait_command` waits for its end, `kill_command` ends it.
+        With `detach`, the call returns the command's number at once and the command runs in the
+        background: `read_workspace_logs` shows its output, `wait_command` waits for its end, `kill_command` ends it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             command: Shell command to run, for example `make test`
             env: Environment variables of the command, by name
-            cwd: Working directory: an absolute path, or one below /workspace, which is the default
-            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
-            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
-variables
-            detach: Return the command's number at once, and let it go on
-            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with `detach`
-or a terminal, which have no limit then
-            stdin: Text that the command reads from its standard input
+            cwd: Working directory: an absolute path, or one relative to /workspace, which is the default
+            user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+                the default is root
+            secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
+                name of its variable
+            detach: Return the command's number at once, and run the command in the background
+            timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with
+                `detach` or a terminal, which have no limit by default
+            stdin: Text for the command's standard input
 
         Returns:
-            What came of a command.
+            The result of a command.
                 command: The command.
                 cwd: Its working directory.
-                detached: Present if the command goes on.
+                detached: Present if the command is still running.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
-            it runs on.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
+            it is still running.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
                 sequence: Its number in the workspace's log.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
                 workspace_id: The workspace it ran in.
 
@@ -602,37 +610,37 @@ or a terminal, which have no limit then
     def wait_command(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
         """Wait for the end of a command in a workspace, and return its exit code
 
-        Its output is not shown: `read_workspace_logs` does that. If the wait takes longer than its limit, the
-        command goes on, and there is no exit code.
+        The output is not shown: use `read_workspace_logs`. If the wait ends at its limit, the command keeps
+        running and no exit code is returned.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             sequence: Number of the command, as `exec_workspace` returned it
-            timeout_seconds: Seconds to wait at most; without a limit if not given
+            timeout_seconds: Maximum number of seconds to wait; no limit if not given
 
         Returns:
-            What came of a command.
+            The result of a command.
                 command: The command.
                 cwd: Its working directory.
-                detached: Present if the command goes on.
+                detached: Present if the command is still running.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
-            it runs on.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
+            it is still running.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
                 sequence: Its number in the workspace's log.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
                 workspace_id: The workspace it ran in.
 
@@ -646,17 +654,17 @@ or a terminal, which have no limit then
     def kill_command(self, workspace_id: str, sequence: int, *, signal: str = "KILL") -> results.Killed:
         """Send a signal to a command in a workspace
 
-        KILL ends the command with all that it has started; any other signal goes to the command's process
-        group. One that has ended already is left as it is.
+        KILL ends the command with all its processes; any other signal goes to the command's process
+        group. If the command has already ended, nothing is done.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            sequence: Number of the command, as `exec_workspace` returned it, or `read_workspace_logs` shows it
-            signal: Signal, by its name or number
+            sequence: Number of the command, as `exec_workspace` or `read_workspace_logs` returned it
+            signal: Signal name or number
 
         Returns:
-            What became of a signal.
-                sent: Whether the command ran, so that the signal was sent.
+            The result of sending a signal.
+                sent: Whether the signal was sent: false if the command had already ended.
                 sequence: The number of the command.
                 signal: The name of the signal.
                 workspace_id: The workspace.
@@ -671,22 +679,22 @@ or a terminal, which have no limit then
     def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace
 
-        All of them appear, or none: they are unpacked beside and moved into their places. Files that
-        are there and not in the source stay.
+        Either all files are copied or none: they are unpacked into a staging directory first, then
+        moved into place. Existing files that are not in the source are kept.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             source_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
             dest: Directory in the workspace to copy into, absolute or relative to /workspace
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
-the last that matches decides
-            exclude_from: Leave out what matches a pattern in a file with one pattern on each line
-            git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
-`exclude`
-            unreadable: What to do about files that cannot be read: `fail`, or `skip` them
+            exclude: Leave out files that match a pattern, in the syntax of .gitignore: `*.o`, `target/`,
+                `/build`; the last matching pattern decides
+            exclude_from: Leave out files that match a pattern in this file, which has one pattern on each line
+            git_ignored: Whether to copy files that git ignores, according to the .gitignore files of the directory:
+                `include` or `exclude`
+            unreadable: What to do with files that cannot be read: `fail`, or `skip` them
 
         Returns:
-            What was done.
+            The result of a push.
                 execution_mode: Where it runs.
                 workspace_id: The workspace.
                 workspace_sync: What was copied.
@@ -713,10 +721,10 @@ the last that matches decides
             target_path: Directory of this host; without it, the one that the workspace was seeded from
             paths: Take over only what is at or below this path, absolute or relative to /workspace
             on_conflict: What to do where workspace and host have changed the same lines or file: `fail`, take the
-version of the `workspace` or of the `host`, or write both into the file between `markers`
+                version of the `workspace` or of the `host`, or write both into the file between `markers`
             check: Only show what would be changed
             undo: Undo the last pull of this workspace into the directory, if no file that it wrote was
-changed since
+                changed since
 
         Returns:
             What was taken over.
@@ -739,7 +747,7 @@ changed since
         return response
 
     def status_workspace(self, workspace_id: str) -> results.Workspace:
-        """Show what a workspace is doing
+        """Show the state of a workspace
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -749,32 +757,32 @@ changed since
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -784,7 +792,7 @@ changed since
         return response
 
     def stop_workspace(self, workspace_id: str) -> results.Workspace:
-        """Stop a workspace in order; its files and logs are kept
+        """Shut down a workspace; its files and logs are kept
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -794,32 +802,32 @@ changed since
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -833,40 +841,40 @@ changed since
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            secrets: Secrets of the workspace: they are not kept on the host's disk, so a stop has lost those that it
-had
+            secrets: Secrets of the workspace; they are not stored on the host's disk, so the previous ones were lost
+                when it stopped
 
         Returns:
             A workspace.
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -876,18 +884,18 @@ had
         return response
 
     def logs_workspace(self, workspace_id: str) -> results.WorkspaceLogs:
-        """Show what was run in a workspace, with its output
+        """Show the commands of a workspace, with their output
 
-        Logs are kept until the workspace is deleted, also when it has stopped or its time is over. Of
-        what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
+        Logs are kept until the workspace is deleted, even if it has stopped or its time to live is
+        over. 4 GiB of output are kept; beyond that, the output of the oldest commands is removed first.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
-            What was run in a workspace.
-                count: How many commands there are in this answer.
-                entries: The commands, the first first.
+            The commands of a workspace.
+                count: How many commands are in this result.
+                entries: The commands, the oldest first.
                 workspace_id: The workspace.
 
         Raises:
@@ -898,24 +906,24 @@ had
         return response
 
     def read_workspace_logs(self, workspace_id: str, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
-        """Show what was run in a workspace, with its output
+        """Show the commands of a workspace, with their output
 
-        Logs are kept until the workspace is deleted, also when it has stopped or its time is over. Of
-        what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
+        Logs are kept until the workspace is deleted, even if it has stopped or its time to live is
+        over. 4 GiB of output are kept; beyond that, the output of the oldest commands is removed first.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             sequence: Show only the command with this number
             tail: Show only the last N commands
-            follow: Show the output of one command as it comes, from its beginning until the command ends: of
-the command with the number sequence, or of the newest
-            offset: Skip so many bytes of each output
+            follow: Show the output of one command as it is printed, from its beginning until the command ends:
+                of command sequence, or of the newest one
+            offset: Skip this many bytes of each output
             limit: Show at most this many bytes of each output, and 32 MiB of all outputs: the newest first
 
         Returns:
-            What was run in a workspace.
-                count: How many commands there are in this answer.
-                entries: The commands, the first first.
+            The commands of a workspace.
+                count: How many commands are in this result.
+                entries: The commands, the oldest first.
                 workspace_id: The workspace.
 
         Raises:
@@ -928,30 +936,30 @@ the command with the number sequence, or of the newest
     def export_workspace(self, workspace_id: str, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.Exported:
         """Copy a file, a directory or a symbolic link out of a started workspace
 
-        It appears at the output path when all of it has arrived, or not at all. Permissions,
-        modification times and links are kept; everything belongs to you, and setuid, setgid and sticky
-        bits are dropped. Devices, pipes and sockets are left out. If the output path ends in .tar,
-        .tar.gz, .tgz or .tar.zst, it becomes an archive, in which everything is below the last part of
-        what was named; only a file that has such a name itself is copied as it is.
+        The copy appears at the output path only when it is complete. Permissions, modification times
+        and links are kept; you own all files, and setuid, setgid and sticky bits are dropped. Devices,
+        pipes and sockets are left out. If the output path ends in .tar, .tar.gz, .tgz or .tar.zst, the
+        output is an archive whose members begin with the last component of the exported path; only a
+        file that has such a name itself is copied unchanged.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            path: What to copy, absolute or relative to /workspace; a symbolic link is copied as a link
+            path: Path to copy, absolute or relative to /workspace; a symbolic link is copied as a link
             output_path: Path of the copy on this host; its directory must exist
-            force: Replace what is at the output path, even a directory with all that is in it
+            force: Replace an existing file or directory at the output path, with everything in it
 
         Returns:
             What was copied.
                 artifact_type: `file`, `directory` or `symlink`.
-                bytes_written: How many bytes its files have.
-                changed_count: Present if files grew or shrank while they were read: how many. They have the size that they
-            had first.
-                entry_count: How many files, directories and links it has, with itself.
+                bytes_written: The total size of its files, in bytes.
+                changed_count: Present if files grew or shrank while they were read: how many. Each copy has the size that
+            the file had first.
+                entry_count: How many files, directories and links were copied.
                 execution_mode: Where the workspace runs.
-                left_out_count: Present if there were devices, pipes or sockets: how many, and they were not copied.
-                output_path: Where it is on this host.
+                left_out_count: Present if there were devices, pipes or sockets, which are not copied: how many.
+                output_path: The path of the copy on this host.
                 workspace_id: The workspace.
-                workspace_path: What was copied, as an absolute path in the guest.
+                workspace_path: The absolute path in the guest.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -963,30 +971,32 @@ the command with the number sequence, or of the newest
     def diff_workspace(self, workspace_id: str, *, paths: list[str] = [], name_only: bool = False, against: str = "baseline") -> results.WorkspaceDiff:
         """Show what was changed in a workspace since it began, or since a snapshot
 
-        It is compared with its seed, or with an empty directory; or with a snapshot. The patch is
-        complete, binary files and symbolic links included: `git apply` makes a copy of what it is
-        compared with the same as the workspace. What git cannot have in a patch is only listed:
-        directories, devices, permissions other than `x`. What is in a directory `.git` is left out. The
-        workspace may be stopped: then, and for a snapshot, a throw-away microVM without a network
-        compares copies of the disks, and nothing of the workspace runs there.
+        The workspace is compared with its seed (or with an empty directory), or with a snapshot. The
+        patch is complete, including binary files and symbolic links: `git apply` turns a copy of the
+        seed or snapshot into the workspace's current files. Changes that a git patch cannot express are
+        only listed: directories, devices, permissions other than `x`. The contents of `.git`
+        directories are left out. The workspace may be stopped. In this case, and for a snapshot, a
+        temporary microVM without a network compares copies of the disks, and no program of the
+        workspace runs in it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            paths: What to compare, absolute or relative to /workspace; nothing means all of it
-            name_only: Only list which paths differ; no contents are read, and there is no patch
-            against: Snapshot to compare with; `baseline` is what the workspace began with
+            paths: Path to compare, absolute or relative to /workspace; without one, all of /workspace
+            name_only: Only list the paths that differ; no contents are read, and there is no patch
+            against: Snapshot to compare with; `baseline` has the files that the workspace began with
 
         Returns:
             What was changed in a workspace.
-                against: The snapshot that it was compared with; `baseline` is what it began with.
-                changed: Whether anything was.
-                changed_count: Present if files grew or shrank while they were read: how many. The patch may not have what
-            they hold now.
-                entries: What differs, sorted by path.
-                git_entries_left_out: Present if there are differences in directories `.git`: how many, and they were left out.
-                patch: All differences that git knows, as a patch that `git apply` takes.
-                patch_base64: Present if bytes in `patch` that are not UTF-8 were replaced: the exact patch, in Base64.
-                summary: How many entries there are of each kind.
+                against: The snapshot that it was compared with; `baseline` has the files that it began with.
+                changed: Whether anything was changed.
+                changed_count: Present if files grew or shrank while they were read: how many. The patch may not have their
+            current content.
+                entries: The differences, sorted by path.
+                git_entries_left_out: Present if there are differences in `.git` directories, which are left out: how many.
+                patch: All differences that git can express, as a patch for `git apply`.
+                patch_base64: Present if `patch` is not exact, because bytes that are not UTF-8 were replaced: the exact
+            patch, in Base64.
+                summary: How many entries were changed, by kind of change.
                 workspace_id: The workspace.
 
         Raises:
@@ -999,19 +1009,19 @@ the command with the number sequence, or of the newest
     def list_workspace_files(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files of a started workspace
 
-        Symbolic links are named and not followed, unless the path itself is one. A paused workspace is
-        woken for it.
+        Symbolic links are listed and not followed, unless the path itself is one. A paused workspace is
+        resumed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: Directory or file, absolute or relative to /workspace
-            recursive: List what is in its directories, too
+            recursive: List subdirectories recursively
 
         Returns:
-            What is in a directory.
+            The contents of a directory.
                 entries: Its entries, sorted by name; a directory comes before its contents.
                 path: The directory.
-                recursive: Whether what is in its directories is listed, too.
+                recursive: Whether subdirectories were listed recursively.
                 truncated: Present if there are more entries: only the first 10,000 are listed.
                 workspace_id: The workspace.
 
@@ -1025,29 +1035,29 @@ the command with the number sequence, or of the newest
     def read_workspace_file(self, workspace_id: str, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
         """Read a file of a started workspace
 
-        Only the part that is asked for is read, however large the file is. A symbolic link is followed
-        if it stays in /workspace. A paused workspace is woken for it.
+        Only the requested part is read, however large the file is. A symbolic link is followed if its
+        target is in /workspace. A paused workspace is resumed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: The file, absolute or relative to /workspace
-            offset: Byte of the file to begin with
-            max_bytes: The most bytes to read, 1 to 1048576
-            base64: Return the exact bytes in Base64, too
+            offset: Byte offset in the file at which to begin
+            max_bytes: Maximum number of bytes to read, 1 to 1048576
+            base64: Also return the exact bytes, in Base64
 
         Returns:
-            What a file holds.
-                content: What was read, as text.
-                content_base64: Present if it was asked for: what was read, in Base64.
-                content_lossy: Present if bytes in `content` that are not UTF-8 were replaced.
-                max_bytes: The most bytes that were to be read.
+            The content of a file.
+                content: The content as text.
+                content_base64: Present if it was requested: the exact content, in Base64.
+                content_lossy: Present if `content` is not exact, because bytes that are not UTF-8 were replaced.
+                max_bytes: The maximum number of bytes that was requested.
                 mode: Its permissions, in octal digits, for example `0644`.
-                next_offset: Present if there is more: the byte with which the next part begins.
-                offset: The byte of the file with which `content` begins.
+                next_offset: Present if the file continues: the byte offset of the next part.
+                offset: The byte offset at which `content` begins.
                 path: The file's absolute path.
                 sha256: Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it.
-                size_bytes: How many bytes the whole file holds.
-                truncated: Whether the file holds more after what was read.
+                size_bytes: The size of the whole file in bytes.
+                truncated: Whether the file continues after this part.
                 workspace_id: The workspace.
 
         Raises:
@@ -1060,29 +1070,29 @@ the command with the number sequence, or of the newest
     def write_workspace_file(self, workspace_id: str, path: str, *, text: str | None = None, text_file: str | os.PathLike[str] | None = None, base64: str | None = None, mode: str | None = None, if_match: str | None = None) -> results.WrittenFile:
         """Write a file of a started workspace
 
-        The file holds either what it held before or all of the new content, whatever happens. One that
-        exists keeps its mode and owner; directories that are missing are made. When this returns, the
-        content is on the workspace's disk. A paused workspace is woken for it.
+        The file is replaced atomically: it has either its old content or all of the new content. An
+        existing file keeps its mode and owner; missing directories are created. When the call returns,
+        the content is on the workspace's disk. A paused workspace is resumed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: The file, absolute or relative to /workspace
             text: New content of the file, as text
-            text_file: File of this host with the new content; `-` is standard input
+            text_file: File on this host with the new content; `-` is standard input
             base64: New content of the file, in Base64
             mode: Permissions of the file, in octal digits; a new file gets 0644 by default
-            if_match: Write only if the present content of the file has this SHA-256, in hexadecimal; with
-`missing`, only if the file does not exist
+            if_match: Write only if the current content of the file has this SHA-256, in hexadecimal; with
+                `missing`, only if the file does not exist
 
         Returns:
             A file that was written.
-                bytes_written: How many bytes were written: all that it holds.
-                created: Whether it did not exist before.
+                bytes_written: How many bytes were written: the whole content.
+                created: Whether the file did not exist before.
                 execution_mode: Where it was written.
                 mode: Its permissions, in octal digits, for example `0644`.
                 path: The file's absolute path.
-                sha256: SHA-256 of what it holds, in hexadecimal, as `if_match` takes it.
-                size_bytes: How many bytes it holds.
+                sha256: SHA-256 of its content, in hexadecimal, as `if_match` takes it.
+                size_bytes: Its size in bytes.
                 workspace_id: The workspace.
 
         Raises:
@@ -1095,26 +1105,26 @@ the command with the number sequence, or of the newest
     def apply_workspace_patch(self, workspace_id: str, *, patch: str | None = None, patch_file: str | os.PathLike[str] | None = None, strip: int | None = None, check: bool = False) -> results.AppliedPatch:
         """Apply a patch to files of a started workspace
 
-        It takes what `git diff` prints: new, deleted, renamed and copied files, permissions, symbolic
-        links, binary files; and what `diff -u` prints. All of it is applied or nothing. A hunk may be at
-        another line than the patch says, but its lines must be the same. A paused workspace is woken for
-        it.
+        The patch has the format of `git diff`, with new, deleted, renamed and copied files, permissions,
+        symbolic links and binary files, or that of `diff -u`. Either the whole patch is applied or
+        nothing. A hunk may apply at another line than the patch says, but its context and removed lines
+        must match exactly. A paused workspace is resumed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             patch: The patch, with paths relative to /workspace
-            patch_file: File of this host with the patch; `-` is standard input
-            strip: How many leading parts of each path to remove; by default, the prefixes that git adds
+            patch_file: File on this host with the patch; `-` is standard input
+            strip: How many leading components of each path to remove; by default, the prefixes that git adds
             check: Only check whether the patch applies
 
         Returns:
             A patch that was applied.
                 changed: Whether any file was changed, or would be.
-                check: Whether nothing was done, but only seen whether it fits.
-                entries: What was changed, sorted by path.
+                check: Whether the patch was only checked and nothing was changed.
+                entries: The changes, sorted by path.
                 execution_mode: Where it was applied.
-                moved: Hunks that were not at the line that the patch says.
-                summary: How many files there are of each kind.
+                moved: Hunks that were applied at another line than the patch says.
+                summary: How many files were changed, by kind of change.
                 workspace_id: The workspace.
 
         Raises:
@@ -1127,22 +1137,23 @@ the command with the number sequence, or of the newest
     def export_workspace_disk(self, workspace_id: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.DiskExport:
         """Export the whole root file system of a stopped workspace as one ext4 image
 
-        The image has the environment and all that was written, with owners, permissions, links and
-        devices; it needs nothing else. It is sparse. Nothing of the workspace runs: a throw-away microVM
-        without a network makes it. It appears at the output path when it is complete, or not at all.
+        The image contains the environment and everything that was written, with owners, permissions,
+        links and devices, and depends on no other file. It is sparse. No program of the workspace runs:
+        a temporary microVM without a network makes the image. The file appears at the output path only
+        when it is complete.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            output_path: Path on this host that the image gets; its directory must exist
-            force: Replace what is at the output path, even a directory with all that is in it
+            output_path: Path of the image on this host; its directory must exist
+            force: Replace an existing file or directory at the output path, with everything in it
 
         Returns:
-            An image that was made.
-                bytes_written: How many bytes the image takes of the host's disk.
+            An image that was exported.
+                bytes_written: How many bytes the image occupies on the host's disk.
                 disk_format: `ext4`.
-                entry_count: How many files, directories, links and others it has.
-                output_path: Where the image is on this host.
-                size_bytes: How long the image is, with its holes.
+                entry_count: How many files, directories, links and other entries it has.
+                output_path: The path of the image on this host.
+                size_bytes: The length of the image in bytes, holes included.
                 workspace_id: The workspace.
 
         Raises:
@@ -1155,20 +1166,20 @@ the command with the number sequence, or of the newest
     def list_workspace_disk(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files on the disk of a stopped workspace
 
-        The path may be anywhere in its machine, not only in /workspace. Nothing of the workspace runs: a
-        throw-away microVM without a network reads a copy of the disk. Symbolic links are named and not
-        followed, unless the path itself is one.
+        The path may be anywhere in the root file system, not only in /workspace. No program of the
+        workspace runs: a temporary microVM without a network reads a copy of the disk. Symbolic links
+        are listed and not followed, unless the path itself is one.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: Directory or file, absolute or relative to /workspace
-            recursive: List what is in its directories, too
+            recursive: List subdirectories recursively
 
         Returns:
-            What is in a directory.
+            The contents of a directory.
                 entries: Its entries, sorted by name; a directory comes before its contents.
                 path: The directory.
-                recursive: Whether what is in its directories is listed, too.
+                recursive: Whether subdirectories were listed recursively.
                 truncated: Present if there are more entries: only the first 10,000 are listed.
                 workspace_id: The workspace.
 
@@ -1182,29 +1193,30 @@ the command with the number sequence, or of the newest
     def read_workspace_disk(self, workspace_id: str, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
         """Read a file on the disk of a stopped workspace
 
-        The file may be anywhere in its machine, not only in /workspace. Nothing of the workspace runs: a
-        throw-away microVM without a network reads a copy of the disk. A symbolic link is followed.
+        The file may be anywhere in the root file system, not only in /workspace. No program of the
+        workspace runs: a temporary microVM without a network reads a copy of the disk. A symbolic link
+        is followed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: The file, absolute or relative to /workspace
-            offset: Byte of the file to begin with
-            max_bytes: The most bytes to read; never more than 16 MiB at once
-            base64: Return the exact bytes in Base64, too
+            offset: Byte offset in the file at which to begin
+            max_bytes: Maximum number of bytes to read, at most 16 MiB
+            base64: Also return the exact bytes, in Base64
 
         Returns:
-            What a file holds.
-                content: What was read, as text.
-                content_base64: Present if it was asked for: what was read, in Base64.
-                content_lossy: Present if bytes in `content` that are not UTF-8 were replaced.
-                max_bytes: The most bytes that were to be read.
+            The content of a file.
+                content: The content as text.
+                content_base64: Present if it was requested: the exact content, in Base64.
+                content_lossy: Present if `content` is not exact, because bytes that are not UTF-8 were replaced.
+                max_bytes: The maximum number of bytes that was requested.
                 mode: Its permissions, in octal digits, for example `0644`.
-                next_offset: Present if there is more: the byte with which the next part begins.
-                offset: The byte of the file with which `content` begins.
+                next_offset: Present if the file continues: the byte offset of the next part.
+                offset: The byte offset at which `content` begins.
                 path: The file's absolute path.
                 sha256: Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it.
-                size_bytes: How many bytes the whole file holds.
-                truncated: Whether the file holds more after what was read.
+                size_bytes: The size of the whole file in bytes.
+                truncated: Whether the file continues after this part.
                 workspace_id: The workspace.
 
         Raises:
@@ -1215,17 +1227,18 @@ the command with the number sequence, or of the newest
         return response
 
     def create_snapshot(self, workspace_id: str, snapshot_name: str) -> results.Created:
-        """Save what was written in a workspace, to come back to it with `reset_workspace`
+        """Save the files of a workspace, to restore them later with `reset_workspace`
 
-        Everything that was written in its machine is saved: files in /workspace and elsewhere, installed
-        packages; not what runs. The workspace pauses while it is copied. It may be stopped, too.
+        Everything that was written to its root file system is saved, in /workspace and elsewhere,
+        installed packages included; running processes are not. The workspace is paused while its disk is
+        copied. It may also be stopped.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             snapshot_name: Name of the snapshot: letters, digits, `.`, `_` and `-`
 
         Returns:
-            A snapshot that was made.
+            A snapshot that was created.
                 execution_mode: Where the workspace's commands run.
                 snapshot: The snapshot.
                 workspace_id: The workspace.
@@ -1240,7 +1253,7 @@ the command with the number sequence, or of the newest
     def list_snapshots(self, workspace_id: str) -> results.Snapshots:
         """List the snapshots of a workspace
 
-        The first one, `baseline`, is what the workspace began with; the others are sorted by age, the
+        The first one, `baseline`, has the files that the workspace began with; the others follow, the
         newest first.
 
         Args:
@@ -1249,7 +1262,7 @@ the command with the number sequence, or of the newest
         Returns:
             The snapshots of a workspace.
                 count: How many there are.
-                snapshots: `baseline`, then the others, the newest first.
+                snapshots: `baseline`, then the other snapshots, the newest first.
                 workspace_id: The workspace.
 
         Raises:
@@ -1271,7 +1284,7 @@ the command with the number sequence, or of the newest
         Returns:
             A snapshot that was deleted.
                 deleted: Always true.
-                snapshot_name: The name that the snapshot had.
+                snapshot_name: The name of the snapshot.
                 workspace_id: The workspace.
 
         Raises:
@@ -1282,49 +1295,50 @@ the command with the number sequence, or of the newest
         return response
 
     def reset_workspace(self, workspace_id: str, *, snapshot: str = "baseline", secrets: list[dict[str, object]] | None = None) -> results.ResetWorkspace:
-        """Throw away what was done in a workspace, back to how it began or to a snapshot
+        """Restore the files of a workspace to its initial state or to a snapshot
 
-        Its machine is stopped, and a new one starts with the snapshot's disk. Its commands with their
-        logs are removed. It keeps its id, its lifetime and its snapshots.
+        All later changes are lost. The machine is stopped, and a new one starts with the snapshot's
+        disk. The commands and their logs are removed. The workspace keeps its id, its time to live and
+        its snapshots.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            snapshot: Snapshot to go back to; `baseline` is what the workspace began with
-            secrets: Secrets of the workspace: they are not kept on the host's disk, so a reset loses those that it
-has
+            snapshot: Snapshot to restore; `baseline` has the files that the workspace began with
+            secrets: Secrets of the workspace; they are not stored on the host's disk, so a reset discards the
+                previous ones
 
         Returns:
             A workspace that was reset.
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_reset: What it has now.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_reset: The state that was restored.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -1336,18 +1350,18 @@ has
     def add_workspace_port(self, workspace_id: str, port: str | int) -> results.AddedPort:
         """Publish a TCP port of a running workspace on this host
 
-        Connections to the host's port reach what listens on the guest's port, be it there already or
-        later; the guest needs no network for that. The host listens on its loopback unless an address is
-        named. The port is published again whenever the workspace starts.
+        Connections to the host's port are forwarded to the guest's port. The server in the guest may be
+        started later, and the guest needs no network. The host listens on its loopback address unless
+        another address is given. The port is published again whenever the workspace starts.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            port: Port in the guest, after the host's port (1025 to 65535) if that matters: `8000`, `8080:80`,
-`ADDRESS:8080:80`
+            port: Port in the guest, optionally after the host's port (1025 to 65535) and address: `8000`,
+                `8080:80`, `ADDRESS:8080:80`
 
         Returns:
             A port that was published.
-                published_port: Where it is published.
+                published_port: The ports and the address.
                 workspace_id: The workspace.
 
         Raises:
@@ -1360,7 +1374,7 @@ has
     def list_workspace_ports(self, workspace_id: str) -> results.PublishedPorts:
         """List the ports of a workspace that are published on this host
 
-        Those of a workspace that does not run are published again when it starts.
+        The ports of a stopped workspace are published again when it starts.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1368,7 +1382,7 @@ has
         Returns:
             The ports of a workspace that are published.
                 count: How many there are.
-                published_ports: In the order in which they were published.
+                published_ports: The ports, in the order in which they were published.
                 workspace_id: The workspace.
 
         Raises:
@@ -1379,16 +1393,16 @@ has
         return response
 
     def remove_workspace_port(self, workspace_id: str, host_port: int) -> results.RemovedPort:
-        """Publish a port of a workspace no more
+        """Stop publishing a port of a workspace
 
-        The host's port is free then, and its connections are cut. The workspace may be stopped.
+        The host's port is released, and its open connections are closed. The workspace may be stopped.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             host_port: Port of the host, as `list_workspace_ports` shows it
 
         Returns:
-            A port that is published no more.
+            A port that is no longer published.
                 host_port: The port of the host.
                 removed: Always true.
                 workspace_id: The workspace.
@@ -1401,28 +1415,29 @@ has
         return response
 
     def open_shell(self, workspace_id: str, *, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
-        """Open a shell in a workspace: a terminal that stays, with what runs in it
+        """Open an interactive shell in a workspace, which stays open after this call
 
-        It keeps its directory, its variables and its running programs from one write to the next, and
-        belongs to no client: read it, write to it, attach to it from anywhere. The prompt is `pyro$ `.
-        A workspace whose shells only wait, also in a built-in command such as `read`, is paused like any
-        other; the next write wakes it.
+        The shell keeps its directory, variables and running programs between writes, and does not
+        depend on a client: any process can read from it, write to it and attach to it. The prompt is
+        `pyro$ `. A workspace whose shells only wait, also in a built-in command such as `read`, is
+        paused like any other; the next write resumes it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            cwd: Directory to begin in: an absolute path, or one below /workspace
+            cwd: Initial working directory: an absolute path, or one relative to /workspace
             cols: Columns of the terminal, 1 to 1000
             rows: Rows of the terminal, 1 to 1000
             env: Environment variables of the shell, by name
-            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
-variables
-            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
+                name of its variable
+            user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+                the default is root
 
         Returns:
             A shell.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 rows: The rows of its terminal.
@@ -1439,7 +1454,7 @@ variables
         return response
 
     def list_shells(self, workspace_id: str) -> results.Shells:
-        """List the shells of a workspace, those that have ended among them
+        """List the shells of a workspace, including those that have ended
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1447,7 +1462,7 @@ variables
         Returns:
             The shells of a workspace.
                 count: How many there are.
-                running_count: How many of them run.
+                running_count: How many of them are running.
                 shells: The shells, the oldest first.
                 workspace_id: The workspace.
 
@@ -1459,42 +1474,42 @@ variables
         return response
 
     def read_shell(self, workspace_id: str, shell_id: str, *, cursor: int = 0, max_chars: int = 65536, plain: bool = False, wait_for_idle_ms: int | None = None, wait_for: str | None = None, wait_seconds: int = 30) -> results.ShellOutput:
-        """Read what a shell has printed
+        """Read the output of a shell
 
-        A cursor is a place in the output, in characters: pass the `next_cursor` of one read to the next,
-        which goes on there. With `plain`, the text is what a person would see, without control sequences.
-        To see what came of a command, wait until the shell has printed nothing for a while, or until a
-        pattern was printed.
+        A cursor is a position in the output, in characters: to continue after a read, pass its
+        `next_cursor`. With `plain`, the text is rendered as a terminal shows it, without control
+        sequences. To get the result of a command, wait until the shell has printed nothing for a while,
+        or until the output matches a pattern.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             shell_id: Id of the shell, as `open_shell` returned it
-            cursor: Place to read from, in characters; 0 is the beginning
-            max_chars: Most characters to read, 1 to 1048576
-            plain: Show what a person would see: the lines of the terminal, without control sequences
-            wait_for_idle_ms: Wait until nothing was printed for so many milliseconds, 1 to 10000
-            wait_for: Wait until what was printed since the cursor matches this regular expression
-            wait_seconds: Seconds after which a wait ends, whatever was printed
+            cursor: Position to read from, in characters; 0 is the beginning
+            max_chars: Maximum number of characters to read, 1 to 1048576
+            plain: Render the output as lines of text, as a terminal shows it, without control sequences
+            wait_for_idle_ms: Wait until nothing has been printed for this many milliseconds, 1 to 10000
+            wait_for: Wait until the output after the cursor matches this regular expression
+            wait_seconds: Maximum number of seconds to wait
 
         Returns:
-            What a shell has printed.
+            The output of a shell.
                 cols: The columns of its terminal.
-                cursor: The place that was asked for.
-                cwd: The directory it began in.
+                cursor: The requested position.
+                cwd: Its initial working directory.
                 dropped_chars: Present if old output was dropped: how many characters after the cursor are missing.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
-                matched: Present if a pattern was waited for: whether it was printed.
-                next_cursor: The place where the next read goes on.
-                output: What was printed from there on.
-                plain: Whether `output` is what a person would see.
+                matched: Present if a pattern was given: whether the output matched it.
+                next_cursor: The position at which the next read continues.
+                output: The output from there on.
+                plain: Whether `output` was rendered without control sequences.
                 rows: The rows of its terminal.
                 shell_id: Its id.
                 started_at: When it was opened, in seconds since the Unix epoch.
                 state: `running`, or `stopped` once it has ended.
-                truncated: Whether there was more than `max_chars`.
-                wait_for_idle_ms: How long nothing was to be printed.
+                truncated: Whether there is more output than `max_chars`.
+                wait_for_idle_ms: The requested idle time, in milliseconds.
                 workspace_id: The workspace it is in.
 
         Raises:
@@ -1505,26 +1520,26 @@ variables
         return response
 
     def write_shell(self, workspace_id: str, shell_id: str, *, input: str, append_newline: bool = True) -> results.ShellWritten:
-        """Type something into a shell, and Enter
+        """Type text into a shell, followed by Enter
 
-        Control characters are keys: `\\u0003` in JSON is Ctrl-C, `\\u0004` is Ctrl-D, `\\u001b` is Escape.
-        Wakes the workspace if it is paused.
+        Control characters act as keys: `\\u0003` in JSON is Ctrl-C, `\\u0004` is Ctrl-D, `\\u001b` is
+        Escape. A paused workspace is resumed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             shell_id: Id of the shell, as `open_shell` returned it
             input: Text to type
-            append_newline: Whether Enter is typed at the end
+            append_newline: Whether to type Enter at the end
 
         Returns:
-            What was typed.
+            The result of a write.
                 append_newline: Whether Enter was typed at the end.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
-                input_length: How many characters were typed, Enter included.
+                input_length: How many characters were typed, including Enter.
                 rows: The rows of its terminal.
                 shell_id: Its id.
                 started_at: When it was opened, in seconds since the Unix epoch.
@@ -1539,10 +1554,10 @@ variables
         return response
 
     def signal_shell(self, workspace_id: str, shell_id: str, *, signal_name: str = "INT") -> results.ShellSignalled:
-        """Send a signal to what runs in a shell
+        """Send a signal to the programs in a shell
 
-        It goes to the program in the foreground, as Ctrl-C does; KILL ends the shell with all that it has
-        started.
+        The signal goes to the program in the foreground, as with Ctrl-C; KILL ends the shell with all its
+        processes.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1550,10 +1565,10 @@ variables
             signal_name: Signal to send
 
         Returns:
-            What was signalled.
+            The result of sending a signal.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 rows: The rows of its terminal.
@@ -1582,8 +1597,8 @@ variables
         Returns:
             A shell.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 rows: The rows of its terminal.
@@ -1600,10 +1615,10 @@ variables
         return response
 
     def close_shell(self, workspace_id: str, shell_id: str) -> results.ClosedShell:
-        """End a shell with all that runs in it
+        """End a shell with all its processes
 
-        What runs there gets SIGHUP, as when a window is closed, and is killed if it does not end then. The
-        output can still be read. One that has ended already is left as it is.
+        Its processes get SIGHUP, as when a terminal window is closed, and are killed if they do not end
+        then. The output can still be read. A shell that has already ended is left as it is.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1613,8 +1628,8 @@ variables
             A shell that is closed.
                 closed: Always true.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 rows: The rows of its terminal.
@@ -1631,9 +1646,9 @@ variables
         return response
 
     def attach_shell(self, workspace_id: str, shell_id: str) -> results.Shell:
-        """Connect this terminal to a shell, until the shell ends or Ctrl-] is typed
+        """Attach this terminal to a shell, until the shell ends or Ctrl-] is typed
 
-        Others may be attached to the same shell: all see the same.
+        Several terminals may be attached to the same shell: all show the same output.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1642,8 +1657,8 @@ variables
         Returns:
             A shell.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 rows: The rows of its terminal.
@@ -1662,56 +1677,59 @@ variables
     def start_service(self, workspace_id: str, service_name: str, *, command: str, cwd: str = "/workspace", env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False, readiness: dict[str, object] | None = None) -> results.Service:
         """Start a service in a workspace: a program that runs until it is stopped
 
-        Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
-        ready. Its output is kept, the newest 2 million characters of each stream. It outlives whoever
-        started it; while it runs, the workspace is not paused, unless it is `pausable`.
+        Returns when the service is ready, as the requested readiness check determines, or has failed to
+        become ready. The newest 2 million characters of each of its output streams are kept. The service
+        does not depend on the client that started it. While it runs, the workspace is not paused, unless
+        the service is `pausable`.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             service_name: Name of the service: letters, digits, `.`, `_` and `-`
             command: Shell command to run, for example `python3 -m http.server 8000`
-            cwd: Working directory: an absolute path, or one below /workspace
-            env: Environment variables of the service, by name; they are kept on the host's disk with it
-            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
-variables
-            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
-            ready_file: Ready when this file exists: an absolute path, or one below /workspace
+            cwd: Working directory: an absolute path, or one relative to /workspace
+            env: Environment variables of the service, by name; they are stored on the host's disk
+            secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
+                name of its variable
+            user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+                the default is root
+            ready_file: Ready when this file exists: an absolute path, or one relative to /workspace
             ready_tcp: Ready when this TCP port of the guest accepts connections: `8000` or `127.0.0.1:8000`
-            ready_http: Ready when this URL in the guest is answered with a status below 400:
-`http://127.0.0.1:8000/health`
+            ready_http: Ready when a request in the guest for this URL is answered with a status below 400:
+                `http://127.0.0.1:8000/health`
             ready_command: Ready when this shell command exits with 0
-            ready_timeout_seconds: Seconds after which it is ended if it is not ready
-            ready_interval_ms: Milliseconds between two checks, 10 to 60000
+            ready_timeout_seconds: Seconds after which the service is ended if it is not ready
+            ready_interval_ms: Milliseconds between two readiness checks, 10 to 60000
             published_ports: Publish a TCP port of the guest on this host until the service has ended, by itself or not, as
-`add_workspace_port` does; one that is started again keeps it
-            restart: When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
-with 0; after 1 second, and twice as long before each further time
-            max_restarts: How often in a row it is started again at most
-            pausable: Let the workspace be paused while the service runs, when nothing else is done in it
-            autostart: Start it again whenever the workspace is started after a stop
-            readiness: The check as an object, instead of the four: `type` is `file`, `tcp`, `http` or `command`, with
-`path`, `address`, `url` or `command`
+                `add_workspace_port` does; one that is started again keeps it
+            restart: When to restart the service after it has exited: `no`, or `on-failure`, if its exit code was
+                not 0. The first restart is after 1 second; the delay doubles with each further one
+            max_restarts: Maximum number of consecutive restarts
+            pausable: Allow the workspace to be paused while the service runs, if it is otherwise idle
+            autostart: Start the service whenever the workspace is started again
+            readiness: The readiness check as one object, instead of the four properties: `type` is `file`, `tcp`,
+                `http` or `command`, with `path`, `address`, `url` or `command`
 
         Returns:
             A service.
-                autostart: Whether it is started with its workspace.
+                autostart: Whether it is started when its workspace is started again.
                 command: The command.
                 cwd: Its working directory.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
                 published_ports: The ports that are published with it, until it has ended.
-                readiness: What it has to do to be ready; null if it is ready at once.
-                ready_at: When it was ready; null if it never was.
-                restart: Whether it is started again when it fails: `no` or `on-failure`.
-                restart_count: How often it was started again in a row.
+                readiness: Its readiness check; null if it is ready at once.
+                ready_at: When it became ready; null if it never did.
+                restart: When it is restarted: `no` or `on-failure`.
+                restart_count: How many times in a row it was restarted.
                 service_name: Its name.
                 started_at: When it was started last, in seconds since the Unix epoch.
                 state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
-                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                stop_reason: Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+            itself.
                 workspace_id: The workspace it is in.
 
         Raises:
@@ -1722,7 +1740,7 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     def list_services(self, workspace_id: str) -> results.Services:
-        """List the services of a workspace, those that have ended among them
+        """List the services of a workspace, including those that have ended
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1730,7 +1748,7 @@ with 0; after 1 second, and twice as long before each further time
         Returns:
             The services of a workspace.
                 count: How many there are.
-                running_count: How many of them run.
+                running_count: How many of them are running.
                 services: The services, by name.
                 workspace_id: The workspace.
 
@@ -1742,7 +1760,7 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     def status_service(self, workspace_id: str, service_name: str) -> results.Service:
-        """Show a service of a workspace: its state, and why it ended if it has
+        """Show the state of a service, and why it ended if it has
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1750,24 +1768,25 @@ with 0; after 1 second, and twice as long before each further time
 
         Returns:
             A service.
-                autostart: Whether it is started with its workspace.
+                autostart: Whether it is started when its workspace is started again.
                 command: The command.
                 cwd: Its working directory.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
                 published_ports: The ports that are published with it, until it has ended.
-                readiness: What it has to do to be ready; null if it is ready at once.
-                ready_at: When it was ready; null if it never was.
-                restart: Whether it is started again when it fails: `no` or `on-failure`.
-                restart_count: How often it was started again in a row.
+                readiness: Its readiness check; null if it is ready at once.
+                ready_at: When it became ready; null if it never did.
+                restart: When it is restarted: `no` or `on-failure`.
+                restart_count: How many times in a row it was restarted.
                 service_name: Its name.
                 started_at: When it was started last, in seconds since the Unix epoch.
                 state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
-                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                stop_reason: Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+            itself.
                 workspace_id: The workspace it is in.
 
         Raises:
@@ -1778,39 +1797,40 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     def logs_service(self, workspace_id: str, service_name: str, *, tail_lines: int = 200, all: bool = False, follow: bool = False) -> results.ServiceLogs:
-        """Show what a service has printed
+        """Show the output of a service
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             service_name: Name of the service
-            tail_lines: Show only so many of the last lines of each output
-            all: Show all that is kept
-            follow: Pass further output on as it comes, until the service is over
+            tail_lines: Show only the last N lines of each output
+            all: Show all the output that is kept
+            follow: Show further output as it is printed, until the service ends
 
         Returns:
-            What a service has printed.
-                autostart: Whether it is started with its workspace.
+            The output of a service.
+                autostart: Whether it is started when its workspace is started again.
                 command: The command.
                 cwd: Its working directory.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
                 published_ports: The ports that are published with it, until it has ended.
-                readiness: What it has to do to be ready; null if it is ready at once.
-                ready_at: When it was ready; null if it never was.
-                restart: Whether it is started again when it fails: `no` or `on-failure`.
-                restart_count: How often it was started again in a row.
+                readiness: Its readiness check; null if it is ready at once.
+                ready_at: When it became ready; null if it never did.
+                restart: When it is restarted: `no` or `on-failure`.
+                restart_count: How many times in a row it was restarted.
                 service_name: Its name.
                 started_at: When it was started last, in seconds since the Unix epoch.
                 state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
                 stderr: Its standard error, unless that was streamed.
                 stdout: Its standard output, unless that was streamed.
-                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
-                tail_lines: How many lines of each were asked for; null for all.
-                truncated: Whether there was more.
+                stop_reason: Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+            itself.
+                tail_lines: The number of lines that was requested for each output; null for all.
+                truncated: Whether earlier output was left out.
                 workspace_id: The workspace it is in.
 
         Raises:
@@ -1823,9 +1843,9 @@ with 0; after 1 second, and twice as long before each further time
     def stop_service(self, workspace_id: str, service_name: str) -> results.Service:
         """Stop a service of a workspace
 
-        It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
-        One that does not run is left as it is; its output can still be read. Ports that were published
-        with it are free then.
+        The service gets SIGTERM; if it has not ended after 10 seconds, it is killed with all its
+        processes. A service that is not running is left as it is. Its output can still be read. Ports
+        that were published with it are released.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -1833,24 +1853,25 @@ with 0; after 1 second, and twice as long before each further time
 
         Returns:
             A service.
-                autostart: Whether it is started with its workspace.
+                autostart: Whether it is started when its workspace is started again.
                 command: The command.
                 cwd: Its working directory.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
                 published_ports: The ports that are published with it, until it has ended.
-                readiness: What it has to do to be ready; null if it is ready at once.
-                ready_at: When it was ready; null if it never was.
-                restart: Whether it is started again when it fails: `no` or `on-failure`.
-                restart_count: How often it was started again in a row.
+                readiness: Its readiness check; null if it is ready at once.
+                ready_at: When it became ready; null if it never did.
+                restart: When it is restarted: `no` or `on-failure`.
+                restart_count: How many times in a row it was restarted.
                 service_name: Its name.
                 started_at: When it was started last, in seconds since the Unix epoch.
                 state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
-                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                stop_reason: Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+            itself.
                 workspace_id: The workspace it is in.
 
         Raises:
@@ -1861,14 +1882,14 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
-        """Delete a workspace with its files and logs, whatever it is doing
+        """Delete a workspace with its files and logs, even if commands are running
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
-            A workspace that is gone.
-                deleted: Whether it is gone.
+            A deleted workspace.
+                deleted: Whether it was deleted.
                 reason: Why.
                 workspace_id: The workspace.
 
@@ -1882,8 +1903,8 @@ with 0; after 1 second, and twice as long before each further time
     def pull_environment(self, environment: str) -> results.Pulled:
         """Install an environment, or check that it is installed
 
-        It is built from the Debian archive that the machine's apt is configured for, which takes
-        about half a minute. An installed environment that is complete and unaltered is left as it is.
+        The environment is built from the Debian archive for which the host's apt is configured; this
+        takes about half a minute. A complete and unaltered environment is not built again.
 
         Args:
             environment: Environment to install, for example `debian:12`
@@ -1893,11 +1914,11 @@ with 0; after 1 second, and twice as long before each further time
                 cache_dir: The environment cache.
                 catalog_version: Version of the catalog it is in.
                 compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
+                default_packages: The packages that it is guaranteed to contain.
+                description: Its purpose.
                 distribution: The distribution.
                 distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
+                install_dir: The directory in which it is or would be installed.
                 install_manifest: The record of its installation, if it is installed.
                 installed: Whether it is installed.
                 kernel_image: Its kernel.
@@ -1907,7 +1928,7 @@ with 0; after 1 second, and twice as long before each further time
                 oci_repository: Repository of a published image.
                 platform: The platform it runs on.
                 rootfs_image: The image of its root file system.
-                source: Where it came from.
+                source: The source from which it was built.
                 source_digest: SHA-256 of its recipe, in hexadecimal.
                 version: Its version.
 
@@ -1925,15 +1946,15 @@ with 0; after 1 second, and twice as long before each further time
             environment: Environment to show, for example `debian:12`
 
         Returns:
-            What is known about one environment.
+            The description of an environment.
                 cache_dir: The environment cache.
                 catalog_version: Version of the catalog it is in.
                 compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
+                default_packages: The packages that it is guaranteed to contain.
+                description: Its purpose.
                 distribution: The distribution.
                 distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
+                install_dir: The directory in which it is or would be installed.
                 install_manifest: The record of its installation, if it is installed.
                 installed: Whether it is installed.
                 name: Its name.
@@ -1958,7 +1979,7 @@ with 0; after 1 second, and twice as long before each further time
 
         Returns:
             What was removed.
-                count: How many they are.
+                count: How many were removed.
                 deleted_environment_dirs: Names of the removed directories, sorted.
 
         Raises:
@@ -1969,7 +1990,7 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     def list_vms(self) -> results.Vms:
-        """List the VMs that outlive their calls
+        """List the VMs
 
         Returns:
             All VMs.
@@ -1984,30 +2005,30 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     def doctor(self, *, platform: str = "linux-x86_64", boot: bool = False) -> results.Report:
-        """Check whether this machine can run guests, and say what is missing
+        """Check whether this machine can run guests, and report what is missing
 
-        Exits with 0 only if a guest can run. `boot` proves it by booting one.
+        The exit status is 0 only if a guest can run. `boot` proves it by booting one.
 
         Args:
             platform: Platform to check
-            boot: Boot a guest, building its environment first if need be
+            boot: Boot a guest, after building its environment if necessary
 
         Returns:
-            What was found.
+            The report about the host.
                 accelerator: The accelerator for guests.
                 boot: The guest that was booted, if one was asked for.
                 build_requirements: Programs that environments are built with.
                 disk: Directories and their free space.
-                isolation: What is between the VMM and the host, piece by piece.
-                issues: What is wrong or could be better.
+                isolation: The isolation between the VMM and the host, by mechanism.
+                issues: Problems and possible improvements.
                 kernels: Kernels in the cache.
                 kvm: The KVM device.
-                networking: What networking needs, or might need.
-                parked_machines: Machines that are kept ahead of their use at this moment.
+                networking: The requirements of networking.
+                parked_machines: The number of machines that are parked now.
                 platform: The platform.
                 qemu: The VMM.
-                remedies: What to do about it, command by command.
-                runtime: What guests consist of.
+                remedies: Commands that solve the problems.
+                runtime: The parts of the runtime.
                 runtime_ok: Whether a guest can run.
 
         Raises:
@@ -2018,39 +2039,39 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     def demo(self, *, network: bool = False) -> results.Demonstration:
-        """Show what pyro does: run git in a fresh microVM
+        """Demonstrate pyro: run git in a new microVM
 
-        The result is that of `run`. At a terminal each step is shown as it is made; elsewhere, and with
-        `--json`, the result is printed as JSON.
+        The result is that of `run`. On a terminal, each step is shown as it happens; otherwise, and
+        with `--json`, the result is printed as JSON.
 
-        With `network`, a second microVM then asks https://example.com/ for a page, and the result is
-        what that one printed: the status of the answer. Where the outside cannot be reached, the result
-        is the first one's and says why.
+        With `network`, a second microVM then requests https://example.com/, and the result is the
+        output of that microVM: the status of the response. If the Internet cannot be reached, the
+        result is that of the first microVM and contains the reason.
 
         Args:
-            network: Show that a guest can reach the Internet, too
+            network: Also show that a guest can reach the Internet
 
         Returns:
-            What was shown.
-                cleanup: What became of the microVM.
+            The result of the demonstration.
+                cleanup: The end of the microVM.
                 command: The command.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
-                network_unreachable: Present if the outside was to be reached and cannot be: why.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
+                network_unreachable: Present if the Internet was requested and cannot be reached: why.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
 
@@ -2062,51 +2083,51 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     def demo_ollama(self, *, base_url: str = "http://localhost:11434/v1", model: str = "llama3.2:3b", timeout_seconds: int = 90, stream: bool = False) -> results.ModelRun:
-        """Let a language model run a command in a microVM, with the tools that an agent has
+        """Let a language model run a command in a microVM, with the tools of an agent
 
-        The model's server is Ollama or any other that has OpenAI's chat completions with tools; it is
-        asked directly, not through a proxy, and with the key in PYRO_MODEL_API_KEY, if there is one. The
-        model is asked to clone a git repository in a guest and to see whether that worked. It may call
-        a few tools on microVMs and has nothing else: no command runs on the host, no file of the host
-        is read, and the microVMs that it leaves are deleted. A call that cannot be meant is answered
-        with what is wrong.
+        The model's server is Ollama or any other server with OpenAI's chat completions API and tool
+        calls. pyro connects to it directly, not through a proxy, and sends the key in PYRO_MODEL_API_KEY
+        if that is set. The model is asked to clone a git repository in a guest and to check the result.
+        It can only call a few tools for microVMs: no command runs on the host, no file of the host is
+        read, and microVMs that the model leaves behind are deleted. An invalid tool call is answered
+        with an explanation of the mistake.
 
-        It succeeds if the last command that the model ran printed what it should. It fails if there was
-        none, if it printed something else, if the model still calls tools after 12 rounds, or if its
-        server gives no reply.
+        The demonstration succeeds if the last command of the model printed the expected text. It fails
+        if the model ran no command or another one, if it still calls tools after 12 rounds, or if its
+        server does not reply.
 
         Args:
-            base_url: Address of the model's server, to which `/chat/completions` is added
-            model: The model, by the server's name for it; it has to support tools
-            timeout_seconds: Seconds that the model may take for a reply, or for each piece of one that comes in pieces
-            stream: Ask for replies in pieces, as the model makes them
+            base_url: Base URL of the model's server, to which `/chat/completions` is appended
+            model: Name of the model on the server; the model must support tool calls
+            timeout_seconds: Time limit in seconds for each reply of the model; with stream, for each chunk of a reply
+            stream: Request streamed replies
 
         Returns:
-            What a model had run.
-                cleanup: What became of the microVM.
+            The command that a model ran.
+                cleanup: The end of the microVM.
                 command: The command.
-                corrected: Present if it called a tool in vain at least once.
+                corrected: Present if at least one tool call failed.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
-                fallback_used: Always false: nothing is run in the model's place.
+                fallback_used: Always false: no command is run in place of the model.
                 model: The model.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
-                rounds: How many replies it gave.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
+                rounds: How many replies it sent.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
-                tool_calls: How many calls of tools it asked for.
+                tool_calls: How many tool calls it requested.
                 vm_id: The microVM it ran in.
 
         Raises:
@@ -2124,50 +2145,51 @@ class AsyncOperations:
         raise NotImplementedError
 
     async def run_in_vm(self, *, environment: str, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, stdin: str | None = None) -> results.RunResult:
-        """Run one command in a fresh microVM, then throw the microVM away
+        """Run one command in a new microVM, then discard the microVM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
         ended it.
 
         With `allow_host_compat`, on a host that cannot run guests, the command runs on the host itself,
-        WITHOUT ISOLATION, and may destroy what is there.
+        WITHOUT ISOLATION, and may destroy the user's files.
 
         Args:
             environment: Environment to boot, for example `debian:12`
             command: Shell command to run, for example `git --version`
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
-            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+                the default is root
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
-            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
-terminal, which have no limit then
-            ttl_seconds: Seconds after which the microVM is ended, whatever happens in it; 60 to 3600; with a terminal,
-the default of 600 is 3600
+            timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with a
+                terminal, which have no limit by default
+            ttl_seconds: Seconds after which the microVM is ended even if the command is running; 60 to 3600; with a
+                terminal, the default is 3600 instead of 600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
-            stdin: Text that the command reads from its standard input
+            stdin: Text for the command's standard input
 
         Returns:
-            What came of a command.
-                cleanup: What became of the microVM.
+            The result of a command.
+                cleanup: The end of the microVM.
                 command: The command.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
 
@@ -2186,11 +2208,11 @@ the default of 600 is 3600
                 cache_dir: The environment cache.
                 catalog_version: Version of the catalog it is in.
                 compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
+                default_packages: The packages that it is guaranteed to contain.
+                description: Its purpose.
                 distribution: The distribution.
                 distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
+                install_dir: The directory in which it is or would be installed.
                 install_manifest: The record of its installation, if it is installed.
                 installed: Whether it is installed.
                 name: Its name.
@@ -2209,17 +2231,18 @@ the default of 600 is 3600
         return response
 
     async def create_vm(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.Vm:
-        """Make a VM that outlives this call; it is not started yet
+        """Create a VM that outlives this call, without starting it
 
-        It lives until it is deleted or its time is over, whatever comes first; its id is all that is
-        needed to use it, from any process of the same user.
+        The VM exists until it is deleted or its time to live is over. Any process of the same user can
+        use it by its id.
 
         Args:
             environment: Environment to boot, for example `debian:12`
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
-            ttl_seconds: Seconds after which the VM is deleted, whatever happens in it; 60 to 3600
-            network: Give the guest access to the network
+            ttl_seconds: Time to live in seconds, after which the VM is deleted even if a command is running; 60 to
+                3600
+            network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
 
         Returns:
@@ -2229,15 +2252,15 @@ the default of 600 is 3600
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -2261,15 +2284,15 @@ the default of 600 is 3600
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -2291,31 +2314,32 @@ the default of 600 is 3600
             command: Shell command to run, for example `git --version`
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
-            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
-            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with a
-terminal, which have no limit then
-            stdin: Text that the command reads from its standard input
+            user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+                the default is root
+            timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with a
+                terminal, which have no limit by default
+            stdin: Text for the command's standard input
 
         Returns:
-            What came of a command.
-                cleanup: What became of the microVM.
+            The result of a command.
+                cleanup: The end of the microVM.
                 command: The command.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
 
@@ -2327,7 +2351,7 @@ terminal, which have no limit then
         return response
 
     async def stop_vm(self, vm_id: str) -> results.Vm:
-        """Stop a VM in order; its files are kept and it can be started again
+        """Shut down a VM; its files are kept and it can be started again
 
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
@@ -2339,15 +2363,15 @@ terminal, which have no limit then
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -2359,14 +2383,14 @@ terminal, which have no limit then
         return response
 
     async def delete_vm(self, vm_id: str) -> results.Deleted:
-        """Delete a VM with everything in it, whatever it is doing
+        """Delete a VM with everything in it, even if a command is running
 
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
-            A VM that is gone.
-                deleted: Whether it is gone.
+            A deleted VM.
+                deleted: Whether it was deleted.
                 reason: Why.
                 vm_id: The VM.
 
@@ -2378,7 +2402,7 @@ terminal, which have no limit then
         return response
 
     async def status_vm(self, vm_id: str) -> results.Vm:
-        """Show what a VM is doing
+        """Show the state of a VM
 
         Args:
             vm_id: Id of the VM, as `create_vm` returned it
@@ -2390,15 +2414,15 @@ terminal, which have no limit then
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 network_enabled: Whether it has access to the network.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 vm_id: Its id.
 
@@ -2416,15 +2440,15 @@ terminal, which have no limit then
             vm_id: Id of the VM, as `create_vm` returned it
 
         Returns:
-            The network of a VM. Without one there are no addresses, but a reason.
+            The network of a VM. A VM without a network has no addresses, but a reason.
                 dns_servers: Its name servers.
-                gateway_ip: Its way out.
+                gateway_ip: Its default gateway.
                 guest_ip: Its own address.
                 mac_address: The hardware address of its network card.
                 network_enabled: Whether it has access to the network.
-                outbound_connectivity_expected: Whether connections to the outside should work.
+                outbound_connectivity_expected: Whether outgoing connections should work.
                 reason: Why there is no network.
-                subnet_cidr: Its network.
+                subnet_cidr: Its subnet.
                 tap_name: Always null: no device of the host is needed.
                 vm_id: The VM.
 
@@ -2438,7 +2462,8 @@ terminal, which have no limit then
     async def reap_expired(self) -> results.Reaped:
         """Delete the records of the VMs whose time to live is over
 
-        They have ended by themselves, and their disks are gone; this removes their records.
+        The VMs ended when their time was over, and their disks were removed then; this removes their
+        records.
 
         Returns:
             The VMs that were deleted.
@@ -2453,67 +2478,70 @@ terminal, which have no limit then
         return response
 
     async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, secrets: list[dict[str, object]] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
-        """Make a workspace and start it: a microVM to run many commands in
+        """Create and start a workspace: a microVM for many commands
 
-        Its files are in /workspace, which begins empty or with what seed_path names. It lives until
-        it is deleted or its time is over; while nothing runs in it, it is paused and costs nothing. Its
-        id is all that is needed to use it, from any process of the same user.
+        Its files are in /workspace, which is empty at first unless seed_path is given. The workspace
+        exists until it is deleted or its time to live is over; while nothing runs in it, it is paused
+        and uses no processor time. Any process of the same user can use it by its id.
 
         Args:
             environment: Environment to boot, for example `debian:12`
             vcpu_count: Virtual processors, 1 to 8
             mem_mib: Memory in MiB, 256 to 32768
-            ttl_seconds: Seconds after which the workspace ends, whatever happens in it; at least 60, or 0 for never
+            ttl_seconds: Time to live in seconds, after which the workspace ends even if commands are running; at
+                least 60, or 0 for no limit
             network: Let the guest reach the Internet, but neither this host nor private networks
-            network_policy: The network by name: `off`; `egress`, which is what network means; or
-`egress+published-ports`. Ports can be published with each
-            published_ports: Publish a TCP port of the guest on this host, on its loopback unless an address is named; the
-host's port (1025 to 65535) is any that is free unless it is named
+            network_policy: Network policy: `off`; `egress`, the same as network; or `egress+published-ports`. Ports
+                can be published with any of them
+            published_ports: Publish a TCP port of the guest on this host. The default address is the loopback address;
+                the default host port is a free one (1025 to 65535)
             allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
-            seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), that the workspace begins with
-            from_snapshot: Begin with a snapshot of another workspace of this environment, `ID:NAME`; with `ID:baseline`,
-with its seed
-            name: Name, of up to 120 characters, for those who list workspaces; several may have the same
+            seed_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy into the new
+                workspace
+            from_snapshot: Begin with the files of a snapshot of another workspace of this environment, `ID:NAME`;
+                `ID:baseline` has the files that workspace began with
+            name: Name of up to 120 characters, shown in lists; it need not be unique
             labels: Labels, each a key with a value: `issue=123`
-            secrets: Secrets of the workspace: files of root's in /run/pyro-secrets, in the guest's memory only
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
-the last that matches decides
-            exclude_from: Leave out what matches a pattern in a file with one pattern on each line
-            git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
-`exclude`
-            unreadable: What to do about files that cannot be read: `fail`, or `skip` them
+            secrets: Secrets of the workspace: files in /run/pyro-secrets that only root can read, in the guest's
+                memory
+            exclude: Leave out files that match a pattern, in the syntax of .gitignore: `*.o`, `target/`,
+                `/build`; the last matching pattern decides
+            exclude_from: Leave out files that match a pattern in this file, which has one pattern on each line
+            git_ignored: Whether to copy files that git ignores, according to the .gitignore files of the directory:
+                `include` or `exclude`
+            unreadable: What to do with files that cannot be read: `fail`, or `skip` them
 
         Returns:
             A workspace.
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -2523,12 +2551,12 @@ the last that matches decides
         return response
 
     async def list_workspaces(self) -> results.Workspaces:
-        """List the workspaces, the last used first
+        """List the workspaces, the most recently used first
 
         Returns:
             All workspaces.
                 count: How many there are.
-                workspaces: The workspaces, the last used first.
+                workspaces: The workspaces, the most recently used first.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -2541,7 +2569,7 @@ the last that matches decides
         """Change the name and the labels of a workspace
 
         Name and labels are changed together or not at all; a request that would change nothing is
-        refused. Labels that it does not name stay. Commands in the workspace run on.
+        refused. Other labels are kept. Running commands are not affected.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -2555,32 +2583,32 @@ the last that matches decides
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -2590,51 +2618,52 @@ the last that matches decides
         return response
 
     async def exec_workspace(self, workspace_id: str, *, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30, stdin: str | None = None) -> results.ExecResult:
-        """Run a command in a workspace, in /workspace
+        """Run a command in a workspace
 
-        Its output is kept in the workspace's log; its exit code is returned: 124 if it was ended at its
-        time limit, 128 + N if signal N ended it. Many commands may run at once. One whose caller dies
-        goes on; the workspace's log shows it.
+        The command's output is kept in the workspace's log. Its exit code is returned: 124 if it was
+        ended at its time limit, 128 + N if signal N ended it. Many commands may run at once. A command
+        keeps running if its client dies; the workspace's log shows its output.
 
-        With `detach`, the number of the command is returned at once, and it goes on:
-        `read_workspace_logs` shows its output, `wait_command` waits for its end, `kill_command` ends it.
+        With `detach`, the call returns the command's number at once and the command runs in the
+        background: `read_workspace_logs` shows its output, `wait_command` waits for its end, `kill_command` ends it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             command: Shell command to run, for example `make test`
             env: Environment variables of the command, by name
-            cwd: Working directory: an absolute path, or one below /workspace, which is the default
-            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
-            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
-variables
-            detach: Return the command's number at once, and let it go on
-            timeout_seconds: Seconds after which the command is ended; the default of 30 is not for commands with `detach`
-or a terminal, which have no limit then
-            stdin: Text that the command reads from its standard input
+            cwd: Working directory: an absolute path, or one relative to /workspace, which is the default
+            user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+                the default is root
+            secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
+                name of its variable
+            detach: Return the command's number at once, and run the command in the background
+            timeout_seconds: Time limit of the command in seconds; the default of 30 does not apply to commands with
+                `detach` or a terminal, which have no limit by default
+            stdin: Text for the command's standard input
 
         Returns:
-            What came of a command.
+            The result of a command.
                 command: The command.
                 cwd: Its working directory.
-                detached: Present if the command goes on.
+                detached: Present if the command is still running.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
-            it runs on.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
+            it is still running.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
                 sequence: Its number in the workspace's log.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
                 workspace_id: The workspace it ran in.
 
@@ -2648,37 +2677,37 @@ or a terminal, which have no limit then
     async def wait_command(self, workspace_id: str, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
         """Wait for the end of a command in a workspace, and return its exit code
 
-        Its output is not shown: `read_workspace_logs` does that. If the wait takes longer than its limit, the
-        command goes on, and there is no exit code.
+        The output is not shown: use `read_workspace_logs`. If the wait ends at its limit, the command keeps
+        running and no exit code is returned.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             sequence: Number of the command, as `exec_workspace` returned it
-            timeout_seconds: Seconds to wait at most; without a limit if not given
+            timeout_seconds: Maximum number of seconds to wait; no limit if not given
 
         Returns:
-            What came of a command.
+            The result of a command.
                 command: The command.
                 cwd: Its working directory.
-                detached: Present if the command goes on.
+                detached: Present if the command is still running.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
-            it runs on.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
+            it is still running.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
                 sequence: Its number in the workspace's log.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
                 workspace_id: The workspace it ran in.
 
@@ -2692,17 +2721,17 @@ or a terminal, which have no limit then
     async def kill_command(self, workspace_id: str, sequence: int, *, signal: str = "KILL") -> results.Killed:
         """Send a signal to a command in a workspace
 
-        KILL ends the command with all that it has started; any other signal goes to the command's process
-        group. One that has ended already is left as it is.
+        KILL ends the command with all its processes; any other signal goes to the command's process
+        group. If the command has already ended, nothing is done.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            sequence: Number of the command, as `exec_workspace` returned it, or `read_workspace_logs` shows it
-            signal: Signal, by its name or number
+            sequence: Number of the command, as `exec_workspace` or `read_workspace_logs` returned it
+            signal: Signal name or number
 
         Returns:
-            What became of a signal.
-                sent: Whether the command ran, so that the signal was sent.
+            The result of sending a signal.
+                sent: Whether the signal was sent: false if the command had already ended.
                 sequence: The number of the command.
                 signal: The name of the signal.
                 workspace_id: The workspace.
@@ -2717,22 +2746,22 @@ or a terminal, which have no limit then
     async def push_workspace_sync(self, workspace_id: str, source_path: str | os.PathLike[str], *, dest: str = "/workspace", exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Pushed:
         """Copy files into a started workspace
 
-        All of them appear, or none: they are unpacked beside and moved into their places. Files that
-        are there and not in the source stay.
+        Either all files are copied or none: they are unpacked into a staging directory first, then
+        moved into place. Existing files that are not in the source are kept.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             source_path: Directory, or archive (.tar, .tar.gz, .tar.zst, .tar.xz, .zip), to copy
             dest: Directory in the workspace to copy into, absolute or relative to /workspace
-            exclude: Leave out what matches a pattern, in the syntax of .gitignore: `*.o`, `target/`, `/build`;
-the last that matches decides
-            exclude_from: Leave out what matches a pattern in a file with one pattern on each line
-            git_ignored: Whether to copy what git ignores, by the .gitignore files of a directory: `include` or
-`exclude`
-            unreadable: What to do about files that cannot be read: `fail`, or `skip` them
+            exclude: Leave out files that match a pattern, in the syntax of .gitignore: `*.o`, `target/`,
+                `/build`; the last matching pattern decides
+            exclude_from: Leave out files that match a pattern in this file, which has one pattern on each line
+            git_ignored: Whether to copy files that git ignores, according to the .gitignore files of the directory:
+                `include` or `exclude`
+            unreadable: What to do with files that cannot be read: `fail`, or `skip` them
 
         Returns:
-            What was done.
+            The result of a push.
                 execution_mode: Where it runs.
                 workspace_id: The workspace.
                 workspace_sync: What was copied.
@@ -2759,10 +2788,10 @@ the last that matches decides
             target_path: Directory of this host; without it, the one that the workspace was seeded from
             paths: Take over only what is at or below this path, absolute or relative to /workspace
             on_conflict: What to do where workspace and host have changed the same lines or file: `fail`, take the
-version of the `workspace` or of the `host`, or write both into the file between `markers`
+                version of the `workspace` or of the `host`, or write both into the file between `markers`
             check: Only show what would be changed
             undo: Undo the last pull of this workspace into the directory, if no file that it wrote was
-changed since
+                changed since
 
         Returns:
             What was taken over.
@@ -2785,7 +2814,7 @@ changed since
         return response
 
     async def status_workspace(self, workspace_id: str) -> results.Workspace:
-        """Show what a workspace is doing
+        """Show the state of a workspace
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -2795,32 +2824,32 @@ changed since
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -2830,7 +2859,7 @@ changed since
         return response
 
     async def stop_workspace(self, workspace_id: str) -> results.Workspace:
-        """Stop a workspace in order; its files and logs are kept
+        """Shut down a workspace; its files and logs are kept
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -2840,32 +2869,32 @@ changed since
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -2879,40 +2908,40 @@ changed since
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            secrets: Secrets of the workspace: they are not kept on the host's disk, so a stop has lost those that it
-had
+            secrets: Secrets of the workspace; they are not stored on the host's disk, so the previous ones were lost
+                when it stopped
 
         Returns:
             A workspace.
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -2922,18 +2951,18 @@ had
         return response
 
     async def logs_workspace(self, workspace_id: str) -> results.WorkspaceLogs:
-        """Show what was run in a workspace, with its output
+        """Show the commands of a workspace, with their output
 
-        Logs are kept until the workspace is deleted, also when it has stopped or its time is over. Of
-        what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
+        Logs are kept until the workspace is deleted, even if it has stopped or its time to live is
+        over. 4 GiB of output are kept; beyond that, the output of the oldest commands is removed first.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
-            What was run in a workspace.
-                count: How many commands there are in this answer.
-                entries: The commands, the first first.
+            The commands of a workspace.
+                count: How many commands are in this result.
+                entries: The commands, the oldest first.
                 workspace_id: The workspace.
 
         Raises:
@@ -2944,24 +2973,24 @@ had
         return response
 
     async def read_workspace_logs(self, workspace_id: str, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
-        """Show what was run in a workspace, with its output
+        """Show the commands of a workspace, with their output
 
-        Logs are kept until the workspace is deleted, also when it has stopped or its time is over. Of
-        what its commands have printed 4 GiB are kept; beyond that, the outputs of the oldest go first.
+        Logs are kept until the workspace is deleted, even if it has stopped or its time to live is
+        over. 4 GiB of output are kept; beyond that, the output of the oldest commands is removed first.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             sequence: Show only the command with this number
             tail: Show only the last N commands
-            follow: Show the output of one command as it comes, from its beginning until the command ends: of
-the command with the number sequence, or of the newest
-            offset: Skip so many bytes of each output
+            follow: Show the output of one command as it is printed, from its beginning until the command ends:
+                of command sequence, or of the newest one
+            offset: Skip this many bytes of each output
             limit: Show at most this many bytes of each output, and 32 MiB of all outputs: the newest first
 
         Returns:
-            What was run in a workspace.
-                count: How many commands there are in this answer.
-                entries: The commands, the first first.
+            The commands of a workspace.
+                count: How many commands are in this result.
+                entries: The commands, the oldest first.
                 workspace_id: The workspace.
 
         Raises:
@@ -2974,30 +3003,30 @@ the command with the number sequence, or of the newest
     async def export_workspace(self, workspace_id: str, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.Exported:
         """Copy a file, a directory or a symbolic link out of a started workspace
 
-        It appears at the output path when all of it has arrived, or not at all. Permissions,
-        modification times and links are kept; everything belongs to you, and setuid, setgid and sticky
-        bits are dropped. Devices, pipes and sockets are left out. If the output path ends in .tar,
-        .tar.gz, .tgz or .tar.zst, it becomes an archive, in which everything is below the last part of
-        what was named; only a file that has such a name itself is copied as it is.
+        The copy appears at the output path only when it is complete. Permissions, modification times
+        and links are kept; you own all files, and setuid, setgid and sticky bits are dropped. Devices,
+        pipes and sockets are left out. If the output path ends in .tar, .tar.gz, .tgz or .tar.zst, the
+        output is an archive whose members begin with the last component of the exported path; only a
+        file that has such a name itself is copied unchanged.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            path: What to copy, absolute or relative to /workspace; a symbolic link is copied as a link
+            path: Path to copy, absolute or relative to /workspace; a symbolic link is copied as a link
             output_path: Path of the copy on this host; its directory must exist
-            force: Replace what is at the output path, even a directory with all that is in it
+            force: Replace an existing file or directory at the output path, with everything in it
 
         Returns:
             What was copied.
                 artifact_type: `file`, `directory` or `symlink`.
-                bytes_written: How many bytes its files have.
-                changed_count: Present if files grew or shrank while they were read: how many. They have the size that they
-            had first.
-                entry_count: How many files, directories and links it has, with itself.
+                bytes_written: The total size of its files, in bytes.
+                changed_count: Present if files grew or shrank while they were read: how many. Each copy has the size that
+            the file had first.
+                entry_count: How many files, directories and links were copied.
                 execution_mode: Where the workspace runs.
-                left_out_count: Present if there were devices, pipes or sockets: how many, and they were not copied.
-                output_path: Where it is on this host.
+                left_out_count: Present if there were devices, pipes or sockets, which are not copied: how many.
+                output_path: The path of the copy on this host.
                 workspace_id: The workspace.
-                workspace_path: What was copied, as an absolute path in the guest.
+                workspace_path: The absolute path in the guest.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -3009,30 +3038,32 @@ the command with the number sequence, or of the newest
     async def diff_workspace(self, workspace_id: str, *, paths: list[str] = [], name_only: bool = False, against: str = "baseline") -> results.WorkspaceDiff:
         """Show what was changed in a workspace since it began, or since a snapshot
 
-        It is compared with its seed, or with an empty directory; or with a snapshot. The patch is
-        complete, binary files and symbolic links included: `git apply` makes a copy of what it is
-        compared with the same as the workspace. What git cannot have in a patch is only listed:
-        directories, devices, permissions other than `x`. What is in a directory `.git` is left out. The
-        workspace may be stopped: then, and for a snapshot, a throw-away microVM without a network
-        compares copies of the disks, and nothing of the workspace runs there.
+        The workspace is compared with its seed (or with an empty directory), or with a snapshot. The
+        patch is complete, including binary files and symbolic links: `git apply` turns a copy of the
+        seed or snapshot into the workspace's current files. Changes that a git patch cannot express are
+        only listed: directories, devices, permissions other than `x`. The contents of `.git`
+        directories are left out. The workspace may be stopped. In this case, and for a snapshot, a
+        temporary microVM without a network compares copies of the disks, and no program of the
+        workspace runs in it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            paths: What to compare, absolute or relative to /workspace; nothing means all of it
-            name_only: Only list which paths differ; no contents are read, and there is no patch
-            against: Snapshot to compare with; `baseline` is what the workspace began with
+            paths: Path to compare, absolute or relative to /workspace; without one, all of /workspace
+            name_only: Only list the paths that differ; no contents are read, and there is no patch
+            against: Snapshot to compare with; `baseline` has the files that the workspace began with
 
         Returns:
             What was changed in a workspace.
-                against: The snapshot that it was compared with; `baseline` is what it began with.
-                changed: Whether anything was.
-                changed_count: Present if files grew or shrank while they were read: how many. The patch may not have what
-            they hold now.
-                entries: What differs, sorted by path.
-                git_entries_left_out: Present if there are differences in directories `.git`: how many, and they were left out.
-                patch: All differences that git knows, as a patch that `git apply` takes.
-                patch_base64: Present if bytes in `patch` that are not UTF-8 were replaced: the exact patch, in Base64.
-                summary: How many entries there are of each kind.
+                against: The snapshot that it was compared with; `baseline` has the files that it began with.
+                changed: Whether anything was changed.
+                changed_count: Present if files grew or shrank while they were read: how many. The patch may not have their
+            current content.
+                entries: The differences, sorted by path.
+                git_entries_left_out: Present if there are differences in `.git` directories, which are left out: how many.
+                patch: All differences that git can express, as a patch for `git apply`.
+                patch_base64: Present if `patch` is not exact, because bytes that are not UTF-8 were replaced: the exact
+            patch, in Base64.
+                summary: How many entries were changed, by kind of change.
                 workspace_id: The workspace.
 
         Raises:
@@ -3045,19 +3076,19 @@ the command with the number sequence, or of the newest
     async def list_workspace_files(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files of a started workspace
 
-        Symbolic links are named and not followed, unless the path itself is one. A paused workspace is
-        woken for it.
+        Symbolic links are listed and not followed, unless the path itself is one. A paused workspace is
+        resumed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: Directory or file, absolute or relative to /workspace
-            recursive: List what is in its directories, too
+            recursive: List subdirectories recursively
 
         Returns:
-            What is in a directory.
+            The contents of a directory.
                 entries: Its entries, sorted by name; a directory comes before its contents.
                 path: The directory.
-                recursive: Whether what is in its directories is listed, too.
+                recursive: Whether subdirectories were listed recursively.
                 truncated: Present if there are more entries: only the first 10,000 are listed.
                 workspace_id: The workspace.
 
@@ -3071,29 +3102,29 @@ the command with the number sequence, or of the newest
     async def read_workspace_file(self, workspace_id: str, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
         """Read a file of a started workspace
 
-        Only the part that is asked for is read, however large the file is. A symbolic link is followed
-        if it stays in /workspace. A paused workspace is woken for it.
+        Only the requested part is read, however large the file is. A symbolic link is followed if its
+        target is in /workspace. A paused workspace is resumed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: The file, absolute or relative to /workspace
-            offset: Byte of the file to begin with
-            max_bytes: The most bytes to read, 1 to 1048576
-            base64: Return the exact bytes in Base64, too
+            offset: Byte offset in the file at which to begin
+            max_bytes: Maximum number of bytes to read, 1 to 1048576
+            base64: Also return the exact bytes, in Base64
 
         Returns:
-            What a file holds.
-                content: What was read, as text.
-                content_base64: Present if it was asked for: what was read, in Base64.
-                content_lossy: Present if bytes in `content` that are not UTF-8 were replaced.
-                max_bytes: The most bytes that were to be read.
+            The content of a file.
+                content: The content as text.
+                content_base64: Present if it was requested: the exact content, in Base64.
+                content_lossy: Present if `content` is not exact, because bytes that are not UTF-8 were replaced.
+                max_bytes: The maximum number of bytes that was requested.
                 mode: Its permissions, in octal digits, for example `0644`.
-                next_offset: Present if there is more: the byte with which the next part begins.
-                offset: The byte of the file with which `content` begins.
+                next_offset: Present if the file continues: the byte offset of the next part.
+                offset: The byte offset at which `content` begins.
                 path: The file's absolute path.
                 sha256: Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it.
-                size_bytes: How many bytes the whole file holds.
-                truncated: Whether the file holds more after what was read.
+                size_bytes: The size of the whole file in bytes.
+                truncated: Whether the file continues after this part.
                 workspace_id: The workspace.
 
         Raises:
@@ -3106,29 +3137,29 @@ the command with the number sequence, or of the newest
     async def write_workspace_file(self, workspace_id: str, path: str, *, text: str | None = None, text_file: str | os.PathLike[str] | None = None, base64: str | None = None, mode: str | None = None, if_match: str | None = None) -> results.WrittenFile:
         """Write a file of a started workspace
 
-        The file holds either what it held before or all of the new content, whatever happens. One that
-        exists keeps its mode and owner; directories that are missing are made. When this returns, the
-        content is on the workspace's disk. A paused workspace is woken for it.
+        The file is replaced atomically: it has either its old content or all of the new content. An
+        existing file keeps its mode and owner; missing directories are created. When the call returns,
+        the content is on the workspace's disk. A paused workspace is resumed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: The file, absolute or relative to /workspace
             text: New content of the file, as text
-            text_file: File of this host with the new content; `-` is standard input
+            text_file: File on this host with the new content; `-` is standard input
             base64: New content of the file, in Base64
             mode: Permissions of the file, in octal digits; a new file gets 0644 by default
-            if_match: Write only if the present content of the file has this SHA-256, in hexadecimal; with
-`missing`, only if the file does not exist
+            if_match: Write only if the current content of the file has this SHA-256, in hexadecimal; with
+                `missing`, only if the file does not exist
 
         Returns:
             A file that was written.
-                bytes_written: How many bytes were written: all that it holds.
-                created: Whether it did not exist before.
+                bytes_written: How many bytes were written: the whole content.
+                created: Whether the file did not exist before.
                 execution_mode: Where it was written.
                 mode: Its permissions, in octal digits, for example `0644`.
                 path: The file's absolute path.
-                sha256: SHA-256 of what it holds, in hexadecimal, as `if_match` takes it.
-                size_bytes: How many bytes it holds.
+                sha256: SHA-256 of its content, in hexadecimal, as `if_match` takes it.
+                size_bytes: Its size in bytes.
                 workspace_id: The workspace.
 
         Raises:
@@ -3141,26 +3172,26 @@ the command with the number sequence, or of the newest
     async def apply_workspace_patch(self, workspace_id: str, *, patch: str | None = None, patch_file: str | os.PathLike[str] | None = None, strip: int | None = None, check: bool = False) -> results.AppliedPatch:
         """Apply a patch to files of a started workspace
 
-        It takes what `git diff` prints: new, deleted, renamed and copied files, permissions, symbolic
-        links, binary files; and what `diff -u` prints. All of it is applied or nothing. A hunk may be at
-        another line than the patch says, but its lines must be the same. A paused workspace is woken for
-        it.
+        The patch has the format of `git diff`, with new, deleted, renamed and copied files, permissions,
+        symbolic links and binary files, or that of `diff -u`. Either the whole patch is applied or
+        nothing. A hunk may apply at another line than the patch says, but its context and removed lines
+        must match exactly. A paused workspace is resumed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             patch: The patch, with paths relative to /workspace
-            patch_file: File of this host with the patch; `-` is standard input
-            strip: How many leading parts of each path to remove; by default, the prefixes that git adds
+            patch_file: File on this host with the patch; `-` is standard input
+            strip: How many leading components of each path to remove; by default, the prefixes that git adds
             check: Only check whether the patch applies
 
         Returns:
             A patch that was applied.
                 changed: Whether any file was changed, or would be.
-                check: Whether nothing was done, but only seen whether it fits.
-                entries: What was changed, sorted by path.
+                check: Whether the patch was only checked and nothing was changed.
+                entries: The changes, sorted by path.
                 execution_mode: Where it was applied.
-                moved: Hunks that were not at the line that the patch says.
-                summary: How many files there are of each kind.
+                moved: Hunks that were applied at another line than the patch says.
+                summary: How many files were changed, by kind of change.
                 workspace_id: The workspace.
 
         Raises:
@@ -3173,22 +3204,23 @@ the command with the number sequence, or of the newest
     async def export_workspace_disk(self, workspace_id: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.DiskExport:
         """Export the whole root file system of a stopped workspace as one ext4 image
 
-        The image has the environment and all that was written, with owners, permissions, links and
-        devices; it needs nothing else. It is sparse. Nothing of the workspace runs: a throw-away microVM
-        without a network makes it. It appears at the output path when it is complete, or not at all.
+        The image contains the environment and everything that was written, with owners, permissions,
+        links and devices, and depends on no other file. It is sparse. No program of the workspace runs:
+        a temporary microVM without a network makes the image. The file appears at the output path only
+        when it is complete.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            output_path: Path on this host that the image gets; its directory must exist
-            force: Replace what is at the output path, even a directory with all that is in it
+            output_path: Path of the image on this host; its directory must exist
+            force: Replace an existing file or directory at the output path, with everything in it
 
         Returns:
-            An image that was made.
-                bytes_written: How many bytes the image takes of the host's disk.
+            An image that was exported.
+                bytes_written: How many bytes the image occupies on the host's disk.
                 disk_format: `ext4`.
-                entry_count: How many files, directories, links and others it has.
-                output_path: Where the image is on this host.
-                size_bytes: How long the image is, with its holes.
+                entry_count: How many files, directories, links and other entries it has.
+                output_path: The path of the image on this host.
+                size_bytes: The length of the image in bytes, holes included.
                 workspace_id: The workspace.
 
         Raises:
@@ -3201,20 +3233,20 @@ the command with the number sequence, or of the newest
     async def list_workspace_disk(self, workspace_id: str, *, path: str = "/workspace", recursive: bool = False) -> results.FileListing:
         """List files on the disk of a stopped workspace
 
-        The path may be anywhere in its machine, not only in /workspace. Nothing of the workspace runs: a
-        throw-away microVM without a network reads a copy of the disk. Symbolic links are named and not
-        followed, unless the path itself is one.
+        The path may be anywhere in the root file system, not only in /workspace. No program of the
+        workspace runs: a temporary microVM without a network reads a copy of the disk. Symbolic links
+        are listed and not followed, unless the path itself is one.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: Directory or file, absolute or relative to /workspace
-            recursive: List what is in its directories, too
+            recursive: List subdirectories recursively
 
         Returns:
-            What is in a directory.
+            The contents of a directory.
                 entries: Its entries, sorted by name; a directory comes before its contents.
                 path: The directory.
-                recursive: Whether what is in its directories is listed, too.
+                recursive: Whether subdirectories were listed recursively.
                 truncated: Present if there are more entries: only the first 10,000 are listed.
                 workspace_id: The workspace.
 
@@ -3228,29 +3260,30 @@ the command with the number sequence, or of the newest
     async def read_workspace_disk(self, workspace_id: str, path: str, *, offset: int = 0, max_bytes: int = 65536, base64: bool = False) -> results.FileContent:
         """Read a file on the disk of a stopped workspace
 
-        The file may be anywhere in its machine, not only in /workspace. Nothing of the workspace runs: a
-        throw-away microVM without a network reads a copy of the disk. A symbolic link is followed.
+        The file may be anywhere in the root file system, not only in /workspace. No program of the
+        workspace runs: a temporary microVM without a network reads a copy of the disk. A symbolic link
+        is followed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             path: The file, absolute or relative to /workspace
-            offset: Byte of the file to begin with
-            max_bytes: The most bytes to read; never more than 16 MiB at once
-            base64: Return the exact bytes in Base64, too
+            offset: Byte offset in the file at which to begin
+            max_bytes: Maximum number of bytes to read, at most 16 MiB
+            base64: Also return the exact bytes, in Base64
 
         Returns:
-            What a file holds.
-                content: What was read, as text.
-                content_base64: Present if it was asked for: what was read, in Base64.
-                content_lossy: Present if bytes in `content` that are not UTF-8 were replaced.
-                max_bytes: The most bytes that were to be read.
+            The content of a file.
+                content: The content as text.
+                content_base64: Present if it was requested: the exact content, in Base64.
+                content_lossy: Present if `content` is not exact, because bytes that are not UTF-8 were replaced.
+                max_bytes: The maximum number of bytes that was requested.
                 mode: Its permissions, in octal digits, for example `0644`.
-                next_offset: Present if there is more: the byte with which the next part begins.
-                offset: The byte of the file with which `content` begins.
+                next_offset: Present if the file continues: the byte offset of the next part.
+                offset: The byte offset at which `content` begins.
                 path: The file's absolute path.
                 sha256: Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it.
-                size_bytes: How many bytes the whole file holds.
-                truncated: Whether the file holds more after what was read.
+                size_bytes: The size of the whole file in bytes.
+                truncated: Whether the file continues after this part.
                 workspace_id: The workspace.
 
         Raises:
@@ -3261,17 +3294,18 @@ the command with the number sequence, or of the newest
         return response
 
     async def create_snapshot(self, workspace_id: str, snapshot_name: str) -> results.Created:
-        """Save what was written in a workspace, to come back to it with `reset_workspace`
+        """Save the files of a workspace, to restore them later with `reset_workspace`
 
-        Everything that was written in its machine is saved: files in /workspace and elsewhere, installed
-        packages; not what runs. The workspace pauses while it is copied. It may be stopped, too.
+        Everything that was written to its root file system is saved, in /workspace and elsewhere,
+        installed packages included; running processes are not. The workspace is paused while its disk is
+        copied. It may also be stopped.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             snapshot_name: Name of the snapshot: letters, digits, `.`, `_` and `-`
 
         Returns:
-            A snapshot that was made.
+            A snapshot that was created.
                 execution_mode: Where the workspace's commands run.
                 snapshot: The snapshot.
                 workspace_id: The workspace.
@@ -3286,7 +3320,7 @@ the command with the number sequence, or of the newest
     async def list_snapshots(self, workspace_id: str) -> results.Snapshots:
         """List the snapshots of a workspace
 
-        The first one, `baseline`, is what the workspace began with; the others are sorted by age, the
+        The first one, `baseline`, has the files that the workspace began with; the others follow, the
         newest first.
 
         Args:
@@ -3295,7 +3329,7 @@ the command with the number sequence, or of the newest
         Returns:
             The snapshots of a workspace.
                 count: How many there are.
-                snapshots: `baseline`, then the others, the newest first.
+                snapshots: `baseline`, then the other snapshots, the newest first.
                 workspace_id: The workspace.
 
         Raises:
@@ -3317,7 +3351,7 @@ the command with the number sequence, or of the newest
         Returns:
             A snapshot that was deleted.
                 deleted: Always true.
-                snapshot_name: The name that the snapshot had.
+                snapshot_name: The name of the snapshot.
                 workspace_id: The workspace.
 
         Raises:
@@ -3328,49 +3362,50 @@ the command with the number sequence, or of the newest
         return response
 
     async def reset_workspace(self, workspace_id: str, *, snapshot: str = "baseline", secrets: list[dict[str, object]] | None = None) -> results.ResetWorkspace:
-        """Throw away what was done in a workspace, back to how it began or to a snapshot
+        """Restore the files of a workspace to its initial state or to a snapshot
 
-        Its machine is stopped, and a new one starts with the snapshot's disk. Its commands with their
-        logs are removed. It keeps its id, its lifetime and its snapshots.
+        All later changes are lost. The machine is stopped, and a new one starts with the snapshot's
+        disk. The commands and their logs are removed. The workspace keeps its id, its time to live and
+        its snapshots.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            snapshot: Snapshot to go back to; `baseline` is what the workspace began with
-            secrets: Secrets of the workspace: they are not kept on the host's disk, so a reset loses those that it
-has
+            snapshot: Snapshot to restore; `baseline` has the files that the workspace began with
+            secrets: Secrets of the workspace; they are not stored on the host's disk, so a reset discards the
+                previous ones
 
         Returns:
             A workspace that was reset.
                 allow_host_compat: Whether commands were allowed to run on the host.
                 command_count: How many commands were run in it.
                 created_at: When it was made, in seconds since the Unix epoch.
-                disk_bytes: How many bytes its disk, its seed and its snapshots take of the host's disk.
+                disk_bytes: How many bytes its disk, its seed and its snapshots occupy on the host's disk.
                 environment: Its environment.
                 environment_version: The environment's version.
                 execution_mode: Where commands run.
-                expires_at: When its time is over, in seconds since the Unix epoch; null for never.
-                guest_ip: Its address, if it has access to the network.
+                expires_at: When its time to live is over, in seconds since the Unix epoch; null for never.
+                guest_ip: Its IP address, if it has access to the network.
                 labels: Its labels.
                 last_activity_at: When it was made or last used, in seconds since the Unix epoch.
-                last_command: The last one that has ended.
+                last_command: The last command that has ended.
                 mem_mib: Memory, in MiB.
-                metadata: More about it.
+                metadata: Further metadata.
                 name: Its name, if it has one.
                 network_enabled: Whether it has access to the network.
-                network_policy: What its network is: `off`, `egress` or `egress+published-ports`.
-                published_ports: Its ports that are published on the host whenever it runs.
-                running_service_count: How many of them run.
+                network_policy: Its network policy: `off`, `egress` or `egress+published-ports`.
+                published_ports: The ports that are published on the host while it runs.
+                running_service_count: How many of them are running.
                 secrets: Its secrets, without their values.
                 service_count: How many services it has.
                 state: `created`, `starting`, `started`, `stopped`, `failed` or `expired`.
-                state_reason: Present if it did not end in order: why.
+                state_reason: Present if it was not shut down properly: why.
                 tap_name: Always null: no device of the host is needed.
-                ttl_seconds: How long it may exist, in seconds; 0 for no limit.
+                ttl_seconds: Its time to live in seconds; 0 for no limit.
                 vcpu_count: Virtual processors.
                 workspace_id: Its id.
-                workspace_path: Where its files are in the guest.
-                workspace_reset: What it has now.
-                workspace_seed: What it began with.
+                workspace_path: The directory of its files in the guest.
+                workspace_reset: The state that was restored.
+                workspace_seed: The files that it began with.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
@@ -3382,18 +3417,18 @@ has
     async def add_workspace_port(self, workspace_id: str, port: str | int) -> results.AddedPort:
         """Publish a TCP port of a running workspace on this host
 
-        Connections to the host's port reach what listens on the guest's port, be it there already or
-        later; the guest needs no network for that. The host listens on its loopback unless an address is
-        named. The port is published again whenever the workspace starts.
+        Connections to the host's port are forwarded to the guest's port. The server in the guest may be
+        started later, and the guest needs no network. The host listens on its loopback address unless
+        another address is given. The port is published again whenever the workspace starts.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            port: Port in the guest, after the host's port (1025 to 65535) if that matters: `8000`, `8080:80`,
-`ADDRESS:8080:80`
+            port: Port in the guest, optionally after the host's port (1025 to 65535) and address: `8000`,
+                `8080:80`, `ADDRESS:8080:80`
 
         Returns:
             A port that was published.
-                published_port: Where it is published.
+                published_port: The ports and the address.
                 workspace_id: The workspace.
 
         Raises:
@@ -3406,7 +3441,7 @@ has
     async def list_workspace_ports(self, workspace_id: str) -> results.PublishedPorts:
         """List the ports of a workspace that are published on this host
 
-        Those of a workspace that does not run are published again when it starts.
+        The ports of a stopped workspace are published again when it starts.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3414,7 +3449,7 @@ has
         Returns:
             The ports of a workspace that are published.
                 count: How many there are.
-                published_ports: In the order in which they were published.
+                published_ports: The ports, in the order in which they were published.
                 workspace_id: The workspace.
 
         Raises:
@@ -3425,16 +3460,16 @@ has
         return response
 
     async def remove_workspace_port(self, workspace_id: str, host_port: int) -> results.RemovedPort:
-        """Publish a port of a workspace no more
+        """Stop publishing a port of a workspace
 
-        The host's port is free then, and its connections are cut. The workspace may be stopped.
+        The host's port is released, and its open connections are closed. The workspace may be stopped.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             host_port: Port of the host, as `list_workspace_ports` shows it
 
         Returns:
-            A port that is published no more.
+            A port that is no longer published.
                 host_port: The port of the host.
                 removed: Always true.
                 workspace_id: The workspace.
@@ -3447,28 +3482,29 @@ has
         return response
 
     async def open_shell(self, workspace_id: str, *, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
-        """Open a shell in a workspace: a terminal that stays, with what runs in it
+        """Open an interactive shell in a workspace, which stays open after this call
 
-        It keeps its directory, its variables and its running programs from one write to the next, and
-        belongs to no client: read it, write to it, attach to it from anywhere. The prompt is `pyro$ `.
-        A workspace whose shells only wait, also in a built-in command such as `read`, is paused like any
-        other; the next write wakes it.
+        The shell keeps its directory, variables and running programs between writes, and does not
+        depend on a client: any process can read from it, write to it and attach to it. The prompt is
+        `pyro$ `. A workspace whose shells only wait, also in a built-in command such as `read`, is
+        paused like any other; the next write resumes it.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
-            cwd: Directory to begin in: an absolute path, or one below /workspace
+            cwd: Initial working directory: an absolute path, or one relative to /workspace
             cols: Columns of the terminal, 1 to 1000
             rows: Rows of the terminal, 1 to 1000
             env: Environment variables of the shell, by name
-            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
-variables
-            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
+            secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
+                name of its variable
+            user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+                the default is root
 
         Returns:
             A shell.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 rows: The rows of its terminal.
@@ -3485,7 +3521,7 @@ variables
         return response
 
     async def list_shells(self, workspace_id: str) -> results.Shells:
-        """List the shells of a workspace, those that have ended among them
+        """List the shells of a workspace, including those that have ended
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3493,7 +3529,7 @@ variables
         Returns:
             The shells of a workspace.
                 count: How many there are.
-                running_count: How many of them run.
+                running_count: How many of them are running.
                 shells: The shells, the oldest first.
                 workspace_id: The workspace.
 
@@ -3505,42 +3541,42 @@ variables
         return response
 
     async def read_shell(self, workspace_id: str, shell_id: str, *, cursor: int = 0, max_chars: int = 65536, plain: bool = False, wait_for_idle_ms: int | None = None, wait_for: str | None = None, wait_seconds: int = 30) -> results.ShellOutput:
-        """Read what a shell has printed
+        """Read the output of a shell
 
-        A cursor is a place in the output, in characters: pass the `next_cursor` of one read to the next,
-        which goes on there. With `plain`, the text is what a person would see, without control sequences.
-        To see what came of a command, wait until the shell has printed nothing for a while, or until a
-        pattern was printed.
+        A cursor is a position in the output, in characters: to continue after a read, pass its
+        `next_cursor`. With `plain`, the text is rendered as a terminal shows it, without control
+        sequences. To get the result of a command, wait until the shell has printed nothing for a while,
+        or until the output matches a pattern.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             shell_id: Id of the shell, as `open_shell` returned it
-            cursor: Place to read from, in characters; 0 is the beginning
-            max_chars: Most characters to read, 1 to 1048576
-            plain: Show what a person would see: the lines of the terminal, without control sequences
-            wait_for_idle_ms: Wait until nothing was printed for so many milliseconds, 1 to 10000
-            wait_for: Wait until what was printed since the cursor matches this regular expression
-            wait_seconds: Seconds after which a wait ends, whatever was printed
+            cursor: Position to read from, in characters; 0 is the beginning
+            max_chars: Maximum number of characters to read, 1 to 1048576
+            plain: Render the output as lines of text, as a terminal shows it, without control sequences
+            wait_for_idle_ms: Wait until nothing has been printed for this many milliseconds, 1 to 10000
+            wait_for: Wait until the output after the cursor matches this regular expression
+            wait_seconds: Maximum number of seconds to wait
 
         Returns:
-            What a shell has printed.
+            The output of a shell.
                 cols: The columns of its terminal.
-                cursor: The place that was asked for.
-                cwd: The directory it began in.
+                cursor: The requested position.
+                cwd: Its initial working directory.
                 dropped_chars: Present if old output was dropped: how many characters after the cursor are missing.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
-                matched: Present if a pattern was waited for: whether it was printed.
-                next_cursor: The place where the next read goes on.
-                output: What was printed from there on.
-                plain: Whether `output` is what a person would see.
+                matched: Present if a pattern was given: whether the output matched it.
+                next_cursor: The position at which the next read continues.
+                output: The output from there on.
+                plain: Whether `output` was rendered without control sequences.
                 rows: The rows of its terminal.
                 shell_id: Its id.
                 started_at: When it was opened, in seconds since the Unix epoch.
                 state: `running`, or `stopped` once it has ended.
-                truncated: Whether there was more than `max_chars`.
-                wait_for_idle_ms: How long nothing was to be printed.
+                truncated: Whether there is more output than `max_chars`.
+                wait_for_idle_ms: The requested idle time, in milliseconds.
                 workspace_id: The workspace it is in.
 
         Raises:
@@ -3551,26 +3587,26 @@ variables
         return response
 
     async def write_shell(self, workspace_id: str, shell_id: str, *, input: str, append_newline: bool = True) -> results.ShellWritten:
-        """Type something into a shell, and Enter
+        """Type text into a shell, followed by Enter
 
-        Control characters are keys: `\\u0003` in JSON is Ctrl-C, `\\u0004` is Ctrl-D, `\\u001b` is Escape.
-        Wakes the workspace if it is paused.
+        Control characters act as keys: `\\u0003` in JSON is Ctrl-C, `\\u0004` is Ctrl-D, `\\u001b` is
+        Escape. A paused workspace is resumed.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             shell_id: Id of the shell, as `open_shell` returned it
             input: Text to type
-            append_newline: Whether Enter is typed at the end
+            append_newline: Whether to type Enter at the end
 
         Returns:
-            What was typed.
+            The result of a write.
                 append_newline: Whether Enter was typed at the end.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
-                input_length: How many characters were typed, Enter included.
+                input_length: How many characters were typed, including Enter.
                 rows: The rows of its terminal.
                 shell_id: Its id.
                 started_at: When it was opened, in seconds since the Unix epoch.
@@ -3585,10 +3621,10 @@ variables
         return response
 
     async def signal_shell(self, workspace_id: str, shell_id: str, *, signal_name: str = "INT") -> results.ShellSignalled:
-        """Send a signal to what runs in a shell
+        """Send a signal to the programs in a shell
 
-        It goes to the program in the foreground, as Ctrl-C does; KILL ends the shell with all that it has
-        started.
+        The signal goes to the program in the foreground, as with Ctrl-C; KILL ends the shell with all its
+        processes.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3596,10 +3632,10 @@ variables
             signal_name: Signal to send
 
         Returns:
-            What was signalled.
+            The result of sending a signal.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 rows: The rows of its terminal.
@@ -3628,8 +3664,8 @@ variables
         Returns:
             A shell.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 rows: The rows of its terminal.
@@ -3646,10 +3682,10 @@ variables
         return response
 
     async def close_shell(self, workspace_id: str, shell_id: str) -> results.ClosedShell:
-        """End a shell with all that runs in it
+        """End a shell with all its processes
 
-        What runs there gets SIGHUP, as when a window is closed, and is killed if it does not end then. The
-        output can still be read. One that has ended already is left as it is.
+        Its processes get SIGHUP, as when a terminal window is closed, and are killed if they do not end
+        then. The output can still be read. A shell that has already ended is left as it is.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3659,8 +3695,8 @@ variables
             A shell that is closed.
                 closed: Always true.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 rows: The rows of its terminal.
@@ -3677,9 +3713,9 @@ variables
         return response
 
     async def attach_shell(self, workspace_id: str, shell_id: str) -> results.Shell:
-        """Connect this terminal to a shell, until the shell ends or Ctrl-] is typed
+        """Attach this terminal to a shell, until the shell ends or Ctrl-] is typed
 
-        Others may be attached to the same shell: all see the same.
+        Several terminals may be attached to the same shell: all show the same output.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3688,8 +3724,8 @@ variables
         Returns:
             A shell.
                 cols: The columns of its terminal.
-                cwd: The directory it began in.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                cwd: Its initial working directory.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 rows: The rows of its terminal.
@@ -3708,56 +3744,59 @@ variables
     async def start_service(self, workspace_id: str, service_name: str, *, command: str, cwd: str = "/workspace", env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False, readiness: dict[str, object] | None = None) -> results.Service:
         """Start a service in a workspace: a program that runs until it is stopped
 
-        Returns when it is ready, by the one of the four checks that was asked for, or has failed to become
-        ready. Its output is kept, the newest 2 million characters of each stream. It outlives whoever
-        started it; while it runs, the workspace is not paused, unless it is `pausable`.
+        Returns when the service is ready, as the requested readiness check determines, or has failed to
+        become ready. The newest 2 million characters of each of its output streams are kept. The service
+        does not depend on the client that started it. While it runs, the workspace is not paused, unless
+        the service is `pausable`.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             service_name: Name of the service: letters, digits, `.`, `_` and `-`
             command: Shell command to run, for example `python3 -m http.server 8000`
-            cwd: Working directory: an absolute path, or one below /workspace
-            env: Environment variables of the service, by name; they are kept on the host's disk with it
-            secret_env: Secrets of the workspace that become environment variables: names of secrets with names of
-variables
-            user: Who runs it: `USER` or `USER:GROUP`, names of the guest or numbers; root if not given
-            ready_file: Ready when this file exists: an absolute path, or one below /workspace
+            cwd: Working directory: an absolute path, or one relative to /workspace
+            env: Environment variables of the service, by name; they are stored on the host's disk
+            secret_env: Secrets of the workspace to pass as environment variables: the name of each secret with the
+                name of its variable
+            user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
+                the default is root
+            ready_file: Ready when this file exists: an absolute path, or one relative to /workspace
             ready_tcp: Ready when this TCP port of the guest accepts connections: `8000` or `127.0.0.1:8000`
-            ready_http: Ready when this URL in the guest is answered with a status below 400:
-`http://127.0.0.1:8000/health`
+            ready_http: Ready when a request in the guest for this URL is answered with a status below 400:
+                `http://127.0.0.1:8000/health`
             ready_command: Ready when this shell command exits with 0
-            ready_timeout_seconds: Seconds after which it is ended if it is not ready
-            ready_interval_ms: Milliseconds between two checks, 10 to 60000
+            ready_timeout_seconds: Seconds after which the service is ended if it is not ready
+            ready_interval_ms: Milliseconds between two readiness checks, 10 to 60000
             published_ports: Publish a TCP port of the guest on this host until the service has ended, by itself or not, as
-`add_workspace_port` does; one that is started again keeps it
-            restart: When to start it again after it has ended by itself: `no`, or `on-failure`, if it did not exit
-with 0; after 1 second, and twice as long before each further time
-            max_restarts: How often in a row it is started again at most
-            pausable: Let the workspace be paused while the service runs, when nothing else is done in it
-            autostart: Start it again whenever the workspace is started after a stop
-            readiness: The check as an object, instead of the four: `type` is `file`, `tcp`, `http` or `command`, with
-`path`, `address`, `url` or `command`
+                `add_workspace_port` does; one that is started again keeps it
+            restart: When to restart the service after it has exited: `no`, or `on-failure`, if its exit code was
+                not 0. The first restart is after 1 second; the delay doubles with each further one
+            max_restarts: Maximum number of consecutive restarts
+            pausable: Allow the workspace to be paused while the service runs, if it is otherwise idle
+            autostart: Start the service whenever the workspace is started again
+            readiness: The readiness check as one object, instead of the four properties: `type` is `file`, `tcp`,
+                `http` or `command`, with `path`, `address`, `url` or `command`
 
         Returns:
             A service.
-                autostart: Whether it is started with its workspace.
+                autostart: Whether it is started when its workspace is started again.
                 command: The command.
                 cwd: Its working directory.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
                 published_ports: The ports that are published with it, until it has ended.
-                readiness: What it has to do to be ready; null if it is ready at once.
-                ready_at: When it was ready; null if it never was.
-                restart: Whether it is started again when it fails: `no` or `on-failure`.
-                restart_count: How often it was started again in a row.
+                readiness: Its readiness check; null if it is ready at once.
+                ready_at: When it became ready; null if it never did.
+                restart: When it is restarted: `no` or `on-failure`.
+                restart_count: How many times in a row it was restarted.
                 service_name: Its name.
                 started_at: When it was started last, in seconds since the Unix epoch.
                 state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
-                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                stop_reason: Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+            itself.
                 workspace_id: The workspace it is in.
 
         Raises:
@@ -3768,7 +3807,7 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     async def list_services(self, workspace_id: str) -> results.Services:
-        """List the services of a workspace, those that have ended among them
+        """List the services of a workspace, including those that have ended
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3776,7 +3815,7 @@ with 0; after 1 second, and twice as long before each further time
         Returns:
             The services of a workspace.
                 count: How many there are.
-                running_count: How many of them run.
+                running_count: How many of them are running.
                 services: The services, by name.
                 workspace_id: The workspace.
 
@@ -3788,7 +3827,7 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     async def status_service(self, workspace_id: str, service_name: str) -> results.Service:
-        """Show a service of a workspace: its state, and why it ended if it has
+        """Show the state of a service, and why it ended if it has
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3796,24 +3835,25 @@ with 0; after 1 second, and twice as long before each further time
 
         Returns:
             A service.
-                autostart: Whether it is started with its workspace.
+                autostart: Whether it is started when its workspace is started again.
                 command: The command.
                 cwd: Its working directory.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
                 published_ports: The ports that are published with it, until it has ended.
-                readiness: What it has to do to be ready; null if it is ready at once.
-                ready_at: When it was ready; null if it never was.
-                restart: Whether it is started again when it fails: `no` or `on-failure`.
-                restart_count: How often it was started again in a row.
+                readiness: Its readiness check; null if it is ready at once.
+                ready_at: When it became ready; null if it never did.
+                restart: When it is restarted: `no` or `on-failure`.
+                restart_count: How many times in a row it was restarted.
                 service_name: Its name.
                 started_at: When it was started last, in seconds since the Unix epoch.
                 state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
-                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                stop_reason: Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+            itself.
                 workspace_id: The workspace it is in.
 
         Raises:
@@ -3824,39 +3864,40 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     async def logs_service(self, workspace_id: str, service_name: str, *, tail_lines: int = 200, all: bool = False, follow: bool = False) -> results.ServiceLogs:
-        """Show what a service has printed
+        """Show the output of a service
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
             service_name: Name of the service
-            tail_lines: Show only so many of the last lines of each output
-            all: Show all that is kept
-            follow: Pass further output on as it comes, until the service is over
+            tail_lines: Show only the last N lines of each output
+            all: Show all the output that is kept
+            follow: Show further output as it is printed, until the service ends
 
         Returns:
-            What a service has printed.
-                autostart: Whether it is started with its workspace.
+            The output of a service.
+                autostart: Whether it is started when its workspace is started again.
                 command: The command.
                 cwd: Its working directory.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
                 published_ports: The ports that are published with it, until it has ended.
-                readiness: What it has to do to be ready; null if it is ready at once.
-                ready_at: When it was ready; null if it never was.
-                restart: Whether it is started again when it fails: `no` or `on-failure`.
-                restart_count: How often it was started again in a row.
+                readiness: Its readiness check; null if it is ready at once.
+                ready_at: When it became ready; null if it never did.
+                restart: When it is restarted: `no` or `on-failure`.
+                restart_count: How many times in a row it was restarted.
                 service_name: Its name.
                 started_at: When it was started last, in seconds since the Unix epoch.
                 state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
                 stderr: Its standard error, unless that was streamed.
                 stdout: Its standard output, unless that was streamed.
-                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
-                tail_lines: How many lines of each were asked for; null for all.
-                truncated: Whether there was more.
+                stop_reason: Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+            itself.
+                tail_lines: The number of lines that was requested for each output; null for all.
+                truncated: Whether earlier output was left out.
                 workspace_id: The workspace it is in.
 
         Raises:
@@ -3869,9 +3910,9 @@ with 0; after 1 second, and twice as long before each further time
     async def stop_service(self, workspace_id: str, service_name: str) -> results.Service:
         """Stop a service of a workspace
 
-        It gets SIGTERM, and is killed with all that it has started if it has not ended after 10 seconds.
-        One that does not run is left as it is; its output can still be read. Ports that were published
-        with it are free then.
+        The service gets SIGTERM; if it has not ended after 10 seconds, it is killed with all its
+        processes. A service that is not running is left as it is. Its output can still be read. Ports
+        that were published with it are released.
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
@@ -3879,24 +3920,25 @@ with 0; after 1 second, and twice as long before each further time
 
         Returns:
             A service.
-                autostart: Whether it is started with its workspace.
+                autostart: Whether it is started when its workspace is started again.
                 command: The command.
                 cwd: Its working directory.
-                ended_at: When it ended; null if it runs, or if it ended with its workspace.
+                ended_at: When it ended; null if it is running, or if it ended with its workspace.
                 execution_mode: Where it runs.
                 exit_code: Its exit code; 128 + N if signal N ended it; null if it has none.
                 pausable: Whether the workspace may be paused while it runs.
                 pid: Its process id in the guest.
                 published_ports: The ports that are published with it, until it has ended.
-                readiness: What it has to do to be ready; null if it is ready at once.
-                ready_at: When it was ready; null if it never was.
-                restart: Whether it is started again when it fails: `no` or `on-failure`.
-                restart_count: How often it was started again in a row.
+                readiness: Its readiness check; null if it is ready at once.
+                ready_at: When it became ready; null if it never did.
+                restart: When it is restarted: `no` or `on-failure`.
+                restart_count: How many times in a row it was restarted.
                 service_name: Its name.
                 started_at: When it was started last, in seconds since the Unix epoch.
                 state: `running`, `exited` by itself, `stopped`, or `failed` to become ready.
-                stop_reason: Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-            `process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself.
+                stop_reason: Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+            `process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+            itself.
                 workspace_id: The workspace it is in.
 
         Raises:
@@ -3907,14 +3949,14 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     async def delete_workspace(self, workspace_id: str) -> results.WorkspaceDeleted:
-        """Delete a workspace with its files and logs, whatever it is doing
+        """Delete a workspace with its files and logs, even if commands are running
 
         Args:
             workspace_id: Id of the workspace, as `create_workspace` returned it
 
         Returns:
-            A workspace that is gone.
-                deleted: Whether it is gone.
+            A deleted workspace.
+                deleted: Whether it was deleted.
                 reason: Why.
                 workspace_id: The workspace.
 
@@ -3928,8 +3970,8 @@ with 0; after 1 second, and twice as long before each further time
     async def pull_environment(self, environment: str) -> results.Pulled:
         """Install an environment, or check that it is installed
 
-        It is built from the Debian archive that the machine's apt is configured for, which takes
-        about half a minute. An installed environment that is complete and unaltered is left as it is.
+        The environment is built from the Debian archive for which the host's apt is configured; this
+        takes about half a minute. A complete and unaltered environment is not built again.
 
         Args:
             environment: Environment to install, for example `debian:12`
@@ -3939,11 +3981,11 @@ with 0; after 1 second, and twice as long before each further time
                 cache_dir: The environment cache.
                 catalog_version: Version of the catalog it is in.
                 compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
+                default_packages: The packages that it is guaranteed to contain.
+                description: Its purpose.
                 distribution: The distribution.
                 distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
+                install_dir: The directory in which it is or would be installed.
                 install_manifest: The record of its installation, if it is installed.
                 installed: Whether it is installed.
                 kernel_image: Its kernel.
@@ -3953,7 +3995,7 @@ with 0; after 1 second, and twice as long before each further time
                 oci_repository: Repository of a published image.
                 platform: The platform it runs on.
                 rootfs_image: The image of its root file system.
-                source: Where it came from.
+                source: The source from which it was built.
                 source_digest: SHA-256 of its recipe, in hexadecimal.
                 version: Its version.
 
@@ -3971,15 +4013,15 @@ with 0; after 1 second, and twice as long before each further time
             environment: Environment to show, for example `debian:12`
 
         Returns:
-            What is known about one environment.
+            The description of an environment.
                 cache_dir: The environment cache.
                 catalog_version: Version of the catalog it is in.
                 compatibility: Versions of pyro that can use it.
-                default_packages: The packages it promises.
-                description: What it is for.
+                default_packages: The packages that it is guaranteed to contain.
+                description: Its purpose.
                 distribution: The distribution.
                 distribution_version: The distribution's version.
-                install_dir: Where it is, or would be, installed.
+                install_dir: The directory in which it is or would be installed.
                 install_manifest: The record of its installation, if it is installed.
                 installed: Whether it is installed.
                 name: Its name.
@@ -4004,7 +4046,7 @@ with 0; after 1 second, and twice as long before each further time
 
         Returns:
             What was removed.
-                count: How many they are.
+                count: How many were removed.
                 deleted_environment_dirs: Names of the removed directories, sorted.
 
         Raises:
@@ -4015,7 +4057,7 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     async def list_vms(self) -> results.Vms:
-        """List the VMs that outlive their calls
+        """List the VMs
 
         Returns:
             All VMs.
@@ -4030,30 +4072,30 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     async def doctor(self, *, platform: str = "linux-x86_64", boot: bool = False) -> results.Report:
-        """Check whether this machine can run guests, and say what is missing
+        """Check whether this machine can run guests, and report what is missing
 
-        Exits with 0 only if a guest can run. `boot` proves it by booting one.
+        The exit status is 0 only if a guest can run. `boot` proves it by booting one.
 
         Args:
             platform: Platform to check
-            boot: Boot a guest, building its environment first if need be
+            boot: Boot a guest, after building its environment if necessary
 
         Returns:
-            What was found.
+            The report about the host.
                 accelerator: The accelerator for guests.
                 boot: The guest that was booted, if one was asked for.
                 build_requirements: Programs that environments are built with.
                 disk: Directories and their free space.
-                isolation: What is between the VMM and the host, piece by piece.
-                issues: What is wrong or could be better.
+                isolation: The isolation between the VMM and the host, by mechanism.
+                issues: Problems and possible improvements.
                 kernels: Kernels in the cache.
                 kvm: The KVM device.
-                networking: What networking needs, or might need.
-                parked_machines: Machines that are kept ahead of their use at this moment.
+                networking: The requirements of networking.
+                parked_machines: The number of machines that are parked now.
                 platform: The platform.
                 qemu: The VMM.
-                remedies: What to do about it, command by command.
-                runtime: What guests consist of.
+                remedies: Commands that solve the problems.
+                runtime: The parts of the runtime.
                 runtime_ok: Whether a guest can run.
 
         Raises:
@@ -4064,39 +4106,39 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     async def demo(self, *, network: bool = False) -> results.Demonstration:
-        """Show what pyro does: run git in a fresh microVM
+        """Demonstrate pyro: run git in a new microVM
 
-        The result is that of `run`. At a terminal each step is shown as it is made; elsewhere, and with
-        `--json`, the result is printed as JSON.
+        The result is that of `run`. On a terminal, each step is shown as it happens; otherwise, and
+        with `--json`, the result is printed as JSON.
 
-        With `network`, a second microVM then asks https://example.com/ for a page, and the result is
-        what that one printed: the status of the answer. Where the outside cannot be reached, the result
-        is the first one's and says why.
+        With `network`, a second microVM then requests https://example.com/, and the result is the
+        output of that microVM: the status of the response. If the Internet cannot be reached, the
+        result is that of the first microVM and contains the reason.
 
         Args:
-            network: Show that a guest can reach the Internet, too
+            network: Also show that a guest can reach the Internet
 
         Returns:
-            What was shown.
-                cleanup: What became of the microVM.
+            The result of the demonstration.
+                cleanup: The end of the microVM.
                 command: The command.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
-                network_unreachable: Present if the outside was to be reached and cannot be: why.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
+                network_unreachable: Present if the Internet was requested and cannot be reached: why.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
                 vm_id: The microVM it ran in.
 
@@ -4108,51 +4150,51 @@ with 0; after 1 second, and twice as long before each further time
         return response
 
     async def demo_ollama(self, *, base_url: str = "http://localhost:11434/v1", model: str = "llama3.2:3b", timeout_seconds: int = 90, stream: bool = False) -> results.ModelRun:
-        """Let a language model run a command in a microVM, with the tools that an agent has
+        """Let a language model run a command in a microVM, with the tools of an agent
 
-        The model's server is Ollama or any other that has OpenAI's chat completions with tools; it is
-        asked directly, not through a proxy, and with the key in PYRO_MODEL_API_KEY, if there is one. The
-        model is asked to clone a git repository in a guest and to see whether that worked. It may call
-        a few tools on microVMs and has nothing else: no command runs on the host, no file of the host
-        is read, and the microVMs that it leaves are deleted. A call that cannot be meant is answered
-        with what is wrong.
+        The model's server is Ollama or any other server with OpenAI's chat completions API and tool
+        calls. pyro connects to it directly, not through a proxy, and sends the key in PYRO_MODEL_API_KEY
+        if that is set. The model is asked to clone a git repository in a guest and to check the result.
+        It can only call a few tools for microVMs: no command runs on the host, no file of the host is
+        read, and microVMs that the model leaves behind are deleted. An invalid tool call is answered
+        with an explanation of the mistake.
 
-        It succeeds if the last command that the model ran printed what it should. It fails if there was
-        none, if it printed something else, if the model still calls tools after 12 rounds, or if its
-        server gives no reply.
+        The demonstration succeeds if the last command of the model printed the expected text. It fails
+        if the model ran no command or another one, if it still calls tools after 12 rounds, or if its
+        server does not reply.
 
         Args:
-            base_url: Address of the model's server, to which `/chat/completions` is added
-            model: The model, by the server's name for it; it has to support tools
-            timeout_seconds: Seconds that the model may take for a reply, or for each piece of one that comes in pieces
-            stream: Ask for replies in pieces, as the model makes them
+            base_url: Base URL of the model's server, to which `/chat/completions` is appended
+            model: Name of the model on the server; the model must support tool calls
+            timeout_seconds: Time limit in seconds for each reply of the model; with stream, for each chunk of a reply
+            stream: Request streamed replies
 
         Returns:
-            What a model had run.
-                cleanup: What became of the microVM.
+            The command that a model ran.
+                cleanup: The end of the microVM.
                 command: The command.
-                corrected: Present if it called a tool in vain at least once.
+                corrected: Present if at least one tool call failed.
                 duration_ms: How long it ran, in milliseconds.
                 environment: The environment.
                 environment_version: The environment's version.
                 execution_mode: Where it ran: `guest_vsock` in the microVM, `host_compat` on the host.
                 exit_code: Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it.
-                fallback_used: Always false: nothing is run in the model's place.
+                fallback_used: Always false: no command is run in place of the model.
                 model: The model.
-                oom_killed: Present if the command did not end well, and the guest's kernel killed a process of it
-            because the memory was used up.
-                rounds: How many replies it gave.
+                oom_killed: Present if the command failed and the guest's kernel killed one of its processes because
+            memory was exhausted.
+                rounds: How many replies it sent.
                 signal: Present if a signal ended the command: its number.
                 stderr: Its standard error, unless that was streamed.
                 stderr_lossy: Present if bytes in `stderr` that are not UTF-8 were replaced.
-                stderr_lossy_from_bytes: Present with `stderr_lossy`: how many bytes there were before some were replaced.
-                stderr_truncated_from_bytes: Present if not all of it is in `stderr`: how many bytes there were.
+                stderr_lossy_from_bytes: Present with `stderr_lossy`: the number of bytes before the replacement.
+                stderr_truncated_from_bytes: Present if `stderr` is truncated: how many bytes the command printed.
                 stdout: Its standard output, unless that was streamed.
                 stdout_lossy: Present if bytes in `stdout` that are not UTF-8 were replaced.
-                stdout_lossy_from_bytes: Present with `stdout_lossy`: how many bytes there were before some were replaced.
-                stdout_truncated_from_bytes: Present if not all of it is in `stdout`: how many bytes there were.
+                stdout_lossy_from_bytes: Present with `stdout_lossy`: the number of bytes before the replacement.
+                stdout_truncated_from_bytes: Present if `stdout` is truncated: how many bytes the command printed.
                 timed_out: Present if the command was ended at its time limit.
-                tool_calls: How many calls of tools it asked for.
+                tool_calls: How many tool calls it requested.
                 vm_id: The microVM it ran in.
 
         Raises:
@@ -4174,7 +4216,7 @@ class WorkspaceOperations:
         return self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
     def exec(self, *, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30, stdin: str | None = None) -> results.ExecResult:
-        """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
+        """Run a command in a workspace: see `Pyro.exec_workspace`."""
         return self._pyro.exec_workspace(self.id, command=command, env=env, cwd=cwd, user=user, secret_env=secret_env, detach=detach, timeout_seconds=timeout_seconds, stdin=stdin)
 
     def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
@@ -4194,11 +4236,11 @@ class WorkspaceOperations:
         return self._pyro.pull_workspace_sync(self.id, target_path=target_path, paths=paths, on_conflict=on_conflict, check=check, undo=undo)
 
     def status(self) -> results.Workspace:
-        """Show what a workspace is doing: see `Pyro.status_workspace`."""
+        """Show the state of a workspace: see `Pyro.status_workspace`."""
         return self._pyro.status_workspace(self.id)
 
     def stop(self) -> results.Workspace:
-        """Stop a workspace in order; its files and logs are kept: see `Pyro.stop_workspace`."""
+        """Shut down a workspace; its files and logs are kept: see `Pyro.stop_workspace`."""
         return self._pyro.stop_workspace(self.id)
 
     def start(self, *, secrets: list[dict[str, object]] | None = None) -> results.Workspace:
@@ -4206,7 +4248,7 @@ class WorkspaceOperations:
         return self._pyro.start_workspace(self.id, secrets=secrets)
 
     def logs(self, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
-        """Show what was run in a workspace, with its output: see `Pyro.read_workspace_logs`."""
+        """Show the commands of a workspace, with their output: see `Pyro.read_workspace_logs`."""
         return self._pyro.read_workspace_logs(self.id, sequence=sequence, tail=tail, follow=follow, offset=offset, limit=limit)
 
     def export(self, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.Exported:
@@ -4246,7 +4288,7 @@ class WorkspaceOperations:
         return self._pyro.read_workspace_disk(self.id, path, offset=offset, max_bytes=max_bytes, base64=base64)
 
     def create_snapshot(self, snapshot_name: str) -> results.Created:
-        """Save what was written in a workspace, to come back to it with `reset_workspace`: see `Pyro.create_snapshot`."""
+        """Save the files of a workspace, to restore them later with `reset_workspace`: see `Pyro.create_snapshot`."""
         return self._pyro.create_snapshot(self.id, snapshot_name)
 
     def list_snapshots(self) -> results.Snapshots:
@@ -4258,7 +4300,7 @@ class WorkspaceOperations:
         return self._pyro.delete_snapshot(self.id, snapshot_name)
 
     def reset(self, *, snapshot: str = "baseline", secrets: list[dict[str, object]] | None = None) -> results.ResetWorkspace:
-        """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
+        """Restore the files of a workspace to its initial state or to a snapshot: see `Pyro.reset_workspace`."""
         return self._pyro.reset_workspace(self.id, snapshot=snapshot, secrets=secrets)
 
     def add_port(self, port: str | int) -> results.AddedPort:
@@ -4270,27 +4312,27 @@ class WorkspaceOperations:
         return self._pyro.list_workspace_ports(self.id)
 
     def remove_port(self, host_port: int) -> results.RemovedPort:
-        """Publish a port of a workspace no more: see `Pyro.remove_workspace_port`."""
+        """Stop publishing a port of a workspace: see `Pyro.remove_workspace_port`."""
         return self._pyro.remove_workspace_port(self.id, host_port)
 
     def open_shell(self, *, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
-        """Open a shell in a workspace: a terminal that stays, with what runs in it: see `Pyro.open_shell`."""
+        """Open an interactive shell in a workspace, which stays open after this call: see `Pyro.open_shell`."""
         return self._pyro.open_shell(self.id, cwd=cwd, cols=cols, rows=rows, env=env, secret_env=secret_env, user=user)
 
     def list_shells(self) -> results.Shells:
-        """List the shells of a workspace, those that have ended among them: see `Pyro.list_shells`."""
+        """List the shells of a workspace, including those that have ended: see `Pyro.list_shells`."""
         return self._pyro.list_shells(self.id)
 
     def read_shell(self, shell_id: str, *, cursor: int = 0, max_chars: int = 65536, plain: bool = False, wait_for_idle_ms: int | None = None, wait_for: str | None = None, wait_seconds: int = 30) -> results.ShellOutput:
-        """Read what a shell has printed: see `Pyro.read_shell`."""
+        """Read the output of a shell: see `Pyro.read_shell`."""
         return self._pyro.read_shell(self.id, shell_id, cursor=cursor, max_chars=max_chars, plain=plain, wait_for_idle_ms=wait_for_idle_ms, wait_for=wait_for, wait_seconds=wait_seconds)
 
     def write_shell(self, shell_id: str, *, input: str, append_newline: bool = True) -> results.ShellWritten:
-        """Type something into a shell, and Enter: see `Pyro.write_shell`."""
+        """Type text into a shell, followed by Enter: see `Pyro.write_shell`."""
         return self._pyro.write_shell(self.id, shell_id, input=input, append_newline=append_newline)
 
     def signal_shell(self, shell_id: str, *, signal_name: str = "INT") -> results.ShellSignalled:
-        """Send a signal to what runs in a shell: see `Pyro.signal_shell`."""
+        """Send a signal to the programs in a shell: see `Pyro.signal_shell`."""
         return self._pyro.signal_shell(self.id, shell_id, signal_name=signal_name)
 
     def resize_shell(self, shell_id: str, *, cols: int, rows: int) -> results.Shell:
@@ -4298,11 +4340,11 @@ class WorkspaceOperations:
         return self._pyro.resize_shell(self.id, shell_id, cols=cols, rows=rows)
 
     def close_shell(self, shell_id: str) -> results.ClosedShell:
-        """End a shell with all that runs in it: see `Pyro.close_shell`."""
+        """End a shell with all its processes: see `Pyro.close_shell`."""
         return self._pyro.close_shell(self.id, shell_id)
 
     def attach_shell(self, shell_id: str) -> results.Shell:
-        """Connect this terminal to a shell, until the shell ends or Ctrl-] is typed: see `Pyro.attach_shell`."""
+        """Attach this terminal to a shell, until the shell ends or Ctrl-] is typed: see `Pyro.attach_shell`."""
         return self._pyro.attach_shell(self.id, shell_id)
 
     def start_service(self, service_name: str, *, command: str, cwd: str = "/workspace", env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False, readiness: dict[str, object] | None = None) -> results.Service:
@@ -4310,15 +4352,15 @@ class WorkspaceOperations:
         return self._pyro.start_service(self.id, service_name, command=command, cwd=cwd, env=env, secret_env=secret_env, user=user, ready_file=ready_file, ready_tcp=ready_tcp, ready_http=ready_http, ready_command=ready_command, ready_timeout_seconds=ready_timeout_seconds, ready_interval_ms=ready_interval_ms, published_ports=published_ports, restart=restart, max_restarts=max_restarts, pausable=pausable, autostart=autostart, readiness=readiness)
 
     def list_services(self) -> results.Services:
-        """List the services of a workspace, those that have ended among them: see `Pyro.list_services`."""
+        """List the services of a workspace, including those that have ended: see `Pyro.list_services`."""
         return self._pyro.list_services(self.id)
 
     def status_service(self, service_name: str) -> results.Service:
-        """Show a service of a workspace: its state, and why it ended if it has: see `Pyro.status_service`."""
+        """Show the state of a service, and why it ended if it has: see `Pyro.status_service`."""
         return self._pyro.status_service(self.id, service_name)
 
     def logs_service(self, service_name: str, *, tail_lines: int = 200, all: bool = False, follow: bool = False) -> results.ServiceLogs:
-        """Show what a service has printed: see `Pyro.logs_service`."""
+        """Show the output of a service: see `Pyro.logs_service`."""
         return self._pyro.logs_service(self.id, service_name, tail_lines=tail_lines, all=all, follow=follow)
 
     def stop_service(self, service_name: str) -> results.Service:
@@ -4326,7 +4368,7 @@ class WorkspaceOperations:
         return self._pyro.stop_service(self.id, service_name)
 
     def delete(self) -> results.WorkspaceDeleted:
-        """Delete a workspace with its files and logs, whatever it is doing: see `Pyro.delete_workspace`."""
+        """Delete a workspace with its files and logs, even if commands are running: see `Pyro.delete_workspace`."""
         return self._pyro.delete_workspace(self.id)
 
 
@@ -4341,7 +4383,7 @@ class AsyncWorkspaceOperations:
         return await self._pyro.update_workspace(self.id, name=name, clear_name=clear_name, labels=labels, clear_labels=clear_labels)
 
     async def exec(self, *, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, secret_env: dict[str, str] | None = None, detach: bool = False, timeout_seconds: int = 30, stdin: str | None = None) -> results.ExecResult:
-        """Run a command in a workspace, in /workspace: see `Pyro.exec_workspace`."""
+        """Run a command in a workspace: see `Pyro.exec_workspace`."""
         return await self._pyro.exec_workspace(self.id, command=command, env=env, cwd=cwd, user=user, secret_env=secret_env, detach=detach, timeout_seconds=timeout_seconds, stdin=stdin)
 
     async def wait(self, sequence: int, *, timeout_seconds: int | None = None) -> results.ExecResult:
@@ -4361,11 +4403,11 @@ class AsyncWorkspaceOperations:
         return await self._pyro.pull_workspace_sync(self.id, target_path=target_path, paths=paths, on_conflict=on_conflict, check=check, undo=undo)
 
     async def status(self) -> results.Workspace:
-        """Show what a workspace is doing: see `Pyro.status_workspace`."""
+        """Show the state of a workspace: see `Pyro.status_workspace`."""
         return await self._pyro.status_workspace(self.id)
 
     async def stop(self) -> results.Workspace:
-        """Stop a workspace in order; its files and logs are kept: see `Pyro.stop_workspace`."""
+        """Shut down a workspace; its files and logs are kept: see `Pyro.stop_workspace`."""
         return await self._pyro.stop_workspace(self.id)
 
     async def start(self, *, secrets: list[dict[str, object]] | None = None) -> results.Workspace:
@@ -4373,7 +4415,7 @@ class AsyncWorkspaceOperations:
         return await self._pyro.start_workspace(self.id, secrets=secrets)
 
     async def logs(self, *, sequence: int | None = None, tail: int | None = None, follow: bool = False, offset: int = 0, limit: int = 16777216) -> results.WorkspaceLogs:
-        """Show what was run in a workspace, with its output: see `Pyro.read_workspace_logs`."""
+        """Show the commands of a workspace, with their output: see `Pyro.read_workspace_logs`."""
         return await self._pyro.read_workspace_logs(self.id, sequence=sequence, tail=tail, follow=follow, offset=offset, limit=limit)
 
     async def export(self, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> results.Exported:
@@ -4413,7 +4455,7 @@ class AsyncWorkspaceOperations:
         return await self._pyro.read_workspace_disk(self.id, path, offset=offset, max_bytes=max_bytes, base64=base64)
 
     async def create_snapshot(self, snapshot_name: str) -> results.Created:
-        """Save what was written in a workspace, to come back to it with `reset_workspace`: see `Pyro.create_snapshot`."""
+        """Save the files of a workspace, to restore them later with `reset_workspace`: see `Pyro.create_snapshot`."""
         return await self._pyro.create_snapshot(self.id, snapshot_name)
 
     async def list_snapshots(self) -> results.Snapshots:
@@ -4425,7 +4467,7 @@ class AsyncWorkspaceOperations:
         return await self._pyro.delete_snapshot(self.id, snapshot_name)
 
     async def reset(self, *, snapshot: str = "baseline", secrets: list[dict[str, object]] | None = None) -> results.ResetWorkspace:
-        """Throw away what was done in a workspace, back to how it began or to a snapshot: see `Pyro.reset_workspace`."""
+        """Restore the files of a workspace to its initial state or to a snapshot: see `Pyro.reset_workspace`."""
         return await self._pyro.reset_workspace(self.id, snapshot=snapshot, secrets=secrets)
 
     async def add_port(self, port: str | int) -> results.AddedPort:
@@ -4437,27 +4479,27 @@ class AsyncWorkspaceOperations:
         return await self._pyro.list_workspace_ports(self.id)
 
     async def remove_port(self, host_port: int) -> results.RemovedPort:
-        """Publish a port of a workspace no more: see `Pyro.remove_workspace_port`."""
+        """Stop publishing a port of a workspace: see `Pyro.remove_workspace_port`."""
         return await self._pyro.remove_workspace_port(self.id, host_port)
 
     async def open_shell(self, *, cwd: str = "/workspace", cols: int = 120, rows: int = 30, env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None) -> results.Shell:
-        """Open a shell in a workspace: a terminal that stays, with what runs in it: see `Pyro.open_shell`."""
+        """Open an interactive shell in a workspace, which stays open after this call: see `Pyro.open_shell`."""
         return await self._pyro.open_shell(self.id, cwd=cwd, cols=cols, rows=rows, env=env, secret_env=secret_env, user=user)
 
     async def list_shells(self) -> results.Shells:
-        """List the shells of a workspace, those that have ended among them: see `Pyro.list_shells`."""
+        """List the shells of a workspace, including those that have ended: see `Pyro.list_shells`."""
         return await self._pyro.list_shells(self.id)
 
     async def read_shell(self, shell_id: str, *, cursor: int = 0, max_chars: int = 65536, plain: bool = False, wait_for_idle_ms: int | None = None, wait_for: str | None = None, wait_seconds: int = 30) -> results.ShellOutput:
-        """Read what a shell has printed: see `Pyro.read_shell`."""
+        """Read the output of a shell: see `Pyro.read_shell`."""
         return await self._pyro.read_shell(self.id, shell_id, cursor=cursor, max_chars=max_chars, plain=plain, wait_for_idle_ms=wait_for_idle_ms, wait_for=wait_for, wait_seconds=wait_seconds)
 
     async def write_shell(self, shell_id: str, *, input: str, append_newline: bool = True) -> results.ShellWritten:
-        """Type something into a shell, and Enter: see `Pyro.write_shell`."""
+        """Type text into a shell, followed by Enter: see `Pyro.write_shell`."""
         return await self._pyro.write_shell(self.id, shell_id, input=input, append_newline=append_newline)
 
     async def signal_shell(self, shell_id: str, *, signal_name: str = "INT") -> results.ShellSignalled:
-        """Send a signal to what runs in a shell: see `Pyro.signal_shell`."""
+        """Send a signal to the programs in a shell: see `Pyro.signal_shell`."""
         return await self._pyro.signal_shell(self.id, shell_id, signal_name=signal_name)
 
     async def resize_shell(self, shell_id: str, *, cols: int, rows: int) -> results.Shell:
@@ -4465,11 +4507,11 @@ class AsyncWorkspaceOperations:
         return await self._pyro.resize_shell(self.id, shell_id, cols=cols, rows=rows)
 
     async def close_shell(self, shell_id: str) -> results.ClosedShell:
-        """End a shell with all that runs in it: see `Pyro.close_shell`."""
+        """End a shell with all its processes: see `Pyro.close_shell`."""
         return await self._pyro.close_shell(self.id, shell_id)
 
     async def attach_shell(self, shell_id: str) -> results.Shell:
-        """Connect this terminal to a shell, until the shell ends or Ctrl-] is typed: see `Pyro.attach_shell`."""
+        """Attach this terminal to a shell, until the shell ends or Ctrl-] is typed: see `Pyro.attach_shell`."""
         return await self._pyro.attach_shell(self.id, shell_id)
 
     async def start_service(self, service_name: str, *, command: str, cwd: str = "/workspace", env: dict[str, str] | None = None, secret_env: dict[str, str] | None = None, user: str | None = None, ready_file: str | None = None, ready_tcp: str | None = None, ready_http: str | None = None, ready_command: str | None = None, ready_timeout_seconds: int = 30, ready_interval_ms: int = 500, published_ports: list[str | int] | None = None, restart: str = "no", max_restarts: int = 5, pausable: bool = False, autostart: bool = False, readiness: dict[str, object] | None = None) -> results.Service:
@@ -4477,15 +4519,15 @@ class AsyncWorkspaceOperations:
         return await self._pyro.start_service(self.id, service_name, command=command, cwd=cwd, env=env, secret_env=secret_env, user=user, ready_file=ready_file, ready_tcp=ready_tcp, ready_http=ready_http, ready_command=ready_command, ready_timeout_seconds=ready_timeout_seconds, ready_interval_ms=ready_interval_ms, published_ports=published_ports, restart=restart, max_restarts=max_restarts, pausable=pausable, autostart=autostart, readiness=readiness)
 
     async def list_services(self) -> results.Services:
-        """List the services of a workspace, those that have ended among them: see `Pyro.list_services`."""
+        """List the services of a workspace, including those that have ended: see `Pyro.list_services`."""
         return await self._pyro.list_services(self.id)
 
     async def status_service(self, service_name: str) -> results.Service:
-        """Show a service of a workspace: its state, and why it ended if it has: see `Pyro.status_service`."""
+        """Show the state of a service, and why it ended if it has: see `Pyro.status_service`."""
         return await self._pyro.status_service(self.id, service_name)
 
     async def logs_service(self, service_name: str, *, tail_lines: int = 200, all: bool = False, follow: bool = False) -> results.ServiceLogs:
-        """Show what a service has printed: see `Pyro.logs_service`."""
+        """Show the output of a service: see `Pyro.logs_service`."""
         return await self._pyro.logs_service(self.id, service_name, tail_lines=tail_lines, all=all, follow=follow)
 
     async def stop_service(self, service_name: str) -> results.Service:
@@ -4493,5 +4535,5 @@ class AsyncWorkspaceOperations:
         return await self._pyro.stop_service(self.id, service_name)
 
     async def delete(self) -> results.WorkspaceDeleted:
-        """Delete a workspace with its files and logs, whatever it is doing: see `Pyro.delete_workspace`."""
+        """Delete a workspace with its files and logs, even if commands are running: see `Pyro.delete_workspace`."""
         return await self._pyro.delete_workspace(self.id)

@@ -13,14 +13,14 @@ class AcceleratorReport(TypedDict):
     """Why."""
 
     selected: str | None
-    """`kvm` or `tcg`; null if what was asked for cannot be had."""
+    """`kvm` or `tcg`; null if the requested one is not available."""
 
 
 class AddedPort(TypedDict):
     """A port that was published."""
 
     published_port: PublishedPort
-    """Where it is published."""
+    """The ports and the address."""
 
     workspace_id: str
     """The workspace."""
@@ -33,19 +33,19 @@ class AppliedPatch(TypedDict):
     """Whether any file was changed, or would be."""
 
     check: bool
-    """Whether nothing was done, but only seen whether it fits."""
+    """Whether the patch was only checked and nothing was changed."""
 
     entries: list[PatchEntry]
-    """What was changed, sorted by path."""
+    """The changes, sorted by path."""
 
     execution_mode: str
     """Where it was applied."""
 
     moved: list[MovedHunk]
-    """Hunks that were not at the line that the patch says."""
+    """Hunks that were applied at another line than the patch says."""
 
     summary: PatchSummary
-    """How many files there are of each kind."""
+    """How many files were changed, by kind of change."""
 
     workspace_id: str
     """The workspace."""
@@ -55,16 +55,16 @@ class Boot(TypedDict):
     """A guest that was booted."""
 
     environment: str
-    """What it is."""
+    """Its environment."""
 
     error: str | None
     """Why it did not answer."""
 
     kernel: str | None
-    """Its kernel, if it answered."""
+    """The version of its kernel, if it answered."""
 
     ok: bool
-    """Whether it answered."""
+    """Whether its agent answered."""
 
     total_ms: int
     """From the start of the operation to the answer, in milliseconds."""
@@ -74,20 +74,20 @@ class BuildRequirement(TypedDict):
     """A program that environments are built with."""
 
     package: str
-    """The Debian package it is in."""
+    """The Debian package that contains it."""
 
     path: str | None
-    """Where it is."""
+    """Its path."""
 
     purpose: str
-    """What it is for."""
+    """Its purpose."""
 
     tool: str
     """Its name."""
 
 
 class Capabilities(TypedDict):
-    """What guests can do."""
+    """The capabilities of guests."""
 
     reason: str | None
     """Why not, where one of them is false."""
@@ -103,10 +103,10 @@ class Capabilities(TypedDict):
 
 
 class Cleanup(TypedDict):
-    """What became of a microVM."""
+    """The end of a microVM."""
 
     deleted: bool
-    """Whether it is gone."""
+    """Whether it was deleted."""
 
     reason: str
     """Why."""
@@ -125,10 +125,10 @@ class ClosedShell(TypedDict):
     """The columns of its terminal."""
 
     cwd: str
-    """The directory it began in."""
+    """Its initial working directory."""
 
     ended_at: float | None
-    """When it ended; null if it runs, or if it ended with its workspace."""
+    """When it ended; null if it is running, or if it ended with its workspace."""
 
     execution_mode: str
     """Where it runs."""
@@ -153,7 +153,7 @@ class ClosedShell(TypedDict):
 
 
 class Created(TypedDict):
-    """A snapshot that was made."""
+    """A snapshot that was created."""
 
     execution_mode: str
     """Where the workspace's commands run."""
@@ -166,10 +166,10 @@ class Created(TypedDict):
 
 
 class Deleted(TypedDict):
-    """A VM that is gone."""
+    """A deleted VM."""
 
     deleted: bool
-    """Whether it is gone."""
+    """Whether it was deleted."""
 
     reason: str
     """Why."""
@@ -179,10 +179,10 @@ class Deleted(TypedDict):
 
 
 class _DemonstrationAlways(TypedDict):
-    """What was shown. These keys are always there."""
+    """The result of the demonstration. These keys are always there."""
 
     cleanup: Cleanup
-    """What became of the microVM."""
+    """The end of the microVM."""
 
     command: str
     """The command."""
@@ -213,14 +213,14 @@ class _DemonstrationAlways(TypedDict):
 
 
 class Demonstration(_DemonstrationAlways, total=False):
-    """What was shown."""
+    """The result of the demonstration."""
 
     network_unreachable: str | None
-    """Present if the outside was to be reached and cannot be: why."""
+    """Present if the Internet was requested and cannot be reached: why."""
 
     oom_killed: bool
-    """Present if the command did not end well, and the guest's kernel killed a process of it
-because the memory was used up."""
+    """Present if the command failed and the guest's kernel killed one of its processes because
+memory was exhausted."""
 
     signal: int | None
     """Present if a signal ended the command: its number."""
@@ -229,19 +229,19 @@ because the memory was used up."""
     """Present if bytes in `stderr` that are not UTF-8 were replaced."""
 
     stderr_lossy_from_bytes: int | None
-    """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
+    """Present with `stderr_lossy`: the number of bytes before the replacement."""
 
     stderr_truncated_from_bytes: int | None
-    """Present if not all of it is in `stderr`: how many bytes there were."""
+    """Present if `stderr` is truncated: how many bytes the command printed."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
 
     stdout_lossy_from_bytes: int | None
-    """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
+    """Present with `stdout_lossy`: the number of bytes before the replacement."""
 
     stdout_truncated_from_bytes: int | None
-    """Present if not all of it is in `stdout`: how many bytes there were."""
+    """Present if `stdout` is truncated: how many bytes the command printed."""
 
     timed_out: bool
     """Present if the command was ended at its time limit."""
@@ -251,7 +251,7 @@ class DiffEntry(TypedDict):
     """A path that differs."""
 
     artifact_type: str
-    """What is there now, or was there: `file`, `directory`, `symlink` or `other`."""
+    """The type now, or before if it was deleted: `file`, `directory`, `symlink` or `other`."""
 
     in_patch: bool
     """Whether it is in the patch, as text or not."""
@@ -263,10 +263,10 @@ class DiffEntry(TypedDict):
     """How many lines were removed, if it is in the patch as text."""
 
     new_mode: str | None
-    """Its permissions now; null if it is gone."""
+    """Its permissions now; null if it was deleted."""
 
     old_mode: str | None
-    """Its permissions before, in octal digits, for example `0644`; null if it was not there."""
+    """Its permissions before, in octal digits, for example `0644`; null if it did not exist."""
 
     path: str
     """The path, relative to /workspace."""
@@ -275,11 +275,11 @@ class DiffEntry(TypedDict):
     """`added`, `modified`, `deleted` or `type_changed`."""
 
     text_patch: str | None
-    """Its part of the patch, if that is text."""
+    """Its part of the patch, if it is text."""
 
 
 class DiffSummary(TypedDict):
-    """How many entries differ, and how."""
+    """How many entries differ, by kind of difference."""
 
     added: int
     """Those that were not there before."""
@@ -288,38 +288,38 @@ class DiffSummary(TypedDict):
     """Those that are gone."""
 
     modified: int
-    """Those whose content, link target or permissions are different."""
+    """Entries whose content, link target or permissions are different."""
 
     non_text: int
     """The others."""
 
     text_patched: int
-    """Those that are in the patch as text."""
+    """Entries that are in the patch as text."""
 
     total: int
     """All."""
 
     type_changed: int
-    """Those that are of another type."""
+    """Entries that changed their type."""
 
 
 class DiskExport(TypedDict):
-    """An image that was made."""
+    """An image that was exported."""
 
     bytes_written: int
-    """How many bytes the image takes of the host's disk."""
+    """How many bytes the image occupies on the host's disk."""
 
     disk_format: str
     """`ext4`."""
 
     entry_count: int
-    """How many files, directories, links and others it has."""
+    """How many files, directories, links and other entries it has."""
 
     output_path: str
-    """Where the image is on this host."""
+    """The path of the image on this host."""
 
     size_bytes: int
-    """How long the image is, with its holes."""
+    """The length of the image in bytes, holes included."""
 
     workspace_id: str
     """The workspace."""
@@ -335,14 +335,14 @@ class DiskReport(TypedDict):
     """The directory."""
 
     purpose: str
-    """What it is for: `environments` or `machines`."""
+    """Its purpose: `environments` or `machines`."""
 
     writable: bool
     """Whether this user may write there."""
 
 
 class _EnvironmentAlways(TypedDict):
-    """What is known about one environment. These keys are always there."""
+    """The description of an environment. These keys are always there."""
 
     cache_dir: str
     """The environment cache."""
@@ -354,10 +354,10 @@ class _EnvironmentAlways(TypedDict):
     """Versions of pyro that can use it."""
 
     default_packages: list[str]
-    """The packages it promises."""
+    """The packages that it is guaranteed to contain."""
 
     description: str
-    """What it is for."""
+    """Its purpose."""
 
     distribution: str
     """The distribution."""
@@ -366,7 +366,7 @@ class _EnvironmentAlways(TypedDict):
     """The distribution's version."""
 
     install_dir: str
-    """Where it is, or would be, installed."""
+    """The directory in which it is or would be installed."""
 
     installed: bool
     """Whether it is installed."""
@@ -394,7 +394,7 @@ class _EnvironmentAlways(TypedDict):
 
 
 class Environment(_EnvironmentAlways, total=False):
-    """What is known about one environment."""
+    """The description of an environment."""
 
     install_manifest: str | None
     """The record of its installation, if it is installed."""
@@ -411,7 +411,7 @@ class EnvironmentList(TypedDict):
 
 
 class _ExecResultAlways(TypedDict):
-    """What came of a command. These keys are always there."""
+    """The result of a command. These keys are always there."""
 
     command: str
     """The command."""
@@ -445,18 +445,18 @@ class _ExecResultAlways(TypedDict):
 
 
 class ExecResult(_ExecResultAlways, total=False):
-    """What came of a command."""
+    """The result of a command."""
 
     detached: bool
-    """Present if the command goes on."""
+    """Present if the command is still running."""
 
     exit_code: int
     """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it. Missing if
-it runs on."""
+it is still running."""
 
     oom_killed: bool
-    """Present if the command did not end well, and the guest's kernel killed a process of it
-because the memory was used up."""
+    """Present if the command failed and the guest's kernel killed one of its processes because
+memory was exhausted."""
 
     signal: int | None
     """Present if a signal ended the command: its number."""
@@ -465,19 +465,19 @@ because the memory was used up."""
     """Present if bytes in `stderr` that are not UTF-8 were replaced."""
 
     stderr_lossy_from_bytes: int | None
-    """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
+    """Present with `stderr_lossy`: the number of bytes before the replacement."""
 
     stderr_truncated_from_bytes: int | None
-    """Present if not all of it is in `stderr`: how many bytes there were."""
+    """Present if `stderr` is truncated: how many bytes the command printed."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
 
     stdout_lossy_from_bytes: int | None
-    """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
+    """Present with `stdout_lossy`: the number of bytes before the replacement."""
 
     stdout_truncated_from_bytes: int | None
-    """Present if not all of it is in `stdout`: how many bytes there were."""
+    """Present if `stdout` is truncated: how many bytes the command printed."""
 
     timed_out: bool
     """Present if the command was ended at its time limit."""
@@ -490,81 +490,81 @@ class _ExportedAlways(TypedDict):
     """`file`, `directory` or `symlink`."""
 
     bytes_written: int
-    """How many bytes its files have."""
+    """The total size of its files, in bytes."""
 
     entry_count: int
-    """How many files, directories and links it has, with itself."""
+    """How many files, directories and links were copied."""
 
     execution_mode: str
     """Where the workspace runs."""
 
     output_path: str
-    """Where it is on this host."""
+    """The path of the copy on this host."""
 
     workspace_id: str
     """The workspace."""
 
     workspace_path: str
-    """What was copied, as an absolute path in the guest."""
+    """The absolute path in the guest."""
 
 
 class Exported(_ExportedAlways, total=False):
     """What was copied."""
 
     changed_count: int
-    """Present if files grew or shrank while they were read: how many. They have the size that they
-had first."""
+    """Present if files grew or shrank while they were read: how many. Each copy has the size that
+the file had first."""
 
     left_out_count: int
-    """Present if there were devices, pipes or sockets: how many, and they were not copied."""
+    """Present if there were devices, pipes or sockets, which are not copied: how many."""
 
 
 class _FileContentAlways(TypedDict):
-    """What a file holds. These keys are always there."""
+    """The content of a file. These keys are always there."""
 
     content: str
-    """What was read, as text."""
+    """The content as text."""
 
     max_bytes: int
-    """The most bytes that were to be read."""
+    """The maximum number of bytes that was requested."""
 
     mode: str
     """Its permissions, in octal digits, for example `0644`."""
 
     offset: int
-    """The byte of the file with which `content` begins."""
+    """The byte offset at which `content` begins."""
 
     path: str
     """The file's absolute path."""
 
     size_bytes: int
-    """How many bytes the whole file holds."""
+    """The size of the whole file in bytes."""
 
     truncated: bool
-    """Whether the file holds more after what was read."""
+    """Whether the file continues after this part."""
 
     workspace_id: str
     """The workspace."""
 
 
 class FileContent(_FileContentAlways, total=False):
-    """What a file holds."""
+    """The content of a file."""
 
     content_base64: str | None
-    """Present if it was asked for: what was read, in Base64."""
+    """Present if it was requested: the exact content, in Base64."""
 
     content_lossy: bool
-    """Present if bytes in `content` that are not UTF-8 were replaced."""
+    """Present if `content` is not exact, because bytes that are not UTF-8 were replaced."""
 
     next_offset: int | None
-    """Present if there is more: the byte with which the next part begins."""
+    """Present if the file continues: the byte offset of the next part."""
 
     sha256: str | None
     """Present if the whole file was read: its SHA-256, in hexadecimal, as `if_match` takes it."""
 
 
 class _FileListingAlways(TypedDict):
-    """What is in a directory. These keys are always there."""
+    """The contents of a directory. These keys are always there."""
 
     entries: list[ListedFile]
     """Its entries, sorted by name; a directory comes before its contents."""
@@ -573,24 +573,24 @@ class _FileListingAlways(TypedDict):
     """The directory."""
 
     recursive: bool
-    """Whether what is in its directories is listed, too."""
+    """Whether subdirectories were listed recursively."""
 
     workspace_id: str
     """The workspace."""
 
 
 class FileListing(_FileListingAlways, total=False):
-    """What is in a directory."""
+    """The contents of a directory."""
 
     truncated: bool
     """Present if there are more entries: only the first 10,000 are listed."""
 
 
 class IsolationReport(TypedDict):
-    """A piece of what is between the VMM and the host."""
+    """An isolation mechanism between the VMM and the host."""
 
     detail: str
-    """Its extent, or why it is not in force."""
+    """Details, or why it is not in force."""
 
     in_force: bool
     """Whether it is in force on this host."""
@@ -600,10 +600,10 @@ class IsolationReport(TypedDict):
 
 
 class Killed(TypedDict):
-    """What became of a signal."""
+    """The result of sending a signal."""
 
     sent: bool
-    """Whether the command ran, so that the signal was sent."""
+    """Whether the signal was sent: false if the command had already ended."""
 
     sequence: int
     """The number of the command."""
@@ -619,13 +619,13 @@ class Kvm(TypedDict):
     """The KVM device."""
 
     exists: bool
-    """It exists."""
+    """Whether it exists."""
 
     readable: bool
-    """This user may read it."""
+    """Whether this user can read it."""
 
     writable: bool
-    """This user may write it."""
+    """Whether this user can write it."""
 
 
 class LastCommand(TypedDict):
@@ -651,13 +651,13 @@ class LastCommand(TypedDict):
 
 
 class LeftOut(TypedDict):
-    """What was not copied."""
+    """The files that were not copied."""
 
     count: int
-    """How many; a directory counts as one, whatever is in it."""
+    """How many; a directory counts as one, regardless of its contents."""
 
     entries: list[LeftOutEntry]
-    """The first of them."""
+    """The first few of them."""
 
     reasons: dict[str, int]
     """How many for each reason: `excluded`, `git_ignored`, `unreadable`, `vanished`, `socket`,
@@ -665,10 +665,10 @@ class LeftOut(TypedDict):
 
 
 class LeftOutEntry(TypedDict):
-    """Something that was not copied."""
+    """A file that was not copied."""
 
     path: str
-    """Where it is in the source."""
+    """Its path in the source."""
 
     reason: str
     """Why it was left out."""
@@ -699,7 +699,7 @@ class Listed(TypedDict):
     """Its name, if it has one."""
 
     running_service_count: int
-    """How many of them run."""
+    """How many of them are running."""
 
     service_count: int
     """How many services it has."""
@@ -718,7 +718,7 @@ class ListedFile(TypedDict):
     """`file`, `directory`, `symlink` or `other`."""
 
     link_target: str | None
-    """Where it points to, if it is a symbolic link."""
+    """The target, if it is a symbolic link."""
 
     mode: str
     """Its permissions, in octal digits, for example `0644`."""
@@ -730,7 +730,7 @@ class ListedFile(TypedDict):
     """Its absolute path."""
 
     size_bytes: int
-    """How many bytes it holds; 0 for directories and devices."""
+    """Its size in bytes; 0 for directories and devices."""
 
 
 class _LogEntryAlways(TypedDict):
@@ -749,7 +749,7 @@ class _LogEntryAlways(TypedDict):
     """Where it ran."""
 
     exit_code: int | None
-    """Its exit code; null if it runs, or was interrupted."""
+    """Its exit code; null if it is running, or was interrupted."""
 
     recorded_at: float
     """When it was started, in seconds since the Unix epoch."""
@@ -761,56 +761,56 @@ class _LogEntryAlways(TypedDict):
     """Its standard error, unless that was streamed."""
 
     stderr_file: str
-    """The file with its standard error, with exact bytes."""
+    """The path of the file with its exact standard error."""
 
     stdout: str
     """Its standard output, unless that was streamed."""
 
     stdout_file: str
-    """The file with its standard output, with exact bytes."""
+    """The path of the file with its exact standard output."""
 
 
 class LogEntry(_LogEntryAlways, total=False):
     """One command."""
 
     dropped_bytes: int | None
-    """Present if the command printed more than is kept, or its output made room for that of newer
-ones: how many bytes were dropped."""
+    """Present if output was dropped, because the command printed more than is kept, or to make
+room for newer commands: how many bytes."""
 
     interrupted: str | None
     """Present if it has no exit code: `running`, or why it was interrupted."""
 
     oom_killed: bool
-    """Present if the command did not end well, and the guest's kernel killed a process of it
-because the memory was used up."""
+    """Present if the command failed and the guest's kernel killed one of its processes because
+memory was exhausted."""
 
     stderr_lossy: bool
     """Present if bytes in `stderr` that are not UTF-8 were replaced."""
 
     stderr_lossy_from_bytes: int | None
-    """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
+    """Present with `stderr_lossy`: the number of bytes before the replacement."""
 
     stderr_truncated_from_bytes: int | None
-    """Present if not all of it is in `stderr`: how many bytes there were."""
+    """Present if `stderr` is truncated: how many bytes the command printed."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
 
     stdout_lossy_from_bytes: int | None
-    """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
+    """Present with `stdout_lossy`: the number of bytes before the replacement."""
 
     stdout_truncated_from_bytes: int | None
-    """Present if not all of it is in `stdout`: how many bytes there were."""
+    """Present if `stdout` is truncated: how many bytes the command printed."""
 
     timed_out: bool
     """Present if the command was ended at its time limit."""
 
 
 class _ModelRunAlways(TypedDict):
-    """What a model had run. These keys are always there."""
+    """The command that a model ran. These keys are always there."""
 
     cleanup: Cleanup
-    """What became of the microVM."""
+    """The end of the microVM."""
 
     command: str
     """The command."""
@@ -831,13 +831,13 @@ class _ModelRunAlways(TypedDict):
     """Its exit code; 124 if it was ended at its time limit, 128 + N if signal N ended it."""
 
     fallback_used: bool
-    """Always false: nothing is run in the model's place."""
+    """Always false: no command is run in place of the model."""
 
     model: str
     """The model."""
 
     rounds: int
-    """How many replies it gave."""
+    """How many replies it sent."""
 
     stderr: str
     """Its standard error, unless that was streamed."""
@@ -846,21 +846,21 @@ class _ModelRunAlways(TypedDict):
     """Its standard output, unless that was streamed."""
 
     tool_calls: int
-    """How many calls of tools it asked for."""
+    """How many tool calls it requested."""
 
     vm_id: str
     """The microVM it ran in."""
 
 
 class ModelRun(_ModelRunAlways, total=False):
-    """What a model had run."""
+    """The command that a model ran."""
 
     corrected: bool
-    """Present if it called a tool in vain at least once."""
+    """Present if at least one tool call failed."""
 
     oom_killed: bool
-    """Present if the command did not end well, and the guest's kernel killed a process of it
-because the memory was used up."""
+    """Present if the command failed and the guest's kernel killed one of its processes because
+memory was exhausted."""
 
     signal: int | None
     """Present if a signal ended the command: its number."""
@@ -869,29 +869,29 @@ because the memory was used up."""
     """Present if bytes in `stderr` that are not UTF-8 were replaced."""
 
     stderr_lossy_from_bytes: int | None
-    """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
+    """Present with `stderr_lossy`: the number of bytes before the replacement."""
 
     stderr_truncated_from_bytes: int | None
-    """Present if not all of it is in `stderr`: how many bytes there were."""
+    """Present if `stderr` is truncated: how many bytes the command printed."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
 
     stdout_lossy_from_bytes: int | None
-    """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
+    """Present with `stdout_lossy`: the number of bytes before the replacement."""
 
     stdout_truncated_from_bytes: int | None
-    """Present if not all of it is in `stdout`: how many bytes there were."""
+    """Present if `stdout` is truncated: how many bytes the command printed."""
 
     timed_out: bool
     """Present if the command was ended at its time limit."""
 
 
 class MovedHunk(TypedDict):
-    """A hunk that was not at its line."""
+    """A hunk that was applied at another line than the patch says."""
 
     by: int
-    """How many lines further down it was."""
+    """How many lines further down it was applied."""
 
     hunk: int
     """The number of the hunk in the file, from 1."""
@@ -901,25 +901,26 @@ class MovedHunk(TypedDict):
 
 
 class Networking(TypedDict):
-    """What networking needs, or might need."""
+    """The requirements of networking."""
 
     enabled_by_default: bool
-    """Whether guests have a network without being given one."""
+    """Whether guests have a network by default."""
 
     ip_binary: str | None
-    """Where `ip` is."""
+    """The path of `ip`."""
 
     ip_forward_enabled: bool
     """Whether this host forwards IPv4."""
 
     iptables_binary: str | None
-    """Where `iptables` is."""
+    """The path of `iptables`."""
 
     nft_binary: str | None
-    """Where `nft` is."""
+    """The path of `nft`."""
 
     passt_binary: str | None
-    """Where `passt` is, which guests with a network need; null also if the host has no way out."""
+    """The path of `passt`, which guests with a network need; also null if the host has no default
+route."""
 
     tun_available: bool
     """Whether there is a TUN device."""
@@ -939,13 +940,13 @@ class PatchSummary(TypedDict):
     """How many files a patch has changed."""
 
     added: int
-    """Those that were not there before."""
+    """Files that did not exist before."""
 
     deleted: int
-    """Those that are gone."""
+    """Files that were deleted."""
 
     modified: int
-    """Those whose content or permissions are different."""
+    """Files whose content or permissions were changed."""
 
     total: int
     """All."""
@@ -955,7 +956,7 @@ class Pruned(TypedDict):
     """What was removed."""
 
     count: int
-    """How many they are."""
+    """How many were removed."""
 
     deleted_environment_dirs: list[str]
     """Names of the removed directories, sorted."""
@@ -984,7 +985,7 @@ class PublishedPorts(TypedDict):
     """How many there are."""
 
     published_ports: list[PublishedPort]
-    """In the order in which they were published."""
+    """The ports, in the order in which they were published."""
 
     workspace_id: str
     """The workspace."""
@@ -1041,10 +1042,10 @@ class _PulledAlways(TypedDict):
     """Versions of pyro that can use it."""
 
     default_packages: list[str]
-    """The packages it promises."""
+    """The packages that it is guaranteed to contain."""
 
     description: str
-    """What it is for."""
+    """Its purpose."""
 
     distribution: str
     """The distribution."""
@@ -1053,7 +1054,7 @@ class _PulledAlways(TypedDict):
     """The distribution's version."""
 
     install_dir: str
-    """Where it is, or would be, installed."""
+    """The directory in which it is or would be installed."""
 
     installed: bool
     """Whether it is installed."""
@@ -1080,7 +1081,7 @@ class _PulledAlways(TypedDict):
     """The image of its root file system."""
 
     source: str
-    """Where it came from."""
+    """The source from which it was built."""
 
     source_digest: str
     """SHA-256 of its recipe, in hexadecimal."""
@@ -1135,7 +1136,7 @@ class PulledChanges(_PulledChangesAlways, total=False):
 
 
 class Pushed(TypedDict):
-    """What was done."""
+    """The result of a push."""
 
     execution_mode: str
     """Where it runs."""
@@ -1154,10 +1155,10 @@ class QemuReport(TypedDict):
     """The oldest version that is supported."""
 
     path: str | None
-    """Where it is."""
+    """Its path."""
 
     tried_versions: list[str]
-    """The versions that pyro was tested with; others from the oldest on may work as well."""
+    """The versions that pyro was tested with; other versions from the minimum on may work as well."""
 
     version: str | None
     """Its version."""
@@ -1174,7 +1175,7 @@ class Reaped(TypedDict):
 
 
 class RemovedPort(TypedDict):
-    """A port that is published no more."""
+    """A port that is no longer published."""
 
     host_port: int
     """The port of the host."""
@@ -1187,7 +1188,7 @@ class RemovedPort(TypedDict):
 
 
 class _ReportAlways(TypedDict):
-    """What was found. These keys are always there."""
+    """The report about the host. These keys are always there."""
 
     accelerator: AcceleratorReport
     """The accelerator for guests."""
@@ -1199,10 +1200,10 @@ class _ReportAlways(TypedDict):
     """Directories and their free space."""
 
     isolation: list[IsolationReport]
-    """What is between the VMM and the host, piece by piece."""
+    """The isolation between the VMM and the host, by mechanism."""
 
     issues: list[str]
-    """What is wrong or could be better."""
+    """Problems and possible improvements."""
 
     kernels: list[str]
     """Kernels in the cache."""
@@ -1211,10 +1212,10 @@ class _ReportAlways(TypedDict):
     """The KVM device."""
 
     networking: Networking
-    """What networking needs, or might need."""
+    """The requirements of networking."""
 
     parked_machines: int
-    """Machines that are kept ahead of their use at this moment."""
+    """The number of machines that are parked now."""
 
     platform: str
     """The platform."""
@@ -1223,17 +1224,17 @@ class _ReportAlways(TypedDict):
     """The VMM."""
 
     remedies: list[str]
-    """What to do about it, command by command."""
+    """Commands that solve the problems."""
 
     runtime: Runtime
-    """What guests consist of."""
+    """The parts of the runtime."""
 
     runtime_ok: bool
     """Whether a guest can run."""
 
 
 class Report(_ReportAlways, total=False):
-    """What was found."""
+    """The report about the host."""
 
     boot: Boot | None
     """The guest that was booted, if one was asked for."""
@@ -1252,7 +1253,7 @@ class _ResetWorkspaceAlways(TypedDict):
     """When it was made, in seconds since the Unix epoch."""
 
     disk_bytes: int
-    """How many bytes its disk, its seed and its snapshots take of the host's disk."""
+    """How many bytes its disk, its seed and its snapshots occupy on the host's disk."""
 
     environment: str
     """Its environment."""
@@ -1264,10 +1265,10 @@ class _ResetWorkspaceAlways(TypedDict):
     """Where commands run."""
 
     expires_at: float | None
-    """When its time is over, in seconds since the Unix epoch; null for never."""
+    """When its time to live is over, in seconds since the Unix epoch; null for never."""
 
     guest_ip: str | None
-    """Its address, if it has access to the network."""
+    """Its IP address, if it has access to the network."""
 
     labels: dict[str, str]
     """Its labels."""
@@ -1276,13 +1277,13 @@ class _ResetWorkspaceAlways(TypedDict):
     """When it was made or last used, in seconds since the Unix epoch."""
 
     last_command: LastCommand | None
-    """The last one that has ended."""
+    """The last command that has ended."""
 
     mem_mib: int
     """Memory, in MiB."""
 
     metadata: dict[str, str]
-    """More about it."""
+    """Further metadata."""
 
     name: str | None
     """Its name, if it has one."""
@@ -1291,13 +1292,13 @@ class _ResetWorkspaceAlways(TypedDict):
     """Whether it has access to the network."""
 
     network_policy: str
-    """What its network is: `off`, `egress` or `egress+published-ports`."""
+    """Its network policy: `off`, `egress` or `egress+published-ports`."""
 
     published_ports: list[PublishedPort]
-    """Its ports that are published on the host whenever it runs."""
+    """The ports that are published on the host while it runs."""
 
     running_service_count: int
-    """How many of them run."""
+    """How many of them are running."""
 
     secrets: list[SecretKind]
     """Its secrets, without their values."""
@@ -1312,7 +1313,7 @@ class _ResetWorkspaceAlways(TypedDict):
     """Always null: no device of the host is needed."""
 
     ttl_seconds: int
-    """How long it may exist, in seconds; 0 for no limit."""
+    """Its time to live in seconds; 0 for no limit."""
 
     vcpu_count: int
     """Virtual processors."""
@@ -1321,33 +1322,33 @@ class _ResetWorkspaceAlways(TypedDict):
     """Its id."""
 
     workspace_path: str
-    """Where its files are in the guest."""
+    """The directory of its files in the guest."""
 
     workspace_reset: Restored
-    """What it has now."""
+    """The state that was restored."""
 
     workspace_seed: Seed
-    """What it began with."""
+    """The files that it began with."""
 
 
 class ResetWorkspace(_ResetWorkspaceAlways, total=False):
     """A workspace that was reset."""
 
     state_reason: str | None
-    """Present if it did not end in order: why."""
+    """Present if it was not shut down properly: why."""
 
 
 class Restored(TypedDict):
-    """What a workspace was reset to."""
+    """The state to which a workspace was reset."""
 
     bytes_written: int | None
-    """How many bytes its files have; null if that is not known."""
+    """The total size of its files, in bytes; null if unknown."""
 
     destination: str
-    """Where its files are in the guest."""
+    """The directory of its files in the guest."""
 
     entry_count: int | None
-    """How many files, directories and links the snapshot has there; null if that is not known."""
+    """How many files, directories and links the snapshot has in it; null if unknown."""
 
     kind: str
     """`baseline` or `named`."""
@@ -1357,10 +1358,10 @@ class Restored(TypedDict):
 
 
 class _RunResultAlways(TypedDict):
-    """What came of a command. These keys are always there."""
+    """The result of a command. These keys are always there."""
 
     cleanup: Cleanup
-    """What became of the microVM."""
+    """The end of the microVM."""
 
     command: str
     """The command."""
@@ -1391,11 +1392,11 @@ class _RunResultAlways(TypedDict):
 
 
 class RunResult(_RunResultAlways, total=False):
-    """What came of a command."""
+    """The result of a command."""
 
     oom_killed: bool
-    """Present if the command did not end well, and the guest's kernel killed a process of it
-because the memory was used up."""
+    """Present if the command failed and the guest's kernel killed one of its processes because
+memory was exhausted."""
 
     signal: int | None
     """Present if a signal ended the command: its number."""
@@ -1404,26 +1405,26 @@ because the memory was used up."""
     """Present if bytes in `stderr` that are not UTF-8 were replaced."""
 
     stderr_lossy_from_bytes: int | None
-    """Present with `stderr_lossy`: how many bytes there were before some were replaced."""
+    """Present with `stderr_lossy`: the number of bytes before the replacement."""
 
     stderr_truncated_from_bytes: int | None
-    """Present if not all of it is in `stderr`: how many bytes there were."""
+    """Present if `stderr` is truncated: how many bytes the command printed."""
 
     stdout_lossy: bool
     """Present if bytes in `stdout` that are not UTF-8 were replaced."""
 
     stdout_lossy_from_bytes: int | None
-    """Present with `stdout_lossy`: how many bytes there were before some were replaced."""
+    """Present with `stdout_lossy`: the number of bytes before the replacement."""
 
     stdout_truncated_from_bytes: int | None
-    """Present if not all of it is in `stdout`: how many bytes there were."""
+    """Present if `stdout` is truncated: how many bytes the command printed."""
 
     timed_out: bool
     """Present if the command was ended at its time limit."""
 
 
 class Runtime(TypedDict):
-    """What guests consist of."""
+    """The parts of the runtime."""
 
     artifacts_dir: str
     """Directory of the environments."""
@@ -1441,13 +1442,13 @@ class Runtime(TypedDict):
     """The environment cache."""
 
     capabilities: Capabilities
-    """What guests can do."""
+    """The capabilities of guests."""
 
     catalog_version: str
     """Version of the catalog."""
 
     component_versions: dict[str, str]
-    """Versions of its parts."""
+    """Versions of its components."""
 
     environments: list[Environment]
     """The environments."""
@@ -1469,7 +1470,7 @@ class Runtime(TypedDict):
 
 
 class SecretKind(TypedDict):
-    """What is recorded of a secret, and shown of it."""
+    """The part of a secret that is recorded and shown."""
 
     name: str
     """Its name."""
@@ -1479,39 +1480,39 @@ class SecretKind(TypedDict):
 
 
 class _SeedAlways(TypedDict):
-    """What a workspace began with. These keys are always there."""
+    """The files that a workspace began with. These keys are always there."""
 
     bytes_written: int
-    """How many bytes its files have."""
+    """The total size of its files, in bytes."""
 
     destination: str
-    """Where it is in the guest."""
+    """The path of the files in the guest."""
 
     entry_count: int
-    """How many files, directories and links it has."""
+    """How many files, directories and links were copied."""
 
     mode: str
     """`empty`, `directory`, `tar_archive` or `zip_archive`."""
 
     seed_path: str | None
-    """Where it came from; null if it began empty."""
+    """The path of the source on the host; null if the workspace began empty."""
 
 
 class Seed(_SeedAlways, total=False):
-    """What a workspace began with."""
+    """The files that a workspace began with."""
 
     left_out: LeftOut | None
-    """What was not copied."""
+    """The files that were not copied."""
 
     warnings: list[TransferWarning]
-    """What should be known of it."""
+    """Warnings."""
 
 
 class Service(TypedDict):
     """A service."""
 
     autostart: bool
-    """Whether it is started with its workspace."""
+    """Whether it is started when its workspace is started again."""
 
     command: str
     """The command."""
@@ -1520,7 +1521,7 @@ class Service(TypedDict):
     """Its working directory."""
 
     ended_at: float | None
-    """When it ended; null if it runs, or if it ended with its workspace."""
+    """When it ended; null if it is running, or if it ended with its workspace."""
 
     execution_mode: str
     """Where it runs."""
@@ -1538,16 +1539,16 @@ class Service(TypedDict):
     """The ports that are published with it, until it has ended."""
 
     readiness: ServiceReadiness | None
-    """What it has to do to be ready; null if it is ready at once."""
+    """Its readiness check; null if it is ready at once."""
 
     ready_at: float | None
-    """When it was ready; null if it never was."""
+    """When it became ready; null if it never did."""
 
     restart: str
-    """Whether it is started again when it fails: `no` or `on-failure`."""
+    """When it is restarted: `no` or `on-failure`."""
 
     restart_count: int
-    """How often it was started again in a row."""
+    """How many times in a row it was restarted."""
 
     service_name: str
     """Its name."""
@@ -1559,18 +1560,19 @@ class Service(TypedDict):
     """`running`, `exited` by itself, `stopped`, or `failed` to become ready."""
 
     stop_reason: str | None
-    """Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-`process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself."""
+    """Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+`process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+itself."""
 
     workspace_id: str
     """The workspace it is in."""
 
 
 class ServiceLogs(TypedDict):
-    """What a service has printed."""
+    """The output of a service."""
 
     autostart: bool
-    """Whether it is started with its workspace."""
+    """Whether it is started when its workspace is started again."""
 
     command: str
     """The command."""
@@ -1579,7 +1581,7 @@ class ServiceLogs(TypedDict):
     """Its working directory."""
 
     ended_at: float | None
-    """When it ended; null if it runs, or if it ended with its workspace."""
+    """When it ended; null if it is running, or if it ended with its workspace."""
 
     execution_mode: str
     """Where it runs."""
@@ -1597,16 +1599,16 @@ class ServiceLogs(TypedDict):
     """The ports that are published with it, until it has ended."""
 
     readiness: ServiceReadiness | None
-    """What it has to do to be ready; null if it is ready at once."""
+    """Its readiness check; null if it is ready at once."""
 
     ready_at: float | None
-    """When it was ready; null if it never was."""
+    """When it became ready; null if it never did."""
 
     restart: str
-    """Whether it is started again when it fails: `no` or `on-failure`."""
+    """When it is restarted: `no` or `on-failure`."""
 
     restart_count: int
-    """How often it was started again in a row."""
+    """How many times in a row it was restarted."""
 
     service_name: str
     """Its name."""
@@ -1624,40 +1626,41 @@ class ServiceLogs(TypedDict):
     """Its standard output, unless that was streamed."""
 
     stop_reason: str | None
-    """Why it does not run: `sigterm`, `sigkill`, `readiness_timeout`,
-`process_exited_before_ready` or `workspace_stopped`; null if it runs, or exited by itself."""
+    """Why it is not running: `sigterm`, `sigkill`, `readiness_timeout`,
+`process_exited_before_ready` or `workspace_stopped`; null if it is running, or exited by
+itself."""
 
     tail_lines: int | None
-    """How many lines of each were asked for; null for all."""
+    """The number of lines that was requested for each output; null for all."""
 
     truncated: bool
-    """Whether there was more."""
+    """Whether earlier output was left out."""
 
     workspace_id: str
     """The workspace it is in."""
 
 
 class _ServiceReadinessAlways(TypedDict):
-    """What a service has to do to be ready. These keys are always there."""
+    """The readiness check of a service. These keys are always there."""
 
     type: str
     """`file`, `tcp`, `http` or `command`."""
 
 
 class ServiceReadiness(_ServiceReadinessAlways, total=False):
-    """What a service has to do to be ready."""
+    """The readiness check of a service."""
 
     address: str | None
-    """With `tcp`: where connections are accepted then."""
+    """With `tcp`: the address that must accept connections."""
 
     command: str | None
-    """With `command`: the command that exits with 0 then."""
+    """With `command`: the command that must exit with 0."""
 
     path: str | None
-    """With `file`: the file that exists then."""
+    """With `file`: the file that must exist."""
 
     url: str | None
-    """With `http`: what is answered then, with a status below 400."""
+    """With `http`: the URL that must be answered with a status below 400."""
 
 
 class Services(TypedDict):
@@ -1667,7 +1670,7 @@ class Services(TypedDict):
     """How many there are."""
 
     running_count: int
-    """How many of them run."""
+    """How many of them are running."""
 
     services: list[Service]
     """The services, by name."""
@@ -1683,10 +1686,10 @@ class Shell(TypedDict):
     """The columns of its terminal."""
 
     cwd: str
-    """The directory it began in."""
+    """Its initial working directory."""
 
     ended_at: float | None
-    """When it ended; null if it runs, or if it ended with its workspace."""
+    """When it ended; null if it is running, or if it ended with its workspace."""
 
     execution_mode: str
     """Where it runs."""
@@ -1711,19 +1714,19 @@ class Shell(TypedDict):
 
 
 class _ShellOutputAlways(TypedDict):
-    """What a shell has printed. These keys are always there."""
+    """The output of a shell. These keys are always there."""
 
     cols: int
     """The columns of its terminal."""
 
     cursor: int
-    """The place that was asked for."""
+    """The requested position."""
 
     cwd: str
-    """The directory it began in."""
+    """Its initial working directory."""
 
     ended_at: float | None
-    """When it ended; null if it runs, or if it ended with its workspace."""
+    """When it ended; null if it is running, or if it ended with its workspace."""
 
     execution_mode: str
     """Where it runs."""
@@ -1732,13 +1735,13 @@ class _ShellOutputAlways(TypedDict):
     """Its exit code; 128 + N if signal N ended it; null if it has none."""
 
     next_cursor: int
-    """The place where the next read goes on."""
+    """The position at which the next read continues."""
 
     output: str
-    """What was printed from there on."""
+    """The output from there on."""
 
     plain: bool
-    """Whether `output` is what a person would see."""
+    """Whether `output` was rendered without control sequences."""
 
     rows: int
     """The rows of its terminal."""
@@ -1753,36 +1756,36 @@ class _ShellOutputAlways(TypedDict):
     """`running`, or `stopped` once it has ended."""
 
     truncated: bool
-    """Whether there was more than `max_chars`."""
+    """Whether there is more output than `max_chars`."""
 
     wait_for_idle_ms: int | None
-    """How long nothing was to be printed."""
+    """The requested idle time, in milliseconds."""
 
     workspace_id: str
     """The workspace it is in."""
 
 
 class ShellOutput(_ShellOutputAlways, total=False):
-    """What a shell has printed."""
+    """The output of a shell."""
 
     dropped_chars: int | None
     """Present if old output was dropped: how many characters after the cursor are missing."""
 
     matched: bool | None
-    """Present if a pattern was waited for: whether it was printed."""
+    """Present if a pattern was given: whether the output matched it."""
 
 
 class ShellSignalled(TypedDict):
-    """What was signalled."""
+    """The result of sending a signal."""
 
     cols: int
     """The columns of its terminal."""
 
     cwd: str
-    """The directory it began in."""
+    """Its initial working directory."""
 
     ended_at: float | None
-    """When it ended; null if it runs, or if it ended with its workspace."""
+    """When it ended; null if it is running, or if it ended with its workspace."""
 
     execution_mode: str
     """Where it runs."""
@@ -1810,7 +1813,7 @@ class ShellSignalled(TypedDict):
 
 
 class ShellWritten(TypedDict):
-    """What was typed."""
+    """The result of a write."""
 
     append_newline: bool
     """Whether Enter was typed at the end."""
@@ -1819,10 +1822,10 @@ class ShellWritten(TypedDict):
     """The columns of its terminal."""
 
     cwd: str
-    """The directory it began in."""
+    """Its initial working directory."""
 
     ended_at: float | None
-    """When it ended; null if it runs, or if it ended with its workspace."""
+    """When it ended; null if it is running, or if it ended with its workspace."""
 
     execution_mode: str
     """Where it runs."""
@@ -1831,7 +1834,7 @@ class ShellWritten(TypedDict):
     """Its exit code; 128 + N if signal N ended it; null if it has none."""
 
     input_length: int
-    """How many characters were typed, Enter included."""
+    """How many characters were typed, including Enter."""
 
     rows: int
     """The rows of its terminal."""
@@ -1856,7 +1859,7 @@ class Shells(TypedDict):
     """How many there are."""
 
     running_count: int
-    """How many of them run."""
+    """How many of them are running."""
 
     shells: list[Shell]
     """The shells, the oldest first."""
@@ -1879,15 +1882,15 @@ directory."""
     """Whether it can be deleted."""
 
     disk_bytes: int
-    """How many bytes it takes of the host's disk; blocks that it shares with others are counted,
-too."""
+    """How many bytes it occupies on the host's disk, including blocks that it shares with other
+files."""
 
     entry_count: int | None
     """How many files, directories and links /workspace had; null if the workspace did not run
 then, or /workspace was no directory."""
 
     kind: str
-    """`baseline`, what the workspace began with, or `named`."""
+    """`baseline`, with the files that the workspace began with, or `named`."""
 
     snapshot_name: str
     """Its name."""
@@ -1903,7 +1906,7 @@ class SnapshotDeleted(TypedDict):
     """Always true."""
 
     snapshot_name: str
-    """The name that the snapshot had."""
+    """The name of the snapshot."""
 
     workspace_id: str
     """The workspace."""
@@ -1916,7 +1919,7 @@ class Snapshots(TypedDict):
     """How many there are."""
 
     snapshots: list[Snapshot]
-    """`baseline`, then the others, the newest first."""
+    """`baseline`, then the other snapshots, the newest first."""
 
     workspace_id: str
     """The workspace."""
@@ -1926,42 +1929,42 @@ class _SyncAlways(TypedDict):
     """What was copied into a workspace. These keys are always there."""
 
     bytes_written: int
-    """How many bytes its files have."""
+    """The total size of its files, in bytes."""
 
     destination: str
-    """Where it is in the guest."""
+    """The path of the files in the guest."""
 
     entry_count: int
-    """How many files, directories and links it has."""
+    """How many files, directories and links were copied."""
 
     mode: str
     """`directory`, `tar_archive` or `zip_archive`."""
 
     source_path: str
-    """Where it came from."""
+    """The path of the source on the host."""
 
 
 class Sync(_SyncAlways, total=False):
     """What was copied into a workspace."""
 
     left_out: LeftOut | None
-    """What was not copied."""
+    """The files that were not copied."""
 
     warnings: list[TransferWarning]
-    """What should be known of it."""
+    """Warnings."""
 
 
 class TransferWarning(TypedDict):
-    """What should be known of what was copied."""
+    """A warning about the copied files."""
 
     code: str
-    """A stable name for programs."""
+    """A stable code for programs."""
 
     message: str
-    """What it is."""
+    """The message."""
 
     remedy: str
-    """What to do about it."""
+    """The remedy."""
 
 
 class _VmAlways(TypedDict):
@@ -1983,16 +1986,16 @@ class _VmAlways(TypedDict):
     """Where commands run."""
 
     expires_at: float | None
-    """When its time is over, in seconds since the Unix epoch; null for never."""
+    """When its time to live is over, in seconds since the Unix epoch; null for never."""
 
     guest_ip: str | None
-    """Its address, if it has access to the network."""
+    """Its IP address, if it has access to the network."""
 
     mem_mib: int
     """Memory, in MiB."""
 
     metadata: dict[str, str]
-    """More about it."""
+    """Further metadata."""
 
     network_enabled: bool
     """Whether it has access to the network."""
@@ -2004,7 +2007,7 @@ class _VmAlways(TypedDict):
     """Always null: no device of the host is needed."""
 
     ttl_seconds: int
-    """How long it may exist, in seconds; 0 for no limit."""
+    """Its time to live in seconds; 0 for no limit."""
 
     vcpu_count: int
     """Virtual processors."""
@@ -2017,30 +2020,30 @@ class Vm(_VmAlways, total=False):
     """A VM that outlives the call that made it."""
 
     state_reason: str | None
-    """Present if it did not end in order: why."""
+    """Present if it was not shut down properly: why."""
 
 
 class _VmNetworkAlways(TypedDict):
-    """The network of a VM. Without one there are no addresses, but a reason. These keys are always there."""
+    """The network of a VM. A VM without a network has no addresses, but a reason. These keys are always there."""
 
     network_enabled: bool
     """Whether it has access to the network."""
 
     outbound_connectivity_expected: bool
-    """Whether connections to the outside should work."""
+    """Whether outgoing connections should work."""
 
     vm_id: str
     """The VM."""
 
 
 class VmNetwork(_VmNetworkAlways, total=False):
-    """The network of a VM. Without one there are no addresses, but a reason."""
+    """The network of a VM. A VM without a network has no addresses, but a reason."""
 
     dns_servers: list[str]
     """Its name servers."""
 
     gateway_ip: str
-    """Its way out."""
+    """Its default gateway."""
 
     guest_ip: str
     """Its own address."""
@@ -2052,7 +2055,7 @@ class VmNetwork(_VmNetworkAlways, total=False):
     """Why there is no network."""
 
     subnet_cidr: str
-    """Its network."""
+    """Its subnet."""
 
     tap_name: str | None
     """Always null: no device of the host is needed."""
@@ -2081,7 +2084,7 @@ class _WorkspaceAlways(TypedDict):
     """When it was made, in seconds since the Unix epoch."""
 
     disk_bytes: int
-    """How many bytes its disk, its seed and its snapshots take of the host's disk."""
+    """How many bytes its disk, its seed and its snapshots occupy on the host's disk."""
 
     environment: str
     """Its environment."""
@@ -2093,10 +2096,10 @@ class _WorkspaceAlways(TypedDict):
     """Where commands run."""
 
     expires_at: float | None
-    """When its time is over, in seconds since the Unix epoch; null for never."""
+    """When its time to live is over, in seconds since the Unix epoch; null for never."""
 
     guest_ip: str | None
-    """Its address, if it has access to the network."""
+    """Its IP address, if it has access to the network."""
 
     labels: dict[str, str]
     """Its labels."""
@@ -2105,13 +2108,13 @@ class _WorkspaceAlways(TypedDict):
     """When it was made or last used, in seconds since the Unix epoch."""
 
     last_command: LastCommand | None
-    """The last one that has ended."""
+    """The last command that has ended."""
 
     mem_mib: int
     """Memory, in MiB."""
 
     metadata: dict[str, str]
-    """More about it."""
+    """Further metadata."""
 
     name: str | None
     """Its name, if it has one."""
@@ -2120,13 +2123,13 @@ class _WorkspaceAlways(TypedDict):
     """Whether it has access to the network."""
 
     network_policy: str
-    """What its network is: `off`, `egress` or `egress+published-ports`."""
+    """Its network policy: `off`, `egress` or `egress+published-ports`."""
 
     published_ports: list[PublishedPort]
-    """Its ports that are published on the host whenever it runs."""
+    """The ports that are published on the host while it runs."""
 
     running_service_count: int
-    """How many of them run."""
+    """How many of them are running."""
 
     secrets: list[SecretKind]
     """Its secrets, without their values."""
@@ -2141,7 +2144,7 @@ class _WorkspaceAlways(TypedDict):
     """Always null: no device of the host is needed."""
 
     ttl_seconds: int
-    """How long it may exist, in seconds; 0 for no limit."""
+    """Its time to live in seconds; 0 for no limit."""
 
     vcpu_count: int
     """Virtual processors."""
@@ -2150,24 +2153,24 @@ class _WorkspaceAlways(TypedDict):
     """Its id."""
 
     workspace_path: str
-    """Where its files are in the guest."""
+    """The directory of its files in the guest."""
 
     workspace_seed: Seed
-    """What it began with."""
+    """The files that it began with."""
 
 
 class Workspace(_WorkspaceAlways, total=False):
     """A workspace."""
 
     state_reason: str | None
-    """Present if it did not end in order: why."""
+    """Present if it was not shut down properly: why."""
 
 
 class WorkspaceDeleted(TypedDict):
-    """A workspace that is gone."""
+    """A deleted workspace."""
 
     deleted: bool
-    """Whether it is gone."""
+    """Whether it was deleted."""
 
     reason: str
     """Why."""
@@ -2180,19 +2183,19 @@ class _WorkspaceDiffAlways(TypedDict):
     """What was changed in a workspace. These keys are always there."""
 
     against: str
-    """The snapshot that it was compared with; `baseline` is what it began with."""
+    """The snapshot that it was compared with; `baseline` has the files that it began with."""
 
     changed: bool
-    """Whether anything was."""
+    """Whether anything was changed."""
 
     entries: list[DiffEntry]
-    """What differs, sorted by path."""
+    """The differences, sorted by path."""
 
     patch: str
-    """All differences that git knows, as a patch that `git apply` takes."""
+    """All differences that git can express, as a patch for `git apply`."""
 
     summary: DiffSummary
-    """How many entries there are of each kind."""
+    """How many entries were changed, by kind of change."""
 
     workspace_id: str
     """The workspace."""
@@ -2202,24 +2205,25 @@ class WorkspaceDiff(_WorkspaceDiffAlways, total=False):
     """What was changed in a workspace."""
 
     changed_count: int
-    """Present if files grew or shrank while they were read: how many. The patch may not have what
-they hold now."""
+    """Present if files grew or shrank while they were read: how many. The patch may not have their
+current content."""
 
     git_entries_left_out: int
-    """Present if there are differences in directories `.git`: how many, and they were left out."""
+    """Present if there are differences in `.git` directories, which are left out: how many."""
 
     patch_base64: str | None
-    """Present if bytes in `patch` that are not UTF-8 were replaced: the exact patch, in Base64."""
+    """Present if `patch` is not exact, because bytes that are not UTF-8 were replaced: the exact
+patch, in Base64."""
 
 
 class WorkspaceLogs(TypedDict):
-    """What was run in a workspace."""
+    """The commands of a workspace."""
 
     count: int
-    """How many commands there are in this answer."""
+    """How many commands are in this result."""
 
     entries: list[LogEntry]
-    """The commands, the first first."""
+    """The commands, the oldest first."""
 
     workspace_id: str
     """The workspace."""
@@ -2232,17 +2236,17 @@ class Workspaces(TypedDict):
     """How many there are."""
 
     workspaces: list[Listed]
-    """The workspaces, the last used first."""
+    """The workspaces, the most recently used first."""
 
 
 class WrittenFile(TypedDict):
     """A file that was written."""
 
     bytes_written: int
-    """How many bytes were written: all that it holds."""
+    """How many bytes were written: the whole content."""
 
     created: bool
-    """Whether it did not exist before."""
+    """Whether the file did not exist before."""
 
     execution_mode: str
     """Where it was written."""
@@ -2254,10 +2258,10 @@ class WrittenFile(TypedDict):
     """The file's absolute path."""
 
     sha256: str
-    """SHA-256 of what it holds, in hexadecimal, as `if_match` takes it."""
+    """SHA-256 of its content, in hexadecimal, as `if_match` takes it."""
 
     size_bytes: int
-    """How many bytes it holds."""
+    """Its size in bytes."""
 
     workspace_id: str
     """The workspace."""

@@ -6,7 +6,7 @@
 //! its `fs/erofs/erofs_fs.h`. All numbers are little endian. Linux 5.4 and newer read it, 5.15 and
 //! newer if there are files with holes.
 
-use crate::node::{Device, Owner};
+use crate::numbers::{Device, Owner};
 use crate::time::Time;
 
 pub(crate) const BLOCK: usize = 4096;

@@ -64,6 +64,7 @@ mod layers;
 mod member;
 mod metadata;
 mod node;
+mod numbers;
 mod packer;
 mod path_list;
 mod pax;

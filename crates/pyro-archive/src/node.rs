@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::chunks::Chunks;
+use crate::numbers::{Device, Owner};
 use crate::time::Time;
 
 /// An index into the nodes of a tree.
@@ -21,13 +22,6 @@ pub(crate) struct Node {
     pub(crate) body: Body,
 }
 
-/// The numbers of a user and of a group.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Owner {
-    pub(crate) user: u32,
-    pub(crate) group: u32,
-}
-
 #[derive(Debug)]
 pub(crate) enum Body {
     Directory {
@@ -43,15 +37,6 @@ pub(crate) enum Body {
     },
     Fifo,
     Device(Device),
-}
-
-/// The device that a device file refers to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Device {
-    /// It is a block device, not a character device.
-    pub(crate) has_blocks: bool,
-    pub(crate) major: u32,
-    pub(crate) minor: u32,
 }
 
 /// The position of a file's content in an image.

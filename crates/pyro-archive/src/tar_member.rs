@@ -4,7 +4,7 @@
 use crate::error::{Error, Refusal};
 use crate::header::Header;
 use crate::member::IMPLIED_MODE;
-use crate::node::{Device, Owner};
+use crate::numbers::{Device, Owner};
 use crate::pax::{Attributes, ExtendedAttributes, SparseAttributes, decimal};
 use crate::time::Time;
 

@@ -3,7 +3,8 @@
 use super::attributes;
 use crate::error::{Error, Refusal};
 use crate::member::{MODE_BITS, MemberPath, check_target};
-use crate::node::{Body, Owner, Stored};
+use crate::node::{Body, Stored};
+use crate::numbers::Owner;
 use crate::sparse::Extents;
 use crate::tar_member::{Described, Form};
 use crate::tar_reader::TarContent;
