@@ -1,6 +1,6 @@
 //! The *engine*: the environment cache and the machines that operations work on.
 
-use pyro_environment::{Environments, PullPolicy, is_within};
+use pyro_environment::Environments;
 use pyro_machine::Machines;
 
 use crate::disk_limit::{DiskLimit, Exceeded};
@@ -28,15 +28,6 @@ impl Engine {
             limit.check()
         };
         checked.map_err(Exceeded::refused)
-    }
-
-    /// Returns when a registry may be asked for an environment: never, if the operator allows
-    /// only others.
-    pub(crate) fn pull_policy(&self, name: &str, wanted: PullPolicy) -> PullPolicy {
-        match &self.config.registries.pull_from {
-            Some(allowed) if !is_within(name, allowed) => PullPolicy::Never,
-            _ => wanted,
-        }
     }
 
     /// Fails if a copy of a disk, of this many bytes, would exceed the disk limit.

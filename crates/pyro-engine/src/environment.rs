@@ -24,10 +24,7 @@ pub(crate) async fn ready(
             progress,
         });
     };
-    let ready = engine
-        .environments
-        .ready(name, engine.pull_policy(name, policy), &progress)
-        .await?;
+    let ready = engine.environments.ready(name, policy, &progress).await?;
     if announced.load(Ordering::Relaxed) {
         announce("ready");
     }

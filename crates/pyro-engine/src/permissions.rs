@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use pyro_archive::{Source, real_path};
+use pyro_environment::{PullPolicy, is_within};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 use serde_json::Value;
@@ -35,6 +36,9 @@ pub struct Permissions {
     pub files: Option<HostDirectories>,
     /// Whether a pull may replace and remove files there.
     pub pull: bool,
+    /// The registries and repositories from which images may be pulled; `None` for all. An image that
+    /// was pulled before may be used in any case.
+    pub images: Option<Vec<String>>,
     /// Whether ports of guests may be published to other machines, not only to this host.
     pub public_ports: bool,
 }
@@ -45,6 +49,7 @@ impl Default for Permissions {
             host_compat: true,
             files: None,
             pull: true,
+            images: None,
             public_ports: true,
         }
     }
@@ -59,6 +64,15 @@ impl Permissions {
         Err(Error::not_allowed(format!(
             "{HOST_COMPAT} is not allowed by the operator of this server"
         )))
+    }
+
+    /// Returns when a registry may be asked for an environment: never, if the caller has no permission
+    /// to pull it.
+    pub(crate) fn pull_policy(&self, environment: &str, wanted: PullPolicy) -> PullPolicy {
+        match &self.images {
+            Some(allowed) if !is_within(environment, allowed) => PullPolicy::Never,
+            _ => wanted,
+        }
     }
 
     /// Refuses ports that the caller has no permission to publish.

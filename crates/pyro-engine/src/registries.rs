@@ -19,11 +19,8 @@ pub struct Registries {
     insecure: Vec<String>,
     /// For plain HTTP, for TLS, and what none is used for.
     proxies: [String; 3],
-    /// What an operator allows models to pull.
-    offered: Vec<String>,
-    /// The only images that may be pulled, by the beginnings of their names; all if not given. What
-    /// was pulled before may be used in any case.
-    pub(crate) pull_from: Option<Vec<String>>,
+    /// The registries and repositories from which models may have images pulled.
+    pub for_models: Vec<String>,
 }
 
 impl Registries {
@@ -75,14 +72,8 @@ impl Registries {
                 either("https_proxy", "HTTPS_PROXY")?,
                 either("no_proxy", "NO_PROXY")?,
             ],
-            offered: list(&text(variables::PULL_FROM)?),
-            pull_from: None,
+            for_models: list(&text(variables::PULL_FROM)?),
         })
-    }
-
-    /// Allows no more than what the operator allows models to pull.
-    pub fn restrict(&mut self) {
-        self.pull_from = Some(self.offered.clone());
     }
 
     pub(crate) fn settings(&self) -> Settings {

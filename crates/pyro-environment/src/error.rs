@@ -181,7 +181,8 @@ impl Error {
         match self {
             Self::Image(error) => error.remedy(),
             Self::Layers { .. } => "Use another image or tag; nothing of this one was kept but its layers.".into(),
-            Self::NotPulled { name } => format!("Pull it first: `pyro env pull {name}`."),
+            Self::NotPulled { .. } => "Ask whoever runs this server to pull it, or to allow its registry in PYRO_PULL_FROM."
+                .into(),
             Self::Unknown { name, known, .. } => match nearest(name, known) {
                 Some(meant) => {
                     format!("Did you mean '{meant}'? `pyro env list` shows all names.")

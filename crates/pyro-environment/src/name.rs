@@ -39,13 +39,13 @@ impl Name {
     /// The error for a name that was taken for an image, because it is none of the catalog, and
     /// cannot be had as such.
     pub(crate) fn explain(name: &str, error: Error) -> Error {
+        let Err(unknown) = catalog::find(name) else {
+            return error;
+        };
         match error {
-            Error::Image(source) if !name.starts_with(PREFIX) && !is_full(name) => {
-                match catalog::find(name) {
-                    Err(unknown) => unknown.because(source),
-                    Ok(_) => source.into(),
-                }
-            }
+            error if name.starts_with(PREFIX) || is_full(name) => error,
+            Error::Image(source) => unknown.because(source),
+            Error::NotPulled { .. } => unknown,
             error => error,
         }
     }

@@ -23,7 +23,8 @@ pub use archive::{Archive, Found, hash};
 pub use digest::Digest;
 pub use error::Error;
 pub use model::{
-    DOCUMENT_LIMIT_BYTES, Descriptor, ImageConfig, Manifest, Platform, Process, RootFs, read_manifest,
+    DOCUMENT_LIMIT_BYTES, Descriptor, ImageConfig, Manifest, Platform, Process, RootFs,
+    read_manifest,
 };
 pub use reference::{Reference, Version};
 pub use registry::{Registry, Resolved};

@@ -187,10 +187,9 @@ pub(crate) fn main(matches: &ArgMatches) -> ExitCode {
 }
 
 fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
-    let mut config = configuration(matches)?;
-    config.registries.restrict();
+    let config = configuration(matches)?;
     let over_http = text(matches, "transport") == "http";
-    let mut offer = Offer::new(chosen_profile(matches), permissions(matches)?);
+    let mut offer = Offer::new(chosen_profile(matches), permissions(matches, &config)?);
     // Over HTTP, a client's roots may be on another machine, or another user's.
     offer.client_roots = !over_http && matches.get_many::<PathBuf>("files").is_none();
     let runtime = runtime()?;
@@ -214,7 +213,7 @@ fn run_server(matches: &ArgMatches) -> Result<(), Failure> {
 }
 
 /// The permissions of agents on this host.
-fn permissions(matches: &ArgMatches) -> Result<Permissions, Failure> {
+fn permissions(matches: &ArgMatches, config: &Config) -> Result<Permissions, Failure> {
     let named = matches.get_many::<PathBuf>("files").unwrap_or_default();
     let mut directories: Vec<&Path> = named.map(PathBuf::as_path).collect();
     if directories.is_empty() {
@@ -226,6 +225,7 @@ fn permissions(matches: &ArgMatches) -> Result<Permissions, Failure> {
         host_compat: matches.get_flag("allow-host-compat"),
         files: Some(HostDirectories::open_all(directories)?.with_home(home)),
         pull: matches.get_flag("allow-pull"),
+        images: Some(config.registries.for_models.clone()),
         public_ports: matches.get_flag("allow-public-ports"),
     })
 }

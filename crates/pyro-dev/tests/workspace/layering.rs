@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["pyro-engine", "pyro-mcp", "pyro-test", "pyro-text"],
     ),
     ("pyro-archive", &["pyro-text"]),
-    ("pyro-chat", &["pyro-text"]),
+    ("pyro-chat", &["pyro-http", "pyro-text"]),
     ("pyro-dev", &["pyro", "pyro-engine", "pyro-mcp"]),
     ("pyro-diff", &[]),
     (
@@ -31,13 +31,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pyro-text",
         ],
     ),
-    ("pyro-environment", &[]),
+    (
+        "pyro-environment",
+        &["pyro-archive", "pyro-http", "pyro-oci"],
+    ),
     ("pyro-guest", &["pyro-prestart", "pyro-protocol"]),
+    ("pyro-http", &[]),
     (
         "pyro-machine",
         &["pyro-protocol", "pyro-store", "pyro-text"],
     ),
     ("pyro-mcp", &["pyro-engine"]),
+    ("pyro-oci", &["pyro-http", "pyro-text"]),
     ("pyro-prestart", &[]),
     ("pyro-protocol", &[]),
     ("pyro-python", &["pyro-engine"]),

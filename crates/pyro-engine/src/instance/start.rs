@@ -183,7 +183,7 @@ pub(super) async fn environment_of(
         return Err(changed());
     }
     let ready =
-        environment::ready(engine, listener, &record.environment, PullPolicy::Missing).await?;
+        environment::ready(engine, listener, &record.environment, PullPolicy::Never).await?;
     if ready.digest != record.environment_digest {
         return Err(changed());
     }

@@ -49,6 +49,8 @@ mod hostile_guest;
 mod hostile_http;
 mod hostile_model;
 mod idle;
+mod image_registry;
+mod images;
 mod instances;
 mod isolation;
 mod labels;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pyro_environment::PullPolicy;
 use pyro_chat::Server;
+use pyro_environment::PullPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

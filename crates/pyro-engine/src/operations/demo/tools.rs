@@ -246,6 +246,7 @@ impl<'a> Tools<'a> {
                 host_compat: false,
                 files: Some(HostDirectories::default()),
                 pull: false,
+                images: Some(Vec::new()),
                 public_ports: false,
             },
             ..Context::default()

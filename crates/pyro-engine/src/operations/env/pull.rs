@@ -48,13 +48,10 @@ impl Operation for Pull {
     type Output = Pulled;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Pulled, Error> {
-        let ready = environment::ready(
-            engine,
-            &context.listener,
-            &self.environment,
-            PullPolicy::Always,
-        )
-        .await?;
+        let permissions = &context.permissions;
+        let policy = permissions.pull_policy(&self.environment, PullPolicy::Always);
+        let ready =
+            environment::ready(engine, &context.listener, &self.environment, policy).await?;
         vm::prepare_template(engine, &ready).await;
         Ok(Pulled {
             environment: engine.environments.status(&self.environment)?.into(),

@@ -65,13 +65,10 @@ impl Operation for Create {
         let vcpu_count = within("vcpu_count", self.vcpu_count, &VCPU_COUNT)?;
         let mem_mib = within("mem_mib", self.mem_mib, &MEM_MIB)?;
         let ttl_seconds = within("ttl_seconds", self.ttl_seconds, &TTL_SECONDS)?;
-        let ready = environment::ready(
-            engine,
-            &context.listener,
-            &self.environment,
-            PullPolicy::Missing,
-        )
-        .await?;
+        let permissions = &context.permissions;
+        let policy = permissions.pull_policy(&self.environment, PullPolicy::Missing);
+        let ready =
+            environment::ready(engine, &context.listener, &self.environment, policy).await?;
         let new = NewInstance {
             kind: InstanceKind::Vm,
             ready: &ready,

@@ -241,8 +241,10 @@ impl Operation for Run {
         if request.network {
             engine.machines.check_network()?;
         }
+        let permissions = &context.permissions;
+        let policy = permissions.pull_policy(&request.environment, PullPolicy::Missing);
         let mut version = None;
-        let finished = match start(engine, &request, &context.listener).await {
+        let finished = match start(engine, &request, policy, &context.listener).await {
             Ok((machine, spec, ready)) => {
                 version = Some(ready.version);
                 if let Some(image) = &ready.image {
@@ -295,13 +297,13 @@ impl Operation for Run {
 async fn start(
     engine: &Engine,
     request: &Checked,
+    policy: PullPolicy,
     listener: &Listener,
 ) -> Result<(Machine, MachineSpec, Ready), Error> {
     let begun = Instant::now();
     listener.phase("run", "create", ("environment", &request.environment));
     engine.check_disk_limit().await?;
-    let ready =
-        environment::ready(engine, listener, &request.environment, PullPolicy::Missing).await?;
+    let ready = environment::ready(engine, listener, &request.environment, policy).await?;
     listener.took("lookup", begun);
     let spec = MachineSpec {
         network: request.network,

@@ -211,8 +211,9 @@ impl Operation for Create {
             engine.machines.check_network()?;
         }
         let listener = &context.listener;
-        let ready =
-            environment::ready(engine, listener, &self.environment, PullPolicy::Missing).await?;
+        let permissions = &context.permissions;
+        let pull = permissions.pull_policy(&self.environment, PullPolicy::Missing);
+        let ready = environment::ready(engine, listener, &self.environment, pull).await?;
         let new = NewInstance {
             kind: InstanceKind::Workspace,
             ready: &ready,
