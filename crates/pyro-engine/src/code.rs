@@ -68,7 +68,6 @@ codes! {
     GuestProtocolBroken "guest_protocol_broken" "the guest's agent violated the protocol"
     GuestSetupFailed "guest_setup_failed" "the guest's agent could not set the machine up"
     HostCompatFailed "host_compat_failed" "a command could not be run on the host"
-    ImageArchiveInvalid "image_archive_invalid" "an archive of an image lacks a part of it, or is none"
     ImageInvalid "image_invalid" "an image contradicts its digests or itself, or is of an unknown kind"
     ImageNameInvalid "image_name_invalid" "a text is not the name of an image"
     ImageNotFound "image_not_found" "a registry has no such image, or does not show it to this user"

@@ -11,7 +11,7 @@ use std::error::Error as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use pyro_environment::{Environments, Error};
+use pyro_environment::{Environments, Error, PullPolicy, Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -20,7 +20,7 @@ async fn main() -> ExitCode {
         eprintln!("usage: pull CACHE_DIR NAME|--list|--prune");
         return ExitCode::from(2);
     };
-    let environments = Environments::new(cache.into());
+    let environments = Environments::new(cache.into(), Settings::default());
     let start = Instant::now();
     let outcome = tokio::select! {
         outcome = act(&environments, &name) => outcome,
@@ -50,7 +50,7 @@ async fn act(environments: &Environments, name: &str) -> Result<(), Error> {
     match name {
         "--list" => {
             for status in environments.statuses()? {
-                println!("{} {:?}", status.entry.name, status.installation);
+                println!("{} {:?}", status.name, status.installation);
             }
             println!("{:?}", environments.kernels()?);
         }
@@ -58,7 +58,7 @@ async fn act(environments: &Environments, name: &str) -> Result<(), Error> {
         _ => println!(
             "{:#?}",
             environments
-                .ready(name, &|news| eprintln!("{news:?}"))
+                .ready(name, PullPolicy::Missing, &|news| eprintln!("{news:?}"))
                 .await?
         ),
     }

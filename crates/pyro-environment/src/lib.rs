@@ -115,11 +115,15 @@ impl Environments {
                 let build = ready::build(&self.layout, entry, progress);
                 ready::ready(&self.layout, &place, progress, build).await
             }
-            Name::Image(reference) => {
-                oci::ready(&self.layout, &self.registries, &reference, policy, progress)
-                    .await
-                    .map_err(|error| Name::explain(name, error))
-            }
+            Name::Image(reference) => Box::pin(oci::ready(
+                &self.layout,
+                &self.registries,
+                &reference,
+                policy,
+                progress,
+            ))
+            .await
+            .map_err(|error| Name::explain(name, error)),
         }
     }
 

@@ -98,7 +98,10 @@ impl Connection {
                 .insert(PROXY_AUTHORIZATION, authorization);
         }
         if !self.to_proxy {
-            let path = request.uri().path_and_query().map(|path| path.as_str());
+            let path = request
+                .uri()
+                .path_and_query()
+                .map(http::uri::PathAndQuery::as_str);
             *request.uri_mut() = path.unwrap_or("/").parse().unwrap_or_default();
         }
         self.sender.send_request(request).await

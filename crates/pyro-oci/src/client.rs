@@ -168,10 +168,10 @@ impl<'a> Client<'a> {
             if let Ok(accept) = HeaderValue::from_str(asked.accept) {
                 headers.insert(ACCEPT, accept);
             }
-            if let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", asked.from)) {
-                if asked.from > 0 {
-                    headers.insert(RANGE, range);
-                }
+            if asked.from > 0
+                && let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", asked.from))
+            {
+                headers.insert(RANGE, range);
             }
             let is_at_home =
                 authority(&url) == registry && (url.scheme_str() == Some("https")) == is_secure;

@@ -55,11 +55,15 @@ struct ConfigFile {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Auth {
-    auth: String,
+    #[serde(rename = "auth")]
+    encoded: String,
     username: String,
     password: String,
     identitytoken: String,
 }
+
+/// An entry that cannot be read.
+struct Damaged;
 
 /// What a helper answers with.
 #[derive(Deserialize)]
@@ -110,7 +114,7 @@ async fn find_in(path: &Path, reference: &Reference) -> Result<Option<Credential
         return ask(helper, server(reference)).await.map_err(unusable);
     }
     if let Some((key, auth)) = lookup(&file.auths, &keys) {
-        let found = auth.read().ok_or_else(|| {
+        let found = auth.read().map_err(|Damaged| {
             unusable(format!(
                 "the entry of {key} in {} is damaged",
                 path.display()
@@ -173,22 +177,23 @@ fn normal(written: &str) -> String {
 }
 
 impl Auth {
-    /// `None` if it cannot be read, `Some(None)` if it is empty, as when a helper has the rest.
-    fn read(&self) -> Option<Option<Credentials>> {
+    /// Returns what it says: nothing if it is empty, as when a helper has the rest. The error is that
+    /// it cannot be read.
+    fn read(&self) -> Result<Option<Credentials>, Damaged> {
         if !self.identitytoken.is_empty() {
-            return Some(Some(Credentials::Identity(self.identitytoken.clone())));
+            return Ok(Some(Credentials::Identity(self.identitytoken.clone())));
         }
-        if !self.auth.is_empty() {
-            let decoded = STANDARD.decode(self.auth.trim()).ok()?;
-            let decoded = String::from_utf8(decoded).ok()?;
-            let (user, password) = decoded.split_once(':')?;
+        if !self.encoded.is_empty() {
+            let decoded = STANDARD.decode(self.encoded.trim()).map_err(|_| Damaged)?;
+            let decoded = String::from_utf8(decoded).map_err(|_| Damaged)?;
+            let (user, password) = decoded.split_once(':').ok_or(Damaged)?;
             // Docker pads the password.
-            return Some(Some(credentials(user, password.trim_end_matches('\0'))));
+            return Ok(Some(credentials(user, password.trim_end_matches('\0'))));
         }
         if !self.username.is_empty() {
-            return Some(Some(credentials(&self.username, &self.password)));
+            return Ok(Some(credentials(&self.username, &self.password)));
         }
-        Some(None)
+        Ok(None)
     }
 }
 
@@ -251,10 +256,6 @@ async fn ask(helper: &str, server: &str) -> Result<Option<Credentials>, String> 
 mod tests {
     use super::*;
 
-    fn password(user: &str, password: &str) -> Option<Credentials> {
-        Some(credentials(user, password))
-    }
-
     async fn found(config: &str, image: &str) -> Result<Option<Credentials>, Error> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.json");
@@ -276,12 +277,15 @@ mod tests {
             "empty.example": {}
         }}"#;
         for (image, expected) in [
-            ("localhost:5000/x", password("ada", "s3:cret")),
-            ("localhost:5000/team/app", password("bob", "b")),
-            ("localhost:5000/team/apple", password("ada", "s3:cret")),
-            ("debian", password("eve", "e")),
-            ("docker.io/ada/x", password("eve", "e")),
-            ("other.example/a/b", password("u", "p")),
+            ("localhost:5000/x", Some(credentials("ada", "s3:cret"))),
+            ("localhost:5000/team/app", Some(credentials("bob", "b"))),
+            (
+                "localhost:5000/team/apple",
+                Some(credentials("ada", "s3:cret")),
+            ),
+            ("debian", Some(credentials("eve", "e"))),
+            ("docker.io/ada/x", Some(credentials("eve", "e"))),
+            ("other.example/a/b", Some(credentials("u", "p"))),
             ("token.example/a", Some(Credentials::Identity("t".into()))),
             ("token2.example/a", Some(Credentials::Identity("t".into()))),
             ("empty.example/a", None),

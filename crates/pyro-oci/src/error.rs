@@ -172,26 +172,6 @@ pub enum Error {
         source: serde_json::Error,
     },
 
-    /// An archive or a layout has no image of that name, or not all of it.
-    #[error("{archive} has {problem}")]
-    Archive {
-        /// The archive.
-        archive: String,
-        /// What is wrong.
-        problem: String,
-    },
-
-    /// A program that should hand an image over failed.
-    #[error("`{program}` failed ({status}){}", colon(said))]
-    Program {
-        /// The command.
-        program: String,
-        /// Its exit status.
-        status: String,
-        /// The end of what it said.
-        said: String,
-    },
-
     /// A file could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -244,8 +224,6 @@ impl Error {
             | Self::Damaged { .. }
             | Self::Invalid { .. }
             | Self::Document { .. } => "image_invalid",
-            Self::Archive { .. } => "image_archive_invalid",
-            Self::Program { .. } => "image_program_failed",
             Self::Io { .. } => "cache_unusable",
         }
     }
@@ -294,8 +272,6 @@ impl Error {
             Self::Damaged { .. } | Self::Invalid { .. } | Self::Document { .. } => {
                 "Try again; if it stays so, the image has to be pushed again by whoever made it.".into()
             }
-            Self::Archive { .. } => "Write the archive again, for one image and with all layers.".into(),
-            Self::Program { .. } => "Try the same command yourself.".into(),
             Self::Io { .. } => "Check its permissions and the free space.".into(),
         }
     }

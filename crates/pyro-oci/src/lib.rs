@@ -1,12 +1,11 @@
 //! *OCI images*: what containers are started from, and where they come from. The crate reads their
-//! names, asks registries, and opens archives; it keeps nothing, and does not look into layers.
+//! names and asks registries; it keeps nothing, and does not look into layers.
 //!
 //! All that comes from outside has a limit on its size and on its time, and counts only if its
 //! digest is the one that was asked for.
 //!
 //! The words are in `docs/glossary.md`.
 
-mod archive;
 mod challenge;
 mod client;
 mod credentials;
@@ -19,8 +18,7 @@ mod registry;
 mod retry;
 mod settings;
 
-pub use archive::{Archive, Found, hash};
-pub use digest::Digest;
+pub use digest::{Digest, hash};
 pub use error::Error;
 pub use model::{
     DOCUMENT_LIMIT_BYTES, Descriptor, ImageConfig, Manifest, Platform, Process, RootFs,

@@ -193,9 +193,8 @@ impl Document {
         }
         match head.media_type.as_deref() {
             Some(OCI_INDEX | DOCKER_INDEX) => return Ok(Self::Index(json("index", bytes)?)),
-            Some(OCI_MANIFEST | DOCKER_MANIFEST) => {}
             None if head.manifests.is_some() => return Ok(Self::Index(json("index", bytes)?)),
-            None => {}
+            Some(OCI_MANIFEST | DOCKER_MANIFEST) | None => {}
             Some(other) => {
                 let other = pyro_text::line(other);
                 return Err(Error::unsupported(format!("a manifest of type '{other}'")));
@@ -251,40 +250,6 @@ impl Index {
             platforms.dedup();
             Error::Platform { platforms }
         })
-    }
-}
-
-impl Manifest {
-    /// Returns a manifest of these blobs.
-    pub(crate) fn new(config: Descriptor, layers: Vec<Descriptor>) -> Self {
-        Self {
-            schema_version: 2,
-            media_type: Some(OCI_MANIFEST.into()),
-            config,
-            layers,
-        }
-    }
-}
-
-impl Descriptor {
-    /// Returns what points to the configuration of an image.
-    pub(crate) fn config(digest: Digest, size: u64) -> Self {
-        Self::new(OCI_CONFIG, digest, size)
-    }
-
-    /// Returns what points to a layer that is not compressed.
-    pub(crate) fn layer(digest: Digest, size: u64) -> Self {
-        Self::new("application/vnd.oci.image.layer.v1.tar", digest, size)
-    }
-
-    fn new(media_type: &str, digest: Digest, size: u64) -> Self {
-        Self {
-            media_type: media_type.into(),
-            digest,
-            size,
-            platform: None,
-            annotations: BTreeMap::new(),
-        }
     }
 }
 

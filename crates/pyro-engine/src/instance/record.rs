@@ -196,6 +196,7 @@ impl VmRecord {
             seed: None,
             has_disk: false,
             reset_to: None,
+            defaults: CommandOptions::default(),
             network_policy: None,
             ports: Vec::new(),
             wire: None,

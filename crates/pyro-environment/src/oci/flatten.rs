@@ -199,7 +199,7 @@ fn field(text: &str, name: &str) -> String {
     let value = value.unwrap_or_default().trim().trim_matches(['"', '\'']);
     value
         .chars()
-        .filter(|c| c.is_ascii_graphic())
+        .filter(char::is_ascii_graphic)
         .take(64)
         .collect()
 }

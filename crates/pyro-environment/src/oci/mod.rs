@@ -55,12 +55,13 @@ pub(crate) async fn ready(
     let store = Store::new(layout);
     let pin = find(&store, settings, reference, policy, progress).await?;
     let place = place(layout, reference, &pin.digest);
-    let build = async {
+    // It is large, and seldom needed.
+    let build = Box::pin(async {
         let image = store.image(&pin.digest)?;
         let registry = Registry::new(settings, reference);
-        fetch::layers(&store, &registry, &image.manifest, progress).await?;
+        Box::pin(fetch::layers(&store, &registry, &image.manifest, progress)).await?;
         flatten::install(layout, &place, reference, image, progress).await
-    };
+    });
     let mut ready = ready::ready(layout, &place, progress, build).await?;
     // With its digest, so that whoever keeps the name keeps the image.
     ready.name = reference.pinned(&pin.digest).to_string();

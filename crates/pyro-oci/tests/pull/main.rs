@@ -1,5 +1,11 @@
 //! Images are pulled from registries that misbehave in every way that was met elsewhere.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    reason = "a failed test says where"
+)]
+
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -518,9 +524,11 @@ async fn an_index_leads_to_the_image_of_this_platform() {
         });
         let server = Server::plain({
             let image = image.clone();
-            move |request, _| match request.path.ends_with("/manifests/1") {
-                true => Reply::new(200, index.to_string()),
-                false => image.answer(request),
+            move |request, _| {
+                if request.path.ends_with("/manifests/1") {
+                    return Reply::new(200, index.to_string());
+                }
+                image.answer(request)
             }
         });
         match (Pull::new(server.port).resolve().await, expected) {

@@ -135,7 +135,7 @@ fn answer(stream: &TcpStream, state: &Mutex<State>) {
         state.asked.push(path.clone());
         state.content.get(&path).cloned()
     };
-    let mut out = &*stream;
+    let mut out = stream;
     let _ = match content {
         None => out.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
         Some(content) if from == 0 => {

