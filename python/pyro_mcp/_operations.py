@@ -149,11 +149,11 @@ class Operations:
                 install_manifest: The record of its installation, if it is installed.
                 installed: Whether it is installed.
                 name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
+                oci_reference: The tag or the digest of its image.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_repository: The repository of its image.
                 platform: The platform it runs on.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
+                source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
 
         Raises:
@@ -1923,13 +1923,13 @@ class Operations:
                 installed: Whether it is installed.
                 kernel_image: Its kernel.
                 name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
+                oci_reference: The tag or the digest of its image.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_repository: The repository of its image.
                 platform: The platform it runs on.
                 rootfs_image: The image of its root file system.
                 source: The source from which it was built.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
+                source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
 
         Raises:
@@ -1958,11 +1958,11 @@ class Operations:
                 install_manifest: The record of its installation, if it is installed.
                 installed: Whether it is installed.
                 name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
+                oci_reference: The tag or the digest of its image.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_repository: The repository of its image.
                 platform: The platform it runs on.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
+                source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
 
         Raises:
@@ -2216,11 +2216,11 @@ class AsyncOperations:
                 install_manifest: The record of its installation, if it is installed.
                 installed: Whether it is installed.
                 name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
+                oci_reference: The tag or the digest of its image.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_repository: The repository of its image.
                 platform: The platform it runs on.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
+                source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
 
         Raises:
@@ -3990,13 +3990,13 @@ class AsyncOperations:
                 installed: Whether it is installed.
                 kernel_image: Its kernel.
                 name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
+                oci_reference: The tag or the digest of its image.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_repository: The repository of its image.
                 platform: The platform it runs on.
                 rootfs_image: The image of its root file system.
                 source: The source from which it was built.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
+                source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
 
         Raises:
@@ -4025,11 +4025,11 @@ class AsyncOperations:
                 install_manifest: The record of its installation, if it is installed.
                 installed: Whether it is installed.
                 name: Its name.
-                oci_reference: Reference of a published image.
-                oci_registry: Registry of a published image; null: it is built from the distribution's archive.
-                oci_repository: Repository of a published image.
+                oci_reference: The tag or the digest of its image.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_repository: The repository of its image.
                 platform: The platform it runs on.
-                source_digest: SHA-256 of its recipe, in hexadecimal.
+                source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
 
         Raises:

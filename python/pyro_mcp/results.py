@@ -375,19 +375,19 @@ class _EnvironmentAlways(TypedDict):
     """Its name."""
 
     oci_reference: str | None
-    """Reference of a published image."""
+    """The tag or the digest of its image."""
 
     oci_registry: str | None
-    """Registry of a published image; null: it is built from the distribution's archive."""
+    """The registry of its image; null if it is built from the distribution's archive."""
 
     oci_repository: str | None
-    """Repository of a published image."""
+    """The repository of its image."""
 
     platform: str
     """The platform it runs on."""
 
     source_digest: str
-    """SHA-256 of its recipe, in hexadecimal."""
+    """SHA-256 of its recipe, or of its image's manifest, in hexadecimal."""
 
     version: str
     """Its version."""
@@ -1066,13 +1066,13 @@ class _PulledAlways(TypedDict):
     """Its name."""
 
     oci_reference: str | None
-    """Reference of a published image."""
+    """The tag or the digest of its image."""
 
     oci_registry: str | None
-    """Registry of a published image; null: it is built from the distribution's archive."""
+    """The registry of its image; null if it is built from the distribution's archive."""
 
     oci_repository: str | None
-    """Repository of a published image."""
+    """The repository of its image."""
 
     platform: str
     """The platform it runs on."""
@@ -1084,7 +1084,7 @@ class _PulledAlways(TypedDict):
     """The source from which it was built."""
 
     source_digest: str
-    """SHA-256 of its recipe, in hexadecimal."""
+    """SHA-256 of its recipe, or of its image's manifest, in hexadecimal."""
 
     version: str
     """Its version."""

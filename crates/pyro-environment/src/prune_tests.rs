@@ -94,7 +94,7 @@ fn only_this_builds_initramfs_stays() {
     let cache = Cache::new();
     let install = cache.install("debian:12");
     let entry = catalog::find("debian:12").unwrap();
-    let State::Installed(manifest) = ready::look(&cache.layout, entry).unwrap() else {
+    let State::Installed(manifest) = ready::look(&Place::of(&cache.layout, entry)).unwrap() else {
         panic!("it is installed");
     };
     let modules = install.join(crate::layout::MODULES);
