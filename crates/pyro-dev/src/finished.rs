@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use serde_json::Value;
 
 use crate::Error;
 
@@ -51,6 +52,16 @@ impl Finished {
             stderr: child.stderr.take().map_or(Ok(String::new()), said)?,
             wall,
         }))
+    }
+
+    /// Returns the id of the workspace that was created, with `--json`.
+    ///
+    /// # Errors
+    /// When it printed none.
+    pub fn workspace_id(&self) -> Result<String, Error> {
+        let value: Value = serde_json::from_str(&self.stdout)?;
+        let id = value["workspace_id"].as_str();
+        Ok(id.ok_or("a workspace has no id")?.to_owned())
     }
 
     /// Runs `command` likewise, and returns an error if it fails or does not end.

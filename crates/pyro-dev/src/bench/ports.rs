@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::workspaces::id;
 use crate::Error;
 use crate::finished::Finished;
 use crate::program::Program;
@@ -44,7 +43,7 @@ impl Sender {
         let words = ["workspace", "create", environment, "--json"];
         let words = words.into_iter().chain(["--publish", "8000"]);
         let made = Finished::success(&mut program.command(words), LIMIT)?;
-        let id = id(&made)?;
+        let id = made.workspace_id()?;
         let value: Value = serde_json::from_str(&made.stdout)?;
         let port = value["published_ports"][0]["host_port"].as_u64();
         let port = port.and_then(|port| port.try_into().ok());

@@ -275,7 +275,7 @@ fn short_commands(
     let git = ["run", EVERYDAY, "-q", "--", "git", "--version"];
     run("`git --version`, restored", &git)?;
     let made = program.command(["workspace", "create", EVERYDAY, "--json"]);
-    let id = super::workspaces::id(&Finished::success(&mut { made }, LIMIT)?)?;
+    let id = Finished::success(&mut { made }, LIMIT)?.workspace_id()?;
     for words in [
         &["true"][..],
         &["git", "--version"],

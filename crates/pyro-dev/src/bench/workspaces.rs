@@ -8,7 +8,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::Table;
@@ -84,7 +83,7 @@ pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Resul
         let empty = run(EMPTY, &["workspace", "create", environment, "--json"])?;
         let seed = ["workspace", "create", environment, "--json", "--seed-path"];
         let seeded = run(SEEDED, &[&seed[..], &[&files.seed]].concat())?;
-        let id = id(&empty)?;
+        let id = empty.workspace_id()?;
         // As an agent works: one command after the other.
         for _ in 0..4 {
             run(TRUE, &["workspace", "exec", &id, "-q", "--", "true"])?;
@@ -95,11 +94,11 @@ pub(super) fn measure(program: &Program, environment: &str, count: u32) -> Resul
         run(EXPORT, &export(&id, "file", &files.out))?;
         run(DELETE, &["workspace", "delete", &id])?;
         let unused = run(EMPTY, &["workspace", "create", environment, "--json"])?;
-        let unused = self::id(&unused)?;
+        let unused = unused.workspace_id()?;
         let push = ["workspace", "sync", "push", &unused, &files.few];
         run(AT_ONCE, &push)?;
         run(DELETE, &["workspace", "delete", &unused])?;
-        let seeded = self::id(&seeded)?;
+        let seeded = seeded.workspace_id()?;
         change(program, &seeded)?;
         for _ in 0..4 {
             run(DIFF, &["workspace", "diff", &seeded, "-q"])?;
@@ -174,7 +173,7 @@ fn changed(program: &Program, environment: &str, seed: &str) -> Result<String, E
         seed,
     ];
     let made = Finished::success(&mut program.command(words), LIMIT)?;
-    let id = id(&made)?;
+    let id = made.workspace_id()?;
     change(program, &id)?;
     Ok(id)
 }
@@ -189,7 +188,7 @@ fn change(program: &Program, id: &str) -> Result<(), Error> {
 fn idle(program: &Program, environment: &str) -> Result<String, Error> {
     let words = ["workspace", "create", environment, "--json"];
     let made = Finished::success(&mut program.command(words), LIMIT)?;
-    let id = id(&made)?;
+    let id = made.workspace_id()?;
     let exec = ["workspace", "exec", &id, "-q", "--", "true"];
     Finished::success(&mut program.command(exec), LIMIT)?;
     std::thread::sleep(UNTIL_IDLE);
@@ -217,12 +216,6 @@ fn idle(program: &Program, environment: &str) -> Result<String, Error> {
     );
     Finished::success(&mut program.command(["workspace", "delete", &id]), LIMIT)?;
     Ok(report)
-}
-
-pub(super) fn id(created: &Finished) -> Result<String, Error> {
-    let value: Value = serde_json::from_str(&created.stdout)?;
-    let id = value["workspace_id"].as_str();
-    Ok(id.ok_or("a workspace has no id")?.to_owned())
 }
 
 /// What is copied.
