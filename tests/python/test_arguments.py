@@ -80,7 +80,7 @@ def test_hints_are_in_the_words_of_python(pyro: Pyro) -> None:
     pyro.delete_vm(vm_id)
     with pytest.raises(PyroError) as caught:
         pyro.status_workspace("x")
-    assert caught.value.remedy == "`list_workspaces` shows those that do"
+    assert caught.value.remedy == "`list_workspaces` shows the existing ones"
     nothing: Any = None
     with pytest.raises(PyroError) as caught:
         pyro.run_in_vm(environment=ENVIRONMENT, command=nothing)
