@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use pyro_environment::Environments;
+use pyro_environment::{Environments, Settings};
 use pyro_store::{History, Objects, Record, read_record};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -55,7 +55,7 @@ fuzz_target!(|input: (u8, &[u8])| {
         3 => {
             let directory = place.path().join("linux-x86_64/debian_12-1.0.0");
             put(&directory.join("environment.json"));
-            let _ = Environments::new(place.path().to_owned()).statuses();
+            let _ = Environments::new(place.path().to_owned(), Settings::default()).statuses();
         }
         _ => {
             let path = place.path().join("record");

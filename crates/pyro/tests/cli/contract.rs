@@ -177,7 +177,9 @@ fn environments_have_the_promised_keys() {
         .iter()
         .map(|entry| entry["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["debian:12", "debian:12-base", "debian:12-build"]);
+    // The user may have pulled images besides.
+    let catalog = ["debian:12", "debian:12-base", "debian:12-build"];
+    assert_eq!(names[..3], catalog, "{names:?}");
     assert_keys(
         &list["environments"][0],
         &[ENVIRONMENT, &["install_manifest"]],
@@ -227,7 +229,7 @@ fn environments_are_listed_for_people() {
         "{list}"
     );
     assert!(lines[2].starts_with("debian:12-base ["), "{list}");
-    assert_eq!(lines.len(), 4, "{list}");
+    assert!(lines.len() >= 4, "{list}");
 
     let titles = |arguments: &[&str]| -> Vec<String> {
         let text = context.pyro(arguments).run().expect(0).out();

@@ -116,8 +116,13 @@ fn its_json_has_the_promised_keys() {
     has("/runtime/capabilities", &capabilities);
     has("/runtime/capabilities", &["reason"]);
     assert_eq!(report["runtime_ok"], true);
+    // The user may have pulled images besides.
     assert_eq!(
-        report["runtime"]["environments"].as_array().unwrap().len(),
+        report["runtime"]["environments"]
+            .as_array()
+            .unwrap()
+            .len()
+            .min(3),
         3
     );
 }

@@ -55,7 +55,10 @@ fn the_story_of_a_repository() {
     let id = made.lines().next().unwrap();
     let id = id.strip_prefix("Workspace ID: ").expect(&made);
     let workspace = Instance::known(&context, Kind::Workspace, id.to_owned());
-    let last_activity_at = &workspace.status()["last_activity_at"];
+    // As it is written: what is parsed may be the number beside it.
+    let status = workspace.call(&["status", "--json"]).run().expect(0).out();
+    let (_, last_activity_at) = status.split_once("\"last_activity_at\": ").unwrap();
+    let (last_activity_at, _) = last_activity_at.split_once(',').unwrap();
     let block = format!(
         "Workspace ID: {id}\nEnvironment: debian:12\nState: started\nWorkspace: /workspace\n\
          Last activity at: {last_activity_at}\nWorkspace seed: directory from {source}\nExecution mode: guest_vsock\n\
