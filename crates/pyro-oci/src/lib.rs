@@ -20,10 +20,7 @@ mod settings;
 
 pub use digest::{Digest, hash};
 pub use error::Error;
-pub use model::{
-    DOCUMENT_LIMIT_BYTES, Descriptor, ImageConfig, Manifest, Platform, Process, RootFs,
-    read_manifest,
-};
+pub use model::{Descriptor, ImageConfig, Manifest, Platform, Process, RootFs, read_manifest};
 pub use reference::{Reference, Version};
 pub use registry::{Registry, Resolved};
 pub use settings::Settings;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::{Digest, Error};
 
 /// The longest document that is read, in bytes: what registries themselves accept.
-pub const DOCUMENT_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const DOCUMENT_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";

@@ -57,11 +57,6 @@ impl Reference {
         &self.repository
     }
 
-    /// Returns the tag, if one was given or meant.
-    pub fn tag(&self) -> Option<&str> {
-        self.tag.as_deref()
-    }
-
     /// Returns the digest, if one was given.
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
