@@ -77,8 +77,12 @@ impl Shells {
     ) -> Result<Reply, Error> {
         let id = new.shell_id.clone();
         let mut env = self.vault.env(&new.options)?;
-        if self.known().len() >= RUNNING {
-            return Err(Error::too_many_shells(RUNNING));
+        {
+            let mut known = self.known();
+            known.retain(|_, process| !process.has_ended());
+            if known.len() >= RUNNING {
+                return Err(Error::too_many_shells(RUNNING));
+            }
         }
         let _on = self.power.on(&self.machine).await?;
         let record = ShellRecord {
@@ -136,10 +140,6 @@ impl Shells {
             Ok(process) => {
                 let mut grown = process.subscribe();
                 self.known().insert(id.clone(), Arc::clone(&process));
-                // It may have ended before it was registered.
-                if process.has_ended() {
-                    self.known().remove(&id);
-                }
                 // Text that is typed before the prompt appears would be echoed twice.
                 let prompt = async {
                     tokio::select! {
@@ -158,8 +158,9 @@ impl Shells {
         }
     }
 
+    /// Records the end of a shell. Its process stays known: whoever closes the shell at the same time
+    /// waits for the record.
     async fn ended(&self, mut record: ShellRecord, outcome: Option<Outcome>) {
-        self.known().remove(&record.shell_id);
         let _changing = self.changes.lock().await;
         let files = self.files.clone();
         let written = off_thread(move || {

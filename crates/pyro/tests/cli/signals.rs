@@ -3,13 +3,14 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
 use rustix::process::Signal;
 
-use crate::context::TestContext;
+use crate::context::{PYRO, TestContext};
 use crate::instances::Instance;
 use crate::process::Running;
 use crate::templates::wait_until;
@@ -129,8 +130,13 @@ fn full_pipe(context: &TestContext) -> (String, File) {
     (path.to_str().unwrap().to_owned(), pipe)
 }
 
-/// Whether a process has installed its handler for SIGINT.
+/// Whether a process runs pyro and has installed its handler for SIGINT. The shell that becomes pyro
+/// catches the signal, too.
 fn catches_interrupts(pid: u32) -> bool {
+    let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+    if program != Path::new(PYRO) {
+        return false;
+    }
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();

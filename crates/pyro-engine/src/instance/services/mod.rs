@@ -203,25 +203,29 @@ impl Services {
             Ok(_) => self.spawn(&service).await,
             Err(ref error) => Err(error.clone()),
         };
-        if let Err(error) = started {
-            let files = self.files.clone();
-            let _ = off_thread(move || match before.ok().flatten() {
-                // The next start of the workspace may have the secret that is missing.
-                Some(before) if before.begins_with_its_instance() => files.write(&before),
-                // What never ran is no service.
-                _ => files.remove(&name),
-            })
-            .await;
-            service.over.send_replace(true);
-            return Err(error);
+        match started {
+            Ok(process) => {
+                self.wait_until_ready(&service, &process).await;
+                drop(on);
+                Ok(())
+            }
+            Err(error) => {
+                let files = self.files.clone();
+                let _ = off_thread(move || match before.ok().flatten() {
+                    // The next start of the workspace may have the secret that is missing.
+                    Some(before) if before.begins_with_its_instance() => files.write(&before),
+                    // What never ran is no service.
+                    _ => files.remove(&name),
+                })
+                .await;
+                service.over.send_replace(true);
+                Err(error)
+            }
         }
-        self.wait_until_ready(&service).await;
-        drop(on);
-        Ok(())
     }
 
-    /// Starts the process of a service.
-    async fn spawn(self: &Arc<Self>, service: &Arc<Service>) -> Result<(), Error> {
+    /// Starts the process of a service. When this returns, the process may have ended already.
+    async fn spawn(self: &Arc<Self>, service: &Arc<Service>) -> Result<Arc<Process>, Error> {
         let definition = service.status().record.definition.clone();
         let options = definition.options;
         let env = self.vault.env(&options)?;
@@ -260,14 +264,15 @@ impl Services {
             if status.ending.is_some() {
                 process.kill();
             }
-            status.process = Some(process);
+            let has_ended = status.record.ended_at.is_some();
+            status.process = (!has_ended).then(|| Arc::clone(&process));
         }
         self.write(service).await;
-        Ok(())
+        Ok(process)
     }
 
     /// Waits until a service is ready; ends it if that takes too long.
-    async fn wait_until_ready(self: &Arc<Self>, service: &Arc<Service>) {
+    async fn wait_until_ready(self: &Arc<Self>, service: &Arc<Service>, process: &Process) {
         let definition = service.status().record.definition.clone();
         let limit = Duration::from_secs(definition.ready_timeout_seconds);
         let interval = Duration::from_millis(definition.ready_interval_ms);
@@ -277,15 +282,9 @@ impl Services {
                 tokio::time::sleep(interval).await;
             }
         };
-        let process = service.status().process.clone();
-        let ended = async {
-            if let Some(process) = &process {
-                process.ended().await;
-            }
-        };
         let start = tokio::select! {
             biased;
-            () = ended => Start::Ended,
+            () = process.ended() => Start::Ended,
             ready = tokio::time::timeout(limit, ready) => {
                 if ready.is_ok() { Start::Ready } else { Start::Late }
             }
@@ -405,7 +404,7 @@ impl Services {
             record.ready_at = None;
         }
         match self.spawn(&service).await {
-            Ok(()) => self.wait_until_ready(&service).await,
+            Ok(process) => self.wait_until_ready(&service, &process).await,
             Err(error) => {
                 tracing::warn!(%error, "a service is not started again");
                 service.status().record.state = ServiceState::Failed;
