@@ -51,6 +51,7 @@ codes! {
     CacheUnusable "cache_unusable" "the environment cache cannot be read or written"
     Cancelled "cancelled" "the caller cancelled the call"
     CommandInterrupted "command_interrupted" "the workspace ended while a command ran"
+    CommandNeedsShell "command_needs_shell" "a command needs a shell, and its image has none"
     CommandNotStarted "command_not_started" "the guest did not start the command"
     CommandRequired "command_required" "no command was given"
     ContentCut "content_cut" "the content of a file did not arrive completely"

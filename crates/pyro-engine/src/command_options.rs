@@ -13,6 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::command_line;
+use crate::output::is_false;
 use crate::request::{guest_path, octets_parser};
 use crate::secrets::SecretVariables;
 
@@ -40,6 +42,9 @@ pub(crate) struct CommandOptions {
     /// The secrets to pass as variables, and the names of the variables.
     #[serde(default)]
     pub(crate) secret_env: BTreeMap<String, String>,
+    /// Whether the machine's image has no shell that could run a line.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) without_shell: bool,
 }
 
 impl CommandOptions {
@@ -59,7 +64,7 @@ impl CommandOptions {
             env: env.0,
             cwd: cwd.map(|path| guest_path("cwd", path)).transpose()?,
             user,
-            secret_env: BTreeMap::new(),
+            ..Self::default()
         })
     }
 
@@ -88,6 +93,7 @@ impl CommandOptions {
             cwd: some(&process.working_dir).filter(|path| !has_directory && path.starts_with('/')),
             user: some(&process.user).filter(|user| !is_root(user)),
             secret_env: BTreeMap::new(),
+            without_shell: !image.has_shell,
         }
     }
 
@@ -100,7 +106,13 @@ impl CommandOptions {
             cwd: self.cwd.or_else(|| defaults.cwd.clone()),
             user: self.user.or_else(|| defaults.user.clone()),
             secret_env: self.secret_env,
+            without_shell: self.without_shell || defaults.without_shell,
         }
+    }
+
+    /// Returns the words that run a line.
+    pub(crate) fn argv(&self, line: String) -> Result<Vec<String>, Error> {
+        command_line::argv(line, !self.without_shell)
     }
 
     /// Whether no option is set.

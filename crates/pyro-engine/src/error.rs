@@ -130,6 +130,23 @@ impl Error {
             .remedy("give one, for example: `pyro run debian:12 -- git --version`")
     }
 
+    /// A line cannot be run without a shell, for this reason.
+    pub(crate) fn command_needs_shell(line: &str, reason: &str) -> Self {
+        let line = pyro_text::line(line);
+        let message = format!("the image has no shell, which '{line}' needs: {reason}");
+        let code = ErrorCode::CommandNeedsShell;
+        Self::new(ErrorKind::InvalidInput, code, message)
+            .remedy("give one program and its arguments, or use an image that has /bin/sh")
+    }
+
+    /// A shell cannot be opened.
+    pub(crate) fn no_shell() -> Self {
+        let message = "the image of the workspace has no shell";
+        let code = ErrorCode::CommandNeedsShell;
+        Self::new(ErrorKind::InvalidInput, code, message)
+            .remedy("run its programs with `pyro workspace exec`, or use an image that has /bin/sh")
+    }
+
     pub(crate) fn no_home(variable: &str) -> Self {
         let message = format!("there is no home directory, and {variable} is not set");
         Self::new(ErrorKind::InvalidInput, ErrorCode::NoHome, message)

@@ -17,6 +17,7 @@
 
 mod code;
 mod command;
+mod command_line;
 mod command_options;
 mod comparison;
 mod config;

@@ -153,7 +153,14 @@ const LINE_LIMIT_BYTES: usize = 128 * 1024 - 1;
 impl ShellCommand {
     /// Checks that there is a line and that the kernel would accept it.
     pub(crate) fn line(self) -> Result<String, Error> {
-        let line = self.line.ok_or_else(Error::command_required)?;
+        self.line_if_any()?.ok_or_else(Error::command_required)
+    }
+
+    /// Checks that the kernel would accept the line, if there is one.
+    pub(crate) fn line_if_any(self) -> Result<Option<String>, Error> {
+        let Some(line) = self.line else {
+            return Ok(None);
+        };
         let length = octets::decode(&line).len();
         if length > LINE_LIMIT_BYTES {
             return Err(Error::invalid(format!(
@@ -164,7 +171,7 @@ impl ShellCommand {
         if line.contains('\0') {
             return Err(Error::invalid("command contains a NUL byte"));
         }
-        Ok(line)
+        Ok(Some(line))
     }
 }
 

@@ -47,7 +47,7 @@ pub use oci::{PullPolicy, is_within};
 pub use preflight::check_user;
 pub use progress::Progress;
 pub use pyro_http::Proxies;
-pub use pyro_oci::Settings;
+pub use pyro_oci::{Process, Settings};
 pub use ready::Ready;
 pub use recipe::Recipe;
 pub use requirement::Requirement;

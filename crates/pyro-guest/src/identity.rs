@@ -165,11 +165,15 @@ struct IdentityFile {
 
 impl IdentityFile {
     /// Opens a file, and makes it if it does not exist. Removes any other kind of file (a link, a
-    /// pipe) that a command of an earlier machine may have put there.
+    /// pipe, a directory) that an image or a command of an earlier machine may have put there.
     fn claim(path: &'static str) -> Result<Self, Error> {
         Self::open(path, true)
             .or_else(|_| {
-                fs::remove_file(path)?;
+                if fs::symlink_metadata(path)?.is_dir() {
+                    fs::remove_dir_all(path)?;
+                } else {
+                    fs::remove_file(path)?;
+                }
                 Self::open(path, true)
             })
             .map_err(|cause| Error::new(format!("open {path}"), cause))

@@ -74,6 +74,10 @@ pub enum Call {
         /// Which one. If its last part is a symbolic link, the link is sent.
         file: FilePath,
     },
+    /// Sends the whole root file system, as a layer of an image: the output is a tar stream with
+    /// owners, permissions, times, extended attributes (as `SCHILY.xattr.NAME`), links, devices and
+    /// pipes; sockets and the agent's own directory are left out. [`Answer::Packed`] is the answer.
+    PackRoot,
     /// Copies the whole root file system to the blank ext4 disk with the serial `output`: owners,
     /// permissions, times, extended attributes, links, devices and holes. [`Answer::RootCopied`] is
     /// the answer: then the disk is complete, and not mounted any more.
@@ -146,7 +150,7 @@ impl Call {
                 | (Self::ListFiles { .. }, Answer::Listed)
                 | (Self::ReadFile { .. }, Answer::FileRead { .. })
                 | (Self::WriteFile { .. }, Answer::FileWritten { .. })
-                | (Self::Pack { .. }, Answer::Packed { .. })
+                | (Self::Pack { .. } | Self::PackRoot, Answer::Packed { .. })
                 | (Self::CopyRoot, Answer::RootCopied { .. })
                 | (
                     Self::Compare { .. } | Self::ReadFiles { .. },

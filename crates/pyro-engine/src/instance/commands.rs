@@ -160,6 +160,7 @@ impl Commands {
         under_way: watch::Receiver<()>,
     ) -> Result<Reply, Error> {
         let env = self.vault.env(&options)?;
+        let argv = options.argv(command.clone())?;
         let on = self.power.on(&self.machine).await?;
         let Some(sequence) = self.known().add(token) else {
             return Ok(Reply::Done);
@@ -190,7 +191,7 @@ impl Commands {
         let (grown, ended) = self.subscribe(sequence).expect("it was just inserted");
         let this = Arc::clone(self);
         let command = Command {
-            argv: vec!["/bin/sh".into(), "-c".into(), command],
+            argv,
             cwd: directory.map(str::to_owned),
             // If a command removed the default directory, later commands still run.
             cwd_optional: options.cwd.is_none(),

@@ -76,6 +76,9 @@ impl Shells {
         working_directory: &str,
     ) -> Result<Reply, Error> {
         let id = new.shell_id.clone();
+        if new.options.without_shell {
+            return Err(Error::no_shell());
+        }
         let mut env = self.vault.env(&new.options)?;
         {
             let mut known = self.known();

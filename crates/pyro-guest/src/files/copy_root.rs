@@ -25,7 +25,7 @@ use crate::streams::task::Outcome;
 const DISK: &str = "output";
 const TARGET: &str = "/output";
 /// The agent's own directory, of no use outside of its machine.
-const OURS: &[u8] = b".pyro";
+pub(super) const OURS: &[u8] = b".pyro";
 
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -238,14 +238,14 @@ fn write_blocks(to: &File, bytes: &[u8], position: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies what a file has besides its content.
-struct Attributes {
+/// Reads and copies what a file has besides its content.
+pub(super) struct Attributes {
     names: Vec<u8>,
     value: Vec<u8>,
 }
 
 impl Attributes {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             names: vec![0; ATTRIBUTE_BYTES],
             value: vec![0; ATTRIBUTE_BYTES],
@@ -274,7 +274,18 @@ impl Attributes {
     }
 
     fn extended(&mut self, from: &[u8], to: &[u8]) -> io::Result<()> {
-        let listed = match rustix::fs::llistxattr(from, &mut self.names[..]) {
+        self.each(from, |name, value| {
+            Ok(rustix::fs::lsetxattr(to, name, value, XattrFlags::empty())?)
+        })
+    }
+
+    /// Calls a function with the name and the value of each extended attribute.
+    pub(super) fn each(
+        &mut self,
+        path: &[u8],
+        mut take: impl FnMut(&[u8], &[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let listed = match rustix::fs::llistxattr(path, &mut self.names[..]) {
             Ok(listed) => listed,
             Err(Errno::OPNOTSUPP) => return Ok(()),
             Err(error) => return Err(error.into()),
@@ -283,15 +294,15 @@ impl Attributes {
             if name.is_empty() {
                 continue;
             }
-            let length = rustix::fs::lgetxattr(from, name, &mut self.value[..])?;
-            rustix::fs::lsetxattr(to, name, &self.value[..length], XattrFlags::empty())?;
+            let length = rustix::fs::lgetxattr(path, name, &mut self.value[..])?;
+            take(name, &self.value[..length])?;
         }
         Ok(())
     }
 }
 
 /// A path of a name in an open directory: there is no other way to a link's or a device's attributes.
-fn at(directory: impl AsFd, name: &[u8]) -> Vec<u8> {
+pub(super) fn at(directory: impl AsFd, name: &[u8]) -> Vec<u8> {
     let mut path = format!("/proc/self/fd/{}/", directory.as_fd().as_raw_fd()).into_bytes();
     path.extend_from_slice(name);
     path

@@ -20,7 +20,7 @@ use rustix::io::Errno;
 pub(crate) use compare::{Comparison, compare, read_all};
 pub(crate) use copy_root::copy_root;
 pub(crate) use list::{list, names, state};
-pub(crate) use pack::pack;
+pub(crate) use pack::{pack, pack_root};
 pub(crate) use read::read;
 pub(crate) use write::{New, digest, write};
 

@@ -1,4 +1,5 @@
-//! Carries out [`Call::Pack`](pyro_protocol::Call::Pack).
+//! Carries out [`Call::Pack`](pyro_protocol::Call::Pack) and
+//! [`Call::PackRoot`](pyro_protocol::Call::PackRoot).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -7,10 +8,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use pyro_protocol::{Answer, FilePath, PACKED_NAME, Refusal, RefusalReason, octets};
-use rustix::fs::{AtFlags, FileType, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, major, minor};
 use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
 
+use super::copy_root::{Attributes, OURS, at};
 use super::list::{joined, names};
 use super::{open, open_root, refusal, shown};
 use crate::directories;
@@ -34,19 +36,13 @@ pub(crate) fn pack(root: &Path, file: &FilePath, pipes: Pipes) -> Outcome {
     if is_left_out(&stat) {
         return Err(failed(Errno::NXIO));
     }
-    let output = BufWriter::with_capacity(BUFFER, pipes.output);
-    let mut stream = Stream {
-        archive: Builder::new(output),
-        buffer: vec![0; BUFFER],
-        names: HashMap::new(),
-        packed: Packed::default(),
-    };
+    let mut stream = Stream::new(pipes.output, None);
     let packed = PACKED_NAME.as_bytes();
     let written = stream
         .entry(&directory, name, packed)
         .and_then(|is_directory| {
             if is_directory {
-                stream.tree(&base, &path)?;
+                stream.tree(&base, &path, packed)?;
             }
             Ok(())
         })
@@ -58,13 +54,22 @@ pub(crate) fn pack(root: &Path, file: &FilePath, pipes: Pipes) -> Outcome {
     if stream.packed.entries == 0 {
         return Err(failed(Errno::NOENT));
     }
-    let packed = stream.packed;
-    Ok(Answer::Packed {
-        entries: packed.entries,
-        bytes: packed.bytes,
-        left_out: packed.left_out,
-        changed: packed.changed,
-    })
+    Ok(stream.packed.answer())
+}
+
+/// Writes the whole tree below `root`, with all that its files have.
+pub(crate) fn pack_root(root: &Path, pipes: Pipes) -> Outcome {
+    let failed = |error: io::Error| {
+        let message = format!("the root file system: {error}");
+        Refusal::new(RefusalReason::FileFailed, message)
+    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let base =
+        rustix::fs::open(root, flags, Mode::empty()).map_err(|error| failed(error.into()))?;
+    let mut stream = Stream::new(pipes.output, Some(Attributes::new()));
+    let written = stream.tree(&base, b"", b"").and_then(|()| stream.end());
+    written.map_err(failed)?;
+    Ok(stream.packed.answer())
 }
 
 #[derive(Default)]
@@ -75,20 +80,46 @@ struct Packed {
     changed: u64,
 }
 
+impl Packed {
+    fn answer(self) -> Answer {
+        Answer::Packed {
+            entries: self.entries,
+            bytes: self.bytes,
+            left_out: self.left_out,
+            changed: self.changed,
+        }
+    }
+}
+
 struct Stream<W: Write> {
     archive: Builder<BufWriter<W>>,
     buffer: Vec<u8>,
     /// The first names of files that have several, by device and inode.
     names: HashMap<(u64, u64), Vec<u8>>,
     packed: Packed,
+    /// Present if a whole root file system is written: owners, extended attributes and devices, too.
+    attributes: Option<Attributes>,
+    /// The extended attributes of the next member.
+    extended: Vec<(String, Vec<u8>)>,
 }
 
 impl<W: Write> Stream<W> {
+    fn new(output: W, attributes: Option<Attributes>) -> Self {
+        Self {
+            archive: Builder::new(BufWriter::with_capacity(BUFFER, output)),
+            buffer: vec![0; BUFFER],
+            names: HashMap::new(),
+            packed: Packed::default(),
+            attributes,
+            extended: Vec::new(),
+        }
+    }
+
     /// Writes a directory and what is below it. All of that comes before whatever is beside it: other
     /// programs that unpack give a directory its time when they come to something else.
-    fn tree(&mut self, base: &OwnedFd, top: &[u8]) -> io::Result<()> {
+    fn tree(&mut self, base: &OwnedFd, top: &[u8], packed: &[u8]) -> io::Result<()> {
         // Paths and not open directories: a tree may be deeper than the limit on open files.
-        let mut left = vec![(top.to_vec(), PACKED_NAME.as_bytes().to_vec())];
+        let mut left = vec![(top.to_vec(), packed.to_vec())];
         while let Some((path, packed)) = left.pop() {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
             let directory = match open(base, &path, flags) {
@@ -98,9 +129,14 @@ impl<W: Write> Stream<W> {
                 Err(error) => return Err(error.into()),
             };
             let stat = rustix::fs::fstat(&directory)?;
-            self.header(EntryType::Directory, &stat, &packed, b"", 0)?;
+            let name: &[u8] = if packed.is_empty() { b"." } else { &packed };
+            self.attributes(&directory, b".")?;
+            self.header(EntryType::Directory, &stat, name, b"", 0)?;
             let mut below = Vec::new();
             for name in names(&directory)? {
+                if packed.is_empty() && name == OURS {
+                    continue;
+                }
                 let packed = joined(&packed, &name);
                 if self.entry(&directory, &name, &packed)? {
                     below.push((joined(&path, &name), packed));
@@ -122,6 +158,7 @@ impl<W: Write> Stream<W> {
             FileType::Directory => return Ok(true),
             FileType::Symlink => match rustix::fs::readlinkat(&directory, name, Vec::new()) {
                 Ok(target) => {
+                    self.attributes(&directory, name)?;
                     self.header(EntryType::Symlink, &stat, packed, target.to_bytes(), 0)?;
                 }
                 // It is gone, or no link any more.
@@ -129,6 +166,7 @@ impl<W: Write> Stream<W> {
                 Err(error) => return Err(error.into()),
             },
             FileType::RegularFile => {
+                self.attributes(&directory, name)?;
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW;
                 match open(&directory, name, flags) {
                     Ok(file) => self.file(file, packed)?,
@@ -137,7 +175,12 @@ impl<W: Write> Stream<W> {
                     Err(error) => return Err(error.into()),
                 }
             }
-            _ => self.packed.left_out += 1,
+            FileType::Socket => self.packed.left_out += 1,
+            _ if self.attributes.is_none() => self.packed.left_out += 1,
+            kind => {
+                self.attributes(&directory, name)?;
+                self.header(special(kind), &stat, packed, b"", 0)?;
+            }
         }
         Ok(false)
     }
@@ -188,12 +231,24 @@ impl<W: Write> Stream<W> {
         size: u64,
     ) -> io::Result<()> {
         self.packed.entries += 1;
+        let mut records = std::mem::take(&mut self.extended);
         if stat.st_mtime_nsec > 0 || !(0..=LATEST).contains(&stat.st_mtime) {
             let time = decimal(stat.st_mtime, stat.st_mtime_nsec);
-            let attributes = [("mtime", time.as_bytes())];
-            self.archive.append_pax_extensions(attributes)?;
+            records.push(("mtime".into(), time.into_bytes()));
         }
+        let records = records.iter().map(|(name, value)| (&**name, &**value));
+        // It writes nothing if there are none.
+        self.archive.append_pax_extensions(records)?;
         let mut header = plain(kind, stat.st_mode & 0o7777, size);
+        if self.attributes.is_some() {
+            header.set_uid(stat.st_uid.into());
+            header.set_gid(stat.st_gid.into());
+            let device = (major(stat.st_rdev), minor(stat.st_rdev));
+            if matches!(kind, EntryType::Char | EntryType::Block) {
+                header.set_device_major(device.0)?;
+                header.set_device_minor(device.1)?;
+            }
+        }
         header.set_mtime(stat.st_mtime.clamp(0, LATEST).cast_unsigned());
         let fields = header.as_old_mut();
         // Not as the builder does it: a link's target has to stay what it is, byte for byte.
@@ -214,6 +269,22 @@ impl<W: Write> Stream<W> {
         self.archive.get_mut().write_all(header.as_bytes())
     }
 
+    /// Reads the extended attributes of the next member, if they are written.
+    fn attributes(&mut self, directory: impl AsFd, name: &[u8]) -> io::Result<()> {
+        self.extended.clear();
+        let Some(attributes) = &mut self.attributes else {
+            return Ok(());
+        };
+        let extended = &mut self.extended;
+        attributes.each(&at(directory, name), |name, value| {
+            // Others than text no tool writes.
+            if let Ok(name) = std::str::from_utf8(name) {
+                extended.push((format!("SCHILY.xattr.{name}"), value.to_vec()));
+            }
+            Ok(())
+        })
+    }
+
     fn end(&mut self) -> io::Result<()> {
         self.archive.finish()?;
         self.archive.get_mut().flush()
@@ -225,6 +296,15 @@ fn decimal(seconds: i64, nanoseconds: u64) -> String {
     match (seconds < 0, nanoseconds) {
         (true, 1..) => format!("-{}.{:09}", -(seconds + 1), 1_000_000_000 - nanoseconds),
         _ => format!("{seconds}.{nanoseconds:09}"),
+    }
+}
+
+/// The kind of the member that a device or a pipe becomes.
+fn special(kind: FileType) -> EntryType {
+    match kind {
+        FileType::CharacterDevice => EntryType::Char,
+        FileType::BlockDevice => EntryType::Block,
+        _ => EntryType::Fifo,
     }
 }
 

@@ -147,6 +147,7 @@ impl Streams {
                 };
                 files::write(&root, &file, &new, pipes)
             }),
+            Call::PackRoot => simple(move |pipes| files::pack_root(&root, pipes)),
             Call::CopyRoot => simple(move |_| files::copy_root(&root)),
             Call::Pack { file } => simple(move |pipes| files::pack(&root, &file, pipes)),
             Call::ReadFiles { root: top, paths } => {

@@ -26,10 +26,17 @@ pub(super) async fn warm_up(machine: &mut OwnedMachine) -> Result<(), Error> {
         started: None,
     };
     let deadline = machine.deadline(WARM_UP_LIMIT);
-    if let Ok(ran) = deadline.bound(machine.run(&command, streams)).await {
-        return ran.map(|_| ());
+    // Clones of a guest that is not warmed up do more, and still work.
+    match deadline.bound(machine.run(&command, streams)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(Error::Refused(refusal))) => {
+            tracing::debug!(?refusal, "the guest has no shell to warm it up");
+            Ok(())
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => {
+            tracing::warn!("the guest was not warmed up in time");
+            Ok(())
+        }
     }
-    // Clones then do more, and still work.
-    tracing::warn!("the guest was not warmed up in time");
-    Ok(())
 }

@@ -50,6 +50,7 @@ mod hostile_http;
 mod hostile_model;
 mod idle;
 mod image_registry;
+mod image_roots;
 mod images;
 mod instances;
 mod isolation;

@@ -3,7 +3,7 @@
 use super::ask;
 use crate::Error;
 use crate::instance::find::Instance;
-use crate::instance::services::ServiceDefinition;
+use crate::instance::services::{Readiness, ServiceDefinition};
 use crate::instance::wire::Request;
 
 /// Starts a service, and returns when it is ready or has failed; its record has the state.
@@ -12,6 +12,9 @@ pub(crate) async fn start_service(
     mut definition: ServiceDefinition,
 ) -> Result<(), Error> {
     definition.options = definition.options.or(&instance.record.defaults);
+    if let Some(Readiness::Command { command }) = &definition.readiness {
+        definition.options.argv(command.clone())?;
+    }
     ask(instance, &Request::StartService(definition)).await
 }
 

@@ -228,9 +228,10 @@ impl Services {
     async fn spawn(self: &Arc<Self>, service: &Arc<Service>) -> Result<Arc<Process>, Error> {
         let definition = service.status().record.definition.clone();
         let options = definition.options;
+        let argv = options.argv(definition.command)?;
         let env = self.vault.env(&options)?;
         let command = Command {
-            argv: vec!["/bin/sh".into(), "-c".into(), definition.command],
+            argv,
             cwd_optional: options.cwd.is_none(),
             cwd: Some(options.cwd.unwrap_or_else(|| self.working_directory.into())),
             env,

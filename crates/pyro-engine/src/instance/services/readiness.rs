@@ -71,8 +71,12 @@ async fn check(
             answer.is_ok_and(|answer| is_success(&answer))
         }
         Readiness::Command { command } => {
+            // It was checked when the service was started.
+            let Ok(argv) = definition.options.argv(command.clone()) else {
+                return false;
+            };
             let command = Command {
-                argv: vec!["/bin/sh".into(), "-c".into(), command.clone()],
+                argv,
                 env: vault.env(&definition.options).unwrap_or_default(),
                 cwd: Some(
                     definition

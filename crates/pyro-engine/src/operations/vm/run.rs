@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use pyro_environment::{PullPolicy, Ready};
+use pyro_environment::{Image, PullPolicy, Ready};
 use pyro_machine::{Command, Control, LaunchEvent, Machine, MachineSpec, Start, Streams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use super::host_compat;
 use crate::command::{
     exit_code, exit_status, milliseconds, out_of_memory, set_input, streams, time_limit,
 };
+use crate::command_line::line_to_run;
 use crate::command_options::CommandOptions;
 use crate::disk_limit::{DiskLimit, allocated_bytes};
 use crate::environment;
@@ -40,16 +41,22 @@ use crate::{Context, Engine, Error, Event, Listener, Terminal, Variables};
     tar c . | pyro run debian:12 -- sh -c 'tar x && ls'\n  \
     pyro run -it debian:12 -- bash\n  \
     pyro run debian:12 -e LANG=C --user www-data --cwd /tmp -- sh -c 'id; pwd'\n  \
-    pyro run debian:12 --json --timeout-seconds 5 -- uname -r\n\n\
+    pyro run debian:12 --json --timeout-seconds 5 -- uname -r\n  \
+    pyro run --network docker.io/curlimages/curl --with-entrypoint -- -sI https://example.org/\n\n\
     Output is shown as it is printed. Standard input is passed to the command unless it is a \
     terminal.")]
 pub struct Run {
     /// Environment to boot, for example `debian:12`
     pub environment: String,
-    /// Shell command to run, for example `git --version`
+    /// Shell command to run, for example `git --version`; without one, what the image of a registry
+    /// is made to run
     #[command(flatten)]
     #[serde(default)]
     pub command: ShellCommand,
+    /// Run the image's entry point with the command as its arguments
+    #[arg(long)]
+    #[serde(default)]
+    pub with_entrypoint: bool,
     /// Environment variables of the command, by name
     #[command(flatten)]
     #[serde(default)]
@@ -167,7 +174,8 @@ pub struct Cleanup {
 /// A request whose values are in range.
 struct Checked {
     environment: String,
-    line: String,
+    line: Option<String>,
+    with_entrypoint: bool,
     timeout: Option<Duration>,
     ttl: Duration,
     options: CommandOptions,
@@ -182,6 +190,7 @@ impl Run {
         Self {
             environment: environment.to_owned(),
             command: command.into(),
+            with_entrypoint: false,
             env: Variables::default(),
             cwd: None,
             user: None,
@@ -214,9 +223,24 @@ impl Run {
             timeout: time_limit(self.timeout_seconds, terminal)?,
             options: CommandOptions::checked(self.env, self.cwd.as_deref(), self.user)?,
             network: self.network,
-            line: self.command.line()?,
+            line: self.command.line_if_any()?,
+            with_entrypoint: self.with_entrypoint,
             environment: self.environment,
         })
+    }
+}
+
+impl Checked {
+    /// Completes the request with what its image says of how programs run. Returns the words to run.
+    fn complete(&mut self, image: Option<&Image>) -> Result<Vec<String>, Error> {
+        let process = image.map(|image| &image.process);
+        let line = line_to_run(self.line.take(), self.with_entrypoint, process)?;
+        let line = self.line.insert(line).clone();
+        if let Some(image) = image {
+            let options = std::mem::take(&mut self.options);
+            self.options = options.or(&CommandOptions::of_image(image, false));
+        }
+        self.options.argv(line)
     }
 }
 
@@ -237,21 +261,21 @@ impl Operation for Run {
         let allow_host_compat = self.allow_host_compat;
         set_input(context, self.stdin.as_deref());
         let mut request = self.check(context.terminal.is_some())?;
-        engine.environments.status(&request.environment)?;
+        let status = engine.environments.status(&request.environment)?;
+        if status.reference.is_none() {
+            // Before it is built, which takes long.
+            line_to_run(request.line.clone(), request.with_entrypoint, None)?;
+        }
         if request.network {
             engine.machines.check_network()?;
         }
         let permissions = &context.permissions;
         let policy = permissions.pull_policy(&request.environment, PullPolicy::Missing);
         let mut version = None;
-        let finished = match start(engine, &request, policy, &context.listener).await {
-            Ok((machine, spec, ready)) => {
+        let finished = match start(engine, &mut request, policy, &context.listener).await {
+            Ok((machine, spec, argv, ready)) => {
                 version = Some(ready.version);
-                if let Some(image) = &ready.image {
-                    let defaults = CommandOptions::of_image(image, false);
-                    request.options = request.options.or(&defaults);
-                }
-                let finished = in_guest(engine, machine, &request, context).await?;
+                let finished = in_guest(engine, machine, &request, argv, context).await?;
                 if !spec.network {
                     let begun = Instant::now();
                     engine.park_successor(&spec);
@@ -260,8 +284,9 @@ impl Operation for Run {
                 finished
             }
             Err(error) if error.means_no_guest() && allow_host_compat => {
+                let line = line_to_run(request.line.clone(), request.with_entrypoint, None)?;
                 let (env, timeout) = (&request.options.env, request.timeout);
-                host_compat::run(&request.line, env, timeout, &error, context).await?
+                host_compat::run(request.line.insert(line), env, timeout, &error, context).await?
             }
             // A caller without this permission gets no hint about it.
             Err(error) if error.means_no_guest() && context.permissions.host_compat => {
@@ -272,7 +297,7 @@ impl Operation for Run {
         Ok(RunResult {
             environment: request.environment,
             environment_version: version,
-            command: request.line,
+            command: request.line.unwrap_or_default(),
             printed: finished.printed.into(),
             exit_code: exit_code(&finished.outcome),
             duration_ms: milliseconds(finished.outcome.duration),
@@ -296,15 +321,16 @@ impl Operation for Run {
 /// Starts a machine from the environment.
 async fn start(
     engine: &Engine,
-    request: &Checked,
+    request: &mut Checked,
     policy: PullPolicy,
     listener: &Listener,
-) -> Result<(Machine, MachineSpec, Ready), Error> {
+) -> Result<(Machine, MachineSpec, Vec<String>, Ready), Error> {
     let begun = Instant::now();
     listener.phase("run", "create", ("environment", &request.environment));
     engine.check_disk_limit().await?;
     let ready = environment::ready(engine, listener, &request.environment, policy).await?;
     listener.took("lookup", begun);
+    let argv = request.complete(ready.image.as_ref())?;
     let spec = MachineSpec {
         network: request.network,
         ..spec(&ready, request.vcpu_count, request.mem_mib)
@@ -337,7 +363,7 @@ async fn start(
         accelerator: machine.accelerator().name(),
         origin: origin(&machine),
     });
-    Ok((machine, spec, ready))
+    Ok((machine, spec, argv, ready))
 }
 
 /// How a machine was made, in the words of its start.
@@ -394,12 +420,13 @@ async fn in_guest(
     engine: &Engine,
     mut machine: Machine,
     request: &Checked,
+    argv: Vec<String>,
     context: &mut Context,
 ) -> Result<Finished, Error> {
     let vm_id = machine.id().to_string();
     context.listener.phase("run", "execute", ("vm_id", &vm_id));
     let command = Command {
-        argv: vec!["/bin/sh".into(), "-c".into(), request.line.clone()],
+        argv,
         timeout: request.timeout,
         env: request.options.env.clone().into_iter().collect(),
         cwd: request.options.cwd.clone(),
