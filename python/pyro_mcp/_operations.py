@@ -77,7 +77,7 @@ class Operations:
     def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    def run_in_vm(self, *, environment: str, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, stdin: str | None = None) -> results.RunResult:
+    def run_in_vm(self, *, environment: str, command: str, with_entrypoint: bool = False, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, stdin: str | None = None) -> results.RunResult:
         """Run one command in a new microVM, then discard the microVM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -88,7 +88,9 @@ class Operations:
 
         Args:
             environment: Environment to boot, for example `debian:12`
-            command: Shell command to run, for example `git --version`
+            command: Shell command to run, for example `git --version`; without one, what the image of a registry
+                is made to run
+            with_entrypoint: Run the image's entry point with the command as its arguments
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
@@ -130,7 +132,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "stdin": stdin})
+        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "with_entrypoint": with_entrypoint, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "stdin": stdin})
         return response
 
     def list_environments(self) -> list[results.Environment]:
@@ -2144,7 +2146,7 @@ class AsyncOperations:
     async def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    async def run_in_vm(self, *, environment: str, command: str, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, stdin: str | None = None) -> results.RunResult:
+    async def run_in_vm(self, *, environment: str, command: str, with_entrypoint: bool = False, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, stdin: str | None = None) -> results.RunResult:
         """Run one command in a new microVM, then discard the microVM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -2155,7 +2157,9 @@ class AsyncOperations:
 
         Args:
             environment: Environment to boot, for example `debian:12`
-            command: Shell command to run, for example `git --version`
+            command: Shell command to run, for example `git --version`; without one, what the image of a registry
+                is made to run
+            with_entrypoint: Run the image's entry point with the command as its arguments
             env: Environment variables of the command, by name
             cwd: Working directory: an absolute path; /root is the default
             user: User that runs the command: `USER` or `USER:GROUP`, as names in the guest or numeric ids;
@@ -2197,7 +2201,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "stdin": stdin})
+        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "with_entrypoint": with_entrypoint, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "stdin": stdin})
         return response
 
     async def list_environments(self) -> list[results.Environment]:

@@ -42,7 +42,7 @@ pub(super) struct Commands {
     vault: Arc<Vault>,
     log_room: LogRoom,
     known: Mutex<CommandTable>,
-    /// The error that clients of unfinished commands receive.
+    /// The error that clients of unfinished commands and calls receive.
     last_words: OnceLock<Error>,
 }
 
@@ -135,7 +135,14 @@ impl Commands {
         }
     }
 
-    /// Sets the error that clients of unfinished commands receive.
+    /// Returns the error for a client of something that the machine did not finish: if the VM is being
+    /// ended, the reason of that.
+    pub(super) fn explained(&self, error: pyro_machine::Error) -> Error {
+        let last_words = self.last_words.get().cloned();
+        last_words.unwrap_or_else(|| error.into())
+    }
+
+    /// Sets the error that clients of unfinished commands and calls receive.
     pub(super) fn set_last_error(&self, error: Error) {
         let _ = self.last_words.set(error);
     }
@@ -282,7 +289,7 @@ impl Commands {
                 (exit(&outcome, dropped_bytes, not_flushed), None)
             }
             Err(error) => {
-                let error = self.last_words.get().cloned().unwrap_or(error.into());
+                let error = self.explained(error);
                 let exit = Exit {
                     interrupted: Some(error.message.clone()),
                     dropped_bytes,

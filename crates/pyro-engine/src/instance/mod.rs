@@ -34,9 +34,9 @@ mod warm_up;
 mod wire;
 
 pub(crate) use client::{
-    NewCommand, Outputs, Push, Watch, call, close_shell, exec, exec_detached, follow, open_shell,
-    publish, resize_shell, send_signal, signal_shell, start_service, stop_service, take_back,
-    write_to_shell,
+    NewCommand, Outputs, Push, Watch, call, close_shell, exec, exec_detached, flush, follow,
+    open_shell, publish, resize_shell, send_signal, signal_shell, start_service, stop_service,
+    take_back, write_to_shell,
 };
 pub(crate) use end::{DeleteOnDrop, delete};
 pub(crate) use files::seed_in;

@@ -115,6 +115,7 @@ impl Supervisor {
             Request::Snapshot { name, content } => self.snapshot(name, content).await,
             Request::Publish { port } => self.ports.publish(port, &reader, &mut writer).await,
             Request::TakeBack { host_port } => self.ports.take_back(host_port).await,
+            Request::Flush => self.flush().await,
             Request::CopyDisk { to } => self.copy_disk(host_path(&to)).await,
             Request::Stop { discard } => {
                 // The connection closes when this process exits: that is the answer.
@@ -126,6 +127,13 @@ impl Supervisor {
         let reply = answered.unwrap_or_else(|error| Reply::Failed(error.into()));
         // It fails if the client went away.
         let _ = write_line(&mut writer, &reply).await;
+    }
+
+    /// Flushes the machine's disk, as far as that is possible: what cannot be written is in the log.
+    async fn flush(&self) -> Result<Reply, Error> {
+        let _on = self.power.on(&self.machine).await?;
+        self.power.flush(&self.machine).await;
+        Ok(Reply::Done)
     }
 
     /// Carries out a call in the guest: the client's input goes in, the output goes to the client.
@@ -161,7 +169,10 @@ impl Supervisor {
         };
         let answered = async { tokio::join!(called, send_output(&mut output, writer)).0 };
         tokio::select! {
-            answer = answered => Ok(Reply::Answered(answer?)),
+            answer = answered => match answer {
+                Ok(answer) => Ok(Reply::Answered(answer)),
+                Err(error) => Err(self.commands.explained(error)),
+            },
             () = gone => Ok(Reply::Done),
         }
     }

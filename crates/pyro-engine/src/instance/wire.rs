@@ -110,6 +110,8 @@ pub(super) enum Request {
     Publish { port: Published },
     /// Stop publishing a port.
     TakeBack { host_port: u16 },
+    /// Answer when everything that was written until now is on the disk.
+    Flush,
     /// Copy the disk to a new file on the host, for a client that compares it.
     CopyDisk { to: String },
     /// End the VM: by a shutdown, or at once because its disk is to be discarded.

@@ -118,6 +118,9 @@ pub(crate) async fn pull(
         ));
     }
     drop(kept);
+    // Otherwise the machine could lose what is here by then. The next pull would take that for a
+    // change that was undone in the workspace, and undo it here, too.
+    instance::flush(instance).await?;
     let id = instance.id().to_owned();
     off_thread(move || {
         place.carry_out((open.as_fd(), &path), transaction, &plan, &record, &id)?;

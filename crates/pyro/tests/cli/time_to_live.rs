@@ -1,5 +1,6 @@
 //! The end of an instance's time to live.
 
+use std::io::Read;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +25,17 @@ fn nobody_calls_and_it_ends_all_the_same() {
         .shell_with(&["--timeout-seconds", "100"], "echo begun; sleep 90")
         .start();
     client.wait_for_stdout("begun");
+    // A transfer that does not end either.
+    workspace.ask("truncate -s 1T endless");
+    let transfer = workspace.call(&["export"]);
+    let mut transfer = transfer.args(&["endless", "--output", "-"]).start_unread();
+    let mut zeros = transfer.take_stdout();
+    thread::spawn(move || {
+        let mut some = vec![0; 1 << 16];
+        while zeros.read(&mut some).is_ok_and(|count| count > 0) {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
     let processes = [&workspace, &vm].map(|instances| instances.supervisor().unwrap());
     let made = idle_vm.status()["created_at"].as_f64().unwrap();
 
@@ -31,6 +43,8 @@ fn nobody_calls_and_it_ends_all_the_same() {
     let expired =
         |noun: &str, id: &str| format!("{noun} '{id}' expired and was automatically deleted");
     client.err_has(&expired("workspace", &workspace.id));
+    let transfer = transfer.finish().expect(1);
+    transfer.err_has(&expired("workspace", &workspace.id));
     thread::sleep(Duration::from_secs_f64(
         (made + SECONDS + GRACE - now()).max(0.0),
     ));

@@ -86,9 +86,12 @@ impl Push {
         let read = reader.read_until(b'\n', &mut answer);
         match read.map(|_| serde_json::from_slice(&answer)) {
             Ok(Ok(Reply::Answered(_))) => Ok(()),
-            Ok(Ok(Reply::Failed(error))) => Err(error.into()),
+            // Repeating a push is safe, whatever became of this one.
+            Ok(Ok(Reply::Failed(error))) => Err(Error {
+                retry_safe: true,
+                ..error.into()
+            }),
             Ok(Ok(other)) => Err(unexpected(&other)),
-            // Repeating a push is safe.
             Ok(Err(_)) | Err(_) => Err(Error {
                 retry_safe: true,
                 ..gone(instance)

@@ -69,6 +69,12 @@ pub(super) async fn ask(instance: &Instance, request: &Request) -> Result<(), Er
     }
 }
 
+/// Returns when everything that was written in the machine until now is on its disk, or cannot be
+/// written there.
+pub(crate) async fn flush(instance: &Instance) -> Result<(), Error> {
+    ask(instance, &Request::Flush).await
+}
+
 /// Sends a request without waiting for the answer.
 fn ask_now(instance: &Instance, request: &Request) -> std::io::Result<()> {
     let mut connection = connect_now(instance)?;
