@@ -28,7 +28,7 @@ tar -ch --exclude=bin/sh --transform='s,^bin/dash,bin/sh,' bin/dash bin/cat bin/
 ";
 
 fn of_debian(script: &str) -> Vec<u8> {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     context.shell(script).run().expect(0).stdout
 }
 

@@ -403,3 +403,25 @@ fn whoever_dies_a_pull_is_done_or_undone() {
         assert_eq!(left.count(), 1, "only the directory");
     }
 }
+
+#[test]
+fn the_workspace_does_not_lose_what_has_come_home() {
+    let context = TestContext::with("debian:12");
+    let project = project(&context);
+    let workspace = seeded(&context, &project);
+    // After the flush that follows the command.
+    workspace.ask("setsid sh -c 'sleep 3; echo late >late' >/dev/null 2>&1 &");
+    crate::templates::wait_until("it is written", || {
+        let read = workspace.call(&["file", "read"]).args(&["late"]);
+        read.run().code == 0
+    });
+    pull(&workspace, &[]).run().expect(0);
+    kill(workspace.vmm().unwrap());
+    crate::templates::wait_until("it has started again", || {
+        workspace.call(&["start"]).run();
+        workspace.shell("true").run().code == 0
+    });
+    pull(&workspace, &[]).run().expect(0);
+    assert_eq!(fs::read_to_string(project.join("late")).unwrap(), "late\n");
+    assert_eq!(workspace.ask("cat late"), "late\n");
+}
