@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::image_registry::{Image, Registry, digest};
 use crate::instances::{Instance, Kind, id_in};
 use crate::mcp_client::{Client, Era};
@@ -19,7 +19,7 @@ tar -ch --exclude=bin/sh bin/dash bin/cat bin/id bin/env bin/ls \
 
 /// A registry, and a context whose cache has a kernel and nothing else.
 fn set_up() -> (Registry, TestContext) {
-    let filled = TestContext::with("debian:12");
+    let filled = TestContext::with(debian());
     let context = TestContext::new().with_own_cache();
     let kernels = "linux-x86_64/kernels";
     copy(
@@ -75,7 +75,7 @@ fn layer(members: &[(&str, u32, u64, Result<&str, &str>)]) -> Vec<u8> {
 
 /// An image with a shell, a few programs, a user and a program of its own.
 fn image() -> Image {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let root = context.shell(ROOT).run().expect(0).stdout;
     let own = layer(&[
         ("bin/sh", 0o777, 0, Err("dash")),
