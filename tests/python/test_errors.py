@@ -37,7 +37,8 @@ RUN: dict[str, Any] = {"environment": ENVIRONMENT, "command": "true"}
         ),
         (
             lambda pyro: pyro.run_in_vm(environment="x", command="true"),
-            "unknown environment 'x'; expected one of: debian:12, debian:12-base, debian:12-build",
+            "unknown environment 'x'; expected one of: debian:12, debian:12-base, debian:12-build, "
+            "debian:13, debian:13-agent, debian:13-base, debian:13-build",
         ),
         (lambda pyro: pyro.status_vm("x"), "vm 'x' does not exist"),
         (lambda pyro: pyro.status_workspace("x"), "workspace 'x' does not exist"),

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from conftest import ENVIRONMENT
 from pyro_mcp import Pyro, PyroValueError, Workspace
 
 VALUE = "s3cr3t-of-the-test"
@@ -63,7 +64,7 @@ def test_a_service_is_started_seen_and_stopped(workspace: Workspace) -> None:
 
 def test_secrets_are_used_and_not_returned(pyro: Pyro) -> None:
     secrets = [{"name": "TOKEN", "value": VALUE}]
-    with pyro.workspace(environment="debian:12", secrets=secrets) as workspace:
+    with pyro.workspace(environment=ENVIRONMENT, secrets=secrets) as workspace:
         assert workspace.status()["secrets"] == [{"name": "TOKEN", "source_kind": "literal"}]
         ran = workspace.exec("echo $T; wc -c < /run/pyro-secrets/TOKEN", secret_env={"TOKEN": "T"})
         assert ran["stdout"] == f"[REDACTED]\n{len(VALUE)}\n"

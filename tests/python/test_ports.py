@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from conftest import ENVIRONMENT
 from pyro_mcp import Pyro, PyroValueError, PyroRuntimeError, Workspace
 
 SERVER = """
@@ -53,4 +54,4 @@ def test_what_listens_in_the_guest_is_reached(workspace: Workspace) -> None:
 def test_a_rule_is_checked_before_anything_is_made(pyro: Pyro) -> None:
     for rule in ("80:80", "8080:0", "x"):
         with pytest.raises(PyroValueError):
-            pyro.create_workspace(environment="debian:12", published_ports=[rule])
+            pyro.create_workspace(environment=ENVIRONMENT, published_ports=[rule])

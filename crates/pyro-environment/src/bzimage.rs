@@ -1,8 +1,7 @@
 //! A *bzImage*, the kernel as a distribution ships it: a loader with the ELF kernel compressed
 //! inside. The ELF kernel boots faster, and some VMMs take nothing else.
 
-use std::io::Read;
-
+use crate::compressed;
 use crate::modules::number;
 
 /// Offsets in the setup header of the x86 boot protocol.
@@ -19,27 +18,33 @@ const PAYLOAD_VERSION: usize = 0x0208;
 const KERNEL_LIMIT: u64 = 512 << 20;
 
 const LZ4_LEGACY: &[u8] = &[0x02, 0x21, 0x4c, 0x18];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// Returns the ELF kernel inside, or what is wrong with the image.
 pub(crate) fn vmlinux(image: &[u8]) -> Result<Vec<u8>, String> {
     let payload = payload(image)?;
-    if !payload.starts_with(LZ4_LEGACY) {
-        return Err(format!(
-            "its payload is compressed with {}, not LZ4",
-            compression(payload)
-        ));
-    }
-    // The kernel's build appends the decompressed size, which is no part of the LZ4 stream.
+    let decompress = match payload {
+        _ if payload.starts_with(LZ4_LEGACY) => compressed::lz4,
+        _ if payload.starts_with(ZSTD) => compressed::zstd,
+        _ => {
+            return Err(format!(
+                "its payload is compressed with {}, not LZ4 or zstd",
+                compression(payload)
+            ));
+        }
+    };
+    // The kernel's build appends the decompressed size, which is no part of the stream.
     let Some((stream, size)) = payload.split_last_chunk::<4>() else {
         return Err("its payload is too short".into());
     };
-    let size = u32::from_le_bytes(*size);
-    let mut kernel = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(256 << 20));
-    lz4_flex::frame::FrameDecoder::new(stream)
-        .take(KERNEL_LIMIT)
-        .read_to_end(&mut kernel)
-        .map_err(|error| format!("its payload cannot be decompressed: {error}"))?;
-    if kernel.len() as u64 != u64::from(size) {
+    let size = u64::from(u32::from_le_bytes(*size));
+    if size > KERNEL_LIMIT {
+        return Err(format!(
+            "its payload has {size} bytes: too many for a kernel"
+        ));
+    }
+    let kernel = decompress(stream, size).map_err(|problem| format!("its payload {problem}"))?;
+    if kernel.len() as u64 != size {
         return Err(format!(
             "its payload has {} bytes instead of {size}",
             kernel.len()
@@ -76,7 +81,6 @@ fn compression(payload: &[u8]) -> &'static str {
     match payload {
         [0x1f, 0x8b, ..] => "gzip",
         [0xfd, b'7', b'z', b'X', b'Z', ..] => "xz",
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => "zstd",
         [b'B', b'Z', b'h', ..] => "bzip2",
         _ => "something unknown",
     }
@@ -98,19 +102,28 @@ mod tests {
         image
     }
 
+    fn with_size(mut stream: Vec<u8>, size: usize) -> Vec<u8> {
+        stream.extend_from_slice(&u32::try_from(size).unwrap().to_le_bytes());
+        stream
+    }
+
     fn legacy_lz4(contents: &[u8]) -> Vec<u8> {
         let block = lz4_flex::block::compress(contents);
         let mut stream = LZ4_LEGACY.to_vec();
         stream.extend_from_slice(&u32::try_from(block.len()).unwrap().to_le_bytes());
         stream.extend_from_slice(&block);
-        stream.extend_from_slice(&u32::try_from(contents.len()).unwrap().to_le_bytes());
-        stream
+        with_size(stream, contents.len())
+    }
+
+    fn zstd(contents: &[u8]) -> Vec<u8> {
+        with_size(compressed::tests::zstd(contents), contents.len())
     }
 
     #[test]
     fn the_kernel_inside_is_found() {
         let kernel = [b"\x7fELF\x02\x01".as_slice(), &[7; 5000]].concat();
         assert_eq!(vmlinux(&image(&legacy_lz4(&kernel))).unwrap(), kernel);
+        assert_eq!(vmlinux(&image(&zstd(&kernel))).unwrap(), kernel);
     }
 
     #[test]
@@ -119,7 +132,7 @@ mod tests {
         assert_eq!(refusal(b"nothing"), "it is not a bzImage");
         assert_eq!(
             refusal(&image(&[0xfd, b'7', b'z', b'X', b'Z', 0])),
-            "its payload is compressed with xz, not LZ4"
+            "its payload is compressed with xz, not LZ4 or zstd"
         );
         assert_eq!(
             refusal(&image(&legacy_lz4(b"no elf file"))),
@@ -131,5 +144,24 @@ mod tests {
         let mut damaged = image(&legacy_lz4(b"\x7fELF\x02\x01"));
         *damaged.last_mut().unwrap() = 1;
         assert!(refusal(&damaged).contains("bytes instead of"));
+        *damaged.last_mut().unwrap() = 0x40;
+        assert!(refusal(&damaged).ends_with("too many for a kernel"));
+        let longer = image(&with_size(compressed::tests::zstd(b"\x7fELF\x02\x01"), 7));
+        assert_eq!(refusal(&longer), "its payload has 6 bytes instead of 7");
+        for shorter in [zstd(&[7; 5000]), legacy_lz4(&[7; 5000])] {
+            let (stream, _) = shorter.split_last_chunk::<4>().unwrap();
+            let shorter = image(&with_size(stream.to_vec(), 4999));
+            assert_eq!(
+                refusal(&shorter),
+                "its payload is longer than its limit of 4999 bytes"
+            );
+        }
+        let mut damaged = zstd(b"\x7fELF\x02\x01 a kernel");
+        let in_the_checksum = damaged.len() - 4 - 1;
+        damaged[in_the_checksum] ^= 1;
+        assert_eq!(
+            refusal(&image(&damaged)),
+            "its payload cannot be decompressed: its checksum is wrong"
+        );
     }
 }

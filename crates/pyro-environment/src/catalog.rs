@@ -54,6 +54,15 @@ const DEBIAN_12: Entry = Entry {
     needed_bytes: 900 << 20,
 };
 
+const DEBIAN_13: Entry = Entry {
+    name: "debian:13",
+    description: "Debian 13 with git, for everyday work on source code.",
+    distribution_version: "13",
+    compatibility: ">=2.4.0,<3.0.0",
+    recipe: Recipe::debian_13(&[COMMON_PACKAGES, &["ca-certificates", "git"]]),
+    ..DEBIAN_12
+};
+
 /// All environments, by name.
 pub(crate) const CATALOG: &[Entry] = &[
     DEBIAN_12,
@@ -93,6 +102,53 @@ pub(crate) const CATALOG: &[Entry] = &[
         needed_bytes: 1800 << 20,
         ..DEBIAN_12
     },
+    DEBIAN_13,
+    Entry {
+        name: "debian:13-agent",
+        description: "Debian 13 with git, curl, jq, less and Python, for coding agents.",
+        default_packages: &["bash", "coreutils", "git", "curl", "jq", "less", "python3"],
+        recipe: Recipe::debian_13(&[
+            COMMON_PACKAGES,
+            &["ca-certificates", "curl", "git", "jq", "less", "python3"],
+        ]),
+        needed_bytes: 1000 << 20,
+        ..DEBIAN_13
+    },
+    Entry {
+        name: "debian:13-base",
+        description: "Debian 13 with little more than a shell, for commands that need nothing else.",
+        default_packages: &["bash", "coreutils"],
+        recipe: Recipe::debian_13(&[COMMON_PACKAGES]),
+        needed_bytes: 700 << 20,
+        ..DEBIAN_13
+    },
+    Entry {
+        name: "debian:13-build",
+        description: "Debian 13 with git, a C tool chain, CMake and Python, for building software.",
+        default_packages: &[
+            "bash",
+            "coreutils",
+            "git",
+            "gcc",
+            "make",
+            "cmake",
+            "python3",
+        ],
+        recipe: Recipe::debian_13(&[
+            COMMON_PACKAGES,
+            &[
+                "ca-certificates",
+                "cmake",
+                "gcc",
+                "git",
+                "libc6-dev",
+                "make",
+                "python3",
+            ],
+        ]),
+        needed_bytes: 1800 << 20,
+        ..DEBIAN_13
+    },
 ];
 
 /// Returns the entry of that name.
@@ -109,6 +165,8 @@ pub(crate) fn find(name: &str) -> Result<&'static Entry, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -136,8 +194,48 @@ mod tests {
 
     #[test]
     fn every_recipe_has_its_own_digest() {
-        let mut digests: Vec<_> = CATALOG.iter().map(|entry| entry.recipe.digest()).collect();
-        digests.dedup();
+        let digests: BTreeSet<_> = CATALOG.iter().map(|entry| entry.recipe.digest()).collect();
         assert_eq!(digests.len(), CATALOG.len());
+    }
+
+    #[test]
+    fn what_is_installed_is_not_built_again() {
+        for (name, digest) in [
+            (
+                "debian:12",
+                "f180b667f8d6fb29eb3f757d11790c64b38244bf20f4e8232cac9fee06566f61",
+            ),
+            (
+                "debian:12-base",
+                "60826ea6fb5bfc7d7024d34da39a2c97079573bdcbe15c396c10548710f93702",
+            ),
+            (
+                "debian:12-build",
+                "e0ed27a7e9647dfdb8898a3767eee3c9c0a12326b2832db2a750dd47079862cc",
+            ),
+        ] {
+            assert_eq!(find(name).unwrap().recipe.digest(), digest, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_says_the_release() {
+        for entry in CATALOG {
+            let release = match entry.distribution_version {
+                "12" => "bookworm",
+                "13" => "trixie",
+                other => panic!("{other}"),
+            };
+            let prefix = format!("debian:{}", entry.distribution_version);
+            assert!(entry.name.starts_with(&prefix), "{}", entry.name);
+            assert!(
+                entry
+                    .description
+                    .starts_with(&format!("Debian {}", entry.distribution_version)),
+                "{}",
+                entry.description
+            );
+            assert_eq!(entry.recipe.release, release, "{}", entry.name);
+        }
     }
 }

@@ -233,7 +233,13 @@ impl Error {
                 "Make {} readable and writable for this user, or choose another cache directory.",
                 path.display()
             ),
-            Self::BuildFailed { .. } | Self::Spawn { .. } | Self::KernelPackage { .. } => {
+            Self::KernelPackage { .. } => {
+                "Trying again does not help: this version of pyro cannot use that kernel. Use an \
+                 environment of another release (`pyro env list`), and report the name of the \
+                 package with what is wrong with it."
+                    .into()
+            }
+            Self::BuildFailed { .. } | Self::Spawn { .. } => {
                 "Nothing of the failed build was kept. If the output names what is wrong, mend that; \
                  if not, try again once, and report the output if it fails in the same way."
                     .into()
@@ -327,7 +333,8 @@ mod tests {
         let error = crate::catalog::find("x").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unknown environment 'x'; expected one of: debian:12, debian:12-base, debian:12-build"
+            "unknown environment 'x'; expected one of: debian:12, debian:12-base, \
+             debian:12-build, debian:13, debian:13-agent, debian:13-base, debian:13-build"
         );
         assert_eq!(error.code(), "unknown_environment");
         let empty = crate::catalog::find(" ").unwrap_err().to_string();
@@ -345,7 +352,9 @@ mod tests {
             ("Debian:12-Build", Some("debian:12-build")),
             ("debian:12-bulid", Some("debian:12-build")),
             ("debian:12_base", Some("debian:12-base")),
-            ("debian:13", None),
+            ("debian:13-agnet", Some("debian:13-agent")),
+            ("debian13", Some("debian:13")),
+            ("debian:14", None),
             ("debian", None),
             ("alpine", None),
             ("", None),
@@ -377,6 +386,21 @@ mod tests {
             error.remedy(),
             "Run: sudo apt-get install erofs-utils mmdebstrap uidmap"
         );
+    }
+
+    #[test]
+    fn whether_to_try_again_is_said_of_what_may_pass() {
+        let kernel = Error::KernelPackage {
+            package: "linux-image".into(),
+            problem: "it has no module erofs".into(),
+        };
+        assert!(kernel.remedy().starts_with("Trying again does not help"));
+        let step = Error::BuildFailed {
+            step: "mmdebstrap",
+            status: "exit status: 1".into(),
+            output: Vec::new(),
+        };
+        assert!(step.remedy().contains("try again once"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::Progress;
 use crate::bzimage;
-use crate::debian::{Archive, KernelPackage};
+use crate::debian::{self, Archive, KernelPackage};
 use crate::initramfs;
 use crate::layout::{KERNEL_RECORD, KERNELS, Layout, MODULES, VMLINUX};
 use crate::lock::Lock;
@@ -19,10 +19,9 @@ use crate::manifest::{self, FileRecord};
 use crate::partial::Partial;
 use crate::preflight;
 use crate::progress::Listener;
+use crate::recipe::NEWEST_RELEASE;
 use crate::tools::Tools;
 
-/// Of which release a kernel is fetched if the cache has none.
-const RELEASE: &str = "bookworm";
 /// Bytes that fetching one takes in the cache at its peak, rounded up.
 const NEEDED_BYTES: u64 = 300 << 20;
 
@@ -55,12 +54,7 @@ pub(crate) async fn install(
     install: &Path,
     progress: Listener<'_>,
 ) -> Result<Record, Error> {
-    let _lock = Lock::acquire(&layout.lock(KERNELS), || {
-        progress(Progress::Notice(
-            "waiting for another process to finish fetching a kernel".into(),
-        ));
-    })
-    .await?;
+    let _lock = lock(layout, progress).await?;
     progress(Progress::Phase("kernel"));
     let partial = Arc::new(create_partial(layout).await?);
     let package = KernelPackage::find(tools, archive, partial.path()).await?;
@@ -91,16 +85,26 @@ pub(crate) async fn install(
     Ok(record)
 }
 
-/// Links a kernel into `install`: the newest one of the cache, or the archive's current one if
-/// there is none.
+/// Links a kernel into `install`, for a root file system that comes without: the newest one of the
+/// cache, of whatever release, or the newest release's current one if there is none.
+///
+/// Kernels keep what programs rely on, so that the newest runs images of old distributions, too;
+/// those of new ones may ask for more than an old one has. And what an image gets depends on
+/// what the cache has, not on what was fetched last.
 pub(crate) async fn any(
     layout: &Layout,
     install: &Path,
     progress: Listener<'_>,
 ) -> Result<Record, Error> {
     let found = {
+        // Somebody may be fetching one, and has it when it is waited for.
+        let lock = lock(layout, progress).await?;
         let (layout, install) = (layout.clone(), install.to_owned());
-        blocking(move || link_newest(&layout, &install)).await?
+        blocking(move || {
+            let _lock = lock;
+            link_newest(&layout, &install)
+        })
+        .await?
     };
     if let Some(record) = found {
         return Ok(record);
@@ -114,22 +118,22 @@ pub(crate) async fn any(
         })
         .await?
     };
-    let archive = Archive::discover(&tools, RELEASE).await?;
+    let archive = Archive::discover(&tools, NEWEST_RELEASE).await?;
     self::install(layout, &tools, &archive, install, progress).await
 }
 
+async fn lock(layout: &Layout, progress: Listener<'_>) -> Result<Lock, Error> {
+    Lock::acquire(&layout.lock(KERNELS), || {
+        progress(Progress::Notice(
+            "waiting for another process to finish fetching a kernel".into(),
+        ));
+    })
+    .await
+}
+
+/// Links the newest kernel that is not damaged. The caller holds the lock.
 fn link_newest(layout: &Layout, install: &Path) -> Result<Option<Record>, Error> {
-    let Some(_lock) = Lock::attempt(&layout.lock(KERNELS)) else {
-        // Somebody is fetching one, and will have it when it is waited for.
-        return Ok(None);
-    };
-    let age = |kernel: &Kernel| {
-        let record = fs::metadata(kernel.directory.join(KERNEL_RECORD));
-        record.and_then(|record| record.modified()).ok()
-    };
-    let mut kernels = list(layout)?;
-    kernels.sort_by_key(age);
-    for kernel in kernels.iter().rev() {
+    for kernel in list(layout)?.iter().rev() {
         if let Some(record) = verified(&kernel.directory) {
             link_into(&kernel.directory, install)?;
             return Ok(Some(record));
@@ -146,7 +150,7 @@ fn link_into(directory: &Path, install: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Lists the kernels in the cache, sorted.
+/// Lists the kernels in the cache, of all releases, the newest last.
 pub(crate) fn list(layout: &Layout) -> Result<Vec<Kernel>, Error> {
     let directory = layout.kernels();
     let entries = match fs::read_dir(&directory) {
@@ -165,7 +169,7 @@ pub(crate) fn list(layout: &Layout) -> Result<Vec<Kernel>, Error> {
             });
         }
     }
-    kernels.sort_by(|a, b| a.directory.cmp(&b.directory));
+    kernels.sort_by(|a, b| debian::compare_versions(&a.package_version, &b.package_version));
     Ok(kernels)
 }
 
@@ -254,11 +258,72 @@ mod tests {
     use super::*;
 
     fn sample(directory: &Path, contents: &[u8]) -> Record {
+        sample_of("6.1-1", directory, contents)
+    }
+
+    fn sample_of(version: &str, directory: &Path, contents: &[u8]) -> Record {
         let package = KernelPackage {
             name: "linux".into(),
-            version: "6.1-1".into(),
+            version: version.into(),
         };
-        write(directory, contents, b"modules", package, "6.1.0".into()).unwrap()
+        let kernel_version = version.replace('-', ".");
+        write(directory, contents, b"modules", package, kernel_version).unwrap()
+    }
+
+    /// A cache with these kernels, and a directory to install to.
+    fn cache_with(versions: &[&str]) -> (tempfile::TempDir, Layout, PathBuf) {
+        let parent = tempfile::tempdir().unwrap();
+        let layout = Layout::new(parent.path().to_owned());
+        fs::create_dir_all(layout.kernels()).unwrap();
+        for version in versions {
+            sample_of(version, &layout.kernel(version), version.as_bytes());
+        }
+        let install = parent.path().join("install");
+        fs::create_dir(&install).unwrap();
+        (parent, layout, install)
+    }
+
+    #[tokio::test]
+    async fn an_image_gets_the_newest_kernel_that_is_whole() {
+        let (_parent, layout, install) = cache_with(&["6.12.9-1", "6.1.192-2", "6.12.118-1"]);
+        let versions: Vec<_> = list(&layout)
+            .unwrap()
+            .into_iter()
+            .map(|kernel| kernel.package_version)
+            .collect();
+        assert_eq!(versions, ["6.1.192-2", "6.12.9-1", "6.12.118-1"]);
+
+        let quiet = |progress| panic!("{progress:?}");
+        let record = any(&layout, &install, &quiet).await.unwrap();
+        assert_eq!(record.package_version, "6.12.118-1");
+        assert_eq!(fs::read(install.join(VMLINUX)).unwrap(), b"6.12.118-1");
+
+        for name in [VMLINUX, MODULES] {
+            fs::remove_file(install.join(name)).unwrap();
+        }
+        let newest = layout.kernel("6.12.118-1").join(VMLINUX);
+        fs::remove_file(&newest).unwrap();
+        fs::write(&newest, "6.12.l18-1").unwrap();
+        let record = any(&layout, &install, &quiet).await.unwrap();
+        assert_eq!(record.package_version, "6.12.9-1");
+    }
+
+    #[tokio::test]
+    async fn who_wants_a_kernel_waits_for_whoever_fetches_one() {
+        let (_parent, layout, install) = cache_with(&[]);
+        let held = Lock::attempt(&layout.lock(KERNELS)).unwrap();
+        let held = std::sync::Mutex::new(Some(held));
+        let fetched = |progress| {
+            let Progress::Notice(notice) = progress else {
+                panic!("{progress:?}");
+            };
+            assert!(notice.contains("fetching a kernel"), "{notice}");
+            sample_of("6.1-1", &layout.kernel("6.1-1"), b"kernel");
+            drop(held.lock().unwrap().take());
+        };
+        let record = any(&layout, &install, &fetched).await.unwrap();
+        assert_eq!(record.package_version, "6.1-1");
+        assert!(held.lock().unwrap().is_none());
     }
 
     #[test]
@@ -270,7 +335,7 @@ mod tests {
         fs::create_dir_all(layout.kernels()).unwrap();
         sample(&directory, b"kernel");
         assert!(verified(&directory).is_some());
-        assert_eq!(list(&layout).unwrap()[0].version, "6.1.0");
+        assert_eq!(list(&layout).unwrap()[0].version, "6.1.1");
         fs::write(directory.join(VMLINUX), "kErnel").unwrap();
         assert!(verified(&directory).is_none());
     }

@@ -13,6 +13,7 @@
 
 mod bzimage;
 mod catalog;
+mod compressed;
 mod confined;
 mod cpio;
 mod debian;
@@ -127,7 +128,7 @@ impl Environments {
         }
     }
 
-    /// Returns the kernels in the cache, sorted.
+    /// Returns the kernels in the cache, of all releases, the newest last.
     pub fn kernels(&self) -> Result<Vec<Kernel>, Error> {
         kernel::list(&self.layout)
     }

@@ -1,6 +1,6 @@
 //! The kernel *modules* a guest needs before it can reach its disks, and the order to load them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What the agent needs: a transport, the two disks with their file systems, the channel to the
 /// host and a network card. What these depend on is found out.
@@ -20,17 +20,17 @@ pub(crate) fn canonical(name: &str) -> String {
 
 /// Returns the wanted modules and all they depend on, each after its dependencies.
 ///
-/// `dependencies` has every module there is, by canonical name; `built_in` names those that are
-/// part of the kernel and need no loading. Fails with the name of a module that is neither.
+/// `built_in` names those that are part of the kernel and need no loading. `dependencies` is asked
+/// once for each of the others, by its canonical name; it fails if there is no such module.
 pub(crate) fn load_order(
     wanted: &[&str],
-    dependencies: &BTreeMap<String, Vec<String>>,
     built_in: &BTreeSet<String>,
+    dependencies: &mut dyn FnMut(&str) -> Result<Vec<String>, String>,
 ) -> Result<Vec<String>, String> {
     fn visit(
         name: &str,
-        dependencies: &BTreeMap<String, Vec<String>>,
         built_in: &BTreeSet<String>,
+        dependencies: &mut dyn FnMut(&str) -> Result<Vec<String>, String>,
         seen: &mut BTreeSet<String>,
         order: &mut Vec<String>,
     ) -> Result<(), String> {
@@ -38,9 +38,8 @@ pub(crate) fn load_order(
         if built_in.contains(&name) || !seen.insert(name.clone()) {
             return Ok(());
         }
-        let needed = dependencies.get(&name).ok_or_else(|| name.clone())?;
-        for dependency in needed {
-            visit(dependency, dependencies, built_in, seen, order)?;
+        for dependency in dependencies(&name)? {
+            visit(&dependency, built_in, dependencies, seen, order)?;
         }
         order.push(name);
         Ok(())
@@ -49,7 +48,7 @@ pub(crate) fn load_order(
     let mut seen = BTreeSet::new();
     let mut order = Vec::new();
     for name in wanted {
-        visit(name, dependencies, built_in, &mut seen, &mut order)?;
+        visit(name, built_in, dependencies, &mut seen, &mut order)?;
     }
     Ok(order)
 }
@@ -113,11 +112,13 @@ pub(crate) fn number<const N: usize>(bytes: &[u8], offset: usize) -> Option<usiz
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// The smallest ELF file with a section of that contents.
-    fn elf_with_modinfo(contents: &[u8]) -> Vec<u8> {
+    pub(crate) fn elf_with_modinfo(contents: &[u8]) -> Vec<u8> {
         let names = b"\0.modinfo\0.shstrtab\0";
         let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
         elf.resize(64, 0);
@@ -183,11 +184,9 @@ mod tests {
         })
         .into();
         let built_in = parse_built_in("kernel/drivers/char/hw_random/rng-core.ko\n");
-        let order = load_order(
-            &["virtio_mmio", "virtio_net", "virtio-rng"],
-            &dependencies,
-            &built_in,
-        );
+        let mut needs = |name: &str| dependencies.get(name).cloned().ok_or(name.to_owned());
+        let wanted = ["virtio_mmio", "virtio_net", "virtio-rng"];
+        let order = load_order(&wanted, &built_in, &mut needs);
         let expected = [
             "virtio_ring",
             "virtio",
@@ -198,7 +197,7 @@ mod tests {
             "virtio_rng",
         ];
         assert_eq!(order.unwrap(), expected);
-        let missing = load_order(&["erofs"], &dependencies, &built_in);
+        let missing = load_order(&["erofs"], &built_in, &mut needs);
         assert_eq!(missing.unwrap_err(), "erofs");
     }
 }

@@ -12,6 +12,9 @@ use crate::digest;
 /// `top`. Together they add 2 MB.
 pub(crate) const COMMON_PACKAGES: &[&str] = &["bash", "coreutils", "netbase", "procps"];
 
+/// The newest release that there are recipes for.
+pub(crate) const NEWEST_RELEASE: &str = "trixie";
+
 /// Raised whenever the builder makes something else out of the same packages.
 const REVISION: u32 = 1;
 
@@ -32,8 +35,16 @@ pub struct Recipe {
 
 impl Recipe {
     pub(crate) const fn debian_12(groups: &[&'static [&'static str]]) -> Self {
+        Self::debian("bookworm", groups)
+    }
+
+    pub(crate) const fn debian_13(groups: &[&'static [&'static str]]) -> Self {
+        Self::debian(NEWEST_RELEASE, groups)
+    }
+
+    const fn debian(release: &'static str, groups: &[&'static [&'static str]]) -> Self {
         Self {
-            release: "bookworm",
+            release,
             variant: "minbase",
             groups: match groups {
                 [one] => [one, &[]],

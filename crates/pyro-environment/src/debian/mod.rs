@@ -7,10 +7,12 @@ mod output;
 mod package;
 mod rootfs;
 mod sources;
+mod version;
 
 pub(crate) use apt::Archive;
 pub(crate) use package::KernelPackage;
 pub(crate) use rootfs::build;
+pub(crate) use version::compare as compare_versions;
 
 /// Debian's keys, the only ones trusted, whatever else the machine's apt trusts.
 pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";

@@ -12,6 +12,7 @@ use tokio::process::Command;
 use super::apt::Archive;
 use super::failure;
 use crate::Error;
+use crate::compressed;
 use crate::confined::{self, Network};
 use crate::modules;
 use crate::partial::Partial;
@@ -25,6 +26,13 @@ const NEEDED_BYTES: u64 = 300 << 20;
 
 /// The largest file that is read from the package: far above any kernel or module.
 const FILE_LIMIT: u64 = 256 << 20;
+
+/// The largest module that is decompressed: ten times the largest there is.
+const MODULE_LIMIT: u64 = 32 << 20;
+
+/// How the files of modules end: compressed from Debian 13 on.
+const MODULE: &str = ".ko";
+const MODULE_XZ: &str = ".ko.xz";
 
 /// A kernel package of the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,7 +150,11 @@ exec apt-get -c "$0/apt.conf" -qq download "$1"
         entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-            .ok_or_else(|| self.problem("apt did not download it".into()))
+            .ok_or_else(|| Error::BuildFailed {
+                step: "apt-get",
+                status: format!("it did not download {}", self.name),
+                output: Vec::new(),
+            })
     }
 }
 
@@ -163,14 +175,14 @@ fn parse(lines: &[String]) -> Option<KernelPackage> {
     })
 }
 
-/// Reads a package's file tree. All modules are kept in `directory` for as long as it is not
-/// known which are needed.
+/// Reads a package's file tree. All modules are kept in `directory`, as they are, for as long as
+/// it is not known which are needed.
 fn unpack(tree: impl Read, directory: &Path) -> Result<Unpacked, String> {
     let damaged = |error: io::Error| format!("it cannot be read: {error}");
     fs::create_dir(directory).map_err(damaged)?;
     let mut kernel = None;
     let mut built_in = BTreeSet::new();
-    let mut dependencies = BTreeMap::new();
+    let mut files = BTreeMap::new();
     let mut tree = tar::Archive::new(tree);
     for entry in tree.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
@@ -195,23 +207,32 @@ fn unpack(tree: impl Read, directory: &Path) -> Result<Unpacked, String> {
             kernel = Some((version.to_owned(), read()?));
         } else if name == "modules.builtin" {
             built_in = modules::parse_built_in(&String::from_utf8_lossy(&read()?));
-        } else if let Some(name) = name.strip_suffix(".ko") {
-            let name = modules::canonical(name);
-            let contents = read()?;
-            let depends = modules::depends(&contents)
-                .ok_or_else(|| format!("its module {name} is not a 64-bit ELF module"))?;
-            fs::write(directory.join(&name), contents).map_err(damaged)?;
-            dependencies.insert(name, depends);
+        } else if let Some(module) = [MODULE, MODULE_XZ]
+            .into_iter()
+            .find_map(|end| name.strip_suffix(end))
+        {
+            let file = directory.join(name);
+            fs::write(&file, read()?).map_err(damaged)?;
+            files.insert(modules::canonical(module), file);
         }
     }
     let (kernel_version, image) = kernel.ok_or("it holds no kernel")?;
-    let order = modules::load_order(modules::WANTED, &dependencies, &built_in)
-        .map_err(|name| format!("it has no module {name}"))?;
+    // Of more than a thousand modules a dozen are decompressed.
+    let mut contents = BTreeMap::new();
+    let order = modules::load_order(modules::WANTED, &built_in, &mut |name| {
+        let file = files
+            .get(name)
+            .ok_or_else(|| format!("it has no module {name}"))?;
+        let module = module(file).map_err(|problem| format!("its module {name} {problem}"))?;
+        let depends = modules::depends(&module)
+            .ok_or_else(|| format!("its module {name} is not a 64-bit ELF module"))?;
+        contents.insert(name.to_owned(), module);
+        Ok(depends)
+    })?;
     let modules = order
         .into_iter()
-        .map(|name| fs::read(directory.join(&name)).map(|contents| (name, contents)))
-        .collect::<io::Result<_>>()
-        .map_err(damaged)?;
+        .filter_map(|name| contents.remove_entry(&name))
+        .collect();
     Ok(Unpacked {
         image,
         kernel_version,
@@ -219,9 +240,20 @@ fn unpack(tree: impl Read, directory: &Path) -> Result<Unpacked, String> {
     })
 }
 
+/// Returns what is in the file of a module.
+fn module(file: &Path) -> Result<Vec<u8>, String> {
+    let contents = fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
+    if file.extension().is_some_and(|extension| extension == "xz") {
+        compressed::xz(&contents, MODULE_LIMIT)
+    } else {
+        Ok(contents)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modules::tests::elf_with_modinfo;
 
     #[test]
     fn the_meta_package_names_the_kernel() {
@@ -243,17 +275,77 @@ Description: Linux for x86-64 cloud (meta-package)";
         assert_eq!(parse(&[]), None);
     }
 
+    fn tree(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut tree = tar::Builder::new(Vec::new());
+        for (path, contents) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(contents.len() as u64);
+            header.set_mode(0o644);
+            // As Debian's packages have them, with "./", which no function writes.
+            header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_cksum();
+            tree.append(&header, *contents).unwrap();
+        }
+        tree.into_inner().unwrap()
+    }
+
+    /// A package whose kernel has all that is wanted but two modules, which are compressed.
+    fn unpack_with(overlay: &[u8]) -> Result<Unpacked, String> {
+        const MODULES: &str = "./usr/lib/modules/6.12.1-cloud-amd64";
+        let built_in: Vec<_> = modules::WANTED
+            .iter()
+            .filter(|name| **name != "overlay")
+            .map(|name| format!("kernel/{name}.ko"))
+            .collect();
+        let built_in = built_in.join("\n");
+        let helper = compressed::tests::xz(&elf_with_modinfo(b"depends=\0name=helper\0"));
+        let tree = tree(&[
+            ("./boot/vmlinuz-6.12.1-cloud-amd64", b"image"),
+            (&format!("{MODULES}/modules.builtin"), built_in.as_bytes()),
+            (&format!("{MODULES}/kernel/fs/a-helper.ko.xz"), &helper),
+            (&format!("{MODULES}/kernel/fs/overlay.ko.xz"), overlay),
+            (&format!("{MODULES}/kernel/other.ko.xz"), b"nobody reads it"),
+        ]);
+        let directory = tempfile::tempdir().unwrap();
+        unpack(&tree[..], &directory.path().join("modules"))
+    }
+
+    #[test]
+    fn compressed_modules_are_decompressed_if_they_are_needed() {
+        let overlay = elf_with_modinfo(b"depends=a-helper\0name=overlay\0");
+        let unpacked = unpack_with(&compressed::tests::xz(&overlay)).unwrap();
+        assert_eq!(unpacked.kernel_version, "6.12.1-cloud-amd64");
+        assert_eq!(unpacked.image, b"image");
+        let names: Vec<_> = unpacked.modules.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["a_helper", "overlay"]);
+        assert_eq!(unpacked.modules[1].1, overlay);
+    }
+
+    #[test]
+    fn a_module_that_cannot_be_used_is_named() {
+        let overlay = compressed::tests::xz(&elf_with_modinfo(b"depends=a-helper\0"));
+        let short = unpack_with(&overlay[..overlay.len() / 2]).unwrap_err();
+        assert!(
+            short.starts_with("its module overlay cannot be decompressed: "),
+            "{short}"
+        );
+        let other = unpack_with(&compressed::tests::xz(b"no module")).unwrap_err();
+        assert_eq!(other, "its module overlay is not a 64-bit ELF module");
+        let too_large = vec![0; usize::try_from(MODULE_LIMIT).unwrap() + 1];
+        let too_large = unpack_with(&compressed::tests::xz(&too_large)).unwrap_err();
+        assert_eq!(
+            too_large,
+            "its module overlay is longer than its limit of 33554432 bytes"
+        );
+        let needs = compressed::tests::xz(&elf_with_modinfo(b"depends=nothing\0"));
+        let missing = unpack_with(&needs).unwrap_err();
+        assert_eq!(missing, "it has no module nothing");
+    }
+
     #[test]
     fn a_package_without_a_kernel_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let mut tree = tar::Builder::new(Vec::new());
-        let mut header = tar::Header::new_gnu();
-        header.set_size(1);
-        header.set_mode(0o644);
-        header.set_cksum();
-        tree.append_data(&mut header, "./usr/share/doc/copyright", &b"x"[..])
-            .unwrap();
-        let tree = tree.into_inner().unwrap();
+        let tree = tree(&[("./usr/share/doc/copyright", b"x")]);
         let problem = unpack(&tree[..], &directory.path().join("m")).unwrap_err();
         assert_eq!(problem, "it holds no kernel");
         let problem = unpack(&b"junk that is no archive"[..], &directory.path().join("n"));

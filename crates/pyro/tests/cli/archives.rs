@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, id_in};
 
 const NO_OPTIONS: &[&str] = &[];
@@ -38,9 +38,9 @@ fn project(context: &TestContext) -> PathBuf {
 
 #[test]
 fn a_project_is_copied_with_links_and_without_its_socket() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let root = project(&context);
-    let run = context.pyro(&["workspace", "create", "debian:12", "--json", "--seed-path"]);
+    let run = context.pyro(&["workspace", "create", debian(), "--json", "--seed-path"]);
     let made = run.args(&[&root]).run().expect(0);
     let seed = made.json()["workspace_seed"].clone();
     let socket = json!({
@@ -84,7 +84,7 @@ fn a_project_is_copied_with_links_and_without_its_socket() {
 
 #[test]
 fn what_is_not_wanted_is_left_out_and_named() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let root = project(&context);
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     let list = context.path("patterns");
@@ -124,13 +124,13 @@ fn what_is_not_wanted_is_left_out_and_named() {
         .args(&["--unreadable", "maybe"])
         .run()
         .expect(2);
-    let create = context.pyro(&["workspace", "create", "debian:12", "--exclude", "x"]);
+    let create = context.pyro(&["workspace", "create", debian(), "--exclude", "x"]);
     create.run().expect(1).err_has("seed_path");
 }
 
 #[test]
 fn holes_of_a_seed_and_of_a_push_stay_holes() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let root = context.path("disks");
     fs::create_dir(&root).unwrap();
     let plant = |name: &str, gibibytes: u64| {
@@ -178,7 +178,7 @@ fn holes_of_a_seed_and_of_a_push_stay_holes() {
 
 #[test]
 fn a_zip_is_read_and_another_file_is_named() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     let page = context.path("download.tar.gz");
     fs::write(&page, "<!DOCTYPE html><html>Sign in</html>\n").unwrap();
@@ -215,7 +215,7 @@ fn a_zip_is_read_and_another_file_is_named() {
 
 #[test]
 fn a_worktree_is_copied_and_it_is_said_that_git_does_not_work_there() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let git = |directory: &Path, arguments: &[&str]| {
         let identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
         let mut git = Command::new("git");
@@ -262,13 +262,13 @@ fn a_worktree_is_copied_and_it_is_said_that_git_does_not_work_there() {
 
 #[test]
 fn a_directory_that_was_deleted_is_no_empty_seed() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let gone = context.path("gone");
     fs::create_dir(&gone).unwrap();
     let program = env!("CARGO_BIN_EXE_pyro");
     let script = format!("rmdir {}; exec \"$0\" \"$@\"", gone.display());
     let run = context.program(Path::new("/bin/sh")).directory(&gone);
-    let create = ["workspace", "create", "debian:12", "--seed-path", "."];
+    let create = ["workspace", "create", debian(), "--seed-path", "."];
     let run = run.args(&["-c", &script, program]).args(&create).run();
     run.expect(1).err_has("does not exist");
     let list = context

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::ports::host_port;
 use crate::services::start;
@@ -125,7 +125,7 @@ fn a_browser_has_the_web_socket_and_the_events_of_a_guest_or_skip() {
         );
         return;
     }
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let options = ["--ready-tcp", "8000", "--publish", "8000"];
     let started = start(&workspace, "web", &options, SERVER).expect(0).json();

@@ -7,18 +7,23 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::context::{TestContext, path_with};
+use crate::context::{TestContext, debian_base, directory_of, path_with};
 use crate::environments::{assert_nothing_counts_as_installed, copy_cache};
 use crate::leftovers;
 
-const PULL: &[&str] = &["env", "pull", "debian:12-base"];
+fn pull() -> [&'static str; 3] {
+    ["env", "pull", debian_base()]
+}
 
 #[test]
 fn interrupted_pulls_leave_nothing_and_eight_at_once_build_once() {
     let context = TestContext::new().with_own_cache();
     for (signal, code) in [(Signal::INT, 130), (Signal::KILL, -9)] {
-        let mut run = context.pyro(PULL).start();
-        run.wait_for_stderr("[pull] phase=install environment=debian:12-base");
+        let mut run = context.pyro(&pull()).start();
+        run.wait_for_stderr(&format!(
+            "[pull] phase=install environment={}",
+            debian_base()
+        ));
         wait_for_process(&context, "mmdebstrap");
         // In the middle of a build: packages are being downloaded or unpacked.
         thread::sleep(Duration::from_secs(4));
@@ -37,7 +42,7 @@ fn interrupted_pulls_leave_nothing_and_eight_at_once_build_once() {
     );
     let path = path_with(&context.fake("mmdebstrap", &script));
     let running: Vec<_> = (0..8)
-        .map(|_| context.pyro(PULL).env("PATH", &path).start())
+        .map(|_| context.pyro(&pull()).env("PATH", &path).start())
         .collect();
     let finished: Vec<_> = running
         .into_iter()
@@ -49,12 +54,16 @@ fn interrupted_pulls_leave_nothing_and_eight_at_once_build_once() {
     assert_eq!(waited.count(), 7);
     assert_eq!(fs::read_to_string(&log).unwrap(), "build\n");
     for run in &finished {
-        assert!(run.out().starts_with("Pulled: debian:12-base\n"), "{run:?}");
+        assert!(
+            run.out()
+                .starts_with(&format!("Pulled: {}\n", debian_base())),
+            "{run:?}"
+        );
     }
     let platform = context.cache().join("linux-x86_64");
     assert_eq!(partial(&platform), Vec::<String>::new());
     context
-        .pyro(&["run", "debian:12-base", "--", "true"])
+        .pyro(&["run", debian_base(), "--", "true"])
         .run()
         .expect(0)
         .err_lacks("[pull]");
@@ -67,12 +76,14 @@ fn interrupted_pulls_leave_nothing_and_eight_at_once_build_once() {
 
 #[test]
 fn a_truncated_environment_is_rebuilt() {
-    let source = TestContext::with("debian:12-base");
+    let source = TestContext::with(debian_base());
     let context = TestContext::new().with_own_cache();
-    copy_cache(&source, &context, "debian_12-base-1.0.0");
+    copy_cache(&source, &context, &directory_of(debian_base()));
     let image = context
         .cache()
-        .join("linux-x86_64/debian_12-base-1.0.0/rootfs.erofs");
+        .join("linux-x86_64")
+        .join(directory_of(debian_base()))
+        .join("rootfs.erofs");
     let length = fs::metadata(&image).unwrap().len();
     fs::File::options()
         .write(true)
@@ -81,12 +92,12 @@ fn a_truncated_environment_is_rebuilt() {
         .set_len(length - 4096)
         .unwrap();
     let run = context
-        .pyro(&["run", "debian:12-base", "--", "echo", "rebuilt"])
+        .pyro(&["run", debian_base(), "--", "echo", "rebuilt"])
         .run();
     let run = run.expect(0).out_is("rebuilt\n");
-    run.err_has("note: debian:12-base: rootfs.erofs")
+    run.err_has(&format!("note: {}: rootfs.erofs", debian_base()))
         .err_has("; rebuilding")
-        .err_has("[pull] phase=ready environment=debian:12-base");
+        .err_has(&format!("[pull] phase=ready environment={}", debian_base()));
     assert_eq!(
         partial(&context.cache().join("linux-x86_64")),
         Vec::<String>::new()
@@ -138,7 +149,7 @@ fn what_builds_environments_is_confined() {
     let secret = context.path("secret");
     fs::write(&secret, "").unwrap();
     let opened = format!("exec 8<{0}; exec \"$@\"", secret.display());
-    let pull = ["env", "pull", "debian:12-base", "--json"];
+    let pull = ["env", "pull", debian_base(), "--json"];
     let run = context
         .scripted(&opened, &pull)
         .env("PATH", path)

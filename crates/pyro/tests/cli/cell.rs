@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::context::{PYRO, TestContext, path_with};
+use crate::context::{PYRO, TestContext, debian, directory_of, path_with};
 use crate::environments::copy_cache;
 use crate::process::Running;
 use crate::skip;
@@ -118,9 +118,9 @@ impl Host {
     /// `None` if this program was built without the stand-in.
     fn new(user: u32, name: &str) -> Option<Self> {
         let probe = option_env!("CARGO_BIN_EXE_pyro-probe")?;
-        let shared = TestContext::with("debian:12");
+        let shared = TestContext::with(debian());
         let context = TestContext::new().with_own_cache();
-        copy_cache(&shared, &context, "debian_12-1.0.0");
+        copy_cache(&shared, &context, &directory_of(debian()));
         let home = context.path("home");
         for (file, mode) in [
             ("secret", 0o600),
@@ -161,7 +161,7 @@ impl Host {
             workspace: String::new(),
         };
         let created = host
-            .pyro(&["workspace", "create", "debian:12", "--json"])
+            .pyro(&["workspace", "create", debian(), "--json"])
             .run();
         let created = created.expect(0).json();
         let id = created["workspace_id"].as_str().unwrap();
@@ -195,7 +195,7 @@ impl Host {
             .map(|entry| entry.path())
             .find(|path| path.is_dir())
             .unwrap();
-        let environment = cache.join("linux-x86_64/debian_12-1.0.0");
+        let environment = cache.join("linux-x86_64").join(directory_of(debian()));
         json!({
             "secret": home.join("secret"), "profile": home.join(".profile"), "home": home,
             "renamed": home.join("renamed"), "removed": home.join("removed"),
@@ -222,7 +222,7 @@ impl Host {
 
     /// The attempts that succeed in the cell. The stand-in reports on its machine's disk.
     fn in_the_cell(&self, cell: &str) -> Report {
-        let run = self.pyro(&["run", "debian:12", "--cold", "--", "true"]);
+        let run = self.pyro(&["run", debian(), "--cold", "--", "true"]);
         let run = run
             .env("PATH", path_with(&self.program))
             .env("PYRO_TEST_CELL", cell);
@@ -246,7 +246,7 @@ impl Host {
 
     /// The attempts that succeed in passt's cell. The stand-in reports in its log.
     fn in_passts_cell(&self) -> Report {
-        let run = self.pyro(&["run", "debian:12", "--network", "--cold", "--", "true"]);
+        let run = self.pyro(&["run", debian(), "--network", "--cold", "--", "true"]);
         let run = run.env("PATH", path_with(&self.program)).start();
         let vms = self.context.base().join("vms");
         let report = wait_for_report(&run, || {

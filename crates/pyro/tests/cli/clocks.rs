@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{signal, vmms};
 use crate::templates::{templates, with_own_templates};
 
@@ -69,7 +69,7 @@ fn assert_right(rates: &[f64], round: u32) {
 fn timers_made_under_pressure(context: &TestContext, options: &[&str]) -> Vec<f64> {
     let show = "grep -A12 'Clock Event Device: lapic' /proc/timer_list | sed -n 's/ *mult: *//p'";
     let run = context
-        .pyro(&["-q", "run", "debian:12"])
+        .pyro(&["-q", "run", debian()])
         .args(options)
         .args(&["--", "sh", "-c", show])
         .limit(LIMIT_SECONDS)

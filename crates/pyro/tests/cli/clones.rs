@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian, debian_build};
 use crate::parked;
 use crate::process::Pyro;
 use crate::templates::{has, phases, with_shared_template};
@@ -63,9 +63,9 @@ fn restored_clones_share_nothing() {
 
 #[test]
 fn pythons_random_numbers_differ_in_each_clone() {
-    let context = TestContext::with("debian:12-build");
+    let context = TestContext::with(debian_build());
     let program = "import random, uuid; print(random.random(), uuid.uuid4())";
-    let run = ["run", "debian:12-build", "--timeout-seconds", "120", "--"];
+    let run = ["run", debian_build(), "--timeout-seconds", "120", "--"];
     let numbers: HashSet<String> = (0..count(6, 64))
         .map(|_| {
             let run = context.pyro(&run).args(&["python3", "-c", program]);
@@ -96,7 +96,7 @@ fn programs_lie_elsewhere_in_each_clone_unless_that_is_translated_anew() {
 
 #[test]
 fn a_machine_that_was_booted_knows_the_time_too() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let run = context.debian(&["--cold", "--trace", "--timeout-seconds", "120"]);
     let run = run.args(&["--", "sh", "-c", SCRIPT]).silent_stdin();
     ask(run, "kernel_and_agent");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, kill};
 use crate::mcp_client::{Client, Era};
 use crate::templates::wait_until;
@@ -11,7 +11,7 @@ const NONE: &[&str] = &[];
 
 #[test]
 fn a_run_has_variables_a_directory_and_a_user() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let file = context.path("variables");
     std::fs::write(&file, "# for the test\nFROM_FILE=a b\nBOTH=file\n").unwrap();
     let file = file.to_str().unwrap();
@@ -53,7 +53,7 @@ fn a_run_has_variables_a_directory_and_a_user() {
 
 #[test]
 fn commands_of_a_workspace_have_them_too() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("mkdir -p src/inner; chmod 777 src");
     let options = ["-e", "A=1", "--cwd", "src", "--user", "1234:5678", "--json"];
@@ -75,7 +75,7 @@ fn commands_of_a_workspace_have_them_too() {
 
 #[test]
 fn a_detached_command_goes_on_and_can_be_waited_for_and_killed() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let begin = |script: &str| {
         // Replaces the command's shell, so that signals go to this process only.
@@ -135,7 +135,7 @@ fn a_detached_command_goes_on_and_can_be_waited_for_and_killed() {
 
 #[test]
 fn a_detached_command_has_its_input_and_survives_its_client() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let begun = workspace.shell_with(&["--detach", "-i", "-q"], "sleep 1; wc -c");
     let number = begun.stdin(vec![b'x'; 200_000]).run().expect(0).out();
@@ -146,7 +146,7 @@ fn a_detached_command_has_its_input_and_survives_its_client() {
 
 #[test]
 fn one_that_was_interrupted_says_so_to_those_who_wait() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace
         .shell_with(&["--detach"], "sleep 1000")
@@ -163,9 +163,9 @@ fn one_that_was_interrupted_says_so_to_those_who_wait() {
 
 #[test]
 fn tools_have_variables_directories_users_and_input() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut client = Client::start(&context, Era::Modern, &[]);
-    let made = client.tool("workspace_create", &json!({"environment": "debian:12"}));
+    let made = client.tool("workspace_create", &json!({"environment": debian()}));
     let id = made["workspace_id"].as_str().unwrap().to_owned();
     let ran = client.tool(
         "workspace_exec",

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use crate::leftovers;
 use crate::process::Pyro;
@@ -20,6 +21,36 @@ const PASSED_ON: &[&str] = &[
     "no_proxy",
     "CURL_CA_BUNDLE",
 ];
+
+/// The name of the environment that the tests run in: `PYRO_TEST_ENVIRONMENT` names another one.
+pub(crate) fn debian() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| {
+        std::env::var("PYRO_TEST_ENVIRONMENT").unwrap_or_else(|_| "debian:12".to_owned())
+    });
+    &NAME
+}
+
+/// The environment of the same release for building software.
+pub(crate) fn debian_build() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| format!("{}-build", release()));
+    &NAME
+}
+
+/// The smallest environment of the same release.
+pub(crate) fn debian_base() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| format!("{}-base", release()));
+    &NAME
+}
+
+/// The release of the environment, as `debian:12`.
+pub(crate) fn release() -> &'static str {
+    debian().split('-').next().unwrap()
+}
+
+/// The directory of an environment in the cache.
+pub(crate) fn directory_of(environment: &str) -> String {
+    format!("{}-1.0.0", environment.replace(':', "_"))
+}
 
 /// The directories of one test. Its drop fails the test if a process that was started still runs.
 pub(crate) struct TestContext {
@@ -95,12 +126,12 @@ impl TestContext {
         self.program(Path::new(PYRO)).args(arguments)
     }
 
-    /// `pyro run debian:12` with these arguments.
+    /// `pyro run ENVIRONMENT` with these arguments.
     pub(crate) fn debian(&self, arguments: &[&str]) -> Pyro {
-        self.pyro(&["run", "debian:12"]).args(arguments)
+        self.pyro(&["run", debian()]).args(arguments)
     }
 
-    /// `pyro run debian:12 -- sh -c SCRIPT`.
+    /// `pyro run ENVIRONMENT -- sh -c SCRIPT`.
     pub(crate) fn shell(&self, script: &str) -> Pyro {
         self.debian(&["--", "sh", "-c", script])
     }

@@ -5,7 +5,18 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
+
+/// The names of the catalog.
+const CATALOG: &[&str] = &[
+    "debian:12",
+    "debian:12-base",
+    "debian:12-build",
+    "debian:13",
+    "debian:13-agent",
+    "debian:13-base",
+    "debian:13-build",
+];
 
 const ENVIRONMENT: &[&str] = &[
     "cache_dir",
@@ -97,15 +108,15 @@ fn wrong_usage_exits_with_2_and_says_why_on_standard_error() {
         (&["env"], "Usage: pyro env"),
         (&["frobnicate"], "frobnicate"),
         (
-            &["run", "debian:12", "--frobnicate", "--", "true"],
+            &["run", debian(), "--frobnicate", "--", "true"],
             "--frobnicate",
         ),
         (
-            &["run", "debian:12", "--mem-mib", "lots", "--", "true"],
+            &["run", debian(), "--mem-mib", "lots", "--", "true"],
             "lots",
         ),
         (
-            &["run", "--timeout-seconds", "1.5", "debian:12", "--", "true"],
+            &["run", "--timeout-seconds", "1.5", debian(), "--", "true"],
             "1.5",
         ),
         (&["env", "list", "--frobnicate"], "--frobnicate"),
@@ -166,7 +177,7 @@ fn completions_and_the_manual_are_printed() {
 
 #[test]
 fn environments_have_the_promised_keys() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let list = context.pyro(&["env", "list", "--js"]).run().expect(0);
     assert_form(&list.out());
     let list = list.json();
@@ -179,21 +190,21 @@ fn environments_have_the_promised_keys() {
         .filter(|entry| entry["oci_registry"].is_null())
         .map(|entry| entry["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["debian:12", "debian:12-base", "debian:12-build"]);
-    assert_keys(
-        &list["environments"][0],
-        &[ENVIRONMENT, &["install_manifest"]],
-    );
+    assert_eq!(names, CATALOG);
+    let listed = list["environments"].as_array().unwrap();
+    let listed = listed.iter().find(|entry| entry["name"] == debian());
+    let listed = listed.unwrap();
+    assert_keys(listed, &[ENVIRONMENT, &["install_manifest"]]);
 
     let inspected = context
-        .pyro(&["env", "inspect", "--json", "debian:12"])
+        .pyro(&["env", "inspect", "--json", debian()])
         .run()
         .expect(0);
     assert_form(&inspected.out());
-    assert_eq!(inspected.json(), list["environments"][0]);
+    assert_eq!(inspected.json(), *listed);
 
     let pulled = context
-        .pyro(&["env", "pull", "debian:12", "--json"])
+        .pyro(&["env", "pull", debian(), "--json"])
         .run()
         .expect(0);
     assert_form(&pulled.out());
@@ -207,7 +218,7 @@ fn environments_have_the_promised_keys() {
 
     let empty = TestContext::new().with_own_cache();
     let entry = empty
-        .pyro(&["env", "inspect", "debian:12", "--json"])
+        .pyro(&["env", "inspect", debian(), "--json"])
         .run()
         .expect(0)
         .json();
@@ -220,17 +231,21 @@ fn environments_have_the_promised_keys() {
 
 #[test]
 fn environments_are_listed_for_people() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let list = context.pyro(&["env", "list"]).run().expect(0).out();
     let lines: Vec<&str> = list.lines().collect();
     assert_eq!(lines[0], "Catalog version: 2.4.0");
-    assert!(
-        lines[1].starts_with("debian:12 [installed] Debian 12"),
-        "{list}"
-    );
-    assert!(lines[2].starts_with("debian:12-base ["), "{list}");
+    for (name, line) in CATALOG.iter().zip(&lines[1..]) {
+        let state = if *name == debian() { "installed]" } else { "" };
+        assert!(line.starts_with(&format!("{name} [{state}")), "{list}");
+        let release = name["debian:".len()..].split('-').next().unwrap();
+        assert!(
+            line.contains(&format!("] Debian {release} with ")),
+            "{list}"
+        );
+    }
     let images = lines.iter().filter(|line| line.contains("] The image "));
-    assert_eq!(lines.len() - images.count(), 4, "{list}");
+    assert_eq!(lines.len() - images.count(), 1 + CATALOG.len(), "{list}");
 
     let titles = |arguments: &[&str]| -> Vec<String> {
         let text = context.pyro(arguments).run().expect(0).out();
@@ -248,7 +263,7 @@ fn environments_are_listed_for_people() {
     let installed = ["Description", "Install dir", "Install manifest"];
     let images = ["Kernel image", "Rootfs image"];
     let inspected = [&["Environment"][..], &begin, &installed, &["OCI source"]].concat();
-    assert_eq!(titles(&["env", "inspect", "debian:12"]), inspected);
+    assert_eq!(titles(&["env", "inspect", debian()]), inspected);
     let pulled = [
         &["Pulled"][..],
         &begin,
@@ -257,12 +272,12 @@ fn environments_are_listed_for_people() {
         &["OCI source"],
     ]
     .concat();
-    assert_eq!(titles(&["env", "pull", "debian:12"]), pulled);
+    assert_eq!(titles(&["env", "pull", debian()]), pulled);
 }
 
 #[test]
 fn a_run_as_json_is_the_result_and_nothing_else() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let run = context.debian(&[
         "--json",
         "--",
@@ -293,7 +308,7 @@ fn a_run_as_json_is_the_result_and_nothing_else() {
 
 #[test]
 fn a_run_for_people_has_phases_and_a_footer_on_standard_error() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let finished = context
         .shell("printf out; printf err >&2")
         .run()
@@ -304,14 +319,20 @@ fn a_run_for_people_has_phases_and_a_footer_on_standard_error() {
     let id = lines[1]
         .strip_prefix("[run] phase=start vm_id=")
         .expect(&text);
-    assert_eq!(lines[0], "[run] phase=create environment=debian:12");
+    assert_eq!(
+        lines[0],
+        format!("[run] phase=create environment={}", debian())
+    );
     assert_eq!(lines[2], format!("[run] phase=execute vm_id={id}"));
     assert_eq!(
         lines[3], "err",
         "the footer begins on a line of its own: {text}"
     );
-    let footer = "[run] environment=debian:12 execution_mode=guest_vsock exit_code=0 duration_ms=";
-    let milliseconds = lines[4].strip_prefix(footer).expect(&text);
+    let footer = format!(
+        "[run] environment={} execution_mode=guest_vsock exit_code=0 duration_ms=",
+        debian()
+    );
+    let milliseconds = lines[4].strip_prefix(&footer).expect(&text);
     assert!(milliseconds.parse::<u64>().is_ok(), "{text}");
     assert_eq!(lines.len(), 5, "{text}");
 

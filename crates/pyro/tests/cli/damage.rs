@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian, directory_of};
 use crate::environments::{closed_archive, copy_cache};
 
 type Damage = (&'static str, fn(&Path), &'static str);
@@ -45,13 +45,13 @@ fn empty(path: &Path) {
 
 #[test]
 fn whatever_is_altered_is_noticed_before_anything_boots() {
-    let source = TestContext::with("debian:12");
+    let source = TestContext::with(debian());
     let context = TestContext::new().with_own_cache();
     for (name, damage, said) in DAMAGES {
         let _ = fs::remove_dir_all(installed(&context));
-        copy_cache(&source, &context, "debian_12-1.0.0");
+        copy_cache(&source, &context, &directory_of(debian()));
         // So that the recorded stamps are those of a used cache.
-        context.pyro(&["env", "pull", "debian:12"]).run().expect(0);
+        context.pyro(&["env", "pull", debian()]).run().expect(0);
         damage(&installed(&context).join(name));
         // Rebuilding is made impossible, so that this test takes seconds.
         let run = context
@@ -65,9 +65,9 @@ fn whatever_is_altered_is_noticed_before_anything_boots() {
 
 #[test]
 fn an_altered_initramfs_is_made_again() {
-    let source = TestContext::with("debian:12");
+    let source = TestContext::with(debian());
     let context = TestContext::new().with_own_cache();
-    copy_cache(&source, &context, "debian_12-1.0.0");
+    copy_cache(&source, &context, &directory_of(debian()));
     context.debian(&["--", "true"]).run().expect(0);
     let directory = context.cache().join("linux-x86_64/initramfs");
     let archives = || -> Vec<PathBuf> {
@@ -89,5 +89,8 @@ fn an_altered_initramfs_is_made_again() {
 }
 
 fn installed(context: &TestContext) -> PathBuf {
-    context.cache().join("linux-x86_64/debian_12-1.0.0")
+    context
+        .cache()
+        .join("linux-x86_64")
+        .join(directory_of(debian()))
 }

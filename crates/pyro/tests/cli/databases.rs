@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clones::full;
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::examples;
 use crate::instances::{Instance, Kind};
 use crate::network;
@@ -52,7 +52,7 @@ fn a_database_is_a_service_that_survives_a_stop() {
     }
     let allowed: Vec<String> = addresses().iter().map(ToString::to_string).collect();
     let context =
-        TestContext::with("debian:12").with_variable("PYRO_NETWORK_ALLOW", allowed.join(","));
+        TestContext::with(debian()).with_variable("PYRO_NETWORK_ALLOW", allowed.join(","));
     let port = free_port().to_string();
     let id = examples::shell(&context, "database.sh")
         .args(&[&port])

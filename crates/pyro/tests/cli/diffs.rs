@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::clones::count;
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::mcp_client::{Client, Era};
 use crate::scripts::{Script, run_script};
@@ -61,7 +61,7 @@ const CHANGES: &str = "printf 'one\\n2\\nthree\\n' > src/edited; touch touched; 
 
 #[test]
 fn every_kind_of_change_is_seen_and_git_makes_most_of_them() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let seed = mixed_seed(&context);
     let workspace = seeded(&context, &seed);
     let none = diff(&workspace, &[]);
@@ -156,7 +156,7 @@ fn every_kind_of_change_is_seen_and_git_makes_most_of_them() {
 
 #[test]
 fn a_part_is_shown_and_names_and_counts() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context, &mixed_seed(&context));
     workspace.ask(CHANGES);
     let part = diff(&workspace, &["src", "/workspace/new/sub/file"]);
@@ -187,7 +187,7 @@ fn a_part_is_shown_and_names_and_counts() {
 
 #[test]
 fn a_workspace_without_a_seed_began_empty() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     assert_eq!(diff(&workspace, &[])["changed"], false);
     workspace.ask("mkdir dir; echo hello > dir/file; echo outside > /root/file");
@@ -214,7 +214,7 @@ fn git_makes_the_workspace_of_its_seed_whatever_was_done_in_it() {
     let cases = count(500, 5000);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut script = Script::new(u64::from(now.subsec_nanos()) | 1);
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let (seed, scripts) = (context.path("seed"), context.path("scripts"));
     fs::create_dir(&scripts).unwrap();
     for case in 0..cases {

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::clones::count;
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, kill, vmms};
 use crate::mcp_client::{Client, Era};
 use crate::process::{Finished, Pyro};
@@ -81,7 +81,7 @@ pub(crate) fn machines(context: &TestContext) -> usize {
 
 #[test]
 fn the_disk_of_a_stopped_workspace_is_listed_and_read() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     workspace.ask(
         "rm gone; echo text > new; mkdir -p deep/er; printf '\\377x' > deep/er/bytes; \
@@ -171,7 +171,7 @@ fn the_disk_of_a_stopped_workspace_is_listed_and_read() {
 
 #[test]
 fn a_disk_is_shown_as_the_next_start_would_have_it() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     workspace.ask("echo one > file; sync");
     // The VMM is killed, as in a power failure: the journal has to be replayed in the copy.
@@ -208,7 +208,7 @@ fn a_disk_is_shown_as_the_next_start_would_have_it() {
 
 #[test]
 fn many_look_at_once_and_there_has_to_be_room() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("head -c 3000000 /dev/urandom > big; echo text > file");
     stop(&workspace);
@@ -229,7 +229,7 @@ fn many_look_at_once_and_there_has_to_be_room() {
 
 #[test]
 fn an_image_has_all_of_the_root_file_system() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     workspace.ask(
         "rm gone; head -c 5000000 /dev/urandom > big; sha256sum big > sum; truncate -s 4G hole; \
@@ -323,7 +323,7 @@ fn whoever_dies_nothing_of_a_reader_is_left() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut random = u64::from(now.subsec_nanos()) | 1;
     eprintln!("seed {random}");
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("echo text > file; head -c 60000000 /dev/urandom > big; sync");
     stop(&workspace);
@@ -376,7 +376,7 @@ fn whoever_dies_nothing_of_a_reader_is_left() {
 
 #[test]
 fn models_look_at_disks_too() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("echo text > file");
     let id = &workspace.id;
@@ -415,7 +415,7 @@ fn models_look_at_disks_too() {
 
 #[test]
 fn a_start_waits_for_those_who_copy_the_disk_and_says_so() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("echo text > file; sync");
     kill(workspace.supervisor().unwrap());

@@ -121,7 +121,7 @@ fn its_json_has_the_promised_keys() {
     let catalog = environments
         .iter()
         .filter(|one| one["oci_registry"].is_null());
-    assert_eq!(catalog.count(), 3);
+    assert_eq!(catalog.count(), 7);
 }
 
 #[test]

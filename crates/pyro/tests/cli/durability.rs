@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, kill};
 use crate::templates::wait_until;
 
@@ -15,14 +15,14 @@ const SOON: Duration = Duration::from_secs(2);
 
 #[test]
 fn what_a_command_wrote_outlives_its_supervisor() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     assert_outlives(&workspace, || kill(workspace.supervisor().unwrap()));
 }
 
 #[test]
 fn what_a_command_wrote_outlives_its_vmm() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     assert_outlives(&workspace, || kill(workspace.vmm().unwrap()));
 }

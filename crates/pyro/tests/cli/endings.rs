@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::process::Pyro;
 
@@ -12,7 +12,7 @@ const GET_AWAY: &str = "setsid sleep 1000 & (setsid sh -c 'setsid sleep 2000 & e
 
 #[test]
 fn what_a_command_has_started_ends_with_it_whoever_ends_it() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     let nothing_runs = || {
         let look = "for i in 1 2 3 4 5 6 7 8 9; do pgrep -x sleep >/dev/null || exit 0; sleep 0.3; \
@@ -45,7 +45,7 @@ fn what_a_command_has_started_ends_with_it_whoever_ends_it() {
 
 #[test]
 fn the_end_of_memory_is_told_from_a_kill() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     // A signal of its own process, and of a child that its shell reports.
     for (script, code) in [("exec tail /dev/zero", 137), ("tail /dev/zero; exit 3", 3)] {
         let long = ["--timeout-seconds", "300"];

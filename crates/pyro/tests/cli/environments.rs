@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian, debian_base, directory_of};
 use crate::skip;
 
 /// An apt configuration with an unreachable archive: port 9 of this machine is closed.
@@ -18,10 +18,10 @@ pub(crate) fn closed_archive(context: &TestContext) -> std::path::PathBuf {
 
 #[test]
 fn pulling_what_is_there_changes_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let manifest = || {
         let inspected = context
-            .pyro(&["env", "inspect", "debian:12", "--json"])
+            .pyro(&["env", "inspect", debian(), "--json"])
             .run()
             .json();
         let path = inspected["install_manifest"].as_str().unwrap().to_owned();
@@ -31,21 +31,25 @@ fn pulling_what_is_there_changes_nothing() {
         )
     };
     let before = manifest();
-    let pull = context.pyro(&["env", "pull", "debian:12"]);
+    let pull = context.pyro(&["env", "pull", debian()]);
     // It needs neither an archive nor tools nor network.
     let pull = pull
         .env("APT_CONFIG", closed_archive(&context))
         .env("PATH", "/nowhere");
     let finished = pull.run().expect(0);
     assert_eq!(finished.err(), "", "nothing was installed");
-    assert!(finished.out().starts_with("Pulled: debian:12\n"));
+    assert!(
+        finished
+            .out()
+            .starts_with(&format!("Pulled: {}\n", debian()))
+    );
     assert_eq!(manifest(), before);
 }
 
 #[test]
 fn an_archive_that_cannot_be_reached_is_named_with_the_way_out() {
     let context = TestContext::new().with_own_cache();
-    let pull = context.pyro(&["env", "pull", "debian:12-base", "--json"]);
+    let pull = context.pyro(&["env", "pull", debian_base(), "--json"]);
     let run = pull
         .env("APT_CONFIG", closed_archive(&context))
         .limit(120)
@@ -61,7 +65,7 @@ fn an_archive_that_cannot_be_reached_is_named_with_the_way_out() {
     );
     assert_nothing_counts_as_installed(&context);
 
-    let run = context.pyro(&["run", "debian:12-base", "--", "true"]);
+    let run = context.pyro(&["run", debian_base(), "--", "true"]);
     let run = run
         .env("APT_CONFIG", closed_archive(&context))
         .limit(120)
@@ -77,7 +81,7 @@ fn tools_that_are_missing_are_named_all_at_once_or_skip() {
     // Hidden by bind mounts of files that are not executable.
     let script = "for tool in mmdebstrap mkfs.erofs; do \
                   mount --bind /dev/null \"$(command -v $tool)\"; done; exec \"$@\"";
-    let Some(pull) = context.mounting(script, &["env", "pull", "debian:12-base", "--json"]) else {
+    let Some(pull) = context.mounting(script, &["env", "pull", debian_base(), "--json"]) else {
         skip!("tools_that_are_missing", "this user may not mount");
     };
     let error = pull.run().json_error("environment_tools_missing", true);
@@ -104,9 +108,9 @@ fn tools_that_are_missing_are_named_all_at_once_or_skip() {
 
 #[test]
 fn prune_removes_junk_and_keeps_what_is_installed() {
-    let source = TestContext::with("debian:12");
+    let source = TestContext::with(debian());
     let context = TestContext::new().with_own_cache();
-    copy_cache(&source, &context, "debian_12-1.0.0");
+    copy_cache(&source, &context, &directory_of(debian()));
     let platform = context.cache().join("linux-x86_64");
     let junk = [
         ".partial-debian_12-base-1.0.0-dead",

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, kill};
 use crate::mcp_client::{Client, Era};
 use crate::process::{Finished, Pyro};
@@ -36,7 +36,7 @@ fn names(directory: &Path) -> Vec<Vec<u8>> {
 
 #[test]
 fn files_directories_and_links_come_out_as_they_are() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask(
         "mkdir -p tree/empty tree/deep/er; cd tree; printf 'x' > 'a b'; printf y > \"$(printf 'n\\nl')\"; \
@@ -97,7 +97,7 @@ fn files_directories_and_links_come_out_as_they_are() {
 
 #[test]
 fn files_that_grow_while_they_are_exported_are_counted() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let size = 40_000_000;
     workspace.ask(&format!(
@@ -122,7 +122,7 @@ fn files_that_grow_while_they_are_exported_are_counted() {
 
 #[test]
 fn what_is_there_is_replaced_only_on_demand() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("echo new > file; mkdir dir; echo in > dir/side");
     let out = context.path("out");
@@ -180,7 +180,7 @@ fn what_is_there_is_replaced_only_on_demand() {
 
 #[test]
 fn whoever_dies_nothing_that_looks_complete_is_there() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("mkdir tree; cd tree; head -c 80000000 /dev/urandom > big; for i in $(seq 300); do echo $i > $i; done; sync");
     let out = context.path("out");
@@ -219,7 +219,7 @@ fn whoever_dies_nothing_that_looks_complete_is_there() {
 
 #[test]
 fn a_model_exports_to_where_it_may_and_replaces_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("echo text > file");
     let allowed = context.path("allowed");
@@ -292,7 +292,7 @@ fn tree(directory: &Path) -> String {
 
 #[test]
 fn archives_are_what_other_programs_read() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask(
         "mkdir -p tree/empty tree/deep/er; cd tree; printf x > 'a b'; printf y > \"$(printf 'n\\nl')\"; \
@@ -370,7 +370,7 @@ fn archives_are_what_other_programs_read() {
 
 #[test]
 fn one_file_becomes_an_archive_unless_it_is_one() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("printf text > file; tar czf made.tar.gz file; ln -s file link");
     let out = context.path("out");
@@ -405,7 +405,7 @@ fn one_file_becomes_an_archive_unless_it_is_one() {
 
 #[test]
 fn a_stream_that_breaks_ends_with_an_error() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace
         .ask("mkdir tree; head -c 200000000 /dev/zero > tree/large; echo a > tree/small; sync");

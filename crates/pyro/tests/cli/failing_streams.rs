@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 
 const NONE: [&str; 0] = [];
@@ -33,7 +33,7 @@ fn read_slowly(mut from: impl Read) -> Vec<u8> {
 
 #[test]
 fn input_that_does_not_block_is_waited_for() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &NONE);
     let cat = |run: crate::process::Pyro| {
         let mut run = run.nonblocking().silent_stdin().start();
@@ -48,7 +48,7 @@ fn input_that_does_not_block_is_waited_for() {
 
 #[test]
 fn output_that_does_not_block_is_waited_for() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &NONE);
     for run in [context.shell("seq 400000"), workspace.shell("seq 400000")] {
         let mut run = run.nonblocking().start_unread();
@@ -60,7 +60,7 @@ fn output_that_does_not_block_is_waited_for() {
 
 #[test]
 fn a_result_that_cannot_be_written_is_an_error_with_a_name() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for words in [
         ["env", "list"].as_slice(),
         &["env", "list", "--json"],
@@ -72,7 +72,7 @@ fn a_result_that_cannot_be_written_is_an_error_with_a_name() {
         &["mcp", "config", "codex"],
         &["doctor"],
         &["workspace", "list", "--json"],
-        &["run", "debian:12", "--json", "--", "true"],
+        &["run", debian(), "--json", "--", "true"],
     ] {
         context
             .scripted("exec \"$@\" >/dev/full", words)
@@ -89,9 +89,9 @@ fn a_result_that_cannot_be_written_is_an_error_with_a_name() {
 
 #[test]
 fn output_of_a_command_that_cannot_be_written_ends_it() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &NONE);
-    let run = ["run", "debian:12", "--", "sh", "-c", "seq 9; sleep 100"];
+    let run = ["run", debian(), "--", "sh", "-c", "seq 9; sleep 100"];
     let exec = [
         "workspace",
         "exec",
@@ -115,14 +115,14 @@ fn output_of_a_command_that_cannot_be_written_ends_it() {
     }
     // The command has ended.
     workspace.shell("! pgrep -x sleep").run().expect(0);
-    let lost = ["run", "debian:12", "--", "sh", "-c", "echo lost >&2"];
+    let lost = ["run", debian(), "--", "sh", "-c", "echo lost >&2"];
     let lost = context.scripted("exec \"$@\" 2>/dev/full", &lost);
     lost.run().expect(1);
 }
 
 #[test]
 fn output_beyond_the_limit_of_a_file_is_an_error_and_no_signal() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     // The machine's files already exist; only the output exceeds the limit.
     let workspace = Instance::workspace(&context, &NONE);
     let exec = ["workspace", "exec", &workspace.id, "--", "seq", "400000"];
@@ -135,9 +135,9 @@ fn output_beyond_the_limit_of_a_file_is_an_error_and_no_signal() {
 
 #[test]
 fn our_own_words_that_nobody_can_be_told_change_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for (code, script) in [(5, "exit 5"), (0, "echo out")] {
-        let run = ["run", "debian:12", "--", "sh", "-c", script];
+        let run = ["run", debian(), "--", "sh", "-c", script];
         for to in ["2>/dev/full", "2>&-"] {
             let script = format!("exec \"$@\" {to}");
             context.scripted(&script, &run).run().expect(code);
@@ -157,7 +157,7 @@ fn our_own_words_that_nobody_can_be_told_change_nothing() {
 
 #[test]
 fn an_input_that_cannot_be_read_is_not_one_that_has_ended() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &NONE);
     let directory = || File::open(context.directory()).unwrap();
     for run in [
@@ -186,7 +186,7 @@ fn an_input_that_cannot_be_read_is_not_one_that_has_ended() {
 
 #[test]
 fn half_an_input_is_not_taken_for_the_whole() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &NONE);
     let script = "cat >part; touch whole";
     let mut run = workspace
@@ -213,10 +213,10 @@ fn half_an_input_is_not_taken_for_the_whole() {
 
 #[test]
 fn a_list_that_a_loop_reads_is_left_alone() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "printf '1\\n2\\n3\\n' | while read x; do \"$@\" echo $x; done";
     for option in ["-n", "--no-stdin"] {
-        let run = ["-q", "run", option, "debian:12", "--"];
+        let run = ["-q", "run", option, debian(), "--"];
         context
             .scripted(script, &run)
             .run()
@@ -227,11 +227,11 @@ fn a_list_that_a_loop_reads_is_left_alone() {
 
 #[test]
 fn signals_that_were_ignored_at_the_start_stay_ignored() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for signal in [Signal::HUP, Signal::INT] {
         let run = [
             "run",
-            "debian:12",
+            debian(),
             "--",
             "sh",
             "-c",
@@ -251,7 +251,7 @@ fn signals_that_were_ignored_at_the_start_stay_ignored() {
 
 #[test]
 fn a_log_that_cannot_be_read_is_no_end_of_output() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &NONE);
     let mut run = workspace.shell("echo begun; sleep 1000").start();
     run.wait_for_stdout("begun\n");

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::idle::ticks;
 use crate::instances::{Instance, kill};
 use crate::mcp_client::{Client, Era};
@@ -14,7 +14,7 @@ const NONE: &[&str] = &[];
 
 #[test]
 fn files_are_written_read_and_listed() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let id = &workspace.id;
     let write =
@@ -86,7 +86,7 @@ fn files_are_written_read_and_listed() {
 
 #[test]
 fn files_are_listed_and_only_files_are_read() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("mkdir src && touch tool src/main.rs");
     workspace.ask("ln -s /etc/passwd out; mkdir 'a b'; mkfifo pipe");
@@ -137,7 +137,7 @@ fn files_are_listed_and_only_files_are_read() {
 
 #[test]
 fn a_part_of_a_large_file_is_read() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     // A hole of 3 GiB, and a character of two bytes after it.
     workspace.ask("truncate -s 3G large && printf 'a\\303\\244bc' >>large");
@@ -165,7 +165,7 @@ fn a_part_of_a_large_file_is_read() {
 
 #[test]
 fn two_who_write_do_not_overwrite_each_other() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let write = |text: &str, condition: &str| {
         let words = ["f", "--text", text, "--if-match", condition, "--json"];
@@ -206,7 +206,7 @@ fn is_paused(workspace: &Instance<'_>) -> bool {
 /// write.
 #[test]
 fn what_was_written_survives_the_machine() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     wait_until("it is paused", || is_paused(&workspace));
     workspace
@@ -224,7 +224,7 @@ fn what_was_written_survives_the_machine() {
 
 #[test]
 fn a_model_reads_and_writes_files() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let mut client = Client::start(&context, Era::Legacy, &["--profile", "workspace-core"]);
     let id = &workspace.id;

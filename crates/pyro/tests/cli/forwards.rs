@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pyro_test::{Action, Scene};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, Kind, id_in};
 use crate::ports::{connect, host_port, pattern};
 use crate::races::stage::Stage;
@@ -213,7 +213,7 @@ fn beyond_the_bound_connections_wait_or_skip() {
     let words = [
         "workspace",
         "create",
-        "debian:12",
+        debian(),
         "--json",
         "--publish",
         &rule,

@@ -1,6 +1,6 @@
 //! Full file systems.
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian, debian_base};
 use crate::skip;
 
 const MOUNT: &str =
@@ -25,9 +25,9 @@ fn with_small(
 
 #[test]
 fn no_room_for_the_disk_or_skip() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for size in ["4k", "64k", "128k"] {
-        let arguments = ["run", "debian:12", "--json", "--", "true"];
+        let arguments = ["run", debian(), "--json", "--", "true"];
         let Some(run) = with_small(&context, size, &context.base(), &arguments) else {
             skip!("no_room_for_the_disk_or_skip", "this user may not mount");
         };
@@ -45,11 +45,11 @@ fn no_room_for_the_disk_or_skip() {
 
 #[test]
 fn a_guest_that_fills_the_hosts_disk_gets_an_error_or_skip() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "dd if=/dev/zero of=/big bs=1M count=100 conv=fsync 2>/dev/null; echo $?";
     let flags = [
         "run",
-        "debian:12",
+        debian(),
         "--timeout-seconds",
         "60",
         "--",
@@ -69,7 +69,7 @@ fn a_guest_that_fills_the_hosts_disk_gets_an_error_or_skip() {
 #[test]
 fn no_room_for_an_environment_or_skip() {
     let context = TestContext::new().with_own_cache();
-    let pull = ["env", "pull", "debian:12-base", "--json"];
+    let pull = ["env", "pull", debian_base(), "--json"];
     let Some(run) = with_small(&context, "50m", context.cache(), &pull) else {
         skip!("no_room_for_an_environment", "this user may not mount");
     };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -107,7 +107,7 @@ const FACTS: &[(&str, &str)] = &[
         "mkdir /tmp/d && mv /etc/debian_version /tmp/d && ls /tmp/d",
         "debian_version",
     ),
-    ("apt-get --version | grep -o '^apt [0-9]'", "apt 2"),
+    ("apt-get --version | grep -c '^apt [23]'", "1"),
     ("dpkg --audit | wc -l", "0"),
     (
         "find /etc/apt -name '*.conf' -exec grep -il proxy {} + | wc -l",
@@ -121,7 +121,7 @@ const FACTS: &[(&str, &str)] = &[
 
 #[test]
 fn what_a_debian_user_expects_is_so() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut script = String::new();
     for (command, _) in FACTS {
         writeln!(script, "echo '@@'; {{ {command}; }} 2>&1").unwrap();
@@ -143,7 +143,7 @@ fn what_a_debian_user_expects_is_so() {
 
 #[test]
 fn names_are_not_resolved_and_that_is_found_out_at_once() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "getent hosts debian.org; echo $?; date +%s";
     let result = context
         .debian(&["--json", "--", "sh", "-c", script])
@@ -170,7 +170,7 @@ fn names_are_not_resolved_and_that_is_found_out_at_once() {
 
 #[test]
 fn nothing_of_a_run_is_seen_by_the_next() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "cat /left /tmp/left 2>/dev/null; echo x > /left; echo x > /tmp/left; \
                   rm -rf /usr/bin/git; echo done";
     for _ in 0..2 {

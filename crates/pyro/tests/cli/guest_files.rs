@@ -3,12 +3,12 @@
 
 use std::fs;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 
 #[test]
 fn a_repository_that_came_as_a_seed_is_worked_on_as_on_a_disk() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let source = context.path("home/repository");
     fs::create_dir_all(source.join("src/deep")).unwrap();
     for name in ["src/main.c", "src/deep/file", "hard"] {
@@ -34,7 +34,7 @@ fn a_repository_that_came_as_a_seed_is_worked_on_as_on_a_disk() {
 /// Programs identify files by inode number: `tail -F`, `tar`, `rsync`, `git`.
 #[test]
 fn a_file_keeps_its_number_when_it_is_written() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let source = context.path("home/seed");
     fs::create_dir_all(&source).unwrap();
     fs::write(source.join("file"), "one\n").unwrap();
@@ -51,7 +51,7 @@ fn a_file_keeps_its_number_when_it_is_written() {
 
 #[test]
 fn a_default_directory_is_no_demand() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("rm -rf /workspace");
     assert_eq!(workspace.ask("pwd; ls -A"), "/workspace\n");
@@ -62,7 +62,7 @@ fn a_default_directory_is_no_demand() {
 
 #[test]
 fn a_bundler_can_watch_its_modules() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let limits =
         "cat /proc/sys/fs/inotify/max_user_watches /proc/sys/fs/inotify/max_user_instances";
     context
@@ -74,7 +74,7 @@ fn a_bundler_can_watch_its_modules() {
 
 #[test]
 fn another_user_can_open_the_streams_of_a_command() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     let script = "su -s /bin/sh nobody -c 'cat /dev/stdin >/dev/stdout; echo err >/dev/stderr'";
     for run in [context.shell(script), workspace.shell(script)] {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, Kind};
 use crate::mcp_client::{Client, Era};
 use crate::trees::{apply, copy, tree};
@@ -16,7 +16,7 @@ type Face<'a> = &'a mut dyn FnMut(&str, Value) -> Result<Value, Value>;
 
 #[test]
 fn work_comes_home_by_the_command_line() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     run_story(&context, &mut |name, arguments| {
         let (words, positional) = command(name);
         let mut call = context.pyro(&words).args(&["--json"]);
@@ -65,7 +65,7 @@ fn command(name: &str) -> (Vec<&str>, &'static [&'static str]) {
 
 #[test]
 fn work_comes_home_by_the_tools_of_a_server() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let files = context.path("").to_str().unwrap().to_owned();
     let mut client = Client::start(&context, Era::Legacy, &["--files", &files, "--allow-pull"]);
     run_story(&context, &mut |name, arguments| {
@@ -98,7 +98,7 @@ fn run_story(context: &TestContext, face: Face<'_>) {
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     let created = face(
         "workspace_create",
-        json!({"environment": "debian:12", "seed_path": path(&home)}),
+        json!({"environment": debian(), "seed_path": path(&home)}),
     );
     let created = created.unwrap();
     let id = created["workspace_id"].as_str().unwrap().to_owned();

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use crate::context::{TestContext, path_with};
+use crate::context::{TestContext, debian, path_with};
 
 #[test]
 fn without_qemu_the_package_is_named() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let nothing = context.path("nothing");
     fs::create_dir(&nothing).unwrap();
     let run = context
@@ -30,7 +30,7 @@ fn without_qemu_the_package_is_named() {
 
 #[test]
 fn qemu_that_will_not_do_is_told_from_one_that_is_missing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let cases = [
         (
             "echo 'QEMU emulator version 6.2.0 (Debian)'",
@@ -65,7 +65,7 @@ fn qemu_that_will_not_do_is_told_from_one_that_is_missing() {
 
 #[test]
 fn kvm_that_is_asked_for_works_or_is_explained() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let run = context.debian(&["--json", "--accel", "kvm", "--", "true"]);
     let run = run.env("PYRO_BOOT_TIMEOUT_SECONDS", "3").limit(100).run();
     let may_open = fs::File::options()
@@ -109,7 +109,7 @@ fn the_accelerator_is_chosen_by_option_then_by_variable() {
 
 #[test]
 fn a_boot_that_takes_too_long_shows_what_it_waited_for() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let fake = context.fake(
         "qemu-system-x86_64",
         "case $1 in --version) echo 'QEMU emulator version 7.2.0';; *) exec sleep 1000;; esac",
@@ -128,7 +128,7 @@ fn a_boot_that_takes_too_long_shows_what_it_waited_for() {
 
 #[test]
 fn directories_that_are_files_are_named() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let file = context.path("file");
     fs::write(&file, "").unwrap();
     let run = context

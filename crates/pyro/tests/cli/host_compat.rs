@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::process::Pyro;
 
 /// A run on a host without QEMU.
@@ -19,7 +19,7 @@ fn on_host(context: &TestContext, flags: &[&str], script: &str) -> Pyro {
 
 #[test]
 fn it_is_loud_and_private_and_removed() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "pwd; env | cut -d= -f1 | sort | xargs; wc -c; touch left; id -u; echo e >&2";
     let finished = on_host(&context, &[], script)
         .stdin("not for the command")
@@ -54,7 +54,7 @@ fn it_is_loud_and_private_and_removed() {
 
 #[test]
 fn exit_codes_are_those_of_a_guest() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     on_host(&context, &[], "exit 7").run().expect(7);
     on_host(&context, &[], "no-such-program").run().expect(127);
     on_host(&context, &[], "kill -TERM $$").run().expect(143);
@@ -68,7 +68,7 @@ fn exit_codes_are_those_of_a_guest() {
 
 #[test]
 fn a_signal_ends_what_runs_on_the_host() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut run = on_host(&context, &[], "echo ready; sleep 60 & sleep 60")
         .limit(50)
         .start();
@@ -80,7 +80,7 @@ fn a_signal_ends_what_runs_on_the_host() {
 
 #[test]
 fn it_is_not_used_when_there_is_a_guest_or_the_request_is_wrong() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let allowed = context.debian(&["--allow-host-compat", "--", "cat", "/proc/1/comm"]);
     let finished = allowed
         .run()

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 
 #[test]
 fn the_agent_cannot_be_killed() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "for signal in KILL TERM INT HUP SEGV STOP USR1; do kill -$signal 1; done; \
                   sleep 1; echo alive";
     context.shell(script).run().expect(0).out_is("alive\n");
@@ -15,7 +15,7 @@ fn the_agent_cannot_be_killed() {
 
 #[test]
 fn a_machine_that_stops_is_explained() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for (key, last_word) in [("c", "Kernel panic"), ("o", "Power"), ("b", "Resetting")] {
         let script = format!("echo begun; echo {key} > /proc/sysrq-trigger; sleep 60");
         let run = context
@@ -48,7 +48,7 @@ fn a_machine_that_stops_is_explained() {
 
 #[test]
 fn a_reboot_by_system_call_is_the_end_too() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     // Debian 12 has no `reboot` without systemd; perl is always there. 169 is reboot(2).
     let script = "perl -e 'syscall(169, 0xfee1dead, 672274793, 0x1234567, 0)'; sleep 60";
     let run = context
@@ -60,7 +60,7 @@ fn a_reboot_by_system_call_is_the_end_too() {
 
 #[test]
 fn a_command_that_eats_all_memory_is_killed_alone() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     // `tail` keeps its last line in memory, and there is only one.
     let script = "head -c 400M /dev/zero | tail; echo $?; echo alive >&2";
     let flags = [
@@ -80,7 +80,7 @@ fn a_command_that_eats_all_memory_is_killed_alone() {
 
 #[test]
 fn a_fork_bomb_ends_with_its_machine() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "bomb() { bomb | bomb & }; bomb; sleep 100";
     let flags = [
         "--timeout-seconds",
@@ -101,7 +101,7 @@ fn a_fork_bomb_ends_with_its_machine() {
 fn a_flood_of_the_console_fills_no_file() {
     // The file starts over at 1 MiB; an emulated serial line takes four seconds for that.
     const LIMIT_BYTES: u64 = 1_200_000;
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "echo flood; echo '<0>flood' > /dev/kmsg; exec yes flood flood > /dev/ttyS0";
     let flags = ["--timeout-seconds", "14", "--", "bash", "-c", script];
     let mut run = context.debian(&flags).start();

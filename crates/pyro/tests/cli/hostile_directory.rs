@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::leftovers;
 use crate::skip;
 
@@ -20,13 +20,13 @@ fn set_mode(path: &Path, mode: u32) {
 
 #[test]
 fn a_directory_that_others_can_write_is_refused_by_name() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let base = context.base();
     fs::create_dir_all(&base).unwrap();
     for mode in [0o777, 0o1777, 0o770, 0o757] {
         set_mode(&base, mode);
         for words in [
-            &["run", "debian:12", "--json", "--", "true"] as &[&str],
+            &["run", debian(), "--json", "--", "true"] as &[&str],
             &["env", "list", "--json"],
         ] {
             let error = context
@@ -53,7 +53,7 @@ fn a_directory_that_others_can_write_is_refused_by_name() {
     let cache = context.path("cache");
     fs::create_dir(&cache).unwrap();
     set_mode(&cache, 0o777);
-    let pull = context.pyro(&["env", "pull", "debian:12", "--json"]);
+    let pull = context.pyro(&["env", "pull", debian(), "--json"]);
     let pull = pull.env("PYRO_ENVIRONMENT_CACHE_DIR", &cache).run();
     pull.json_error("directory_not_private", true);
     assert_eq!(fs::read_dir(&cache).unwrap().count(), 0);
@@ -67,7 +67,7 @@ fn what_a_stranger_prepared_is_not_used_or_skip() {
             "only root can be a stranger"
         );
     }
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let base = context.base();
     let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
     let planted = base.join("vms/aaaaaaaaaaaa");
@@ -139,15 +139,15 @@ fn what_a_stranger_prepared_is_not_used_or_skip() {
 /// Regardless of the umask, other users cannot read or write the files of machines.
 #[test]
 fn modes_do_not_depend_on_the_umask() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     fs::create_dir_all(context.base()).unwrap();
     set_mode(&context.base(), 0o755);
     let scripted = |words: &[&str]| {
         let run = context.scripted("umask 000; exec \"$@\"", words);
         run.env("PYRO_PARKED_SECONDS", "30").run().expect(0)
     };
-    scripted(&["run", "debian:12", "--", "true"]);
-    let created = scripted(&["workspace", "create", "debian:12", "--json"]).json();
+    scripted(&["run", debian(), "--", "true"]);
+    let created = scripted(&["workspace", "create", debian(), "--json"]).json();
     let id = created["workspace_id"].as_str().unwrap().to_owned();
     scripted(&["workspace", "exec", &id, "--", "echo", "hello"]);
     let open = find_open(&context.base(), 0o077);
@@ -192,7 +192,7 @@ fn find_open(directory: &Path, bits: u32) -> Vec<(i64, String)> {
 /// Descriptors that pyro inherits are not passed on.
 #[test]
 fn descriptors_are_not_passed_on() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let secret = context.path("secret");
     fs::write(&secret, "hunter2").unwrap();
     let lock = context.path("lock");
@@ -202,7 +202,7 @@ fn descriptors_are_not_passed_on() {
         secret.display(),
         lock.display()
     );
-    let words = ["workspace", "create", "debian:12", "--json"];
+    let words = ["workspace", "create", debian(), "--json"];
     let created = context.scripted(&script, &words).run().expect(0).json();
     let id = created["workspace_id"].as_str().unwrap().to_owned();
     let mut processes = 0;

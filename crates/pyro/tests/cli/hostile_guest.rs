@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::process::Finished;
 
 /// Takes the agent's own descriptor of its port and writes to it. The agent is not stopped, but has
@@ -58,7 +58,7 @@ fn message(stream: &str, message: &serde_json::Value) -> String {
 
 #[test]
 fn a_command_that_runs_is_not_said_to_have_failed_to_start() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let forged = json!({
         "type": "refused",
         "reason": "not_found",
@@ -85,7 +85,7 @@ fn exited(exit: &Value) -> Value {
 
 #[test]
 fn numbers_that_cannot_be_are_refused() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for (code, signal) in [
         (json!(null), json!(i32::MAX)),
         (json!(256), json!(null)),
@@ -111,7 +111,7 @@ fn numbers_that_cannot_be_are_refused() {
 
 #[test]
 fn long_words_are_cut_and_floods_end() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for words in [
         // On the connection's own stream; then on all streams.
         r#"for my $s (0 .. 40) { frame($s, 0, '{"type":"failed","message":"' . ('\u001b' x 100000) . '"}'); }"#,
@@ -140,8 +140,8 @@ fn long_words_are_cut_and_floods_end() {
 /// Data that is stored with a command and shown later.
 #[test]
 fn a_log_cannot_be_forged() {
-    let context = TestContext::with("debian:12");
-    let create = ["workspace", "create", "debian:12", "--json"];
+    let context = TestContext::with(debian());
+    let create = ["workspace", "create", debian(), "--json"];
     let created = context.pyro(&create).run().expect(0).json();
     let id = created["workspace_id"].as_str().unwrap().to_owned();
     let exec = |script: &str| {

@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::templates::wait_until;
 
@@ -18,7 +18,7 @@ const SUPERVISOR_KIB: u64 = 64 * 1024;
 
 #[test]
 fn an_idle_workspace_is_paused_and_wakes_with_the_right_time() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("echo kept > file");
     let (supervisor, vmm) = (workspace.supervisor().unwrap(), workspace.vmm().unwrap());
@@ -44,7 +44,7 @@ fn an_idle_workspace_is_paused_and_wakes_with_the_right_time() {
 
 #[test]
 fn what_is_left_running_goes_on() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     // Its writes are observed on the host; asking the guest would resume it.
     let writer = "nohup sh -c 'while :; do echo >> ticks; sync; sleep 0.2; done' \

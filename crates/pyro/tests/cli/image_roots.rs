@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::image_registry::{Image, Registry};
 use crate::images::{layer, set_up};
 use crate::instances::{Instance, Kind, id_in};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::process::Pyro;
 
 /// The kind.
@@ -56,7 +56,7 @@ impl<'a> Instance<'a> {
 
     #[track_caller]
     fn create(context: &'a TestContext, kind: Kind, options: &[impl AsRef<OsStr>]) -> Self {
-        let run = context.pyro(&[kind.noun(), "create", "debian:12", "--json"]);
+        let run = context.pyro(&[kind.noun(), "create", debian(), "--json"]);
         let made = run.args(options).run().expect(0).json();
         Self::known(context, kind, id_in(&made, kind))
     }

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::process::Pyro;
 use crate::skip;
 
@@ -30,7 +30,7 @@ fn report(doctor: Pyro) -> Value {
 
 fn boots_and_restores(pyro: &impl Fn() -> Pyro) {
     for options in [&["--cold"] as &[&str], &[]] {
-        let run = pyro().args(options).args(&["-q", "run", "debian:12"]);
+        let run = pyro().args(options).args(&["-q", "run", debian()]);
         run.args(&["--", "uname", "-s"])
             .run()
             .expect(0)
@@ -41,7 +41,7 @@ fn boots_and_restores(pyro: &impl Fn() -> Pyro) {
 /// A host that lacks a mechanism still runs guests and reports the lack, but refuses to run them if
 /// the mechanism is required.
 fn runs_without(name: &str, reason: &str, with_less: impl Fn(Pyro) -> Pyro) {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let pyro = || with_less(context.pyro(&[] as &[&str]));
     let report = report(pyro());
     assert_eq!(piece(&report, name)["in_force"], false, "{report:#}");
@@ -51,7 +51,7 @@ fn runs_without(name: &str, reason: &str, with_less: impl Fn(Pyro) -> Pyro) {
 
     boots_and_restores(&pyro);
     let required = ["--require-isolation", name];
-    let run = pyro().args(&required).args(&["run", "debian:12", "--json"]);
+    let run = pyro().args(&required).args(&["run", debian(), "--json"]);
     let error = run
         .args(&["--", "true"])
         .run()
@@ -85,7 +85,7 @@ fn an_older_landlock_is_used_as_far_as_it_goes_or_skip() {
             "the program was built without the feature weaker-cell"
         );
     }
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let pyro = || {
         let pyro = context.pyro(&[] as &[&str]);
         pyro.env("PYRO_TEST_CELL", "landlock=2")
@@ -121,8 +121,8 @@ fn what_can_be_required_is_named() {
 /// The kernel's view of the VMM of a running machine, and of its supervisor.
 #[test]
 fn the_vmm_has_nothing_but_its_machine() {
-    let context = TestContext::with("debian:12");
-    let create = ["workspace", "create", "debian:12", "--json"];
+    let context = TestContext::with(debian());
+    let create = ["workspace", "create", debian(), "--json"];
     let created = context.pyro(&create).run().expect(0).json();
     let id = created["workspace_id"].as_str().unwrap().to_owned();
 
@@ -177,7 +177,7 @@ fn the_vmm_has_nothing_but_its_machine() {
 /// A clone's memory is private; the template's file does not change, and the VMM cannot change it.
 #[test]
 fn a_templates_memory_is_only_read() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     context.debian(&["--", "true"]).run().expect(0);
     let mut run = context
         .shell("head -c 100000000 /dev/urandom >/dev/shm/x; echo written; sleep 60")

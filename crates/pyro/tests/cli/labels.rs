@@ -4,7 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, Kind};
 use crate::mcp_client::{Client, Era};
 use crate::workspaces::keys;
@@ -45,8 +45,8 @@ fn ids(context: &TestContext) -> Vec<String> {
 
 #[test]
 fn a_workspace_has_a_name_and_labels_that_can_be_changed() {
-    let context = TestContext::with("debian:12");
-    let made = context.pyro(&["workspace", "create", "debian:12", "--id-only"]);
+    let context = TestContext::with(debian());
+    let made = context.pyro(&["workspace", "create", debian(), "--id-only"]);
     let named = [
         "--name",
         "fix \x1b[2J it",
@@ -65,7 +65,8 @@ fn a_workspace_has_a_name_and_labels_that_can_be_changed() {
 
     let shown = workspace.call(&["status"]).run().expect(0).out();
     let head = format!(
-        "Workspace ID: {id}\nName: fix \\u{{1b}}[2J it\nLabels: a=b=c, issue=123\nEnvironment: debian:12\n"
+        "Workspace ID: {id}\nName: fix \\u{{1b}}[2J it\nLabels: a=b=c, issue=123\nEnvironment: {}\n",
+        debian()
     );
     assert!(shown.starts_with(&head), "{shown}");
     let listed = list(&context);
@@ -77,7 +78,10 @@ fn a_workspace_has_a_name_and_labels_that_can_be_changed() {
     let lines: Vec<&str> = table.lines().collect();
     assert!(lines[0].starts_with("WORKSPACE ID  NAME "), "{table}");
     assert!(
-        lines[1].starts_with(&format!("{id}  fix \\u{{1b}}[2J it  started  debian:12 ")),
+        lines[1].starts_with(&format!(
+            "{id}  fix \\u{{1b}}[2J it  started  {} ",
+            debian()
+        )),
         "{table}"
     );
     assert!(
@@ -116,7 +120,7 @@ fn a_workspace_has_a_name_and_labels_that_can_be_changed() {
 
 #[test]
 fn an_update_is_all_or_nothing_and_one_of_many_loses_none() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &["--name", "first", "--label", "a=1"]);
     let table: &[(&[&str], &str, &str)] = &[
         (&[], "nothing_to_change", "no effective metadata change"),
@@ -190,18 +194,18 @@ fn a_wrong_name_or_label_makes_no_workspace() {
         &["--label", "a b=c"],
         &["--label", &format!("a={}", "x".repeat(121))],
     ] {
-        let create = context.pyro(&["workspace", "create", "debian:12", "--json"]);
+        let create = context.pyro(&["workspace", "create", debian(), "--json"]);
         let refused = create.args(options).run().expect(1);
         refused.json_error("invalid_input", true);
     }
-    let both = ["workspace", "create", "debian:12", "--json", "--id-only"];
+    let both = ["workspace", "create", debian(), "--json", "--id-only"];
     context.pyro(&both).run().expect(2);
     assert!(list(&context).is_empty());
 }
 
 #[test]
 fn the_last_used_workspace_comes_first() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let first = Instance::workspace(&context, &["--name", "first"]);
     let second = Instance::workspace(&context, &["--name", "second"]);
     let order = |used: &Instance<'_>, other: &Instance<'_>| {
@@ -233,10 +237,10 @@ fn the_last_used_workspace_comes_first() {
 
 #[test]
 fn a_model_names_and_labels_workspaces() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut client = Client::start(&context, Era::Legacy, &[]);
     // A number is converted to a string.
-    let create = json!({"environment": "debian:12", "name": "fix", "labels": {"issue": 7}});
+    let create = json!({"environment": debian(), "name": "fix", "labels": {"issue": 7}});
     let made = client.tool("workspace_create", &create);
     assert_eq!(made["labels"], json!({"issue": "7"}));
     let id = made["workspace_id"].clone();

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::skip;
 use crate::templates::wait_until;
@@ -18,7 +18,7 @@ fn allocated_mib(path: &Path) -> u64 {
 
 #[test]
 fn what_a_guest_deletes_is_the_hosts_again() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     let disk = workspace.directory().join("disk.ext4");
     workspace.ask("head -c 300M /dev/urandom > big; sync");
@@ -34,7 +34,7 @@ const GROW: &str = "while head -c 8M /dev/urandom >> big; do sync; done";
 
 #[test]
 fn a_run_that_takes_too_much_disk_is_ended() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let limited = |words: &[&str]| {
         let run = context.debian(&["--json", "--timeout-seconds", "120", "--"]);
         run.args(words).env("PYRO_MAX_DISK_MIB", "100").run()
@@ -50,10 +50,10 @@ fn a_run_that_takes_too_much_disk_is_ended() {
 
 #[test]
 fn a_workspace_that_takes_too_much_disk_is_stopped_and_others_go_on() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let limit = "160";
     let create = || {
-        let create = ["workspace", "create", "debian:12", "--json"];
+        let create = ["workspace", "create", debian(), "--json"];
         let run = context.pyro(&create).env("PYRO_MAX_DISK_MIB", limit);
         let id = run.run().expect(0).json()["workspace_id"].clone();
         let id = id.as_str().unwrap().to_owned();
@@ -82,7 +82,7 @@ fn a_workspace_that_takes_too_much_disk_is_stopped_and_others_go_on() {
     let run = context.debian(&["--json", "--", "true"]);
     let run = run.env("PYRO_MAX_DISK_MIB", limit).run();
     run.json_error("disk_limit", true);
-    let made = context.pyro(&["workspace", "create", "debian:12", "--json"]);
+    let made = context.pyro(&["workspace", "create", debian(), "--json"]);
     let made = made.env("PYRO_MAX_DISK_MIB", limit).run();
     made.json_error("disk_limit", true);
     assert_eq!(other.ask("echo $((6 * 7))"), "42\n");
@@ -98,12 +98,12 @@ fn a_workspace_that_takes_too_much_disk_is_stopped_and_others_go_on() {
 #[test]
 fn nothing_starts_where_the_disk_is_all_but_full_or_skip() {
     const FILL: &str = "mount -t tmpfs -o size=200m,mode=700 none \"$2\"; \
-                        head -c \"$3\" /dev/zero > \"$2/others\"; exec \"$1\" run debian:12 --json -- true";
-    let context = TestContext::with("debian:12");
+                        head -c \"$3\" /dev/zero > \"$2/others\"; exec \"$1\" run \"$4\" --json -- true";
+    let context = TestContext::with(debian());
     fs::create_dir_all(context.base()).unwrap();
     let run = |taken: &str| {
         let base = context.base();
-        let arguments = [base.to_str().unwrap(), taken];
+        let arguments = [base.to_str().unwrap(), taken, debian()];
         Some(context.mounting(FILL, &arguments)?.run())
     };
     let Some(full) = run("192M") else {
@@ -125,7 +125,7 @@ fn nothing_starts_where_the_disk_is_all_but_full_or_skip() {
 
 #[test]
 fn old_outputs_make_room_for_new_ones() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("echo old");
     workspace.call(&["stop"]).run().expect(0);

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::clones::count;
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, kill};
 use crate::templates::wait_until;
 
@@ -57,7 +57,7 @@ fn whoever_dies_shells_and_services_say_so_and_ports_are_free() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut random = u64::from(now.subsec_nanos()) | 1;
     eprintln!("seed {random}");
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     // A service that starts with the workspace in every round, and one port for all rounds.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -135,7 +135,7 @@ fn twenty_idle_workspaces_with_shells_take_no_processor_time() {
     use crate::idle::ticks;
     use crate::instances::vmms;
     let many = count(6, 20);
-    let context = TestContext::with("debian:12").with_variable("PYRO_MAX_ACTIVE_VMS", "24");
+    let context = TestContext::with(debian()).with_variable("PYRO_MAX_ACTIVE_VMS", "24");
     let workspaces: Vec<_> = (0..many)
         .map(|_| Instance::workspace(&context, &["--mem-mib", "256"]))
         .collect();

@@ -15,6 +15,7 @@
 mod archives;
 mod browsers;
 mod builds;
+mod catalog;
 mod cell;
 mod clocks;
 mod clones;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::thread;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, Kind, id_in, vmms};
 use crate::templates::wait_until;
 
@@ -15,7 +15,7 @@ const MANY_BYTES: usize = 4_000_000;
 
 #[test]
 fn two_hundred_commands_of_twenty_clients_are_all_logged() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     thread::scope(|scope| {
         for client in 0..CLIENTS {
@@ -90,12 +90,12 @@ fn expected(client: usize, command: usize) -> (Vec<u8>, Vec<u8>) {
 
 #[test]
 fn six_makers_cannot_race_past_a_limit_of_two() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let made: Vec<_> = thread::scope(|scope| {
         let makers: Vec<_> = (0..6)
             .map(|_| {
                 scope.spawn(|| {
-                    let run = context.pyro(&["workspace", "create", "debian:12", "--json"]);
+                    let run = context.pyro(&["workspace", "create", debian(), "--json"]);
                     run.env("PYRO_MAX_ACTIVE_VMS", "2").run()
                 })
             })
@@ -134,7 +134,7 @@ fn six_makers_cannot_race_past_a_limit_of_two() {
     }
     // An ended machine is not active.
     made[0].call(&["stop"]).run().expect(0);
-    let third = context.pyro(&["workspace", "create", "debian:12", "--json"]);
+    let third = context.pyro(&["workspace", "create", debian(), "--json"]);
     let third = third.env("PYRO_MAX_ACTIVE_VMS", "2").run().expect(0).json();
     drop(Instance::known(
         &context,
@@ -145,7 +145,7 @@ fn six_makers_cannot_race_past_a_limit_of_two() {
 
 #[test]
 fn those_who_start_one_at_once_start_it_once() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     for _ in 0..3 {
         workspace.call(&["stop"]).run().expect(0);
@@ -164,7 +164,7 @@ fn those_who_start_one_at_once_start_it_once() {
 
 #[test]
 fn what_is_deleted_while_it_starts_is_gone() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     for step in 0..6 {
         let vm = Instance::vm(&context, &[] as &[&str]);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::mcp_client::{Client, Era, on_debian, serve_http};
 
 pub(crate) const ERAS: [Era; 2] = [Era::Modern, Era::Legacy];
@@ -33,7 +33,7 @@ fn wait_for_machines(context: &TestContext, count: usize) {
 
 #[test]
 fn clients_of_both_eras_find_the_tools_and_run_a_command() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for era in ERAS {
         let mut client = Client::start(&context, era, &[]);
         let tools = client.ask("tools/list", json!({}))["tools"].clone();
@@ -92,16 +92,16 @@ fn what_is_wrong_with_a_call_is_said_so_that_a_model_can_act() {
     }
     let bad = [
         (
-            json!({"environment": "debian:12", "command": "true", "vcpu_count": 99}),
+            json!({"environment": debian(), "command": "true", "vcpu_count": 99}),
             "vcpu_count must be between 1 and 8",
         ),
         (json!({"environment": "no:1", "command": "true"}), "no:1"),
         (
-            json!({"environment": "debian:12", "command": "true", "colour": 1}),
+            json!({"environment": debian(), "command": "true", "colour": 1}),
             "vm_run takes no 'colour'; it takes command, cwd, env, environment, ",
         ),
         (
-            json!({"environment": "debian:12", "command": 7}),
+            json!({"environment": debian(), "command": 7}),
             "command is 7; it must be text",
         ),
         (
@@ -129,7 +129,7 @@ fn what_is_wrong_with_a_call_is_said_so_that_a_model_can_act() {
 
 #[test]
 fn calls_run_at_once_and_the_server_answers_meanwhile() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut client = Client::start(&context, Era::Legacy, &[]);
     let calls: Vec<_> = (0..3)
         .map(|_| client.call("vm_run", &on_debian("sleep 1000")))
@@ -157,7 +157,7 @@ type Ending = fn(&mut Client);
 
 #[test]
 fn however_the_server_ends_its_machines_end_too() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let endings: [(&str, Ending, i32); 3] = [
         ("SIGTERM", |client| client.server.signal(Signal::TERM), 0),
         ("SIGINT", |client| client.server.signal(Signal::INT), 0),
@@ -183,7 +183,7 @@ fn however_the_server_ends_its_machines_end_too() {
 
 #[test]
 fn long_output_is_cut_and_says_so() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut client = Client::start(&context, Era::Modern, &[]);
     let run = client.run("seq 100000; echo short >&2");
     assert_eq!(run["stdout_truncated_from_bytes"], 588_895);
@@ -197,9 +197,9 @@ fn long_output_is_cut_and_says_so() {
 
 #[test]
 fn a_workspace_outlives_what_is_cancelled_in_it_and_the_server() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut client = Client::start(&context, Era::Legacy, &["--profile", "workspace-core"]);
-    let created = client.tool("workspace_create", &json!({"environment": "debian:12"}));
+    let created = client.tool("workspace_create", &json!({"environment": debian()}));
     let id = created["workspace_id"].as_str().unwrap().to_owned();
     let exec =
         |command: &str| json!({"workspace_id": id, "command": command, "timeout_seconds": 600});
@@ -266,9 +266,9 @@ fn part(client: &mut Client, uri: &Value) -> Value {
 
 #[test]
 fn what_a_result_leaves_out_is_a_resource() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let created = context
-        .pyro(&["workspace", "create", "debian:12", "--json"])
+        .pyro(&["workspace", "create", debian(), "--json"])
         .run();
     let created: Value = serde_json::from_str(&created.expect(0).out()).unwrap();
     let id = created["workspace_id"].as_str().unwrap();
@@ -360,7 +360,7 @@ fn what_a_result_leaves_out_is_a_resource() {
 
 #[test]
 fn long_work_becomes_a_task_where_the_client_has_tasks() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let server = context
         .pyro(&["mcp", "serve"])
         .silent_stdin()
@@ -399,7 +399,7 @@ fn long_work_becomes_a_task_where_the_client_has_tasks() {
 
 #[test]
 fn a_command_on_the_host_does_not_read_the_clients_messages() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let server = context
         .pyro(&["mcp", "serve", "--allow-host-compat"])
         .env("PATH", context.path("nowhere"))
@@ -446,7 +446,7 @@ pub(crate) fn post(address: &str, headers: &str, body: impl AsRef<[u8]>) -> (u16
 
 #[test]
 fn http_is_for_those_who_know_the_token_and_come_from_here() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let (server, address, token) = serve_http(&context);
     let known = format!("Authorization: Bearer {token}\r\n");
     let local = format!("Host: {address}\r\n");

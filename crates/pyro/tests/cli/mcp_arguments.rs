@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::mcp::{ERAS, post};
 use crate::mcp_client::{Client, Era, on_debian, serve_http};
 
@@ -23,7 +23,8 @@ fn what_is_no_message_is_answered_and_the_session_goes_on() {
         let mut client = Client::start(&context, era, &[]);
         let call = |command: &str| {
             format!(
-                r#"{{"jsonrpc":"2.0","id":"call","method":"tools/call","params":{{"name":"vm_run","arguments":{{"environment":"debian:12","command":"{command}"}}}}}}"#
+                r#"{{"jsonrpc":"2.0","id":"call","method":"tools/call","params":{{"name":"vm_run","arguments":{{"environment":"{}","command":"{command}"}}}}}}"#,
+                debian()
             )
         };
         let half = call(r"echo \ud83d");
@@ -147,18 +148,18 @@ fn what_is_no_message_is_answered_by_http_too() {
 
 #[test]
 fn arguments_that_can_only_mean_one_thing_are_taken() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut client = Client::start(&context, Era::Legacy, &[]);
     for arguments in [
-        json!({"environment": "debian:12", "command": "echo x", "timeout_seconds": 30.0}),
-        json!({"environment": "debian:12", "command": "echo x", "timeout_seconds": "30"}),
-        json!({"environment": "debian:12", "command": "echo x", "timeout_seconds": null}),
-        json!({"environment": "debian:12", "command": "echo x", "network": "false"}),
-        json!({"environment": "debian:12", "command": ["echo", "x"], "network": null}),
-        json!({"environment": "debian:12", "command": r#"["echo", "x"]"#, "vcpu_count": ""}),
-        json!({"environment": "debian:12", "command": "[ \"a\" ] && echo x", "mem_mib": "null"}),
+        json!({"environment": debian(), "command": "echo x", "timeout_seconds": 30.0}),
+        json!({"environment": debian(), "command": "echo x", "timeout_seconds": "30"}),
+        json!({"environment": debian(), "command": "echo x", "timeout_seconds": null}),
+        json!({"environment": debian(), "command": "echo x", "network": "false"}),
+        json!({"environment": debian(), "command": ["echo", "x"], "network": null}),
+        json!({"environment": debian(), "command": r#"["echo", "x"]"#, "vcpu_count": ""}),
+        json!({"environment": debian(), "command": "[ \"a\" ] && echo x", "mem_mib": "null"}),
         // As a model wrote it.
-        json!(r#"{"environment": "debian:12", "command": "echo x"}"#),
+        json!(json!({"environment": debian(), "command": "echo x"}).to_string()),
     ] {
         assert_eq!(
             client.tool("vm_run", &arguments)["stdout"],
@@ -215,7 +216,7 @@ fn arguments_that_can_only_mean_one_thing_are_taken() {
 
 #[test]
 fn paths_begin_where_the_client_works_and_hints_are_for_models() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let project = context.path("project");
     for (place, text) in [(&project, "project"), (&context.path("home"), "home")] {
         fs::create_dir_all(place.join("src")).unwrap();
@@ -230,7 +231,7 @@ fn paths_begin_where_the_client_works_and_hints_are_for_models() {
     // A relative path is resolved in the client's root; the home directory is that of the server's
     // user.
     for (path, text) in [("src", "project"), ("~/src", "home")] {
-        let create = json!({"environment": "debian:12", "seed_path": path});
+        let create = json!({"environment": debian(), "seed_path": path});
         let made = client.tool("workspace_create", &create);
         let id = made["workspace_id"].clone();
         let shown = client.tool(
@@ -246,7 +247,7 @@ fn paths_begin_where_the_client_works_and_hints_are_for_models() {
         assert_eq!(result["isError"], true, "{result}");
         result["content"][0]["text"].as_str().unwrap().to_owned()
     };
-    let missing = json!({"environment": "debian:12", "seed_path": "no/such"});
+    let missing = json!({"environment": debian(), "seed_path": "no/such"});
     let told = failure(&mut client, "workspace_create", missing);
     let whole = project.join("no/such");
     assert!(told.contains(&whole.display().to_string()), "{told}");
@@ -255,10 +256,10 @@ fn paths_begin_where_the_client_works_and_hints_are_for_models() {
     let told = failure(&mut client, "workspace_exec", unknown);
     assert!(told.contains("workspace_list"), "{told}");
     for (tool, arguments) in [
-        ("vm_run", json!({"environment": "debian:12"})),
+        ("vm_run", json!({"environment": debian()})),
         (
             "vm_run",
-            json!({"environment": "debian:12", "command": "x".repeat(200_000)}),
+            json!({"environment": debian(), "command": "x".repeat(200_000)}),
         ),
         (
             "workspace_exec",
@@ -270,7 +271,7 @@ fn paths_begin_where_the_client_works_and_hints_are_for_models() {
             assert!(!told.contains(foreign), "{foreign}: {told}");
         }
     }
-    let created = client.tool("vm_create", &json!({"environment": "debian:12"}));
+    let created = client.tool("vm_create", &json!({"environment": debian()}));
     let id = created["vm_id"].as_str().unwrap().to_owned();
     let told = failure(
         &mut client,
@@ -304,7 +305,7 @@ fn a_relative_path_begins_in_the_only_root_or_where_the_server_is() {
     let mut told = |roots: &[&std::path::PathBuf], path: &str| {
         let uri = |root: &&std::path::PathBuf| format!("file://{}", root.display());
         client.roots = roots.iter().map(uri).collect();
-        let create = json!({"environment": "debian:12", "seed_path": path});
+        let create = json!({"environment": debian(), "seed_path": path});
         let id = client.call("workspace_create", &create);
         let result = client.response(id)["result"].clone();
         assert_eq!(result["isError"], true, "{result}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::process::{Finished, Running};
 
 /// A limit, so that the test cannot hang; not a performance requirement.
@@ -202,5 +202,5 @@ impl Client {
 
 /// The arguments of `vm_run` for a command.
 pub(crate) fn on_debian(command: &str) -> Value {
-    json!({"environment": "debian:12", "command": command, "timeout_seconds": 600})
+    json!({"environment": debian(), "command": command, "timeout_seconds": 600})
 }

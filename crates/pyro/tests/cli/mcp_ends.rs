@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::mcp_client::{Client, Era, on_debian};
 
 #[test]
 fn what_was_asked_before_the_end_is_answered_before_the_end() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut lines = String::new();
     let mut say = |message: Value| {
         lines.push_str(&message.to_string());
@@ -54,7 +54,7 @@ fn what_was_asked_before_the_end_is_answered_before_the_end() {
 /// The answers are not read.
 #[test]
 fn a_client_that_is_gone_is_not_waited_for() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut server = context
         .pyro(&["mcp", "serve"])
         .silent_stdin()
@@ -123,7 +123,7 @@ fn streams_that_fail_end_the_server_with_their_name() {
 /// On a signal, pending requests from before the end of the input are not completed.
 #[test]
 fn a_signal_ends_the_server_at_once_after_the_end_of_its_input() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut client = Client::start(&context, Era::Legacy, &[]);
     client.call("vm_run", &on_debian("sleep 1000"));
     client.wait_for_news("execute");
@@ -139,7 +139,7 @@ fn a_signal_ends_the_server_at_once_after_the_end_of_its_input() {
 /// A client that has closed its input could not request a task's result.
 #[test]
 fn no_call_becomes_a_task_after_the_end_of_the_input() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let capabilities = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
     let server = context
         .pyro(&["mcp", "serve"])
@@ -176,7 +176,7 @@ fn everything_wrong_is_answered() {
 
 #[test]
 fn a_call_that_waits_for_the_hosts_disk_holds_up_no_other() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("echo printed");
     // A file that blocks, like one on a hanging disk, until a writer opens the pipe.

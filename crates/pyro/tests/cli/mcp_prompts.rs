@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::mcp_client::{Client, Era};
 
 /// The completions of an argument that begins with this.
@@ -94,11 +94,11 @@ fn nothing_is_offered_that_takes_other_tools() {
 
 #[test]
 fn workspaces_and_streams_complete_the_address_of_a_log() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut ids = Vec::new();
     for _ in 0..2 {
         let created = context
-            .pyro(&["workspace", "create", "debian:12", "--json"])
+            .pyro(&["workspace", "create", debian(), "--json"])
             .run();
         let created: Value = serde_json::from_str(&created.expect(0).out()).unwrap();
         ids.push(created["workspace_id"].as_str().unwrap().to_owned());

@@ -1,6 +1,6 @@
 //! Invalid input: error messages and codes of the public contract.
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 
 /// Arguments, message, code.
 const CASES: &[(&[&str], &str, &str)] = &[
@@ -46,17 +46,20 @@ const CASES: &[(&[&str], &str, &str)] = &[
     ),
     (
         &["run", "nope", "--", "true"],
-        "unknown environment 'nope'; expected one of: debian:12, debian:12-base, debian:12-build",
+        "unknown environment 'nope'; expected one of: debian:12, debian:12-base, \
+         debian:12-build, debian:13, debian:13-agent, debian:13-base, debian:13-build",
         "unknown_environment",
     ),
     (
         &["env", "pull", "nope"],
-        "unknown environment 'nope'; expected one of: debian:12, debian:12-base, debian:12-build",
+        "unknown environment 'nope'; expected one of: debian:12, debian:12-base, \
+         debian:12-build, debian:13, debian:13-agent, debian:13-base, debian:13-build",
         "unknown_environment",
     ),
     (
         &["env", "inspect", "../etc"],
-        "unknown environment '../etc'; expected one of: debian:12, debian:12-base, debian:12-build",
+        "unknown environment '../etc'; expected one of: debian:12, debian:12-base, \
+         debian:12-build, debian:13, debian:13-agent, debian:13-base, debian:13-build",
         "unknown_environment",
     ),
     (
@@ -155,16 +158,7 @@ fn a_command_that_is_too_long_is_refused_before_anything_starts() {
     let context = TestContext::new();
     // As several words: the kernel does not pass one word of this length.
     let word = "x".repeat(100_000);
-    let words = [
-        "run",
-        "debian:12",
-        "--json",
-        "--",
-        "echo",
-        &word,
-        &word,
-        &word,
-    ];
+    let words = ["run", debian(), "--json", "--", "echo", &word, &word, &word];
     let error = context.pyro(&words).run().json_error("invalid_input", true);
     let message = error["error"].as_str().unwrap();
     assert!(

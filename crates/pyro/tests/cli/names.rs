@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 
 fn words(words: &[&[u8]]) -> Vec<OsString> {
@@ -16,10 +16,18 @@ fn words(words: &[&[u8]]) -> Vec<OsString> {
 
 #[test]
 fn words_of_a_command_need_not_be_text() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     // The last one is a character that represents a raw byte in the escaped form.
     let odd: &[u8] = b"a\xff\xc3(\xe4\xf4\x8f\xbe\x80";
-    let run = words(&[b"-q", b"run", b"debian:12", b"--", b"printf", b"%s", odd]);
+    let run = words(&[
+        b"-q",
+        b"run",
+        debian().as_bytes(),
+        b"--",
+        b"printf",
+        b"%s",
+        odd,
+    ]);
     assert_eq!(context.pyro(&run).run().expect(0).stdout, odd);
 
     let workspace = Instance::workspace(&context, &[] as &[&str]);
@@ -35,7 +43,7 @@ fn words_of_a_command_need_not_be_text() {
 
 #[test]
 fn files_whose_names_are_no_text_go_in() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let source = context.path("home").join(OsStr::from_bytes(b"seed-\xff"));
     fs::create_dir(&source).unwrap();
     fs::write(source.join(OsStr::from_bytes(b"\xfe")), "content").unwrap();
@@ -59,7 +67,7 @@ fn files_whose_names_are_no_text_go_in() {
 /// All of pyro's files may be in a directory whose name is not UTF-8.
 #[test]
 fn directories_of_ours_need_not_be_text() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let base = context.path("home").join(OsStr::from_bytes(b"base-\xff"));
     let cache = context.path("home").join(OsStr::from_bytes(b"cache-\xff"));
     std::os::unix::fs::symlink(context.cache(), &cache).unwrap();
@@ -67,9 +75,9 @@ fn directories_of_ours_need_not_be_text() {
         let pyro = context.pyro(words).env("PYRO_BASE_DIR", &base);
         pyro.env("PYRO_ENVIRONMENT_CACHE_DIR", &cache)
     };
-    let run = ["-q", "run", "debian:12", "--", "echo", "x"];
+    let run = ["-q", "run", debian(), "--", "echo", "x"];
     pyro(&run).run().expect(0).out_is("x\n");
-    let made = pyro(&["workspace", "create", "debian:12", "--json"]).run();
+    let made = pyro(&["workspace", "create", debian(), "--json"]).run();
     let id = made.expect(0).json()["workspace_id"]
         .as_str()
         .unwrap()
@@ -91,7 +99,7 @@ fn what_must_be_text_is_named_if_it_is_not() {
 #[test]
 fn an_empty_path_means_nothing() {
     let context = TestContext::new();
-    let create = ["workspace", "create", "debian:12", "--json", "--seed-path"];
+    let create = ["workspace", "create", debian(), "--json", "--seed-path"];
     let refused = context.pyro(&create).args(&[""]).run();
     let error = refused.json_error("invalid_input", true);
     assert_eq!(error["error"], "seed_path is empty");

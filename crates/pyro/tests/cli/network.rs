@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::context::{TestContext, path_with};
+use crate::context::{TestContext, debian, path_with};
 use crate::process::Running;
 use crate::skip;
 use crate::templates::{has, phases, wait_until, with_shared_template};
@@ -52,7 +52,7 @@ impl Service {
 }
 
 /// The source address of this host's default route, if there is one. Nothing is sent.
-fn own_address() -> Option<IpAddr> {
+pub(crate) fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.connect("198.51.100.1:9").ok()?;
     Some(socket.local_addr().unwrap().ip())
@@ -73,7 +73,7 @@ fn the_host_is_out_of_reach_with_a_network_and_without() {
     if let Some(why) = missing() {
         skip!(TEST, "{why}");
     }
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let service = Service::start();
     let own = own_address().unwrap();
     TcpStream::connect((own, service.port)).unwrap();
@@ -119,7 +119,7 @@ fn what_the_host_sends_itself_reaches_no_guest() {
     if let Some(why) = missing() {
         skip!(TEST, "{why}");
     }
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let own = own_address().unwrap();
     let service = UdpSocket::bind((own, 0)).unwrap();
     service
@@ -165,7 +165,7 @@ fn names_are_resolved_and_packages_are_found() {
             "this host does not reach its package mirror: {mirrors:?}"
         );
     };
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     // A mirror may be in a private network, which guests cannot reach.
     let allowed: BTreeSet<String> = mirrors
         .iter()
@@ -247,7 +247,7 @@ fn nothing_stays_of_a_network() {
     if let Some(why) = missing() {
         skip!(TEST, "{why}");
     }
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for signal in [Signal::KILL, Signal::TERM] {
         let script = "echo up; exec sleep 100";
         let mut run = context
@@ -283,7 +283,7 @@ fn is_passt(pid: u32) -> bool {
 
 #[test]
 fn who_cannot_have_a_network_gets_no_machine() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let ask = |path: &str| {
         let run = context.debian(&["--json", "--network", "--allow-host-compat", "--", "true"]);
         run.env("PATH", path).run()

@@ -4,7 +4,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::skip;
 use crate::stand_in::{self, ALLOWED, ANSWER, HOST, NameServer, STRANGER};
 
@@ -29,7 +29,7 @@ fn a_guest_cannot_take_the_hosts_ports_or_skip() {
     if let Some(why) = stand_in::missing() {
         skip!("a_guest_cannot_take_the_hosts_ports", "{why}");
     }
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     stand_in::within(context.directory(), || {
         let _names = NameServer::start();
         let echo = UdpSocket::bind((HOST, 0)).unwrap();
@@ -74,7 +74,7 @@ fn a_stranger_reaches_no_guest_or_skip() {
     if let Some(why) = stand_in::missing() {
         skip!("a_stranger_reaches_no_guest", "{why}");
     }
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     stand_in::within(context.directory(), || {
         let service = UdpSocket::bind((HOST, 0)).unwrap();
         service.set_read_timeout(Some(LIMIT)).unwrap();
@@ -115,7 +115,7 @@ fn name_servers_hear_questions_only_or_skip() {
     if let Some(why) = stand_in::missing() {
         skip!("name_servers_hear_questions_only", "{why}");
     }
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     stand_in::within(context.directory(), || {
         let server = NameServer::start();
         let run = context.debian(&["--network", "--timeout-seconds", "150", "--", "perl", "-e"]);

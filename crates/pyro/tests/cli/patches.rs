@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::clones::count;
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, kill};
 use crate::mcp_client::{Client, Era};
 use crate::process::Pyro;
@@ -124,7 +124,7 @@ fn files(directory: &Path) -> std::collections::BTreeMap<Vec<u8>, (char, Vec<u8>
 
 #[test]
 fn what_git_prints_is_applied_forth_and_back() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let repository = repository(&context);
     let workspace = seeded(&context, &repository);
     let before = files(&repository);
@@ -195,7 +195,7 @@ fn what_git_prints_is_applied_forth_and_back() {
 
 #[test]
 fn a_patch_that_does_not_fit_changes_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let repository = repository(&context);
     let workspace = seeded(&context, &repository);
     let out = context.path("out");
@@ -289,7 +289,7 @@ fn whoever_dies_a_patch_is_applied_or_not() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut random = u64::from(now.subsec_nanos()) | 1;
     eprintln!("seed {random}");
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let seed = context.path("seed");
     fs::create_dir(&seed).unwrap();
     let (mut forth, mut back) = (String::new(), String::new());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::idle::ticks;
 use crate::instances::{Instance, Kind, id_in, kill};
 use crate::mcp_client::{Client, Era};
@@ -104,7 +104,7 @@ fn free_port() -> u16 {
 
 #[test]
 fn the_story_of_a_server() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let named = free_port();
     let rule = format!("{named}:8000");
     let workspace = Instance::workspace(&context, &["--publish", &rule]);
@@ -170,7 +170,7 @@ fn the_story_of_a_server() {
 
 #[test]
 fn two_hundred_downloads_at_once_and_a_long_conversation() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &["--publish", "8000"]);
     serve(&workspace, 8000);
     let port = host_port(&workspace.status(), 0);
@@ -223,7 +223,7 @@ fn two_hundred_downloads_at_once_and_a_long_conversation() {
 
 #[test]
 fn a_connection_wakes_a_paused_workspace() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &["--publish", "8000"]);
     let port = host_port(&workspace.status(), 0);
     let (supervisor, vmm) = (workspace.supervisor().unwrap(), workspace.vmm().unwrap());
@@ -246,14 +246,14 @@ fn a_connection_wakes_a_paused_workspace() {
 
 #[test]
 fn a_port_that_is_taken_is_never_left_out_in_silence() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let number = taken.local_addr().unwrap().port();
     let rule = format!("{number}:80");
     let create = [
         "workspace",
         "create",
-        "debian:12",
+        debian(),
         "--json",
         "--publish",
         &rule,
@@ -319,8 +319,8 @@ fn a_port_that_is_taken_is_never_left_out_in_silence() {
 
 #[test]
 fn what_cannot_be_published_is_refused_before_anything_is_done() {
-    let context = TestContext::with("debian:12");
-    let create = ["workspace", "create", "debian:12", "--json"];
+    let context = TestContext::with(debian());
+    let create = ["workspace", "create", debian(), "--json"];
     for (options, code) in [
         (
             &["--publish", "8080:80", "--publish", "0.0.0.0:8080:81"][..],
@@ -355,7 +355,7 @@ fn what_cannot_be_published_is_refused_before_anything_is_done() {
 
 #[test]
 fn policies_are_shown_and_ports_go_with_each() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut policies = vec![("off", false)];
     match crate::network::missing() {
         None => policies.extend([("egress", true), ("egress+published-ports", true)]),
@@ -377,7 +377,7 @@ fn policies_are_shown_and_ports_go_with_each() {
 
 #[test]
 fn over_mcp_the_loopback_is_allowed_and_more_is_the_operators_choice() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     let mut client = Client::start(&context, Era::Legacy, &[]);
     let id = &workspace.id;
@@ -391,7 +391,7 @@ fn over_mcp_the_loopback_is_allowed_and_more_is_the_operators_choice() {
         ("workspace_port_add", public.clone()),
         (
             "workspace_create",
-            json!({"environment": "debian:12", "published_ports": ["0.0.0.0:8001"]}),
+            json!({"environment": debian(), "published_ports": ["0.0.0.0:8001"]}),
         ),
     ];
     for (tool, request) in asked {
@@ -423,7 +423,7 @@ fn a_connection_comes_from_nobody_but_this_host_unless_that_is_asked_for() {
         eprintln!("SKIPPED a_connection_comes_from_nobody_but_this_host: this host has no route");
         return;
     };
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let options = ["--publish", "8000", "--publish", "0.0.0.0:8000"];
     let workspace = Instance::workspace(&context, &options);
     let status = workspace.status();

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::clones::count;
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, kill};
 use crate::mcp_client::{Client, Era};
 use crate::process::Pyro;
@@ -61,7 +61,7 @@ fn actions(result: &Value) -> Vec<String> {
 
 #[test]
 fn what_only_the_workspace_changed_is_taken_over_and_can_be_taken_back() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let project = project(&context);
     let workspace = seeded(&context, &project);
     workspace.ask(
@@ -167,7 +167,7 @@ fn what_only_the_workspace_changed_is_taken_over_and_can_be_taken_back() {
 
 #[test]
 fn what_both_changed_is_merged_or_named_and_nothing_is_done() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let project = project(&context);
     let workspace = seeded(&context, &project);
     workspace.ask("sed -i 's/line 2/second/' text; echo theirs > mine; rm src/main; printf '\\1\\0' > binary; echo 1 > both");
@@ -267,7 +267,7 @@ fn what_both_changed_is_merged_or_named_and_nothing_is_done() {
 
 #[test]
 fn pulls_follow_each_other() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let project = project(&context);
     let workspace = seeded(&context, &project);
     let read = |name: &str| fs::read_to_string(project.join(name)).unwrap();
@@ -347,7 +347,7 @@ fn whoever_dies_a_pull_is_done_or_undone() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut random = u64::from(now.subsec_nanos()) | 1;
     eprintln!("seed {random}");
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let project = context.path("project");
     fs::create_dir_all(project.join("dir")).unwrap();
     for number in 0..300 {
@@ -406,7 +406,7 @@ fn whoever_dies_a_pull_is_done_or_undone() {
 
 #[test]
 fn the_workspace_does_not_lose_what_has_come_home() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let project = project(&context);
     let workspace = seeded(&context, &project);
     // After the flush that follows the command.

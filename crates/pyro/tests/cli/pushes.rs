@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::idle::peak_kib;
 use crate::instances::{Instance, is_alive, kill, signal};
 use crate::templates::wait_until;
@@ -20,7 +20,7 @@ const BIG_MIB: u64 = 200;
 
 #[test]
 fn a_push_that_is_cut_changes_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     workspace.ask("echo old > file; mkdir directory; echo old > directory/file");
     let source = context.path("source");
@@ -68,7 +68,7 @@ fn a_push_that_is_cut_changes_nothing() {
 
 #[test]
 fn a_big_push_takes_no_memory() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     let source = context.path("source");
     fs::create_dir(&source).unwrap();
@@ -99,7 +99,7 @@ fn a_big_push_takes_no_memory() {
 
 #[test]
 fn a_push_of_too_many_paths_is_refused_before_anything_is_sent() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     // With long paths, fewer files exceed the limit.
     let source = context.path("source");
@@ -129,7 +129,7 @@ fn a_push_of_too_many_paths_is_refused_before_anything_is_sent() {
 
 #[test]
 fn an_interrupted_push_that_cannot_be_finished_is_told_at_the_next_start() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     // The state after an agent was killed that had committed two files; the place of one of them is
     // now occupied.
@@ -154,7 +154,7 @@ fn an_interrupted_push_that_cannot_be_finished_is_told_at_the_next_start() {
 
 #[test]
 fn what_may_not_be_is_refused_by_name_and_changes_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     workspace.ask("mkdir -p taken; echo old > first");
     let before = workspace.ask("find . | sort; cat first");
@@ -176,7 +176,7 @@ fn what_may_not_be_is_refused_by_name_and_changes_nothing() {
     }
     // A seed is refused before the workspace is created.
     let archive = tar(&context, &[first, Member::file("../b", "x")]);
-    let run = context.pyro(&["workspace", "create", "debian:12", "--seed-path"]);
+    let run = context.pyro(&["workspace", "create", debian(), "--seed-path"]);
     run.args(&[&archive]).run().expect(1).err_has("../b");
     let list = context
         .pyro(&["workspace", "list", "--json"])
@@ -188,7 +188,7 @@ fn what_may_not_be_is_refused_by_name_and_changes_nothing() {
 
 #[test]
 fn of_members_with_one_name_the_last_wins() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let archive = tar(
         &context,
         &[

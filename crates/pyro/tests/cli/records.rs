@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian, directory_of};
 use crate::environments::copy_cache;
 use crate::instances::{Instance, vmms};
 use crate::templates::wait_until;
@@ -13,7 +13,7 @@ const NO_OPTIONS: &[&str] = &[];
 
 #[test]
 fn a_broken_record_stands_in_nobodys_way() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let good = Instance::workspace(&context, NO_OPTIONS);
     let broken = Instance::workspace(&context, NO_OPTIONS);
     for (text, complaint) in [
@@ -56,7 +56,7 @@ fn a_broken_record_stands_in_nobodys_way() {
 
 #[test]
 fn a_broken_log_entry_is_left_out_and_told_about() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     for number in 1..=3 {
         workspace.ask(&format!("echo {number}"));
@@ -85,7 +85,7 @@ fn a_broken_log_entry_is_left_out_and_told_about() {
 
 #[test]
 fn everything_is_its_owners_alone() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &["--seed-path", "."]);
     workspace.ask("echo secret");
     for name in ["", "vms", "workspaces"] {
@@ -110,7 +110,7 @@ fn everything_is_its_owners_alone() {
 
 #[test]
 fn a_base_directory_with_a_long_path_will_do() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let base = context.path(&format!("{}/{}", "long-".repeat(30), "longer-".repeat(20)));
     let pyro = |words: &[&str]| {
         context
@@ -119,7 +119,7 @@ fn a_base_directory_with_a_long_path_will_do() {
             .run()
             .expect(0)
     };
-    let made = pyro(&["workspace", "create", "debian:12", "--json"]).json();
+    let made = pyro(&["workspace", "create", debian(), "--json"]).json();
     let id = made["workspace_id"].as_str().unwrap();
     pyro(&["workspace", "exec", id, "--", "echo", "hi"]).out_is("hi\n");
     pyro(&["workspace", "sync", "push", id, "."]);
@@ -142,9 +142,9 @@ fn templates(context: &TestContext) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn a_disk_that_is_damaged_or_gone_is_named_and_costs_no_template() {
-    let source = TestContext::with("debian:12");
+    let source = TestContext::with(debian());
     let context = TestContext::new().with_own_cache();
-    for directory in ["debian_12-1.0.0", "kernels", "initramfs"] {
+    for directory in [&*directory_of(debian()), "kernels", "initramfs"] {
         copy_cache(&source, &context, directory);
     }
     let workspace = Instance::workspace(&context, &[] as &[&str]);

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::trees::tree;
 
@@ -36,7 +36,7 @@ fn refused(workspace: &Instance<'_>, words: &[&str], more: &[&str], code: &str) 
 
 #[test]
 fn a_directory_that_was_removed_has_nothing_in_it() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     remove(&workspace);
     let listed = ask(&workspace, &["file", "list"], &["--recursive"]);
@@ -86,7 +86,7 @@ fn a_directory_that_was_removed_has_nothing_in_it() {
 
 #[test]
 fn a_stopped_workspace_without_its_directory_is_read_too() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     ask(&workspace, &["snapshot", "create"], &["whole"]);
     remove(&workspace);
@@ -110,7 +110,7 @@ fn a_stopped_workspace_without_its_directory_is_read_too() {
 
 #[test]
 fn a_snapshot_is_made_whatever_is_in_the_directorys_place() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     workspace.ask("cd /; rm -r /workspace; echo file > /workspace");
     let made = ask(&workspace, &["snapshot", "create"], &["file"]);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian, debian_build};
 
 #[test]
 fn the_kernel_and_the_agent_are_the_guests() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let finished = context
         .shell("uname -r; cat /proc/1/comm; id -u")
         .run()
@@ -25,11 +25,11 @@ fn the_kernel_and_the_agent_are_the_guests() {
 
 #[test]
 fn a_compiled_program_exits_with_its_own_code() {
-    let context = TestContext::with("debian:12-build");
+    let context = TestContext::with(debian_build());
     let script = "echo \"int main(){return 7;}\" > a.c && gcc a.c -o a && ./a";
     let run = [
         "run",
-        "debian:12-build",
+        debian_build(),
         "--timeout-seconds",
         "120",
         "--",
@@ -41,7 +41,7 @@ fn a_compiled_program_exits_with_its_own_code() {
     let script = "cmake --version && make --version && python3 --version && git --version";
     let run = [
         "run",
-        "debian:12-build",
+        debian_build(),
         "--timeout-seconds",
         "120",
         "--",
@@ -54,7 +54,7 @@ fn a_compiled_program_exits_with_its_own_code() {
 
 #[test]
 fn exit_codes_are_passed_on() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let cases: &[(&[&str], i32)] = &[
         (&["--", "true"], 0),
         (&["--", "false"], 1),
@@ -79,7 +79,7 @@ fn exit_codes_are_passed_on() {
 
 #[test]
 fn the_time_limit_ends_the_command_and_keeps_what_it_printed() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let start_up = context.debian(&["--", "true"]).run().expect(0).elapsed;
     let script = "echo before; (sleep 61; echo after) & sleep 60";
     let run = context.debian(&["--timeout-seconds", "2", "--", "sh", "-c", script]);
@@ -106,7 +106,7 @@ fn the_time_limit_ends_the_command_and_keeps_what_it_printed() {
 
 #[test]
 fn a_command_that_ignores_signals_is_ended_at_its_limit_all_the_same() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "trap '' TERM INT HUP; setsid sh -c 'trap \"\" TERM; sleep 70' & \
                   while :; do sleep 1; done";
     context
@@ -117,14 +117,14 @@ fn a_command_that_ignores_signals_is_ended_at_its_limit_all_the_same() {
 
 #[test]
 fn options_stand_where_they_like_and_words_stay_words() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let cases: &[(&[&str], &str)] = &[
         (
             &[
                 "run",
                 "--mem-mib",
                 "512",
-                "debian:12",
+                debian(),
                 "--vcpu",
                 "2",
                 "--",
@@ -132,13 +132,13 @@ fn options_stand_where_they_like_and_words_stay_words() {
             ],
             "2\n",
         ),
-        (&["run", "debian:12", "echo", "hi"], "hi\n"),
-        (&["run", "debian:12", "--", "echo", "--", "a"], "-- a\n"),
-        (&["run", "debian:12", "--", "echo", "--json"], "--json\n"),
+        (&["run", debian(), "echo", "hi"], "hi\n"),
+        (&["run", debian(), "--", "echo", "--", "a"], "-- a\n"),
+        (&["run", debian(), "--", "echo", "--json"], "--json\n"),
         (
             &[
                 "run",
-                "debian:12",
+                debian(),
                 "--",
                 "echo",
                 "a  b",
@@ -150,16 +150,7 @@ fn options_stand_where_they_like_and_words_stay_words() {
             "a  b $HOME ' \" *\n",
         ),
         (
-            &[
-                "run",
-                "debian:12",
-                "--",
-                "printf",
-                "%s|",
-                "",
-                "\u{fc}",
-                "a\nb",
-            ],
+            &["run", debian(), "--", "printf", "%s|", "", "\u{fc}", "a\nb"],
             "|\u{fc}|a\nb|",
         ),
     ];
@@ -170,7 +161,7 @@ fn options_stand_where_they_like_and_words_stay_words() {
 
 #[test]
 fn sizes_are_what_was_asked_for() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "nproc; sed -n 's/MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo";
     for (vcpus, mebibytes) in [("1", 256), ("2", 2048)] {
         let size = mebibytes.to_string();
@@ -197,7 +188,7 @@ fn sizes_are_what_was_asked_for() {
 
 #[test]
 fn four_at_once_are_four() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "cat /etc/machine-id /proc/sys/kernel/random/uuid; hostname; \
                   head -c 16 /dev/urandom | od -An -tx1";
     let running: Vec<_> = (0..4).map(|_| context.shell(script).start()).collect();
@@ -218,7 +209,7 @@ fn four_at_once_are_four() {
 
 #[test]
 fn the_time_to_live_ends_the_machine_whatever_the_command_may() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let run = [
         "--json",
         "--ttl-seconds",

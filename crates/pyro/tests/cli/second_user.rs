@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::leftovers;
 use crate::skip;
 
@@ -20,10 +20,10 @@ fn nothing_can_be_reached_by_another_user_or_skip() {
             "only root can be somebody else"
         );
     }
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     // All parent directories are accessible; pyro's own directories are not.
     fs::set_permissions(context.directory(), fs::Permissions::from_mode(0o755)).unwrap();
-    let create = ["workspace", "create", "debian:12", "--json"];
+    let create = ["workspace", "create", debian(), "--json"];
     let created = context
         .pyro(&create)
         .env("PYRO_MCP_TOKEN", "a-token-of-sixteen")

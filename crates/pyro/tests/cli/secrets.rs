@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::mcp_client::{Client, Era};
 use crate::templates::wait_until;
@@ -67,7 +67,7 @@ fn processes_with_value(context: &TestContext) -> Vec<String> {
 fn create(context: &TestContext) -> Instance<'_> {
     let file = context.path("home/key");
     fs::write(&file, format!("{VALUE}\n")).unwrap();
-    let create = context.pyro(&["workspace", "create", "debian:12", "--id-only"]);
+    let create = context.pyro(&["workspace", "create", debian(), "--id-only"]);
     let create = create.args(&["--secret", "TOKEN", "--secret-file", "KEY=key"]);
     let id = create.env("TOKEN", VALUE).run().expect(0).out();
     fs::remove_file(file).unwrap();
@@ -80,7 +80,7 @@ fn create(context: &TestContext) -> Instance<'_> {
 
 #[test]
 fn a_command_has_the_secrets_and_its_output_has_not() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = create(&context);
     let kinds = json!([
         {"name": "KEY", "source_kind": "file"},
@@ -120,7 +120,7 @@ fn a_command_has_the_secrets_and_its_output_has_not() {
 
 #[test]
 fn nothing_on_the_host_has_the_value() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = create(&context);
     let id = workspace.id.clone();
     // The recorded command line does not contain the value either.
@@ -185,8 +185,8 @@ fn nothing_on_the_host_has_the_value() {
 /// The prompt ends as the secret begins.
 #[test]
 fn a_person_at_a_terminal_sees_the_whole_prompt_and_no_secret() {
-    let context = TestContext::with("debian:12");
-    let create = context.pyro(&["workspace", "create", "debian:12", "--id-only"]);
+    let context = TestContext::with(debian());
+    let create = context.pyro(&["workspace", "create", debian(), "--id-only"]);
     let create = create
         .args(&["--secret", "TOKEN"])
         .env("TOKEN", "$ 3cr3t-value");
@@ -210,7 +210,7 @@ fn a_person_at_a_terminal_sees_the_whole_prompt_and_no_secret() {
 
 #[test]
 fn a_stop_loses_the_secrets_and_says_so() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = create(&context);
     workspace.call(&["stop"]).run().expect(0);
     let start = workspace
@@ -263,10 +263,10 @@ fn a_stop_loses_the_secrets_and_says_so() {
 
 #[test]
 fn secrets_of_tools_are_values_and_no_answer_has_them() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut client = Client::start(&context, Era::Modern, &[]);
     let new = json!({
-        "environment": "debian:12",
+        "environment": debian(),
         "secrets": [{"name": "TOKEN", "value": VALUE}],
     });
     let made = client.tool("workspace_create", &new);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::skip;
 
@@ -17,7 +17,7 @@ const DESCRIBE: &str = "find . -mindepth 1 -printf '%P %y %m %n %T@ %l\\n' | LC_
 
 #[test]
 fn a_directory_arrives_as_it_is() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let source = tree(&context);
     let on_host = describe(&source);
     let workspace = Instance::workspace(&context, &["--seed-path", source.to_str().unwrap()]);
@@ -40,7 +40,7 @@ fn a_directory_arrives_as_it_is() {
 
 #[test]
 fn a_directory_that_is_pushed_arrives_as_it_is() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let source = tree(&context);
     let on_host = describe(&source);
     let workspace = Instance::workspace(&context, &[] as &[&str]);
@@ -52,7 +52,7 @@ fn a_directory_that_is_pushed_arrives_as_it_is() {
 
 #[test]
 fn archives_of_all_kinds_arrive_or_skip() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let source = tree(&context);
     let on_host = describe(&source);
     let workspace = Instance::workspace(&context, &[] as &[&str]);

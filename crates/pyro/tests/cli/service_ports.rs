@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, kill};
 use crate::ports::host_port;
 use crate::services::{SERVER, service, start, status};
@@ -36,7 +36,7 @@ pub(crate) fn is_free(port: u16) -> bool {
 
 #[test]
 fn a_service_is_reached_through_a_published_port_until_it_is_stopped() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let options = ["--ready-tcp", "8000", "--publish", "8000"];
     let started = start(&workspace, "web", &options, SERVER).expect(0).json();
@@ -59,7 +59,7 @@ fn a_service_is_reached_through_a_published_port_until_it_is_stopped() {
 
 #[test]
 fn a_port_is_free_when_its_service_has_ended_by_itself_and_not_before() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &["--publish", "9000"]);
     let own = published(&workspace);
     let state = |name: &str| status(&workspace, name)["state"].clone();
@@ -114,7 +114,7 @@ fn a_port_is_free_when_its_service_has_ended_by_itself_and_not_before() {
 
 #[test]
 fn a_workspace_that_starts_publishes_the_ports_of_those_services_that_begin_with_it() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let with_port = |name: &str, more: &[&str]| {
         let options = [more, &["--publish", "8000"]].concat();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::idle::ticks;
 use crate::instances::{Instance, kill};
 use crate::mcp_client::{Client, Era};
@@ -55,7 +55,7 @@ fn logs(workspace: &Instance<'_>, name: &str) -> [String; 2] {
 
 #[test]
 fn a_service_is_ready_by_each_of_the_checks() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     for (name, options) in [
         ("tcp", ["--ready-tcp", "8000"]),
@@ -102,7 +102,7 @@ fn a_service_is_ready_by_each_of_the_checks() {
 
 #[test]
 fn a_service_that_does_not_become_ready_has_failed_and_says_why() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let never = ["--ready-file", "never", "--ready-timeout-seconds", "1"];
     let late = start(&workspace, "late", &never, "sleep 1000")
@@ -141,7 +141,7 @@ fn a_service_that_does_not_become_ready_has_failed_and_says_why() {
 
 #[test]
 fn the_end_of_a_service_is_known_at_once_and_one_that_fails_is_started_again() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     start(
         &workspace,
@@ -193,7 +193,7 @@ fn the_end_of_a_service_is_known_at_once_and_one_that_fails_is_started_again() {
 
 #[test]
 fn a_stop_ends_what_does_not_want_to_end() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     start(
         &workspace,
@@ -218,7 +218,7 @@ fn a_stop_ends_what_does_not_want_to_end() {
 
 #[test]
 fn logs_are_bounded_tailed_and_followed() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let script = "seq -f %019.0f 200000; touch done; while [ ! -e go ]; do sleep 0.1; done; echo last; echo oops >&2";
     start(&workspace, "loud", &["--ready-file", "done"], script).expect(0);
@@ -249,7 +249,7 @@ fn logs_are_bounded_tailed_and_followed() {
 
 #[test]
 fn a_workspace_with_a_service_is_not_paused_unless_it_may_be() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let counting = "while :; do echo x >> count; sleep 0.2; done";
     start(&workspace, "works", NONE, counting).expect(0);
@@ -271,7 +271,7 @@ fn a_workspace_with_a_service_is_not_paused_unless_it_may_be() {
 
 #[test]
 fn services_end_with_their_workspace_and_begin_with_it_if_asked_to() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let polite = "trap 'exit 0' TERM; echo run >> runs; while :; do sleep 0.1; done";
     start(&workspace, "auto", &["--autostart"], polite).expect(0);
@@ -326,7 +326,7 @@ fn services_end_with_their_workspace_and_begin_with_it_if_asked_to() {
 
 #[test]
 fn services_are_tools() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let mut client = Client::start(&context, Era::Modern, &[]);
     let with = |more: Value| {

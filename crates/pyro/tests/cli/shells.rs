@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::idle::ticks;
 use crate::instances::{Instance, kill};
 use crate::mcp_client::{Client, Era};
@@ -13,14 +13,14 @@ use crate::terminals::Session;
 const NONE: &[&str] = &[];
 
 /// A shell of one workspace.
-struct Shell<'a> {
+pub(crate) struct Shell<'a> {
     workspace: &'a Instance<'a>,
     id: String,
     cursor: u64,
 }
 
 impl<'a> Shell<'a> {
-    fn open(workspace: &'a Instance<'a>, options: &[&str]) -> Self {
+    pub(crate) fn open(workspace: &'a Instance<'a>, options: &[&str]) -> Self {
         let open = workspace.call(&["shell", "open"]).args(options);
         let id = open.args(&["--id-only"]).run().expect(0).out();
         Self {
@@ -34,13 +34,13 @@ impl<'a> Shell<'a> {
         self.workspace.call(&["shell", word]).args(&[&self.id])
     }
 
-    fn write(&self, input: &str) {
+    pub(crate) fn write(&self, input: &str) {
         self.call("write").args(&["--input", input]).run().expect(0);
     }
 
     /// Reads from the end of the last read, until the pattern matches.
     #[track_caller]
-    fn read(&mut self, pattern: &str) -> String {
+    pub(crate) fn read(&mut self, pattern: &str) -> String {
         let cursor = self.cursor.to_string();
         let read = self
             .call("read")
@@ -66,7 +66,7 @@ impl<'a> Shell<'a> {
 
 #[test]
 fn a_shell_keeps_its_state_from_one_client_to_the_next() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let mut shell = Shell::open(
         &workspace,
@@ -139,7 +139,7 @@ fn a_shell_keeps_its_state_from_one_client_to_the_next() {
 
 #[test]
 fn reads_are_bounded_and_say_what_was_dropped() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let shell = Shell::open(&workspace, NONE);
     shell.write("stty -echo; seq -f %019.0f 200000; touch done");
@@ -185,7 +185,7 @@ fn reads_are_bounded_and_say_what_was_dropped() {
 
 #[test]
 fn a_workspace_whose_shells_wait_is_paused_and_a_write_wakes_it() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let mut shell = Shell::open(&workspace, NONE);
     let attach = shell.call("attach");
@@ -214,7 +214,7 @@ fn a_workspace_whose_shells_wait_is_paused_and_a_write_wakes_it() {
 
 #[test]
 fn two_terminals_see_one_shell() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let shell = Shell::open(&workspace, NONE);
     let mut one = Session::start(shell.call("attach"), 90, 20);
@@ -232,7 +232,7 @@ fn two_terminals_see_one_shell() {
 
 #[test]
 fn a_close_ends_what_does_not_want_to_end() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let mut shell = Shell::open(&workspace, NONE);
     shell.write("trap '' HUP TERM INT; (trap '' HUP; exec sleep 1000) & echo rea''dy; sleep 1000");
@@ -248,7 +248,7 @@ fn a_close_ends_what_does_not_want_to_end() {
 
 #[test]
 fn shells_end_with_their_workspace_and_say_so() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let mut shell = Shell::open(&workspace, NONE);
     shell.write("echo kept");
@@ -273,7 +273,7 @@ fn shells_end_with_their_workspace_and_say_so() {
 
 #[test]
 fn shells_are_tools() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let mut client = Client::start(&context, Era::Modern, &[]);
     let with = |more: Value| {

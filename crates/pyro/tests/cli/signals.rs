@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::fs::OFlags;
 use rustix::process::Signal;
 
-use crate::context::{PYRO, TestContext};
+use crate::context::{PYRO, TestContext, debian};
 use crate::instances::Instance;
 use crate::process::Running;
 use crate::templates::wait_until;
@@ -19,7 +19,7 @@ const SIGNALS: &[(Signal, i32)] = &[(Signal::INT, 130), (Signal::TERM, 143), (Si
 
 #[test]
 fn a_signal_while_booting_ends_the_run() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for (signal, code) in SIGNALS {
         let mut run = context
             .debian(&["--", "sleep", "100"])
@@ -37,7 +37,7 @@ fn a_signal_while_booting_ends_the_run() {
 
 #[test]
 fn a_signal_while_the_command_runs_ends_the_run() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for (signal, code) in SIGNALS {
         let mut run = context
             .shell("echo ready; sleep 100")
@@ -66,7 +66,7 @@ fn a_signal_while_the_command_runs_ends_the_run() {
 
 #[test]
 fn a_second_interrupt_waits_for_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     // The reader of its standard error, where it reports the cancellation, is gone.
     let (path, _pipe) = full_pipe(&context);
     let interrupt = |words: &[&str]| {
@@ -76,7 +76,7 @@ fn a_second_interrupt_waits_for_nothing() {
         run.wait_for_stdout("ready");
         interrupt_until_it_ends(run, "ready\n");
     };
-    interrupt(&["-q", "run", "debian:12"]);
+    interrupt(&["-q", "run", debian()]);
     context.assert_nothing_is_left();
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     interrupt(&["-q", "workspace", "exec", &workspace.id]);
@@ -87,7 +87,7 @@ fn a_second_interrupt_waits_for_nothing() {
 
 #[test]
 fn an_interrupt_ends_a_program_whose_result_nobody_reads() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let (path, _pipe) = full_pipe(&context);
     let script = format!("exec \"$@\" >{path}");
     for words in [
@@ -147,7 +147,7 @@ fn catches_interrupts(pid: u32) -> bool {
 fn fifty_sudden_deaths_leave_nothing_after_the_next_call() {
     const DEATHS: u64 = 50;
     const LANES: u64 = 2;
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let whole = context.debian(&["--", "true"]).run().expect(0).elapsed;
     let seed = u64::from(
         SystemTime::now()
@@ -184,7 +184,7 @@ fn fifty_sudden_deaths_leave_nothing_after_the_next_call() {
 
 #[test]
 fn a_death_while_the_first_disk_is_formatted_leaves_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     for step in 0..6 {
         // The blank disk is made by the first run below a base directory.
         let base = context.path(&format!("base-{step}"));

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::clones::count;
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::disks::{digest_of, machines};
 use crate::instances::{Instance, kill, vmms};
 use crate::mcp_client::{Client, Era};
@@ -114,7 +114,7 @@ const EXPECTED: [&str; 17] = [
 
 #[test]
 fn a_workspace_is_compared_with_a_snapshot_while_it_runs_and_when_it_is_stopped() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     workspace.ask(BEFORE);
     snapshot(&workspace, "mid");
@@ -181,7 +181,7 @@ fn a_workspace_is_compared_with_a_snapshot_while_it_runs_and_when_it_is_stopped(
 
 #[test]
 fn snapshots_that_are_not_there_are_refused_and_those_that_are_are_named() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     snapshot(&workspace, "one");
     snapshot(&workspace, "two");
@@ -202,7 +202,7 @@ fn snapshots_that_are_not_there_are_refused_and_those_that_are_are_named() {
 
 #[test]
 fn a_snapshot_without_the_directory_has_nothing_and_models_compare_too() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     workspace.ask("cd /; rm -r /workspace");
     stop(&workspace);
@@ -227,7 +227,7 @@ fn git_makes_the_workspace_of_a_snapshot_whatever_was_done_since() {
     let cases = count(300, 3000);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut script = Script::new(u64::from(now.subsec_nanos()) | 1);
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let (seed, scripts) = (context.path("seed"), context.path("scripts"));
     fs::create_dir(&scripts).unwrap();
     for case in 0..cases {
@@ -292,7 +292,7 @@ fn whoever_dies_nothing_of_a_comparison_is_left() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut random = u64::from(now.subsec_nanos()) | 1;
     eprintln!("seed {random}");
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     workspace.ask("head -c 60000000 /dev/urandom > big");
     snapshot(&workspace, "one");

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::clones::count;
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, kill, signal};
 use crate::mcp_client::{Client, Era};
 use crate::templates::wait_until;
@@ -39,7 +39,7 @@ fn names(workspace: &Instance<'_>) -> Vec<String> {
 
 #[test]
 fn a_workspace_goes_back_to_its_snapshots_and_to_how_it_began() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     let before = workspace.status();
     // One that writes all the time, so that the snapshot is of a disk in use.
@@ -100,7 +100,7 @@ fn a_workspace_goes_back_to_its_snapshots_and_to_how_it_began() {
 
 #[test]
 fn what_cannot_be_done_with_snapshots_is_refused_and_changes_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("echo kept > file");
     snapshot(&workspace, "one");
@@ -177,7 +177,7 @@ fn what_cannot_be_done_with_snapshots_is_refused_and_changes_nothing() {
 
 #[test]
 fn a_stopped_workspace_is_copied_and_reset_too() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     workspace.ask("echo one > file");
     workspace.call(&["stop"]).run().expect(0);
@@ -196,7 +196,7 @@ fn a_stopped_workspace_is_copied_and_reset_too() {
 
 #[test]
 fn a_reset_that_cannot_start_is_finished_by_the_next_start() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     workspace.ask("echo one > file");
     snapshot(&workspace, "one");
@@ -231,7 +231,7 @@ fn a_reset_that_cannot_start_is_finished_by_the_next_start() {
 
 #[test]
 fn a_reset_is_not_begun_while_the_machine_runs() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     workspace.ask("echo one > file");
     let supervisor = workspace.supervisor().unwrap();
@@ -251,7 +251,7 @@ fn a_reset_is_not_begun_while_the_machine_runs() {
 
 #[test]
 fn models_save_and_reset_too() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     let id = &workspace.id;
     workspace.ask("echo one > file");
@@ -283,7 +283,7 @@ fn whoever_dies_a_snapshot_is_whole_or_absent_and_a_reset_done_or_not() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut random = u64::from(now.subsec_nanos()) | 1;
     eprintln!("seed {random}");
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = seeded(&context);
     // More than a moment to copy.
     workspace.ask("echo one > file; head -c 60000000 /dev/urandom > /root/big; sync");
@@ -365,7 +365,7 @@ fn assert_tidy(workspace: &Instance<'_>) {
 
 #[test]
 fn a_workspace_begins_with_another_ones_snapshot() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let first = seeded(&context);
     first.ask("echo one > file; echo kept > /root/outside");
     snapshot(&first, "one");
@@ -392,7 +392,7 @@ fn a_workspace_begins_with_another_ones_snapshot() {
     assert!((1..1 << 30).contains(&used), "{used}");
 
     let refused = |value: &str, more: &[&str], code: &str| {
-        let call = context.pyro(&["workspace", "create", "debian:12", "--json"]);
+        let call = context.pyro(&["workspace", "create", debian(), "--json"]);
         let call = call.args(&["--from-snapshot", value]).args(more);
         call.run().expect(1).json_error(code, true);
     };

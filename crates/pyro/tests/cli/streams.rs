@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 
 /// Bytes of all values, with a long period.
 fn noise(length: usize) -> Vec<u8> {
@@ -21,7 +21,7 @@ fn noise(length: usize) -> Vec<u8> {
 
 #[test]
 fn fifty_megabytes_go_through_unchanged() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let bytes = noise(50_000_000);
     let run = context.debian(&["--timeout-seconds", "200", "--", "cat"]);
     let finished = run.stdin(bytes.clone()).run().expect(0);
@@ -34,8 +34,8 @@ fn fifty_megabytes_go_through_unchanged() {
 
 #[test]
 fn every_kind_of_standard_input_ends() {
-    let context = TestContext::with("debian:12");
-    let count = ["run", "debian:12", "--", "wc", "-c"];
+    let context = TestContext::with(debian());
+    let count = ["run", debian(), "--", "wc", "-c"];
     context.pyro(&count).run().expect(0).out_is("0\n");
     context
         .pyro(&count)
@@ -61,7 +61,7 @@ fn every_kind_of_standard_input_ends() {
 
 #[test]
 fn output_streams_while_the_command_runs() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut run = context
         .shell("echo first; echo second >&2; sleep 20; echo last")
         .start();
@@ -77,7 +77,7 @@ fn output_streams_while_the_command_runs() {
 
 #[test]
 fn binary_output_is_passed_on_and_flagged_in_json() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "printf 'a\\377\\000b'; printf '\\303\\050' >&2";
     let finished = context
         .debian(&["-q", "--", "sh", "-c", script])
@@ -101,7 +101,7 @@ fn binary_output_is_passed_on_and_flagged_in_json() {
 
 #[test]
 fn collected_output_is_cut_at_its_limit_and_says_so() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "head -c 20000000 /dev/zero | tr '\\0' x; echo short >&2";
     let run = context.debian(&[
         "--json",
@@ -121,7 +121,7 @@ fn collected_output_is_cut_at_its_limit_and_says_so() {
 
 #[test]
 fn a_reader_that_goes_away_ends_the_run() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let run = context
         .debian(&["--timeout-seconds", "200", "--", "yes"])
         .limit(100);
@@ -136,7 +136,7 @@ fn a_reader_that_goes_away_ends_the_run() {
 #[test]
 fn a_flood_to_a_reader_that_does_not_read_stays_in_the_guest() {
     const LIMIT_KIB: u64 = 100 * 1024;
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let mut run = context
         .debian(&["--timeout-seconds", "100", "--", "yes"])
         .start_unread();

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::process::Signal;
 
 use crate::clones::count;
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, Kind, kill, vmms};
 use crate::leftovers;
 use crate::process::{Pyro, Running};
@@ -42,7 +42,7 @@ fn whoever_dies_nothing_that_was_acknowledged_is_lost() {
     let seed = u64::from(now.subsec_nanos()) | 1;
     eprintln!("seed {seed}");
     let mut chance = Chance(seed);
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let source = context.path("source");
     fs::create_dir(&source).unwrap();
     let begun = Instance::workspace(&context, &[] as &[&str]);
@@ -115,7 +115,7 @@ fn one_round(
 }
 
 fn creation(context: &TestContext, source: &Path) -> Pyro {
-    let run = context.pyro(&["workspace", "create", "debian:12", "--seed-path"]);
+    let run = context.pyro(&["workspace", "create", debian(), "--seed-path"]);
     run.args(&[source])
 }
 

@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use crate::context::{TestContext, path_with};
+use crate::context::{TestContext, debian, path_with};
 
 #[test]
 fn a_long_search_path_reaches_all_processes() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let long = "/nowhere/to/be/found:".repeat(3000);
     let path = format!("{long}{}", path_with(&context.directory().join("none")));
-    let create = ["workspace", "create", "debian:12", "--json"];
+    let create = ["workspace", "create", debian(), "--json"];
     let created = context
         .pyro(&create)
         .env("PATH", &path)
@@ -19,7 +19,7 @@ fn a_long_search_path_reaches_all_processes() {
     let id = created["workspace_id"].as_str().unwrap();
     for words in [
         ["workspace", "exec", id, "--", "true"].as_slice(),
-        &["run", "debian:12", "--", "true"],
+        &["run", debian(), "--", "true"],
         &["workspace", "delete", id],
     ] {
         context.pyro(words).env("PATH", &path).run().expect(0);
@@ -28,10 +28,10 @@ fn a_long_search_path_reaches_all_processes() {
 
 #[test]
 fn a_relative_base_directory_is_relative_to_where_pyro_starts() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let pyro = |words: &[&str]| context.pyro(words).env("PYRO_BASE_DIR", "here/base");
-    pyro(&["run", "debian:12", "--", "true"]).run().expect(0);
-    let create = pyro(&["workspace", "create", "debian:12", "--json"]);
+    pyro(&["run", debian(), "--", "true"]).run().expect(0);
+    let create = pyro(&["workspace", "create", debian(), "--json"]);
     let created = create.run().expect(0).json();
     let id = created["workspace_id"].as_str().unwrap();
     pyro(&["workspace", "exec", id, "--", "true"])
@@ -44,7 +44,7 @@ fn a_relative_base_directory_is_relative_to_where_pyro_starts() {
     pyro(&["workspace", "delete", id]).run().expect(0);
     let gone = context.scripted(
         "mkdir gone; cd gone; rmdir ../gone; PYRO_BASE_DIR=here exec \"$@\"",
-        &["run", "debian:12", "--", "true"],
+        &["run", debian(), "--", "true"],
     );
     gone.run()
         .expect(1)
@@ -54,13 +54,13 @@ fn a_relative_base_directory_is_relative_to_where_pyro_starts() {
 /// An unusable directory must not lead to a suggestion to give up isolation.
 #[test]
 fn a_base_directory_that_cannot_be_used_is_named() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let file = context.path("file");
     fs::write(&file, "").unwrap();
     for base in [file.to_str().unwrap(), "/proc/nothing", "/sys/nothing"] {
         for words in [
-            ["run", "debian:12", "--", "true"].as_slice(),
-            &["workspace", "create", "debian:12"],
+            ["run", debian(), "--", "true"].as_slice(),
+            &["workspace", "create", debian()],
         ] {
             context
                 .pyro(words)
@@ -76,13 +76,13 @@ fn a_base_directory_that_cannot_be_used_is_named() {
 
 #[test]
 fn limits_that_are_too_low_are_named_and_those_that_can_be_raised_are() {
-    let context = TestContext::with("debian:12");
-    let run = ["run", "debian:12", "--", "true"];
-    let create = ["workspace", "create", "debian:12"];
+    let context = TestContext::with(debian());
+    let run = ["run", debian(), "--", "true"];
+    let create = ["workspace", "create", debian()];
     for words in [
         run.as_slice(),
         &create,
-        &["run", "--cold", "debian:12", "--", "true"],
+        &["run", "--cold", debian(), "--", "true"],
     ] {
         for (limit, name) in [
             ("ulimit -f 1000", "ulimit -f"),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::context::{TestContext, path_with};
+use crate::context::{TestContext, debian, directory_of, path_with};
 use crate::environments::copy_cache;
 use crate::process::Finished;
 use crate::skip;
@@ -157,7 +157,7 @@ fn templates_that_cannot_be_written_or_do_not_fit_or_skip() {
             "mount -t tmpfs -o {options} none '{}'; exec \"$@\"",
             directory.display()
         );
-        let arguments = ["run", "debian:12", "--trace", "--", "echo", "right"];
+        let arguments = ["run", debian(), "--trace", "--", "echo", "right"];
         let Some(run) = context.mounting(&script, &arguments) else {
             skip!(
                 "templates_that_cannot_be_written_or_do_not_fit",
@@ -270,7 +270,7 @@ fn prune_removes_what_is_broken_and_keeps_what_is_good() {
 
 /// A context whose shared cache has the template: another test may be about to make it.
 pub(crate) fn with_shared_template() -> TestContext {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     wait_until("a template", || {
         has(&phases(&traced(&context, &[])), "restore")
     });
@@ -279,9 +279,9 @@ pub(crate) fn with_shared_template() -> TestContext {
 
 /// A context whose cache has the environment and no template.
 pub(crate) fn with_own_templates() -> TestContext {
-    let source = TestContext::with("debian:12");
+    let source = TestContext::with(debian());
     let context = TestContext::new().with_own_cache();
-    copy_cache(&source, &context, "debian_12-1.0.0");
+    copy_cache(&source, &context, &directory_of(debian()));
     context
 }
 

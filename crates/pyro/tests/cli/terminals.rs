@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, kill, vmms};
 use crate::process::Pyro;
 
@@ -144,8 +144,8 @@ fn settings(terminal: &OwnedFd) -> String {
 
 #[test]
 fn a_shell_in_a_fresh_microvm_is_a_shell() {
-    let context = TestContext::with("debian:12");
-    let run = context.pyro(&["run", "-it", "debian:12", "--", "bash", "--norc"]);
+    let context = TestContext::with(debian());
+    let run = context.pyro(&["run", "-it", debian(), "--", "bash", "--norc"]);
     let mut session = Session::start(run, 91, 33);
     session.wait_for("# ");
     session.say("stty size; tty; echo $TERM\r");
@@ -171,7 +171,7 @@ fn a_shell_in_a_fresh_microvm_is_a_shell() {
 
 #[test]
 fn a_program_is_told_of_the_terminals_new_size_and_draws_anew() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let top = workspace
         .call(&["exec", "-it"])
@@ -202,18 +202,8 @@ fn a_program_is_told_of_the_terminals_new_size_and_draws_anew() {
 
 #[test]
 fn the_terminal_is_put_back_however_it_ends() {
-    let context = TestContext::with("debian:12");
-    let run = || {
-        context.pyro(&[
-            "run",
-            "-it",
-            "debian:12",
-            "--",
-            "sh",
-            "-c",
-            "echo ready; cat",
-        ])
-    };
+    let context = TestContext::with(debian());
+    let run = || context.pyro(&["run", "-it", debian(), "--", "sh", "-c", "echo ready; cat"]);
 
     // The guest is killed.
     let mut session = Session::start(run(), 80, 24);
@@ -239,7 +229,7 @@ fn the_terminal_is_put_back_however_it_ends() {
 
 #[test]
 fn a_terminal_needs_none_here() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let script = "test -t 0 && test -t 1 && stty size";
     let run = context.debian(&["-t", "--", "sh", "-c", script]);
     run.run().expect(0).out_is("24 80\r\n");
@@ -249,7 +239,7 @@ fn a_terminal_needs_none_here() {
 
 #[test]
 fn what_a_command_printed_in_a_terminal_is_in_the_log() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let cat = workspace.call(&["exec", "-it"]).args(&["--", "cat"]);
     let mut session = Session::start(cat, 80, 24);

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, is_alive};
 
 /// The minimum time to live.
@@ -14,7 +14,7 @@ const GRACE: f64 = 5.0;
 
 #[test]
 fn nobody_calls_and_it_ends_all_the_same() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let options = ["--ttl-seconds", "60"];
     let workspace = Instance::workspace(&context, &options);
     let vm = Instance::vm(&context, &options);

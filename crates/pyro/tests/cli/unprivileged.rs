@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::context::{PYRO, TestContext};
+use crate::context::{PYRO, TestContext, debian, debian_base};
 use crate::process::Pyro;
 use crate::skip;
 
@@ -115,10 +115,10 @@ fn an_ordinary_user_can_do_it_all_or_skip() {
         assert_eq!(report["accelerator"]["selected"], "tcg");
     }
     let pulled = user
-        .pyro(&context, &["env", "pull", "debian:12-base"])
+        .pyro(&context, &["env", "pull", debian_base()])
         .run()
         .expect(0);
-    let pulled = pulled.err_has("[pull] phase=ready environment=debian:12-base");
+    let pulled = pulled.err_has(&format!("[pull] phase=ready environment={}", debian_base()));
     let cache = user.home.join(".cache/pyro-mcp/environments");
     assert!(
         pulled
@@ -128,12 +128,7 @@ fn an_ordinary_user_can_do_it_all_or_skip() {
     );
 
     let run = |flags: &[&str], script: &str| {
-        let arguments = [
-            &["run", "debian:12-base"],
-            flags,
-            &["--", "sh", "-c", script],
-        ]
-        .concat();
+        let arguments = [&["run", debian_base()], flags, &["--", "sh", "-c", script]].concat();
         user.pyro(&context, &arguments)
     };
     let owners = "stat -c '%a %U:%G' / /root /usr/bin/su | xargs; id -u; cat /proc/1/comm";
@@ -171,7 +166,7 @@ fn an_ordinary_user_can_do_it_all_or_skip() {
     let create = [
         "workspace",
         "create",
-        "debian:12-base",
+        debian_base(),
         "--json",
         "--seed-path",
         seed,
@@ -210,7 +205,7 @@ fn a_user_without_subordinate_ids_is_told_the_command_or_skip() {
     // Only ordinary users get ranges.
     let user = User::add("pyro-test-bare", &["--system"]);
     chown(&user.home, Some(user.uid), Some(user.gid)).unwrap();
-    let pull = user.pyro(&context, &["env", "pull", "debian:12-base", "--json"]);
+    let pull = user.pyro(&context, &["env", "pull", debian_base(), "--json"]);
     let error = pull.run().json_error("subordinate_ids_missing", true);
     let remedy = error["remedy"].as_str().unwrap();
     assert!(
@@ -244,7 +239,7 @@ fn skip_unless_closed(user: &User, context: &TestContext) {
     if report["kvm"]["writable"] == true {
         skip!("kvm_of_somebody_else", "every user may open /dev/kvm here");
     }
-    let run = ["run", "debian:12", "--accel", "kvm", "--json", "--", "true"];
+    let run = ["run", debian(), "--accel", "kvm", "--json", "--", "true"];
     let error = user.pyro(context, &run).run().json();
     assert!(
         error["code"] == "kvm_unavailable" || error["code"] == "subordinate_ids_missing",

@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::templates::wait_until;
 
@@ -15,7 +15,7 @@ const UNTIL_TOLD: &str = "echo begun; until [ -e told ]; do sleep 0.1; done; ech
 
 #[test]
 fn a_command_outlives_its_client_and_others_see_the_rest() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     let mut client = workspace.shell(UNTIL_TOLD).start();
     client.wait_for_stdout("begun");
@@ -43,7 +43,7 @@ fn a_command_outlives_its_client_and_others_see_the_rest() {
 
 #[test]
 fn a_signal_to_the_client_ends_the_command_in_the_guest() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let script = "echo begun; sleep 4711 & sleep 4712";
@@ -63,7 +63,7 @@ fn a_signal_to_the_client_ends_the_command_in_the_guest() {
 
 #[test]
 fn a_signal_before_the_command_begins_leaves_nothing_running() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     let client = workspace.exec(&["true"]).run().expect(0);
     for step in 0..8 {
@@ -79,7 +79,7 @@ fn a_signal_before_the_command_begins_leaves_nothing_running() {
 
 #[test]
 fn the_time_limit_ends_all_of_a_command_and_keeps_what_it_printed() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     let script = "trap '' TERM; echo before; echo err >&2; sleep 4711 & sleep 4712; echo after";
     let limit = ["--timeout-seconds", "1"];
@@ -107,7 +107,7 @@ fn the_time_limit_ends_all_of_a_command_and_keeps_what_it_printed() {
 
 #[test]
 fn every_byte_passes_both_ways() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NO_OPTIONS);
     let bytes: Vec<u8> = (0..3_000_000_u32)
         .map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8)

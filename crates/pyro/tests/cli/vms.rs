@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, is_alive};
 use crate::templates::wait_until;
 use crate::workspaces::keys;
@@ -27,7 +27,7 @@ const KEYS: &[&str] = &[
 
 #[test]
 fn from_created_to_deleted_by_many_processes() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let vm = Instance::vm(&context, &["--mem-mib", "512", "--ttl-seconds", "900"]);
     let id = vm.id.as_str();
     let created = vm.status();
@@ -108,7 +108,7 @@ fn from_created_to_deleted_by_many_processes() {
 
 #[test]
 fn a_stopped_vm_keeps_its_files_and_a_deleted_one_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let vm = Instance::vm(&context, &[] as &[&str]);
     // It can be stopped and deleted in every state.
     let stopped = vm.call(&["stop", "--json"]).run().expect(0).json();
@@ -124,7 +124,7 @@ fn a_stopped_vm_keeps_its_files_and_a_deleted_one_nothing() {
 
 #[test]
 fn a_command_that_cannot_be_finished_uses_the_vm_up_too() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let vm = Instance::vm(&context, &[] as &[&str]);
     vm.call(&["start"]).run().expect(0);
     let run = vm.shell_with(

@@ -1,12 +1,12 @@
 //! The warm-up of a workspace before its first command.
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::templates::wait_until;
 
 #[test]
 fn a_warm_up_leaves_nothing() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     // It ends, whether or not it has begun.
     let first = workspace.ask("ls -A / /tmp /workspace");

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::Instance;
 use crate::templates::wait_until;
 
@@ -34,7 +34,7 @@ fn say(directory: &Path, line: &str) -> String {
 
 #[test]
 fn an_older_client_is_told_and_can_stop() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     let newer = json!({"version": 99, "request": {"hold_hands": {}}}).to_string();
     let unknown = json!({"version": 1, "request": {"hold_hands": {}}}).to_string();
@@ -56,7 +56,7 @@ fn an_older_client_is_told_and_can_stop() {
 
 #[test]
 fn a_supervisor_of_another_version_is_named() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, NONE);
     workspace.ask("echo kept >file");
     let record = workspace.directory().join("record.json");

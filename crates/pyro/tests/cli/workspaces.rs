@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use rustix::process::Signal;
 
 use crate::instances::{Instance, Kind, is_alive, kill, signal};
@@ -43,14 +43,14 @@ const KEYS: &[&str] = &[
 
 #[test]
 fn the_story_of_a_repository() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let repository = context.path("home/repository");
     fs::create_dir(&repository).unwrap();
     fs::write(repository.join("app.py"), "print('bug')\n").unwrap();
     fs::write(repository.join("README"), "read me\n").unwrap();
     let source = repository.to_str().unwrap();
 
-    let made = context.pyro(&["workspace", "create", "debian:12", "--seed-path", source]);
+    let made = context.pyro(&["workspace", "create", debian(), "--seed-path", source]);
     let made = made.run().expect(0).out();
     let id = made.lines().next().unwrap();
     let id = id.strip_prefix("Workspace ID: ").expect(&made);
@@ -60,9 +60,10 @@ fn the_story_of_a_repository() {
     let (_, last_activity_at) = status.split_once("\"last_activity_at\": ").unwrap();
     let (last_activity_at, _) = last_activity_at.split_once(',').unwrap();
     let block = format!(
-        "Workspace ID: {id}\nEnvironment: debian:12\nState: started\nWorkspace: /workspace\n\
+        "Workspace ID: {id}\nEnvironment: {}\nState: started\nWorkspace: /workspace\n\
          Last activity at: {last_activity_at}\nWorkspace seed: directory from {source}\nExecution mode: guest_vsock\n\
-         Resources: 1 vCPU / 1024 MiB\nCommand count: 0\n"
+         Resources: 1 vCPU / 1024 MiB\nCommand count: 0\n",
+        debian()
     );
     assert_eq!(made, block);
     let empty = workspace.call(&["logs"]).run().expect(0);
@@ -255,7 +256,7 @@ fn what_does_not_exist_is_said_not_to() {
 
 #[test]
 fn bad_requests_are_refused_before_anything_is_made() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let cases: &[(&[&str], &str)] = &[
         (&["--vcpu-count", "9"], "vcpu_count must be between 1 and 8"),
         (&["--mem-mib", "1"], "mem_mib must be between 256 and 32768"),
@@ -268,7 +269,7 @@ fn bad_requests_are_refused_before_anything_is_made() {
         ),
     ];
     for (options, message) in cases {
-        let run = context.pyro(&["workspace", "create", "debian:12"]);
+        let run = context.pyro(&["workspace", "create", debian()]);
         run.args(options).run().expect(1).err_has(message);
     }
     let run = context
@@ -299,7 +300,7 @@ fn bad_requests_are_refused_before_anything_is_made() {
 
 #[test]
 fn a_workspace_whose_supervisor_is_killed_says_so_and_starts_again() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     workspace.ask("echo kept > file; sync");
     let mut left = workspace.shell("echo begun; sleep 100").start();
@@ -330,7 +331,7 @@ fn a_workspace_whose_supervisor_is_killed_says_so_and_starts_again() {
 
 #[test]
 fn all_who_wait_for_commands_are_told_why_there_is_no_end() {
-    let context = TestContext::with("debian:12");
+    let context = TestContext::with(debian());
     let workspace = Instance::workspace(&context, &[] as &[&str]);
     let ends: &[(&str, &str)] = &[
         ("stop", "was stopped"),

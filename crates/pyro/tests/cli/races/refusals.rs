@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::events::settle;
 use super::stage::Stage;
-use crate::context::TestContext;
+use crate::context::{TestContext, debian};
 use crate::instances::{Instance, Kind, id_in, kill};
 use crate::leftovers;
 use crate::templates::wait_until;
@@ -32,7 +32,7 @@ fn a_start_that_is_refused_leaves_no_process_and_takes_no_place_or_skip() {
     let context = stage.context().with_variable("PYRO_MAX_ACTIVE_VMS", "1");
     let first = Instance::workspace(&context, &[] as &[&str]);
     for noun in ["workspace", "vm"] {
-        let made = context.pyro(&[noun, "create", "debian:12", "--json"]).run();
+        let made = context.pyro(&[noun, "create", debian(), "--json"]).run();
         // One kind is started when it is created, the other is not.
         let refused = if noun == "workspace" {
             made

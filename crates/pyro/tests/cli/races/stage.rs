@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use pyro_test::Director;
 
-use crate::context::{TestContext, path_with};
+use crate::context::{TestContext, debian, directory_of, path_with};
 use crate::environments::copy_cache;
 
 /// The fake VMM, if it was built.
@@ -25,9 +25,9 @@ impl Stage {
             eprintln!("SKIPPED {test}: built without the features test-programs and weaker-cell");
             return None;
         };
-        let real = TestContext::with("debian:12");
+        let real = TestContext::with(debian());
         let context = TestContext::new().with_own_cache();
-        for directory in ["debian_12-1.0.0", "kernels", "initramfs"] {
+        for directory in [&*directory_of(debian()), "kernels", "initramfs"] {
             copy_cache(&real, &context, directory);
         }
         let programs = context.path("fake-vmm");
@@ -41,7 +41,7 @@ impl Stage {
         // A template of each kind: for new machines, and for machines with a disk.
         let first = stage.context();
         let made = first
-            .pyro(&["workspace", "create", "debian:12", "--json"])
+            .pyro(&["workspace", "create", debian(), "--json"])
             .run();
         if made.code != 0 && made.out().contains("did not come up") {
             eprintln!("SKIPPED {test}: this user may not make namespaces");
