@@ -201,9 +201,9 @@ impl Archive {
             ([one], _) => Ok((*one).clone()),
             ([], Some(tag)) => Err(self.no_image(tag, known())),
             (several, _) => {
-                let mut names: Vec<_> = several.iter().map(|one| names(one)).collect();
-                names.dedup();
-                if names.len() > 1 {
+                let mut kinds: Vec<_> = several.iter().map(|one| names(one)).collect();
+                kinds.dedup();
+                if kinds.len() > 1 {
                     return Err(self.several(several.len(), known()));
                 }
                 // One for each platform, without an index of their own.
@@ -308,7 +308,7 @@ impl Archive {
             Files::Directory(directory) => {
                 let path = directory.join(plain(name));
                 let metadata = fs::metadata(&path).ok()?;
-                metadata.is_file().then(|| Held {
+                metadata.is_file().then_some(Held {
                     path,
                     size: metadata.len(),
                     digest: None,
