@@ -182,7 +182,7 @@ fn environments_have_the_promised_keys() {
     assert_eq!(names, ["debian:12", "debian:12-base", "debian:12-build"]);
     assert_keys(
         &list["environments"][0],
-        &[ENVIRONMENT, &["install_manifest"]],
+        &[ENVIRONMENT, &["install_manifest", "size_bytes"]],
     );
 
     let inspected = context
@@ -198,7 +198,13 @@ fn environments_have_the_promised_keys() {
         .expect(0);
     assert_form(&pulled.out());
     assert_eq!(pulled.err(), "");
-    let more = &["install_manifest", "kernel_image", "rootfs_image", "source"];
+    let more = &[
+        "install_manifest",
+        "kernel_image",
+        "rootfs_image",
+        "size_bytes",
+        "source",
+    ];
     assert_keys(&pulled.json(), &[ENVIRONMENT, more]);
     for key in ["kernel_image", "rootfs_image", "install_manifest"] {
         let path = pulled.json()[key].as_str().unwrap().to_owned();
@@ -215,7 +221,10 @@ fn environments_have_the_promised_keys() {
     assert_eq!(entry["installed"], false);
     let pruned = empty.pyro(&["env", "prune", "--json"]).run().expect(0);
     assert_form(&pruned.out());
-    assert_keys(&pruned.json(), &[&["count", "deleted_environment_dirs"]]);
+    assert_keys(
+        &pruned.json(),
+        &[&["count", "deleted_environment_dirs", "freed_bytes"]],
+    );
 }
 
 #[test]
@@ -245,7 +254,7 @@ fn environments_are_listed_for_people() {
         "Cache dir",
         "Default packages",
     ];
-    let installed = ["Description", "Install dir", "Install manifest"];
+    let installed = ["Description", "Size", "Install dir", "Install manifest"];
     let images = ["Kernel image", "Rootfs image"];
     let inspected = [&["Environment"][..], &begin, &installed, &["OCI source"]].concat();
     assert_eq!(titles(&["env", "inspect", "debian:12"]), inspected);

@@ -18,7 +18,7 @@ tar -ch --exclude=bin/sh bin/dash bin/cat bin/id bin/env bin/ls \
 ";
 
 /// A registry, and a context whose cache has a kernel and nothing else.
-fn set_up() -> (Registry, TestContext) {
+pub(crate) fn set_up() -> (Registry, TestContext) {
     let filled = TestContext::with("debian:12");
     let context = TestContext::new().with_own_cache();
     let kernels = "linux-x86_64/kernels";
@@ -43,7 +43,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A tar file of files, links and directories: name, mode, owner, and content, or where a link leads.
-fn layer(members: &[(&str, u32, u64, Result<&str, &str>)]) -> Vec<u8> {
+pub(crate) fn layer(members: &[(&str, u32, u64, Result<&str, &str>)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, mode, owner, content) in members {
         let mut header = tar::Header::new_gnu();
@@ -74,7 +74,7 @@ fn layer(members: &[(&str, u32, u64, Result<&str, &str>)]) -> Vec<u8> {
 }
 
 /// An image with a shell, a few programs, a user and a program of its own.
-fn image() -> Image {
+pub(crate) fn image() -> Image {
     let context = TestContext::with("debian:12");
     let root = context.shell(ROOT).run().expect(0).stdout;
     let own = layer(&[
