@@ -234,10 +234,10 @@ fn what_is_no_archive_of_an_image_is_refused_and_nothing_is_left() {
     let home = context.path("home");
     let whole = docker_archive(&[("app:1", &tiny("x")), ("app:2", &tiny("y"))]);
     let mut wrong = layout(&tiny("x"), "1");
-    let Ok(content) = &mut wrong[0].1 else {
+    let Ok(spoilt) = &mut wrong[0].1 else {
         panic!("the layer comes first")
     };
-    content[0] ^= 1;
+    spoilt[0] ^= 1;
     let outside = |target: &str| {
         let manifest = json!([{"Config": "c", "Layers": [], "RepoTags": []}]);
         let manifest = serde_json::to_vec(&manifest).unwrap();
