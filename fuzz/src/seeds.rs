@@ -62,6 +62,10 @@ fn main() -> Result<()> {
     for (number, layers) in layers().iter().enumerate() {
         put("layers", &number.to_string(), layers)?;
     }
+    for (number, archive) in images()?.iter().enumerate() {
+        let input = [&[1], archive.as_slice()].concat();
+        put("images", &number.to_string(), &input)?;
+    }
     for (number, lines) in QMP.iter().enumerate() {
         put("qmp", &number.to_string(), lines.as_bytes())?;
     }
@@ -312,6 +316,43 @@ fn member(kind: u8, name: &str, content: &[u8], change: &dyn Fn(&mut [u8])) -> V
     let mut bytes = [header.as_bytes(), content].concat();
     bytes.resize(bytes.len().next_multiple_of(512), 0);
     bytes
+}
+
+/// An image as `docker save` writes it, with a link, and one of a layout.
+fn images() -> Result<Vec<Vec<u8>>> {
+    // The digests of `{}` and of the manifest below.
+    const CONFIG: &str = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+    const MANIFEST: &str = "c18d69ac3ba3e775ab5837ebd5e526dde0bcef2c72d0cfb26c6ccec7645245e5";
+    let saved = r#"[{"Config":"c.json","RepoTags":["app:1"],"Layers":["l/layer.tar"]}]"#;
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:{CONFIG}","size":2}},"layers":[]}}"#
+    );
+    let index = format!(
+        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:{MANIFEST}","size":{}}}]}}"#,
+        manifest.len()
+    );
+    let pack = |files: &[(&str, &str)], link: Option<(&str, &str)>| {
+        let mut builder = Builder::new(Vec::new());
+        for (name, content) in files {
+            let mut header = Header::new_gnu();
+            header.set_size(content.len() as u64);
+            builder.append_data(&mut header, name, content.as_bytes())?;
+        }
+        if let Some((name, target)) = link {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(EntryType::Symlink);
+            header.set_size(0);
+            builder.append_link(&mut header, name, target)?;
+        }
+        builder.into_inner()
+    };
+    let docker = [("c.json", "{}"), ("x.tar", "layer"), ("manifest.json", saved)];
+    let blobs = [CONFIG, MANIFEST].map(|digest| format!("blobs/sha256/{digest}"));
+    let layout = [(&*blobs[0], "{}"), (&*blobs[1], &*manifest), ("index.json", &*index)];
+    Ok(vec![
+        pack(&docker, Some(("l/layer.tar", "../x.tar")))?,
+        pack(&layout, None)?,
+    ])
 }
 
 /// Two layers each: how many blocks the first has is in front of them.

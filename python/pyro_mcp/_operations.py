@@ -63,6 +63,7 @@ METHODS = {
     "workspace_delete": "delete_workspace",
     "env_pull": "pull_environment",
     "env_inspect": "inspect_environment",
+    "env_remove": "remove_environment",
     "env_prune": "prune_environments",
     "vm_list": "list_vms",
     "doctor": "doctor",
@@ -77,7 +78,7 @@ class Operations:
     def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    def run_in_vm(self, *, environment: str, command: str, with_entrypoint: bool = False, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, stdin: str | None = None) -> results.RunResult:
+    def run_in_vm(self, *, environment: str, command: str, with_entrypoint: bool = False, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, pull: str = "missing", stdin: str | None = None) -> results.RunResult:
         """Run one command in a new microVM, then discard the microVM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -103,6 +104,8 @@ class Operations:
                 terminal, the default is 3600 instead of 600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
+            pull: When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+                `never`, and use only what is installed
             stdin: Text for the command's standard input
 
         Returns:
@@ -132,7 +135,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "with_entrypoint": with_entrypoint, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "stdin": stdin})
+        response: results.RunResult = self._call("vm_run", {"environment": environment, "command": command, "with_entrypoint": with_entrypoint, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "pull": pull, "stdin": stdin})
         return response
 
     def list_environments(self) -> list[results.Environment]:
@@ -152,9 +155,12 @@ class Operations:
                 installed: Whether it is installed.
                 name: Its name.
                 oci_reference: The tag or the digest of its image.
-                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive, or its image is
+            of this host.
                 oci_repository: The repository of its image.
                 platform: The platform it runs on.
+                size_bytes: How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+            be those of other environments, too.
                 source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
 
@@ -165,7 +171,7 @@ class Operations:
         response: list[results.Environment] = (self._call("vm_list_environments", {}))["environments"]
         return response
 
-    def create_vm(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.Vm:
+    def create_vm(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, pull: str = "missing") -> results.Vm:
         """Create a VM that outlives this call, without starting it
 
         The VM exists until it is deleted or its time to live is over. Any process of the same user can
@@ -179,6 +185,8 @@ class Operations:
                 3600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
+            pull: When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+                `never`, and use only what is installed
 
         Returns:
             A VM that outlives the call that made it.
@@ -203,7 +211,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Vm = self._call("vm_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        response: results.Vm = self._call("vm_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "pull": pull})
         return response
 
     def start_vm(self, vm_id: str) -> results.Vm:
@@ -412,7 +420,7 @@ class Operations:
         response: results.Reaped = self._call("vm_reap_expired", {})
         return response
 
-    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, secrets: list[dict[str, object]] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, secrets: list[dict[str, object]] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail", pull: str = "missing") -> results.Workspace:
         """Create and start a workspace: a microVM for many commands
 
         Its files are in /workspace, which is empty at first unless seed_path is given. The workspace
@@ -445,6 +453,8 @@ class Operations:
             git_ignored: Whether to copy files that git ignores, according to the .gitignore files of the directory:
                 `include` or `exclude`
             unreadable: What to do with files that cannot be read: `fail`, or `skip` them
+            pull: When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+                `never`, and use only what is installed
 
         Returns:
             A workspace.
@@ -482,7 +492,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "secrets": secrets, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "secrets": secrets, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable, "pull": pull})
         return response
 
     def list_workspaces(self) -> results.Workspaces:
@@ -1902,14 +1912,19 @@ class Operations:
         response: results.WorkspaceDeleted = self._call("workspace_delete", {"workspace_id": workspace_id})
         return response
 
-    def pull_environment(self, environment: str) -> results.Pulled:
+    def pull_environment(self, environment: str, *, pull: str = "always") -> results.Pulled:
         """Install an environment, or check that it is installed
 
-        The environment is built from the Debian archive for which the host's apt is configured; this
-        takes about half a minute. A complete and unaltered environment is not built again.
+        An environment of the catalog is built from the Debian archive for which the host's apt is
+        configured; this takes about half a minute. Another name is that of an image: of a registry
+        (`docker.io/library/alpine:3.20`), in a file or directory (`docker-archive:FILE[:TAG]`,
+        `oci-archive:FILE[:TAG]`, `oci-layout:DIRECTORY[:TAG]`), or of Docker or Podman on this host
+        (`docker:NAME`, `podman:NAME`). What is complete and unaltered is not made again.
 
         Args:
             environment: Environment to install, for example `debian:12`
+            pull: Whether to ask what the name of an image stands for now: `always`; `missing`, only if that is
+                not known yet; `never`, and fail if it is not installed. It does not matter to the catalog
 
         Returns:
             An installed environment.
@@ -1926,10 +1941,13 @@ class Operations:
                 kernel_image: Its kernel.
                 name: Its name.
                 oci_reference: The tag or the digest of its image.
-                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive, or its image is
+            of this host.
                 oci_repository: The repository of its image.
                 platform: The platform it runs on.
                 rootfs_image: The image of its root file system.
+                size_bytes: How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+            be those of other environments, too.
                 source: The source from which it was built.
                 source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
@@ -1938,7 +1956,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Pulled = self._call("env_pull", {"environment": environment})
+        response: results.Pulled = self._call("env_pull", {"environment": environment, "pull": pull})
         return response
 
     def inspect_environment(self, environment: str) -> results.Environment:
@@ -1961,9 +1979,12 @@ class Operations:
                 installed: Whether it is installed.
                 name: Its name.
                 oci_reference: The tag or the digest of its image.
-                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive, or its image is
+            of this host.
                 oci_repository: The repository of its image.
                 platform: The platform it runs on.
+                size_bytes: How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+            be those of other environments, too.
                 source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
 
@@ -1974,21 +1995,49 @@ class Operations:
         response: results.Environment = self._call("env_inspect", {"environment": environment})
         return response
 
-    def prune_environments(self) -> results.Pruned:
-        """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
+    def remove_environment(self, environment: str) -> results.Removed:
+        """Remove an installed environment from the cache
 
-        A complete environment of the current catalog is never removed.
+        One that a workspace or a VM uses is not removed. An image that has several names goes with the
+        last of them, together with the layers that no other image has.
+
+        Args:
+            environment: Environment to remove, for example `debian:12-build`
 
         Returns:
             What was removed.
-                count: How many were removed.
-                deleted_environment_dirs: Names of the removed directories, sorted.
+                deleted_environment_dirs: Names of the removed directories, sorted; none if the image has other names.
+                environment: The environment.
+                freed_bytes: How many bytes are free again on the disk, about.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Pruned = self._call("env_prune", {})
+        response: results.Removed = self._call("env_remove", {"environment": environment})
+        return response
+
+    def prune_environments(self, *, unused_days: int | None = None) -> results.Pruned:
+        """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
+
+        So are images that have no name any more, layers that no image needs, and what interrupted pulls
+        have left. What a workspace or a VM uses is never removed, nor is a complete environment, unless
+        unused_days asks for it.
+
+        Args:
+            unused_days: Also remove environments that were not used for so many days, 1 to 3650
+
+        Returns:
+            What was removed.
+                count: How many were removed.
+                deleted_environment_dirs: Names of the removed directories, sorted.
+                freed_bytes: How many bytes are free again on the disk, about, without those of templates.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pruned = self._call("env_prune", {"unused_days": unused_days})
         return response
 
     def list_vms(self) -> results.Vms:
@@ -2146,7 +2195,7 @@ class AsyncOperations:
     async def _call(self, operation: str, request: dict[str, object]) -> Any:
         raise NotImplementedError
 
-    async def run_in_vm(self, *, environment: str, command: str, with_entrypoint: bool = False, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, stdin: str | None = None) -> results.RunResult:
+    async def run_in_vm(self, *, environment: str, command: str, with_entrypoint: bool = False, env: dict[str, str] | None = None, cwd: str | None = None, user: str | None = None, vcpu_count: int = 1, mem_mib: int = 1024, timeout_seconds: int = 30, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, pull: str = "missing", stdin: str | None = None) -> results.RunResult:
         """Run one command in a new microVM, then discard the microVM
 
         The command's exit code is returned: 124 if it was ended at its time limit, 128 + N if signal N
@@ -2172,6 +2221,8 @@ class AsyncOperations:
                 terminal, the default is 3600 instead of 600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Run the command on the host, WITHOUT ISOLATION, if this host cannot run guests
+            pull: When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+                `never`, and use only what is installed
             stdin: Text for the command's standard input
 
         Returns:
@@ -2201,7 +2252,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "with_entrypoint": with_entrypoint, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "stdin": stdin})
+        response: results.RunResult = await self._call("vm_run", {"environment": environment, "command": command, "with_entrypoint": with_entrypoint, "env": env, "cwd": cwd, "user": user, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "timeout_seconds": timeout_seconds, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "pull": pull, "stdin": stdin})
         return response
 
     async def list_environments(self) -> list[results.Environment]:
@@ -2221,9 +2272,12 @@ class AsyncOperations:
                 installed: Whether it is installed.
                 name: Its name.
                 oci_reference: The tag or the digest of its image.
-                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive, or its image is
+            of this host.
                 oci_repository: The repository of its image.
                 platform: The platform it runs on.
+                size_bytes: How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+            be those of other environments, too.
                 source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
 
@@ -2234,7 +2288,7 @@ class AsyncOperations:
         response: list[results.Environment] = (await self._call("vm_list_environments", {}))["environments"]
         return response
 
-    async def create_vm(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False) -> results.Vm:
+    async def create_vm(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, allow_host_compat: bool = False, pull: str = "missing") -> results.Vm:
         """Create a VM that outlives this call, without starting it
 
         The VM exists until it is deleted or its time to live is over. Any process of the same user can
@@ -2248,6 +2302,8 @@ class AsyncOperations:
                 3600
             network: Let the guest reach the Internet, but neither this host nor private networks
             allow_host_compat: Accepted for compatibility, without effect: VMs and workspaces never run on the host
+            pull: When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+                `never`, and use only what is installed
 
         Returns:
             A VM that outlives the call that made it.
@@ -2272,7 +2328,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Vm = await self._call("vm_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat})
+        response: results.Vm = await self._call("vm_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "allow_host_compat": allow_host_compat, "pull": pull})
         return response
 
     async def start_vm(self, vm_id: str) -> results.Vm:
@@ -2481,7 +2537,7 @@ class AsyncOperations:
         response: results.Reaped = await self._call("vm_reap_expired", {})
         return response
 
-    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, secrets: list[dict[str, object]] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail") -> results.Workspace:
+    async def create_workspace(self, *, environment: str, vcpu_count: int = 1, mem_mib: int = 1024, ttl_seconds: int = 600, network: bool = False, network_policy: str | None = None, published_ports: list[str | int] | None = None, allow_host_compat: bool = False, seed_path: str | os.PathLike[str] | None = None, from_snapshot: str | None = None, name: str | None = None, labels: dict[str, str] | None = None, secrets: list[dict[str, object]] | None = None, exclude: list[str] | None = None, exclude_from: str | os.PathLike[str] | None = None, git_ignored: str = "include", unreadable: str = "fail", pull: str = "missing") -> results.Workspace:
         """Create and start a workspace: a microVM for many commands
 
         Its files are in /workspace, which is empty at first unless seed_path is given. The workspace
@@ -2514,6 +2570,8 @@ class AsyncOperations:
             git_ignored: Whether to copy files that git ignores, according to the .gitignore files of the directory:
                 `include` or `exclude`
             unreadable: What to do with files that cannot be read: `fail`, or `skip` them
+            pull: When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+                `never`, and use only what is installed
 
         Returns:
             A workspace.
@@ -2551,7 +2609,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "secrets": secrets, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable})
+        response: results.Workspace = await self._call("workspace_create", {"environment": environment, "vcpu_count": vcpu_count, "mem_mib": mem_mib, "ttl_seconds": ttl_seconds, "network": network, "network_policy": network_policy, "published_ports": published_ports, "allow_host_compat": allow_host_compat, "seed_path": seed_path, "from_snapshot": from_snapshot, "name": name, "labels": labels, "secrets": secrets, "exclude": exclude, "exclude_from": exclude_from, "git_ignored": git_ignored, "unreadable": unreadable, "pull": pull})
         return response
 
     async def list_workspaces(self) -> results.Workspaces:
@@ -3971,14 +4029,19 @@ class AsyncOperations:
         response: results.WorkspaceDeleted = await self._call("workspace_delete", {"workspace_id": workspace_id})
         return response
 
-    async def pull_environment(self, environment: str) -> results.Pulled:
+    async def pull_environment(self, environment: str, *, pull: str = "always") -> results.Pulled:
         """Install an environment, or check that it is installed
 
-        The environment is built from the Debian archive for which the host's apt is configured; this
-        takes about half a minute. A complete and unaltered environment is not built again.
+        An environment of the catalog is built from the Debian archive for which the host's apt is
+        configured; this takes about half a minute. Another name is that of an image: of a registry
+        (`docker.io/library/alpine:3.20`), in a file or directory (`docker-archive:FILE[:TAG]`,
+        `oci-archive:FILE[:TAG]`, `oci-layout:DIRECTORY[:TAG]`), or of Docker or Podman on this host
+        (`docker:NAME`, `podman:NAME`). What is complete and unaltered is not made again.
 
         Args:
             environment: Environment to install, for example `debian:12`
+            pull: Whether to ask what the name of an image stands for now: `always`; `missing`, only if that is
+                not known yet; `never`, and fail if it is not installed. It does not matter to the catalog
 
         Returns:
             An installed environment.
@@ -3995,10 +4058,13 @@ class AsyncOperations:
                 kernel_image: Its kernel.
                 name: Its name.
                 oci_reference: The tag or the digest of its image.
-                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive, or its image is
+            of this host.
                 oci_repository: The repository of its image.
                 platform: The platform it runs on.
                 rootfs_image: The image of its root file system.
+                size_bytes: How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+            be those of other environments, too.
                 source: The source from which it was built.
                 source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
@@ -4007,7 +4073,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Pulled = await self._call("env_pull", {"environment": environment})
+        response: results.Pulled = await self._call("env_pull", {"environment": environment, "pull": pull})
         return response
 
     async def inspect_environment(self, environment: str) -> results.Environment:
@@ -4030,9 +4096,12 @@ class AsyncOperations:
                 installed: Whether it is installed.
                 name: Its name.
                 oci_reference: The tag or the digest of its image.
-                oci_registry: The registry of its image; null if it is built from the distribution's archive.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive, or its image is
+            of this host.
                 oci_repository: The repository of its image.
                 platform: The platform it runs on.
+                size_bytes: How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+            be those of other environments, too.
                 source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
                 version: Its version.
 
@@ -4043,21 +4112,49 @@ class AsyncOperations:
         response: results.Environment = await self._call("env_inspect", {"environment": environment})
         return response
 
-    async def prune_environments(self) -> results.Pruned:
-        """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
+    async def remove_environment(self, environment: str) -> results.Removed:
+        """Remove an installed environment from the cache
 
-        A complete environment of the current catalog is never removed.
+        One that a workspace or a VM uses is not removed. An image that has several names goes with the
+        last of them, together with the layers that no other image has.
+
+        Args:
+            environment: Environment to remove, for example `debian:12-build`
 
         Returns:
             What was removed.
-                count: How many were removed.
-                deleted_environment_dirs: Names of the removed directories, sorted.
+                deleted_environment_dirs: Names of the removed directories, sorted; none if the image has other names.
+                environment: The environment.
+                freed_bytes: How many bytes are free again on the disk, about.
 
         Raises:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.Pruned = await self._call("env_prune", {})
+        response: results.Removed = await self._call("env_remove", {"environment": environment})
+        return response
+
+    async def prune_environments(self, *, unused_days: int | None = None) -> results.Pruned:
+        """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
+
+        So are images that have no name any more, layers that no image needs, and what interrupted pulls
+        have left. What a workspace or a VM uses is never removed, nor is a complete environment, unless
+        unused_days asks for it.
+
+        Args:
+            unused_days: Also remove environments that were not used for so many days, 1 to 3650
+
+        Returns:
+            What was removed.
+                count: How many were removed.
+                deleted_environment_dirs: Names of the removed directories, sorted.
+                freed_bytes: How many bytes are free again on the disk, about, without those of templates.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Pruned = await self._call("env_prune", {"unused_days": unused_days})
         return response
 
     async def list_vms(self) -> results.Vms:

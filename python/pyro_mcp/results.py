@@ -378,7 +378,8 @@ class _EnvironmentAlways(TypedDict):
     """The tag or the digest of its image."""
 
     oci_registry: str | None
-    """The registry of its image; null if it is built from the distribution's archive."""
+    """The registry of its image; null if it is built from the distribution's archive, or its image is
+of this host."""
 
     oci_repository: str | None
     """The repository of its image."""
@@ -398,6 +399,10 @@ class Environment(_EnvironmentAlways, total=False):
 
     install_manifest: str | None
     """The record of its installation, if it is installed."""
+
+    size_bytes: int | None
+    """How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+be those of other environments, too."""
 
 
 class EnvironmentList(TypedDict):
@@ -961,6 +966,9 @@ class Pruned(TypedDict):
     deleted_environment_dirs: list[str]
     """Names of the removed directories, sorted."""
 
+    freed_bytes: int
+    """How many bytes are free again on the disk, about, without those of templates."""
+
 
 class PublishedPort(TypedDict):
     """A port of a guest that is published on the host."""
@@ -1069,7 +1077,8 @@ class _PulledAlways(TypedDict):
     """The tag or the digest of its image."""
 
     oci_registry: str | None
-    """The registry of its image; null if it is built from the distribution's archive."""
+    """The registry of its image; null if it is built from the distribution's archive, or its image is
+of this host."""
 
     oci_repository: str | None
     """The repository of its image."""
@@ -1095,6 +1104,10 @@ class Pulled(_PulledAlways, total=False):
 
     install_manifest: str | None
     """The record of its installation, if it is installed."""
+
+    size_bytes: int | None
+    """How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+be those of other environments, too."""
 
 
 class _PulledChangesAlways(TypedDict):
@@ -1172,6 +1185,19 @@ class Reaped(TypedDict):
 
     deleted_vm_ids: list[str]
     """Their ids."""
+
+
+class Removed(TypedDict):
+    """What was removed."""
+
+    deleted_environment_dirs: list[str]
+    """Names of the removed directories, sorted; none if the image has other names."""
+
+    environment: str
+    """The environment."""
+
+    freed_bytes: int
+    """How many bytes are free again on the disk, about."""
 
 
 class RemovedPort(TypedDict):

@@ -76,6 +76,7 @@ mod source;
 mod sparse;
 mod stream;
 mod tar_file;
+mod tar_files;
 mod tar_member;
 mod tar_members;
 mod tar_reader;
@@ -95,6 +96,7 @@ pub use report::{LeftOut, NAMED, Reason, Report, Warning};
 pub use selection::Selection;
 pub use source::{Source, SourceKind, real_path};
 pub use stream::{END_MEMBER, write_tar};
+pub use tar_files::{TarFile, read_tar_files};
 
 /// The largest number of members that an archive may have.
 pub const MAX_ENTRIES: u64 = 1 << 21;

@@ -61,6 +61,8 @@ codes! {
     DiskUnavailable "disk_unavailable" "a machine's disk cannot be created or opened"
     EnvironmentBuildFailed "environment_build_failed" "a step of building an environment failed"
     EnvironmentChanged "environment_changed" "the environment of an instance was removed, or rebuilt with another image"
+    EnvironmentInUse "environment_in_use" "an environment that is to be removed has workspaces or VMs"
+    EnvironmentNotInstalled "environment_not_installed" "an environment that is to be removed is not installed"
     EnvironmentToolsMissing "environment_tools_missing" "programs that are needed to build environments are not installed"
     FileChanged "file_changed" "a file does not have the content that the call expects"
     FileFailed "file_failed" "the guest's kernel cannot read or write a file"
@@ -71,9 +73,11 @@ codes! {
     HostCompatFailed "host_compat_failed" "a command could not be run on the host"
     ImageInvalid "image_invalid" "an image contradicts its digests or itself, or is of an unknown kind"
     ImageNameInvalid "image_name_invalid" "a text is not the name of an image"
-    ImageNotFound "image_not_found" "a registry has no such image, or does not show it to this user"
+    ImageNotFound "image_not_found" "a registry does not have such an image or show it to this user, or an archive has none or several of that name"
     ImageNotPulled "image_not_pulled" "an image was not pulled before, and this call may not pull it"
     ImagePlatformMissing "image_platform_missing" "an image is only there for other platforms"
+    ImageStorageFailed "image_storage_failed" "Docker or Podman did not hand an image over"
+    ImageUnreadable "image_unreadable" "a file or directory of the host, in which an image should be, cannot be read"
     InputFailed "input_failed" "the input of a command cannot be read"
     InvalidInput "invalid_input" "the request is invalid"
     InvalidPattern "invalid_pattern" "an exclude pattern is invalid"
@@ -174,7 +178,7 @@ mod tests {
     fn every_code_is_in_the_table() {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut found = 0;
-        for name in ["archive", "chat", "environment", "machine"] {
+        for name in ["archive", "chat", "environment", "machine", "oci"] {
             let path = crates.join(format!("pyro-{name}/src/error.rs"));
             let text = std::fs::read_to_string(&path).unwrap();
             let (_, after) = text.split_once("fn code(&self) -> &'static str {").unwrap();

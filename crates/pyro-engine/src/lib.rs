@@ -41,6 +41,7 @@ mod parking;
 mod permissions;
 mod port_rule;
 mod pull;
+mod pull_choice;
 mod redactor;
 mod registries;
 mod request;

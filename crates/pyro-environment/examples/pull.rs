@@ -11,7 +11,7 @@ use std::error::Error as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use pyro_environment::{Environments, Error, PullPolicy, Settings};
+use pyro_environment::{Environments, Error, PullPolicy, Settings, Users};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -54,7 +54,7 @@ async fn act(environments: &Environments, name: &str) -> Result<(), Error> {
             }
             println!("{:?}", environments.kernels()?);
         }
-        "--prune" => println!("{:?}", environments.prune()?),
+        "--prune" => println!("{:?}", environments.prune(&Users::default(), None)?),
         _ => println!(
             "{:#?}",
             environments

@@ -41,6 +41,64 @@ pub enum Error {
         name: String,
     },
 
+    /// A text says that it names an image on this host, and does not.
+    #[error("'{text}' is not the name of an image: {problem}")]
+    LocalName {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A file or directory of the host, in which an image should be, cannot be read.
+    #[error("cannot read {}", path.display())]
+    ArchiveUnreadable {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// An archive of images is none, or is damaged.
+    #[error(transparent)]
+    Archive(#[from] pyro_archive::Error),
+
+    /// Docker or Podman did not hand an image over.
+    #[error("`{command}` failed{problem}")]
+    StorageProgram {
+        /// The command.
+        command: String,
+        /// What became of it, if it could be started.
+        problem: String,
+        /// Why it could not be started.
+        source: Option<io::Error>,
+    },
+
+    /// A name with a digest leads to an image with another one.
+    #[error("{name} is another image now: {found}")]
+    AnotherImage {
+        /// The name.
+        name: String,
+        /// The digest of what is there.
+        found: pyro_oci::Digest,
+    },
+
+    /// An environment that is to be removed is not there.
+    #[error("the environment {name} is not installed")]
+    NotInstalled {
+        /// Its name.
+        name: String,
+    },
+
+    /// An environment that is to be removed has users.
+    #[error("the environment {name} is in use{}", users(by))]
+    InUse {
+        /// Its name.
+        name: String,
+        /// Who uses it, as far as that is known.
+        by: Vec<String>,
+    },
+
     /// The host is not of the only platform the catalog has kernels for.
     #[error("environments are built for linux-x86_64; this is {platform}")]
     PlatformUnsupported {
@@ -161,6 +219,13 @@ impl Error {
             Self::Image(error) => error.code(),
             Self::Layers { source, .. } => source.code(),
             Self::NotPulled { .. } => "image_not_pulled",
+            Self::LocalName { .. } => "image_name_invalid",
+            Self::ArchiveUnreadable { .. } => "image_unreadable",
+            Self::Archive(_) => "image_invalid",
+            Self::StorageProgram { .. } => "image_storage_failed",
+            Self::AnotherImage { .. } => "image_not_found",
+            Self::NotInstalled { .. } => "environment_not_installed",
+            Self::InUse { .. } => "environment_in_use",
             Self::PlatformUnsupported { .. } => "platform_unsupported",
             Self::ToolsMissing { .. } => "environment_tools_missing",
             Self::SubordinateIdsMissing { .. } => "subordinate_ids_missing",
@@ -181,8 +246,29 @@ impl Error {
         match self {
             Self::Image(error) => error.remedy(),
             Self::Layers { .. } => "Use another image or tag; nothing of this one was kept but its layers.".into(),
-            Self::NotPulled { .. } => "Ask whoever runs this server to pull it, or to allow its registry in PYRO_PULL_FROM."
-                .into(),
+            Self::NotPulled { name } => format!(
+                "Pull it with `pyro env pull {name}`. Models may pull from the registries of PYRO_PULL_FROM alone, \
+                 and use what a person has pulled."
+            ),
+            Self::LocalName { .. } => {
+                "Write it as docker-archive:FILE[:TAG], oci-archive:FILE[:TAG], oci-layout:DIRECTORY[:TAG], \
+                 docker:NAME or podman:NAME."
+                    .into()
+            }
+            Self::ArchiveUnreadable { .. } => "Check the path and its permissions.".into(),
+            Self::Archive(_) => "Write the archive again, with `docker save`, `podman save` or `skopeo copy`.".into(),
+            Self::StorageProgram { .. } => {
+                "Try the same command yourself. For an image of a registry that is called docker or podman, \
+                 write `oci:` before its name."
+                    .into()
+            }
+            Self::NotInstalled { .. } => "`pyro env list` shows what is installed.".into(),
+            Self::InUse { .. } => {
+                "Delete them first: `pyro workspace delete ID`, `pyro vm delete ID`. If a record cannot be \
+                 read, the list of `pyro workspace list` says so."
+                    .into()
+            }
+            Self::AnotherImage { .. } => "Leave the digest out, or bring the old image back.".into(),
             Self::Unknown { name, known, .. } => match nearest(name, known) {
                 Some(meant) => {
                     format!("Did you mean '{meant}'? `pyro env list` shows all names.")
@@ -282,6 +368,16 @@ impl Error {
             path,
             source,
         }
+    }
+}
+
+fn users(by: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = by[..by.len().min(SHOWN)].join(", ");
+    match by.len().saturating_sub(SHOWN) {
+        0 if by.is_empty() => ", or may be: the record of a workspace or VM cannot be read".into(),
+        0 => format!(" by {shown}"),
+        more => format!(" by {shown} and {more} more"),
     }
 }
 

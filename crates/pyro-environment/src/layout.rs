@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! <cache>/linux-x86_64/
-//!     debian_12-1.0.0/{vmlinux,modules.cpio,rootfs.erofs,environment.json}
+//!     debian_12-1.0.0/{vmlinux,modules.cpio,rootfs.erofs,environment.json,last-used}
 //!     kernels/6.1.192-2/{vmlinux,modules.cpio,kernel.json}     hard links of the above
 //!     initramfs/<key>.cpio                                     modules + this build's agent
 //!     .lock-<key>                                              held by the only builder of <key>
 //!     .partial-<key>-<random>/                                 a build under way, or its remains
-//! <cache>/oci/                                                 what was pulled from registries
+//! <cache>/oci/                                                 what was pulled from registries and imported
+//!     .lock                                                    shared by whoever adds images, held by whoever removes some
 //!     oci-layout, blobs/sha256/<digest>                        layers as they came, manifests, configurations
 //!     downloads/<digest>.part, .lock-<digest>                  a download under way, or its beginning
+//!     downloads/.partial-import-<random>/                      an import under way
 //!     pins/<digest of a name>.json                             which image a name stands for
 //!     images/<digest>/                                         as debian_12-1.0.0 above
 //!     images/.lock-<digest>, .partial-<digest>-<random>/
@@ -72,6 +74,10 @@ impl Layout {
 
     pub(crate) fn oci(&self) -> PathBuf {
         self.cache.join("oci")
+    }
+
+    pub(crate) fn oci_lock(&self) -> PathBuf {
+        self.oci().join(".lock")
     }
 
     pub(crate) fn blobs(&self) -> PathBuf {

@@ -18,9 +18,11 @@ mod confined;
 mod cpio;
 mod debian;
 mod digest;
+mod disk_use;
 mod error;
 mod initramfs;
 mod kernel;
+mod last_use;
 mod layout;
 mod lock;
 mod manifest;
@@ -31,28 +33,37 @@ mod partial;
 mod preflight;
 mod progress;
 mod prune;
+mod pull_policy;
 mod ready;
 mod recipe;
+mod remove;
+mod removed;
 mod requirement;
+mod source;
 mod status;
 mod tools;
+mod users;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use catalog::{CATALOG_VERSION, Entry, PLATFORM};
 pub use error::Error;
 pub use kernel::Kernel;
 pub use manifest::Image;
-pub use oci::{PullPolicy, is_within};
+pub use oci::is_within;
 pub use preflight::check_user;
 pub use progress::Progress;
+pub use pull_policy::PullPolicy;
 pub use pyro_http::Proxies;
 pub use pyro_oci::{Process, Settings};
 pub use ready::Ready;
 pub use recipe::Recipe;
+pub use removed::Removed;
 pub use requirement::Requirement;
 pub use status::{Installation, Status};
+pub use users::{User, Users};
 
 use layout::Layout;
 use name::Name;
@@ -86,8 +97,8 @@ impl Environments {
         let mut all: Vec<_> = catalog
             .map(|entry| status::of(&self.layout, entry))
             .collect::<Result<_, _>>()?;
-        for reference in oci::names(&self.layout)? {
-            all.push(status::of_image(&self.layout, &reference)?);
+        for source in oci::names(&self.layout)? {
+            all.push(status::of_image(&self.layout, &source)?);
         }
         Ok(all)
     }
@@ -96,7 +107,7 @@ impl Environments {
     pub fn status(&self, name: &str) -> Result<Status, Error> {
         match Name::parse(name)? {
             Name::Entry(entry) => status::of(&self.layout, entry),
-            Name::Image(reference) => status::of_image(&self.layout, &reference),
+            Name::Image(source) => status::of_image(&self.layout, &source),
         }
     }
 
@@ -116,10 +127,10 @@ impl Environments {
                 let build = ready::build(&self.layout, entry, progress);
                 ready::ready(&self.layout, &place, progress, build).await
             }
-            Name::Image(reference) => Box::pin(oci::ready(
+            Name::Image(source) => Box::pin(oci::ready(
                 &self.layout,
                 &self.registries,
-                &reference,
+                &source,
                 policy,
                 progress,
             ))
@@ -134,10 +145,24 @@ impl Environments {
     }
 
     /// Removes what is interrupted, damaged, of another version, or used by nothing that is
-    /// installed, and returns the names of the directories removed, sorted. Never removes an
-    /// environment that is installed, or what is being built. Blocks.
-    pub fn prune(&self) -> Result<Vec<String>, Error> {
-        prune::prune(&self.layout)
+    /// installed; with a time, also environments without users that were not used for so long. Never
+    /// removes what is being built. Blocks.
+    pub fn prune(&self, users: &Users, unused_for: Option<Duration>) -> Result<Removed, Error> {
+        prune::prune(&self.layout, users, unused_for)
+    }
+
+    /// Removes an environment. Of an image the name goes, and the image with the last one of its
+    /// names. Waits for whoever installs one.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] if it has users, [`Error::NotInstalled`] if it is not there.
+    pub async fn remove(
+        &self,
+        name: &str,
+        users: &Users,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Removed, Error> {
+        remove::remove(&self.layout, name, users, progress).await
     }
 }
 

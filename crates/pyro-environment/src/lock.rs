@@ -20,8 +20,22 @@ pub(crate) struct Lock {
 impl Lock {
     /// Takes the lock, telling `on_wait` once if another process or task holds it.
     pub(crate) async fn acquire(path: &Path, on_wait: impl FnOnce()) -> Result<Self, Error> {
+        Self::take(path, File::try_lock, File::lock, on_wait).await
+    }
+
+    /// Takes the lock together with others who do so; whoever acquires it waits for all of them.
+    pub(crate) async fn shared(path: &Path, on_wait: impl FnOnce()) -> Result<Self, Error> {
+        Self::take(path, File::try_lock_shared, File::lock_shared, on_wait).await
+    }
+
+    async fn take(
+        path: &Path,
+        attempt: fn(&File) -> Result<(), TryLockError>,
+        wait: fn(&File) -> io::Result<()>,
+        on_wait: impl FnOnce(),
+    ) -> Result<Self, Error> {
         let file = open(path)?;
-        match file.try_lock() {
+        match attempt(&file) {
             Ok(()) => return Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => on_wait(),
             Err(TryLockError::Error(source)) => return Err(Error::cache("lock", path)(source)),
@@ -30,7 +44,7 @@ impl Lock {
         // wait for a thread of its pool. If nobody listens any more, the lock is let go at once.
         let (sender, receiver) = oneshot::channel();
         thread::spawn(move || {
-            let outcome = file.lock().map(|()| Self { _file: file });
+            let outcome = wait(&file).map(|()| Self { _file: file });
             drop(sender.send(outcome));
         });
         let outcome = receiver.await.unwrap_or_else(|_| {
@@ -82,5 +96,18 @@ mod tests {
         });
         second.await.unwrap();
         assert!(waited.into_inner());
+    }
+
+    #[tokio::test]
+    async fn those_who_share_do_not_wait_for_each_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(".lock");
+        let nobody = || panic!("nobody waits");
+        let first = Lock::shared(&path, nobody).await.unwrap();
+        let second = Lock::shared(&path, nobody).await.unwrap();
+        drop(first);
+        assert!(Lock::attempt(&path).is_none());
+        drop(second);
+        assert!(Lock::attempt(&path).is_some());
     }
 }

@@ -1,28 +1,24 @@
 //! The *name* of an environment: what it means.
 
-use pyro_oci::Reference;
-
 use crate::Error;
 use crate::catalog::{self, Entry};
-
-/// Before the name of an image, for one that would mean something else without.
-const PREFIX: &str = "oci:";
+use crate::source::Source;
 
 /// What the name of an environment means.
 #[derive(Clone, Debug)]
 pub(crate) enum Name {
     /// An entry of the catalog.
     Entry(&'static Entry),
-    /// An image of a registry.
-    Image(Reference),
+    /// An image.
+    Image(Source),
 }
 
 impl Name {
     /// Finds out what a name means. Those of the catalog come first; others are images if they
     /// have a colon, a slash or an at sign, unless they are a typing error away from the catalog.
     pub(crate) fn parse(name: &str) -> Result<Self, Error> {
-        if let Some(reference) = name.strip_prefix(PREFIX) {
-            return Ok(Self::Image(reference.parse()?));
+        if let Some(source) = Source::explicit(name) {
+            return source.map(Self::Image);
         }
         let unknown = match catalog::find(name) {
             Ok(entry) => return Ok(Self::Entry(entry)),
@@ -32,7 +28,7 @@ impl Name {
             return Err(unknown);
         }
         name.parse()
-            .map(Self::Image)
+            .map(|reference| Self::Image(Source::Registry(reference)))
             .map_err(|source| unknown.because(source))
     }
 
@@ -43,7 +39,7 @@ impl Name {
             return error;
         };
         match error {
-            error if name.starts_with(PREFIX) || is_full(name) => error,
+            error if Source::explicit(name).is_some() || is_full(name) => error,
             Error::Image(source) => unknown.because(source),
             Error::NotPulled { .. } => unknown,
             error => error,
@@ -68,10 +64,10 @@ mod tests {
             ("alpine:3.20", "docker.io/library/alpine:3.20"),
             ("localhost:5000/app", "localhost:5000/app:latest"),
         ] {
-            let Ok(Name::Image(reference)) = Name::parse(name) else {
+            let Ok(Name::Image(source)) = Name::parse(name) else {
                 panic!("{name}")
             };
-            assert_eq!(reference.to_string(), image);
+            assert_eq!(source.to_string(), image);
         }
         // Neither is asked of a registry.
         for name in ["alpine", "debain:12", "", "a:b:c"] {

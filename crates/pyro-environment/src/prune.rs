@@ -1,25 +1,38 @@
-//! To *prune* the cache: remove all that no environment of this version needs. What somebody is
-//! building right now is left alone.
+//! To *prune* the cache: remove all that no environment of this version needs, and, if it is asked
+//! for, environments that nobody has used for long. What somebody is building right now is left
+//! alone.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::Error;
 use crate::catalog::CATALOG;
 use crate::confined;
+use crate::disk_use;
 use crate::initramfs;
+use crate::last_use;
 use crate::layout::{INITRAMFS, KERNEL_RECORD, KERNELS, Layout};
 use crate::lock::Lock;
+use crate::manifest::Manifest;
+use crate::oci;
 use crate::ready::{self, Place, State};
+use crate::removed::Removed;
+use crate::users::Users;
 
 /// Removes what is not needed and returns the names of the directories removed, sorted. Kernels
-/// are named `kernels/VERSION`. If some cannot be removed, all others are before this fails.
-pub(crate) fn prune(layout: &Layout) -> Result<Vec<String>, Error> {
+/// are named `kernels/VERSION`, images `oci/images/DIGEST`. If some cannot be removed, all others are
+/// before this fails.
+pub(crate) fn prune(
+    layout: &Layout,
+    users: &Users,
+    unused_for: Option<Duration>,
+) -> Result<Removed, Error> {
     let platform = layout.platform();
-    let mut removed = Vec::new();
+    let mut removed = Removed::default();
     let mut failure = None;
     for name in directories(&platform)? {
         let key = match Layout::partial_key(&name) {
@@ -31,32 +44,64 @@ pub(crate) fn prune(layout: &Layout) -> Result<Vec<String>, Error> {
         let Some(_lock) = Lock::attempt(&layout.lock(key)) else {
             continue;
         };
-        if !is_current(layout, &name)? {
+        if !is_needed(layout, &name, users, unused_for)? {
+            let path = platform.join(&name);
+            let bytes = disk_use::freed(&path);
             // One that resists, being somebody else's, is no reason to keep the others.
-            match remove(layout, &platform.join(&name), key) {
-                Ok(()) => removed.push(name),
+            match remove(layout, &path, key) {
+                Ok(()) => {
+                    removed.bytes += bytes;
+                    removed.directories.push(name);
+                }
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
     }
-    removed.extend(prune_kernels(layout)?);
-    prune_initramfs(layout)?;
-    removed.sort_unstable();
+    match oci::prune(layout, users.images().as_ref(), unused_for) {
+        Ok(images) => removed.add(images),
+        Err(error) => failure = failure.or(Some(error)),
+    }
+    let installed = installed(layout)?;
+    prune_kernels(layout, &installed, &mut removed)?;
+    prune_initramfs(layout, &installed)?;
+    removed.directories.sort_unstable();
     failure.map_or(Ok(removed), Err)
 }
 
-fn is_current(layout: &Layout, name: &str) -> Result<bool, Error> {
+/// Whether a directory is an environment of the catalog that is installed and, if there is a time,
+/// was used within it or has users.
+fn is_needed(
+    layout: &Layout,
+    name: &str,
+    users: &Users,
+    unused_for: Option<Duration>,
+) -> Result<bool, Error> {
     let Some(entry) = CATALOG.iter().find(|entry| entry.directory_name() == name) else {
         return Ok(false);
     };
-    Ok(matches!(
-        ready::look(&Place::of(layout, entry))?,
-        State::Installed(_)
-    ))
+    let place = Place::of(layout, entry);
+    let State::Installed(manifest) = ready::look(&place)? else {
+        return Ok(false);
+    };
+    let is_used = users.may_be_more || !users.of_entry(entry.name).is_empty();
+    Ok(is_used
+        || unused_for
+            .is_none_or(|time| last_use::is_within(&place.directory, manifest.installed_at, time)))
+}
+
+/// Returns the manifests of all that is installed.
+fn installed(layout: &Layout) -> Result<Vec<Manifest>, Error> {
+    let mut manifests = oci::installed(layout)?;
+    for entry in CATALOG {
+        if let State::Installed(manifest) = ready::look(&Place::of(layout, entry))? {
+            manifests.push(*manifest);
+        }
+    }
+    Ok(manifests)
 }
 
 /// Removes a directory so that, if that is interrupted, what is left is a partial directory.
-fn remove(layout: &Layout, directory: &Path, key: &str) -> Result<(), Error> {
+pub(crate) fn remove(layout: &Layout, directory: &Path, key: &str) -> Result<(), Error> {
     let name = directory
         .file_name()
         .and_then(OsStr::to_str)
@@ -72,42 +117,43 @@ fn remove(layout: &Layout, directory: &Path, key: &str) -> Result<(), Error> {
     confined::remove(&doomed)
 }
 
-fn prune_kernels(layout: &Layout) -> Result<Vec<String>, Error> {
+fn prune_kernels(
+    layout: &Layout,
+    installed: &[Manifest],
+    removed: &mut Removed,
+) -> Result<(), Error> {
     let directory = layout.kernels();
     let names = directories(&directory)?;
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let Some(_lock) = Lock::attempt(&layout.lock(KERNELS)) else {
-        return Ok(Vec::new());
+        return Ok(());
     };
-    let mut needed = BTreeSet::new();
-    for entry in CATALOG {
-        if let State::Installed(manifest) = ready::look(&Place::of(layout, entry))? {
-            needed.insert(layout.kernel(&manifest.kernel_package_version));
-        }
-    }
-    let mut removed = Vec::new();
+    let needed = installed.iter();
+    let needed: BTreeSet<_> = needed
+        .map(|manifest| layout.kernel(&manifest.kernel_package_version))
+        .collect();
     for name in names {
         let path = directory.join(&name);
         if needed.contains(&path) && path.join(KERNEL_RECORD).is_file() {
             continue;
         }
+        let bytes = disk_use::freed(&path);
         remove(layout, &path, KERNELS)?;
-        removed.push(format!("{KERNELS}/{name}"));
+        removed.bytes += bytes;
+        removed.directories.push(format!("{KERNELS}/{name}"));
     }
-    Ok(removed)
+    Ok(())
 }
 
 /// Removes the archives of other builds' agents, and of modules that no environment has. Any of
 /// them is made again in a moment when it is asked for.
-fn prune_initramfs(layout: &Layout) -> Result<(), Error> {
-    let mut needed = BTreeSet::new();
-    for entry in CATALOG {
-        if let State::Installed(manifest) = ready::look(&Place::of(layout, entry))? {
-            needed.insert(initramfs::key(&manifest.files.modules));
-        }
-    }
+fn prune_initramfs(layout: &Layout, installed: &[Manifest]) -> Result<(), Error> {
+    let needed = installed.iter();
+    let needed: BTreeSet<_> = needed
+        .map(|manifest| initramfs::key(&manifest.files.modules))
+        .collect();
     let directory = layout.initramfs();
     for (name, _) in entries(&directory)? {
         let key = name.split('.').next().unwrap_or_default();

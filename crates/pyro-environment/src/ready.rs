@@ -11,6 +11,7 @@ use crate::catalog::{CATALOG_VERSION, Entry};
 use crate::debian::{self, Archive};
 use crate::initramfs;
 use crate::kernel::{self, blocking};
+use crate::last_use;
 use crate::layout::{Layout, MANIFEST, MODULES, ROOTFS, VMLINUX};
 use crate::lock::Lock;
 use crate::manifest::{self, FileRecord, Files, Found, Image, Manifest};
@@ -202,6 +203,7 @@ fn finish(
     newly_installed: bool,
 ) -> Result<Ready, Error> {
     let install_dir = place.directory.clone();
+    last_use::note(&install_dir);
     let modules = install_dir.join(MODULES);
     Ok(Ready {
         name: manifest.name.clone(),

@@ -8,7 +8,8 @@ use crate::catalog::Entry;
 use crate::layout::{Layout, MANIFEST};
 use crate::manifest::Image;
 use crate::ready::{self, Place, State};
-use crate::{Error, oci};
+use crate::source::Source;
+use crate::{Error, disk_use, oci};
 
 /// An environment and its state in the cache.
 #[derive(Clone, Debug)]
@@ -60,7 +61,8 @@ pub struct Installation {
     pub kernel_version: String,
     /// SHA-256 of the root file system's image, in hexadecimal.
     pub digest: String,
-    /// Bytes of kernel, modules and image. The first two may be shared with other environments.
+    /// Bytes that it takes on the disk: kernel, modules, image, and the layers that an image was made
+    /// from. All but the image may be shared with other environments.
     pub size: u64,
 }
 
@@ -89,19 +91,22 @@ pub(crate) fn of(layout: &Layout, entry: &Entry) -> Result<Status, Error> {
 }
 
 /// Returns the state of an image, as its name was pulled last.
-pub(crate) fn of_image(layout: &Layout, reference: &Reference) -> Result<Status, Error> {
-    let (place, state) = oci::look(layout, reference)?;
+pub(crate) fn of_image(layout: &Layout, source: &Source) -> Result<Status, Error> {
+    let (place, state) = oci::look(layout, source)?;
     let image = match &state {
         State::Installed(manifest) => manifest.image.clone(),
         State::Absent | State::Unusable(_) => None,
     };
     let said =
         |value: fn(&Image) -> &String| image.as_ref().map(value).cloned().unwrap_or_default();
-    let installation = installation(&place, state);
+    let mut installation = installation(&place, state);
+    if let (Some(installation), Some(image)) = (&mut installation, &image) {
+        installation.size += oci::size_of_layers(layout, image);
+    }
     Ok(Status {
-        name: reference.to_string(),
+        name: source.to_string(),
         version: place.version,
-        description: format!("The image {reference}."),
+        description: format!("The image {source}."),
         default_packages: Vec::new(),
         distribution: said(|image| &image.distribution),
         distribution_version: said(|image| &image.distribution_version),
@@ -109,7 +114,10 @@ pub(crate) fn of_image(layout: &Layout, reference: &Reference) -> Result<Status,
         source_digest: image
             .map(|image| image.digest.hex().to_owned())
             .unwrap_or_default(),
-        reference: Some(reference.clone()),
+        reference: match source {
+            Source::Registry(reference) => Some(reference.clone()),
+            Source::Local(_) => None,
+        },
         cache_dir: layout.cache().to_owned(),
         install_dir: place.directory,
         installation,
@@ -120,9 +128,8 @@ fn installation(place: &Place, state: State) -> Option<Installation> {
     let State::Installed(manifest) = state else {
         return None;
     };
-    let files = &manifest.files;
     Some(Installation {
-        size: files.modules.size + files.rootfs.size + files.vmlinux.size,
+        size: disk_use::of(&place.directory),
         manifest: place.directory.join(MANIFEST),
         source: manifest.source,
         installed_at: manifest.installed_at,

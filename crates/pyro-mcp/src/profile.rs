@@ -115,8 +115,15 @@ mod tests {
         );
         assert_eq!(full[..2], ["vm_run", "vm_list_environments"]);
         for entry in OPERATIONS {
-            let is_no_tool = ["demo", "demo_ollama", "doctor", "env_prune", "shell_attach"]
-                .contains(&entry.name);
+            let is_no_tool = [
+                "demo",
+                "demo_ollama",
+                "doctor",
+                "env_prune",
+                "env_remove",
+                "shell_attach",
+            ]
+            .contains(&entry.name);
             assert_eq!(full.contains(&entry.name), !is_no_tool, "{}", entry.name);
         }
     }
@@ -129,15 +136,15 @@ mod tests {
             let each = operations.map(|entry| (entry.name, profile.left_out(entry)));
             each.filter(|(_, names)| !names.is_empty()).collect()
         };
-        let core: [(&str, &[&str]); 3] = [
-            ("workspace_create", &["network_policy", "secrets"]),
+        let core: [(&str, &[&str]); 4] = [
+            ("vm_run", &["pull"]),
+            ("workspace_create", &["network_policy", "secrets", "pull"]),
             ("workspace_exec", &["secret_env"]),
             ("workspace_reset", &["secrets"]),
         ];
         assert_eq!(left_out(Profile::WorkspaceCore), core);
-        for complete in [Profile::VmRun, Profile::WorkspaceFull] {
-            assert_eq!(left_out(complete), []);
-        }
+        assert_eq!(left_out(Profile::VmRun), core[..1]);
+        assert_eq!(left_out(Profile::WorkspaceFull), []);
         for entry in OPERATIONS {
             let schema = (entry.input_schema)().to_value();
             for name in entry.full_only {

@@ -172,6 +172,37 @@ pub enum Error {
         source: serde_json::Error,
     },
 
+    /// An archive or a layout is none, is damaged, or does not have all of an image.
+    #[error("{archive} has {problem}")]
+    Archive {
+        /// The archive.
+        archive: String,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// An archive has no image of that name.
+    #[error("{archive} has no image '{image}'; it has: {known}")]
+    NotInArchive {
+        /// The archive.
+        archive: String,
+        /// The name.
+        image: String,
+        /// The names of those that it has.
+        known: String,
+    },
+
+    /// An archive has several images, any of which may be meant.
+    #[error("{archive} has {count} images that may be meant; it has: {known}")]
+    Several {
+        /// The archive.
+        archive: String,
+        /// How many.
+        count: usize,
+        /// Their names.
+        known: String,
+    },
+
     /// A file could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -209,7 +240,9 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Reference { .. } => "image_name_invalid",
-            Self::NotFound { .. } => "image_not_found",
+            Self::NotFound { .. } | Self::NotInArchive { .. } | Self::Several { .. } => {
+                "image_not_found"
+            }
             Self::Refused { .. } | Self::Challenge { .. } => "registry_refused",
             Self::RateLimited { .. } => "registry_rate_limited",
             Self::Status { .. }
@@ -223,7 +256,8 @@ impl Error {
             Self::Unsupported { .. }
             | Self::Damaged { .. }
             | Self::Invalid { .. }
-            | Self::Document { .. } => "image_invalid",
+            | Self::Document { .. }
+            | Self::Archive { .. } => "image_invalid",
             Self::Io { .. } => "cache_unusable",
         }
     }
@@ -271,6 +305,12 @@ impl Error {
             Self::Unsupported { .. } => "Use another image or tag.".into(),
             Self::Damaged { .. } | Self::Invalid { .. } | Self::Document { .. } => {
                 "Try again; if it stays so, the image has to be pushed again by whoever made it.".into()
+            }
+            Self::Archive { .. } => {
+                "Write the archive again, for linux/amd64 and with all layers.".into()
+            }
+            Self::NotInArchive { .. } | Self::Several { .. } => {
+                "Append the name of one of them after a colon, or its tag.".into()
             }
             Self::Io { .. } => "Check its permissions and the free space.".into(),
         }

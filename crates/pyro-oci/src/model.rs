@@ -253,6 +253,40 @@ impl Index {
     }
 }
 
+impl Manifest {
+    /// Returns a manifest of these blobs.
+    pub(crate) fn new(config: Descriptor, layers: Vec<Descriptor>) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: Some(OCI_MANIFEST.into()),
+            config,
+            layers,
+        }
+    }
+}
+
+impl Descriptor {
+    /// Returns what points to the configuration of an image.
+    pub(crate) fn config(digest: Digest, size: u64) -> Self {
+        Self::new(OCI_CONFIG, digest, size)
+    }
+
+    /// Returns what points to a layer. Whether it is compressed is seen by its content.
+    pub(crate) fn layer(digest: Digest, size: u64) -> Self {
+        Self::new("application/vnd.oci.image.layer.v1.tar", digest, size)
+    }
+
+    fn new(media_type: &str, digest: Digest, size: u64) -> Self {
+        Self {
+            media_type: media_type.into(),
+            digest,
+            size,
+            platform: None,
+            annotations: BTreeMap::new(),
+        }
+    }
+}
+
 impl ImageConfig {
     /// Reads the configuration of an image, and compares it with its manifest.
     ///

@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pyro_engine::operation::Entry;
 use pyro_engine::operations::doctor::{QemuReport, Report};
-use pyro_engine::operations::env::{Environment, EnvironmentList, Pruned, Pulled};
 use pyro_engine::operations::vm::{Reaped, RunResult};
 use serde_json::Value;
 
@@ -20,6 +19,7 @@ macro_rules! line {
 
 // Declared after the macro, which they use.
 mod diff;
+mod environments;
 mod files;
 mod instances;
 mod parts;
@@ -32,7 +32,7 @@ mod tour;
 
 pub(crate) use diff::{coloured, stat};
 pub(crate) use parts::{Part, Rendered};
-use parts::{View, footer, shown, text};
+use parts::{View, footer, text};
 pub(crate) use tour::step;
 
 /// Renders the result of an operation for this `request`.
@@ -66,13 +66,6 @@ pub(crate) fn id(value: &Value) -> String {
 /// Returns the renderer for the results of an operation. A test checks that each operation has one.
 fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
     Some(match name {
-        "vm_list_environments" => |view| text(environment_list(&view.typed())),
-        "env_inspect" => |view| text(environment("Environment", &view.typed(), None)),
-        "env_pull" => |view| {
-            let pulled: Pulled = view.typed();
-            text(environment("Pulled", &pulled.environment, Some(&pulled)))
-        },
-        "env_prune" => |view| text(pruned(&view.typed())),
         "vm_run" => |view| footer(run_footer("run", &view.typed())),
         "vm_exec" => |view| footer(run_footer("vm-exec", &view.typed())),
         "vm_reap_expired" => |view| text(reaped(&view.typed())),
@@ -81,6 +74,7 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
         "demo_ollama" => |view| text(talk::summary(&view.typed(), view.verbose)),
         name => {
             let further = [
+                environments::renderer,
                 instances::renderer,
                 files::renderer,
                 snapshots::renderer,
@@ -93,81 +87,6 @@ fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
             return further.iter().find_map(|renderer| renderer(name));
         }
     })
-}
-
-fn environment_list(list: &EnvironmentList) -> String {
-    let mut text = String::new();
-    line!(text, "Catalog version: {}", list.catalog_version);
-    if list.environments.is_empty() {
-        line!(text, "No environments found.");
-    }
-    for environment in &list.environments {
-        let state = if environment.installed {
-            "installed"
-        } else {
-            "not installed"
-        };
-        line!(
-            text,
-            "{} [{state}] {}",
-            environment.name,
-            environment.description
-        );
-    }
-    text
-}
-
-fn environment(action: &str, environment: &Environment, pulled: Option<&Pulled>) -> String {
-    let mut text = String::new();
-    line!(text, "{action}: {}", environment.name);
-    line!(text, "Version: {}", environment.version);
-    line!(
-        text,
-        "Distribution: {} {}",
-        environment.distribution,
-        environment.distribution_version
-    );
-    line!(text, "Installed: {}", yes_no(environment.installed));
-    line!(text, "Cache dir: {}", shown(&environment.cache_dir));
-    line!(
-        text,
-        "Default packages: {}",
-        environment.default_packages.join(", ")
-    );
-    line!(text, "Description: {}", environment.description);
-    if let Some(manifest) = &environment.install_manifest {
-        line!(text, "Install dir: {}", shown(&environment.install_dir));
-        line!(text, "Install manifest: {}", shown(manifest));
-    }
-    if let Some(pulled) = pulled {
-        line!(text, "Kernel image: {}", shown(&pulled.kernel_image));
-        line!(text, "Rootfs image: {}", shown(&pulled.rootfs_image));
-    }
-    match (
-        &environment.oci_registry,
-        &environment.oci_repository,
-        &environment.oci_reference,
-    ) {
-        (Some(registry), Some(repository), Some(reference)) => {
-            line!(text, "OCI source: {registry}/{repository}:{reference}");
-        }
-        _ => line!(text, "OCI source: none (built from the Debian archive)"),
-    }
-    text
-}
-
-fn pruned(pruned: &Pruned) -> String {
-    let mut text = String::new();
-    let noun = if pruned.count == 1 {
-        "entry"
-    } else {
-        "entries"
-    };
-    line!(text, "Deleted {} cached environment {noun}.", pruned.count);
-    for name in &pruned.deleted_environment_dirs {
-        line!(text, "- {name}");
-    }
-    text
 }
 
 fn run_footer(word: &str, result: &RunResult) -> String {

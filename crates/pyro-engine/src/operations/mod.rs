@@ -71,6 +71,7 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<workspace::Delete>(),
     Entry::of::<env::Pull>(),
     Entry::of::<env::Inspect>(),
+    Entry::of::<env::Remove>(),
     Entry::of::<env::Prune>(),
     Entry::of::<vm::List>(),
     Entry::of::<doctor::Doctor>(),

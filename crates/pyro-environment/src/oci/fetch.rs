@@ -31,13 +31,13 @@ pub(crate) async fn layers(
     }
     // The largest first, so that the last one to end is a small one.
     missing.sort_by_key(|layer| std::cmp::Reverse(layer.size));
-    let reused = layers - missing.len();
-    if reused > 0 {
-        progress(Progress::Notice(format!(
-            "{reused} of {layers} layers are there already"
-        )));
-    }
-    let total = missing.iter().map(|layer| layer.size).sum();
+    let total: u64 = missing.iter().map(|layer| layer.size).sum();
+    progress(Progress::Notice(format!(
+        "downloading {} of {layers} layers ({}); {} are there already",
+        missing.len(),
+        amount(total),
+        layers - missing.len()
+    )));
     let done: Vec<AtomicU64> = missing.iter().map(|_| AtomicU64::new(0)).collect();
     let tell = || {
         progress(Progress::Bytes {
@@ -63,6 +63,11 @@ pub(crate) async fn layers(
     };
     tokio::try_join!(lane(), lane(), lane())?;
     Ok(())
+}
+
+/// Whether all layers are there, as far as their lengths say.
+pub(crate) fn are_there(store: &Store, manifest: &Manifest) -> bool {
+    manifest.layers.iter().all(|layer| is_there(store, layer))
 }
 
 /// Whether a blob is there, as far as its length says. Its content is checked before it is used.
@@ -98,4 +103,13 @@ async fn layer_of(
 /// As much of a digest as tells it from others.
 pub(crate) fn short(digest: &Digest) -> &str {
     &digest.hex()[..12]
+}
+
+/// A number of bytes, as people read it.
+pub(crate) fn amount(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    if bytes < 10 * MIB {
+        return format!("{} KiB", bytes.div_ceil(1024));
+    }
+    format!("{} MiB", bytes.div_ceil(MIB))
 }

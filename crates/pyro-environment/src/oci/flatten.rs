@@ -1,16 +1,11 @@
 //! To *flatten* an image: the file system that its layers amount to becomes one image that boots.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-
-use pyro_archive::{Flattened, LayerImage, LayerLimits, Wanted};
-use pyro_oci::Reference;
-use tokio::sync::mpsc;
 
 use super::fetch::short;
 use super::store::{Documents, Store};
+use super::watch::{Watch, watched};
 use crate::Error;
 use crate::kernel::{self, blocking};
 use crate::layout::{Layout, ROOTFS};
@@ -19,6 +14,8 @@ use crate::partial::Partial;
 use crate::preflight;
 use crate::progress::{Listener, Progress};
 use crate::ready::{self, Place};
+use crate::source::Source;
+use pyro_archive::{Flattened, LayerImage, LayerLimits, Wanted};
 
 const PHASE: &str = "unpack";
 /// The longest `/etc/os-release` that is read, in bytes.
@@ -28,7 +25,7 @@ const OS_RELEASE_LIMIT: u64 = 64 * 1024;
 pub(crate) async fn install(
     layout: &Layout,
     place: &Place,
-    reference: &Reference,
+    source: &Source,
     documents: Documents,
     progress: Listener<'_>,
 ) -> Result<Manifest, Error> {
@@ -45,13 +42,12 @@ pub(crate) async fn install(
     let install = partial.path().join("install");
     fs::create_dir(&install).map_err(Error::cache("create", &install))?;
     progress(Progress::Phase(PHASE));
-    let documents = Arc::new(documents);
-    let rootfs = flatten(layout, &install, documents.clone(), progress);
+    let rootfs = flatten(layout, &install, documents, progress);
     let kernel = kernel::any(layout, &install, progress);
     let (image, kernel) = tokio::try_join!(rootfs, kernel)?;
 
     progress(Progress::Phase("verify"));
-    let (place, source) = (place.clone(), format!("oci:{}", reference.name()));
+    let (place, source) = (place.clone(), source.origin());
     blocking(move || {
         let manifest = ready::describe(&place, &install, kernel, source, Some(image))
             .map_err(Error::cache("write", &install))?;
@@ -68,40 +64,16 @@ pub(crate) async fn install(
 async fn flatten(
     layout: &Layout,
     install: &Path,
-    documents: Arc<Documents>,
+    documents: Documents,
     progress: Listener<'_>,
 ) -> Result<Image, Error> {
-    let total = documents
-        .manifest
-        .layers
-        .iter()
-        .map(|layer| layer.size)
-        .sum();
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    let waiting = Arc::new(());
-    let work = {
-        let (layout, path) = (layout.clone(), install.join(ROOTFS));
-        let watch = Watch {
-            waiting: Arc::downgrade(&waiting),
-            sender,
-        };
-        blocking(move || write(&layout, &path, &documents, &watch))
-    };
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            outcome = &mut work => return outcome,
-            Some(done) = receiver.recv() => {
-                progress(Progress::Bytes { phase: PHASE, done, total: Some(total) });
-            }
-        }
-    }
-}
-
-/// Who waits for the image, and where they are told how far it is.
-struct Watch {
-    waiting: Weak<()>,
-    sender: mpsc::UnboundedSender<u64>,
+    let layers = documents.manifest.layers.iter();
+    let total = layers.map(|layer| layer.size).sum();
+    let (layout, path) = (layout.clone(), install.join(ROOTFS));
+    watched(PHASE, Some(total), progress, move |watch| {
+        write(&layout, &path, &documents, watch)
+    })
+    .await
 }
 
 fn write(
@@ -128,7 +100,6 @@ fn write(
         ..limits
     };
     let mut image = LayerImage::create(file, limits).map_err(failed)?;
-    let read = Mutex::new(0);
     let diffs = &documents.config.rootfs.diff_ids;
     for (layer, diff) in documents.manifest.layers.iter().zip(diffs) {
         let blob = store.blob(&layer.digest);
@@ -140,13 +111,8 @@ fn write(
             return Err(pyro_oci::Error::Damaged { digest, found }.into());
         }
         let input = File::open(&blob).map_err(Error::cache("open", &blob))?;
-        let input = Watched {
-            input,
-            watch,
-            read: &read,
-        };
         let report = image
-            .add_layer(short(&layer.digest), input)
+            .add_layer(short(&layer.digest), watch.over(input))
             .map_err(failed)?;
         if report.diff_id != diff.as_str() {
             let problem = format!(
@@ -202,26 +168,4 @@ fn field(text: &str, name: &str) -> String {
         .filter(char::is_ascii_graphic)
         .take(64)
         .collect()
-}
-
-/// A blob that is being read.
-struct Watched<'a> {
-    input: File,
-    watch: &'a Watch,
-    /// Bytes of all blobs so far.
-    read: &'a Mutex<u64>,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.watch.waiting.strong_count() == 0 {
-            return Err(io::Error::other("nobody waits for it any more"));
-        }
-        let count = self.input.read(buffer)?;
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        *read += count as u64;
-        // Whoever waited has gone in this moment.
-        let _ = self.watch.sender.send(*read);
-        Ok(count)
-    }
 }

@@ -3,69 +3,85 @@
 
 mod fetch;
 mod flatten;
+mod local;
+mod place;
+mod prune;
+mod saved;
 mod store;
+mod watch;
 
 use std::sync::Arc;
 
 use pyro_oci::{Digest, Reference, Registry, Settings};
 
+use crate::disk_use;
 use crate::error::Error;
 use crate::layout::Layout;
-use crate::manifest::FORMAT;
+use crate::manifest::Image;
 use crate::name::Name;
 use crate::progress::{Listener, Progress};
+use crate::pull_policy::PullPolicy;
 use crate::ready::{self, Place, Ready, State};
+use crate::source::{Local, Source};
+use place::place;
+pub(crate) use prune::{installed, prune, sweep};
 use store::{Pin, Store};
 
-/// When a registry is asked what a name stands for.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum PullPolicy {
-    /// Each time.
-    Always,
-    /// If the name has not been pulled before.
-    #[default]
-    Missing,
-    /// Never: only what was pulled before is used.
-    Never,
-}
-
-/// The part of a digest that is shown as an image's version.
-const VERSION_CHARACTERS: usize = 12;
-
-/// Returns the place of the image with a manifest.
-fn place(layout: &Layout, reference: &Reference, digest: &Digest) -> Place {
-    Place {
-        directory: layout.image(digest.hex()),
-        lock: layout.image_lock(digest.hex()),
-        name: format!("{}@{digest}", reference.name()),
-        version: digest.hex()[..VERSION_CHARACTERS].to_owned(),
-        source_digest: format!("{FORMAT}-{}", digest.hex()),
-    }
-}
-
-/// Makes an image ready: finds out what its name stands for, downloads what is missing, and makes
-/// one file system of its layers.
+/// Makes an image ready: finds out what its name stands for, gets what is missing, and makes one
+/// file system of its layers.
 pub(crate) async fn ready(
     layout: &Layout,
     settings: &Arc<Settings>,
-    reference: &Reference,
+    source: &Source,
     policy: PullPolicy,
     progress: Listener<'_>,
 ) -> Result<Ready, Error> {
     let store = Store::new(layout);
-    let pin = find(&store, settings, reference, policy, progress).await?;
-    let place = place(layout, reference, &pin.digest);
+    let pin = match source {
+        Source::Registry(reference) => find(&store, settings, reference, policy, progress).await?,
+        Source::Local(local) => local::find(layout, local, policy, progress).await?,
+    };
+    let place = place(layout, &pin.digest);
     // It is large, and seldom needed.
     let build = Box::pin(async {
+        let _held = store.hold(progress).await?;
         let image = store.image(&pin.digest)?;
-        let registry = Registry::new(settings, reference);
-        Box::pin(fetch::layers(&store, &registry, &image.manifest, progress)).await?;
-        flatten::install(layout, &place, reference, image, progress).await
+        match source {
+            Source::Registry(reference) => {
+                let registry = Registry::new(settings, reference);
+                Box::pin(fetch::layers(&store, &registry, &image.manifest, progress)).await?;
+            }
+            Source::Local(local) if !fetch::are_there(&store, &image.manifest) => {
+                again(layout, local, &pin.digest, policy, progress).await?;
+            }
+            Source::Local(_) => {}
+        }
+        flatten::install(layout, &place, source, image, progress).await
     });
     let mut ready = ready::ready(layout, &place, progress, build).await?;
     // With its digest, so that whoever keeps the name keeps the image.
-    ready.name = reference.pinned(&pin.digest).to_string();
+    ready.name = source.pinned(&pin.digest).to_string();
     Ok(ready)
+}
+
+/// Imports an image once more, of which a layer was lost or damaged.
+async fn again(
+    layout: &Layout,
+    local: &Local,
+    digest: &Digest,
+    policy: PullPolicy,
+    progress: Listener<'_>,
+) -> Result<(), Error> {
+    let policy = match policy {
+        PullPolicy::Never => PullPolicy::Never,
+        PullPolicy::Always | PullPolicy::Missing => PullPolicy::Always,
+    };
+    let pinned = Local {
+        digest: Some(digest.clone()),
+        ..local.clone()
+    };
+    local::find(layout, &pinned, policy, progress).await?;
+    Ok(())
 }
 
 /// Finds out which image a name stands for.
@@ -76,7 +92,8 @@ async fn find(
     policy: PullPolicy,
     progress: Listener<'_>,
 ) -> Result<Pin, Error> {
-    let known = store.pin(reference)?;
+    let source = Source::Registry(reference.clone());
+    let known = store.pin(&source)?;
     match (policy, known) {
         (PullPolicy::Missing | PullPolicy::Never, Some(pin)) => return Ok(pin),
         (PullPolicy::Never, None) => {
@@ -86,51 +103,95 @@ async fn find(
         }
         (PullPolicy::Always, _) | (PullPolicy::Missing, None) => {}
     }
+    progress(Progress::Notice(format!("asking for {reference}")));
     progress(Progress::Phase("resolve"));
+    let _held = store.hold(progress).await?;
     let registry = Registry::new(settings, reference);
     let resolved = registry.resolve().await?;
     let config = registry.blob(&resolved.manifest.config).await?;
-    store.keep(reference, &resolved, &config)
+    store.keep(&source, &resolved, &config, None)
 }
 
 /// Returns what was pulled by a name, if anything was, without asking anybody.
-pub(crate) fn look(layout: &Layout, reference: &Reference) -> Result<(Place, State), Error> {
+pub(crate) fn look(layout: &Layout, source: &Source) -> Result<(Place, State), Error> {
     let store = Store::new(layout);
-    let Some(pin) = store.pin(reference)? else {
-        return Ok((unknown(layout, reference), State::Absent));
+    let Some(pin) = store.pin(source)? else {
+        return Ok((unknown(layout, source), State::Absent));
     };
-    let place = place(layout, reference, &pin.digest);
+    let place = place(layout, &pin.digest);
     let state = ready::look(&place)?;
     Ok((place, state))
 }
 
 /// The place of an image of which nothing is known but its name.
-fn unknown(layout: &Layout, reference: &Reference) -> Place {
-    let digest = Digest::of(reference.to_string().as_bytes());
+fn unknown(layout: &Layout, source: &Source) -> Place {
+    let digest = Digest::of(source.to_string().as_bytes());
     Place {
-        name: reference.to_string(),
+        name: source.to_string(),
         version: String::new(),
         source_digest: String::new(),
-        ..place(layout, reference, &digest)
+        ..place(layout, &digest)
     }
 }
 
 /// Returns the names that were pulled, sorted.
-pub(crate) fn names(layout: &Layout) -> Result<Vec<Reference>, Error> {
+pub(crate) fn names(layout: &Layout) -> Result<Vec<Source>, Error> {
     let mut names: Vec<_> = Store::new(layout)
         .pins()?
         .into_iter()
-        .filter_map(|pin| pin.reference.parse::<Reference>().ok())
+        .filter_map(|pin| Source::parse(&pin.reference).ok())
         .collect();
     names.sort_by_key(ToString::to_string);
     Ok(names)
 }
 
+/// The names of an image that is to be removed.
+pub(crate) struct Names {
+    /// The image; none if it was not pulled.
+    pub(crate) digest: Option<Digest>,
+    /// Those that go.
+    pub(crate) these: Vec<Pin>,
+    /// How many others it has.
+    pub(crate) others: usize,
+}
+
+/// Returns what goes with a name: with a digest, all names of the image.
+pub(crate) fn names_of(layout: &Layout, source: &Source) -> Result<Names, Error> {
+    let store = Store::new(layout);
+    let name = source.to_string();
+    let digest = store.pin(source)?.map(|pin| pin.digest);
+    let all = store.pins()?.into_iter();
+    let all = all.filter(|pin| Some(&pin.digest) == digest.as_ref());
+    let goes = |pin: &Pin| source.digest().is_some() || pin.reference == name;
+    let (these, others): (Vec<_>, Vec<_>) = all.partition(goes);
+    Ok(Names {
+        digest,
+        these,
+        others: others.len(),
+    })
+}
+
+/// Forgets what names stand for.
+pub(crate) fn forget(layout: &Layout, names: &[Pin]) -> Result<(), Error> {
+    let store = Store::new(layout);
+    names.iter().try_for_each(|pin| prune::forget(&store, pin))
+}
+
+/// Returns the bytes of an image's layers as they came.
+pub(crate) fn size_of_layers(layout: &Layout, image: &Image) -> u64 {
+    let store = Store::new(layout);
+    let layers = image.layers.iter();
+    layers.map(|layer| disk_use::of(&store.blob(layer))).sum()
+}
+
 /// Whether an environment may be pulled by somebody who may pull only what is in these registries
-/// and repositories. The catalog is not pulled from a registry, and is always within.
+/// and repositories. The catalog is not pulled from a registry, and is always within. A file or a
+/// program of this host never is: whoever may not read it must not read it as an image either.
 pub fn is_within(name: &str, allowed: &[String]) -> bool {
-    let Ok(Name::Image(reference)) = Name::parse(name) else {
-        return true;
+    let reference = match Name::parse(name) {
+        Ok(Name::Image(Source::Registry(reference))) => reference,
+        Ok(Name::Image(Source::Local(_))) => return false,
+        Ok(Name::Entry(_)) | Err(_) => return true,
     };
     let name = reference.name();
     allowed.iter().any(|allowed| {
@@ -154,6 +215,9 @@ mod tests {
             ("docker.io/library2/x", false),
             ("localhost:5000/team/app:1", true),
             ("localhost:50001/x", false),
+            ("docker-archive:/etc/shadow", false),
+            ("oci-layout:docker.io/library", false),
+            ("docker:docker.io/library/debian", false),
         ] {
             assert_eq!(is_within(name, &allowed), expected, "{name}");
         }

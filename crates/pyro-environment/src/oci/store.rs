@@ -3,15 +3,19 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use pyro_oci::{Digest, ImageConfig, Manifest, Reference, Resolved};
+use pyro_oci::{Digest, ImageConfig, Manifest, Resolved};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use crate::Error;
 use crate::layout::Layout;
-use crate::manifest;
+use crate::lock::Lock;
+use crate::manifest::{self, Stamp};
+use crate::progress::{Listener, Progress};
+use crate::source::Source;
 
 /// What makes a directory an OCI layout.
 const LAYOUT: &str = "{\"imageLayoutVersion\": \"1.0.0\"}\n";
@@ -24,6 +28,30 @@ pub(crate) struct Pin {
     pub(crate) digest: Digest,
     /// When, in seconds since 1970.
     pub(crate) pulled_at: u64,
+    /// What the file was that the image was in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stamp: Option<Stamped>,
+}
+
+/// What tells a file from one that was written later under the same name.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Stamped {
+    size: u64,
+    stamp: Stamp,
+}
+
+impl Stamped {
+    pub(crate) fn of_path(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Self {
+            size: metadata.len(),
+            stamp: Stamp::of(&metadata),
+        })
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
 }
 
 /// An image's documents.
@@ -62,14 +90,39 @@ impl Store {
             .join(format!(".lock-{}", digest.hex()))
     }
 
-    fn pin_file(&self, reference: &Reference) -> PathBuf {
-        let digest = Digest::of(reference.to_string().as_bytes());
+    /// The file that is locked by whoever finds out what a name stands for, where that takes long.
+    pub(crate) fn lock_of_name(&self, source: &Source) -> PathBuf {
+        self.lock(&Digest::of(source.to_string().as_bytes()))
+    }
+
+    /// Keeps all blobs from being removed as long as the lock is held.
+    pub(crate) async fn hold(&self, progress: Listener<'_>) -> Result<Lock, Error> {
+        Lock::shared(&self.layout.oci_lock(), || {
+            progress(Progress::Notice(
+                "waiting for another process to finish removing images".into(),
+            ));
+        })
+        .await
+    }
+
+    /// Makes a directory for files that become blobs. Its drop removes it.
+    pub(crate) fn spool(&self) -> Result<TempDir, Error> {
+        let parent = self.layout.downloads();
+        tempfile::Builder::new()
+            .prefix(&Layout::partial_prefix("import"))
+            .tempdir_in(&parent)
+            .map_err(Error::cache("create a directory in", parent))
+    }
+
+    pub(crate) fn pin_file(&self, name: &str) -> PathBuf {
+        let digest = Digest::of(name.as_bytes());
         self.layout.pins().join(format!("{}.json", digest.hex()))
     }
 
     /// Returns which image a name stands for, if its documents are there.
-    pub(crate) fn pin(&self, reference: &Reference) -> Result<Option<Pin>, Error> {
-        let path = self.pin_file(reference);
+    pub(crate) fn pin(&self, source: &Source) -> Result<Option<Pin>, Error> {
+        let name = source.to_string();
+        let path = self.pin_file(&name);
         let pin: Option<Pin> = match manifest::read(&path) {
             Ok(pin) => pin,
             // A damaged one is asked for again.
@@ -83,13 +136,13 @@ impl Store {
             }
             Err(error) => return Err(Error::cache("read", path)(error)),
         };
-        let name = reference.to_string();
         let pin = pin.filter(|pin| pin.reference == name).or_else(|| {
             // A digest stands for itself.
             Some(Pin {
-                digest: reference.digest()?.clone(),
+                digest: source.digest()?.clone(),
                 reference: name,
                 pulled_at: 0,
+                stamp: None,
             })
         });
         Ok(pin.filter(|pin| self.image(&pin.digest).is_ok()))
@@ -114,15 +167,8 @@ impl Store {
         Ok(pins)
     }
 
-    /// Keeps an image's documents, and which name stood for it.
-    pub(crate) fn keep(
-        &self,
-        reference: &Reference,
-        resolved: &Resolved,
-        config: &[u8],
-    ) -> Result<Pin, Error> {
-        // Before it is kept, so that what cannot be used is not found again.
-        ImageConfig::read(config, &resolved.manifest)?;
+    /// Makes what the store has at least.
+    pub(crate) fn create(&self) -> Result<(), Error> {
         let marker = self.layout.oci().join("oci-layout");
         for directory in [
             self.layout.blobs(),
@@ -135,6 +181,20 @@ impl Store {
             let written = manifest::replace(&marker, |file| file.write_all(LAYOUT.as_bytes()));
             written.map_err(Error::cache("write", &marker))?;
         }
+        Ok(())
+    }
+
+    /// Keeps an image's documents, and which name stood for it.
+    pub(crate) fn keep(
+        &self,
+        source: &Source,
+        resolved: &Resolved,
+        config: &[u8],
+        stamp: Option<Stamped>,
+    ) -> Result<Pin, Error> {
+        // Before it is kept, so that what cannot be used is not found again.
+        ImageConfig::read(config, &resolved.manifest)?;
+        self.create()?;
         for (digest, bytes) in [
             (&resolved.manifest.config.digest, config),
             (&resolved.digest, resolved.bytes.as_slice()),
@@ -145,11 +205,12 @@ impl Store {
         }
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let pin = Pin {
-            reference: reference.to_string(),
+            reference: source.to_string(),
             digest: resolved.digest.clone(),
             pulled_at: now.unwrap_or_default().as_secs(),
+            stamp,
         };
-        let path = self.pin_file(reference);
+        let path = self.pin_file(&pin.reference);
         manifest::write(&path, &pin).map_err(Error::cache("write", &path))?;
         Ok(pin)
     }

@@ -194,7 +194,7 @@ fn environments_have_the_promised_keys() {
     let listed = list["environments"].as_array().unwrap();
     let listed = listed.iter().find(|entry| entry["name"] == debian());
     let listed = listed.unwrap();
-    assert_keys(listed, &[ENVIRONMENT, &["install_manifest"]]);
+    assert_keys(listed, &[ENVIRONMENT, &["install_manifest", "size_bytes"]]);
 
     let inspected = context
         .pyro(&["env", "inspect", "--json", debian()])
@@ -209,7 +209,13 @@ fn environments_have_the_promised_keys() {
         .expect(0);
     assert_form(&pulled.out());
     assert_eq!(pulled.err(), "");
-    let more = &["install_manifest", "kernel_image", "rootfs_image", "source"];
+    let more = &[
+        "install_manifest",
+        "kernel_image",
+        "rootfs_image",
+        "size_bytes",
+        "source",
+    ];
     assert_keys(&pulled.json(), &[ENVIRONMENT, more]);
     for key in ["kernel_image", "rootfs_image", "install_manifest"] {
         let path = pulled.json()[key].as_str().unwrap().to_owned();
@@ -226,7 +232,10 @@ fn environments_have_the_promised_keys() {
     assert_eq!(entry["installed"], false);
     let pruned = empty.pyro(&["env", "prune", "--json"]).run().expect(0);
     assert_form(&pruned.out());
-    assert_keys(&pruned.json(), &[&["count", "deleted_environment_dirs"]]);
+    assert_keys(
+        &pruned.json(),
+        &[&["count", "deleted_environment_dirs", "freed_bytes"]],
+    );
 }
 
 #[test]
@@ -260,7 +269,7 @@ fn environments_are_listed_for_people() {
         "Cache dir",
         "Default packages",
     ];
-    let installed = ["Description", "Install dir", "Install manifest"];
+    let installed = ["Description", "Size", "Install dir", "Install manifest"];
     let images = ["Kernel image", "Rootfs image"];
     let inspected = [&["Environment"][..], &begin, &installed, &["OCI source"]].concat();
     assert_eq!(titles(&["env", "inspect", debian()]), inspected);

@@ -74,7 +74,7 @@ pub(crate) fn layer(members: &[(&str, u32, u64, Result<&str, &str>)]) -> Vec<u8>
 }
 
 /// An image with a shell, a few programs, a user and a program of its own.
-fn image() -> Image {
+pub(crate) fn image() -> Image {
     let context = TestContext::with(debian());
     let root = context.shell(ROOT).run().expect(0).stdout;
     let own = layer(&[

@@ -4,11 +4,14 @@ mod inspect;
 mod list;
 mod prune;
 mod pull;
+mod remove;
+mod users;
 
 pub use inspect::Inspect;
 pub use list::{EnvironmentList, List};
 pub use prune::{Prune, Pruned};
 pub use pull::{Pull, Pulled};
+pub use remove::{Remove, Removed};
 
 use pyro_environment::{CATALOG_VERSION, PLATFORM, Status};
 use schemars::JsonSchema;
@@ -33,7 +36,8 @@ pub struct Environment {
     pub distribution_version: String,
     /// The platform it runs on.
     pub platform: String,
-    /// The registry of its image; null if it is built from the distribution's archive.
+    /// The registry of its image; null if it is built from the distribution's archive, or its image is
+    /// of this host.
     pub oci_registry: Option<String>,
     /// The repository of its image.
     pub oci_repository: Option<String>,
@@ -51,6 +55,10 @@ pub struct Environment {
     pub cache_dir: String,
     /// The directory in which it is or would be installed.
     pub install_dir: String,
+    /// How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+    /// be those of other environments, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
     /// The record of its installation, if it is installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_manifest: Option<String>,
@@ -77,6 +85,7 @@ impl From<Status> for Environment {
             installed,
             cache_dir: path_text(&status.cache_dir),
             install_dir: path_text(&status.install_dir),
+            size_bytes: status.installation.as_ref().map(|found| found.size),
             install_manifest: status.installation.map(|found| path_text(&found.manifest)),
         }
     }

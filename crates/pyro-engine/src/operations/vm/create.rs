@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use pyro_environment::PullPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +9,7 @@ use super::Vm;
 use crate::environment;
 use crate::instance::{self, InstanceKind, NewInstance};
 use crate::operation::{Effect, Operation};
+use crate::pull_choice;
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, TTL_SECONDS, VCPU_COUNT, one_gibibyte, one_vcpu,
     ten_minutes, within,
@@ -52,6 +52,12 @@ pub struct Create {
     #[arg(long)]
     #[serde(default)]
     pub allow_host_compat: bool,
+    /// When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+    /// `never`, and use only what is installed
+    #[arg(long, default_value_t = pull_choice::missing(), value_name = "WHEN", value_parser = pull_choice::CHOICES)]
+    #[serde(default = "pull_choice::missing")]
+    #[schemars(extend("enum" = pull_choice::CHOICES))]
+    pub pull: String,
 }
 
 impl Operation for Create {
@@ -66,7 +72,7 @@ impl Operation for Create {
         let mem_mib = within("mem_mib", self.mem_mib, &MEM_MIB)?;
         let ttl_seconds = within("ttl_seconds", self.ttl_seconds, &TTL_SECONDS)?;
         let permissions = &context.permissions;
-        let policy = permissions.pull_policy(&self.environment, PullPolicy::Missing);
+        let policy = permissions.pull_policy(&self.environment, pull_choice::policy(&self.pull)?);
         let ready =
             environment::ready(engine, &context.listener, &self.environment, policy).await?;
         let new = NewInstance {

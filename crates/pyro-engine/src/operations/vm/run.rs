@@ -20,6 +20,7 @@ use crate::disk_limit::{DiskLimit, allocated_bytes};
 use crate::environment;
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::output::{Capture, CommandOutput, is_false};
+use crate::pull_choice;
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, ShellCommand, TTL_SECONDS, VCPU_COUNT,
     half_a_minute, octets_parser, one_gibibyte, one_vcpu, ten_minutes, within,
@@ -124,6 +125,12 @@ pub struct Run {
     #[arg(long)]
     #[serde(default)]
     pub allow_host_compat: bool,
+    /// When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+    /// `never`, and use only what is installed
+    #[arg(long, default_value_t = pull_choice::missing(), value_name = "WHEN", value_parser = pull_choice::CHOICES)]
+    #[serde(default = "pull_choice::missing")]
+    #[schemars(extend("enum" = pull_choice::CHOICES))]
+    pub pull: String,
 }
 
 /// The result of a command.
@@ -201,6 +208,7 @@ impl Run {
             ttl_seconds: ten_minutes(),
             network: false,
             allow_host_compat: false,
+            pull: pull_choice::missing(),
         }
     }
 
@@ -251,6 +259,7 @@ impl Operation for Run {
     const OPEN_WORLD: bool = true;
     const ON_HOST: bool = true;
     const TOOL_SET: ToolSet = ToolSet::Run;
+    const FULL_ONLY: &'static [&'static str] = &["pull"];
     type Output = RunResult;
 
     fn exit_status(output: &Self::Output) -> u8 {
@@ -259,6 +268,7 @@ impl Operation for Run {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<RunResult, Error> {
         let allow_host_compat = self.allow_host_compat;
+        let pull = pull_choice::policy(&self.pull)?;
         set_input(context, self.stdin.as_deref());
         let mut request = self.check(context.terminal.is_some())?;
         let status = engine.environments.status(&request.environment)?;
@@ -270,7 +280,7 @@ impl Operation for Run {
             engine.machines.check_network()?;
         }
         let permissions = &context.permissions;
-        let policy = permissions.pull_policy(&request.environment, PullPolicy::Missing);
+        let policy = permissions.pull_policy(&request.environment, pull);
         let mut version = None;
         let finished = match start(engine, &mut request, policy, &context.listener).await {
             Ok((machine, spec, argv, ready)) => {

@@ -1,6 +1,5 @@
 //! `workspace create`
 
-use pyro_environment::PullPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +11,7 @@ use crate::instance::{self, BASELINE, DeleteOnDrop, Instance, InstanceKind, NewI
 use crate::network_policy::{self, NetworkPolicy};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::port_rule::PortRule;
+use crate::pull_choice;
 use crate::request::{
     DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, MEM_MIB, VCPU_COUNT, octets_parser, one_gibibyte,
     one_vcpu, ten_minutes, within, workspace_ttl,
@@ -115,6 +115,12 @@ pub struct Create {
     #[serde(default = "fail")]
     #[schemars(extend("enum" = UNREADABLE))]
     pub unreadable: String,
+    /// When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+    /// `never`, and use only what is installed
+    #[arg(long, default_value_t = pull_choice::missing(), value_name = "WHEN", value_parser = pull_choice::CHOICES)]
+    #[serde(default = "pull_choice::missing")]
+    #[schemars(extend("enum" = pull_choice::CHOICES))]
+    pub pull: String,
 }
 
 impl Create {
@@ -163,7 +169,7 @@ impl Operation for Create {
     const OPEN_WORLD: bool = true;
     const HOST_PATHS: &'static [&'static str] = &["seed_path", "exclude_from"];
     const TOOL_SET: ToolSet = ToolSet::Core;
-    const FULL_ONLY: &'static [&'static str] = &["network_policy", "secrets"];
+    const FULL_ONLY: &'static [&'static str] = &["network_policy", "secrets", "pull"];
     type Output = Workspace;
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {
@@ -174,6 +180,7 @@ impl Operation for Create {
             labels::check_name(name)?;
         }
         let labels = labels::checked(self.labels.clone())?;
+        let pull = pull_choice::policy(&self.pull)?;
         let (secrets, kinds) = self.secrets.read(context)?;
         let policy = NetworkPolicy::of(self.network_policy.as_deref(), self.network)?;
         let network = self.network || policy.is_some_and(|policy| policy != NetworkPolicy::Off);
@@ -212,7 +219,7 @@ impl Operation for Create {
         }
         let listener = &context.listener;
         let permissions = &context.permissions;
-        let pull = permissions.pull_policy(&self.environment, PullPolicy::Missing);
+        let pull = permissions.pull_policy(&self.environment, pull);
         let ready = environment::ready(engine, listener, &self.environment, pull).await?;
         let new = NewInstance {
             kind: InstanceKind::Workspace,
