@@ -32,7 +32,7 @@ mod tour;
 
 pub(crate) use diff::{coloured, stat};
 pub(crate) use parts::{Part, Rendered};
-use parts::{View, footer, text};
+use parts::{View, footer, text, yes_no};
 pub(crate) use tour::step;
 
 /// Renders the result of an operation for this `request`.
@@ -236,10 +236,6 @@ fn list_or_none(items: &[impl AsRef<str>]) -> String {
         .map(AsRef::as_ref)
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-fn yes_no(value: bool) -> &'static str {
-    if value { "yes" } else { "no" }
 }
 
 #[cfg(test)]

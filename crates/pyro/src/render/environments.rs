@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use pyro_engine::operations::env::{Environment, EnvironmentList, Pruned, Pulled, Removed};
 
-use super::parts::{Rendered, View, shown, text};
-use super::yes_no;
+use super::parts::{Rendered, View, shown, text, yes_no};
 
 /// Returns the renderer for the results of an operation on environments.
 pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {

@@ -72,6 +72,11 @@ pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) ->
     all.iter().map(line).collect()
 }
 
+/// A yes or a no.
+pub(super) fn yes_no(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}
+
 /// Text for standard output.
 pub(super) fn text(stdout: String) -> Rendered {
     Rendered {
