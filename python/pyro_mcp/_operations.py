@@ -63,6 +63,8 @@ METHODS = {
     "workspace_delete": "delete_workspace",
     "env_pull": "pull_environment",
     "env_inspect": "inspect_environment",
+    "env_save": "save_environment",
+    "env_export": "export_environment",
     "env_remove": "remove_environment",
     "env_prune": "prune_environments",
     "vm_list": "list_vms",
@@ -1993,6 +1995,78 @@ class Operations:
             PyroRuntimeError: The request is sound, but was not carried out.
         """
         response: results.Environment = self._call("env_inspect", {"environment": environment})
+        return response
+
+    def save_environment(self, workspace_id: str, name: str) -> results.Saved:
+        """Save a workspace as an environment of this host
+
+        The environment has the root file system of the workspace as it is now, with everything that was
+        installed, written and left there, and is called `local:NAME`. The workspace goes on, and may be
+        deleted afterwards. What is in the memory of its machine is not saved, such as processes, secrets
+        and the contents of /run. If the name stands for another environment already, that one keeps only
+        its digest as a name.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            name: Name of the environment: lower-case letters, digits, `.`, `_`, `-`, `/` and `:`
+
+        Returns:
+            An environment that was saved.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages that it is guaranteed to contain.
+                description: Its purpose.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                entry_count: How many files, directories, links and other entries it has.
+                install_dir: The directory in which it is or would be installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                left_out_count: How many sockets were left out.
+                name: Its name.
+                oci_reference: The tag or the digest of its image.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive, or its image is
+            of this host.
+                oci_repository: The repository of its image.
+                platform: The platform it runs on.
+                size_bytes: How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+            be those of other environments, too.
+                source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
+                version: Its version.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Saved = self._call("env_save", {"workspace_id": workspace_id, "name": name})
+        return response
+
+    def export_environment(self, environment: str, *, oci_path: str | os.PathLike[str] | None = None, docker_path: str | os.PathLike[str] | None = None, force: bool = False) -> results.ImageExport:
+        """Export an image into a file that container tools read
+
+        The image is one that was pulled from a registry, imported, or saved with `save_environment`. The file
+        appears at its path only when it is complete.
+
+        Args:
+            environment: Name of the image, for example `local:mine`
+            oci_path: Path of an OCI layout in a tar file, with layers as they are in the cache
+            docker_path: Path of a file in the form of `docker save`, with layers that are not compressed
+            force: Replace an existing file or directory at the path, with everything in it
+
+        Returns:
+            An image that was exported.
+                bytes_written: The length of the file in bytes.
+                environment: The image.
+                format: `oci-archive` or `docker-archive`: what is before the colon where container tools read it.
+                output_path: The path of the file on this host.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ImageExport = self._call("env_export", {"environment": environment, "oci_path": oci_path, "docker_path": docker_path, "force": force})
         return response
 
     def remove_environment(self, environment: str) -> results.Removed:
@@ -4112,6 +4186,78 @@ class AsyncOperations:
         response: results.Environment = await self._call("env_inspect", {"environment": environment})
         return response
 
+    async def save_environment(self, workspace_id: str, name: str) -> results.Saved:
+        """Save a workspace as an environment of this host
+
+        The environment has the root file system of the workspace as it is now, with everything that was
+        installed, written and left there, and is called `local:NAME`. The workspace goes on, and may be
+        deleted afterwards. What is in the memory of its machine is not saved, such as processes, secrets
+        and the contents of /run. If the name stands for another environment already, that one keeps only
+        its digest as a name.
+
+        Args:
+            workspace_id: Id of the workspace, as `create_workspace` returned it
+            name: Name of the environment: lower-case letters, digits, `.`, `_`, `-`, `/` and `:`
+
+        Returns:
+            An environment that was saved.
+                cache_dir: The environment cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages that it is guaranteed to contain.
+                description: Its purpose.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                entry_count: How many files, directories, links and other entries it has.
+                install_dir: The directory in which it is or would be installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                left_out_count: How many sockets were left out.
+                name: Its name.
+                oci_reference: The tag or the digest of its image.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive, or its image is
+            of this host.
+                oci_repository: The repository of its image.
+                platform: The platform it runs on.
+                size_bytes: How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+            be those of other environments, too.
+                source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
+                version: Its version.
+                workspace_id: The workspace.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.Saved = await self._call("env_save", {"workspace_id": workspace_id, "name": name})
+        return response
+
+    async def export_environment(self, environment: str, *, oci_path: str | os.PathLike[str] | None = None, docker_path: str | os.PathLike[str] | None = None, force: bool = False) -> results.ImageExport:
+        """Export an image into a file that container tools read
+
+        The image is one that was pulled from a registry, imported, or saved with `save_environment`. The file
+        appears at its path only when it is complete.
+
+        Args:
+            environment: Name of the image, for example `local:mine`
+            oci_path: Path of an OCI layout in a tar file, with layers as they are in the cache
+            docker_path: Path of a file in the form of `docker save`, with layers that are not compressed
+            force: Replace an existing file or directory at the path, with everything in it
+
+        Returns:
+            An image that was exported.
+                bytes_written: The length of the file in bytes.
+                environment: The image.
+                format: `oci-archive` or `docker-archive`: what is before the colon where container tools read it.
+                output_path: The path of the file on this host.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.ImageExport = await self._call("env_export", {"environment": environment, "oci_path": oci_path, "docker_path": docker_path, "force": force})
+        return response
+
     async def remove_environment(self, environment: str) -> results.Removed:
         """Remove an installed environment from the cache
 
@@ -4472,6 +4618,10 @@ class WorkspaceOperations:
         """Delete a workspace with its files and logs, even if commands are running: see `Pyro.delete_workspace`."""
         return self._pyro.delete_workspace(self.id)
 
+    def save_environment(self, name: str) -> results.Saved:
+        """Save a workspace as an environment of this host: see `Pyro.save_environment`."""
+        return self._pyro.save_environment(self.id, name)
+
 
 class AsyncWorkspaceOperations:
     """Every operation on a workspace as a method of it to await."""
@@ -4638,3 +4788,7 @@ class AsyncWorkspaceOperations:
     async def delete(self) -> results.WorkspaceDeleted:
         """Delete a workspace with its files and logs, even if commands are running: see `Pyro.delete_workspace`."""
         return await self._pyro.delete_workspace(self.id)
+
+    async def save_environment(self, name: str) -> results.Saved:
+        """Save a workspace as an environment of this host: see `Pyro.save_environment`."""
+        return await self._pyro.save_environment(self.id, name)

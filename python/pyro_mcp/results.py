@@ -591,6 +591,22 @@ class FileListing(_FileListingAlways, total=False):
     """Present if there are more entries: only the first 10,000 are listed."""
 
 
+class ImageExport(TypedDict):
+    """An image that was exported."""
+
+    bytes_written: int
+    """The length of the file in bytes."""
+
+    environment: str
+    """The image."""
+
+    format: str
+    """`oci-archive` or `docker-archive`: what is before the colon where container tools read it."""
+
+    output_path: str
+    """The path of the file on this host."""
+
+
 class IsolationReport(TypedDict):
     """An isolation mechanism between the VMM and the host."""
 
@@ -1493,6 +1509,79 @@ class Runtime(TypedDict):
 
     notice_path: str | None
     """Notices of a runtime bundle."""
+
+
+class _SavedAlways(TypedDict):
+    """An environment that was saved. These keys are always there."""
+
+    cache_dir: str
+    """The environment cache."""
+
+    catalog_version: str
+    """Version of the catalog it is in."""
+
+    compatibility: str
+    """Versions of pyro that can use it."""
+
+    default_packages: list[str]
+    """The packages that it is guaranteed to contain."""
+
+    description: str
+    """Its purpose."""
+
+    distribution: str
+    """The distribution."""
+
+    distribution_version: str
+    """The distribution's version."""
+
+    entry_count: int
+    """How many files, directories, links and other entries it has."""
+
+    install_dir: str
+    """The directory in which it is or would be installed."""
+
+    installed: bool
+    """Whether it is installed."""
+
+    left_out_count: int
+    """How many sockets were left out."""
+
+    name: str
+    """Its name."""
+
+    oci_reference: str | None
+    """The tag or the digest of its image."""
+
+    oci_registry: str | None
+    """The registry of its image; null if it is built from the distribution's archive, or its image is
+of this host."""
+
+    oci_repository: str | None
+    """The repository of its image."""
+
+    platform: str
+    """The platform it runs on."""
+
+    source_digest: str
+    """SHA-256 of its recipe, or of its image's manifest, in hexadecimal."""
+
+    version: str
+    """Its version."""
+
+    workspace_id: str
+    """The workspace."""
+
+
+class Saved(_SavedAlways, total=False):
+    """An environment that was saved."""
+
+    install_manifest: str | None
+    """The record of its installation, if it is installed."""
+
+    size_bytes: int | None
+    """How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+be those of other environments, too."""
 
 
 class SecretKind(TypedDict):

@@ -80,6 +80,19 @@ pub(crate) fn unpacked<'a>(
     })
 }
 
+/// Does work with the content of an input, decompressed if it is compressed (gzip, zstd or xz).
+///
+/// # Errors
+/// When the beginning of the input cannot be read. What follows is the work's to judge.
+pub fn with_decompressed<T>(
+    input: impl Read,
+    work: impl FnOnce(&mut dyn Read) -> T,
+) -> io::Result<T> {
+    let has_more = Cell::new(false);
+    let mut content = unpacked(input, &has_more)?;
+    Ok(work(&mut content))
+}
+
 /// Reads a file from its beginning, independently of the file's own position.
 struct Raw<'a> {
     file: &'a File,

@@ -85,6 +85,7 @@ mod time;
 mod tree;
 mod zip_file;
 
+pub use compressed::with_decompressed;
 pub use error::{Error, Refusal};
 pub use extract::{Extracted, Target, Top, UnfinishedDirectory, extract};
 pub use image::write_image;

@@ -62,6 +62,7 @@ codes! {
     EnvironmentBuildFailed "environment_build_failed" "a step of building an environment failed"
     EnvironmentChanged "environment_changed" "the environment of an instance was removed, or rebuilt with another image"
     EnvironmentInUse "environment_in_use" "an environment that is to be removed has workspaces or VMs"
+    EnvironmentNoImage "environment_no_image" "an environment of the catalog is no image that could be exported"
     EnvironmentNotInstalled "environment_not_installed" "an environment that is to be removed is not installed"
     EnvironmentToolsMissing "environment_tools_missing" "programs that are needed to build environments are not installed"
     FileChanged "file_changed" "a file does not have the content that the call expects"

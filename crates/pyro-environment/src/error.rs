@@ -83,6 +83,13 @@ pub enum Error {
         found: pyro_oci::Digest,
     },
 
+    /// An environment that is to be exported is no image.
+    #[error("the environment {name} is built here from packages, and is no image")]
+    NotAnImage {
+        /// Its name.
+        name: &'static str,
+    },
+
     /// An environment that is to be removed is not there.
     #[error("the environment {name} is not installed")]
     NotInstalled {
@@ -224,6 +231,7 @@ impl Error {
             Self::Archive(_) => "image_invalid",
             Self::StorageProgram { .. } => "image_storage_failed",
             Self::AnotherImage { .. } => "image_not_found",
+            Self::NotAnImage { .. } => "environment_no_image",
             Self::NotInstalled { .. } => "environment_not_installed",
             Self::InUse { .. } => "environment_in_use",
             Self::PlatformUnsupported { .. } => "platform_unsupported",
@@ -268,6 +276,10 @@ impl Error {
                  read, the list of `pyro workspace list` says so."
                     .into()
             }
+            Self::NotAnImage { name } => format!(
+                "Make a workspace with it (`pyro workspace create {name}`), save that with `pyro env \
+                 save`, and export the result."
+            ),
             Self::AnotherImage { .. } => "Leave the digest out, or bring the old image back.".into(),
             Self::Unknown { name, known, .. } => match nearest(name, known) {
                 Some(meant) => {

@@ -18,9 +18,20 @@ const AGENT_SHA256: &str = env!("PYRO_GUEST_AGENT_SHA256");
 const PRESTART: &[u8] = include_bytes!(env!("PYRO_GUEST_PRESTART"));
 const PRESTART_SHA256: &str = env!("PYRO_GUEST_PRESTART_SHA256");
 
+/// What an initramfs is filled up to with zeros, which the kernel skips: whole pages.
+///
+/// QEMU loads it so that it ends in the last page of the memory, and does not know that QEMU 10's
+/// firmware has the ACPI tables at the end of that page: some 800 bytes. An initramfs whose last page
+/// was almost full overwrote them, and the kernel did not boot. Whole pages end before that page.
+const PAGE: usize = 4096;
+/// Raised when the file is made in another way.
+const FORMAT: &str = "2";
+
 /// Returns the file name, without extension, of the initramfs with these modules.
 pub(crate) fn key(modules: &FileRecord) -> String {
-    digest::of_bytes(format!("{}{AGENT_SHA256}{PRESTART_SHA256}", modules.sha256).as_bytes())
+    digest::of_bytes(
+        format!("{}{AGENT_SHA256}{PRESTART_SHA256}{FORMAT}", modules.sha256).as_bytes(),
+    )
 }
 
 /// Returns the path of the initramfs, which is made if it is not there. The modules have been
@@ -43,7 +54,8 @@ pub(crate) fn ready(
     }
 
     let modules = fs::read(archive).map_err(Error::cache("read", archive))?;
-    let contents = [agent_archive(), modules].concat();
+    let mut contents = [agent_archive(), modules].concat();
+    contents.resize(contents.len().next_multiple_of(PAGE), 0);
     if fs::read(&path).is_ok_and(|found| found == contents) {
         // Whoever cannot write the stamp, to a cache of somebody else, compares again next time.
         drop(write_stamp(&path, &stamp_path));
@@ -105,6 +117,7 @@ mod tests {
         let first = fs::metadata(&path).unwrap();
         let contents = fs::read(&path).unwrap();
         assert!(contents.len() > AGENT.len());
+        assert_eq!(contents.len() % PAGE, 0);
         assert!(
             contents
                 .windows(20)

@@ -52,12 +52,13 @@ pub use catalog::{CATALOG_VERSION, Entry, PLATFORM};
 pub use error::Error;
 pub use kernel::Kernel;
 pub use manifest::Image;
+pub use oci::NewLayer;
 pub use oci::is_within;
 pub use preflight::check_user;
 pub use progress::Progress;
 pub use pull_policy::PullPolicy;
 pub use pyro_http::Proxies;
-pub use pyro_oci::{Process, Settings};
+pub use pyro_oci::{Form, Process, Settings};
 pub use ready::Ready;
 pub use recipe::Recipe;
 pub use removed::Removed;
@@ -68,6 +69,7 @@ pub use users::{User, Users};
 use layout::Layout;
 use name::Name;
 use ready::Place;
+use source::Source;
 
 /// The environments of the catalog, and a cache for them.
 #[derive(Clone, Debug)]
@@ -137,6 +139,53 @@ impl Environments {
             .await
             .map_err(|error| Name::explain(name, error)),
         }
+    }
+
+    /// Makes room for the layer of an image that is to be saved.
+    pub async fn new_layer(
+        &self,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<NewLayer, Error> {
+        oci::begin(&self.layout, progress).await
+    }
+
+    /// Saves an image that consists of one layer, as `local:NAME`; the name may have the part before
+    /// the colon or not. If it stood for another image, that stays until it is pruned. Returns the
+    /// whole name.
+    pub async fn save(
+        &self,
+        name: &str,
+        layer: NewLayer,
+        process: Process,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<String, Error> {
+        let source = Source::to_save(name)?;
+        let name = source.to_string();
+        oci::save(&self.layout, source, layer, process, progress).await?;
+        Ok(name)
+    }
+
+    /// Writes an image of the cache to a new file, in the form of an OCI layout or in that of `docker
+    /// save`.
+    ///
+    /// # Errors
+    /// [`Error::NotAnImage`] for an entry of the catalog.
+    pub async fn export(
+        &self,
+        name: &str,
+        form: Form,
+        to: &Path,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<(), Error> {
+        match Name::parse(name)? {
+            Name::Entry(entry) => Err(Error::NotAnImage { name: entry.name }),
+            Name::Image(source) => oci::export(&self.layout, &source, form, to, progress).await,
+        }
+    }
+
+    /// Checks the name of an image that is to be saved, and returns it as a whole: `local:NAME`.
+    pub fn name_to_save(name: &str) -> Result<String, Error> {
+        Ok(Source::to_save(name)?.to_string())
     }
 
     /// Returns the kernels in the cache, of all releases, the newest last.

@@ -4,12 +4,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use pyro_oci::{Digest, Form, Reference};
+use pyro_oci::{Digest, Form, Reference, Version};
 
 use crate::Error;
 
 /// Before the name of an image of a registry, for one that would mean something else without.
 const REGISTRY: &str = "oci:";
+/// Before the name of an image that was saved in the cache.
+const SAVED: &str = "local:";
+const SAVED_NAME_BYTES: usize = 128;
 
 /// Where an image is had.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,6 +44,8 @@ pub(crate) enum LocalPlace {
     Directory { path: PathBuf, tag: Option<String> },
     /// In the storage of a program, under a name.
     Storage { program: Program, name: String },
+    /// Only in the cache, where it was saved.
+    Saved { name: String },
 }
 
 /// A program that has images.
@@ -60,12 +65,13 @@ impl Program {
 }
 
 /// The kinds of names, by what is before the colon.
-const KINDS: [(&str, Kind); 5] = [
+const KINDS: [(&str, Kind); 6] = [
     ("docker-archive:", Kind::Packed(Form::Saved)),
     ("oci-archive:", Kind::Packed(Form::Layout)),
     ("oci-layout:", Kind::Directory),
     ("docker:", Kind::Storage(Program::Docker)),
     ("podman:", Kind::Storage(Program::Podman)),
+    (SAVED, Kind::Saved),
 ];
 
 #[derive(Clone, Copy)]
@@ -73,9 +79,22 @@ enum Kind {
     Packed(Form),
     Directory,
     Storage(Program),
+    Saved,
 }
 
 impl Source {
+    /// Reads the name of an image that is to be saved, with or without what is before the colon.
+    pub(crate) fn to_save(text: &str) -> Result<Self, Error> {
+        let name = text.strip_prefix(SAVED).unwrap_or(text);
+        let source = Self::parse(&format!("{SAVED}{name}"))?;
+        if source.digest().is_some() {
+            let text = text.escape_debug().to_string();
+            let problem = "the digest comes from what is saved".into();
+            return Err(Error::LocalName { text, problem });
+        }
+        Ok(source)
+    }
+
     /// Reads a name that says by what is before its first colon where the image is; none if it does
     /// not say so. Relative paths are made absolute.
     pub(crate) fn explicit(text: &str) -> Option<Result<Self, Error>> {
@@ -116,6 +135,24 @@ impl Source {
         }
     }
 
+    /// Returns what an exported image is called: a name with a tag that container tools take. None if it
+    /// has no name but that of a file.
+    pub(crate) fn exported_name(&self) -> Option<String> {
+        match self {
+            Self::Registry(reference) => match reference.version() {
+                Version::Tag(tag) => Some(format!("{}:{tag}", reference.name())),
+                Version::Digest(_) => None,
+            },
+            Self::Local(local) => match &local.place {
+                LocalPlace::Saved { name } if name.contains(':') => {
+                    Some(format!("localhost/{name}"))
+                }
+                LocalPlace::Saved { name } => Some(format!("localhost/{name}:latest")),
+                _ => None,
+            },
+        }
+    }
+
     /// Returns where it comes from, without what may change: the tag and the digest.
     pub(crate) fn origin(&self) -> String {
         match self {
@@ -135,6 +172,7 @@ impl Local {
             _ => (rest, None),
         };
         let place = match kind {
+            Kind::Saved => LocalPlace::Saved { name: saved(rest)? },
             Kind::Storage(program) => LocalPlace::Storage {
                 program,
                 name: stored(rest)?,
@@ -150,6 +188,20 @@ impl Local {
         };
         Ok(Self { place, digest })
     }
+}
+
+/// Checks the name of a saved image. It may have a tag, as a part of the name.
+fn saved(text: &str) -> Result<String, String> {
+    let is_part =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/:".contains(&byte);
+    let begins_well = text.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if begins_well && text.len() <= SAVED_NAME_BYTES && text.bytes().all(is_part) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "a name of lower-case letters, digits, '.', '_', '-', '/' and ':', of at most \
+         {SAVED_NAME_BYTES} bytes, has to follow the colon"
+    ))
 }
 
 /// Reads the path of a file and the tag of an image in it.
@@ -220,6 +272,7 @@ impl fmt::Display for LocalPlace {
                 with_tag(formatter, kind, path, tag.as_ref())
             }
             Self::Directory { path, tag } => with_tag(formatter, "oci-layout", path, tag.as_ref()),
+            Self::Saved { name } => write!(formatter, "{SAVED}{name}"),
             Self::Storage { program, name } => write!(formatter, "{}:{name}", program.name()),
         }
     }
@@ -245,6 +298,7 @@ mod tests {
                 &format!("oci-layout:/l:1@sha256:{hex}"),
             ),
             ("docker:app:1", "docker:app:1"),
+            ("local:mine/app:1", "local:mine/app:1"),
             ("podman:localhost/app@sha256", "podman:localhost/app@sha256"),
         ] {
             let source = Source::explicit(text).unwrap().unwrap();
@@ -277,6 +331,10 @@ mod tests {
             "podman:a b",
             "podman:a;b",
             "podman:\n",
+            "local:",
+            "local:Mine",
+            "local:../mine",
+            "local:a b",
         ] {
             let error = Source::explicit(text).unwrap().unwrap_err();
             assert_eq!(error.code(), "image_name_invalid", "{text}");

@@ -119,8 +119,10 @@ mod tests {
                 "demo",
                 "demo_ollama",
                 "doctor",
+                "env_export",
                 "env_prune",
                 "env_remove",
+                "env_save",
                 "shell_attach",
             ]
             .contains(&entry.name);

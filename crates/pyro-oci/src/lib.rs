@@ -20,11 +20,14 @@ mod reference;
 mod registry;
 mod retry;
 mod settings;
+mod written;
 
 pub use archive::{Archive, Form, Found, Held};
 pub use digest::{Digest, hash};
 pub use error::Error;
+pub use model::OCI_MANIFEST as MANIFEST;
 pub use model::{Descriptor, ImageConfig, Manifest, Platform, Process, RootFs, read_manifest};
 pub use reference::{Reference, Version};
 pub use registry::{Registry, Resolved};
 pub use settings::Settings;
+pub use written::written_image;

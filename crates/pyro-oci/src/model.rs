@@ -11,11 +11,12 @@ use crate::{Digest, Error};
 /// The longest document that is read, in bytes: what registries themselves accept.
 pub(crate) const DOCUMENT_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
-const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The media type of a manifest.
+pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub(crate) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 /// What BuildKit marks a statement about an image with, which looks like an image in an index.
 const ATTESTATION: &str = "vnd.docker.reference.type";

@@ -34,6 +34,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Beside<'a> {
     Nothing,
+    /// Nothing. The instance may be running: the reader gets a copy of its disk, as a new snapshot
+    /// would.
+    Running,
     /// A blank image of this size.
     Output {
         mib: u64,
@@ -66,6 +69,7 @@ impl Reader {
         let mut bytes = instance.disk_bytes(None);
         match beside {
             Beside::Snapshot(name) => bytes += instance.disk_bytes(Some(name)),
+            Beside::Running => instance.require_not_expired()?,
             Beside::Nothing | Beside::Output { .. } => instance.require_stopped(purpose)?,
         }
         engine.check_room(bytes).await?;
@@ -75,7 +79,7 @@ impl Reader {
         let begun = Instant::now();
         let (output, snapshot) = (output_in(files.path()), snapshot_in(files.path()));
         match beside {
-            Beside::Nothing => {}
+            Beside::Nothing | Beside::Running => {}
             Beside::Output { mib } => {
                 let image = output.clone();
                 off_thread(move || make_image(&image, mib)).await?;

@@ -71,6 +71,8 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<workspace::Delete>(),
     Entry::of::<env::Pull>(),
     Entry::of::<env::Inspect>(),
+    Entry::of::<env::Save>(),
+    Entry::of::<env::Export>(),
     Entry::of::<env::Remove>(),
     Entry::of::<env::Prune>(),
     Entry::of::<vm::List>(),

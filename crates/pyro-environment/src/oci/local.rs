@@ -40,12 +40,14 @@ pub(crate) async fn find(
         let pin = store.pin(&source)?;
         Ok(pin.filter(|pin| policy == PullPolicy::Never || is_current(local, pin)))
     };
-    if policy != PullPolicy::Always
+    // What is only in the cache is never asked for again.
+    let is_saved = matches!(local.place, LocalPlace::Saved { .. });
+    if (policy != PullPolicy::Always || is_saved)
         && let Some(pin) = known(&store)?
     {
         return Ok(pin);
     }
-    if policy == PullPolicy::Never {
+    if policy == PullPolicy::Never || is_saved {
         return Err(Error::NotPulled {
             name: source.to_string(),
         });
@@ -92,7 +94,7 @@ fn stamped_file(place: &LocalPlace) -> Option<PathBuf> {
         LocalPlace::Packed { path, .. } => Some(path.clone()),
         // Everything else in it is named by its content.
         LocalPlace::Directory { path, .. } => Some(path.join("index.json")),
-        LocalPlace::Storage { .. } => None,
+        LocalPlace::Storage { .. } | LocalPlace::Saved { .. } => None,
     }
 }
 
@@ -129,6 +131,11 @@ async fn import(layout: &Layout, local: &Local, progress: Listener<'_>) -> Resul
             let (path, tag) = (path.clone(), tag.clone());
             blocking(move || Ok(Archive::directory(&path).find(Form::Layout, tag.as_deref())?))
                 .await?
+        }
+        LocalPlace::Saved { .. } => {
+            return Err(Error::NotPulled {
+                name: source.to_string(),
+            });
         }
         LocalPlace::Storage { program, name } => {
             let mut saving = Saving::begin(*program, name)?;

@@ -1,11 +1,13 @@
 //! *Images* of registries and archives, as environments: what a name means, and how it becomes
 //! what can be booted.
 
+mod export;
 mod fetch;
 mod flatten;
 mod local;
 mod place;
 mod prune;
+mod save;
 mod saved;
 mod store;
 mod watch;
@@ -23,8 +25,11 @@ use crate::progress::{Listener, Progress};
 use crate::pull_policy::PullPolicy;
 use crate::ready::{self, Place, Ready, State};
 use crate::source::{Local, Source};
+pub(crate) use export::export;
 use place::place;
 pub(crate) use prune::{installed, prune, sweep};
+pub use save::NewLayer;
+pub(crate) use save::{begin, save};
 use store::{Pin, Store};
 
 /// Makes an image ready: finds out what its name stands for, gets what is missing, and makes one

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use pyro_engine::operations::env::{Environment, EnvironmentList, Pruned, Pulled, Removed};
+use pyro_engine::operations::env::{
+    Environment, EnvironmentList, ImageExport, Pruned, Pulled, Removed, Saved,
+};
 
 use super::parts::{Rendered, View, shown, text, yes_no};
 
@@ -15,10 +17,31 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
             let pulled: Pulled = view.typed();
             text(environment("Pulled", &pulled.environment, Some(&pulled)))
         },
+        "env_save" => |view| {
+            let saved: Saved = view.typed();
+            let mut shown = environment("Saved", &saved.environment, None);
+            line!(shown, "Workspace: {}", saved.workspace_id);
+            line!(shown, "Entries: {}", saved.entry_count);
+            text(shown)
+        },
+        "env_export" => |view| text(exported(&view.typed())),
         "env_remove" => |view| text(removed(&view.typed())),
         "env_prune" => |view| text(pruned(&view.typed())),
         _ => return None,
     })
+}
+
+fn exported(export: &ImageExport) -> String {
+    let mut text = String::new();
+    line!(text, "Exported: {}", export.environment);
+    line!(
+        text,
+        "{}: {} ({} bytes)",
+        export.format,
+        shown(&export.output_path),
+        export.bytes_written
+    );
+    text
 }
 
 fn environment_list(list: &EnvironmentList) -> String {

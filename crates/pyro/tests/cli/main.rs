@@ -84,6 +84,7 @@ mod races;
 mod records;
 mod removed;
 mod run;
+mod saved;
 mod scripts;
 mod second_user;
 mod secrets;

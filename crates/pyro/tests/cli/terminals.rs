@@ -200,6 +200,30 @@ fn a_program_is_told_of_the_terminals_new_size_and_draws_anew() {
     assert_eq!(session.end(), 130);
 }
 
+/// It has a pager.
+const WITH_PAGER: &str = "debian:13-agent";
+
+#[test]
+fn a_pager_fills_the_terminal_and_draws_anew_when_that_grows() {
+    let context = TestContext::with(WITH_PAGER);
+    let pages = ["--", "sh", "-c", "seq 1000 1999 | less"];
+    let run = context.pyro(&["run", "-it", WITH_PAGER]).args(&pages);
+    let mut session = Session::start(run, 40, 10);
+    session.wait_for("1008\r\n");
+    session.wait_for(":");
+    assert!(!session.seen().contains("1009"), "{:?}", session.seen());
+    set_size(&session.ours, 40, 20);
+    session.wait_for("1000\r\n");
+    session.wait_for("1018\r\n");
+    // The next page.
+    session.say(" ");
+    session.wait_for("1037\r\n");
+    // A pager is not ended by Ctrl-C.
+    session.say("\x03");
+    session.say("q");
+    assert_eq!(session.end(), 0);
+}
+
 #[test]
 fn the_terminal_is_put_back_however_it_ends() {
     let context = TestContext::with(debian());

@@ -1,17 +1,21 @@
 //! Environments: the systems that can be booted.
 
+mod export;
 mod inspect;
 mod list;
 mod prune;
 mod pull;
 mod remove;
+mod save;
 mod users;
 
+pub use export::{Export, ImageExport};
 pub use inspect::Inspect;
 pub use list::{EnvironmentList, List};
 pub use prune::{Prune, Pruned};
 pub use pull::{Pull, Pulled};
 pub use remove::{Remove, Removed};
+pub use save::{Save, Saved};
 
 use pyro_environment::{CATALOG_VERSION, PLATFORM, Status};
 use schemars::JsonSchema;
