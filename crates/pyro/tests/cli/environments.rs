@@ -124,6 +124,7 @@ fn prune_removes_junk_and_keeps_what_is_installed() {
     let out = context.pyro(&["env", "prune"]).run().expect(0).out();
     let mut lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines.remove(0), "Deleted 3 cached environment entries.");
+    assert_eq!(lines.pop(), Some("Freed: 1 MiB"));
     let expected: Vec<String> = junk.iter().map(|name| format!("- {name}")).collect();
     assert_eq!(lines, expected);
     for name in junk {

@@ -180,8 +180,8 @@ fn an_image_runs_as_it_says_and_is_pulled_once() {
         .run()
         .expect(0)
         .json();
-    let last = list["environments"].as_array().unwrap().last().unwrap();
-    assert_eq!(last["name"], name, "after those of the catalog");
+    let newest = list["environments"].as_array().unwrap().last().unwrap();
+    assert_eq!(newest["name"], name, "after those of the catalog");
 }
 
 #[test]

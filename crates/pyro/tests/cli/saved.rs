@@ -1,10 +1,13 @@
 //! Workspaces that are saved as environments.
 
-use serde_json::json;
+use std::process::Command;
+
+use serde_json::{Value, json};
 
 use crate::context::{TestContext, debian};
 use crate::images::copy;
 use crate::instances::{Instance, Kind, id_in};
+use crate::skip;
 
 const NONE: &[&str] = &[];
 
@@ -36,7 +39,7 @@ stat -c '%n %a %u:%g' / /tmp /root
 fn with_own_cache() -> TestContext {
     let filled = TestContext::with(debian());
     let context = TestContext::new().with_own_cache();
-    copy(&filled.cache(), &context.cache());
+    copy(filled.cache(), context.cache());
     context
 }
 
@@ -113,6 +116,60 @@ fn a_workspace_that_was_saved_is_there_again_when_it_is_deleted() {
     context.pyro(&["env", "prune"]).run().expect(0);
     first.call(&["stop"]).run().expect(0);
     first.call(&["start"]).run().expect(0);
+}
+
+#[test]
+fn what_is_exported_is_an_image_for_pyro_and_for_others_or_skip() {
+    let context = with_own_cache();
+    let workspace = Instance::workspace(&context, NONE);
+    workspace.ask("echo exported >/srv/file; chown 1234 /srv/file");
+    let save = context.pyro(&["env", "save", &workspace.id, "mine:2"]);
+    save.limit(120).run().expect(0);
+    let mut files = Vec::new();
+    for (option, kind) in [("--oci", "oci-archive"), ("--docker", "docker-archive")] {
+        let path = context.path(kind);
+        let file = path.to_str().unwrap();
+        let export = || context.pyro(&["env", "export", "local:mine:2", option, file, "--json"]);
+        let exported = export().limit(120).run().expect(0).json();
+        assert_eq!(exported["format"], kind);
+        assert_eq!(exported["bytes_written"], path.metadata().unwrap().len());
+        // It is there now.
+        export().run().expect(1);
+        let name = format!("{kind}:{file}");
+        let run = context.pyro(&["run", &name, "--", "stat", "-c", "%u", "/srv/file"]);
+        run.limit(120).run().expect(0).out_is("1234\n");
+        files.push((name, exported));
+    }
+    let none = context.path("none");
+    let catalog = [
+        "env",
+        "export",
+        debian(),
+        "--oci",
+        none.to_str().unwrap(),
+        "--json",
+    ];
+    context
+        .pyro(&catalog)
+        .run()
+        .expect(1)
+        .json_error("environment_no_image", true);
+    assert!(!none.exists());
+    for (name, _) in files {
+        let inspected = Command::new("skopeo")
+            .args(["inspect", "--config", &name])
+            .output();
+        let Ok(inspected) = inspected else {
+            skip!(
+                "what_is_exported_is_an_image_for_pyro_and_for_others",
+                "this host has no skopeo (Debian: skopeo)"
+            );
+        };
+        assert!(inspected.status.success(), "{name}: {inspected:?}");
+        let config: Value = serde_json::from_slice(&inspected.stdout).unwrap();
+        assert_eq!(config["architecture"], "amd64");
+        assert_eq!(config["rootfs"]["diff_ids"].as_array().unwrap().len(), 1);
+    }
 }
 
 #[test]
