@@ -29,7 +29,7 @@ pub(crate) fn set_up() -> (Registry, TestContext) {
     (Registry::start(), context)
 }
 
-pub(crate) fn copy(from: &Path, to: &Path) {
+fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::context::{TestContext, debian};
-use crate::images::copy;
+use crate::context::{TestContext, debian, directory_of};
+use crate::environments::copy_cache;
 use crate::instances::{Instance, Kind, id_in};
 use crate::skip;
 
@@ -39,7 +39,8 @@ stat -c '%n %a %u:%g' / /tmp /root
 fn with_own_cache() -> TestContext {
     let filled = TestContext::with(debian());
     let context = TestContext::new().with_own_cache();
-    copy(filled.cache(), context.cache());
+    copy_cache(&filled, &context, &directory_of(debian()));
+    copy_cache(&filled, &context, "kernels");
     context
 }
 
@@ -81,7 +82,7 @@ fn a_workspace_that_was_saved_is_there_again_when_it_is_deleted() {
     assert_eq!(again.ask("cat more"), "more\n");
     first.call(&["stop"]).run().expect(0);
     first.call(&["start"]).run().expect(0);
-    assert_eq!(first.ask(&format!("{SHOW} ls more 2>/dev/null")), before);
+    assert_eq!(first.ask(&format!("{SHOW} test ! -e more")), before);
     context
         .pyro(&["run", "local:mine", "--", "mine"])
         .run()

@@ -186,7 +186,7 @@ fn a_program_is_told_of_the_terminals_new_size_and_draws_anew() {
     session.say("q");
     assert_eq!(session.end(), 0);
 
-    let script = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.1; done";
+    let script = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.1; printf .; done";
     let shell = workspace
         .call(&["exec", "-it"])
         .args(&["--", "bash", "-c", script]);
@@ -195,6 +195,8 @@ fn a_program_is_told_of_the_terminals_new_size_and_draws_anew() {
     for (columns, rows) in [(61, 13), (200, 50), (1, 1)] {
         set_size(&session.ours, columns, rows);
         session.wait_for(&format!("{rows} {columns}\r\n"));
+        // A signal that arrives while bash handles another one of the same kind is lost.
+        session.wait_for(".");
     }
     session.say("\x03");
     assert_eq!(session.end(), 130);
@@ -218,8 +220,6 @@ fn a_pager_fills_the_terminal_and_draws_anew_when_that_grows() {
     // The next page.
     session.say(" ");
     session.wait_for("1037\r\n");
-    // A pager is not ended by Ctrl-C.
-    session.say("\x03");
     session.say("q");
     assert_eq!(session.end(), 0);
 }
