@@ -52,7 +52,6 @@ pub use catalog::{CATALOG_VERSION, Entry, PLATFORM};
 pub use error::Error;
 pub use kernel::Kernel;
 pub use manifest::Image;
-pub use oci::NewLayer;
 pub use oci::is_within;
 pub use preflight::check_user;
 pub use progress::Progress;
@@ -141,21 +140,13 @@ impl Environments {
         }
     }
 
-    /// Makes room for the layer of an image that is to be saved.
-    pub async fn new_layer(
-        &self,
-        progress: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<NewLayer, Error> {
-        oci::begin(&self.layout, progress).await
-    }
-
-    /// Saves an image that consists of one layer, as `local:NAME`; the name may have the part before
+    /// Saves an image that consists of one layer, an uncompressed tar file, as `local:NAME`; the name may have the part before
     /// the colon or not. If it stood for another image, that stays until it is pruned. Returns the
     /// whole name.
     pub async fn save(
         &self,
         name: &str,
-        layer: NewLayer,
+        layer: PathBuf,
         process: Process,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<String, Error> {

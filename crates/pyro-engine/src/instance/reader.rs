@@ -155,6 +155,11 @@ impl Reader {
         self.files
     }
 
+    /// A place for what it sends, which counts as its own.
+    pub(crate) fn received(&self) -> PathBuf {
+        self.files.path().join("received")
+    }
+
     /// The image that it was started with.
     pub(crate) fn output(&self) -> PathBuf {
         output_in(self.files.path())

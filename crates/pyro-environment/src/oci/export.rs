@@ -45,6 +45,7 @@ pub(crate) async fn export(
         let file = File::create_new(&to).map_err(Error::cache("create", &to))?;
         let mut archive = Archive {
             builder: Builder::new(BufWriter::with_capacity(BUFFER, file)),
+            to: &to,
             store: &store,
             watch,
         };
@@ -64,6 +65,7 @@ pub(crate) async fn export(
 
 struct Archive<'a> {
     builder: Builder<BufWriter<File>>,
+    to: &'a Path,
     store: &'a Store,
     watch: &'a Watch,
 }
@@ -72,7 +74,8 @@ impl Archive<'_> {
     /// Writes an OCI layout (image-spec, "image layout").
     fn layout(&mut self, image: &Documents, name: Option<&str>) -> Result<(), Error> {
         let manifest = &image.manifest;
-        let size = fs::metadata(self.store.blob(&image.digest)).map_err(failed)?;
+        let blob = self.store.blob(&image.digest);
+        let size = fs::metadata(&blob).map_err(Error::cache("read", blob))?;
         let mut described = json!({
             "mediaType": manifest.media_type.as_deref().unwrap_or(pyro_oci::MANIFEST),
             "digest": image.digest,
@@ -109,7 +112,8 @@ impl Archive<'_> {
                 self.plain_layer(layer, diff)?;
             }
         }
-        let bytes = fs::read(self.store.blob(&image.manifest.config.digest)).map_err(failed)?;
+        let blob = self.store.blob(&image.manifest.config.digest);
+        let bytes = fs::read(&blob).map_err(Error::cache("read", blob))?;
         self.member(&config, bytes.len() as u64, &mut &bytes[..])?;
         let tags: Vec<_> = name.into_iter().collect();
         let listed = json!([{"Config": config, "RepoTags": tags, "Layers": layers}]);
@@ -133,7 +137,7 @@ impl Archive<'_> {
     fn blob(&mut self, digest: &Digest) -> Result<(), Error> {
         let path = self.store.blob(digest);
         let file = File::open(&path).map_err(Error::cache("open", &path))?;
-        let size = file.metadata().map_err(failed)?.len();
+        let size = file.metadata().map_err(Error::cache("read", &path))?.len();
         let watch = self.watch;
         let name = format!("blobs/sha256/{}", digest.hex());
         self.member(&name, size, &mut watch.over(file))
@@ -151,14 +155,10 @@ impl Archive<'_> {
         header.set_mtime(0);
         header.set_size(size);
         let written = self.builder.append_data(&mut header, name, content);
-        written.map_err(failed)
+        written.map_err(Error::cache("write", self.to))
     }
 }
 
 fn layer_name(diff: &Digest) -> String {
     format!("{}.tar", diff.hex())
-}
-
-fn failed(source: io::Error) -> Error {
-    Error::cache("write", "the exported image")(source)
 }

@@ -28,8 +28,7 @@ use crate::source::{Local, Source};
 pub(crate) use export::export;
 use place::place;
 pub(crate) use prune::{installed, prune, sweep};
-pub use save::NewLayer;
-pub(crate) use save::{begin, save};
+pub(crate) use save::save;
 use store::{Pin, Store};
 
 /// Makes an image ready: finds out what its name stands for, gets what is missing, and makes one

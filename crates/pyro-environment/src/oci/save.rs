@@ -8,14 +8,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use pyro_oci::{Digest, Process, Resolved, written_image};
 use sha2::{Digest as _, Sha256};
-use tempfile::TempDir;
 
 use super::store::Store;
 use super::watch::watched;
 use crate::Error;
-use crate::kernel::blocking;
 use crate::layout::Layout;
-use crate::lock::Lock;
 use crate::progress::Listener;
 use crate::source::Source;
 
@@ -23,47 +20,25 @@ use crate::source::Source;
 const PHASE: &str = "save";
 const BUFFER: usize = 1 << 17;
 
-/// A layer that is being received: an uncompressed tar file. Its drop removes it.
-#[derive(Debug)]
-pub struct NewLayer {
-    spool: TempDir,
-    /// Nobody removes images meanwhile.
-    _held: Lock,
-}
-
-impl NewLayer {
-    /// The file to write the layer to. It does not exist yet.
-    pub fn path(&self) -> PathBuf {
-        self.spool.path().join("layer.tar")
-    }
-}
-
-/// Makes room for a layer.
-pub(crate) async fn begin(layout: &Layout, progress: Listener<'_>) -> Result<NewLayer, Error> {
-    let store = Store::new(layout);
-    let held = store.hold(progress).await?;
-    blocking(move || {
-        store.create()?;
-        let spool = store.spool()?;
-        Ok(NewLayer { spool, _held: held })
-    })
-    .await
-}
-
-/// Makes an image of a layer, and gives it a name, which may have stood for another one before.
+/// Makes an image of a layer, an uncompressed tar file, and gives it a name, which may have stood for
+/// another one before.
 pub(crate) async fn save(
     layout: &Layout,
     source: Source,
-    layer: NewLayer,
+    layer: PathBuf,
     process: Process,
     progress: Listener<'_>,
 ) -> Result<(), Error> {
     let store = Store::new(layout);
-    let path = layer.path();
-    let total = fs::metadata(&path).map_err(Error::cache("read", &path))?;
+    // Nobody removes images meanwhile.
+    let held = store.hold(progress).await?;
+    let total = fs::metadata(&layer).map_err(Error::cache("read", &layer))?;
     watched(PHASE, Some(total.len()), progress, move |watch| {
-        let packed = layer.spool.path().join("layer.tar.gz");
-        let input = File::open(&path).map_err(Error::cache("open", &path))?;
+        let _held = held;
+        store.create()?;
+        let spool = store.spool()?;
+        let packed = spool.path().join("layer.tar.gz");
+        let input = File::open(&layer).map_err(Error::cache("open", &layer))?;
         let compressed = compress(&mut watch.over(input), &packed);
         let (diff_id, digest, size) = compressed.map_err(Error::cache("write", &packed))?;
         let blob = store.blob(&digest);

@@ -174,6 +174,17 @@ fn what_is_exported_is_an_image_for_pyro_and_for_others_or_skip() {
 }
 
 #[test]
+fn a_guest_that_sends_more_than_the_disk_may_take_is_ended() {
+    let context = TestContext::with(debian()).with_variable("PYRO_MAX_DISK_MIB", "400");
+    let workspace = Instance::workspace(&context, NONE);
+    workspace.ask("truncate -s 1T endless");
+    let save = context.pyro(&["env", "save", &workspace.id, "endless", "--json"]);
+    let refused = save.limit(300).run().expect(1);
+    refused.json_error("disk_limit", false);
+    workspace.ask("true");
+}
+
+#[test]
 fn what_cannot_be_saved_is_refused() {
     let context = TestContext::with(debian());
     let save = |id: &str, name: &str| {

@@ -75,8 +75,8 @@ impl Operation for Save {
                 progress,
             });
         };
-        let layer = engine.environments.new_layer(&progress).await?;
-        let path = layer.path();
+        // Beside the machine's disk: a guest that sends too much meets the limit on that.
+        let path = reader.received();
         let failed = |error: std::io::Error| Error::transfer(&error);
         let mut file = tokio::fs::File::create_new(&path).await.map_err(failed)?;
         let answer = tokio::select! {
@@ -90,10 +90,11 @@ impl Operation for Save {
             return Err(Error::guest_output("a layer", &format!("{answer:?}")));
         };
         file.flush().await.map_err(failed)?;
-        drop(reader.end());
+        let files = reader.end();
         listener.phase("save", "store", ("environment", &name));
-        let saved = engine.environments.save(&name, layer, process, &progress);
+        let saved = engine.environments.save(&name, path, process, &progress);
         let name = saved.await?;
+        drop(files);
         let ready = environment::ready(engine, listener, &name, PullPolicy::Missing).await?;
         vm::prepare_template(engine, &ready).await;
         Ok(Saved {
