@@ -1,13 +1,11 @@
 //! A *finished* process: its exit status, its output, and its duration, measured from outside.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, Read, Seek};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 
@@ -18,27 +16,30 @@ use crate::Error;
 pub struct Finished {
     /// How it ended.
     pub status: ExitStatus,
-    /// Its standard output, up to the capacity of a pipe (64 KiB).
+    /// Its standard output.
     pub stdout: String,
-    /// Its standard error, up to the same limit.
+    /// Its standard error.
     pub stderr: String,
     /// From just before its start until it had ended.
     pub wall: Duration,
 }
 
 impl Finished {
-    /// Runs `command` without input. Returns `None` and kills it if it does not end within `limit`,
-    /// or prints more than the capacity of a pipe.
+    /// Runs `command` without input. Returns `None` and kills it if it does not end within `limit`.
+    ///
+    /// It prints into files without a name: they take any amount, and other processes that have
+    /// them open are not waited for.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When it cannot be started, or the files cannot be made.
     pub fn run(command: &mut Command, limit: Duration) -> io::Result<Option<Self>> {
-        let begun = Instant::now();
-        let mut child = command
+        let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+        command
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+            .stdout(stdout.try_clone()?)
+            .stderr(stderr.try_clone()?);
+        let begun = Instant::now();
+        let mut child = command.spawn()?;
         let ended = ends_within(&child, limit);
         let wall = begun.elapsed();
         if !matches!(ended, Ok(true)) {
@@ -48,8 +49,8 @@ impl Finished {
         }
         Ok(Some(Self {
             status: child.wait()?,
-            stdout: child.stdout.take().map_or(Ok(String::new()), said)?,
-            stderr: child.stderr.take().map_or(Ok(String::new()), said)?,
+            stdout: said(stdout)?,
+            stderr: said(stderr)?,
             wall,
         }))
     }
@@ -72,7 +73,7 @@ impl Finished {
         let program = command.get_program().to_string_lossy().into_owned();
         let finished = Self::run(command, limit).map_err(|error| format!("{program}: {error}"))?;
         let Some(finished) = finished else {
-            return Err(format!("{program} did not end within {} s", limit.as_secs()).into());
+            return Err(format!("{command:?} did not end within {} s", limit.as_secs()).into());
         };
         if !finished.status.success() {
             let said = finished.stderr.trim();
@@ -100,15 +101,11 @@ fn ends_within(child: &Child, limit: Duration) -> io::Result<bool> {
     }
 }
 
-/// Reads the current content of a pipe, without waiting for other processes that have it open.
-fn said(pipe: impl Into<OwnedFd>) -> io::Result<String> {
-    let pipe: OwnedFd = pipe.into();
-    fcntl_setfl(pipe.as_fd(), fcntl_getfl(pipe.as_fd())? | OFlags::NONBLOCK)?;
+fn said(mut file: File) -> io::Result<String> {
     let mut bytes = Vec::new();
-    match File::from(pipe).read_to_end(&mut bytes) {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-        _ => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-    }
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -138,7 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn who_lives_on_with_the_pipe_is_not_waited_for() {
+    fn much_output_is_there_as_a_whole() {
+        let mut command = shell("head -c 1000000 /dev/zero | tr '\\0' x");
+        let finished = Finished::run(&mut command, Duration::from_secs(20));
+        assert_eq!(finished.unwrap().unwrap().stdout.len(), 1_000_000);
+    }
+
+    #[test]
+    fn who_lives_on_with_the_output_is_not_waited_for() {
         let mut command = shell("sleep 5 & echo done");
         let finished = Finished::run(&mut command, Duration::from_secs(20));
         let finished = finished.unwrap().unwrap();
