@@ -63,6 +63,7 @@ METHODS = {
     "workspace_delete": "delete_workspace",
     "env_pull": "pull_environment",
     "env_inspect": "inspect_environment",
+    "env_build": "build_environment",
     "env_save": "save_environment",
     "env_export": "export_environment",
     "env_remove": "remove_environment",
@@ -1997,6 +1998,63 @@ class Operations:
         response: results.Environment = self._call("env_inspect", {"environment": environment})
         return response
 
+    def build_environment(self, *, name: str, network: bool, no_cache: bool, context: str | os.PathLike[str] | None = None, file: str | os.PathLike[str] | None = None, target: str | None = None, build_arg: list[str] | None = None, from: str | None = None, packages: list[str] | None = None, run: list[str] | None = None, pull: str = "missing", vcpu_count: int = 1, mem_mib: int = 2048) -> results.BuildResult:
+        """Build an environment from a Dockerfile, or from packages and commands
+
+        The environment is called `local:NAME`. Each instruction that changes files runs in a microVM,
+        without a network unless network is given, and its result is kept: a repeated build runs only
+        what has changed. Without a Dockerfile, from names the environment to begin with, packages is
+        installed from the network by the package manager that is in it, and each run is a command.
+
+        Args:
+            name: Name of the environment: lower-case letters, digits, `.`, `_`, `-`, `/` and `:`
+            network: Let RUN and run reach the Internet, but neither this host nor private networks
+            no_cache: Run all instructions again, whatever was kept
+            context: Directory whose files COPY may take; its `.dockerignore` is respected
+            file: Dockerfile; by default the one in the directory
+            target: Stage to end with, by its name; by default the last one
+            build_arg: Value of an ARG of the Dockerfile, as NAME=VALUE
+            from: Environment to begin with, instead of a Dockerfile
+            packages: Packages to install, with commas between them
+            run: Shell command to run after the packages are installed; may be given several times
+            pull: When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+                `never`, and use only what is installed
+            vcpu_count: Virtual processors, 1 to 8
+            mem_mib: Memory in MiB, 256 to 32768
+
+        Returns:
+            An environment that was built.
+                cache_dir: The environment cache.
+                cached_count: How many of those that change files were found in the cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages that it is guaranteed to contain.
+                description: Its purpose.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: The directory in which it is or would be installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                name: Its name.
+                oci_reference: The tag or the digest of its image.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive, or its image is
+            of this host.
+                oci_repository: The repository of its image.
+                platform: The platform it runs on.
+                run_count: How many of those that change files were carried out.
+                size_bytes: How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+            be those of other environments, too.
+                source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
+                step_count: How many instructions it is made of.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.BuildResult = self._call("env_build", {"name": name, "network": network, "no_cache": no_cache, "context": context, "file": file, "target": target, "build_arg": build_arg, "from": from, "packages": packages, "run": run, "pull": pull, "vcpu_count": vcpu_count, "mem_mib": mem_mib})
+        return response
+
     def save_environment(self, workspace_id: str, name: str) -> results.Saved:
         """Save a workspace as an environment of this host
 
@@ -2095,7 +2153,7 @@ class Operations:
         """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
 
         So are images that have no name any more, layers that no image needs, and what interrupted pulls
-        have left. What a workspace or a VM uses is never removed, nor is a complete environment, unless
+        have left, and steps of builds that were not used for 14 days. What a workspace or a VM uses is never removed, nor is a complete environment, unless
         unused_days asks for it.
 
         Args:
@@ -4186,6 +4244,63 @@ class AsyncOperations:
         response: results.Environment = await self._call("env_inspect", {"environment": environment})
         return response
 
+    async def build_environment(self, *, name: str, network: bool, no_cache: bool, context: str | os.PathLike[str] | None = None, file: str | os.PathLike[str] | None = None, target: str | None = None, build_arg: list[str] | None = None, from: str | None = None, packages: list[str] | None = None, run: list[str] | None = None, pull: str = "missing", vcpu_count: int = 1, mem_mib: int = 2048) -> results.BuildResult:
+        """Build an environment from a Dockerfile, or from packages and commands
+
+        The environment is called `local:NAME`. Each instruction that changes files runs in a microVM,
+        without a network unless network is given, and its result is kept: a repeated build runs only
+        what has changed. Without a Dockerfile, from names the environment to begin with, packages is
+        installed from the network by the package manager that is in it, and each run is a command.
+
+        Args:
+            name: Name of the environment: lower-case letters, digits, `.`, `_`, `-`, `/` and `:`
+            network: Let RUN and run reach the Internet, but neither this host nor private networks
+            no_cache: Run all instructions again, whatever was kept
+            context: Directory whose files COPY may take; its `.dockerignore` is respected
+            file: Dockerfile; by default the one in the directory
+            target: Stage to end with, by its name; by default the last one
+            build_arg: Value of an ARG of the Dockerfile, as NAME=VALUE
+            from: Environment to begin with, instead of a Dockerfile
+            packages: Packages to install, with commas between them
+            run: Shell command to run after the packages are installed; may be given several times
+            pull: When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
+                `never`, and use only what is installed
+            vcpu_count: Virtual processors, 1 to 8
+            mem_mib: Memory in MiB, 256 to 32768
+
+        Returns:
+            An environment that was built.
+                cache_dir: The environment cache.
+                cached_count: How many of those that change files were found in the cache.
+                catalog_version: Version of the catalog it is in.
+                compatibility: Versions of pyro that can use it.
+                default_packages: The packages that it is guaranteed to contain.
+                description: Its purpose.
+                distribution: The distribution.
+                distribution_version: The distribution's version.
+                install_dir: The directory in which it is or would be installed.
+                install_manifest: The record of its installation, if it is installed.
+                installed: Whether it is installed.
+                name: Its name.
+                oci_reference: The tag or the digest of its image.
+                oci_registry: The registry of its image; null if it is built from the distribution's archive, or its image is
+            of this host.
+                oci_repository: The repository of its image.
+                platform: The platform it runs on.
+                run_count: How many of those that change files were carried out.
+                size_bytes: How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+            be those of other environments, too.
+                source_digest: SHA-256 of its recipe, or of its image's manifest, in hexadecimal.
+                step_count: How many instructions it is made of.
+                version: Its version.
+
+        Raises:
+            PyroValueError: The request cannot be meant, or names what does not exist.
+            PyroRuntimeError: The request is sound, but was not carried out.
+        """
+        response: results.BuildResult = await self._call("env_build", {"name": name, "network": network, "no_cache": no_cache, "context": context, "file": file, "target": target, "build_arg": build_arg, "from": from, "packages": packages, "run": run, "pull": pull, "vcpu_count": vcpu_count, "mem_mib": mem_mib})
+        return response
+
     async def save_environment(self, workspace_id: str, name: str) -> results.Saved:
         """Save a workspace as an environment of this host
 
@@ -4284,7 +4399,7 @@ class AsyncOperations:
         """Remove cached environments, kernels and templates that are incomplete, damaged or outdated
 
         So are images that have no name any more, layers that no image needs, and what interrupted pulls
-        have left. What a workspace or a VM uses is never removed, nor is a complete environment, unless
+        have left, and steps of builds that were not used for 14 days. What a workspace or a VM uses is never removed, nor is a complete environment, unless
         unused_days asks for it.
 
         Args:

@@ -86,6 +86,79 @@ class BuildRequirement(TypedDict):
     """Its name."""
 
 
+class _BuildResultAlways(TypedDict):
+    """An environment that was built. These keys are always there."""
+
+    cache_dir: str
+    """The environment cache."""
+
+    cached_count: int
+    """How many of those that change files were found in the cache."""
+
+    catalog_version: str
+    """Version of the catalog it is in."""
+
+    compatibility: str
+    """Versions of pyro that can use it."""
+
+    default_packages: list[str]
+    """The packages that it is guaranteed to contain."""
+
+    description: str
+    """Its purpose."""
+
+    distribution: str
+    """The distribution."""
+
+    distribution_version: str
+    """The distribution's version."""
+
+    install_dir: str
+    """The directory in which it is or would be installed."""
+
+    installed: bool
+    """Whether it is installed."""
+
+    name: str
+    """Its name."""
+
+    oci_reference: str | None
+    """The tag or the digest of its image."""
+
+    oci_registry: str | None
+    """The registry of its image; null if it is built from the distribution's archive, or its image is
+of this host."""
+
+    oci_repository: str | None
+    """The repository of its image."""
+
+    platform: str
+    """The platform it runs on."""
+
+    run_count: int
+    """How many of those that change files were carried out."""
+
+    source_digest: str
+    """SHA-256 of its recipe, or of its image's manifest, in hexadecimal."""
+
+    step_count: int
+    """How many instructions it is made of."""
+
+    version: str
+    """Its version."""
+
+
+class BuildResult(_BuildResultAlways, total=False):
+    """An environment that was built."""
+
+    install_manifest: str | None
+    """The record of its installation, if it is installed."""
+
+    size_bytes: int | None
+    """How many bytes it takes on the disk, if it is installed; the kernel and the layers of images may
+be those of other environments, too."""
+
+
 class Capabilities(TypedDict):
     """The capabilities of guests."""
 

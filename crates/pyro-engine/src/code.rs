@@ -48,6 +48,8 @@ codes! {
     BootFailed "boot_failed" "the guest ended before its agent answered"
     BootTimedOut "boot_timed_out" "the guest's agent did not answer in time"
     BrokenRecord "broken_record" "a record on disk cannot be read"
+    BuildStepFailed "build_step_failed" "a command of a build failed"
+    BuildStepGone "build_step_gone" "a kept step of a build was removed while it was needed"
     CacheUnusable "cache_unusable" "the environment cache cannot be read or written"
     Cancelled "cancelled" "the caller cancelled the call"
     CommandInterrupted "command_interrupted" "the workspace ended while a command ran"

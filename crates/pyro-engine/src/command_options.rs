@@ -19,7 +19,7 @@ use crate::request::{guest_path, octets_parser};
 use crate::secrets::SecretVariables;
 
 /// The search path of a guest's commands, which most images have, too.
-const GUEST_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const GUEST_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const ENV: &str = "env";
 const ENV_FILE: &str = "env_file";
 /// The maximum size of a file of variables: that of all arguments and variables of a program.

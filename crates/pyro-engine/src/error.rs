@@ -1,6 +1,7 @@
 //! The *error* that every frontend shows: a stable code, a message, its cause, what to do next, and
 //! whether the call can be repeated without risk.
 
+mod builds;
 mod changes;
 mod living;
 mod ports;

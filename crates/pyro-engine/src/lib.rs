@@ -15,6 +15,7 @@
 //!
 //! `docs/glossary.md` defines the words.
 
+mod build;
 mod code;
 mod command;
 mod command_line;

@@ -140,9 +140,9 @@ impl Environments {
         }
     }
 
-    /// Saves an image that consists of one layer, an uncompressed tar file, as `local:NAME`; the name may have the part before
-    /// the colon or not. If it stood for another image, that stays until it is pruned. Returns the
-    /// whole name.
+    /// Saves an image that consists of one layer, an uncompressed tar file, as `local:NAME`; the name
+    /// may have the part before the colon or not. If it stood for another image, that stays until it
+    /// is pruned. Returns the digest of its manifest, in hexadecimal.
     pub async fn save(
         &self,
         name: &str,
@@ -151,9 +151,20 @@ impl Environments {
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<String, Error> {
         let source = Source::to_save(name)?;
-        let name = source.to_string();
-        oci::save(&self.layout, source, layer, process, progress).await?;
-        Ok(name)
+        let digest = oci::save(&self.layout, source, layer, process, progress).await?;
+        Ok(digest.hex().to_owned())
+    }
+
+    /// Gives an image that is in the cache, by the digest of its manifest in hexadecimal, the name
+    /// `local:NAME`. Returns whether it is there.
+    pub async fn name_image(
+        &self,
+        name: &str,
+        digest: &str,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<bool, Error> {
+        let source = Source::to_save(name)?;
+        oci::name_image(&self.layout, &source, digest, progress).await
     }
 
     /// Writes an image of the cache to a new file, in the form of an OCI layout or in that of `docker

@@ -30,6 +30,8 @@ pub struct Status {
     pub compatibility: &'static str,
     /// Digest of the recipe, or of the image's manifest: SHA-256 in hexadecimal.
     pub source_digest: String,
+    /// Whether it is an image, and not an entry of the catalog.
+    pub is_image: bool,
     /// The name of its image, if it is one of a registry.
     pub reference: Option<Reference>,
     /// The root of the cache.
@@ -83,6 +85,7 @@ pub(crate) fn of(layout: &Layout, entry: &Entry) -> Result<Status, Error> {
         distribution_version: entry.distribution_version.to_owned(),
         compatibility: entry.compatibility,
         source_digest: place.source_digest,
+        is_image: false,
         reference: None,
         cache_dir: layout.cache().to_owned(),
         install_dir: place.directory,
@@ -114,6 +117,7 @@ pub(crate) fn of_image(layout: &Layout, source: &Source) -> Result<Status, Error
         source_digest: image
             .map(|image| image.digest.hex().to_owned())
             .unwrap_or_default(),
+        is_image: true,
         reference: match source {
             Source::Registry(reference) => Some(reference.clone()),
             Source::Local(_) => None,

@@ -54,6 +54,7 @@ pub fn guest_says(turn: u8, bytes: &[u8]) {
                     4 => {
                         let call = Call::Unpack {
                             destination: "/workspace".to_owned(),
+                            owner: None,
                         };
                         let streams = Streams {
                             stdin: Some(&mut &b"no archive"[..]),

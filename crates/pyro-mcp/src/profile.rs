@@ -122,6 +122,7 @@ mod tests {
                 "env_export",
                 "env_prune",
                 "env_remove",
+                "env_build",
                 "env_save",
                 "shell_attach",
             ]

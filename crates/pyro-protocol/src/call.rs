@@ -30,6 +30,17 @@ pub enum Call {
     Unpack {
         /// An absolute path that passes through no symbolic link. What is missing of it is made.
         destination: String,
+        /// Who owns what is made: `USER` or `USER:GROUP`, each a name or a number. Directories that
+        /// exist stay as they are then. Without it everything is root's, and directories get the
+        /// mode that they have in the stream.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+    },
+    /// Follows the symbolic links on a path, within the root file system. [`Answer::Resolved`] is the
+    /// answer.
+    ResolvePath {
+        /// An absolute path without `.` and `..`; it need not exist.
+        path: String,
     },
     /// Lists a directory: the output is one line of JSON for each entry, a [`FileEntry`]. Or a
     /// file, which is its only entry. [`Answer::Listed`] is the answer.
@@ -147,6 +158,7 @@ impl Call {
             (self, answer),
             (Self::Exec(_), Answer::Exited(_))
                 | (Self::Unpack { .. }, Answer::Unpacked { .. })
+                | (Self::ResolvePath { .. }, Answer::Resolved { .. })
                 | (Self::ListFiles { .. }, Answer::Listed)
                 | (Self::ReadFile { .. }, Answer::FileRead { .. })
                 | (Self::WriteFile { .. }, Answer::FileWritten { .. })
@@ -337,6 +349,14 @@ pub enum Answer {
         entries: u64,
         /// Contents of its regular files.
         bytes: u64,
+    },
+    /// The path is known.
+    Resolved {
+        /// The absolute path without symbolic links: of what exists, and of what could be made.
+        path: String,
+        /// What is there, if anything is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file_type: Option<FileType>,
     },
     /// All entries were sent.
     Listed,

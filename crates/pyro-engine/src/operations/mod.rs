@@ -71,6 +71,7 @@ pub static OPERATIONS: &[Entry] = &[
     Entry::of::<workspace::Delete>(),
     Entry::of::<env::Pull>(),
     Entry::of::<env::Inspect>(),
+    Entry::of::<env::Build>(),
     Entry::of::<env::Save>(),
     Entry::of::<env::Export>(),
     Entry::of::<env::Remove>(),

@@ -28,7 +28,7 @@ use crate::source::{Local, Source};
 pub(crate) use export::export;
 use place::place;
 pub(crate) use prune::{installed, prune, sweep};
-pub(crate) use save::save;
+pub(crate) use save::{name_image, save};
 use store::{Pin, Store};
 
 /// Makes an image ready: finds out what its name stands for, gets what is missing, and makes one

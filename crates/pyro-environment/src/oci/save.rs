@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 use pyro_oci::{Digest, Process, Resolved, written_image};
 use sha2::{Digest as _, Sha256};
 
+use super::fetch::are_there;
 use super::store::Store;
 use super::watch::watched;
 use crate::Error;
@@ -21,14 +22,14 @@ const PHASE: &str = "save";
 const BUFFER: usize = 1 << 17;
 
 /// Makes an image of a layer, an uncompressed tar file, and gives it a name, which may have stood for
-/// another one before.
+/// another one before. Returns the digest of its manifest.
 pub(crate) async fn save(
     layout: &Layout,
     source: Source,
     layer: PathBuf,
     process: Process,
     progress: Listener<'_>,
-) -> Result<(), Error> {
+) -> Result<Digest, Error> {
     let store = Store::new(layout);
     // Nobody removes images meanwhile.
     let held = store.hold(progress).await?;
@@ -49,10 +50,30 @@ pub(crate) async fn save(
             digest: Digest::of(&bytes),
             bytes,
         };
-        store.keep(&source, &resolved, &config, None)?;
-        Ok(())
+        Ok(store.keep(&source, &resolved, &config, None)?.digest)
     })
     .await
+}
+
+/// Gives an image another name. Returns whether it is there, with its layers.
+pub(crate) async fn name_image(
+    layout: &Layout,
+    source: &Source,
+    digest: &str,
+    progress: Listener<'_>,
+) -> Result<bool, Error> {
+    let store = Store::new(layout);
+    let _held = store.hold(progress).await?;
+    let Ok(digest) = format!("sha256:{digest}").parse::<Digest>() else {
+        return Ok(false);
+    };
+    match store.image(&digest) {
+        Ok(image) if are_there(&store, &image.manifest) => {
+            store.name(source, &digest, None)?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Compresses a layer. Returns its digest as it was, and the digest and length of what was written.

@@ -203,10 +203,20 @@ impl Store {
             let written = manifest::replace(&path, |file| file.write_all(bytes));
             written.map_err(Error::cache("write", &path))?;
         }
+        self.name(source, &resolved.digest, stamp)
+    }
+
+    /// Keeps which image a name stands for.
+    pub(crate) fn name(
+        &self,
+        source: &Source,
+        digest: &Digest,
+        stamp: Option<Stamped>,
+    ) -> Result<Pin, Error> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let pin = Pin {
             reference: source.to_string(),
-            digest: resolved.digest.clone(),
+            digest: digest.clone(),
             pulled_at: now.unwrap_or_default().as_secs(),
             stamp,
         };

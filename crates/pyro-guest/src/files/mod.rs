@@ -8,6 +8,7 @@ mod copy_root;
 mod list;
 mod pack;
 mod read;
+mod resolve;
 mod write;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -22,6 +23,7 @@ pub(crate) use copy_root::copy_root;
 pub(crate) use list::{list, names, state};
 pub(crate) use pack::{pack, pack_root};
 pub(crate) use read::read;
+pub(crate) use resolve::resolve_path;
 pub(crate) use write::{New, digest, write};
 
 /// Opens the file at a path, without waiting for the other end of a pipe or terminal.

@@ -120,12 +120,15 @@ impl Streams {
             Call::KeepSecret { name, bytes } => {
                 simple(move |pipes| secrets::keep(&root, &name, bytes, pipes))
             }
-            Call::Unpack { destination } => {
+            Call::Unpack { destination, owner } => {
                 // The archive may contain another shell, or files that the waiting shell would have
                 // read at its start.
                 self.drop_prestarted();
-                task::work(move |pipes, done| unpack::unpack(&root, &destination, pipes, done))
+                task::work(move |pipes, done| {
+                    unpack::unpack(&root, &destination, owner.as_deref(), pipes, done);
+                })
             }
+            Call::ResolvePath { path } => simple(move |_| files::resolve_path(&root, &path)),
             Call::ListFiles { file, recursive } => {
                 simple(move |pipes| files::list(&root, &file, recursive, pipes))
             }

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use pyro_protocol::ARCHIVE_END;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::process::{Gid, Uid};
 use tar::EntryType;
 
 use super::direct;
@@ -30,14 +31,17 @@ pub(super) struct Totals {
     pub(super) bytes: u64,
 }
 
-/// Reads an archive to its end, and stages everything but directories in `staging`.
+/// Reads an archive to its end, and stages everything but directories in `staging`. All of it
+/// belongs to `owner`, or to root.
 pub(super) fn stage(
     input: impl Read,
     staging: &OwnedFd,
+    owner: Option<(Uid, Gid)>,
     step: &mut dyn FnMut(Step),
 ) -> Result<(Vec<Entry>, Totals), Error> {
     let reading = "read the archive";
     let mut staged = Staged {
+        owner,
         drawers: StagingDirectories::new(staging),
         linked: StagingDirectories::new(staging),
         entries: Vec::new(),
@@ -91,6 +95,7 @@ fn read_end(member: &mut impl Read) -> Result<Totals, Error> {
 
 /// The members staged so far.
 struct Staged<'a> {
+    owner: Option<(Uid, Gid)>,
     drawers: StagingDirectories<'a>,
     /// For the target of a hard link, which may be any earlier member.
     linked: StagingDirectories<'a>,
@@ -119,10 +124,19 @@ impl Staged<'_> {
         let number = self.number(path, kind == EntryType::Directory)?;
         match kind {
             EntryType::Directory => {
-                self.entries[number].kind = EntryKind::Directory { mode, modified };
+                let owner = self.owner;
+                self.entries[number].kind = EntryKind::Directory {
+                    mode,
+                    modified,
+                    owner: owner.map(|(user, group)| (user.as_raw(), group.as_raw())),
+                };
             }
             EntryType::Regular => {
                 let file = self.write_file(number, member, map)?;
+                if let Some((user, group)) = self.owner {
+                    // Before its mode: a change of the owner takes setuid away.
+                    rustix::fs::fchown(&file, Some(user), Some(group))?;
+                }
                 rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
                 rustix::fs::futimens(&file, &timestamps(modified))?;
             }
@@ -153,6 +167,7 @@ impl Staged<'_> {
             EntryKind::Directory {
                 mode: 0,
                 modified: Timespec::default(),
+                owner: None,
             }
         } else {
             EntryKind::Staged
@@ -235,6 +250,9 @@ impl Staged<'_> {
             return Err(invalid("something else has come into its place"));
         }
         let path = format!("/proc/self/fd/{}", fifo.as_raw_fd());
+        if let Some((user, group)) = self.owner {
+            rustix::fs::chown(&path, Some(user), Some(group))?;
+        }
         rustix::fs::chmod(path, Mode::from_raw_mode(mode))?;
         let times = timestamps(modified);
         let flags = AtFlags::SYMLINK_NOFOLLOW;
@@ -253,6 +271,9 @@ impl Staged<'_> {
         let (drawer, name) = self.drawers.find(number, true)?;
         rustix::fs::symlinkat(&*target, drawer, &name)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW;
+        if let Some((user, group)) = self.owner {
+            rustix::fs::chownat(drawer, &name, Some(user), Some(group), flags)?;
+        }
         let times = timestamps(modified);
         Ok(rustix::fs::utimensat(drawer, &name, &times, flags)?)
     }

@@ -25,7 +25,9 @@ use std::io::Read;
 use std::path::Path;
 
 use pyro_protocol::{Answer, Refusal, RefusalReason};
+use rustix::process::{Gid, Uid};
 
+use crate::account;
 use crate::error::Error;
 use crate::streams::task::{Done, Pipes};
 use archive::Totals;
@@ -50,10 +52,20 @@ impl Unpacked {
 
 /// Carries out [`Call::Unpack`](pyro_protocol::Call::Unpack) in the file system whose root is
 /// `root`. The host gets the answer before the staging directory is removed.
-pub(crate) fn unpack(root: &Path, destination: &str, pipes: Pipes, done: Done) {
+pub(crate) fn unpack(
+    root: &Path,
+    destination: &str,
+    owner: Option<&str>,
+    pipes: Pipes,
+    done: Done,
+) {
     let Pipes { input, output } = pipes;
     drop(output);
-    match run(root, destination, input, &mut |_| {}) {
+    let owner = match owner.map(|owner| account::find(root, owner)).transpose() {
+        Ok(account) => account.map(|account| (account.ids.user, account.ids.group)),
+        Err(refusal) => return done.finish(Err(refusal)),
+    };
+    match run(root, destination, owner, input, &mut |_| {}) {
         Ok(unpacked) => {
             let Totals { entries, bytes } = unpacked.totals;
             done.finish(Ok(Answer::Unpacked { entries, bytes }));
@@ -66,24 +78,28 @@ pub(crate) fn unpack(root: &Path, destination: &str, pipes: Pipes, done: Done) {
     }
 }
 
-/// Unpacks an archive below `destination`, in the file system whose root is `root`. The host need
-/// not wait for the clean-up.
+/// Unpacks an archive below `destination`, in the file system whose root is `root`. With an owner,
+/// directories that exist stay as they are. The host need not wait for the clean-up.
 fn run(
     root: &Path,
     destination: &str,
+    owner: Option<(Uid, Gid)>,
     input: impl Read,
     step: &mut dyn FnMut(Step),
 ) -> Result<Unpacked, Error> {
     let destination = plan::destination(destination)?;
     let (ground, staging) = stage(root)?;
     let commit = |step: &mut dyn FnMut(Step)| {
-        let (entries, totals) = archive::stage(input, &staging.directory, step)?;
-        let plan = Plan {
+        let (entries, totals) = archive::stage(input, &staging.directory, owner, step)?;
+        let mut plan = Plan {
             destination,
             entries,
         };
         // Until all files are in place, no other unpacking checks or moves files.
         let lock = ground.lock()?;
+        if owner.is_some() {
+            place::keep_directories(&ground.root, &mut plan);
+        }
         place::check(&ground.root, &plan)?;
         staging.commit(&plan, step)?;
         Ok((plan, totals, lock))
@@ -120,7 +136,7 @@ pub(crate) fn stage(root: &Path) -> Result<(StagingRoot, Staging), Error> {
 /// Unpacks, cleans up, and returns whether it succeeded.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(root: &Path, destination: &str, archive: &[u8]) -> bool {
-    match run(root, destination, archive, &mut |_| {}) {
+    match run(root, destination, None, archive, &mut |_| {}) {
         Ok(unpacked) => {
             unpacked.clean_up();
             true

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
 
 use super::archive::timestamps;
 use super::plan::{Entry, EntryKind, Plan};
@@ -33,6 +34,18 @@ impl<'a> Directories<'a> {
             None => (path.to_vec(), directories::open(self.base, path)?),
         };
         Ok(&self.last.insert(opened).1)
+    }
+}
+
+/// Has the directories that exist stay as they are.
+pub(super) fn keep_directories(root: &OwnedFd, plan: &mut Plan) {
+    let Ok(destination) = directories::open(root, &plan.destination) else {
+        return;
+    };
+    for entry in &mut plan.entries {
+        if entry.is_directory() && directories::open(&destination, &entry.path).is_ok() {
+            entry.kind = EntryKind::Parent;
+        }
     }
 }
 
@@ -104,8 +117,17 @@ pub(super) fn place(
     }
     // At the end, because each file that is put into a directory changes its time.
     for entry in &plan.entries {
-        if let EntryKind::Directory { mode, modified } = entry.kind {
+        if let EntryKind::Directory {
+            mode,
+            modified,
+            owner,
+        } = entry.kind
+        {
             let dressed = directories::open(&destination, &entry.path).and_then(|directory| {
+                if let Some((user, group)) = owner {
+                    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+                    rustix::fs::fchown(&directory, Some(user), Some(group))?;
+                }
                 rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))?;
                 rustix::fs::futimens(&directory, &timestamps(modified))
             });

@@ -27,8 +27,13 @@ pub(super) struct Entry {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum EntryKind {
-    /// Made if it is missing; its mode and time are set at the end.
-    Directory { mode: u32, modified: Timespec },
+    /// Made if it is missing; its owner, mode and time are set at the end.
+    Directory {
+        mode: u32,
+        modified: Timespec,
+        /// Its user and group; none for root.
+        owner: Option<(u32, u32)>,
+    },
     /// Any other kind of file; renamed as it is.
     Staged,
     /// A directory that is made if it is missing, and stays as it is otherwise.
@@ -60,8 +65,14 @@ impl Plan {
         bytes.push(0);
         for entry in &self.entries {
             let fields = match entry.kind {
-                EntryKind::Directory { mode, modified } => {
-                    format!("{mode} {} {} ", modified.tv_sec, modified.tv_nsec)
+                EntryKind::Directory {
+                    mode,
+                    modified,
+                    owner,
+                } => {
+                    let owner =
+                        owner.map_or(String::new(), |(user, group)| format!(":{user}:{group}"));
+                    format!("{mode}{owner} {} {} ", modified.tv_sec, modified.tv_nsec)
                 }
                 EntryKind::Staged => "- ".to_owned(),
                 EntryKind::Parent => "p ".to_owned(),
@@ -99,18 +110,20 @@ fn parse_entry(record: &[u8]) -> Option<Entry> {
         plain
     } else {
         let mut fields = record.splitn(4, |&byte| byte == b' ');
-        let mut number = || {
-            std::str::from_utf8(fields.next()?)
-                .ok()?
-                .parse::<i64>()
-                .ok()
+        let mut field = || std::str::from_utf8(fields.next()?).ok();
+        let mut numbers = field()?.split(':').map(str::parse::<u32>);
+        let mode = numbers.next()?.ok()?;
+        let owner = match (numbers.next(), numbers.next()) {
+            (None, _) => None,
+            (Some(user), group) => Some((user.ok()?, group?.ok()?)),
         };
         let kind = EntryKind::Directory {
-            mode: u32::try_from(number()?).ok()?,
+            mode,
             modified: Timespec {
-                tv_sec: number()?,
-                tv_nsec: number()?,
+                tv_sec: field()?.parse().ok()?,
+                tv_nsec: field()?.parse().ok()?,
             },
+            owner,
         };
         (kind, fields.next()?)
     };

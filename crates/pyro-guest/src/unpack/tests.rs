@@ -45,7 +45,7 @@ impl Root {
     }
 
     fn unpack_to(&self, destination: &str, archive: &[u8]) -> Result<Totals, Error> {
-        let unpacked = run(self.0.path(), destination, archive, &mut |_| {})?;
+        let unpacked = run(self.0.path(), destination, None, archive, &mut |_| {})?;
         let totals = unpacked.totals;
         unpacked.clean_up();
         Ok(totals)
@@ -378,7 +378,10 @@ fn what_changes_after_the_commit_costs_only_itself() {
         }
     };
     let archive = next().end();
-    let error = run(root.0.path(), "/workspace", &*archive, &mut { obstruct }).unwrap_err();
+    let error = run(root.0.path(), "/workspace", None, &*archive, &mut {
+        obstruct
+    })
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         "cannot unpack sub/b: something else is where a directory must be"
@@ -398,7 +401,7 @@ fn killed_at(root: &Root, archive: &[u8], last: usize) -> Option<bool> {
             std::panic::resume_unwind(Box::new("killed"));
         }
     };
-    let unpacking = AssertUnwindSafe(|| run(root.0.path(), "/workspace", archive, &mut die));
+    let unpacking = AssertUnwindSafe(|| run(root.0.path(), "/workspace", None, archive, &mut die));
     let ended = std::panic::catch_unwind(unpacking);
     ended.is_err().then(|| steps.contains(&Step::Committed))
 }
@@ -463,7 +466,7 @@ fn a_living_one_is_not_taken_for_abandoned() {
         }
     };
     let archive = next().end();
-    let unpacked = run(root.0.path(), "/workspace", &*archive, &mut meanwhile).unwrap();
+    let unpacked = run(root.0.path(), "/workspace", None, &*archive, &mut meanwhile).unwrap();
     // A finished unpacking is not abandoned either.
     root.recover().unwrap();
     unpacked.clean_up();
@@ -545,17 +548,17 @@ proptest! {
     #[test]
     fn a_plan_is_read_as_it_was_written(
         entries in proptest::collection::vec(
-            ("[a-z \n-]{1,9}(/[a-z .]{1,5}x){0,2}", any::<Option<(u32, i64, i64)>>()),
+            ("[a-z \n-]{1,9}(/[a-z .]{1,5}x){0,2}", any::<Option<(u32, i64, i64, Option<(u32, u32)>)>>()),
             0..10,
         ),
         noise in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
-        let entry = |(path, directory): (String, Option<(u32, i64, i64)>)| plan::Entry {
-            path: path.into_bytes(),
-            kind: directory.map_or(plan::EntryKind::Staged, |(mode, tv_sec, tv_nsec)| {
+        let entry = |(path, directory): (String, Option<(u32, i64, i64, Option<(u32, u32)>)>)| {
+            let kind = directory.map_or(plan::EntryKind::Staged, |(mode, tv_sec, tv_nsec, owner)| {
                 let modified = rustix::fs::Timespec { tv_sec, tv_nsec };
-                plan::EntryKind::Directory { mode, modified }
-            }),
+                plan::EntryKind::Directory { mode, modified, owner }
+            });
+            plan::Entry { path: path.into_bytes(), kind }
         };
         let plan = Plan {
             destination: b"workspace".to_vec(),

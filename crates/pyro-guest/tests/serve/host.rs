@@ -302,7 +302,10 @@ impl Host {
     pub(crate) fn begin_to_unpack(&mut self) -> u32 {
         self.streams += 1;
         let destination = "/workspace".to_owned();
-        let call = Call::Unpack { destination };
+        let call = Call::Unpack {
+            destination,
+            owner: None,
+        };
         self.say(self.streams, &HostMessage::Call { call });
         self.streams
     }

@@ -510,7 +510,10 @@ async fn unpack_against(answer: GuestMessage) -> Result<Answer, Failure> {
     let player = std::thread::spawn(move || {
         let frame = agent.next();
         let destination = "/workspace/x".to_owned();
-        let call = Call::Unpack { destination };
+        let call = Call::Unpack {
+            destination,
+            owner: None,
+        };
         let expected = HostMessage::Call { call };
         assert_eq!(frame.message::<HostMessage>().unwrap(), expected);
         let mut archive = Vec::new();
@@ -528,6 +531,7 @@ async fn unpack_against(answer: GuestMessage) -> Result<Answer, Failure> {
     let mut archive = &b"archive"[..];
     let call = Call::Unpack {
         destination: "/workspace/x".to_owned(),
+        owner: None,
     };
     let streams = Streams {
         stdin: Some(&mut archive),

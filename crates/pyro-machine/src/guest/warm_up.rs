@@ -26,6 +26,7 @@ impl Guest {
         let archive = archive().map_err(|error| Failure::Input(error.to_string()))?;
         let call = Call::Unpack {
             destination: DESTINATION.to_owned(),
+            owner: None,
         };
         let streams = Streams {
             stdin: Some(&mut &archive[..]),

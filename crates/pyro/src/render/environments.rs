@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use pyro_engine::operations::env::{
-    Environment, EnvironmentList, ImageExport, Pruned, Pulled, Removed, Saved,
+    BuildResult, Environment, EnvironmentList, ImageExport, Pruned, Pulled, Removed, Saved,
 };
 
 use super::parts::{Rendered, View, shown, text, yes_no};
@@ -16,6 +16,17 @@ pub(super) fn renderer(name: &str) -> Option<fn(&View<'_>) -> Rendered> {
         "env_pull" => |view| {
             let pulled: Pulled = view.typed();
             text(environment("Pulled", &pulled.environment, Some(&pulled)))
+        },
+        "env_build" => |view| {
+            let built: BuildResult = view.typed();
+            let mut shown = environment("Built", &built.environment, None);
+            let (steps, run) = (built.step_count, built.run_count);
+            line!(
+                shown,
+                "Steps: {steps}, {run} run, {} from the cache",
+                built.cached_count
+            );
+            text(shown)
         },
         "env_save" => |view| {
             let saved: Saved = view.typed();

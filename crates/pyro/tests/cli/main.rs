@@ -29,6 +29,7 @@ mod demo_failures;
 mod demo_model;
 mod diffs;
 mod disks;
+mod dockerfiles;
 mod doctor;
 mod durability;
 mod endings;

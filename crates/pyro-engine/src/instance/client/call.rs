@@ -65,6 +65,7 @@ impl Push {
         let mut connection = connect_now(instance).map_err(|_| gone(instance))?;
         let call = Call::Unpack {
             destination: destination.to_owned(),
+            owner: None,
         };
         connection
             .write_all(&request_line(&Request::Call { call }))

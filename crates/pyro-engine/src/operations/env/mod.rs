@@ -1,5 +1,6 @@
 //! Environments: the systems that can be booted.
 
+mod build;
 mod export;
 mod inspect;
 mod list;
@@ -9,6 +10,7 @@ mod remove;
 mod save;
 mod users;
 
+pub use build::{Build, BuildResult};
 pub use export::{Export, ImageExport};
 pub use inspect::Inspect;
 pub use list::{EnvironmentList, List};

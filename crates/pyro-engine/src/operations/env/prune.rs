@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::users::users;
+use crate::build::StepCache;
 use crate::off_thread::off_thread;
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::request::within;
@@ -18,7 +19,7 @@ const SECONDS_OF_A_DAY: u64 = 24 * 3600;
 /// Remove cached environments, kernels and templates that are incomplete, damaged or outdated
 ///
 /// So are images that have no name any more, layers that no image needs, and what interrupted pulls
-/// have left. What a workspace or a VM uses is never removed, nor is a complete environment, unless
+/// have left, and steps of builds that were not used for 14 days. What a workspace or a VM uses is never removed, nor is a complete environment, unless
 /// --unused-days asks for it.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -60,13 +61,16 @@ impl Operation for Prune {
         let users = users(engine, context);
         let environments = engine.environments.clone();
         let removed = off_thread(move || environments.prune(&users, unused_for)).await?;
+        let steps = StepCache::new(engine.environments.cache_dir());
+        let (steps, bytes) = off_thread(move || steps.prune(unused_for)).await?;
         let mut deleted = removed.directories;
+        deleted.extend(steps);
         deleted.extend(engine.machines.prune_templates());
         deleted.sort();
         Ok(Pruned {
             count: deleted.len(),
             deleted_environment_dirs: deleted,
-            freed_bytes: removed.bytes,
+            freed_bytes: removed.bytes + bytes,
         })
     }
 }

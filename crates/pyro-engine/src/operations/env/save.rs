@@ -93,7 +93,7 @@ impl Operation for Save {
         let files = reader.end();
         listener.phase("save", "store", ("environment", &name));
         let saved = engine.environments.save(&name, path, process, &progress);
-        let name = saved.await?;
+        saved.await?;
         drop(files);
         let ready = environment::ready(engine, listener, &name, PullPolicy::Missing).await?;
         vm::prepare_template(engine, &ready).await;

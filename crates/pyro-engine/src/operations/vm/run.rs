@@ -272,7 +272,7 @@ impl Operation for Run {
         set_input(context, self.stdin.as_deref());
         let mut request = self.check(context.terminal.is_some())?;
         let status = engine.environments.status(&request.environment)?;
-        if status.reference.is_none() {
+        if !status.is_image {
             // Before it is built, which takes long.
             line_to_run(request.line.clone(), request.with_entrypoint, None)?;
         }

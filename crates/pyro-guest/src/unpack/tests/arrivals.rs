@@ -132,17 +132,23 @@ fn what_is_staged_is_never_many_names_in_one_directory() {
     }
     let archive = archive.link("l", "first").file("f7", "again").end();
     let mut most = 0;
-    let unpacked = run(root.0.path(), "/workspace", &archive[..], &mut |step| {
-        if step == Step::Durable {
-            let mut ahead = vec![root.path(".pyro")];
-            while let Some(directory) = ahead.pop() {
-                let names: Vec<_> = fs::read_dir(directory).unwrap().flatten().collect();
-                most = most.max(names.len());
-                let directories = names.iter().filter(|name| name.path().is_dir());
-                ahead.extend(directories.map(fs::DirEntry::path));
+    let unpacked = run(
+        root.0.path(),
+        "/workspace",
+        None,
+        &archive[..],
+        &mut |step| {
+            if step == Step::Durable {
+                let mut ahead = vec![root.path(".pyro")];
+                while let Some(directory) = ahead.pop() {
+                    let names: Vec<_> = fs::read_dir(directory).unwrap().flatten().collect();
+                    most = most.max(names.len());
+                    let directories = names.iter().filter(|name| name.path().is_dir());
+                    ahead.extend(directories.map(fs::DirEntry::path));
+                }
             }
-        }
-    });
+        },
+    );
     unpacked.unwrap().clean_up();
     assert!((20..50).contains(&most), "{most}");
     let tree = root.tree();
