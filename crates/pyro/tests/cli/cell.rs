@@ -134,7 +134,9 @@ impl Host {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = tcp.local_addr().unwrap().port();
         let unix = UnixListener::bind(home.join("agent.sock")).unwrap();
-        let abstract_name = format!("pyro-probe-{}-{user}", std::process::id());
+        // Several tests may run in one process, or in processes with the same number.
+        let own = context.directory().file_name().unwrap();
+        let abstract_name = format!("pyro-probe-{}", own.display());
         let address = SocketAddr::from_abstract_name(&abstract_name).unwrap();
         let hidden = UnixListener::bind_addr(&address).unwrap();
         for path in [
