@@ -12,7 +12,6 @@ use crate::build::{self, Instructions, Order, Recipe};
 use crate::environment;
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::operations::vm;
-use crate::output::is_false;
 use crate::pull_choice;
 use crate::request::{MEM_MIB, VCPU_COUNT, octets_parser, one_vcpu, within};
 use crate::{Context, Engine, Error};
@@ -70,11 +69,11 @@ pub struct Build {
     pub run: Option<Vec<String>>,
     /// Let RUN and --run reach the Internet, but neither this host nor private networks
     #[arg(long)]
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default)]
     pub network: bool,
     /// Run all instructions again, whatever was kept
     #[arg(long)]
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default)]
     pub no_cache: bool,
     /// When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
     /// `never`, and use only what is installed
