@@ -20,6 +20,7 @@ mod cell;
 mod clocks;
 mod clones;
 mod commands;
+mod container_tools;
 mod context;
 mod contract;
 mod damage;
