@@ -1,14 +1,19 @@
 //! What names in the real registry stand for: a tag that moves, and an index of several platforms.
 
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::context::TestContext;
+use crate::front::{Front, Reply};
 use crate::image_archives::{Members, add_blob, add_image, finish_layout, tar};
 use crate::image_registry::Image;
 use crate::images::{image, layer, set_up};
 use crate::instances::{Instance, Kind, id_in};
 use crate::real_registry::{
-    PROGRAMS, RealRegistry, arrives, inspected, is_there, missing, refused, works,
+    PROGRAMS, RealRegistry, arrives, inspected, is_there, missing, named, refused, works,
 };
 use crate::skip;
 
@@ -89,6 +94,72 @@ fn a_tag_of_a_real_registry_moves_when_it_is_asked_to_or_skip() {
         instance.call(&["delete"]).run().expect(0);
     }
 }
+
+#[test]
+fn a_tag_moves_when_all_of_its_image_is_there_and_never_asks_nobody_or_skip() {
+    if let Some(program) = missing(PROGRAMS) {
+        skip!(
+            "a_tag_moves_when_all_of_its_image_is_there_and_never_asks_nobody_or_skip",
+            "there is no {program}"
+        );
+    }
+    let (_registry, context) = set_up();
+    let registry = RealRegistry::start(&context, "");
+    let (port, image) = (registry.port, image());
+    let works = Arc::new(AtomicBool::new(true));
+    let has_layers = works.clone();
+    let front = Front::start(move |request, _| {
+        let reply = request.forward(port);
+        // A configuration is small.
+        let is_layer = request.path.contains("/blobs/") && reply.body.starts_with(GZIP);
+        if is_layer && !has_layers.load(Ordering::SeqCst) {
+            // So long that nobody tries again.
+            return Reply::new(503, "no layers today").with("retry-after", "3600");
+        }
+        reply
+    });
+    let name = named(front.port, "team/app:1");
+    let pull = |policy: &str, name: &str| {
+        let pull = context.pyro(&["env", "pull", "--pull", policy, name, "--json"]);
+        pull.run()
+    };
+    let old = registry.push("team/app:1", &image, &[]);
+    pull("missing", &name).expect(0);
+    is_there(&context, &name, &old);
+
+    let new = registry.push("team/app:1", &newer(image), &[]);
+    works.store(false, Ordering::SeqCst);
+    pull("always", &name).json_error("registry_unavailable", true);
+    // What was there is there, for those, too, who ask nobody.
+    front.asked();
+    for policy in ["missing", "never"] {
+        pull(policy, &name).expect(0);
+        is_there(&context, &name, &old);
+    }
+    assert!(front.asked().is_empty());
+    works.store(true, Ordering::SeqCst);
+    pull("always", &name).expect(0);
+    is_there(&context, &name, &new);
+
+    // A layer is lost, and what was made of it.
+    let manifest: Value = serde_json::from_slice(&registry.raw("team/app:1")).unwrap();
+    let layer = manifest["layers"][0]["digest"].as_str().unwrap();
+    let oci = context.cache().join("oci");
+    let layer = oci.join("blobs/sha256").join(&layer["sha256:".len()..]);
+    fs::remove_file(layer).unwrap();
+    let installed = inspected(&context, &name)["install_dir"].clone();
+    fs::remove_dir_all(installed.as_str().unwrap()).unwrap();
+    front.asked();
+    pull("never", &name).json_error("image_not_pulled", true);
+    assert!(front.asked().is_empty());
+    pull("missing", &name).expect(0);
+    is_there(&context, &name, &new);
+    let asked = front.asked();
+    assert_eq!(asked.len(), 1, "only for the layer: {asked:?}");
+}
+
+/// How a layer begins.
+const GZIP: &[u8] = b"\x1f\x8b";
 
 /// An index as BuildKit makes it, in a layout: of images, each with what attests how it was made.
 fn index(images: &[&Image]) -> Vec<u8> {
