@@ -137,7 +137,9 @@ fn a_real_registry_that_sends_elsewhere_keeps_the_password_or_skip() {
     trust(&context, &locked);
     log_in(&context, locked.port, AUTH);
     let error = refused(&context, &locked.name("team/app:1"), "registry_unavailable");
-    assert!(error.to_string().contains("no TLS"), "{error}");
+    let said = error["error"].as_str().unwrap();
+    assert!(said.contains("redirects to 127.0.0.1:"), "{error}");
+    assert!(said.contains("no TLS"), "{error}");
     assert!(storage.asked().is_empty());
 }
 
