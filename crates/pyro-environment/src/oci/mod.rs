@@ -19,6 +19,7 @@ use pyro_oci::{Digest, Reference, Registry, Settings};
 use crate::disk_use;
 use crate::error::Error;
 use crate::layout::Layout;
+use crate::lock::Lock;
 use crate::manifest::Image;
 use crate::name::Name;
 use crate::progress::{Listener, Progress};
@@ -41,9 +42,9 @@ pub(crate) async fn ready(
     progress: Listener<'_>,
 ) -> Result<Ready, Error> {
     let store = Store::new(layout);
-    let pin = match source {
+    let (pin, news) = match source {
         Source::Registry(reference) => find(&store, settings, reference, policy, progress).await?,
-        Source::Local(local) => local::find(layout, local, policy, progress).await?,
+        Source::Local(local) => (local::find(layout, local, policy, progress).await?, None),
     };
     let place = place(layout, &pin.digest);
     // It is large, and seldom needed.
@@ -51,6 +52,13 @@ pub(crate) async fn ready(
         let _held = store.hold(progress).await?;
         let image = store.image(&pin.digest)?;
         match source {
+            Source::Registry(_) if fetch::are_there(&store, &image.manifest) => {}
+            // Whoever may not ask what a name stands for may not ask for its layers either.
+            Source::Registry(reference) if policy == PullPolicy::Never => {
+                return Err(Error::NotPulled {
+                    name: reference.to_string(),
+                });
+            }
             Source::Registry(reference) => {
                 let registry = Registry::new(settings, reference);
                 Box::pin(fetch::layers(&store, &registry, &image.manifest, progress)).await?;
@@ -63,6 +71,10 @@ pub(crate) async fn ready(
         flatten::install(layout, &place, source, image, progress).await
     });
     let mut ready = ready::ready(layout, &place, progress, build).await?;
+    // Not before: until all of an image is there, its name stands for what it stood for.
+    if news.is_some() {
+        store.keep_pin(&pin)?;
+    }
     // With its digest, so that whoever keeps the name keeps the image.
     ready.name = source.pinned(&pin.digest).to_string();
     Ok(ready)
@@ -88,18 +100,19 @@ async fn again(
     Ok(())
 }
 
-/// Finds out which image a name stands for.
+/// Finds out which image a name stands for. A lock says that the registry was asked: the answer has
+/// to be kept, and nothing of it is removed before.
 async fn find(
     store: &Store,
     settings: &Settings,
     reference: &Reference,
     policy: PullPolicy,
     progress: Listener<'_>,
-) -> Result<Pin, Error> {
+) -> Result<(Pin, Option<Lock>), Error> {
     let source = Source::Registry(reference.clone());
     let known = store.pin(&source)?;
     match (policy, known) {
-        (PullPolicy::Missing | PullPolicy::Never, Some(pin)) => return Ok(pin),
+        (PullPolicy::Missing | PullPolicy::Never, Some(pin)) => return Ok((pin, None)),
         (PullPolicy::Never, None) => {
             return Err(Error::NotPulled {
                 name: reference.to_string(),
@@ -109,11 +122,12 @@ async fn find(
     }
     progress(Progress::Notice(format!("asking for {reference}")));
     progress(Progress::Phase("resolve"));
-    let _held = store.hold(progress).await?;
+    let held = store.hold(progress).await?;
     let registry = Registry::new(settings, reference);
     let resolved = registry.resolve().await?;
     let config = registry.blob(&resolved.manifest.config).await?;
-    store.keep(&source, &resolved, &config, None)
+    let pin = store.keep_documents(&source, &resolved, &config, None)?;
+    Ok((pin, Some(held)))
 }
 
 /// Returns what was pulled by a name, if anything was, without asking anybody.

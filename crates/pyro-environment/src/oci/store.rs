@@ -192,6 +192,20 @@ impl Store {
         config: &[u8],
         stamp: Option<Stamped>,
     ) -> Result<Pin, Error> {
+        let pin = self.keep_documents(source, resolved, config, stamp)?;
+        self.keep_pin(&pin)?;
+        Ok(pin)
+    }
+
+    /// Keeps an image's documents alone. Returns what the name is to stand for when the rest of it
+    /// is there, too.
+    pub(crate) fn keep_documents(
+        &self,
+        source: &Source,
+        resolved: &Resolved,
+        config: &[u8],
+        stamp: Option<Stamped>,
+    ) -> Result<Pin, Error> {
         // Before it is kept, so that what cannot be used is not found again.
         ImageConfig::read(config, &resolved.manifest)?;
         self.create()?;
@@ -214,15 +228,18 @@ impl Store {
         stamp: Option<Stamped>,
     ) -> Result<Pin, Error> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let pin = Pin {
+        Ok(Pin {
             reference: source.to_string(),
             digest: digest.clone(),
             pulled_at: now.unwrap_or_default().as_secs(),
             stamp,
-        };
+        })
+    }
+
+    /// Keeps what a name stands for from now on.
+    pub(crate) fn keep_pin(&self, pin: &Pin) -> Result<(), Error> {
         let path = self.pin_file(&pin.reference);
-        manifest::write(&path, &pin).map_err(Error::cache("write", &path))?;
-        Ok(pin)
+        manifest::write(&path, pin).map_err(Error::cache("write", path))
     }
 
     /// Reads an image's documents, which are checked.

@@ -405,6 +405,28 @@ async fn what_stands_still_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn what_comes_slowly_is_waited_for() {
+    let image = Image::new(layer());
+    let (pieces, pause) = (60, Duration::from_millis(100));
+    let server = Server::plain({
+        let image = image.clone();
+        move |request, _| {
+            let mut reply = image.answer(request);
+            if request.path.ends_with(Digest::of(&image.layer).as_str()) {
+                reply.slow = Some((pieces, pause));
+            }
+            reply
+        }
+    });
+    let mut pull = Pull::new(server.port);
+    // All of it takes longer than any of it may.
+    pull.settings.idle_limit = pause * 40;
+    assert!(pull.layer().await.unwrap() == image.layer);
+    let asked = server.requests_of(Digest::of(&image.layer).as_str());
+    assert_eq!(asked.len(), 1, "{asked:?}");
+}
+
+#[tokio::test]
 async fn one_flipped_byte_is_found_and_nothing_is_kept() {
     let image = Image::new(layer());
     let server = Server::plain({

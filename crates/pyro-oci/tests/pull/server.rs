@@ -33,6 +33,8 @@ pub(crate) struct Reply {
     pub(crate) cut: Option<usize>,
     /// After so many bytes of the body nothing more comes for a while.
     pub(crate) stall: Option<usize>,
+    /// The body comes in so many pieces, with a pause before each.
+    pub(crate) slow: Option<(usize, Duration)>,
 }
 
 impl Reply {
@@ -43,6 +45,7 @@ impl Reply {
             body: body.into(),
             cut: None,
             stall: None,
+            slow: None,
         }
     }
 
@@ -142,8 +145,13 @@ fn serve(stream: impl Read + Write, handler: &Mutex<Box<Handler>>, seen: &Mutex<
         return;
     }
     let end = reply.cut.or(reply.stall).unwrap_or(reply.body.len());
-    let _ = out.write_all(&reply.body[..end.min(reply.body.len())]);
-    let _ = out.flush();
+    let body = &reply.body[..end.min(reply.body.len())];
+    let (pieces, pause) = reply.slow.unwrap_or((1, Duration::ZERO));
+    for piece in body.chunks(body.len().div_ceil(pieces).max(1)) {
+        thread::sleep(pause);
+        let _ = out.write_all(piece);
+        let _ = out.flush();
+    }
     if reply.stall.is_some() {
         thread::sleep(Duration::from_secs(300));
     }

@@ -33,7 +33,7 @@ fn config(image: &Image) -> Vec<u8> {
 }
 
 /// Writes a tar file of files, and of links, which have no content.
-fn tar(members: &[(String, Result<Vec<u8>, String>)]) -> Vec<u8> {
+pub(crate) fn tar(members: &[(String, Result<Vec<u8>, String>)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, content) in members {
         let mut header = tar::Header::new_gnu();
@@ -78,20 +78,30 @@ pub(crate) fn docker_archive(images: &[(&str, &Image)]) -> Vec<u8> {
     tar(&members)
 }
 
-/// The files of an OCI layout.
-fn layout(image: &Image, tag: &str) -> Vec<(String, Result<Vec<u8>, String>)> {
-    let mut members: Vec<(String, Result<Vec<u8>, String>)> = Vec::new();
-    let mut blob = |kind: &str, bytes: &[u8]| -> Value {
-        let name = format!("blobs/sha256/{}", &digest(bytes)[7..]);
-        members.push((name, Ok(bytes.to_vec())));
-        json!({"mediaType": format!("application/vnd.oci.image.{kind}"),
-            "digest": digest(bytes), "size": bytes.len()})
+/// The files of a layout, and links between them.
+pub(crate) type Members = Vec<(String, Result<Vec<u8>, String>)>;
+
+/// Adds a blob to a layout. Returns its descriptor.
+pub(crate) fn add_blob(members: &mut Members, media_type: &str, bytes: &[u8]) -> Value {
+    let name = format!("blobs/sha256/{}", &digest(bytes)[7..]);
+    members.push((name, Ok(bytes.to_vec())));
+    json!({"mediaType": media_type, "digest": digest(bytes), "size": bytes.len()})
+}
+
+/// Adds an image to a layout. Returns the descriptor of its manifest.
+pub(crate) fn add_image(members: &mut Members, image: &Image) -> Value {
+    let mut blob = |kind: &str, bytes: &[u8]| {
+        add_blob(members, &format!("application/vnd.oci.image.{kind}"), bytes)
     };
     let layers = image.layers.iter();
     let layers: Vec<_> = layers.map(|layer| blob("layer.v1.tar", layer)).collect();
     let config = blob("config.v1+json", &config(image));
     let manifest = json!({"schemaVersion": 2, "config": config, "layers": layers});
-    let mut entry = blob("manifest.v1+json", &serde_json::to_vec(&manifest).unwrap());
+    blob("manifest.v1+json", &serde_json::to_vec(&manifest).unwrap())
+}
+
+/// Adds what makes a layout of its blobs: the tag of one of them.
+pub(crate) fn finish_layout(members: &mut Members, mut entry: Value, tag: &str) {
     entry["annotations"] = json!({"org.opencontainers.image.ref.name": tag});
     let index = json!({"schemaVersion": 2, "manifests": [entry]});
     members.push(("index.json".into(), Ok(serde_json::to_vec(&index).unwrap())));
@@ -100,6 +110,13 @@ fn layout(image: &Image, tag: &str) -> Vec<(String, Result<Vec<u8>, String>)> {
         "oci-layout".into(),
         Ok(serde_json::to_vec(&marker).unwrap()),
     ));
+}
+
+/// The files of an OCI layout.
+pub(crate) fn layout(image: &Image, tag: &str) -> Members {
+    let mut members = Members::new();
+    let entry = add_image(&mut members, image);
+    finish_layout(&mut members, entry, tag);
     members
 }
 
