@@ -1998,7 +1998,7 @@ class Operations:
         response: results.Environment = self._call("env_inspect", {"environment": environment})
         return response
 
-    def build_environment(self, *, name: str, network: bool, no_cache: bool, context: str | os.PathLike[str] | None = None, file: str | os.PathLike[str] | None = None, target: str | None = None, build_arg: list[str] | None = None, from: str | None = None, packages: list[str] | None = None, run: list[str] | None = None, pull: str = "missing", vcpu_count: int = 1, mem_mib: int = 2048) -> results.BuildResult:
+    def build_environment(self, *, name: str, context: str | os.PathLike[str] | None = None, file: str | os.PathLike[str] | None = None, target: str | None = None, build_arg: list[str] | None = None, from_: str | None = None, packages: list[str] | None = None, run: list[str] | None = None, network: bool = False, no_cache: bool = False, pull: str = "missing", vcpu_count: int = 1, mem_mib: int = 2048) -> results.BuildResult:
         """Build an environment from a Dockerfile, or from packages and commands
 
         The environment is called `local:NAME`. Each instruction that changes files runs in a microVM,
@@ -2008,15 +2008,15 @@ class Operations:
 
         Args:
             name: Name of the environment: lower-case letters, digits, `.`, `_`, `-`, `/` and `:`
-            network: Let RUN and run reach the Internet, but neither this host nor private networks
-            no_cache: Run all instructions again, whatever was kept
             context: Directory whose files COPY may take; its `.dockerignore` is respected
             file: Dockerfile; by default the one in the directory
             target: Stage to end with, by its name; by default the last one
             build_arg: Value of an ARG of the Dockerfile, as NAME=VALUE
-            from: Environment to begin with, instead of a Dockerfile
+            from_: Environment to begin with, instead of a Dockerfile
             packages: Packages to install, with commas between them
             run: Shell command to run after the packages are installed; may be given several times
+            network: Let RUN and run reach the Internet, but neither this host nor private networks
+            no_cache: Run all instructions again, whatever was kept
             pull: When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
                 `never`, and use only what is installed
             vcpu_count: Virtual processors, 1 to 8
@@ -2052,7 +2052,7 @@ class Operations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.BuildResult = self._call("env_build", {"name": name, "network": network, "no_cache": no_cache, "context": context, "file": file, "target": target, "build_arg": build_arg, "from": from, "packages": packages, "run": run, "pull": pull, "vcpu_count": vcpu_count, "mem_mib": mem_mib})
+        response: results.BuildResult = self._call("env_build", {"name": name, "context": context, "file": file, "target": target, "build_arg": build_arg, "from": from_, "packages": packages, "run": run, "network": network, "no_cache": no_cache, "pull": pull, "vcpu_count": vcpu_count, "mem_mib": mem_mib})
         return response
 
     def save_environment(self, workspace_id: str, name: str) -> results.Saved:
@@ -4244,7 +4244,7 @@ class AsyncOperations:
         response: results.Environment = await self._call("env_inspect", {"environment": environment})
         return response
 
-    async def build_environment(self, *, name: str, network: bool, no_cache: bool, context: str | os.PathLike[str] | None = None, file: str | os.PathLike[str] | None = None, target: str | None = None, build_arg: list[str] | None = None, from: str | None = None, packages: list[str] | None = None, run: list[str] | None = None, pull: str = "missing", vcpu_count: int = 1, mem_mib: int = 2048) -> results.BuildResult:
+    async def build_environment(self, *, name: str, context: str | os.PathLike[str] | None = None, file: str | os.PathLike[str] | None = None, target: str | None = None, build_arg: list[str] | None = None, from_: str | None = None, packages: list[str] | None = None, run: list[str] | None = None, network: bool = False, no_cache: bool = False, pull: str = "missing", vcpu_count: int = 1, mem_mib: int = 2048) -> results.BuildResult:
         """Build an environment from a Dockerfile, or from packages and commands
 
         The environment is called `local:NAME`. Each instruction that changes files runs in a microVM,
@@ -4254,15 +4254,15 @@ class AsyncOperations:
 
         Args:
             name: Name of the environment: lower-case letters, digits, `.`, `_`, `-`, `/` and `:`
-            network: Let RUN and run reach the Internet, but neither this host nor private networks
-            no_cache: Run all instructions again, whatever was kept
             context: Directory whose files COPY may take; its `.dockerignore` is respected
             file: Dockerfile; by default the one in the directory
             target: Stage to end with, by its name; by default the last one
             build_arg: Value of an ARG of the Dockerfile, as NAME=VALUE
-            from: Environment to begin with, instead of a Dockerfile
+            from_: Environment to begin with, instead of a Dockerfile
             packages: Packages to install, with commas between them
             run: Shell command to run after the packages are installed; may be given several times
+            network: Let RUN and run reach the Internet, but neither this host nor private networks
+            no_cache: Run all instructions again, whatever was kept
             pull: When to ask what the name of an image stands for: `always`; `missing`, if that is not known yet;
                 `never`, and use only what is installed
             vcpu_count: Virtual processors, 1 to 8
@@ -4298,7 +4298,7 @@ class AsyncOperations:
             PyroValueError: The request cannot be meant, or names what does not exist.
             PyroRuntimeError: The request is sound, but was not carried out.
         """
-        response: results.BuildResult = await self._call("env_build", {"name": name, "network": network, "no_cache": no_cache, "context": context, "file": file, "target": target, "build_arg": build_arg, "from": from, "packages": packages, "run": run, "pull": pull, "vcpu_count": vcpu_count, "mem_mib": mem_mib})
+        response: results.BuildResult = await self._call("env_build", {"name": name, "context": context, "file": file, "target": target, "build_arg": build_arg, "from": from_, "packages": packages, "run": run, "network": network, "no_cache": no_cache, "pull": pull, "vcpu_count": vcpu_count, "mem_mib": mem_mib})
         return response
 
     async def save_environment(self, workspace_id: str, name: str) -> results.Saved:

@@ -10,7 +10,7 @@ use pyro_oci::{Digest, Process, Resolved, written_image};
 use sha2::{Digest as _, Sha256};
 
 use super::fetch::are_there;
-use super::store::Store;
+use super::store::{Pin, Store};
 use super::watch::watched;
 use crate::Error;
 use crate::layout::Layout;
@@ -69,7 +69,7 @@ pub(crate) async fn name_image(
     };
     match store.image(&digest) {
         Ok(image) if are_there(&store, &image.manifest) => {
-            store.name(source, &digest, None)?;
+            store.keep_pin(&Pin::now(source, &digest, None))?;
             Ok(true)
         }
         _ => Ok(false),

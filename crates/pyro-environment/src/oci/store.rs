@@ -61,6 +61,19 @@ pub(crate) struct Documents {
     pub(crate) config: ImageConfig,
 }
 
+impl Pin {
+    /// A name stands for an image from now on.
+    pub(crate) fn now(source: &Source, digest: &Digest, stamp: Option<Stamped>) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self {
+            reference: source.to_string(),
+            digest: digest.clone(),
+            pulled_at: now.unwrap_or_default().as_secs(),
+            stamp,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     layout: Layout,
@@ -217,23 +230,7 @@ impl Store {
             let written = manifest::replace(&path, |file| file.write_all(bytes));
             written.map_err(Error::cache("write", &path))?;
         }
-        self.name(source, &resolved.digest, stamp)
-    }
-
-    /// Keeps which image a name stands for.
-    pub(crate) fn name(
-        &self,
-        source: &Source,
-        digest: &Digest,
-        stamp: Option<Stamped>,
-    ) -> Result<Pin, Error> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        Ok(Pin {
-            reference: source.to_string(),
-            digest: digest.clone(),
-            pulled_at: now.unwrap_or_default().as_secs(),
-            stamp,
-        })
+        Ok(Pin::now(source, &resolved.digest, stamp))
     }
 
     /// Keeps what a name stands for from now on.

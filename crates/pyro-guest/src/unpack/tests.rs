@@ -519,6 +519,9 @@ fn a_commit_that_is_not_ours_is_thrown_away() {
     }
 }
 
+/// A directory's mode, time and owner.
+type Made = (u32, i64, i64, Option<(u32, u32)>);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -548,12 +551,12 @@ proptest! {
     #[test]
     fn a_plan_is_read_as_it_was_written(
         entries in proptest::collection::vec(
-            ("[a-z \n-]{1,9}(/[a-z .]{1,5}x){0,2}", any::<Option<(u32, i64, i64, Option<(u32, u32)>)>>()),
+            ("[a-z \n-]{1,9}(/[a-z .]{1,5}x){0,2}", any::<Option<Made>>()),
             0..10,
         ),
         noise in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
-        let entry = |(path, directory): (String, Option<(u32, i64, i64, Option<(u32, u32)>)>)| {
+        let entry = |(path, directory): (String, Option<Made>)| {
             let kind = directory.map_or(plan::EntryKind::Staged, |(mode, tv_sec, tv_nsec, owner)| {
                 let modified = rustix::fs::Timespec { tv_sec, tv_nsec };
                 plan::EntryKind::Directory { mode, modified, owner }

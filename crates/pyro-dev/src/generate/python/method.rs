@@ -35,6 +35,14 @@ struct Parameter {
     description: String,
 }
 
+impl Parameter {
+    /// Its name in Python: a keyword of the language gets an underscore.
+    fn argument(&self) -> String {
+        let underscore = if self.name == "from" { "_" } else { "" };
+        format!("{}{underscore}", self.name)
+    }
+}
+
 impl Method {
     /// The methods of an operation: one, or two if the contract fixes the parameters of the first.
     pub(super) fn of(entry: &'static Entry, results: &Results) -> Vec<Self> {
@@ -59,7 +67,7 @@ impl Method {
         let request: Vec<String> = self
             .parameters
             .iter()
-            .map(|parameter| format!("\"{0}\": {0}", parameter.name))
+            .map(|parameter| format!("\"{}\": {}", parameter.name, parameter.argument()))
             .collect();
         let wait = if keyword.is_empty() { "" } else { "await " };
         let call = format!(
@@ -100,10 +108,11 @@ impl Method {
         let arguments: Vec<String> = parameters
             .iter()
             .map(|parameter| {
+                let argument = parameter.argument();
                 if parameter.positional {
-                    parameter.name.clone()
+                    argument
                 } else {
-                    format!("{0}={0}", parameter.name)
+                    format!("{argument}={argument}")
                 }
             })
             .collect();
@@ -125,7 +134,7 @@ impl Method {
                 text.push_str(", *");
                 keywords = true;
             }
-            let _ = write!(text, ", {}: {}", parameter.name, parameter.annotation);
+            let _ = write!(text, ", {}: {}", parameter.argument(), parameter.annotation);
             if let Some(default) = &parameter.default {
                 let _ = write!(text, " = {default}");
             }
@@ -145,13 +154,11 @@ impl Method {
         if !self.parameters.is_empty() {
             lines.extend([String::new(), "Args:".into()]);
         }
-        for Parameter {
-            name, description, ..
-        } in &self.parameters
-        {
-            let mut described = description.lines();
+        for parameter in &self.parameters {
+            let mut described = parameter.description.lines();
             lines.push(format!(
-                "    {name}: {}",
+                "    {}: {}",
+                parameter.argument(),
                 described.next().unwrap_or_default()
             ));
             lines.extend(described.map(|line| format!("        {line}")));

@@ -224,3 +224,51 @@ fn large_files_arrive_whole_whether_they_are_written_directly_or_not() {
         assert!(root.tree() == before, "what is cut changes nothing");
     }
 }
+
+#[test]
+fn for_an_owner_directories_that_exist_stay_as_they_are() {
+    let root = Root::used();
+    let sub = root.path("workspace/sub");
+    fs::set_permissions(&sub, fs::Permissions::from_mode(0o711)).unwrap();
+    let archive = next()
+        .add("new/program", EntryType::Regular, 0o4755, "", "#!")
+        .add("new/deep", EntryType::Directory, 0o750, "", "")
+        .end();
+    // Only root may give files away: another user's own group will do.
+    let is_root = rustix::process::geteuid().is_root();
+    let (user, group) = if is_root {
+        (Uid::from_raw(1234), Gid::from_raw(567))
+    } else {
+        (rustix::process::geteuid(), rustix::process::getegid())
+    };
+    let owner = Some((user, group));
+    let unpacked = run(
+        root.0.path(),
+        "/workspace",
+        owner,
+        &archive[..],
+        &mut |_| {},
+    );
+    unpacked.unwrap().clean_up();
+    let of = |path: &str| {
+        let found = fs::symlink_metadata(root.path("workspace").join(path)).unwrap();
+        (found.uid(), found.gid(), found.mode() & 0o7777)
+    };
+    let (uid, gid) = (user.as_raw(), group.as_raw());
+    for (path, mode) in [
+        ("new", 0o755),
+        ("new/c", 0o644),
+        ("new/program", 0o4755),
+        ("new/deep", 0o750),
+        ("sub/b", 0o644),
+        ("link", 0o777),
+    ] {
+        assert_eq!(of(path), (uid, gid, mode), "{path}");
+    }
+    let us = (
+        rustix::process::geteuid().as_raw(),
+        rustix::process::getegid().as_raw(),
+        0o711,
+    );
+    assert_eq!(of("sub"), us);
+}
