@@ -227,7 +227,10 @@ fn host_streams() -> Vec<Vec<u8>> {
         bytes: 1,
     };
     let destination = "/workspace".to_owned();
-    let unpack = Call::Unpack { destination };
+    let unpack = Call::Unpack {
+        destination,
+        owner: None,
+    };
     let hello = says(0, &HostMessage::Hello { generation });
     vec![
         stream(&[
