@@ -73,11 +73,16 @@ impl Builder<'_> {
                 machine = None;
             } else {
                 self.tell(step, "");
-                let network = matches!(change, Change::Run(_, true));
                 let before = at.has_disk.then_some(&*at.key.0);
-                let running = match machine.take() {
-                    Some(machine) if machine.network == network => machine,
-                    _ => self.start(&at.ready, before, self.to_run(network)).await?,
+                let running = match (machine.take(), &change) {
+                    (Some(machine), Change::Copy(_)) => machine,
+                    (Some(machine), Change::Run(_, network)) if machine.network == *network => {
+                        machine
+                    }
+                    (_, change) => {
+                        let network = matches!(change, Change::Run(_, true));
+                        self.start(&at.ready, before, self.to_run(network)).await?
+                    }
                 };
                 self.carry_out(step, &change, &running).await?;
                 let left = running.keep(&self.cache, &key.0, &step.text).await?;
