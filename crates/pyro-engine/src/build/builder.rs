@@ -10,12 +10,13 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::cache::StepCache;
 use super::context::{self, Tree};
-use super::dockerfile::{self, Instruction, Network, Step, refused};
+use super::dockerfile::{self, Instruction, Network, Step, find_stage, refused};
+use super::finished::{Finished, Key};
+use super::laid::Laid;
 use super::lines::Lines;
 use super::machine::{BuildMachine, Purpose, Resources};
-use super::sources::Laid;
+use super::order::Order;
 use super::stage::{Args, StageState};
-use super::{Finished, Key, Order, find_stage};
 use crate::command::exit_code;
 use crate::environment;
 use crate::off_thread::off_thread;

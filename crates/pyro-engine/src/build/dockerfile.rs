@@ -129,6 +129,18 @@ pub(super) fn parse(text: &str) -> Result<Dockerfile, Error> {
     Ok(dockerfile)
 }
 
+/// The number of the stage with a name, or with a number.
+pub(super) fn find_stage(names: &[Option<String>], wanted: &str) -> Option<usize> {
+    let lower = wanted.to_lowercase();
+    let found = names
+        .iter()
+        .rposition(|name| name.as_deref() == Some(&*lower));
+    found.or_else(|| {
+        let number = wanted.parse::<usize>().ok();
+        number.filter(|number| *number < names.len())
+    })
+}
+
 /// The error for a line.
 pub(super) fn refused(line: usize, why: &str) -> Error {
     Error::invalid(format!("line {line} of the Dockerfile: {why}"))

@@ -8,56 +8,27 @@ mod builder;
 mod cache;
 mod context;
 mod dockerfile;
+mod finished;
+mod laid;
 mod lines;
 mod machine;
+mod order;
 mod recipe;
 mod sources;
 mod stage;
 mod words;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-use pyro_environment::{Environments, Process, PullPolicy, Ready};
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
+use pyro_environment::Environments;
 
 use builder::Builder;
 pub(crate) use cache::StepCache;
 use context::Tree;
-use dockerfile::{Dockerfile, Instruction, refused};
+use dockerfile::{Dockerfile, Instruction, find_stage, refused};
+pub(crate) use order::{Instructions, Order};
 pub(crate) use recipe::Recipe;
 use stage::Args;
 
-use crate::output::hex;
 use crate::{Engine, Error, Listener};
-
-/// Part of every key: increased when the same instructions would have another result.
-const FORMAT: u32 = 1;
-
-/// What is to be built.
-pub(crate) struct Order {
-    /// The text of the Dockerfile, or what stands for it.
-    pub(crate) instructions: Instructions,
-    /// The directory whose files may be copied, without links in its path.
-    pub(crate) context: Option<PathBuf>,
-    pub(crate) args: BTreeMap<String, String>,
-    /// The stage to end with; none for the last one.
-    pub(crate) target: Option<String>,
-    pub(crate) network: bool,
-    pub(crate) use_cache: bool,
-    pub(crate) pull: PullPolicy,
-    pub(crate) vcpu_count: u32,
-    pub(crate) mem_mib: u32,
-    /// The whole name of the environment.
-    pub(crate) name: String,
-}
-
-/// Where the instructions come from.
-pub(crate) enum Instructions {
-    Dockerfile(String),
-    Recipe(Recipe),
-}
 
 /// What was built.
 #[derive(Clone, Copy, Debug)]
@@ -67,36 +38,6 @@ pub(crate) struct Built {
     pub(crate) cached: usize,
     /// How many of them ran.
     pub(crate) run: usize,
-}
-
-/// A finished stage.
-#[derive(Clone)]
-struct Finished {
-    ready: Ready,
-    /// The key of the last step that changed files.
-    key: Key,
-    /// Whether there was any.
-    has_disk: bool,
-    process: Process,
-}
-
-/// The digest of all that made a disk.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Key(String);
-
-impl Key {
-    fn of_base(ready: &Ready) -> Self {
-        Self(format!("{FORMAT}:{}", ready.digest))
-    }
-
-    fn then(&self, what: &impl Serialize) -> Self {
-        let what = serde_json::to_vec(what).expect("texts and numbers have a form in JSON");
-        let mut hasher = Sha256::new();
-        hasher.update(self.0.as_bytes());
-        hasher.update([0]);
-        hasher.update(what);
-        Self(hex(&hasher.finalize()))
-    }
 }
 
 /// Builds an environment and gives it its name.
@@ -177,18 +118,6 @@ fn target(dockerfile: &Dockerfile, wanted: Option<&str>) -> Result<usize, Error>
             [] => error.remedy("build the whole Dockerfile: none of its stages has a name"),
             names => error.remedy(format!("name one of its stages: {}", names.join(", "))),
         }
-    })
-}
-
-/// The number of the stage with a name, or with a number.
-fn find_stage(names: &[Option<String>], wanted: &str) -> Option<usize> {
-    let lower = wanted.to_lowercase();
-    let found = names
-        .iter()
-        .rposition(|name| name.as_deref() == Some(&*lower));
-    found.or_else(|| {
-        let number = wanted.parse::<usize>().ok();
-        number.filter(|number| *number < names.len())
     })
 }
 

@@ -12,19 +12,11 @@ use tempfile::TempDir;
 use super::builder::Builder;
 use super::context::{self, Tree};
 use super::dockerfile::{Copy, Source, Step, refused};
+use super::laid::Laid;
 use super::machine::{BuildMachine, Purpose};
 use super::stage::StageState;
 use crate::Error;
 use crate::off_thread::{off_thread, pipe};
-
-/// Files that are laid out to be copied.
-pub(super) struct Laid {
-    pub(super) directory: TempDir,
-    pub(super) destination: String,
-    /// Whether they go into the destination, or the only one becomes it.
-    pub(super) into: bool,
-    pub(super) owner: String,
-}
 
 impl Builder<'_> {
     /// Lays out what a `COPY` copies.

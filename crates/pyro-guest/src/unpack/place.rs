@@ -69,7 +69,7 @@ pub(super) fn check(root: &OwnedFd, plan: &Plan) -> Result<(), Error> {
 
 /// Fails if another kind of file has the entry's path, or with [`Errno::NOENT`] if nothing has.
 fn look(parents: &mut Directories, destination: &OwnedFd, entry: &Entry) -> Result<(), Errno> {
-    if entry.is_directory() {
+    if entry.is_directory() || entry.kind == EntryKind::Parent {
         return directories::open(destination, &entry.path).map(drop);
     }
     let (parent, name) = entry.split();

@@ -185,6 +185,7 @@ COPY a tree/top /many/ | ls /many | a top
 COPY t*e/t?p /glob/ | ls /glob | top
 COPY tool /bin/tool | readlink -f /bin/tool; test -L /bin; stat -c %a:%U /bin/tool | /usr/bin/tool 755:root
 COPY --chown=1234 tree /o | stat -c %u:%g /o/in /o/top /etc | 1234:0 1234:0 0:0
+COPY --chown=1234 rootfs / | stat -c %u:%a /etc /etc/mine; cat /etc/mine | 0:755 1234:644 mine
 COPY --chown=daemon:www-data a /p | stat -c %U:%G /p | daemon:www-data
 COPY --chmod=0711 a /q | stat -c %a /q | 711
 COPY link /l | cat /l; test ! -L /l | a
@@ -202,6 +203,7 @@ fn files_are_copied_as_the_reference_says() {
         ("tree/in/deep", ""),
         ("tree/ignored.o", ""),
         ("withlink/file", ""),
+        ("rootfs/etc/mine", "mine"),
         (".dockerignore", "**/*.o\n"),
     ];
     let cases: Vec<Vec<&str>> = COPIES
