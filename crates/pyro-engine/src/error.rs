@@ -326,16 +326,6 @@ impl Error {
             .remedy(format!("`pyro {noun} status {id}` shows its state"))
     }
 
-    /// Another process is copying the VM's disk.
-    pub(crate) fn disk_is_copied(noun: &str, id: &str) -> Self {
-        let message = format!(
-            "{noun} {id} was not started: its disk is being copied, for a snapshot, `disk` or `diff`"
-        );
-        Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
-            "nothing was changed; start it again when the copy is complete: `pyro {noun} start {id}`"
-        ))
-    }
-
     pub(crate) fn already_started(noun: &str, id: &str) -> Self {
         Self::cannot_start(noun, id, "started")
     }

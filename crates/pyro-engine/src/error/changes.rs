@@ -6,6 +6,16 @@ use super::{Error, ErrorKind};
 use crate::code::ErrorCode;
 
 impl Error {
+    /// Another process is copying the VM's disk.
+    pub(crate) fn disk_is_copied(noun: &str, id: &str) -> Self {
+        let message = format!(
+            "{noun} {id} was not started: its disk is being copied, for a snapshot, `disk` or `diff`"
+        );
+        Self::new(ErrorKind::Failed, ErrorCode::WrongState, message).remedy(format!(
+            "nothing was changed; start it again when the copy is complete: `pyro {noun} start {id}`"
+        ))
+    }
+
     /// There is no snapshot with this name.
     pub(crate) fn no_such_snapshot(id: &str, name: &str, existing: &[String]) -> Self {
         const NAMED: usize = 20;
