@@ -49,6 +49,7 @@ mod request;
 mod secrets;
 mod signal;
 mod talk;
+mod temporary_machine;
 pub mod tool;
 mod transcript;
 mod transfer;

@@ -76,12 +76,19 @@ impl NamedDirectories {
         (is_plain && is_own(&path) && path.is_dir()).then_some(path)
     }
 
+    /// Returns the path and the record of the one with this name, if both are there.
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Option<(PathBuf, T)> {
+        let path = self.find(name)?;
+        let record = read_record(&path.join(RECORD))?;
+        Some((path, record))
+    }
+
     /// Returns the names and the records of all, sorted by name. One whose record cannot be read is
     /// left out.
     pub fn all<T: DeserializeOwned>(&self) -> Vec<(String, T)> {
         let mut all: Vec<_> = names(&self.directory)
             .filter_map(|name| {
-                let record = read_record(&self.find(&name)?.join(RECORD))?;
+                let (_, record) = self.read(&name)?;
                 Some((name, record))
             })
             .collect();

@@ -4,22 +4,19 @@ use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyro_environment::{Process, PullPolicy, Ready};
-use pyro_machine::{Answer, Call, Command, FileType};
-use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
+use pyro_machine::{Command, FileType};
 
 use super::cache::StepCache;
-use super::context::{self, Tree};
+use super::context::Tree;
+use super::copying::{Copying, Laid};
 use super::dockerfile::{self, Instruction, Network, Step, find_stage, refused};
 use super::finished::{Finished, Key};
-use super::laid::Laid;
 use super::lines::Lines;
 use super::machine::{BuildMachine, Purpose, Resources};
 use super::order::Order;
 use super::stage::{Args, StageState};
 use crate::command::exit_code;
 use crate::environment;
-use crate::off_thread::off_thread;
 use crate::output::Each;
 use crate::{Engine, Error, Event, Listener};
 
@@ -33,7 +30,7 @@ pub(super) struct Builder<'a> {
     pub(super) engine: &'a Engine,
     pub(super) order: &'a Order,
     pub(super) listener: &'a Listener,
-    pub(super) context: Option<Tree>,
+    pub(super) context: Option<Arc<Tree>>,
     pub(super) args: Args,
     pub(super) cache: StepCache,
     /// The earlier stages; none for those that are not needed.
@@ -48,20 +45,21 @@ pub(super) struct Builder<'a> {
 
 /// An instruction that changes files, ready to be carried out.
 enum Change {
+    /// A command, and whether it has the network.
     Run(Command, bool),
-    Copy(Laid),
+    Copy(Copying),
 }
 
 impl Builder<'_> {
     pub(super) async fn stage(&mut self, stage: &dockerfile::Stage) -> Result<Finished, Error> {
         let base = self.args.base(&stage.base);
-        let base = base.map_err(|why| refused(stage.line, &why))?;
+        let base = base.map_err(|why| refused(stage.place, &why))?;
         let mut at = self.base(&base).await?;
         let mut now = StageState::new(std::mem::take(&mut at.process));
         let mut machine: Option<BuildMachine> = None;
         for step in &stage.steps {
             self.number += 1;
-            let failed = |why: String| refused(step.line, &why);
+            let failed = |why: String| refused(step.place, &why);
             now.apply(&step.instruction, &self.args).map_err(failed)?;
             let Some((change, key)) = self.change(step, &now, &at.key).await? else {
                 self.tell(step, "");
@@ -85,7 +83,7 @@ impl Builder<'_> {
                         self.start(&at.ready, before, self.to_run(network)).await?
                     }
                 };
-                self.carry_out(step, &change, &running).await?;
+                self.carry_out(step, change, &running).await?;
                 let left = running.keep(&self.cache, &key.0, &step.text).await?;
                 self.run += 1;
                 // What a step leaves running is not part of its result.
@@ -191,24 +189,16 @@ impl Builder<'_> {
                 Ok(Some((Change::Run(command, network), key)))
             }
             Instruction::Copy(copy) => {
-                let laid = self.lay_out(step, copy, state).await?;
-                let directory = laid.directory.path().to_owned();
-                let hashed = off_thread(move || context::hash(&directory)).await;
-                let hash = hashed.map_err(|error| Error::transfer(&error))?;
-                let parts = (&laid.destination, laid.into, &laid.owner, hash);
+                let mut copying = self.copying(step, copy, state).await?;
+                let content = self.content(step, &mut copying).await?;
+                let parts = (&copying.destination, &copying.owner, content);
                 let key = before.then(&("copy", parts));
-                Ok(Some((Change::Copy(laid), key)))
+                Ok(Some((Change::Copy(copying), key)))
             }
             Instruction::Workdir(_) => {
-                let directory = TempDir::new().map_err(|error| Error::transfer(&error))?;
-                let laid = Laid {
-                    directory,
-                    destination: state.process.working_dir.clone(),
-                    into: true,
-                    owner: "0:0".into(),
-                };
-                let key = before.then(&("directory", &laid.destination));
-                Ok(Some((Change::Copy(laid), key)))
+                let copying = Copying::directory(&state.process);
+                let key = before.then(&("directory", &copying.destination));
+                Ok(Some((Change::Copy(copying), key)))
             }
             _ => Ok(None),
         }
@@ -217,7 +207,7 @@ impl Builder<'_> {
     async fn carry_out(
         &self,
         step: &Step,
-        change: &Change,
+        change: Change,
         machine: &BuildMachine,
     ) -> Result<(), Error> {
         match change {
@@ -234,7 +224,7 @@ impl Builder<'_> {
                     })
                 };
                 let (mut stdout, mut stderr) = (take(&lines), take(&lines));
-                let outcome = machine.run(command, [&mut stdout, &mut stderr]).await?;
+                let outcome = machine.run(&command, [&mut stdout, &mut stderr]).await?;
                 let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
                 lines.end();
                 let code = exit_code(&outcome);
@@ -242,8 +232,8 @@ impl Builder<'_> {
                     return Ok(());
                 }
                 let output = lines.last.iter().cloned().collect::<Vec<_>>().join("\n");
-                let error = Error::build_step_failed(step.line, &step.text, code, output);
-                Err(match (outcome.oom_killed, *network) {
+                let error = Error::build_step_failed(step.place, &step.text, code, output);
+                Err(match (outcome.oom_killed, network) {
                     (true, _) => error.remedy(format!(
                         "the machine's memory was used up: build with more than --mem-mib {}",
                         self.order.mem_mib
@@ -254,31 +244,43 @@ impl Builder<'_> {
                     (false, true) => error.remedy("mend the command"),
                 })
             }
-            Change::Copy(laid) => {
-                let (path, kind) = machine.resolve(&laid.destination).await?;
-                let directory = laid.directory.path();
-                let destination = if laid.into || kind == Some(FileType::Directory) {
-                    path
-                } else {
-                    // The only file gets the name of the destination.
-                    let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
-                    let only = fs::read_dir(directory).ok().and_then(|mut all| all.next());
-                    let renamed = match only {
-                        Some(entry) => {
-                            entry.and_then(|entry| fs::rename(entry.path(), directory.join(name)))
-                        }
-                        None => Ok(()),
-                    };
-                    renamed.map_err(|error| Error::transfer(&error))?;
-                    if parent.is_empty() { "/" } else { parent }.to_owned()
+            Change::Copy(mut copying) => {
+                let laid = match copying.laid.take() {
+                    Some(laid) => laid,
+                    None => self.lay_out(step, &copying).await?,
                 };
-                let pushed = machine.push(directory, &destination, &laid.owner, self.listener);
-                pushed.await.map_err(|error| Error {
-                    message: format!("line {} of the Dockerfile: {}", step.line, error.message),
-                    ..error
-                })
+                let copied = self.copy(&copying, &laid, machine).await;
+                copied.map_err(|error| step.place.of(error))
             }
         }
+    }
+
+    async fn copy(
+        &self,
+        copying: &Copying,
+        laid: &Laid,
+        machine: &BuildMachine,
+    ) -> Result<(), Error> {
+        let (path, kind) = machine.resolve(&copying.destination).await?;
+        let directory = laid.directory.path();
+        let destination = if laid.into || kind == Some(FileType::Directory) {
+            path
+        } else {
+            // The only file gets the name of the destination.
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            let only = fs::read_dir(&directory).ok().and_then(|mut all| all.next());
+            let renamed = match only {
+                Some(entry) => {
+                    entry.and_then(|entry| fs::rename(entry.path(), directory.join(name)))
+                }
+                None => Ok(()),
+            };
+            renamed.map_err(|error| Error::transfer(&error))?;
+            if parent.is_empty() { "/" } else { parent }.to_owned()
+        };
+        machine
+            .push(&directory, &destination, &copying.owner, self.listener)
+            .await
     }
 
     /// Makes an environment of a stage.
@@ -286,32 +288,17 @@ impl Builder<'_> {
         let (environments, name) = (&self.engine.environments, &self.order.name);
         let key = last.key.then(&("image", &last.process));
         if self.order.use_cache
-            && let Some(image) = self.cache.image(&key.0)
+            && let Some(image) = self.cache.known(&key.0)
             && environments.name_image(name, &image, &|_| ()).await?
         {
             return Ok(());
         }
-        self.listener.phase("build", "save", ("environment", name));
+        self.listener.phase("build", "read", ("environment", name));
         let step = last.has_disk.then_some(&*last.key.0);
         let machine = self.start(&last.ready, step, Purpose::Read).await?;
-        let path = machine.received();
-        let failed = |error: std::io::Error| Error::transfer(&error);
-        let mut file = tokio::fs::File::create_new(&path).await.map_err(failed)?;
-        match machine.call(&Call::PackRoot, &mut file).await? {
-            Answer::Packed { .. } => {}
-            other => return Err(Error::guest_output("a layer", &format!("{other:?}"))),
-        }
-        file.flush().await.map_err(failed)?;
-        let files = machine.end();
-        let progress = |progress| {
-            self.listener.report(Event::Building {
-                environment: name.clone(),
-                progress,
-            });
-        };
-        let saved = environments.save(name, path, last.process.clone(), &progress);
-        let image = saved.await?;
-        drop(files);
-        self.cache.add_image(&key.0, &image).await
+        let (engine, process) = (self.engine, last.process.clone());
+        let machine = machine.into_machine();
+        let saved = environment::save(engine, self.listener, machine, "build", name, process);
+        self.cache.add_known(&key.0, &saved.await?.digest).await
     }
 }

@@ -1,5 +1,5 @@
 //! The *steps* of builds that are kept: the private disk that a machine had after a step, by the
-//! digest of all that made it; and which image a whole build became.
+//! digest of all that made it; and what other digests are known to stand for.
 //!
 //! ```text
 //! <cache>/build/<digest>/{record.json,disk.ext4,last-used}
@@ -32,9 +32,10 @@ struct Record {
     format: u64,
     /// The instruction, as people see it.
     step: String,
-    /// The digest of the image that the build became, if this is its end.
+    /// What the digest stands for, if not a disk: the image that a build became, or the files that
+    /// were copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    image: Option<String>,
+    stands_for: Option<String>,
 }
 
 impl StepCache {
@@ -51,20 +52,15 @@ impl StepCache {
         let Some(path) = self.directories().find(key) else {
             return false;
         };
-        let used = File::options()
-            .create(true)
-            .append(true)
-            .open(path.join(LAST_USED));
-        // Somebody else's cache is used as it is.
-        drop(used.and_then(|file| file.set_modified(SystemTime::now())));
+        note_use(&path);
         path.join(DISK).exists()
     }
 
-    /// Returns the image that a build became.
-    pub(super) fn image(&self, key: &str) -> Option<String> {
-        let all = self.directories().all::<Record>();
-        let (_, record) = all.into_iter().find(|(name, _)| name == key)?;
-        record.image
+    /// Returns what a key is known to stand for. Notes that it is used.
+    pub(super) fn known(&self, key: &str) -> Option<String> {
+        let (path, record) = self.directories().read::<Record>(key)?;
+        note_use(&path);
+        record.stands_for
     }
 
     /// Copies the disk of a step. Returns whether it was there.
@@ -88,16 +84,16 @@ impl StepCache {
         let record = Record {
             format: 1,
             step: step.to_owned(),
-            image: None,
+            stands_for: None,
         };
         self.keep(key, record, Some(disk)).await
     }
 
-    /// Keeps which image a build became.
-    pub(super) async fn add_image(&self, key: &str, image: &str) -> Result<(), Error> {
+    /// Keeps what a key stands for.
+    pub(super) async fn add_known(&self, key: &str, stands_for: &str) -> Result<(), Error> {
         let record = Record {
             format: 1,
-            image: Some(image.to_owned()),
+            stands_for: Some(stands_for.to_owned()),
             ..Record::default()
         };
         self.keep(key, record, None).await
@@ -147,6 +143,15 @@ impl StepCache {
     }
 }
 
+fn note_use(directory: &Path) {
+    let used = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join(LAST_USED));
+    // Somebody else's cache is used as it is.
+    drop(used.and_then(|file| file.set_modified(SystemTime::now())));
+}
+
 /// How long ago a step was used or made.
 fn last_use(directory: &Path) -> Option<Duration> {
     let used = fs::metadata(directory.join(LAST_USED)).or_else(|_| fs::metadata(directory));
@@ -169,10 +174,10 @@ mod tests {
         fs::write(&disk, "content").unwrap();
         steps.add("one", "RUN ls", disk.clone()).await.unwrap();
         steps.add("two", "RUN ls", disk.clone()).await.unwrap();
-        steps.add_image("end", "sha256:x").await.unwrap();
+        steps.add_known("end", "sha256:x").await.unwrap();
         assert!(steps.has("one") && !steps.has("end"));
-        assert_eq!(steps.image("end").as_deref(), Some("sha256:x"));
-        assert_eq!(steps.image("one"), None);
+        assert_eq!(steps.known("end").as_deref(), Some("sha256:x"));
+        assert_eq!(steps.known("one"), None);
         let copy = cache.path().join("copy");
         assert!(steps.copy("one", copy.clone()).await.unwrap());
         assert_eq!(fs::read(&copy).unwrap(), b"content");

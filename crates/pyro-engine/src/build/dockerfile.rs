@@ -1,7 +1,10 @@
 //! A *Dockerfile*, read into stages of instructions. What cannot be built is refused here, by its
 //! name, before anything is run.
 
+use std::fmt;
+
 use parse_dockerfile::{Command, Flag, JsonOrStringArray};
+use serde::Serialize;
 
 use super::words::pairs;
 use crate::Error;
@@ -21,17 +24,45 @@ pub(super) struct Stage {
     pub(super) name: Option<String>,
     /// An environment or an earlier stage. It may have variables.
     pub(super) base: String,
-    pub(super) line: usize,
+    pub(super) place: Place,
     pub(super) steps: Vec<Step>,
 }
 
 /// An instruction, and how people see it.
 #[derive(Debug)]
 pub(super) struct Step {
-    pub(super) line: usize,
+    pub(super) place: Place,
     /// The first line of its text.
     pub(super) text: String,
     pub(super) instruction: Instruction,
+}
+
+/// Where people find what they have asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Place {
+    /// A line of the Dockerfile, from 1.
+    Line(usize),
+    /// An option, in a build without a Dockerfile.
+    Option(&'static str),
+}
+
+impl Place {
+    /// The error, with the place at its beginning.
+    pub(super) fn of(self, error: Error) -> Error {
+        Error {
+            message: format!("{self}: {}", error.message),
+            ..error
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(formatter, "line {line} of the Dockerfile"),
+            Self::Option(name) => write!(formatter, "option {name}"),
+        }
+    }
 }
 
 /// Texts may have variables and quotes, unless something else is said.
@@ -83,7 +114,7 @@ pub(super) struct Copy {
     pub(super) destination: String,
 }
 
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub(super) enum Source {
     Path(String),
     /// A here-document, and whether it has variables.
@@ -98,32 +129,32 @@ pub(super) fn parse(text: &str) -> Result<Dockerfile, Error> {
     for instruction in &parsed.instructions {
         let (instruction, start) = match instruction {
             parse_dockerfile::Instruction::From(from) => {
-                let line = line_of(text, from.from.span.start);
+                let place = Place::Line(line_of(text, from.from.span.start));
                 for flag in &from.options {
-                    platform(flag).map_err(|why| refused(line, &why))?;
+                    platform(flag).map_err(|why| refused(place, &why))?;
                 }
                 let name = from.as_.as_ref();
                 dockerfile.stages.push(Stage {
                     name: name.map(|(_, name)| name.value.to_lowercase()),
                     base: from.image.value.to_string(),
-                    line,
+                    place,
                     steps: Vec::new(),
                 });
                 continue;
             }
             other => read(other),
         };
-        let line = line_of(text, start);
-        let instruction = instruction.map_err(|why| refused(line, &why))?;
+        let place = Place::Line(line_of(text, start));
+        let instruction = instruction.map_err(|why| refused(place, &why))?;
         match (dockerfile.stages.last_mut(), instruction) {
             (_, None) => {}
             (Some(stage), Some(instruction)) => stage.steps.push(Step {
-                line,
+                place,
                 text: shown(&text[start..]),
                 instruction,
             }),
             (None, Some(Instruction::Arg(args))) => dockerfile.args.extend(args),
-            (None, Some(_)) => return Err(refused(line, "there is no FROM before it")),
+            (None, Some(_)) => return Err(refused(place, "there is no FROM before it")),
         }
     }
     Ok(dockerfile)
@@ -141,9 +172,9 @@ pub(super) fn find_stage(names: &[Option<String>], wanted: &str) -> Option<usize
     })
 }
 
-/// The error for a line.
-pub(super) fn refused(line: usize, why: &str) -> Error {
-    Error::invalid(format!("line {line} of the Dockerfile: {why}"))
+/// The error for a place.
+pub(super) fn refused(place: Place, why: &str) -> Error {
+    Error::invalid(format!("{place}: {why}"))
 }
 
 /// Reads an instruction, but no `FROM`. Returns nothing for what has no effect, and its position.
@@ -395,8 +426,8 @@ mod tests {
             (build.name.as_deref(), &*build.base),
             (Some("build"), "debian:$V")
         );
-        let lines: Vec<_> = build.steps.iter().map(|step| step.line).collect();
-        assert_eq!(lines, [3, 7, 8]);
+        let places: Vec<_> = build.steps.iter().map(|step| step.place).collect();
+        assert_eq!(places, [3, 7, 8].map(Place::Line));
         let run = |words| Instruction::Run {
             words,
             network: Network::OfBuild,

@@ -7,18 +7,17 @@ use std::time::Duration;
 use pyro_archive::{PathLimits, Source, write_tar};
 use pyro_environment::Ready;
 use pyro_machine::{
-    Answer, Call, Command, CopiedFiles, FileType, KeptFiles, LaunchEvent, MachineSpec, Outcome,
-    Streams, SupervisedMachine, UNPACKED_LIST_BYTES, UNPACKED_PATH_BYTES,
+    Answer, Call, Command, CopiedFiles, FileType, KeptFiles, MachineSpec, Outcome, Streams,
+    UNPACKED_LIST_BYTES, UNPACKED_PATH_BYTES,
 };
-use pyro_store::MachineDirectory;
 use tokio::io::AsyncWrite;
 
 use super::cache::StepCache;
-use crate::disk_limit::{DiskLimit, allocated_bytes};
 use crate::off_thread::pipe;
 use crate::request::{DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT};
+use crate::temporary_machine::{TemporaryMachine, notices};
 use crate::transfer::progress_to;
-use crate::{Engine, Error, Event, Listener};
+use crate::{Engine, Error, Listener};
 
 /// How long to wait for a slot: other machines may run for long.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -51,10 +50,7 @@ pub(super) enum Purpose {
 
 /// A running machine with its disk; both are removed on drop.
 pub(super) struct BuildMachine {
-    // The fields are dropped in this order.
-    machine: SupervisedMachine,
-    files: MachineDirectory,
-    limit: DiskLimit,
+    machine: TemporaryMachine,
     pub(super) network: bool,
 }
 
@@ -88,10 +84,7 @@ impl BuildMachine {
             rootfs: ready.rootfs.clone(),
             network: resources.network,
         };
-        let told = |event: LaunchEvent<'_>| match event {
-            LaunchEvent::Starting(_) => {}
-            LaunchEvent::Notice(text) => listener.report(Event::Notice(text)),
-        };
+        let told = notices(listener);
         let (machines, start) = (&engine.machines, engine.config.start);
         let machine = match purpose {
             Purpose::Run(_) => {
@@ -116,9 +109,7 @@ impl BuildMachine {
             }
         };
         Ok(Self {
-            machine,
-            files,
-            limit: DiskLimit::of(&engine.config),
+            machine: TemporaryMachine::new(engine, machine, files, "the machine of the build"),
             network: resources.network,
         })
     }
@@ -137,7 +128,8 @@ impl BuildMachine {
             controls: None,
             started: None,
         };
-        self.within_limit(self.machine.run(command, streams)).await
+        let run = self.machine.machine.run(command, streams);
+        self.machine.within_limit(run).await
     }
 
     /// Follows the links on a path in the guest.
@@ -151,20 +143,14 @@ impl BuildMachine {
         }
     }
 
-    /// Sends what a path of the guest has, or its whole root file system, as a tar stream.
+    /// Carries out a call that reads.
     pub(super) async fn call(
         &self,
         call: &Call,
         output: &mut (dyn AsyncWrite + Send + Unpin),
     ) -> Result<Answer, Error> {
-        let streams = Streams {
-            stdin: None,
-            stdout: output,
-            stderr: &mut tokio::io::sink(),
-            controls: None,
-            started: None,
-        };
-        self.within_limit(self.machine.call(call, streams)).await
+        let read = self.machine.read(call, output);
+        self.machine.within_limit(read).await
     }
 
     /// Copies what is in a directory of the host to one in the guest. It belongs to `owner` there;
@@ -198,7 +184,8 @@ impl BuildMachine {
                 controls: None,
                 started: None,
             };
-            self.within_limit(self.machine.call(&call, streams)).await
+            let unpacked = self.machine.machine.call(&call, streams);
+            self.machine.within_limit(unpacked).await
         };
         // The thread ends when nobody reads.
         drop(input);
@@ -217,34 +204,18 @@ impl BuildMachine {
         key: &str,
         text: &str,
     ) -> Result<u32, Error> {
-        let left = self.machine.flush().await?;
-        self.machine.pause().await?;
-        let added = steps.add(key, text, disk_in(self.files.path())).await;
-        self.machine.resume().await?;
+        let machine = &self.machine.machine;
+        let left = machine.flush().await?;
+        machine.pause().await?;
+        let disk = disk_in(self.machine.directory());
+        let added = steps.add(key, text, disk).await;
+        machine.resume().await?;
         added.map(|()| left)
     }
 
-    /// A place for what it sends, which counts as its own.
-    pub(super) fn received(&self) -> PathBuf {
-        self.files.path().join("received")
-    }
-
-    /// Ends the machine, and returns its files.
-    pub(super) fn end(self) -> MachineDirectory {
-        self.files
-    }
-
-    async fn within_limit<T>(
-        &self,
-        work: impl Future<Output = Result<T, pyro_machine::Error>>,
-    ) -> Result<T, Error> {
-        let grown_too_big = self
-            .limit
-            .watch(|| allocated_bytes(self.files.path()), async || {});
-        tokio::select! {
-            done = work => Ok(done?),
-            exceeded = grown_too_big => Err(exceeded.ended("the machine of the build")),
-        }
+    /// The machine itself.
+    pub(super) fn into_machine(self) -> TemporaryMachine {
+        self.machine
     }
 }
 

@@ -7,9 +7,9 @@
 mod builder;
 mod cache;
 mod context;
+mod copying;
 mod dockerfile;
 mod finished;
-mod laid;
 mod lines;
 mod machine;
 mod order;
@@ -18,12 +18,14 @@ mod sources;
 mod stage;
 mod words;
 
+use std::sync::Arc;
+
 use pyro_environment::Environments;
 
 use builder::Builder;
 pub(crate) use cache::StepCache;
 use context::Tree;
-use dockerfile::{Dockerfile, Instruction, find_stage, refused};
+use dockerfile::{Dockerfile, Instruction, Place, find_stage, refused};
 pub(crate) use order::{Instructions, Order};
 pub(crate) use recipe::Recipe;
 use stage::Args;
@@ -51,13 +53,17 @@ pub(crate) async fn build(
         Instructions::Recipe(recipe) => recipe.dockerfile(),
     };
     let context = order.context.clone().map(Tree::context).transpose()?;
+    let context = context.map(Arc::new);
     let mut args = Args {
         given: order.args.clone(),
         ..Args::default()
     };
-    let line = dockerfile.stages.first().map_or(1, |stage| stage.line);
+    let place = dockerfile
+        .stages
+        .first()
+        .map_or(Place::Line(1), |stage| stage.place);
     args.add_global(&dockerfile.args)
-        .map_err(|why| refused(line, &why))?;
+        .map_err(|why| refused(place, &why))?;
     let last = target(&dockerfile, order.target.as_deref())?;
     dockerfile.stages.truncate(last + 1);
     let needed = needed(&dockerfile, &args)?;
@@ -136,7 +142,7 @@ fn needed(dockerfile: &Dockerfile, args: &Args) -> Result<Vec<bool>, Error> {
         }
         let stage = &stages[number];
         let base = args.base(&stage.base);
-        let base = base.map_err(|why| refused(stage.line, &why))?;
+        let base = base.map_err(|why| refused(stage.place, &why))?;
         let copied = stage
             .steps
             .iter()

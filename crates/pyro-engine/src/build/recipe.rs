@@ -1,6 +1,6 @@
 //! A *recipe* is a build without a Dockerfile: packages and commands above an environment.
 
-use super::dockerfile::{Dockerfile, Instruction, Network, Stage, Step, Words};
+use super::dockerfile::{Dockerfile, Instruction, Network, Place, Stage, Step, Words};
 
 /// What is done, in this order.
 #[derive(Clone, Debug)]
@@ -35,9 +35,9 @@ impl Recipe {
     /// Returns the same as a Dockerfile. Packages come from the network.
     pub(super) fn dockerfile(&self) -> Dockerfile {
         let mut steps = Vec::new();
-        let mut add = |text: String, words: Words, network: Network| {
+        let mut add = |option, text: String, words: Words, network: Network| {
             steps.push(Step {
-                line: steps.len() + 2,
+                place: Place::Option(option),
                 text,
                 instruction: Instruction::Run { words, network },
             });
@@ -46,18 +46,23 @@ impl Recipe {
             let install = ["/bin/sh", "-c", INSTALL, "sh"].map(str::to_owned);
             let words = install.into_iter().chain(self.packages.iter().cloned());
             let text = format!("install {}", self.packages.join(" "));
-            add(text, Words::Exec(words.collect()), Network::Always);
+            add(
+                "packages",
+                text,
+                Words::Exec(words.collect()),
+                Network::Always,
+            );
         }
         for line in &self.run {
             let text = format!("RUN {}", pyro_text::line(line));
-            add(text, Words::Line(line.clone()), Network::OfBuild);
+            add("run", text, Words::Line(line.clone()), Network::OfBuild);
         }
         Dockerfile {
             args: Vec::new(),
             stages: vec![Stage {
                 name: None,
                 base: self.from.replace('$', "\\$"),
-                line: 1,
+                place: Place::Option("from"),
                 steps,
             }],
         }

@@ -4,95 +4,134 @@
 use std::fs;
 use std::os::fd::AsFd as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use pyro_archive::{Target, extract};
 use pyro_machine::{Call, FilePath, FileType, PACKED_NAME};
-use tempfile::TempDir;
 
 use super::builder::Builder;
 use super::context::{self, Tree};
+use super::copying::{Copying, Laid, Origin, Scratch};
 use super::dockerfile::{Copy, Source, Step, refused};
-use super::laid::Laid;
+use super::finished::Finished;
 use super::machine::{BuildMachine, Purpose};
 use super::stage::StageState;
 use crate::Error;
 use crate::off_thread::{off_thread, pipe};
+use crate::output::hex;
 
 impl Builder<'_> {
-    /// Lays out what a `COPY` copies.
-    pub(super) async fn lay_out(
+    /// Puts variables into what a `COPY` says.
+    pub(super) async fn copying(
         &self,
         step: &Step,
         copy: &Copy,
         state: &StageState,
-    ) -> Result<Laid, Error> {
-        let failed = |why: String| refused(step.line, &why);
+    ) -> Result<Copying, Error> {
+        let failed = |why: String| refused(step.place, &why);
         let expand = |text: &String| state.expand(text).map_err(failed);
-        let io_failed = |error: std::io::Error| Error::transfer(&error);
-        let directory = TempDir::new().map_err(io_failed)?;
         let destination = expand(&copy.destination)?;
         let owner = copy.owner.as_ref().map(expand).transpose()?;
         let mode = copy.mode.as_ref().map(expand).transpose()?;
-        let from = copy.from.as_ref().map(expand).transpose()?;
-        let mut into = copy.sources.len() > 1
-            || destination.ends_with('/')
-            || matches!(&*destination, "." | "..")
-            || destination.ends_with("/.");
-        let mut received = Vec::new();
-        for source in &copy.sources {
+        let sources = copy.sources.iter().map(|source| match source {
+            Source::Document(text, true) => {
+                let text = state.expand_document(text).map_err(failed)?;
+                Ok(Source::Document(text, false))
+            }
+            Source::Document(..) => Ok(source.clone()),
+            Source::Path(path) => expand(path).map(Source::Path),
+        });
+        let sources = sources.collect::<Result<Vec<_>, Error>>()?;
+        let mode = mode.map(|mode| octal(&mode).map_err(failed)).transpose()?;
+        let origin = match copy.from.as_ref().map(expand).transpose()? {
+            None => Origin::Context,
+            Some(name) => Origin::Stage(Box::new(self.base(&name).await?), name),
+        };
+        Ok(Copying {
+            into: sources.len() > 1
+                || destination.ends_with('/')
+                || matches!(&*destination, "." | "..")
+                || destination.ends_with("/."),
+            destination: state.path(&destination),
+            owner: owner.unwrap_or_else(|| "0:0".into()),
+            origin,
+            sources,
+            mode,
+            laid: None,
+        })
+    }
+
+    /// The digest of what is copied, with its names and permissions.
+    pub(super) async fn content(
+        &self,
+        step: &Step,
+        copying: &mut Copying,
+    ) -> Result<String, Error> {
+        let key = copying.key_of_files();
+        if let Some(key) = &key
+            && self.order.use_cache
+            && let Some(content) = self.cache.known(&key.0)
+        {
+            return Ok(content);
+        }
+        let laid = self.lay_out(step, copying).await?;
+        let directory = laid.directory.path();
+        let hashed = off_thread(move || context::hash(&directory)).await;
+        let hashed = hashed.map_err(|error| Error::transfer(&error))?;
+        let content = format!("{}:{}", hex(&hashed), laid.into);
+        copying.laid = Some(laid);
+        if let Some(key) = key {
+            self.cache.add_known(&key.0, &content).await?;
+        }
+        Ok(content)
+    }
+
+    /// Lays out what is copied.
+    pub(super) async fn lay_out(&self, step: &Step, copying: &Copying) -> Result<Laid, Error> {
+        let io_failed = |error: std::io::Error| Error::transfer(&error);
+        let directory = Scratch::create(self.engine)?;
+        let mut into = copying.into;
+        for source in &copying.sources {
             let path = match source {
-                Source::Document(text, has_variables) => {
-                    let text = if *has_variables {
-                        state.expand_document(text).map_err(failed)?
-                    } else {
-                        text.clone()
-                    };
+                Source::Document(text, _) => {
                     let file = directory.path().join("document");
                     fs::write(file, text).map_err(io_failed)?;
                     continue;
                 }
-                Source::Path(path) => expand(path)?,
+                Source::Path(path) => path.clone(),
             };
-            let found = match (&from, &self.context) {
-                (Some(from), _) => {
-                    let (tree, path, files) = self.receive(from, &path).await?;
-                    received.push(files);
-                    let to = directory.path().to_owned();
-                    off_thread(move || tree.lay_out(&path, &to)).await
+            // What was received is needed until it is laid out.
+            let (tree, path, _received) = match (&copying.origin, &self.context) {
+                (Origin::Stage(stage, name), _) => {
+                    let (tree, path, received) = self.receive(stage, name, &path).await?;
+                    (Arc::new(tree), path, Some(received))
                 }
-                (None, Some(tree)) => tree.lay_out(&path, directory.path()),
-                (None, None) => {
+                (Origin::Context, Some(tree)) => (Arc::clone(tree), path, None),
+                (Origin::Context, None) => {
                     let why = "there is no context to copy files from: name a directory to build";
-                    return Err(failed(why.into()));
+                    return Err(refused(step.place, why));
                 }
             };
-            let found = found.map_err(|error| Error {
-                message: format!("line {} of the Dockerfile: {}", step.line, error.message),
-                ..error
-            })?;
+            let to = directory.path();
+            let found = off_thread(move || tree.lay_out(&path, &to)).await;
+            let found = found.map_err(|error| step.place.of(error))?;
             into |= found.has_directory || found.count > 1;
         }
-        if let Some(mode) = mode {
-            let bits = u32::from_str_radix(&mode, 8).ok();
-            let bits = bits.filter(|bits| *bits <= 0o7777);
-            let bits = bits.ok_or_else(|| {
-                failed(format!(
-                    "--chmod={mode} is not supported: it must be an octal number"
-                ))
-            })?;
-            context::set_modes(directory.path(), bits).map_err(io_failed)?;
+        if let Some(mode) = copying.mode {
+            let tree = directory.path();
+            let set = off_thread(move || context::set_modes(&tree, mode)).await;
+            set.map_err(io_failed)?;
         }
-        Ok(Laid {
-            directory,
-            destination: state.path(&destination),
-            into,
-            owner: owner.unwrap_or_else(|| "0:0".into()),
-        })
+        Ok(Laid { directory, into })
     }
 
     /// Gets files of another stage or environment. Returns them as a tree, and what of it is meant.
-    async fn receive(&self, from: &str, path: &str) -> Result<(Tree, String, TempDir), Error> {
-        let other = self.base(from).await?;
+    async fn receive(
+        &self,
+        other: &Finished,
+        from: &str,
+        path: &str,
+    ) -> Result<(Tree, String, Scratch), Error> {
         let step = other.has_disk.then_some(&*other.key.0);
         let machine = self.start(&other.ready, step, Purpose::Read).await?;
         let absolute = format!("/{}", path.trim_matches('/'));
@@ -105,8 +144,8 @@ impl Builder<'_> {
             let (from, path) = (pyro_text::line(from), pyro_text::line(path));
             return Err(Error::invalid(format!("there is no {path} in {from}")));
         }
-        let received = TempDir::new().map_err(|error| Error::transfer(&error))?;
-        unpack(&machine, &real, received.path()).await?;
+        let received = Scratch::create(self.engine)?;
+        unpack(&machine, &real, &received.path()).await?;
         let root = received.path().canonicalize();
         let root = root.map_err(|error| Error::transfer(&error))?;
         let packed = root.join(PACKED_NAME);
@@ -121,6 +160,13 @@ impl Builder<'_> {
         };
         Ok((Tree::all(root), source, received))
     }
+}
+
+/// Reads permissions.
+fn octal(mode: &str) -> Result<u32, String> {
+    let bits = u32::from_str_radix(mode, 8).ok();
+    bits.filter(|bits| *bits <= 0o7777)
+        .ok_or_else(|| format!("--chmod={mode} is not supported: it must be an octal number"))
 }
 
 /// Unpacks a path of the guest into a directory of the host.

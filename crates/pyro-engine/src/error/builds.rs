@@ -4,15 +4,15 @@ use super::{Error, ErrorKind};
 use crate::code::ErrorCode;
 
 impl Error {
-    /// An instruction of a Dockerfile has failed. `output` is the end of what it printed.
+    /// An instruction of a build has failed. `output` is the end of what it printed.
     pub(crate) fn build_step_failed(
-        line: usize,
+        place: impl std::fmt::Display,
         step: &str,
         exit_code: i32,
         output: String,
     ) -> Self {
         let step = pyro_text::line(step);
-        let message = format!("line {line} of the Dockerfile: {step}: exit code {exit_code}");
+        let message = format!("{place}: {step}: exit code {exit_code}");
         let mut error = Self::new(ErrorKind::Failed, ErrorCode::BuildStepFailed, message);
         error.cause = Some(output).filter(|output| !output.is_empty());
         error

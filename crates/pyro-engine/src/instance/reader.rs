@@ -5,10 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pyro_machine::{
-    Answer, Call, CopiedFiles, LaunchEvent, MachineSpec, Streams, SupervisedMachine, copy_disk,
-    make_image,
-};
+use pyro_machine::{Answer, Call, CopiedFiles, MachineSpec, copy_disk, make_image};
 use pyro_store::{MachineDirectory, Object, Ownership, RecordError};
 use tokio::io::AsyncWrite;
 
@@ -21,9 +18,9 @@ use super::snapshots::{BASELINE, disk_of, missing};
 use super::start::environment_of;
 use super::time::now;
 use super::wire::Request;
-use crate::disk_limit::{DiskLimit, allocated_bytes};
 use crate::off_thread::off_thread;
 use crate::request::{DEFAULT_MEM_MIB, DEFAULT_VCPU_COUNT, path_text};
+use crate::temporary_machine::{TemporaryMachine, notices};
 use crate::{Engine, Error, Event, Listener};
 
 /// How long to wait for other processes that copy the same disk.
@@ -48,10 +45,7 @@ pub(crate) enum Beside<'a> {
 
 /// A machine with a copy of the disk; both are removed on drop.
 pub(crate) struct Reader {
-    // The fields are dropped in this order.
-    machine: SupervisedMachine,
-    files: MachineDirectory,
-    limit: DiskLimit,
+    machine: TemporaryMachine,
     /// The instance's.
     id: String,
 }
@@ -104,13 +98,9 @@ impl Reader {
             output: matches!(beside, Beside::Output { .. }).then_some(&*output),
             snapshot: matches!(beside, Beside::Snapshot(_)).then_some(&*snapshot),
         };
-        let launch_listener = |event: LaunchEvent<'_>| match event {
-            LaunchEvent::Starting(_) => {}
-            LaunchEvent::Notice(text) => listener.report(Event::Notice(text)),
-        };
         let machine = engine
             .machines
-            .launch_reader(&spec, engine.config.start, copied, &launch_listener)
+            .launch_reader(&spec, engine.config.start, copied, &notices(listener))
             .await?;
         for phase in machine.phases() {
             listener.report(Event::Timing {
@@ -119,9 +109,12 @@ impl Reader {
             });
         }
         Ok(Self {
-            machine,
-            files,
-            limit: DiskLimit::of(&engine.config),
+            machine: TemporaryMachine::new(
+                engine,
+                machine,
+                files,
+                "the machine that reads the disk",
+            ),
             id: instance.id().to_owned(),
         })
     }
@@ -132,37 +125,26 @@ impl Reader {
         call: &Call,
         output: &mut (dyn AsyncWrite + Send + Unpin),
     ) -> Result<Answer, Error> {
-        let streams = Streams {
-            stdin: None,
-            stdout: output,
-            stderr: &mut tokio::io::sink(),
-            controls: None,
-            started: None,
+        let answer = async {
+            let answer = self.machine.read(call, output).await;
+            answer.map_err(|error| Error::on_disk(error, &self.id))
         };
-        let grown_too_big = self
-            .limit
-            .watch(|| allocated_bytes(self.files.path()), async || {});
-        tokio::select! {
-            answer = self.machine.call(call, streams) => {
-                answer.map_err(|error| Error::on_disk(error, &self.id))
-            }
-            exceeded = grown_too_big => Err(exceeded.ended("the machine that reads the disk")),
-        }
+        self.machine.within_limit(answer).await
+    }
+
+    /// The machine itself.
+    pub(crate) fn into_machine(self) -> TemporaryMachine {
+        self.machine
     }
 
     /// Ends the machine, and returns its files.
     pub(crate) fn end(self) -> MachineDirectory {
-        self.files
-    }
-
-    /// A place for what it sends, which counts as its own.
-    pub(crate) fn received(&self) -> PathBuf {
-        self.files.path().join("received")
+        self.machine.end()
     }
 
     /// The image that it was started with.
     pub(crate) fn output(&self) -> PathBuf {
-        output_in(self.files.path())
+        output_in(self.machine.directory())
     }
 }
 

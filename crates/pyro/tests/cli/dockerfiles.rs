@@ -4,12 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::clones::count;
 use crate::context::{TestContext, debian, directory_of};
 use crate::environments::copy_cache;
 use crate::skip;
+use crate::sudden_deaths::{Chance, strike};
 
 /// A context whose cache has an environment that is its own.
 fn with_own_cache() -> TestContext {
@@ -118,6 +121,14 @@ fn two_stages_are_built_in_machines_and_found_again_in_the_cache() {
     let second = build(&context, &[&directory, "-t", "app"]);
     counts(&second, 0, 7);
     assert_eq!(second["source_digest"], first["source_digest"]);
+    // No machine is started for that: each would be refused here.
+    let words = ["env", "build", &directory, "-t", "app", "--json"];
+    let without_room = context.pyro(&words).env("PYRO_MAX_DISK_MIB", "1");
+    counts(&without_room.run().expect(0).json(), 0, 7);
+    // A stage that has the same files by another command is copied from the cache.
+    let text = app(debian()).replace("sed -i", "true; sed -i");
+    project(&context, &[("Dockerfile", &text)]);
+    counts(&build(&context, &[&directory, "-t", "app"]), 1, 6);
     // What changes a copied file runs from there on, and so does an argument.
     let main = Path::new(&directory).join("main.sh");
     fs::write(&main, "#!/bin/sh\necho GREETING again\n").unwrap();
@@ -310,6 +321,9 @@ fn packages_and_commands_need_no_dockerfile() {
     let wrong = ["--from", debian(), "-t", "x", "--packages", "jq;reboot"];
     let message = refused(&context, &wrong)["error"].clone();
     assert_eq!(message, "'jq;reboot' is no name of a package");
+    let failing = ["--from", debian(), "-t", "x", "--run", "exit 3"];
+    let message = refused(&context, &failing)["error"].clone();
+    assert_eq!(message, "option run: RUN exit 3: exit code 3");
     // Kept steps go when they are not used for long; what was built stays.
     let pruned = context.pyro(&["env", "prune"]).run().expect(0).out();
     assert!(!pruned.contains("build/"), "{pruned}");
@@ -328,4 +342,68 @@ fn packages_and_commands_need_no_dockerfile() {
         .run()
         .expect(0)
         .out_is("one\n");
+}
+
+/// Kills whoever builds, or its machine, at random moments: what was built before is there, nothing
+/// else is, and the next build ends.
+#[test]
+fn whoever_dies_during_a_build_the_next_one_ends() {
+    let context = with_own_cache();
+    let base = debian();
+    let mut chance = Chance::new();
+    let text = |round: usize| {
+        format!(
+            "FROM {base} AS one\n\
+             RUN echo {round} >/round; head -c 3000000 /dev/urandom >/big\n\
+             FROM {base}\n\
+             COPY --from=one /round /big /from/\n\
+             COPY file /copied\n\
+             RUN sleep 0.3; cp /copied /run-{round}\n"
+        )
+    };
+    let directory = project(&context, &[("Dockerfile", &text(0)), ("file", "content\n")]);
+    let begun = Instant::now();
+    build(&context, &[&directory, "-t", "app"]);
+    let whole = u64::try_from(begun.elapsed().as_millis()).unwrap();
+    for round in 1..=count(4, 100) {
+        project(&context, &[("Dockerfile", &text(round))]);
+        let victim = ["client", "VMM"][round % 2];
+        let moment = Duration::from_millis(chance.below(whole));
+        eprintln!("round {round}: the {victim} dies {moment:?} into it");
+        let run = context.pyro(&["env", "build", &directory, "-t", "app", "--json"]);
+        let ended = strike(&context, run.limit(300), victim, moment).finish();
+        let expected = match (victim, ended.code) {
+            (_, 0) => round,
+            ("client", _) => round - 1,
+            (_, code) => {
+                assert_eq!(code, 1);
+                let error = ended.json();
+                assert!(error["remedy"].is_string(), "{error}");
+                round - 1
+            }
+        };
+        // The client may have died when the name was given already.
+        let shown = context
+            .pyro(&["run", "local:app", "--", "cat", "/from/round"])
+            .run()
+            .expect(0)
+            .out();
+        let shown: usize = shown.trim().parse().unwrap();
+        assert!(
+            shown == expected || shown == round,
+            "{shown} in round {round}"
+        );
+        context.assert_nothing_is_left();
+        build(&context, &[&directory, "-t", "app"]);
+        let script = format!("cat /from/round /run-{round}; stat -c %s /from/big");
+        let run = context.pyro(&["run", "local:app", "--", "sh", "-c", &script]);
+        run.run()
+            .expect(0)
+            .out_is(&format!("{round}\ncontent\n3000000\n"));
+        let kept = fs::read_dir(context.cache().join("build")).unwrap();
+        for name in kept.flatten().map(|entry| entry.file_name()) {
+            let name = name.to_str().unwrap();
+            assert!(!name.starts_with('.') || name == ".lock", "{name} is left");
+        }
+    }
 }

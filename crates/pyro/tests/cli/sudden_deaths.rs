@@ -22,10 +22,18 @@ const VICTIMS: &[&str] = &["client", "supervisor", "VMM"];
 const DEEDS: &[&str] = &["create", "push", "exec", "delete"];
 
 /// A random number generator, reproducible by its seed.
-struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
+    /// One that differs from run to run; its seed is shown.
+    pub(crate) fn new() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let seed = u64::from(now.subsec_nanos()) | 1;
+        eprintln!("seed {seed}");
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -38,10 +46,7 @@ type Expected = BTreeMap<String, Vec<Vec<u8>>>;
 
 #[test]
 fn whoever_dies_nothing_that_was_acknowledged_is_lost() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = u64::from(now.subsec_nanos()) | 1;
-    eprintln!("seed {seed}");
-    let mut chance = Chance(seed);
+    let mut chance = Chance::new();
     let context = TestContext::with(debian());
     let source = context.path("source");
     fs::create_dir(&source).unwrap();
@@ -120,7 +125,7 @@ fn creation(context: &TestContext, source: &Path) -> Pyro {
 }
 
 /// Starts a run and kills a process after a while.
-fn strike(context: &TestContext, run: Pyro, victim: &str, moment: Duration) -> Running {
+pub(crate) fn strike(context: &TestContext, run: Pyro, victim: &str, moment: Duration) -> Running {
     let run = run.start();
     thread::sleep(moment);
     match victim {

@@ -1,22 +1,15 @@
 //! `env save`
 
-use std::path::Path;
-use std::time::Duration;
-
 use pyro_environment::{Environments, Process, PullPolicy};
-use pyro_machine::{Answer, Call};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncWriteExt as _;
 
 use super::Environment;
 use crate::environment;
 use crate::instance::{Beside, InstanceKind, Reader};
 use crate::operation::{Effect, Operation, ToolSet};
 use crate::operations::vm;
-use crate::{Context, Engine, Error, Event, Listener};
-
-const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+use crate::{Context, Engine, Error};
 
 /// Save a workspace as an environment of this host
 ///
@@ -69,51 +62,15 @@ impl Operation for Save {
         let process = base
             .image
             .map_or_else(Process::default, |image| image.process);
-        let progress = |progress| {
-            listener.report(Event::Building {
-                environment: name.clone(),
-                progress,
-            });
-        };
-        // Beside the machine's disk: a guest that sends too much meets the limit on that.
-        let path = reader.received();
-        let failed = |error: std::io::Error| Error::transfer(&error);
-        let mut file = tokio::fs::File::create_new(&path).await.map_err(failed)?;
-        let answer = tokio::select! {
-            answer = reader.call(&Call::PackRoot, &mut file) => answer?,
-            never = report(&path, listener) => match never {},
-        };
-        let Answer::Packed {
-            entries, left_out, ..
-        } = answer
-        else {
-            return Err(Error::guest_output("a layer", &format!("{answer:?}")));
-        };
-        file.flush().await.map_err(failed)?;
-        let files = reader.end();
-        listener.phase("save", "store", ("environment", &name));
-        let saved = engine.environments.save(&name, path, process, &progress);
-        saved.await?;
-        drop(files);
+        let machine = reader.into_machine();
+        let saved = environment::save(engine, listener, machine, "save", &name, process).await?;
         let ready = environment::ready(engine, listener, &name, PullPolicy::Missing).await?;
         vm::prepare_template(engine, &ready).await;
         Ok(Saved {
             environment: engine.environments.status(&name)?.into(),
             workspace_id: self.workspace_id,
-            entry_count: entries,
-            left_out_count: left_out,
+            entry_count: saved.entries,
+            left_out_count: saved.left_out,
         })
-    }
-}
-
-/// Reports how much of the layer was received.
-async fn report(layer: &Path, listener: &Listener) -> std::convert::Infallible {
-    loop {
-        tokio::time::sleep(PROGRESS_EVERY).await;
-        listener.report(Event::Transfer {
-            what: "save",
-            bytes: std::fs::metadata(layer).map_or(0, |layer| layer.len()),
-            total: None,
-        });
     }
 }
