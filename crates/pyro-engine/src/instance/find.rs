@@ -1,6 +1,7 @@
 //! Finding *instances* by their ids.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use pyro_machine::NetworkInfo;
 use pyro_store::{History, HistoryEntry, Object, Objects, RecordError};
@@ -16,6 +17,10 @@ use super::time::now;
 use crate::request::{WORKSPACE, path_text};
 use crate::secrets::SecretKind;
 use crate::{Engine, Error};
+
+/// How long an instance may take to end: its guest shuts down, and its commands are recorded.
+const ENDING_LIMIT: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// An instance, and its state when it was found.
 #[derive(Debug)]
@@ -45,6 +50,25 @@ impl Engine {
             RecordError::Missing { .. } => Error::no_such(kind.noun(), id),
             error => Error::unreadable_record(kind.noun(), id, &error),
         })
+    }
+
+    /// Finds an instance to start it. Waits for the end of one that is ending.
+    pub(crate) async fn instance_to_start(
+        &self,
+        kind: InstanceKind,
+        id: &str,
+    ) -> Result<Instance, Error> {
+        let begun = Instant::now();
+        loop {
+            let found = self.instance(kind, id)?;
+            if !(found.record.is_ending && found.object.is_owned()) {
+                return Ok(found);
+            }
+            if begun.elapsed() > ENDING_LIMIT {
+                return Err(Error::cannot_start(kind.noun(), id, "ending"));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Finds all instances whose record can be read; returns the errors of the others.

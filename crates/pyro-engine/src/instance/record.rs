@@ -38,6 +38,9 @@ pub(crate) struct VmRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) secrets: Vec<SecretKind>,
     pub(crate) state: State,
+    /// Whether its supervisor is ending the machine, or has ended it and is about to exit.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) is_ending: bool,
     /// The reason of the state, if the VM did not end normally.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
@@ -127,12 +130,12 @@ impl VmRecord {
     pub(crate) fn state_now(&self, supervised: bool, now: f64) -> (State, Option<String>) {
         let reason = self.reason.clone();
         if supervised {
-            // A supervisor that has not updated the record yet is starting.
-            let state = match self.state {
-                State::Started => State::Started,
-                _ => State::Starting,
+            return match self.state {
+                State::Started => (State::Started, None),
+                state if self.is_ending => (state, reason),
+                // A supervisor that has not updated the record yet is starting.
+                _ => (State::Starting, None),
             };
-            return (state, None);
         }
         if self.is_over(now) {
             return (State::Expired, reason);
@@ -192,6 +195,7 @@ impl VmRecord {
             labels: BTreeMap::new(),
             secrets: Vec::new(),
             state: State::Created,
+            is_ending: false,
             reason: None,
             seed: None,
             has_disk: false,
@@ -235,5 +239,11 @@ mod tests {
             let (state, _) = record(written).state_now(supervised, now);
             assert_eq!(state, expected, "{written:?} {supervised} {now}");
         }
+        // Its supervisor is about to exit.
+        let ended = VmRecord {
+            is_ending: true,
+            ..record(State::Stopped)
+        };
+        assert_eq!(ended.state_now(true, 101.0).0, State::Stopped);
     }
 }

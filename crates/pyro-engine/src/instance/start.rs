@@ -90,6 +90,7 @@ pub(crate) fn create(
         labels: new.labels.clone(),
         secrets: new.secrets.clone(),
         state: State::Created,
+        is_ending: false,
         reason: None,
         seed,
         has_disk: disk_in(object.path()).exists(),

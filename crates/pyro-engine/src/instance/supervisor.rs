@@ -149,6 +149,7 @@ async fn begin(
     let record: VmRecord = object
         .update(|record: &mut VmRecord| {
             record.state = State::Starting;
+            record.is_ending = false;
             record.reason = None;
             record.wire = Some(VERSION);
         })
@@ -168,6 +169,7 @@ async fn begin(
             let _ = std::fs::remove_file(object.path().join(SOCKET));
             let _ = object.update(|record: &mut VmRecord| {
                 record.state = State::Failed;
+                record.is_ending = true;
                 record.reason = Some(reason);
             });
             return Err(error);
@@ -339,6 +341,11 @@ async fn serve(
 /// Ends the VM as `end` requires, and records the end.
 async fn finish(supervisor: &Arc<Supervisor>, object: &Object, end: End) {
     let (noun, id) = (supervisor.kind.noun(), object.id().as_str());
+    // A start waits for the end, instead of finding a machine that seems to run.
+    let begun = object.update(|record: &mut VmRecord| record.is_ending = true);
+    if let Err(error) = begun {
+        tracing::warn!(%error, "that it is ending could not be written down");
+    }
     supervisor.ports.close();
     supervisor.services.workspace_ends();
     // Clients of unfinished commands receive this error, and not one that follows from it.

@@ -1,10 +1,14 @@
 //! The end of commands: the same rule for all causes, and the reported result.
 
+use std::fs;
+use std::io::Read as _;
+
 use rustix::process::Signal;
 
 use crate::context::{TestContext, debian};
-use crate::instances::Instance;
+use crate::instances::{Instance, kill};
 use crate::process::Pyro;
+use crate::templates::wait_until;
 
 /// Starts processes that try to escape: one in a session of its own, and an orphan.
 const GET_AWAY: &str = "setsid sleep 1000 & (setsid sh -c 'setsid sleep 2000 & exit' &); \
@@ -80,4 +84,29 @@ fn the_end_of_memory_is_told_from_a_kill() {
         .map(|entry| entry.get("oom_killed").is_some())
         .collect();
     assert_eq!(told, [true, false]);
+}
+
+/// A supervisor whose machine died waits for its clients: until then the workspace is neither running
+/// nor ready to be started.
+#[test]
+fn a_start_during_the_end_is_a_start() {
+    let context = TestContext::with(debian());
+    let workspace = Instance::workspace(&context, &[] as &[&str]);
+    workspace.ask("head -c 30000000 /dev/zero >large; sync");
+    let export = workspace
+        .call(&["export"])
+        .args(&["large", "--output", "-"]);
+    let mut export = export.start_unread();
+    // The rest of it waits to be read.
+    let mut output = export.take_stdout();
+    output.read_exact(&mut [0; 512]).unwrap();
+    kill(workspace.vmm().unwrap());
+    let record = workspace.directory().join("record.json");
+    wait_until("its supervisor has seen it", || {
+        fs::read_to_string(&record).unwrap().contains("is_ending")
+    });
+    workspace.call(&["start"]).run().expect(0);
+    assert_eq!(workspace.ask("stat -c %s large").trim(), "30000000");
+    drop(output);
+    export.finish();
 }

@@ -53,7 +53,9 @@ impl Operation for Start {
 
     async fn run(self, engine: &Engine, context: &mut Context) -> Result<Workspace, Error> {
         let id = &self.workspace_id;
-        let found = engine.instance(InstanceKind::Workspace, id)?;
+        let found = engine
+            .instance_to_start(InstanceKind::Workspace, id)
+            .await?;
         match found.state {
             // It is already running.
             State::Started => {}
