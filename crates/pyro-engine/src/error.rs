@@ -73,7 +73,7 @@ impl Error {
     }
 
     /// A value of a request is out of its range, or otherwise invalid.
-    pub(crate) fn invalid(message: impl Display) -> Self {
+    pub fn invalid(message: impl Display) -> Self {
         Self::new(ErrorKind::InvalidInput, ErrorCode::InvalidInput, message)
     }
 

@@ -11,7 +11,8 @@ const WORKSPACE: &str = "workspace_create, then workspace_sync_push to bring fil
      workspace_exec as often as needed, workspace_logs to read what was run before, and \
      workspace_delete at the end";
 const RESULTS: &str = "A command that fails is a result with a non-zero exit_code, not an error. \
-     Of each stream 64 KiB are returned; have long output filtered, or written to a file. The \
+     Of each stream 16 KiB are returned, or max_output_bytes; have long output filtered, or \
+     written to a file. The \
      first use of an environment builds it, which takes a minute or so.";
 
 /// Returns the instructions for a model with these tools.

@@ -18,6 +18,7 @@ mod lines;
 mod log;
 mod message;
 mod output;
+mod output_limit;
 mod pending;
 mod profile;
 mod progress;

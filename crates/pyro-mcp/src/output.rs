@@ -6,23 +6,28 @@ use serde_json::Value;
 
 use crate::log::{Log, STREAMS};
 
-/// The most bytes that are shown of one stream of one command: some twenty thousand tokens.
-const LIMIT_BYTES: usize = 64 * 1024;
-/// The share of the end, where errors are.
-const TAIL_BYTES: usize = LIMIT_BYTES / 2;
+/// Which part of the streams of commands a result has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// Where it begins, in bytes.
+    pub(crate) offset: u64,
+    /// The most bytes of each stream.
+    pub(crate) limit: usize,
+}
 
 /// Cuts every stream of output in a result to the limit, and returns links to their logs. The
 /// result still conforms to its schema; `stdout_truncated_from_bytes` and similar keys contain the
-/// original number of bytes. `offset` is the position in the streams at which the result begins.
-pub(crate) fn bound(result: &mut Value, offset: u64) -> Vec<Resource> {
+/// original number of bytes. The files of logs on this machine are left out: they are of no use to
+/// the client.
+pub(crate) fn bound(result: &mut Value, part: Part) -> Vec<Resource> {
     let mut links = Vec::new();
-    bound_within(result, offset, None, &mut links);
+    bound_within(result, part, None, &mut links);
     links
 }
 
 fn bound_within(
     result: &mut Value,
-    offset: u64,
+    part: Part,
     workspace: Option<&str>,
     links: &mut Vec<Resource>,
 ) {
@@ -32,15 +37,16 @@ fn bound_within(
             let workspace = own.or(workspace).map(ToOwned::to_owned);
             for stream in STREAMS {
                 let log = logged(object, workspace.as_deref(), stream);
-                links.extend(bound_stream(object, stream, offset, log));
+                links.extend(bound_stream(object, stream, part, log));
+                object.remove(&format!("{stream}_file"));
             }
             for value in object.values_mut() {
-                bound_within(value, offset, workspace.as_deref(), links);
+                bound_within(value, part, workspace.as_deref(), links);
             }
         }
         Value::Array(values) => {
             for value in values {
-                bound_within(value, offset, workspace, links);
+                bound_within(value, part, workspace, links);
             }
         }
         _ => {}
@@ -60,11 +66,11 @@ fn logged(result: &JsonObject, workspace: Option<&str>, stream: &'static str) ->
 fn bound_stream(
     result: &mut JsonObject,
     stream: &str,
-    offset: u64,
+    part: Part,
     log: Option<Log>,
 ) -> Option<Resource> {
     let text = result.get(stream)?.as_str()?;
-    if text.len() <= LIMIT_BYTES {
+    if text.len() <= part.limit {
         return None;
     }
     let truncated_key = format!("{stream}_truncated_from_bytes");
@@ -72,22 +78,22 @@ fn bound_stream(
     let count = |key: &str| result.get(key).and_then(Value::as_u64);
     // The engine may have cut or changed the stream before; its counts take precedence.
     let (truncated, lossy) = (count(&truncated_key), count(&lossy_key));
-    let end = offset + text.len() as u64;
+    let end = part.offset + text.len() as u64;
     let total = truncated.or(lossy).unwrap_or(end);
     let cut = match lossy {
-        Some(total) => cut_lossy(text, total, truncated.is_none(), log.as_ref()),
-        None => cut(text, offset, total, log.as_ref()),
+        Some(total) => cut_lossy(text, part.limit, (total, truncated.is_none()), log.as_ref()),
+        None => cut(text, part, total, log.as_ref()),
     };
     result.insert(stream.into(), cut.into());
     result.insert(truncated_key, total.into());
     log.map(|log| log.link(total, lossy.is_some()))
 }
 
-/// Returns the beginning and the end of a text that is too long. It is the part at `offset` of a
-/// stream of `total` bytes; the end is omitted if the stream continues after the text.
-fn cut(text: &str, offset: u64, total: u64, log: Option<&Log>) -> String {
-    let (head, tail) = ends(text, offset + text.len() as u64 >= total);
-    let next = offset + head.len() as u64;
+/// Returns the beginning and the end of a text that is too long. It is a part of a stream of `total`
+/// bytes; the end is omitted if the stream continues after the text.
+fn cut(text: &str, part: Part, total: u64, log: Option<&Log>) -> String {
+    let (head, tail) = ends(text, part.limit, part.offset + text.len() as u64 >= total);
+    let next = part.offset + head.len() as u64;
     let left_out = total.saturating_sub(next + tail.len() as u64);
     let rest = log.map(|log| {
         format!(
@@ -101,8 +107,13 @@ fn cut(text: &str, offset: u64, total: u64, log: Option<&Log>) -> String {
 
 /// The same for a text in which bytes were replaced, so that its positions are not those in the
 /// stream.
-fn cut_lossy(text: &str, total: u64, ends_here: bool, log: Option<&Log>) -> String {
-    let (head, tail) = ends(text, ends_here);
+fn cut_lossy(
+    text: &str,
+    limit: usize,
+    (total, ends_here): (u64, bool),
+    log: Option<&Log>,
+) -> String {
+    let (head, tail) = ends(text, limit, ends_here);
     let whole = log.map(|log| {
         format!(
             "; all are in workspace_logs: workspace_id {}, sequence {}",
@@ -115,11 +126,12 @@ fn cut_lossy(text: &str, total: u64, ends_here: bool, log: Option<&Log>) -> Stri
     )
 }
 
-/// The visible parts of a long text: its beginning, and its end if that is the stream's.
-fn ends(text: &str, ends_here: bool) -> (&str, &str) {
-    let tail_bytes = if ends_here { TAIL_BYTES } else { 0 };
+/// The visible parts of a long text: its beginning, and its end, where errors are, if that is the
+/// stream's.
+fn ends(text: &str, limit: usize, ends_here: bool) -> (&str, &str) {
+    let tail_bytes = if ends_here { limit / 2 } else { 0 };
     let between = |at: &usize| text.is_char_boundary(*at);
-    let head_end = (0..=LIMIT_BYTES - tail_bytes).rev().find(between);
+    let head_end = (0..=limit - tail_bytes).rev().find(between);
     let tail_start = (text.len() - tail_bytes..=text.len()).find(between);
     let head = &text[..head_end.unwrap_or(0)];
     let tail = &text[tail_start.unwrap_or(text.len())..];
@@ -133,11 +145,20 @@ mod tests {
 
     use super::*;
 
+    const LIMIT_BYTES: usize = 64 * 1024;
+
+    fn part(offset: u64) -> Part {
+        Part {
+            offset,
+            limit: LIMIT_BYTES,
+        }
+    }
+
     #[test]
     fn short_output_is_left_alone() {
         let result = json!({"stdout": "x".repeat(LIMIT_BYTES), "stderr": "", "exit_code": 0});
         let mut bounded = result.clone();
-        let links = bound(&mut bounded, 0);
+        let links = bound(&mut bounded, part(0));
         assert_eq!(links, []);
         assert_eq!(bounded, result);
     }
@@ -146,7 +167,7 @@ mod tests {
     fn long_output_keeps_both_ends_wherever_it_is() {
         let text = format!("first{}last", "-".repeat(200_000));
         let mut result = json!({"entries": [{"stdout": text, "stderr": "ok"}]});
-        bound(&mut result, 0);
+        bound(&mut result, part(0));
         let entry = &result["entries"][0];
         assert_eq!(entry["stdout_truncated_from_bytes"], 200_009);
         assert_eq!(entry["stderr"], "ok");
@@ -163,7 +184,7 @@ mod tests {
     fn what_is_left_out_of_a_logged_command_can_be_found() {
         let text = "x".repeat(100_000);
         let mut result = json!({"workspace_id": "0123456789ab", "sequence": 7, "stdout": text});
-        let links = bound(&mut result, 0);
+        let links = bound(&mut result, part(0));
         let expected = "left out here; they are in workspace_logs: workspace_id 0123456789ab, \
                         sequence 7, offset 32768]";
         assert!(
@@ -185,7 +206,7 @@ mod tests {
             "stderr_truncated_from_bytes": 250_000,
         });
         let mut result = json!({"workspace_id": "0123456789ab", "entries": [entry]});
-        let links = bound(&mut result, 50_000);
+        let links = bound(&mut result, part(50_000));
         let entry = &result["entries"][0];
         let place = "they are in workspace_logs: workspace_id 0123456789ab, sequence 7, offset";
         let stdout = entry["stdout"].as_str().unwrap();
@@ -202,7 +223,7 @@ mod tests {
     fn the_engines_own_count_stays() {
         let mut result =
             json!({"stdout": "x".repeat(70_000), "stdout_truncated_from_bytes": 5_000_000});
-        bound(&mut result, 0);
+        bound(&mut result, part(0));
         assert_eq!(result["stdout_truncated_from_bytes"], 5_000_000);
         assert!(result["stdout"].as_str().unwrap().len() < LIMIT_BYTES + 100);
     }
@@ -217,7 +238,7 @@ mod tests {
             "stdout_lossy_from_bytes": 50_000,
         });
         let mut result = lossy.clone();
-        let links = bound(&mut result, 0);
+        let links = bound(&mut result, part(0));
         let expected = "[pyro: some of 50000 bytes, not all of them text, are left out here; all \
                         are in workspace_logs: workspace_id 0123456789ab, sequence 7]\n\u{fffd}";
         assert!(
@@ -234,7 +255,7 @@ mod tests {
         let mut result = lossy;
         result["stdout_truncated_from_bytes"] = 70_000.into();
         result["stdout_lossy_from_bytes"] = 70_000.into();
-        bound(&mut result, 0);
+        bound(&mut result, part(0));
         assert!(
             result["stdout"]
                 .as_str()
@@ -248,7 +269,7 @@ mod tests {
         fn no_character_is_torn(unit in "\\PC{1,4}", times in 20_000_usize..40_000) {
             let text = unit.repeat(times);
             prop_assume!(text.len() > LIMIT_BYTES);
-            let cut = cut(&text, 0, text.len() as u64, None);
+            let cut = cut(&text, part(0), text.len() as u64, None);
             let (head, rest) = cut.split_once("\n[pyro: ").unwrap();
             let (_, tail) = rest.split_once("here]\n").unwrap();
             prop_assert!(text.starts_with(head) && text.ends_with(tail));

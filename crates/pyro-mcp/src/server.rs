@@ -25,8 +25,10 @@ use tokio_util::sync::CancellationToken;
 use crate::calls::{Call, Calls};
 use crate::completion::{self, Source};
 use crate::log::LOGS;
+use crate::output::Part;
 use crate::progress::CallProgress;
-use crate::{Profile, Prompt, Resources, Tool, guidance, output, roots};
+use crate::tool::WARNINGS;
+use crate::{Profile, Prompt, Resources, Tool, guidance, output, output_limit, roots};
 
 const NAME: &str = "pyro_mcp";
 /// The key in a result's metadata for an error's parts, for programs.
@@ -159,14 +161,14 @@ impl Server {
     }
 
     /// Turns a call into a task; the client asks for its result later.
-    fn as_task(&self, mut call: Call, progress: CallProgress, offset: u64) -> CallToolResponse {
+    fn as_task(&self, mut call: Call, progress: CallProgress, part: Part) -> CallToolResponse {
         let server = self.clone();
         let options = TaskOptions::new().with_ttl_ms(TASK_LIMIT_MS);
         let task = self.tasks.spawn(options, |task| {
             Box::pin(async move {
                 tokio::select! {
                     result = call.result() => {
-                        return Ok(server.outcome(result, &progress, offset)?);
+                        return Ok(server.outcome(result, &progress, part)?);
                     }
                     () = task.cancelled() => {}
                     never = progress.each(|line| task.set_status_message(line)) => match never {},
@@ -180,16 +182,21 @@ impl Server {
 }
 
 impl Server {
-    /// Returns the result of a call that asked for output from `offset` on.
+    /// Returns the result of a call that asked for this part of the output.
     fn outcome(
         &self,
         result: Option<Result<Value, Error>>,
         progress: &CallProgress,
-        offset: u64,
+        part: Part,
     ) -> Result<CallToolResult, ErrorData> {
+        let warnings = progress.warnings();
         let mut outcome = match result.ok_or_else(broken_off)? {
             Ok(mut value) => {
-                let links = output::bound(&mut value, offset);
+                let links = output::bound(&mut value, part);
+                // Some hosts show a model nothing but the structured result.
+                if let Some(object) = value.as_object_mut().filter(|_| !warnings.is_empty()) {
+                    object.insert(WARNINGS.to_owned(), json!(*warnings));
+                }
                 let mut outcome = CallToolResult::structured(value);
                 let links = links.into_iter().map(ContentBlock::resource_link);
                 outcome.content.extend(links);
@@ -197,7 +204,6 @@ impl Server {
             }
             Err(error) => self.failure(&error),
         };
-        let warnings = progress.warnings();
         let warnings = warnings.iter().map(|text| format!("warning: {text}"));
         outcome.content.extend(warnings.map(ContentBlock::text));
         Ok(outcome)
@@ -271,8 +277,10 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(&Tool {
-            operation, without, ..
+        let Some(Tool {
+            operation,
+            without,
+            definition,
         }) = self.find(&request.name)
         else {
             let message = format!("unknown tool '{}'", request.name);
@@ -282,21 +290,27 @@ impl ServerHandler for Server {
             .client_capabilities()
             .is_some_and(|client| client.supports_tasks());
         let progress = CallProgress::new(operation.name);
-        let arguments = Value::Object(request.arguments.unwrap_or_default());
-        let arguments = match operation.fit_without(without, arguments) {
-            Ok(arguments) => arguments,
+        let mut arguments = Value::Object(request.arguments.unwrap_or_default());
+        let limit = output_limit::take(&definition.input_schema, &mut arguments);
+        let fitting =
+            limit.and_then(|limit| Ok((limit, operation.fit_without(without, arguments)?)));
+        let (limit, arguments) = match fitting {
+            Ok(fitting) => fitting,
             Err(error) => return Ok(self.failure(&error).into()),
         };
-        let offset = arguments["offset"].as_u64().unwrap_or(0);
+        let part = Part {
+            offset: arguments["offset"].as_u64().unwrap_or(0),
+            limit,
+        };
         let permissions = self.permissions(operation, &arguments, &context).await;
         let mut call = self
             .calls
             .call(operation, arguments, progress.listener(), permissions);
         tokio::select! {
-            result = call.result() => return Ok(self.outcome(result, &progress, offset)?.into()),
+            result = call.result() => return Ok(self.outcome(result, &progress, part)?.into()),
             () = context.ct.cancelled() => {}
             () = self.takes_long(), if has_tasks => {
-                return Ok(self.as_task(call, progress, offset));
+                return Ok(self.as_task(call, progress, part));
             }
             never = progress.notify(&context.peer, context.meta.get_progress_token()) => match never {},
         }

@@ -8,9 +8,12 @@ use pyro_engine::operation::{Effect, Entry};
 use pyro_engine::operations::HINTS;
 use pyro_engine::tool::{self, input, portable};
 use rmcp::model::ToolAnnotations;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::Profile;
+use crate::{Profile, output_limit};
+
+/// The key of the warnings in a structured result. Some operations have `warnings` of their own.
+pub(crate) const WARNINGS: &str = "messages";
 
 /// An operation, and its definition for clients.
 #[derive(Clone, Debug)]
@@ -51,9 +54,7 @@ impl Tool {
 pub fn definitions(profile: Profile) -> Vec<Value> {
     let operations = profile.operations().into_iter();
     let tools = operations.map(|operation| Tool::of(profile, operation, false));
-    tools
-        .map(|tool| serde_json::json!(tool.definition))
-        .collect()
+    tools.map(|tool| json!(tool.definition)).collect()
 }
 
 /// Returns the definition of a tool, without what the client has no permission for, and without these
@@ -68,17 +69,25 @@ fn definition(entry: &'static Entry, host_compat: bool, without: &[&str]) -> rmc
         .destructive(entry.effect == Effect::Destructive || (entry.on_host && host_compat))
         .idempotent(entry.idempotent)
         .open_world(entry.open_world);
-    rmcp::model::Tool::new(
-        entry.name,
-        description.clone(),
-        Arc::new(input(&HINTS, entry, host_compat, without)),
-    )
-    .with_title(title)
-    .with_raw_output_schema(Arc::new(portable(
-        &HINTS,
-        (entry.output_schema)().to_value(),
-    )))
-    .with_annotations(annotations)
+    let mut input = input(&HINTS, entry, host_compat, without);
+    let mut output = portable(&HINTS, (entry.output_schema)().to_value());
+    if let Some(Value::Object(properties)) = output.get_mut("properties") {
+        properties.insert(WARNINGS.to_owned(), warnings());
+    }
+    output_limit::add(&mut input, &output);
+    rmcp::model::Tool::new(entry.name, description.clone(), Arc::new(input))
+        .with_title(title)
+        .with_raw_output_schema(Arc::new(output))
+        .with_annotations(annotations)
+}
+
+/// The schema of the warnings of a call.
+fn warnings() -> Value {
+    json!({
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "What should be known about this result, if anything",
+    })
 }
 
 /// Returns an operation's description, adapted to clients of a server.
@@ -87,12 +96,14 @@ fn description(entry: &Entry, host_compat: bool) -> String {
     if !entry.host_paths.is_empty() {
         let _ = write!(
             told,
-            "\n\n{} names a directory or an archive on the machine of this server, whose files are \
-             copied into the guest. It must be in a directory that the server's operator allowed, \
+            "\n\n{} the machine of this server, in a directory that the server's operator allowed \
              or in one of the client's roots. A relative path begins in the client's root if it has \
              one only, else where the server was started, or in the first directory that its \
              operator named. `~` is the home directory of the server's user.",
-            entry.host_paths.join(" and ")
+            match entry.host_paths {
+                [one] => format!("{one} is a path on"),
+                several => format!("{} are paths on", several.join(" and ")),
+            }
         );
     }
     told
@@ -101,7 +112,6 @@ fn description(entry: &Entry, host_compat: bool) -> String {
 #[cfg(test)]
 mod tests {
     use pyro_engine::HOST_COMPAT;
-    use serde_json::json;
 
     use super::*;
 

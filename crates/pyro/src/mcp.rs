@@ -133,7 +133,7 @@ fn config() -> Command {
         .about("Print the configuration with which a host starts the server, or write it to the host's file")
         .after_help(
             "Examples:\n  pyro mcp config claude-code\n  pyro mcp config codex --write\n  \
-             pyro mcp config vscode --project --write --profile workspace-core",
+             pyro mcp config vscode --project --write --profile workspace-full",
         )
         .arg(
             Arg::new("host")
@@ -142,7 +142,7 @@ fn config() -> Command {
                 .value_parser(PossibleValuesParser::new(hosts))
                 .help("Program that runs the agent"),
         )
-        .arg(profile())
+        .arg(profile().default_value(Profile::WorkspaceCore.name()))
         .arg(
             Arg::new("project")
                 .long("project")

@@ -327,12 +327,12 @@ fn what_a_result_leaves_out_is_a_resource() {
         let result = client.response(call)["result"].clone();
         assert_eq!(result["content"][1]["uri"], uri("stdout"));
         let stdout = result["structuredContent"]["entries"][0]["stdout"].clone();
-        let left_out = whole.len() - 1000 - 64 * 1024;
+        let left_out = whole.len() - 1000 - 16 * 1024;
         let marker = format!(
             "[pyro: {left_out} bytes of {} are left out here; they are in workspace_logs: \
              workspace_id {id}, sequence {sequence}, offset {}]",
             whole.len(),
-            1000 + 32 * 1024
+            1000 + 8 * 1024
         );
         assert!(stdout.as_str().unwrap().contains(&marker), "{marker}");
 
@@ -417,6 +417,8 @@ fn a_command_on_the_host_does_not_read_the_clients_messages() {
     assert_eq!(result["structuredContent"]["stdout"], "end\n");
     let warning = result["content"][1]["text"].as_str().unwrap();
     assert!(warning.contains("WITHOUT ISOLATION"), "{warning}");
+    let message = result["structuredContent"]["messages"][0].as_str().unwrap();
+    assert_eq!(warning, format!("warning: {message}"));
     let ping = client.send("ping", json!({}));
     client.response(ping);
     client.finish().expect(0);
@@ -563,6 +565,7 @@ fn hosts_are_told_how_to_start_the_server() {
         );
         assert_eq!(fs::read_to_string(path).unwrap(), shown.out(), "{host}");
         assert!(shown.out().contains("\"serve\""), "{host}");
+        assert!(shown.out().contains("\"workspace-core\""), "{host}");
         shown.err_has(path);
         let again = context.pyro(&write).run().expect(0);
         assert_eq!(again.out(), format!("already in {path}\n"));

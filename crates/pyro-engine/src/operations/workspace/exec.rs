@@ -16,8 +16,9 @@ use crate::{Context, Engine, Error, SecretVariables, Variables};
 /// Run a command in a workspace
 ///
 /// The command's output is kept in the workspace's log. Its exit code is returned: 124 if it was
-/// ended at its time limit, 128 + N if signal N ended it. Many commands may run at once. A command
-/// keeps running if its client dies; the workspace's log shows its output.
+/// ended at its time limit, 128 + N if signal N ended it. Many commands may run at once. Each starts
+/// anew in its directory: a `cd` and variables of one do not reach the next. A command keeps running if
+/// its client dies; the workspace's log shows its output.
 ///
 /// With `detach`, the call returns the command's number at once and the command runs in the
 /// background: `workspace logs` shows its output, `workspace wait` waits for its end, `workspace
