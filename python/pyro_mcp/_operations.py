@@ -569,8 +569,9 @@ class Operations:
         """Run a command in a workspace
 
         The command's output is kept in the workspace's log. Its exit code is returned: 124 if it was
-        ended at its time limit, 128 + N if signal N ended it. Many commands may run at once. A command
-        keeps running if its client dies; the workspace's log shows its output.
+        ended at its time limit, 128 + N if signal N ended it. Many commands may run at once. Each starts
+        anew in its directory: a `cd` and variables of one do not reach the next. A command keeps running if
+        its client dies; the workspace's log shows its output.
 
         With `detach`, the call returns the command's number at once and the command runs in the
         background: `read_workspace_logs` shows its output, `wait_command` waits for its end, `kill_command` ends it.
@@ -2815,8 +2816,9 @@ class AsyncOperations:
         """Run a command in a workspace
 
         The command's output is kept in the workspace's log. Its exit code is returned: 124 if it was
-        ended at its time limit, 128 + N if signal N ended it. Many commands may run at once. A command
-        keeps running if its client dies; the workspace's log shows its output.
+        ended at its time limit, 128 + N if signal N ended it. Many commands may run at once. Each starts
+        anew in its directory: a `cd` and variables of one do not reach the next. A command keeps running if
+        its client dies; the workspace's log shows its output.
 
         With `detach`, the call returns the command's number at once and the command runs in the
         background: `read_workspace_logs` shows its output, `wait_command` waits for its end, `kill_command` ends it.
