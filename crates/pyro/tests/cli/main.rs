@@ -68,6 +68,7 @@ mod many_clients;
 mod mcp;
 mod mcp_arguments;
 mod mcp_client;
+mod mcp_config;
 mod mcp_ends;
 mod mcp_nonsense;
 mod mcp_prompts;
