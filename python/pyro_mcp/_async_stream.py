@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
@@ -55,7 +56,10 @@ async def on_thread(
         if delivered and discard is not None and future.exception() is None:
             result = future.result()
             await on_thread(lambda _: discard(result))
-        await asyncio.wait([waiting])
+        while not waiting.done():
+            # anyio repeats the cancellation until it comes out.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([waiting])
         # The task is cancelled, so the outcome is not reported.
         waiting.exception()
         raise

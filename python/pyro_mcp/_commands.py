@@ -25,6 +25,17 @@ DEFAULT_MAX_OUTPUT = 16 * 1024 * 1024
 TIMED_OUT = 124
 # A command without a limit gets one that it does not live to see.
 _NO_LIMIT_SECONDS = 10**8
+# First words that a shell does not look for in PATH, or does other things for than the program.
+# `kill` stays: not every guest has the program.
+_MEANT_BY_SHELLS = frozenset(
+    (
+        ". : [ alias bg break builtin caller case cd command compgen complete continue declare dirs "
+        "disown do done echo elif else enable esac eval exec exit export false fc fg fi for function "
+        "getopts hash help history if in jobs let local logout mapfile popd printf pushd pwd read "
+        "readarray readonly return select set shift shopt source suspend test then time times trap "
+        "true type typeset ulimit umask unalias unset until wait while"
+    ).split()
+)
 # The longest word that Linux passes to a program, and so the longest line for a shell.
 _LONGEST_WORD_BYTES = 128 * 1024 - 1
 
@@ -174,6 +185,8 @@ def _line(command: Command, input: Input | None) -> tuple[bytes, bytes | None]:
         if not words:
             raise _invalid("command has no words")
         line = os.fsencode(shlex.join(words))
+        if words[0] in _MEANT_BY_SHELLS or "=" in words[0]:
+            line = b"exec " + line
         longest = max(len(os.fsencode(word)) for word in words)
         if longest > _LONGEST_WORD_BYTES:
             raise _invalid(

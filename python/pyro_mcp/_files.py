@@ -103,7 +103,7 @@ class Files:
         """Returns the content of a file. One with more than `max_bytes` is refused with the code
         `file_too_large`."""
         path = _absolute(path)
-        ran = self._do(path, f"cat -- {shlex.quote(path)}", max_output=max_bytes)
+        ran = self._do(path, f"{_no_pipe(path)}cat -- {shlex.quote(path)}", max_output=max_bytes)
         if ran.truncated:
             raise PyroValueError(
                 f"{path} has more than {max_bytes} bytes",
@@ -132,10 +132,10 @@ class Files:
         path = _absolute(path)
         content = data.encode() if isinstance(data, str) else bytes(data)
         name = shlex.quote(path)
-        script = ""
+        script = _no_pipe(path)
         if parents:
             directory = shlex.quote(posixpath.dirname(path))
-            script = f"{{ [ -e {directory} ] || mkdir -p -- {directory}; }} && "
+            script += f"{{ [ -e {directory} ] || mkdir -p -- {directory}; }} && "
         finish = "" if mode is None else f" && chmod {mode:o} -- {name}"
         # At least once, also without content.
         for begin in range(0, len(content) or 1, _CHUNK_BYTES):
@@ -249,6 +249,11 @@ def _absolute(path: GuestPath) -> str:
     # `..` stays: behind a link it is not what it seems to be.
     parts = posixpath.join("/workspace", text).split("/")
     return "/" + "/".join(part for part in parts if part not in ("", "."))
+
+
+def _no_pipe(path: str) -> str:
+    """The part of a script that refuses a pipe, whose other end may never come."""
+    return f"if [ -p {shlex.quote(path)} ]; then echo 'pipe: Invalid argument' >&2; exit 1; fi; "
 
 
 def _inside(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -26,6 +27,13 @@ def test_a_text_is_a_line_for_a_shell(workspace: Workspace) -> None:
 
 def test_one_word_with_a_space_is_the_name_of_a_program(workspace: Workspace) -> None:
     assert workspace.run(["echo x"]).exit_code == 127
+
+
+@pytest.mark.parametrize("word", ["if", "exit", "A=b", "cd", "{", "!"])
+def test_a_word_of_a_shell_is_the_name_of_a_program(shared: Workspace, word: str) -> None:
+    assert shared.run([word, "3"]).exit_code == 127
+    # The shell's own would see a backslash.
+    assert shared.run(["echo", "a\\nb"]).stdout == b"a\\nb\n"
 
 
 def test_a_command_has_variables_a_directory_and_a_user(workspace: Workspace) -> None:
@@ -142,6 +150,22 @@ def test_they_can_be_awaited(workspace: Workspace, pyro: Pyro) -> None:
             await asyncio.wait_for(command, timeout=2)
         gone = "for i in $(seq 100); do test -e /proc/$(cat /tmp/pid) || exit 0; sleep 0.1; done; exit 1"
         assert (await attached.run(gone)).exit_code == 0
+
+    asyncio.run(work())
+
+
+def test_a_cancellation_that_is_repeated_waits_for_the_end(workspace: Workspace, pyro: Pyro) -> None:
+    async def work() -> None:
+        attached = AsyncPyro(pyro.manager).attach_workspace(workspace.id)
+        task = asyncio.create_task(attached.run("echo $$ > pid; exec sleep 1000"))
+        while not await attached.files.exists("pid"):
+            await asyncio.sleep(0.1)
+        # As anyio does.
+        while not task.done():
+            task.cancel()
+            await asyncio.sleep(0.01)
+        assert task.cancelled()
+        assert not [thread for thread in threading.enumerate() if thread.name == "pyro-call"]
 
     asyncio.run(work())
 

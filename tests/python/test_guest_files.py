@@ -74,6 +74,10 @@ def test_states_and_lists(workspace: Workspace) -> None:
     assert files.exists("d/link") and not files.exists("d/dangling")
     assert files.stat("/").path == "/" and files.stat("/").is_dir
     assert "/etc" in [entry.path for entry in files.list("/")]
+    # Nobody waits for the other end of a pipe.
+    for wait in (lambda: files.read("d/pipe"), lambda: files.write("d/pipe", "")):
+        with pytest.raises(PyroFileError, match="Invalid argument"):
+            wait()
     # A link to a directory is one.
     workspace.run(["ln", "-s", "d", "to-d"])
     assert len(files.list("to-d")) == 5
