@@ -127,9 +127,9 @@ class AsyncWorkspace(AsyncWorkspaceOperations):
         """The address on this host of a TCP port of the guest, as `Workspace.port`."""
         return await self._do(lambda workspace: workspace.port(guest_port))
 
-    def shell_command(self) -> list[str]:
+    def shell_command(self, *, user: str | None = None) -> list[str]:
         """The command that opens a terminal in this workspace, as `Workspace.shell_command`."""
-        return self._pyro.plain.attach_workspace(self.id).shell_command()
+        return self._pyro.plain.attach_workspace(self.id).shell_command(user=user)
 
     def stream(
         self, command: str, *, timeout_seconds: int = 30

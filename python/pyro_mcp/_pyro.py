@@ -154,10 +154,11 @@ class Workspace(WorkspaceOperations):
         added = self._pyro.add_workspace_port(self.id, guest_port)["published_port"]
         return f"{added['host']}:{added['host_port']}"
 
-    def shell_command(self) -> list[str]:
+    def shell_command(self, *, user: str | None = None) -> list[str]:
         """The command that opens a terminal in this workspace, for a terminal of this host."""
         base_dir = os.fspath(self._pyro.manager.base_dir)
-        shell = ["workspace", "exec", "-it", self.id, "--", "sh"]
+        options = [] if user is None else ["--user", user]
+        shell = ["workspace", "exec", "-it", *options, self.id, "--", "sh"]
         return ["env", f"PYRO_BASE_DIR={base_dir}", str(program()), *shell]
 
     def stream(self, command: str, *, timeout_seconds: int = 30) -> Stream[results.ExecResult]:

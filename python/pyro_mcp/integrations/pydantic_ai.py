@@ -29,22 +29,11 @@ from pydantic_ai.workspaces import (
 from pyro_mcp._async import AsyncPyro, AsyncWorkspace
 from pyro_mcp._files import FileState
 from pyro_mcp.errors import PyroError
+from pyro_mcp.integrations._gone import GONE
 
 PROVIDER = "pyro"
 _WORKING_DIR = "/workspace"
 _MAX_OUTPUT_BYTES = 64 * 1024 * 1024
-# The errors of a workspace that is not there, or has just ended.
-_GONE = (
-    "command_interrupted",
-    "machine_stopped",
-    "not_found",
-    "not_started",
-    "stopped_meanwhile",
-    "supervisor_died",
-    "supervisor_gone",
-    "vm_expired",
-    "wrong_state",
-)
 
 
 class PyroBackend:
@@ -162,7 +151,7 @@ class PyroBackend:
         try:
             await self._pyro.delete_workspace(self._ref.id)
         except PyroError as error:
-            if error.code not in _GONE:
+            if error.code not in GONE:
                 raise
 
     @asynccontextmanager
@@ -174,7 +163,7 @@ class PyroBackend:
                     self._workspace = await self._find_or_create()
             yield self._workspace
         except PyroError as error:
-            if error.code not in _GONE:
+            if error.code not in GONE:
                 raise
             raise WorkspaceUnavailableError(str(error)) from error
 
