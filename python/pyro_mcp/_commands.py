@@ -177,17 +177,18 @@ def checked_seconds(timeout: float | None) -> float | None:
 
 def _line(command: Command, input: Input | None) -> tuple[bytes, bytes | None]:
     """The line for the guest's shell, and the command's input."""
-    given = input.encode("utf-8", "surrogateescape") if isinstance(input, str) else input
+    given = None if input is None else _octets("input", input)
     if isinstance(command, (str, bytes)):
-        line = os.fsencode(command)
+        line = _octets("command", command)
     else:
-        words = [os.fsdecode(word) for word in command]
-        if not words:
+        octets = [_octets("command", os.fspath(word)) for word in command]
+        if not octets:
             raise _invalid("command has no words")
-        line = os.fsencode(shlex.join(words))
+        words = [word.decode("utf-8", "surrogateescape") for word in octets]
+        line = _octets("command", shlex.join(words))
         if words[0] in _MEANT_BY_SHELLS or "=" in words[0]:
             line = b"exec " + line
-        longest = max(len(os.fsencode(word)) for word in words)
+        longest = max(map(len, octets))
         if longest > _LONGEST_WORD_BYTES:
             raise _invalid(
                 f"a word of the command is {longest} bytes long; Linux takes at most "
@@ -201,6 +202,16 @@ def _line(command: Command, input: Input | None) -> tuple[bytes, bytes | None]:
     # A shell takes no longer line as a word, so it reads the line before the command's input.
     reader = f'eval "$(dd bs={len(line)} count=1 iflag=fullblock 2>/dev/null)"'
     return reader.encode(), line + (given or b"")
+
+
+def _octets(name: str, text: str | bytes) -> bytes:
+    if not isinstance(text, str):
+        return bytes(text)
+    try:
+        # As in `os.listdir` and `sys.argv`, whatever the locale.
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise _invalid(f"{name} is neither text nor bytes: {error}") from None
 
 
 def _invalid(message: str, remedy: str | None = None) -> PyroValueError:

@@ -136,7 +136,11 @@ class Files:
         if parents:
             directory = shlex.quote(posixpath.dirname(path))
             script += f"{{ [ -e {directory} ] || mkdir -p -- {directory}; }} && "
-        finish = "" if mode is None else f" && chmod {mode:o} -- {name}"
+        finish = ""
+        if mode is not None:
+            # Nobody reads it before it has its permissions.
+            script += "umask 077 && "
+            finish = f" && chmod {mode:o} -- {name}"
         # At least once, also without content.
         for begin in range(0, len(content) or 1, _CHUNK_BYTES):
             chunk = content[begin : begin + _CHUNK_BYTES]

@@ -81,6 +81,9 @@ def test_the_longest_word_works_and_a_longer_one_is_refused(workspace: Workspace
     [
         ([], {}, "command has no words"),
         ("a\0b", {}, "command contains a NUL byte"),
+        ("\ud800", {}, "command is neither text nor bytes"),
+        (["echo", "\ud800"], {}, "command is neither text nor bytes"),
+        ("true", {"input": "\ud800"}, "input is neither text nor bytes"),
         ("true", {"timeout": 0}, "timeout must be a positive number of seconds"),
         ("true", {"timeout": float("nan")}, "timeout must be a positive number of seconds"),
         ("true", {"max_output": -1}, "max_output must not be negative"),
