@@ -10,7 +10,7 @@ import pytest
 
 from conftest import ENVIRONMENT
 from pyro_mcp import AsyncPyro, Pyro, Workspace
-from test_integrations import KERNEL, run
+from test_integrations import KERNEL, run, types_are_right
 
 # What the frameworks themselves are warned of.
 pytestmark = [
@@ -181,3 +181,14 @@ def test_the_example_of_mini_swe_agent(
     submit = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT; uname"
     model = DeterministicModel(outputs=[make_output("I look.", [{"command": submit}])])
     assert run("mini-SWE-agent", model) == "Linux\n"
+
+
+# It reads the sources of the frameworks.
+@pytest.mark.timeout(1800)
+def test_mypy_finds_nothing_in_the_adapters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MSWEA_GLOBAL_CONFIG_DIR", str(tmp_path / "config"))
+    for framework in ("google.adk.environment", "strands.sandbox", "minisweagent"):
+        pytest.importorskip(framework, reason=f"SKIPPED: {framework} is not installed")
+    types_are_right(tmp_path / "cache", "google_adk", "mini_swe_agent", "strands")

@@ -28,7 +28,7 @@ from inspect_ai.util import (
     sandboxenv,
 )
 from inspect_ai.util._sandbox.environment import SandboxUnavailableError
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from pyro_mcp._async import AsyncPyro, AsyncWorkspace
 from pyro_mcp._async_parts import AsyncFiles
@@ -41,8 +41,10 @@ _LABELS = {"made-by": "inspect"}
 _CANNOT_EXECUTE = 126
 
 
-class PyroConfig(BaseModel, frozen=True):
+class PyroConfig(BaseModel):
     """The microVM of a sample."""
+
+    model_config = ConfigDict(frozen=True)
 
     environment: str = "debian:13-agent"
     """The environment. Inspect's tool `python` needs python3 in it."""

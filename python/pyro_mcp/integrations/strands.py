@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, cast
+from typing import Any
 
 from strands.sandbox.errors import SandboxPathNotFoundError, SandboxTimeoutError
 from strands.sandbox.posix_shell import PosixShellSandbox
@@ -103,10 +103,7 @@ class PyroSandbox(PosixShellSandbox):
 
     def get_tools(self) -> list[AgentTool]:
         """A shell and an editor of files, which an agent gets by itself."""
-        return cast(
-            "list[AgentTool]",
-            [
-                make_file_editor(sandbox=self, name="sandbox_file_editor"),
-                make_shell(sandbox=self, name="sandbox_shell"),
-            ],
-        )
+        return [
+            make_file_editor(sandbox=self, name="sandbox_file_editor"),
+            make_shell(sandbox=self, name="sandbox_shell"),
+        ]
