@@ -110,4 +110,3 @@ def test_without_asyncio_it_says_so(base_dir: Path) -> None:
     coroutine = PyroSandbox.sample_init("task", None, {})
     with pytest.raises(Exception, match="needs asyncio"):
         coroutine.send(None)
-

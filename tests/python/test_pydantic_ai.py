@@ -82,5 +82,3 @@ async def test_a_backend_creates_its_workspace_when_it_is_used(plain: Pyro) -> N
 def test_what_is_of_others_is_refused() -> None:
     with pytest.raises(ValueError, match="'elsewhere'"):
         PyroBackend(WorkspaceRef(provider="elsewhere", id="x"))
-
-
