@@ -16,7 +16,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 target = $(or $(CARGO_TARGET_DIR),target)
 built = $(target)/release/pyro
 
-.PHONY: help host-packages build run test test-nested test-python check generate bench soak nightly fuzz wheel sdist install clean
+.PHONY: help host-packages build run test test-nested test-python test-integrations check generate bench soak nightly fuzz wheel sdist install clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -38,6 +38,9 @@ test-nested: host-packages ## test KVM in a machine that QEMU emulates; as root,
 
 test-python: host-packages ## test the Python package alone; PYTHON=python3 chooses the interpreter
 	@scripts/test-python
+
+test-integrations: host-packages ## test the adapters to frameworks, with their own conformance suites
+	@scripts/test-integrations
 
 check: host-packages ## check form, lints, generated pages, licences of dependencies
 	@scripts/check

@@ -3,101 +3,22 @@ started before the cancellation is raised; a workspace or VM that it has just cr
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import os
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from pyro_mcp import results
+from pyro_mcp._async_parts import AsyncFiles, AsyncProcess
+from pyro_mcp._async_stream import AsyncStream, on_thread
+from pyro_mcp._commands import DEFAULT_MAX_OUTPUT, Command, Input, OnBytes, Ran
 from pyro_mcp._manager import VmManager, Wanted
 from pyro_mcp._operations import AsyncOperations, AsyncWorkspaceOperations
-from pyro_mcp._pyro import GONE, OnBytes, Pyro, method_like
+from pyro_mcp._pyro import GONE, Pyro, Workspace
 from pyro_mcp._server import DEFAULT_PROFILE, Profile, Server
-from pyro_mcp._stream import Chunk, Stream
 from pyro_mcp.errors import PyroError
 
-P = ParamSpec("P")
 R = TypeVar("R")
-
-
-async def _on_thread(
-    work: Callable[[Wanted], R], discard: Callable[[R], object] | None = None
-) -> R:
-    """Does the work on a separate thread, so that any number of calls can wait. If the task is
-    cancelled, `discard` gets the result of work that was already done."""
-    cancelled = threading.Event()
-    delivering = threading.Lock()
-    future: concurrent.futures.Future[R] = concurrent.futures.Future()
-
-    def wanted() -> bool:
-        # An interpreter that exits waits for this thread.
-        return not cancelled.is_set() and threading.main_thread().is_alive()
-
-    def run() -> None:
-        try:
-            result = work(wanted)
-            with delivering:
-                delivered = not cancelled.is_set()
-                if delivered:
-                    future.set_result(result)
-            if not delivered:
-                if discard is not None:
-                    discard(result)
-                future.set_result(result)
-        except BaseException as error:  # noqa: BLE001 - the awaiting task gets it
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="pyro-call").start()
-    waiting = asyncio.wrap_future(future)
-    try:
-        return await asyncio.shield(waiting)
-    except asyncio.CancelledError:
-        with delivering:
-            cancelled.set()
-            delivered = future.done()
-        if delivered and discard is not None and future.exception() is None:
-            result = future.result()
-            await _on_thread(lambda _: discard(result))
-        await asyncio.wait([waiting])
-        # The task is cancelled, so the outcome is not reported.
-        waiting.exception()
-        raise
-
-
-class AsyncStream(AsyncIterator[Chunk], Generic[R]):
-    """Iterates over the output of a call, as `Stream` does."""
-
-    def __init__(self, stream: Stream[R]) -> None:
-        self._stream = stream
-
-    async def __anext__(self) -> Chunk:
-        chunk = await _on_thread(self._stream.next)
-        if chunk is None:
-            raise StopAsyncIteration
-        return chunk
-
-    @property
-    def result(self) -> R:
-        """The result of the call, once the stream is exhausted."""
-        return self._stream.result
-
-    async def close(self) -> None:
-        """Cancels the call unless it has ended, and waits until all that it started has ended."""
-        await _on_thread(lambda _: self._stream.close())
-
-    async def __aenter__(self) -> AsyncStream[R]:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
 
 class AsyncWorkspace(AsyncWorkspaceOperations):
@@ -123,22 +44,92 @@ class AsyncWorkspace(AsyncWorkspaceOperations):
         on_stdout: OnBytes | None = None,
         on_stderr: OnBytes | None = None,
     ) -> results.ExecResult:
-        """Runs a command. With a callback for either output, both go to callbacks, which are
-        called on another thread, and the result has neither."""
-        pyro = self._pyro
-        if on_stdout is not None or on_stderr is not None:
-            pyro = pyro.with_output(on_stdout, on_stderr)
-        return await pyro.exec_workspace(
-            self.id,
-            command=command,
-            env=env,
-            cwd=cwd,
-            user=user,
-            stdin=stdin,
-            secret_env=secret_env,
-            detach=detach,
-            timeout_seconds=timeout_seconds,
+        """Runs a shell command, as `Workspace.exec`. Callbacks are called on another thread."""
+        return await self._do(
+            lambda workspace: workspace.exec(
+                command,
+                env=env,
+                cwd=cwd,
+                user=user,
+                stdin=stdin,
+                secret_env=secret_env,
+                detach=detach,
+                timeout_seconds=timeout_seconds,
+                on_stdout=on_stdout,
+                on_stderr=on_stderr,
+            )
         )
+
+    async def run(
+        self,
+        command: Command,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        user: str | None = None,
+        input: Input | None = None,
+        secret_env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        max_output: int = DEFAULT_MAX_OUTPUT,
+        on_stdout: OnBytes | None = None,
+        on_stderr: OnBytes | None = None,
+    ) -> Ran:
+        """Runs a command, as `Workspace.run`. Callbacks are called on another thread."""
+        return await self._do(
+            lambda workspace: workspace.run(
+                command,
+                env=env,
+                cwd=cwd,
+                user=user,
+                input=input,
+                secret_env=secret_env,
+                timeout=timeout,
+                max_output=max_output,
+                on_stdout=on_stdout,
+                on_stderr=on_stderr,
+            )
+        )
+
+    async def start_process(
+        self,
+        command: Command,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        user: str | None = None,
+        input: Input | None = None,
+        secret_env: Mapping[str, str] | None = None,
+    ) -> AsyncProcess:
+        """Starts a command in the background, as `Workspace.start_process`."""
+        started = await self._do(
+            lambda workspace: workspace.start_process(
+                command, env=env, cwd=cwd, user=user, input=input, secret_env=secret_env
+            )
+        )
+        return AsyncProcess(self, started.id)
+
+    async def processes(self) -> list[AsyncProcess]:
+        """The commands that are running, the oldest first, whoever has started them."""
+        running = await self._do(lambda workspace: workspace.processes())
+        return [AsyncProcess(self, one.id) for one in running]
+
+    async def process(self, id: int) -> AsyncProcess:
+        """The command with this number, which may have ended."""
+        await self._do(lambda workspace: workspace.process(id))
+        return AsyncProcess(self, id)
+
+    @property
+    def files(self) -> AsyncFiles:
+        """The files of the guest."""
+        return AsyncFiles(self)
+
+    async def port(self, guest_port: int) -> str:
+        """The address on this host of a TCP port of the guest, as `Workspace.port`."""
+        return await self._do(lambda workspace: workspace.port(guest_port))
+
+    def shell_command(self, *, user: str | None = None) -> list[str]:
+        """The command that opens a terminal in this workspace, as `Workspace.shell_command`."""
+        return self._pyro.plain.attach_workspace(self.id).shell_command(user=user)
 
     def stream(
         self, command: str, *, timeout_seconds: int = 30
@@ -152,6 +143,9 @@ class AsyncWorkspace(AsyncWorkspaceOperations):
     ) -> results.Pushed:
         """Copies files into it."""
         return await self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
+
+    def __repr__(self) -> str:
+        return f"AsyncWorkspace({self.id!r})"
 
     async def __aenter__(self) -> AsyncWorkspace:
         if not isinstance(self._make, str):
@@ -173,26 +167,17 @@ class AsyncWorkspace(AsyncWorkspaceOperations):
                 raise
 
 
+    async def _do(self, work: Callable[[Workspace], R]) -> R:
+        """Does something with the workspace on another thread, until the task is cancelled."""
+        pyro = self._pyro.plain
+
+        def run(wanted: Wanted) -> R:
+            return work(pyro._with(pyro.on_output, wanted).attach_workspace(self.id))
+
+        return await on_thread(run)
+
+
 Made = Coroutine[Any, Any, results.Workspace]
-
-
-def _like(
-    create: Callable[Concatenate[AsyncPyro, P], Made],
-) -> Callable[
-    [Callable[[AsyncPyro, Callable[[], Made]], AsyncWorkspace]],
-    Callable[Concatenate[AsyncPyro, P], AsyncWorkspace],
-]:
-    """Gives a method the parameters of one that creates a workspace."""
-
-    def decorate(
-        opened: Callable[[AsyncPyro, Callable[[], Made]], AsyncWorkspace],
-    ) -> Callable[Concatenate[AsyncPyro, P], AsyncWorkspace]:
-        def method(self: AsyncPyro, /, *args: P.args, **kwargs: P.kwargs) -> AsyncWorkspace:
-            return opened(self, lambda: create(self, *args, **kwargs))
-
-        return method_like(method, opened, create)
-
-    return decorate
 
 
 class AsyncPyro(AsyncOperations):
@@ -216,15 +201,72 @@ class AsyncPyro(AsyncOperations):
             max_active_vms=max_active_vms,
         )
 
+    def __repr__(self) -> str:
+        return f"AsyncPyro({self.manager!r})"
+
+    async def __aenter__(self) -> AsyncPyro:
+        """For an `async with` statement, at whose end nothing is done."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
     @property
     def manager(self) -> VmManager:
         """The manager that runs them."""
         return self.plain.manager
 
-    @_like(AsyncOperations.create_workspace)
-    def workspace(self, make: Callable[[], Made]) -> AsyncWorkspace:
-        """Creates a workspace, as `create_workspace`, for an `async with` statement."""
-        return AsyncWorkspace(self, make)
+    def workspace(
+        self,
+        *,
+        environment: str = "debian:12",
+        vcpu_count: int = 1,
+        mem_mib: int = 1024,
+        ttl_seconds: int = 3600,
+        network: bool = False,
+        network_policy: str | None = None,
+        published_ports: list[str | int] | None = None,
+        allow_host_compat: bool = False,
+        seed_path: str | os.PathLike[str] | None = None,
+        from_snapshot: str | None = None,
+        name: str | None = None,
+        labels: dict[str, str] | None = None,
+        secrets: list[dict[str, object]] | None = None,
+        exclude: list[str] | None = None,
+        exclude_from: str | os.PathLike[str] | None = None,
+        git_ignored: str = "include",
+        unreadable: str = "fail",
+        pull: str = "missing",
+    ) -> AsyncWorkspace:
+        """Creates a workspace for an `async with` statement; otherwise as `Pyro.workspace`."""
+        return AsyncWorkspace(
+            self,
+            lambda: self.create_workspace(
+                environment=environment,
+                vcpu_count=vcpu_count,
+                mem_mib=mem_mib,
+                ttl_seconds=ttl_seconds,
+                network=network,
+                network_policy=network_policy,
+                published_ports=published_ports,
+                allow_host_compat=allow_host_compat,
+                seed_path=seed_path,
+                from_snapshot=from_snapshot,
+                name=name,
+                labels=labels,
+                secrets=secrets,
+                exclude=exclude,
+                exclude_from=exclude_from,
+                git_ignored=git_ignored,
+                unreadable=unreadable,
+                pull=pull,
+            ),
+        )
 
     def attach_workspace(self, workspace_id: str) -> AsyncWorkspace:
         """An existing workspace. It is not deleted at the end of an `async with` statement."""
@@ -255,4 +297,4 @@ class AsyncPyro(AsyncOperations):
         def discard(response: Any) -> None:
             self.manager.discard(operation, response)
 
-        return await _on_thread(call, discard)
+        return await on_thread(call, discard)

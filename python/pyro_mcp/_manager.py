@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import json
 import logging
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any, Literal
 from pyro_mcp import _native
 from pyro_mcp._operations import METHODS
 from pyro_mcp._program import program
-from pyro_mcp.errors import PyroValueError, PyroWarning
+from pyro_mcp.errors import PyroError, PyroValueError, PyroWarning
 
 StreamName = Literal["stdout", "stderr"]
 OnOutput = Callable[[StreamName, bytes], object]
@@ -25,6 +27,11 @@ _BACKENDS = ("qemu",)
 # Where the engine's characters for single bytes begin.
 _OCTETS = 0x10FF00
 _OCTET = re.compile("[\U0010ff80-\U0010ffff]")
+# For each byte the character that represents it.
+_CHARACTERS = "".join(chr(byte if byte < 0x80 else _OCTETS + byte) for byte in range(256))
+# The operations that install a missing environment first.
+_INSTALLING = frozenset(("vm_run", "vm_create", "workspace_create"))
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # The keys of responses that name files or are command lines. All else is text.
 _NAMES = frozenset(
     (
@@ -86,6 +93,10 @@ class VmManager:
         )
         return make, ()
 
+    def __repr__(self) -> str:
+        limit = self.max_active_vms
+        return f"VmManager({self.backend_name}, {str(self.base_dir)!r}, max_active_vms={limit})"
+
     @property
     def base_dir(self) -> Path:
         """Directory for machines."""
@@ -112,14 +123,47 @@ class VmManager:
         """Runs the operation of this name and returns its response. `on_output`, if given, gets the
         output of a command as it is printed, and the response does not have it. `wanted` is called
         periodically; once it returns False, the call is cancelled."""
-        response = self._engine.call(
-            operation,
-            as_json(request),
-            on_output=on_output,
-            on_news=_tell,
-            wanted=wanted,
-        )
+        if operation in _INSTALLING and request.get("pull") == "missing":
+            self._warn_of_installing(request.get("environment"))
+        try:
+            response = self._engine.call(
+                operation,
+                as_json(request),
+                on_output=on_output,
+                on_news=_tell,
+                wanted=wanted,
+            )
+        except PyroError as error:
+            if error.code == "too_many_active":
+                raise self._too_many_active(error) from None
+            raise
         return json.loads(response, object_hook=_named if _OCTET.search(response) else None)
+
+    def _warn_of_installing(self, environment: object) -> None:
+        """Warns if a call will take minutes, because it first builds or pulls an environment."""
+        try:
+            request = as_json({"environment": environment})
+            installed = json.loads(self._engine.call("env_inspect", request))["installed"]
+        except PyroError:
+            # The call itself says what is wrong with it.
+            return
+        if not installed:
+            _tell(
+                "warning",
+                f"environment {environment} is not installed: it is built or pulled first, which "
+                "can take minutes and is not part of a time limit; `pull_environment` does it "
+                "ahead of time, and pull='never' refuses",
+            )
+
+    def _too_many_active(self, error: PyroError) -> PyroError:
+        """The error with the remedy for this manager: the variable is for those without a limit
+        of their own."""
+        remedy = (
+            "delete one that is not needed, or allow more: `Pyro(max_active_vms=None)` has the "
+            "program's limit, PYRO_MAX_ACTIVE_VMS or 4 for each processor; machines of all "
+            "processes of this user count"
+        )
+        return type(error)(str(error), error.code, error.cause, remedy, error.retry_safe)
 
     def discard(self, operation: str, response: dict[str, Any]) -> None:
         """Deletes the workspace or VM that a call has created, for a caller that does not get the
@@ -132,7 +176,7 @@ def as_json(request: dict[str, Any]) -> str:
     """Returns a request as JSON for the engine and for servers."""
     try:
         texts = {name: _text(name, value) for name, value in request.items()}
-        return json.dumps(texts, allow_nan=False)
+        return json.dumps(texts, allow_nan=False, ensure_ascii=False)
     except PyroValueError:
         raise
     except (TypeError, ValueError) as error:
@@ -141,10 +185,12 @@ def as_json(request: dict[str, Any]) -> str:
 
 
 def _text(name: str, value: object) -> object:
-    """Names and command lines are bytes on Linux. Bytes that are not UTF-8 become the characters
-    that represent them in the engine."""
+    """Names, command lines and input are bytes on Linux. Bytes that are not UTF-8 become the
+    characters that represent them in the engine."""
     if isinstance(value, (list, tuple)):
         return [_text(name, one) for one in value]
+    if isinstance(value, dict):
+        return {_text(name, key): _text(name, one) for key, one in value.items()}
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
@@ -154,24 +200,18 @@ def _text(name: str, value: object) -> object:
         except UnicodeEncodeError as error:
             message = f"{name} is neither text nor the name of a file: {error}"
             raise PyroValueError(message, "invalid_input", retry_safe=True) from None
-    elif isinstance(value, bytes):
-        octets = value
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        octets = bytes(value)
     else:
         return value
-    escaped = octets.decode("utf-8", "surrogateescape")
-    if escaped.isascii():
-        return escaped
-    return "".join(map(_character, escaped))
-
-
-def _character(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:
-        return chr(_OCTETS + code - 0xDC00)
-    if code >= _OCTETS + 0x80:
-        # It would be mistaken for a byte.
-        return "".join(chr(_OCTETS + byte) for byte in character.encode())
-    return character
+    try:
+        text = octets.decode()
+        # Such a character would be mistaken for a byte.
+        if not _OCTET.search(text):
+            return text
+    except UnicodeDecodeError:
+        pass
+    return codecs.charmap_decode(octets, "strict", _CHARACTERS)[0]
 
 
 def _named(response: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +234,16 @@ def _absolute(path: str | bytes | os.PathLike[str] | None) -> str | None:
 
 def _tell(level: Literal["info", "warning"], text: str) -> None:
     if level == "warning":
-        # The frames of `call`, `_call` and the method, then their caller.
-        warnings.warn(text, PyroWarning, stacklevel=5)
+        warnings.warn(text, PyroWarning, stacklevel=_level_of_caller())
     else:
         logging.getLogger("pyro_mcp").info(text)
+
+
+def _level_of_caller() -> int:
+    """How many frames above `_tell` the code is that called this package."""
+    frame = sys._getframe(1)
+    level = 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    return level

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
 import sysconfig
 from collections.abc import Iterator
@@ -33,6 +32,9 @@ def program() -> Path:
 
 
 def _candidates() -> Iterator[Path]:
+    # Only here, because it takes long to import.
+    import importlib.metadata
+
     # The installer has recorded where it put it.
     try:
         files = importlib.metadata.files(_DISTRIBUTION) or []

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import copy
-import functools
-import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
-from pyro_mcp import results
+from pyro_mcp import _commands, results
+from pyro_mcp._commands import DEFAULT_MAX_OUTPUT, Command, Input, Kept, OnBytes, Ran
+from pyro_mcp._files import Files
 from pyro_mcp._manager import OnOutput, StreamName, VmManager, Wanted
 from pyro_mcp._operations import Operations, WorkspaceOperations
+from pyro_mcp._process import Process
+from pyro_mcp._program import program
 from pyro_mcp._server import DEFAULT_PROFILE, Profile, Server, create_server
 from pyro_mcp._stream import Stream
 from pyro_mcp.errors import PyroError
 
-P = ParamSpec("P")
 R = TypeVar("R")
-OnBytes = Callable[[bytes], object]
 
 
 class Workspace(WorkspaceOperations):
@@ -44,12 +44,15 @@ class Workspace(WorkspaceOperations):
         on_stdout: OnBytes | None = None,
         on_stderr: OnBytes | None = None,
     ) -> results.ExecResult:
-        """Runs a command, as `Pyro.exec_workspace`. With a callback for either output, both go to
-        callbacks as it is printed, and the result has no output."""
+        """Runs a shell command, as `Pyro.exec_workspace`, for 30 seconds at most unless
+        `timeout_seconds` is given. An output with a callback goes there as it is printed, and the
+        result does not have it. `run` takes the words of a command, and returns bytes."""
         pyro = self._pyro
-        if on_stdout is not None or on_stderr is not None:
-            pyro = pyro.with_output(on_stdout, on_stderr)
-        return pyro.exec_workspace(
+        kept = Kept(DEFAULT_MAX_OUTPUT, on_stdout, on_stderr)
+        streamed = on_stdout is not None or on_stderr is not None
+        if streamed:
+            pyro = pyro._with(kept.take, pyro._wanted)
+        result = pyro.exec_workspace(
             self.id,
             command=command,
             env=env,
@@ -60,6 +63,103 @@ class Workspace(WorkspaceOperations):
             detach=detach,
             timeout_seconds=timeout_seconds,
         )
+        if streamed:
+            kept.complete(cast("dict[str, Any]", result))
+        return result
+
+    def run(
+        self,
+        command: Command,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        user: str | None = None,
+        input: Input | None = None,
+        secret_env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        max_output: int = DEFAULT_MAX_OUTPUT,
+        on_stdout: OnBytes | None = None,
+        on_stderr: OnBytes | None = None,
+    ) -> Ran:
+        """Runs a command, and returns what it printed as bytes.
+
+        Args:
+            command: A list with the words of the command, or a line for a shell.
+            env: Environment variables.
+            cwd: Working directory; a relative one is below /workspace, which is the default.
+            user: User that runs it: `USER` or `USER:GROUP`; the default is root.
+            input: Its standard input; there is none by default.
+            secret_env: Secrets of the workspace with the names of their variables.
+            timeout: Seconds after which it is ended; no limit by default.
+            max_output: How many bytes of each output are returned, 16 MiB by default; further ones
+                are dropped, and `truncated` says so.
+            on_stdout, on_stderr: Called with each piece of output as it is printed.
+        """
+        return _commands.run(
+            self._pyro,
+            self.id,
+            command,
+            env=env,
+            cwd=cwd,
+            user=user,
+            input=input,
+            secret_env=secret_env,
+            timeout=timeout,
+            max_output=max_output,
+            on_stdout=on_stdout,
+            on_stderr=on_stderr,
+        )
+
+    def start_process(
+        self,
+        command: Command,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        user: str | None = None,
+        input: Input | None = None,
+        secret_env: Mapping[str, str] | None = None,
+    ) -> Process:
+        """Starts a command in the background; the arguments are those of `run`. It has no time
+        limit, and goes on if this process ends."""
+        request = _commands.as_request(self.id, command, env, cwd, user, input, secret_env)
+        started = self._pyro._call("workspace_exec", {**request, "detach": True})
+        return Process(self, started["sequence"])
+
+    def processes(self) -> list[Process]:
+        """The commands that are running, the oldest first, whoever has started them."""
+        # The output is not wanted.
+        logs = self._pyro.read_workspace_logs(self.id, limit=1)
+        running = [one for one in logs["entries"] if one.get("interrupted") == "running"]
+        return [Process(self, one["sequence"]) for one in running]
+
+    def process(self, id: int) -> Process:
+        """The command with this number, which may have ended."""
+        process = Process(self, id)
+        process.poll()
+        return process
+
+    @property
+    def files(self) -> Files:
+        """The files of the guest."""
+        return Files(self)
+
+    def port(self, guest_port: int) -> str:
+        """The address on this host, as `127.0.0.1:PORT`, at which a TCP port of the guest is
+        reached. It is published if it is not yet."""
+        published = self._pyro.list_workspace_ports(self.id)["published_ports"]
+        for one in published:
+            if one["guest_port"] == guest_port:
+                return f"{one['host']}:{one['host_port']}"
+        added = self._pyro.add_workspace_port(self.id, guest_port)["published_port"]
+        return f"{added['host']}:{added['host_port']}"
+
+    def shell_command(self, *, user: str | None = None) -> list[str]:
+        """The command that opens a terminal in this workspace, for a terminal of this host."""
+        base_dir = os.fspath(self._pyro.manager.base_dir)
+        options = [] if user is None else ["--user", user]
+        shell = ["workspace", "exec", "-it", *options, self.id, "--", "sh"]
+        return ["env", f"PYRO_BASE_DIR={base_dir}", str(program()), *shell]
 
     def stream(self, command: str, *, timeout_seconds: int = 30) -> Stream[results.ExecResult]:
         """Runs a command and iterates over its output."""
@@ -74,6 +174,9 @@ class Workspace(WorkspaceOperations):
     ) -> results.Pushed:
         """Copies files into it, as `Pyro.push_workspace_sync`."""
         return self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
+
+    def __repr__(self) -> str:
+        return f"Workspace({self.id!r})"
 
     def __enter__(self) -> Workspace:
         return self
@@ -95,36 +198,6 @@ class Workspace(WorkspaceOperations):
 
 
 GONE = ("not_found", "vm_expired")
-
-
-def _like(
-    create: Callable[Concatenate[Pyro, P], results.Workspace],
-) -> Callable[
-    [Callable[[Pyro, results.Workspace], Workspace]], Callable[Concatenate[Pyro, P], Workspace]
-]:
-    """Gives a method the parameters of one that creates a workspace."""
-
-    def decorate(
-        opened: Callable[[Pyro, results.Workspace], Workspace],
-    ) -> Callable[Concatenate[Pyro, P], Workspace]:
-        def method(self: Pyro, /, *args: P.args, **kwargs: P.kwargs) -> Workspace:
-            return opened(self, create(self, *args, **kwargs))
-
-        return method_like(method, opened, create)
-
-    return decorate
-
-
-M = TypeVar("M", bound=Callable[..., Any])
-
-
-def method_like(method: M, named: Callable[..., Any], parameters: Callable[..., Any]) -> M:
-    """Gives a method the name and documentation of one function and the parameters of another."""
-    functools.update_wrapper(method, named)
-    signature = inspect.signature(parameters)
-    returned = inspect.signature(named).return_annotation
-    setattr(method, "__signature__", signature.replace(return_annotation=returned))
-    return method
 
 
 class Pyro(Operations):
@@ -153,14 +226,71 @@ class Pyro(Operations):
         self.on_output: OnOutput | None = None
         self._wanted: Wanted | None = None
 
+    def __repr__(self) -> str:
+        return f"Pyro({self._manager!r})"
+
+    def __enter__(self) -> Pyro:
+        """For a `with` statement, at whose end nothing is done: a `Pyro` holds nothing open."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
     @property
     def manager(self) -> VmManager:
         """The manager that runs them."""
         return self._manager
 
-    @_like(Operations.create_workspace)
-    def workspace(self, made: results.Workspace) -> Workspace:
-        """Creates a workspace, as `create_workspace`; a `with` statement deletes it at its end."""
+    def workspace(
+        self,
+        *,
+        environment: str = "debian:12",
+        vcpu_count: int = 1,
+        mem_mib: int = 1024,
+        ttl_seconds: int = 3600,
+        network: bool = False,
+        network_policy: str | None = None,
+        published_ports: list[str | int] | None = None,
+        allow_host_compat: bool = False,
+        seed_path: str | os.PathLike[str] | None = None,
+        from_snapshot: str | None = None,
+        name: str | None = None,
+        labels: dict[str, str] | None = None,
+        secrets: list[dict[str, object]] | None = None,
+        exclude: list[str] | None = None,
+        exclude_from: str | os.PathLike[str] | None = None,
+        git_ignored: str = "include",
+        unreadable: str = "fail",
+        pull: str = "missing",
+    ) -> Workspace:
+        """Creates a workspace, which a `with` statement deletes at its end, and which ends after
+        `ttl_seconds`, an hour by default, used or not. The arguments are those of
+        `create_workspace`."""
+        made = self.create_workspace(
+            environment=environment,
+            vcpu_count=vcpu_count,
+            mem_mib=mem_mib,
+            ttl_seconds=ttl_seconds,
+            network=network,
+            network_policy=network_policy,
+            published_ports=published_ports,
+            allow_host_compat=allow_host_compat,
+            seed_path=seed_path,
+            from_snapshot=from_snapshot,
+            name=name,
+            labels=labels,
+            secrets=secrets,
+            exclude=exclude,
+            exclude_from=exclude_from,
+            git_ignored=git_ignored,
+            unreadable=unreadable,
+            pull=pull,
+        )
         return Workspace(self, made["workspace_id"], made=True)
 
     def attach_workspace(self, workspace_id: str) -> Workspace:

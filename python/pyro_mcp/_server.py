@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyro_mcp import _native
 from pyro_mcp._manager import VmManager, as_json
 from pyro_mcp._program import program
 from pyro_mcp.errors import PyroRuntimeError, PyroValueError, ToolError
+
+if TYPE_CHECKING:
+    import asyncio.subprocess
 
 Profile = Literal["vm-run", "workspace-core", "workspace-full"]
 Transport = Literal["stdio", "streamable-http"]
@@ -105,6 +107,9 @@ class Server:
 
     @asynccontextmanager
     async def _client(self) -> AsyncGenerator[_Client, None]:
+        # Only here: whoever calls nothing asynchronously does not load it.
+        import asyncio
+
         process = await asyncio.create_subprocess_exec(
             *self._command(),
             env=self._variables(),

@@ -64,6 +64,15 @@ def workspace(pyro: Pyro) -> Iterator[Workspace]:
         yield workspace
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A workspace for all tests of a module that change nothing in it."""
+    base = tmp_path_factory.mktemp("shared") / "base"
+    with Pyro(base_dir=base).workspace(environment=ENVIRONMENT) as workspace:
+        yield workspace
+    no_machine_is_left(base)
+
+
 def script(name: str) -> str:
     """A program of the environment that the tests run in."""
     return str(Path(sysconfig.get_path("scripts"), name))

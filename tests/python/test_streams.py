@@ -12,7 +12,7 @@ import pytest
 
 from conftest import ENVIRONMENT
 from pyro_mcp import AsyncPyro, Chunk, Pyro, PyroValueError, Workspace
-from pyro_mcp._async import _on_thread
+from pyro_mcp._async_stream import on_thread
 
 
 def test_chunks_come_while_the_command_runs(workspace: Workspace) -> None:
@@ -179,7 +179,7 @@ def test_a_task_that_is_cancelled_once_its_workspace_exists_leaves_none(base_dir
 def test_a_result_that_its_cancelled_task_does_not_get_is_discarded() -> None:
     async def work() -> None:
         discarded: list[str] = []
-        task = asyncio.create_task(_on_thread(lambda _: "made", discarded.append))
+        task = asyncio.create_task(on_thread(lambda _: "made", discarded.append))
         await asyncio.sleep(0)
         # The thread delivers the result, and the task does not run before it is cancelled.
         time.sleep(0.2)
@@ -187,7 +187,7 @@ def test_a_result_that_its_cancelled_task_does_not_get_is_discarded() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert discarded == ["made"]
-        assert await _on_thread(lambda _: "kept", discarded.append) == "kept"
+        assert await on_thread(lambda _: "kept", discarded.append) == "kept"
         assert discarded == ["made"]
 
     asyncio.run(work())
