@@ -328,8 +328,12 @@ fn whoever_dies_a_patch_is_applied_or_not() {
         });
         let contents = || workspace.ask("cat * | sort -u");
         if victim == "client" {
-            // Its call may go on, and somebody who looks meanwhile sees it half done.
-            wait_until("the call ends", || contents().lines().count() == 1);
+            // Its call may be about to begin, or go on: who looks meanwhile sees it half done.
+            wait_until("the call ends", || {
+                let before = contents();
+                thread::sleep(Duration::from_millis(500));
+                before.lines().count() == 1 && contents() == before
+            });
         }
         let found = contents();
         let expected = if is_new {
