@@ -26,8 +26,9 @@ const SEED_FILES: u64 = 4191;
 const SEED_FILE_BYTES: u64 = 25 * 1024;
 const MANY_FILES: u64 = 40_000;
 const MANY_FILE_BYTES: u64 = 64;
-/// Three changes of a kind that most are.
+/// Three changes of a kind that most are, and the numbers of the files that they change.
 const CHANGES: &str = "echo changed >> d0/f0; rm d1/f41; echo new > new";
+const CHANGED: [u64; 2] = [0, 41];
 const FEW_FILES: u64 = 20;
 const FEW_FILES_BYTES: u64 = 3 * 1024;
 const LARGE_FILE_BYTES: u64 = 100 * 1024 * 1024;
@@ -239,7 +240,13 @@ impl Files {
         }
         for number in 0..MANY_FILES {
             let path = below("many").join(format!("d{}/f{number}", number / 40));
-            random_file(&path, MANY_FILE_BYTES)?;
+            // A diff reads what was changed: that is as large as among few files.
+            let bytes = if CHANGED.contains(&number) {
+                SEED_FILE_BYTES
+            } else {
+                MANY_FILE_BYTES
+            };
+            random_file(&path, bytes)?;
         }
         for number in 0..FEW_FILES {
             random_file(&below("few").join(format!("f{number}")), FEW_FILES_BYTES)?;
