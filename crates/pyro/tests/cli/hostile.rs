@@ -37,8 +37,9 @@ fn a_machine_that_stops_is_explained() {
         );
         context.assert_nothing_is_left();
     }
+    // What was printed in the last moment goes down with the kernel.
     let human = context
-        .shell("printf begun; echo c > /proc/sysrq-trigger; sleep 60")
+        .shell("printf begun; sleep 1; echo c > /proc/sysrq-trigger; sleep 60")
         .run();
     let human = human.expect(1).out_is("begun");
     human
