@@ -74,12 +74,15 @@ proptest! {
         if let Ok((image, counts)) = to_image(&source) {
             prop_assert_eq!(to_tar(&source).unwrap().1, counts);
             let root = unpack_image(&image, directory.path());
-            for (path, known) in crate::look(&root) {
-                let link = root.join(&path);
-                if known.mode & 0o170_000 == 0o120_000 && let Ok(target) = link.canonicalize() {
-                    prop_assert!(target.starts_with(root.canonicalize().unwrap()), "{:?}", path);
-                }
-            }
+            // A link may lead anywhere, but nothing was written through it.
+            let entries = |path: &std::path::Path| {
+                let entries = std::fs::read_dir(path).unwrap().flatten();
+                let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+                names.sort();
+                names
+            };
+            prop_assert_eq!(entries(directory.path()), ["a.tar", "image", "root"]);
+            prop_assert_eq!(entries(root.parent().unwrap()), ["workspace"]);
         }
     }
 }
