@@ -81,7 +81,6 @@ class Kept:
         truncated = max(self._total.values()) > self._max_output
         return Ran(exit_code, outputs[0], outputs[1], timed_out, truncated)
 
-
     def complete(self, result: dict[str, Any]) -> None:
         """Adds to a result, as the engine would have, the output that has no callback."""
         for stream, callback in self._callbacks.items():

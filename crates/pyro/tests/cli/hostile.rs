@@ -37,11 +37,14 @@ fn a_machine_that_stops_is_explained() {
         );
         context.assert_nothing_is_left();
     }
-    // What was printed in the last moment goes down with the kernel.
-    let human = context
-        .shell("printf begun; sleep 1; echo c > /proc/sysrq-trigger; sleep 60")
-        .run();
-    let human = human.expect(1).out_is("begun");
+    // What was printed in the last moment goes down with the kernel: it waits until this was seen.
+    let mut human = context
+        .shell("printf begun; read -r go; echo c > /proc/sysrq-trigger; sleep 60")
+        .silent_stdin()
+        .start();
+    human.wait_for_stdout("begun");
+    human.say("go\n");
+    let human = human.finish().expect(1).out_is("begun");
     human
         .err_has("[error] the machine stopped while the command was running")
         .err_has("code: machine_stopped (safe to retry: unknown, a command may have run)");
