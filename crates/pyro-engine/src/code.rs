@@ -73,6 +73,7 @@ codes! {
     GuestClocksWrong "guest_clocks_wrong" "the guest's kernel measured its clocks wrongly in every boot"
     GuestProtocolBroken "guest_protocol_broken" "the guest's agent violated the protocol"
     GuestSetupFailed "guest_setup_failed" "the guest's agent could not set the machine up"
+    HostCompatDeclined "host_compat_declined" "a person who was asked did not allow a command on the host"
     HostCompatFailed "host_compat_failed" "a command could not be run on the host"
     ImageInvalid "image_invalid" "an image contradicts its digests or itself, or is of an unknown kind"
     ImageNameInvalid "image_name_invalid" "a text is not the name of an image"

@@ -145,6 +145,9 @@ pub struct Context {
     pub listener: Listener,
     /// Cancels the call.
     pub cancel: CancellationToken,
+    /// Cancelled when the command of a call to `workspace exec` is to go on without it: the call
+    /// then returns as one with `detach` does, as soon as the command has all its input.
+    pub background: CancellationToken,
     /// A command's standard input; `/dev/null` if not set.
     pub stdin: Option<Box<dyn AsyncRead + Send + Unpin>>,
     /// Gives the command a terminal. All its output is standard output then.

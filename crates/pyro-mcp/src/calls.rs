@@ -32,6 +32,7 @@ pub(crate) struct Calls {
 pub(crate) struct Call {
     result: JoinHandle<Result<Value, Error>>,
     cancel: DropGuard,
+    background: CancellationToken,
 }
 
 impl Calls {
@@ -73,10 +74,12 @@ impl Calls {
     ) -> Call {
         let cancel = self.cancel.child_token();
         // A command has no input: standard input carries the client's messages.
+        let background = CancellationToken::new();
         let context = Context {
             listener,
             permissions,
             cancel: cancel.clone(),
+            background: background.clone(),
             ..Context::default()
         };
         let engine = Arc::clone(&self.engine);
@@ -84,6 +87,7 @@ impl Calls {
         Call {
             result: self.under_way.spawn_on(work, &self.thread),
             cancel: cancel.drop_guard(),
+            background,
         }
     }
 
@@ -105,6 +109,11 @@ impl Call {
         result
             .inspect_err(|error| tracing::error!(%error, "an operation broke off"))
             .ok()
+    }
+
+    /// Has the command of a workspace go on without the call, which then returns.
+    pub(crate) fn send_to_background(&self) {
+        self.background.cancel();
     }
 
     /// Cancels the operation and waits until its machines and processes have ended.

@@ -10,6 +10,7 @@
 mod body;
 mod calls;
 mod completion;
+mod consent;
 mod error;
 mod guidance;
 mod http_transport;
@@ -29,7 +30,9 @@ mod roots;
 mod server;
 mod sessions;
 mod stdio;
+mod tasks;
 mod tool;
+mod workspace_task;
 
 pub use error::Error;
 pub use http_transport::{Endpoint, HttpServer};

@@ -1,6 +1,8 @@
 //! The *output limit* is a property of tools whose results have output of commands: it says how much
 //! of each stream the model gets. It belongs to the tool, not to the operation.
 
+use std::ops::RangeInclusive;
+
 use pyro_engine::Error;
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
@@ -14,6 +16,8 @@ const DEFAULT_BYTES: usize = 16 * 1024;
 /// Below this, the line that says what is left out would be longer than what is shown.
 const LEAST_BYTES: usize = 256;
 const MOST_BYTES: usize = 1024 * 1024;
+/// What it may be.
+pub(crate) const LIMITS: RangeInclusive<usize> = LEAST_BYTES..=MOST_BYTES;
 
 /// Adds the property to the input of a tool, if its results have output.
 pub(crate) fn add(input: &mut JsonObject, output: &JsonObject) {
@@ -66,13 +70,11 @@ pub(crate) fn take(input: &JsonObject, arguments: &mut Value) -> Result<usize, E
             .filter(|number| number.fract() == 0.0 && *number >= 0.0)
             .map(|number| number as usize),
     };
-    bytes
-        .filter(|bytes| (LEAST_BYTES..=MOST_BYTES).contains(bytes))
-        .ok_or_else(|| {
-            Error::invalid(format!(
-                "{NAME} must be a number from {LEAST_BYTES} to {MOST_BYTES}"
-            ))
-        })
+    bytes.filter(|bytes| LIMITS.contains(bytes)).ok_or_else(|| {
+        Error::invalid(format!(
+            "{NAME} must be a number from {LEAST_BYTES} to {MOST_BYTES}"
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -9,26 +9,27 @@ use pyro_engine::operations::HINTS;
 use pyro_engine::{Error, ErrorKind, Listener, Permissions, VERSION};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
-    CompleteRequestParams, CompleteResult, ContentBlock, CreateTaskResult, CustomRequest,
-    CustomResult, DiscoverResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
-    GetTaskParams, GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult,
+    DiscoverResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
+    GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
     ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
     ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Reference,
     ServerCapabilities, ServerConfig, UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
-use rmcp::task_manager::{TaskExit, TaskManager, TaskOptions};
+use rmcp::task_manager::TaskManager;
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::calls::{Call, Calls};
+use crate::calls::Calls;
 use crate::completion::{self, Source};
+use crate::consent::{Consent, consent};
 use crate::log::LOGS;
 use crate::output::Part;
 use crate::progress::CallProgress;
 use crate::tool::WARNINGS;
-use crate::{Profile, Prompt, Resources, Tool, guidance, output, output_limit, roots};
+use crate::{Profile, Prompt, Resources, Tool, guidance, output, output_limit, roots, tasks};
 
 const NAME: &str = "pyro_mcp";
 /// The key in a result's metadata for an error's parts, for programs.
@@ -37,8 +38,6 @@ const ERROR_KEY: &str = "pyro/error";
 const UNCHANGED_MS: u64 = 60 * 60 * 1000;
 /// Less than the shortest limit of hosts on a call.
 const TASK_AFTER: Duration = Duration::from_secs(10);
-/// How long a task may run: longer than any machine may live.
-const TASK_LIMIT_MS: u64 = 2 * 60 * 60 * 1000;
 
 /// The tools, resources and prompts of a server, and its limits.
 #[derive(Clone, Debug)]
@@ -79,7 +78,7 @@ pub(crate) struct Server {
     calls: Arc<Calls>,
     offer: Arc<Offer>,
     instructions: Arc<str>,
-    tasks: TaskManager,
+    pub(crate) tasks: TaskManager,
     /// Cancelled when a client's input has ended, after which it could not ask for a task's result.
     last_word: CancellationToken,
 }
@@ -111,13 +110,13 @@ impl Server {
         }
     }
 
-    fn find(&self, name: &str) -> Option<&Tool> {
+    pub(crate) fn find(&self, name: &str) -> Option<&Tool> {
         let mut tools = self.offer.tools.iter();
         tools.find(|tool| tool.operation.name == name)
     }
 
     /// Runs an operation to answer a request that is not a tool call.
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         operation: &'static Entry,
         request: Value,
@@ -159,31 +158,11 @@ impl Server {
         }
         permissions
     }
-
-    /// Turns a call into a task; the client asks for its result later.
-    fn as_task(&self, mut call: Call, progress: CallProgress, part: Part) -> CallToolResponse {
-        let server = self.clone();
-        let options = TaskOptions::new().with_ttl_ms(TASK_LIMIT_MS);
-        let task = self.tasks.spawn(options, |task| {
-            Box::pin(async move {
-                tokio::select! {
-                    result = call.result() => {
-                        return Ok(server.outcome(result, &progress, part)?);
-                    }
-                    () = task.cancelled() => {}
-                    never = progress.each(|line| task.set_status_message(line)) => match never {},
-                }
-                call.cancel().await;
-                Err(TaskExit::Cancelled)
-            })
-        });
-        CallToolResponse::Task(CreateTaskResult::new(task))
-    }
 }
 
 impl Server {
     /// Returns the result of a call that asked for this part of the output.
-    fn outcome(
+    pub(crate) fn outcome(
         &self,
         result: Option<Result<Value, Error>>,
         progress: &CallProgress,
@@ -220,7 +199,7 @@ impl Server {
     }
 
     /// Returns the full text of an error.
-    fn text(&self, error: &Error) -> String {
+    pub(crate) fn text(&self, error: &Error) -> String {
         text(&self.in_own_words(error))
     }
 
@@ -303,6 +282,15 @@ impl ServerHandler for Server {
             limit,
         };
         let permissions = self.permissions(operation, &arguments, &context).await;
+        if permissions.host_compat {
+            let responses = request.input_responses.as_ref();
+            match consent(operation.name, &arguments, responses, &context).await {
+                Consent::Given => {}
+                Consent::Refused => return Ok(self.failure(&Error::host_declined()).into()),
+                Consent::Wanted(question) => return Ok((*question).into()),
+            }
+        }
+        let may_outlive = tasks::may_outlive(operation, &arguments);
         let mut call = self
             .calls
             .call(operation, arguments, progress.listener(), permissions);
@@ -310,7 +298,7 @@ impl ServerHandler for Server {
             result = call.result() => return Ok(self.outcome(result, &progress, part)?.into()),
             () = context.ct.cancelled() => {}
             () = self.takes_long(), if has_tasks => {
-                return Ok(self.as_task(call, progress, part));
+                return self.go_on(call, may_outlive, progress, part, &context).await;
             }
             never = progress.notify(&context.peer, context.meta.get_progress_token()) => match never {},
         }
@@ -440,11 +428,13 @@ impl ServerHandler for Server {
     async fn get_task(
         &self,
         request: GetTaskParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        self.tasks
-            .get_task(&request.task_id)
-            .map(GetTaskResult::new)
+        let task = match self.of_workspace(&request.task_id) {
+            Some(task) => self.state(&task, &context).await?,
+            None => self.tasks.get_task(&request.task_id)?,
+        };
+        Ok(GetTaskResult::new(task))
     }
 
     async fn update_task(
@@ -452,6 +442,10 @@ impl ServerHandler for Server {
         request: UpdateTaskParams,
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        if self.of_workspace(&request.task_id).is_some() {
+            // It has asked nothing.
+            return Ok(());
+        }
         self.tasks
             .update_task(&request.task_id, request.input_responses)
     }
@@ -459,9 +453,12 @@ impl ServerHandler for Server {
     async fn cancel_task(
         &self,
         request: CancelTaskParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.tasks.cancel_task(&request.task_id)
+        match self.of_workspace(&request.task_id) {
+            Some(task) => self.kill(&task, &context).await,
+            None => self.tasks.cancel_task(&request.task_id),
+        }
     }
 }
 

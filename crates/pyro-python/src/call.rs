@@ -83,13 +83,12 @@ fn context(callbacks: &Arc<Callbacks>) -> Context {
     Context {
         listener: Listener::new(listen),
         cancel: callbacks.cancel.clone(),
-        stdin: None,
-        terminal: None,
         // A Python caller has all permissions of the user.
         permissions: Permissions::default(),
         output: callbacks.wants_output().then(|| OutputStreams {
             stdout: output("stdout"),
             stderr: output("stderr"),
         }),
+        ..Context::default()
     }
 }

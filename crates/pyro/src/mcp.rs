@@ -66,7 +66,7 @@ fn serve() -> Command {
                 .action(ArgAction::SetTrue)
                 .help(
                     "Let agents run commands on this host, WITHOUT ISOLATION, if it cannot run \
-                     guests at all",
+                     guests at all; clients that can ask their user ask first",
                 ),
         )
         .arg(

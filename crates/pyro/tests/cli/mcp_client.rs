@@ -44,6 +44,8 @@ pub(crate) struct Client {
     last_id: u64,
     /// Its answer to a request for its roots.
     pub(crate) roots: Vec<String>,
+    /// Its answer to a question for a person.
+    pub(crate) decision: Option<Value>,
     /// Messages that were received while waiting for another one.
     pub(crate) passed_over: Vec<Value>,
 }
@@ -75,6 +77,7 @@ impl Client {
             capabilities,
             last_id: 0,
             roots: Vec::new(),
+            decision: None,
             passed_over: Vec::new(),
         };
         if era == Era::Legacy {
@@ -131,22 +134,34 @@ impl Client {
         message
     }
 
-    /// Waits for the response to a request.
+    /// Waits for the response to a request. It may have come while another one was waited for.
     pub(crate) fn response(&mut self, id: u64) -> Value {
+        let answers = |message: &Value| message["id"] == id && message.get("method").is_none();
+        if let Some(at) = self.passed_over.iter().position(answers) {
+            return self.passed_over.remove(at);
+        }
         loop {
             let message = self.next();
-            if message["id"] == id && message.get("method").is_none() {
+            if answers(&message) {
                 return message;
             }
             if message["method"] == "roots/list" {
                 let roots: Vec<_> = self.roots.iter().map(|uri| json!({"uri": uri})).collect();
-                let result = json!({"roots": roots});
-                let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
-                self.server.say(&format!("{answer}\n"));
+                self.answer(&message, &json!({"roots": roots}));
                 continue;
+            }
+            if message["method"] == "elicitation/create" {
+                let decision = self.decision.clone().expect("nobody is to be asked");
+                self.answer(&message, &decision);
             }
             self.passed_over.push(message);
         }
+    }
+
+    /// Answers a request of the server.
+    fn answer(&mut self, request: &Value, result: &Value) {
+        let answer = json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
+        self.server.say(&format!("{answer}\n"));
     }
 
     /// Waits until a progress notification of a call contains this text.

@@ -10,6 +10,7 @@ use pyro_machine::TerminalSize;
 use pyro_store::{History, HistoryEntry, random_hex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio_util::sync::CancellationToken;
 
 use super::{ask, ask_now, connect, reply, send_request, unexpected};
 use crate::command::{out_of_memory, streams};
@@ -75,7 +76,7 @@ impl NewCommand {
 
 /// Runs a command to its end, with the caller's streams; returns the output if the caller gave no
 /// streams for it. The command keeps running if this process dies, and is killed if the caller
-/// drops the call.
+/// drops the call. If the context sends it to the background, it has not ended on return.
 pub(crate) async fn exec(
     instance: &Instance,
     command: NewCommand,
@@ -83,10 +84,19 @@ pub(crate) async fn exec(
 ) -> Result<(HistoryEntry, [CapturedOutput; 2]), Error> {
     let mut captures = [Capture::default(), Capture::default()];
     let mut terminal = context.terminal.take();
+    let background = context.background.clone();
     let entry = {
         let (stdin, stdout, stderr) = streams(context, &mut captures);
         let outputs = Outputs { stdout, stderr };
-        exec_with(instance, command, stdin, outputs, terminal.as_mut()).await?
+        exec_with(
+            instance,
+            command,
+            stdin,
+            outputs,
+            terminal.as_mut(),
+            &background,
+        )
+        .await?
     };
     let printed = captures.map(Capture::finish);
     if entry.exit.as_ref().is_some_and(|exit| exit.oom_killed) {
@@ -121,6 +131,7 @@ async fn exec_with(
     stdin: Option<&mut (dyn AsyncRead + Send + Unpin)>,
     outputs: Outputs<'_>,
     terminal: Option<&mut Terminal>,
+    background: &CancellationToken,
 ) -> Result<HistoryEntry, Error> {
     let size = terminal.as_ref().map(|terminal| terminal.size);
     let Begun {
@@ -131,16 +142,20 @@ async fn exec_with(
     } = begin(instance, command, stdin.is_some(), size).await?;
     let resizes = pass_sizes_on(instance, sequence, terminal);
     let input = async {
-        match send_input(stdin, &mut writer).await {
-            Ok(()) => std::future::pending().await,
-            Err(error) => pyro_machine::Error::input(&error),
-        }
+        let sent = send_input(stdin, &mut writer).await;
+        sent.map_err(|error| pyro_machine::Error::input(&error))?;
+        background.cancelled().await;
+        Ok::<(), pyro_machine::Error>(())
     };
     let output = pass_on(instance, sequence, &mut reader, outputs);
     let result = tokio::select! {
         biased;
         result = output => result,
-        error = input => return Err(error.into()),
+        sent = input => {
+            sent?;
+            unwanted.disarm();
+            return Ok(instance.history().entry(sequence)?);
+        }
         never = resizes => match never {},
     };
     // A command whose output cannot be delivered is killed, like one whose caller is gone.
