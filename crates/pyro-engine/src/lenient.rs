@@ -125,6 +125,10 @@ fn fit_value(name: &str, property: &Value, value: Value) -> Result<Value, Error>
             return Ok(value);
         }
         Value::String(text) if has_type(property, "integer") => whole(text.trim().parse().ok()),
+        Value::Number(_) if has_type(property, "number") => return Ok(value),
+        Value::String(text) if has_type(property, "number") => {
+            text.trim().parse::<f64>().ok().map(Value::from)
+        }
         Value::Number(number) if has_type(property, "boolean") => match number.as_f64() {
             Some(0.0) => Some(false.into()),
             Some(1.0) => Some(true.into()),
@@ -244,6 +248,8 @@ fn wanted(name: &str, property: &Value) -> String {
             (Some(least), None) => drop(write!(wanted, ", {least} or more")),
             (None, _) => {}
         }
+    } else if has_type(property, "number") {
+        wanted.push_str("a number");
     } else if has_type(property, "boolean") {
         wanted.push_str("true or false");
     } else if has_type(property, "array") {

@@ -13,6 +13,20 @@ fn run(more: Value) -> Result<Value, String> {
 }
 
 #[test]
+fn a_number_may_have_a_fraction() {
+    let property = json!({"type": "number"});
+    for (given, meant) in [
+        (json!(1), json!(1)),
+        (json!(0.5), json!(0.5)),
+        (json!(" 0.5 "), json!(0.5)),
+    ] {
+        assert_eq!(fit_value("seconds", &property, given).unwrap(), meant);
+    }
+    let error = fit_value("seconds", &property, json!("soon")).unwrap_err();
+    assert_eq!(error.message, "seconds is \"soon\"; it must be a number");
+}
+
+#[test]
 fn what_can_only_mean_one_thing_is_taken() {
     for (name, given, meant) in [
         ("timeout_seconds", json!(30.0), json!(30)),

@@ -173,7 +173,7 @@ impl Entry {
     /// The schema of the request without some of its properties, none of which is required.
     pub(crate) fn input_without(&self, names: &[&str]) -> Value {
         let mut schema = (self.input_schema)().to_value();
-        if let Some(properties) = schema["properties"].as_object_mut() {
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
             properties.retain(|name, _| !names.contains(&name.as_str()));
         }
         schema

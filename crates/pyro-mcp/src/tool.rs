@@ -123,6 +123,7 @@ mod tests {
                 assert!(!text.contains(foreign), "{} has {foreign}", tool["name"]);
             }
             assert_eq!(tool["inputSchema"]["type"], "object");
+            assert!(tool["inputSchema"]["properties"].is_object(), "{text}");
             assert_eq!(tool["inputSchema"]["additionalProperties"], false);
             assert_eq!(tool["outputSchema"]["type"], "object");
             let title = tool["title"].as_str().unwrap();
