@@ -220,8 +220,9 @@ def map(
 
 def _room(*, vcpu_count: int = 1, mem_mib: int = 1024, **options: Any) -> int:
     """How many workspaces fit onto the nodes, if they are all that is there."""
-    nodes = ray.nodes()  # type: ignore[no-untyped-call]
-    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    # It has no types.
+    nodes: Any = ray.nodes
+    alive = [node["Resources"] for node in nodes() if node["Alive"]]
     fitting = [
         min(node.get("CPU", 0) // vcpu_count, node.get("memory", 0) // (mem_mib << 20))
         for node in alive
