@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from pyro_mcp import results
@@ -123,6 +123,22 @@ class AsyncFiles:
     async def move(self, source: GuestPath, destination: GuestPath) -> None:
         """Moves a file or directory to a new path, as `Files.move`."""
         await self._do(lambda files: files.move(source, destination))
+
+    async def pack(
+        self,
+        path: GuestPath = ".",
+        *,
+        exclude: Iterable[str] = (),
+        max_bytes: int = DEFAULT_MAX_BYTES,
+    ) -> bytes:
+        """Returns what is in a directory as a tar archive, as `Files.pack`."""
+        return await self._do(
+            lambda files: files.pack(path, exclude=exclude, max_bytes=max_bytes)
+        )
+
+    async def unpack(self, archive: bytes, path: GuestPath = ".") -> None:
+        """Unpacks a tar archive into a directory, as `Files.unpack`."""
+        await self._do(lambda files: files.unpack(archive, path))
 
     async def _do(self, work: Callable[[Files], R]) -> R:
         return await self.workspace._do(lambda workspace: work(Files(workspace, self.user)))

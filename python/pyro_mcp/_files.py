@@ -8,10 +8,11 @@ import posixpath
 import re
 import shlex
 import stat
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from pyro_mcp._commands import Input, Ran
-from pyro_mcp.errors import PyroValueError, file_error
+from pyro_mcp.errors import PyroFileError, PyroValueError, file_error
 
 if TYPE_CHECKING:
     from pyro_mcp._pyro import Workspace
@@ -44,6 +45,8 @@ _REASONS = {
 }
 # What `stat` prints of an entry, or its name, which begins with a point.
 _LISTED = re.compile(rb"([0-9a-f]+) (\d+) (-?\d+)\n|\./([^\0]*)\0", re.DOTALL)
+# What tar says of a file that is written while it is packed.
+_CHANGED = ("file changed as we read it", "file removed before we read it")
 _STAT = "stat -c '%f %s %Y'"
 
 
@@ -84,7 +87,8 @@ class Files:
     """The files of a workspace's guest: anywhere in it, not only in /workspace, where a relative
     path begins. They are read and written as `user`, which is root unless `as_user` names another.
 
-    Each call is a command in the guest, and is in the workspace's log as one. What cannot be done
+    Each call is a command in the guest, or a few for a large file, and is in the workspace's log
+    as such. What cannot be done
     is a `PyroFileError`, which is also the built-in `FileNotFoundError`, `FileExistsError`,
     `IsADirectoryError`, `NotADirectoryError` or `PermissionError`."""
 
@@ -105,12 +109,7 @@ class Files:
         path = _absolute(path)
         ran = self._do(path, f"{_no_pipe(path)}cat -- {shlex.quote(path)}", max_output=max_bytes)
         if ran.truncated:
-            raise PyroValueError(
-                f"{path} has more than {max_bytes} bytes",
-                "file_too_large",
-                remedy="raise max_bytes, or read a part of it with a command",
-                retry_safe=True,
-            )
+            raise _too_large(path, max_bytes, "read a part of it with a command")
         return ran.stdout
 
     def read_text(self, path: GuestPath, *, max_bytes: int = DEFAULT_MAX_BYTES) -> str:
@@ -216,6 +215,46 @@ class Files:
         # A directory at the destination would otherwise be moved into.
         self._do(source, f"mv -T -- {shlex.quote(source)} {shlex.quote(destination)}")
 
+    def pack(
+        self,
+        path: GuestPath = ".",
+        *,
+        exclude: Iterable[str] = (),
+        max_bytes: int = DEFAULT_MAX_BYTES,
+    ) -> bytes:
+        """Returns what is in a directory as a tar archive, with names that are relative to it.
+        `exclude` has relative paths that are left out, with all that is in them. An archive of
+        more than `max_bytes` is refused with the code `file_too_large`. The guest needs `tar`."""
+        path = _absolute(path)
+        left_out = "".join(f"--exclude={shlex.quote(f'./{one}')} " for one in exclude)
+        script = f"tar -cf - {left_out}-C {shlex.quote(path)} ."
+        ran = self._run(script, max_output=max_bytes)
+        # What is written meanwhile is packed as it was found; tar says so, and fails.
+        changed = ran.stderr.decode(errors="replace").splitlines()
+        only_changed = changed and all(one.endswith(_CHANGED) for one in changed)
+        if ran.exit_code != 0 and not (ran.exit_code == 1 and only_changed):
+            raise _failure(path, ran)
+        if ran.truncated:
+            raise _too_large(f"the archive of {path}", max_bytes, "exclude something")
+        return ran.stdout
+
+    def unpack(self, archive: bytes, path: GuestPath = ".") -> None:
+        """Unpacks a tar archive into a directory, which is made if there is none. What is in it
+        belongs to the user of these files, whatever the archive says. The guest needs `tar`."""
+        path = _absolute(path)
+        name = shlex.quote(path)
+        # The archive is written first if it is longer than the input of a command may be.
+        spool = f"/tmp/.pyro-{os.urandom(8).hex()}.tar" if len(archive) > _CHUNK_BYTES else None
+        source = spool or "-"
+        try:
+            if spool is not None:
+                self.write(spool, archive, mode=0o600)
+            script = f"mkdir -p -- {name} && tar -xof {source} -C {name}"
+            self._do(path, script, None if spool else archive)
+        finally:
+            if spool is not None:
+                self._run(f"rm -f {spool}")
+
     def _do(
         self,
         path: str,
@@ -225,24 +264,43 @@ class Files:
         max_output: int = 1024 * 1024,
     ) -> Ran:
         """Runs a script that concerns a path. If it fails, what it said becomes an error."""
+        ran = self._run(script, input, max_output=max_output)
+        if ran.exit_code != 0:
+            raise _failure(path, ran)
+        return ran
+
+    def _run(
+        self, script: str, input: bytes | None = None, *, max_output: int = 1024 * 1024
+    ) -> Ran:
         # Programs say their reasons in English.
         line = os.fsencode(f"export LC_ALL=C; {script}")
-        ran = self.workspace.run(
+        return self.workspace.run(
             line, cwd="/", user=self.user, input=input, max_output=max_output
         )
-        if ran.exit_code == 0:
-            return ran
-        said = ran.stderr.decode(errors="replace").strip()
-        for line_said in said.splitlines():
-            number = _REASONS.get(line_said.rpartition(": ")[2])
-            if number is not None:
-                raise file_error(number, path)
-        # mv has words of its own.
-        if "cannot overwrite directory" in said:
-            raise file_error(errno.EISDIR, path)
-        if "cannot overwrite non-directory" in said:
-            raise file_error(errno.ENOTDIR, path)
-        raise file_error(None, path, said or f"exit code {ran.exit_code}")
+
+
+def _failure(path: str, ran: Ran) -> PyroFileError:
+    """The error of what a script said."""
+    said = ran.stderr.decode(errors="replace").strip()
+    for line in said.splitlines():
+        number = _REASONS.get(line.rpartition(": ")[2])
+        if number is not None:
+            return file_error(number, path)
+    # mv has words of its own.
+    if "cannot overwrite directory" in said:
+        return file_error(errno.EISDIR, path)
+    if "cannot overwrite non-directory" in said:
+        return file_error(errno.ENOTDIR, path)
+    return file_error(None, path, said or f"exit code {ran.exit_code}")
+
+
+def _too_large(what: str, max_bytes: int, instead: str) -> PyroValueError:
+    return PyroValueError(
+        f"{what} has more than {max_bytes} bytes",
+        "file_too_large",
+        remedy=f"raise max_bytes, or {instead}",
+        retry_safe=True,
+    )
 
 
 def _absolute(path: GuestPath) -> str:

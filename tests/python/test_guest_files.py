@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import os
 import pickle
+import tarfile
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
@@ -54,6 +56,56 @@ def test_a_long_file_comes_and_goes_whole(workspace: Workspace) -> None:
         workspace.files.read("/tmp/long", max_bytes=len(content) - 1)
     assert caught.value.code == "file_too_large"
     assert workspace.files.read("/tmp/long", max_bytes=len(content)) == content
+
+
+def test_a_directory_is_packed_and_unpacked(workspace: Workspace) -> None:
+    files = workspace.files
+    files.write("a/run", "#!/bin/sh\n", mode=0o750)
+    files.write("cache/big", b"x" * 1000)
+    files.write("a/cache", "kept")
+    workspace.run("ln -s run a/link; mkdir empty")
+    packed = files.pack(exclude=["cache"])
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        names = sorted(archive.getnames())
+    assert names == [".", "./a", "./a/cache", "./a/link", "./a/run", "./empty"]
+    files.write("/srv/there/mine", "mine")
+    files.unpack(packed, "/srv/there")
+    assert [entry.name for entry in files.list("/srv/there")] == ["a", "empty", "mine"]
+    assert files.stat("/srv/there/a/run").mode & 0o777 == 0o750
+    assert files.stat("/srv/there/a/link", follow=False).is_link
+    with pytest.raises(FileNotFoundError):
+        files.pack("/no")
+    with pytest.raises(NotADirectoryError):
+        files.pack("a/run")
+    with pytest.raises(PyroFileError, match="does not look like a tar archive"):
+        files.unpack(b"no archive" * 100)
+    with pytest.raises(PyroValueError) as caught:
+        files.pack(max_bytes=len(packed) - 1)
+    assert caught.value.code == "file_too_large"
+    # The user of the files has what is unpacked, whoever it belonged to.
+    workspace.run(["useradd", "-m", "somebody"])
+    files.as_user("somebody").unpack(packed, "/home/somebody/there")
+    assert workspace.run("stat -c %U /home/somebody/there/a/run").stdout == b"somebody\n"
+
+
+def test_a_long_archive_is_unpacked_and_nothing_stays(workspace: Workspace) -> None:
+    # More than one command writes.
+    content = os.urandom(1024) * 1024 * 9
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("long")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    workspace.files.unpack(packed.getvalue(), "/srv/there")
+    assert workspace.files.read("/srv/there/long") == content
+    assert workspace.files.list("/tmp") == []
+
+
+def test_what_is_written_meanwhile_is_packed_too(workspace: Workspace) -> None:
+    writer = workspace.start_process("while :; do date >>log; done")
+    for _ in range(5):
+        assert workspace.files.pack()
+    writer.kill()
 
 
 def test_states_and_lists(workspace: Workspace) -> None:
