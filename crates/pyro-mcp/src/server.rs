@@ -29,7 +29,8 @@ use crate::log::LOGS;
 use crate::output::Part;
 use crate::progress::CallProgress;
 use crate::tool::WARNINGS;
-use crate::{Profile, Prompt, Resources, Tool, guidance, output, output_limit, roots, tasks};
+use crate::workspace_task::may_outlive;
+use crate::{Profile, Prompt, Resources, Tool, guidance, output, output_limit, roots};
 
 const NAME: &str = "pyro_mcp";
 /// The key in a result's metadata for an error's parts, for programs.
@@ -290,7 +291,7 @@ impl ServerHandler for Server {
                 Consent::Wanted(question) => return Ok((*question).into()),
             }
         }
-        let may_outlive = tasks::may_outlive(operation, &arguments);
+        let may_outlive = may_outlive(operation, &arguments);
         let mut call = self
             .calls
             .call(operation, arguments, progress.listener(), permissions);

@@ -27,11 +27,6 @@ const LIMIT_MS: u64 = 2 * 60 * 60 * 1000;
 /// does.
 const HAND_OVER: Duration = Duration::from_secs(2);
 
-/// Whether a call runs a command that may go on without it.
-pub(crate) fn may_outlive(operation: &Entry, arguments: &Value) -> bool {
-    operation.name == EXEC && arguments["detach"] != true
-}
-
 impl Server {
     /// Makes a call a task that takes long.
     pub(crate) async fn go_on(

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use chrono::DateTime;
+use pyro_engine::operation::Entry;
 use rmcp::model::{Task, TaskStatus};
 use rmcp::task_manager::{DEFAULT_POLL_INTERVAL_MS, current_timestamp};
 use serde_json::{Value, json};
@@ -18,6 +19,11 @@ pub(crate) const EXEC: &str = "workspace_exec";
 pub(crate) const LOGS: &str = "workspace_logs";
 pub(crate) const WAIT: &str = "workspace_wait";
 pub(crate) const KILL: &str = "workspace_kill";
+
+/// Whether a call runs a command that may go on without it.
+pub(crate) fn may_outlive(operation: &Entry, arguments: &Value) -> bool {
+    operation.name == EXEC && arguments["detach"] != true
+}
 
 /// A command of a workspace, as a task.
 #[derive(Clone, Debug, Eq, PartialEq)]
