@@ -4,7 +4,6 @@
 #![no_main]
 
 use std::fs;
-use std::io::Read as _;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
